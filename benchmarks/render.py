@@ -1,0 +1,313 @@
+"""Write the benchmark tables into `docs/benchmarks.md` from the results files.
+
+python -m benchmarks.render            # rewrite the page
+python -m benchmarks.render --check    # fail if the page is not what the results say
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import mean, median, pstdev
+
+from benchmarks.anomaly import DETECTORS, PROTOCOLS, TABLES
+from benchmarks.common import RESULTS, ROOT, read_results, write_text
+from benchmarks.density import SETS
+from benchmarks.density_models import MODELS
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+OURS = "pushforward"
+NAMES = {
+    "pushforward": "**Pushforward**, `pushforward.fit(X)`",
+    "pushforward_dequantised": "**Pushforward**, given the dequantised floats",
+    "gaussian": "one Gaussian",
+    "gmm": "scikit-learn GMM, selected",
+    "kde": "scikit-learn KDE, selected",
+    "zuko_nsf": "zuko NSF",
+    "zuko_maf": "zuko MAF",
+    "sinflow": "sinflow",
+    "rbig": "rbig GIS",
+    "otcfm": "torchcfm OT-CFM",
+    "knn": "PyOD KNN",
+    "lof": "PyOD LOF",
+    "iforest": "PyOD IForest",
+    "ecod": "PyOD ECOD",
+    "copod": "PyOD COPOD",
+}
+SET_NAMES = {
+    "breast_cancer": "breast_cancer (30 columns, 398 + 57 rows)",
+    "digits": "digits (64 columns, 1,257 + 180 rows)",
+    "magic": "magic (10 columns, 13,314 + 1,902 rows)",
+    "mix20": "mix20 (20 columns, 10,000 + 2,000 rows, true density known)",
+}
+INTRO = """# Benchmarks
+
+What this page shows is what was measured, lost comparisons included. `benchmarks/README.md` says
+how to measure again; `make bench` does, and rewrites the tables. Every fit ran in its own process
+on one thread; CPU seconds include each model's own selection of settings.
+"""
+SECTIONS = ("density", "anomaly")
+
+
+def table(header, rows):
+    """A Markdown table; the first column is text, the others numbers."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def spread(values, digits=2):
+    """Mean and standard deviation over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{mean(values):.{digits}f} ± {pstdev(values):.{digits}f}"
+
+
+def short(seconds):
+    """Seconds as people say them."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.2g} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def told_provenance(rows, runs):
+    """Where the figures of a table come from: commands, commits, machine, versions, dates."""
+    seeds = ", ".join(str(s) for s in sorted({row["seed"] for row in rows}))
+    lines = [f"Seeds {seeds}. Measured by:", ""]
+    seen = {}
+    for row in rows:
+        run = runs[row["run"]]
+        seen.setdefault((run["command"], run["commit"], run["dirty"]), run)
+    for (command, commit, dirty), run in sorted(seen.items(), key=lambda item: item[1]["date"]):
+        machine = run["machine"]
+        at = f"commit `{commit}`" if commit else "before the first commit"
+        state = " with uncommitted changes" if commit and dirty else ""
+        lines.append(
+            f"* `{command}`: {at}{state}; {machine['cpu']}, {machine['cores']} cores (1 used, "
+            f"niceness {machine['nice']}); Python {run['python']}; {run['date'][:10]}"
+        )
+    versions = {}
+    for row in rows:
+        for name, version in runs[row["run"]]["versions"].items():
+            versions.setdefault(name, set()).add(version)
+    told = "; ".join(f"{name} {' and '.join(sorted(v))}" for name, v in sorted(versions.items()))
+    lines += ["", f"Packages: {told}."]
+    ours = [r for r in rows if r.get("model", r.get("detector")).startswith(OURS)]
+    if sources := sorted({row["version"] for row in ours}):
+        lines[-1] += f" Digest of Pushforward's source: {', '.join(sources)}."
+    return "\n".join(lines)
+
+
+def details(title, text):
+    """A part of the page that opens on a click."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def verdict(scores, unit):
+    """Say who is ahead of us, or next after us, by how much, on the fits that both have."""
+    if OURS not in scores:
+        return "Pushforward has not been measured on these yet."
+    gaps = []
+    for peer, theirs in scores.items():
+        both = theirs.keys() & scores[OURS].keys()
+        if both and not peer.startswith(OURS):
+            gap = mean(theirs[k] - scores[OURS][k] for k in both)
+            fits = f"{len(both)} fit{'s' * (len(both) > 1)}"
+            gaps.append((gap, f"{NAMES[peer]} ({abs(gap):.2g} {unit}, {fits})"))
+    gaps.sort(reverse=True)
+    if not gaps:
+        return "No peer has been measured on the same fits."
+    if gaps[0][0] > 0:
+        return f"**Ahead of Pushforward here: {', '.join(t for gap, t in gaps if gap > 0)}.**"
+    return f"Pushforward leads; nearest behind is {gaps[0][1]}."
+
+
+def failures(rows, place):
+    """One line for every fit that failed or ran out of time."""
+    return "\n".join(
+        f"* {NAMES[row[place]]}, seed {row['seed']}: {row['status']}, {row['reason']}"
+        for row in rows
+        if row["status"] != "ok"
+    )
+
+
+def pinned_split(rows):
+    """What only the model's seed does to the figures: the rows measured on the split of seed 0."""
+    means = {}
+    for row in rows:
+        if row["status"] == "ok":
+            means.setdefault(row["model"], []).append(row["mean"])
+    told = [
+        f"{NAMES[model]} {spread(values)} ({len(values)} seeds)"
+        for model, values in means.items()
+        if len(values) > 1
+    ]
+    return [f"On one split (seed 0), over seeds of the model: {'; '.join(told)}."] if told else []
+
+
+def told_fit(row):
+    """One fit's result and what its selection chose."""
+    chosen = f" ({row['chosen']})" if row["chosen"] else ""
+    return f"seed {row['seed']}: {row['mean']:.2f}{chosen}"
+
+
+def density_section(content):
+    """One table a data set."""
+    parts = [
+        "## Density estimation",
+        "Log density of held-out rows in nats per row, in the units of the data; higher is "
+        "better. Mean ± standard deviation over seeds; a seed draws a new split (for mix20 a new "
+        "true density) and seeds the model. Pushforward gets training and validation rows in one "
+        "call and splits them itself, as do sinflow and rbig; OT-CFM stops by its budget and the "
+        "Gaussian has nothing to select, so they get all rows too; the others use the validation "
+        "rows to stop or to select. Networks stop at 75 CPU s (OT-CFM at 60). Digits: "
+        "Pushforward is told the counts 0 to 16 as integers and knows that integers are to be "
+        "dequantised; its peers get the same counts dequantised. OT-CFM is scored on the first "
+        "200 test rows at most.",
+    ]
+    for name in SETS:
+        rows = [row for row in content["rows"] if row["set"] == name]
+        if rows:
+            parts += density_table(name, rows, content["runs"])
+    return "\n\n".join(parts)
+
+
+def density_table(name, rows, runs):
+    """The parts of one data set: heading, table, verdict, failures, provenance."""
+    pinned = [row for row in rows if row["split_seed"] == 0]
+    rows = [row for row in rows if row["split_seed"] == row["seed"]]
+    scores, lines = {}, []
+    for model in MODELS:
+        mine = [row for row in rows if row["model"] == model]
+        done = [row for row in mine if row["status"] == "ok"]
+        if done:
+            scores[model] = {row["seed"]: row["mean"] for row in done}
+            lines.append((mean(row["mean"] for row in done), model, done, len(mine)))
+    lines.sort(reverse=True)
+    truth = name == "mix20"
+    header = ["model", "nats per row", "median row", *(["below the truth"] if truth else [])]
+    header += ["fit, CPU", "score 1,000 rows", "sample 1,000", "peak memory", "seeds"]
+    cells = []
+    for rank, (_, model, done, tried) in enumerate(lines):
+        column = {k: [row[k] for row in done] for k in done[0] if k in done[-1]}
+        score = spread(column["mean"])
+        cells.append(
+            [
+                NAMES[model],
+                f"**{score}**" if rank == 0 else score,
+                spread(column["median"]),
+                *([spread(column["gap_to_truth"])] if truth else []),
+                short(median(column["fit_cpu_s"])),
+                short(median(column["score_1000_s"])),
+                short(median(column["sample_1000_s"])),
+                f"{median(column['peak_rss_mb']):.0f} MB",
+                f"{len(done)} of {tried}",
+            ]
+        )
+    chosen = "\n".join(
+        f"* {NAMES[model]}: " + "; ".join(map(told_fit, done)) for _, model, done, _ in lines
+    )
+    notes = verdict(scores, "nats per row")
+    if failed := failures(rows, "model"):
+        notes += f"\n\nNot finished:\n\n{failed}"
+    return [
+        f"### {SET_NAMES[name]}",
+        table(header, cells),
+        notes,
+        *pinned_split(pinned),
+        details("Each seed, and what selection chose", chosen),
+        details("Where these figures are from", told_provenance(rows, runs)),
+    ]
+
+
+def anomaly_section(content):
+    """A summary and a table of every data set for each protocol."""
+    parts = [
+        "## Anomaly detection",
+        "Area under the ROC curve (AUROC) on 13 ADBench tables (Han et al. 2022) of at most "
+        "8,000 rows, 70/30 stratified split; nothing is tuned on labels. Peers see standardised "
+        "columns, PyOD detectors their defaults; the GMM's size is chosen on a fifth of the "
+        "training rows.",
+    ]
+    titles = {
+        "contaminated": "### Trained on contaminated rows (ADBench's protocol)",
+        "clean": "### Trained on normal rows only",
+    }
+    for protocol in PROTOCOLS:
+        rows = [row for row in content["rows"] if row["protocol"] == protocol]
+        if rows:
+            parts += [titles[protocol], *anomaly_tables(rows, content["runs"])]
+    return "\n\n".join(parts)
+
+
+def anomaly_tables(rows, runs):
+    """The parts of one protocol: summary, verdict, table by table, provenance."""
+    scores, summary = {}, []
+    for detector in DETECTORS:
+        done = [r for r in rows if r["detector"] == detector and r["status"] == "ok"]
+        if not done:
+            continue
+        auroc = {(row["table"], row["seed"]): row["auroc"] for row in done}
+        by_table = {t: mean(v for k, v in auroc.items() if k[0] == t) for t, _ in auroc}
+        seeds = sorted({seed for _, seed in auroc})
+        by_seed = [mean(v for k, v in auroc.items() if k[1] == s) for s in seeds]
+        worst = min(by_table, key=by_table.get)
+        tried = sum(r["detector"] == detector for r in rows)
+        cells = [
+            NAMES[detector],
+            spread(by_seed, 3),
+            f"{by_table[worst]:.3f} ({worst})",
+            short(median(row["fit_cpu_s"] for row in done)),
+            f"{len(done)} of {tried}",
+        ]
+        scores[detector] = auroc
+        summary.append((mean(by_table.values()), cells, by_table))
+    summary.sort(key=lambda item: -item[0])
+    summary[0][1][1] = f"**{summary[0][1][1]}**"
+    header = ["detector", "mean AUROC", "worst table", "fit, CPU a table", "fits"]
+    every = []
+    for name in TABLES:
+        values = [by_table.get(name) for _, _, by_table in summary]
+        best = max((v for v in values if v is not None), default=None)
+        told = ["none" if v is None else f"{v:.3f}" for v in values]
+        every.append(
+            [name, *(f"**{t}**" if v == best else t for t, v in zip(told, values, strict=True))]
+        )
+    notes = verdict(scores, "AUROC")
+    if failed := failures(rows, "detector"):
+        notes += f"\n\nNot finished:\n\n{failed}"
+    return [
+        table(header, [cells for _, cells, _ in summary]),
+        notes,
+        details("Table by table", table(["table", *(c[0] for _, c, _ in summary)], every)),
+        details("Where these figures are from", told_provenance(rows, runs)),
+    ]
+
+
+def put(page, section, text):
+    """Replace what stands between a section's markers, or add the section at the end."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    if begin not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n"
+    before, rest = page.split(begin, 1)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
+
+
+def main():
+    parser = argparse.ArgumentParser("python -m benchmarks.render", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    options = parser.parse_args()
+    old = options.page.read_text() if options.page.exists() else INTRO
+    page = old
+    for section, render in zip(SECTIONS, (density_section, anomaly_section), strict=True):
+        content = read_results(options.results / f"{section}.json")
+        if content["rows"]:
+            page = put(page, section, render(content))
+    if not options.check:
+        write_text(options.page, page)
+    elif page != old or not options.page.exists():
+        sys.exit("benchmarks: the page is stale; run python -m benchmarks.render")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Pushforward: generative models as maps that push a simple distribution forward to the data.
+
+>>> import pushforward
+>>> model = pushforward.GIS(random_state=0).fit(pushforward.load_dataset("iris"))
+>>> rows = model.sample(100, random_state=0)
+>>> scores = model.score_samples(rows)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data import Columns, datasets, load_dataset, open_data
+    from .errors import (
+        DataError,
+        ModelFileError,
+        NotFittedError,
+        ParameterError,
+        PushforwardError,
+        TrainingError,
+        UnsupportedError,
+    )
+    from .model import load
+    from .sliced import GIS, AutoDensity, fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GIS",
+    "AutoDensity",
+    "Columns",
+    "DataError",
+    "ModelFileError",
+    "NotFittedError",
+    "ParameterError",
+    "PushforwardError",
+    "TrainingError",
+    "UnsupportedError",
+    "datasets",
+    "fit",
+    "load",
+    "load_dataset",
+    "open_data",
+]
+
+_HOME = {
+    "data": ("Columns", "datasets", "load_dataset", "open_data"),
+    "errors": (
+        "DataError",
+        "ModelFileError",
+        "NotFittedError",
+        "ParameterError",
+        "PushforwardError",
+        "TrainingError",
+        "UnsupportedError",
+    ),
+    "model": ("load",),
+    "sliced": ("GIS", "AutoDensity", "fit"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # loaded when first used: torch and scikit-learn take seconds to import
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

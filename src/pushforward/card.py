@@ -1,0 +1,55 @@
+"""The readable card of a model folder."""
+
+from typing import Any
+
+import torch
+
+__all__ = ["table_card"]
+
+
+def table_card(model: Any) -> str:
+    """README.md of a saved table density: what it is, what it saw, how to use and cite it."""
+    import pushforward
+
+    name = type(model).__name__
+    rows = "\n".join(
+        f"| {entry['name']} | {entry['kind']} | {_extent(entry)} |"
+        for entry in model.columns_.describe()
+    )
+    account = (
+        f"\n## What was tried\n\n```\n{model.account()}\n```\n"
+        if hasattr(model, "account")
+        else ""
+    )
+    return f"""# {name}
+
+A density of the rows of a table, fitted with pushforward {pushforward.__version__} (torch {torch.__version__})
+on {model.columns_.n_rows} rows.
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+model.score_samples(X)   # log density in nats a row, higher is more normal
+model.sample(1000)       # new rows like the old ones
+model.predict(X)         # -1 where a row does not belong: log density below {model.offset_:.4g}
+```
+
+## Columns
+
+| column | kind | seen |
+|---|---|---|
+{rows}
+{account}
+## Cite
+
+```bibtex
+{model.cite()}
+```
+"""
+
+
+def _extent(entry: dict[str, Any]) -> str:
+    if entry["categories"]:
+        values = [str(v) for v in entry["categories"]]
+        return ", ".join(values[:6]) + (f" and {len(values) - 6} more" if len(values) > 6 else "")
+    return f"{entry['low']:.6g} to {entry['high']:.6g}"

@@ -1,0 +1,409 @@
+"""The contract: what every model is, and what every density of a table can do."""
+
+import importlib
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from .artifact import read_folder, write_folder
+from .citations import bibtex
+from .data import Columns, Learned
+from .errors import DataError, ModelFileError, NotFittedError, ParameterError
+from .transport import Rows, SlicedDensity
+
+__all__ = ["MODELS", "Model", "TableDensity", "load"]
+
+#: Every class a model folder may name, and where it lives. Nothing else is ever built.
+MODELS: Mapping[str, str] = {
+    "AutoDensity": "pushforward.sliced.auto",
+    "GIS": "pushforward.sliced.gis",
+}
+
+Report = Callable[[str, float], None]
+
+
+class Model(BaseEstimator):
+    """A generative model: a map from a simple distribution to the data.
+
+    Constructors store their arguments and do nothing else; what is learned ends in ``_``. A
+    model has the methods it can honestly answer: ``fit``, ``sample``, and of
+    ``score_samples``, ``score``, ``encode``, ``decode``, ``reconstruct``, ``interpolate``
+    those that apply. Every model can be saved, loaded and cited.
+    """
+
+    _cites: ClassVar[tuple[str, ...]] = ()
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to a folder: ``config.json``, weights, a readable card.
+
+        The folder appears whole or not at all; an older model in its place is replaced in
+        one step.
+
+        Args:
+            folder: where to. Parents are made.
+
+        Returns:
+            The path of the folder.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            ModelFileError: if something that is not a model stands there, or the disk fails.
+        """
+        self._check_fitted()
+        config = {
+            "class": type(self).__name__,
+            "parameters": {k: _plain(v) for k, v in self.get_params(deep=False).items()},
+            **self._state(),
+        }
+        return write_folder(folder, config, self._tensors(), self._card())
+
+    def cite(self) -> str:
+        """BibTeX of the papers this model is made from."""
+        return bibtex(self._cites)
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' first, or "
+                "pushforward.load a saved one."
+            )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        raise NotImplementedError
+
+    def _state(self) -> dict[str, Any]:
+        """What ``fit`` learned besides tensors, as JSON values."""
+        raise NotImplementedError
+
+    def _tensors(self) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        raise NotImplementedError
+
+    def _card(self) -> str:
+        raise NotImplementedError
+
+
+def load(folder: str | os.PathLike[str]) -> Any:
+    """Load a model that was saved with :meth:`Model.save`.
+
+    Sizes and sums of all files are verified first; only the classes of :data:`MODELS` are
+    built; nothing in a folder is ever executed.
+
+    Raises:
+        ModelFileError: if the folder is missing, damaged, altered or of an unknown version.
+
+    Examples:
+        >>> import pushforward, tempfile, os
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> model = pushforward.GIS(max_layers=5, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     again = pushforward.load(model.save(os.path.join(parent, "iris")))
+        >>> bool((again.score_samples(X) == model.score_samples(X)).all())
+        True
+    """
+    config, tensors = read_folder(folder)
+    name = config.get("class")
+    if not isinstance(name, str) or name not in MODELS:
+        raise ModelFileError(
+            f"{folder} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
+            "It may come from a newer version: upgrade pushforward."
+        )
+    cls = getattr(importlib.import_module(MODELS[name]), name)
+    try:
+        parameters = dict(config["parameters"])
+        for key in ("columns", "bounds"):
+            if parameters.get(key) is not None:
+                parameters[key] = dict(parameters[key])
+        model = cls(**parameters)
+        model._restore(config, tensors)
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        raise ModelFileError(
+            f"{folder} is not a valid {name}: {type(error).__name__}: {error}. "
+            "Its files were written together but do not fit each other; save the model anew."
+        ) from error
+    return model
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON: mappings as pairs (keys may be positions), generators left out."""
+    if isinstance(value, Mapping):
+        return [[k, _plain(v)] for k, v in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else None
+
+
+class TableDensity(DensityMixin, OutlierMixin, Model):
+    """An exact density of the rows of a table: scores, samples, finds outliers, explains.
+
+    Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
+    class knows the rest of the contract: columns in, columns out, log densities in nats in
+    the units of the table, thresholds, explanations, saving.
+    """
+
+    density_: SlicedDensity
+
+    columns: dict | None
+    bounds: dict | None
+    missing: str
+    contamination: float | str | None
+    false_alarm_rate: float
+    random_state: Any
+    verbose: bool
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
+    ) -> Any:
+        """Learn the density of the rows.
+
+        Args:
+            X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
+            y: ignored; for scikit-learn's pipelines.
+            sample_weight: (n,) weights, a row of weight two counting as two rows.
+            report: called with (what is being done, share done) as the fit goes on.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            DataError: for data that cannot be used; the text names columns and rows.
+            ParameterError: for a parameter out of its range.
+        """
+        return self._fit(X, sample_weight, report)
+
+    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
+        self._check_parameters()
+        rows = self._learn_columns(X, sample_weight)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        z, log_det = self.columns_.encode(rows.X, draw=np.random.default_rng(seed))
+        weight = rows.sample_weight
+        weight = None if weight is None else torch.from_numpy(weight)
+        report = report or (_print_report if self.verbose else _silent)
+        with torch.no_grad():
+            scores, index = self._fit_robust(z, weight, seed, report, **options)
+            self.offset_ = self._threshold(scores + log_det[index], z, log_det)
+        return self
+
+    def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
+        learned = Columns.learn(
+            X,
+            columns=self.columns,
+            bounds=self.bounds,
+            missing=self.missing,
+            sample_weight=sample_weight,
+            estimator=type(self).__name__,
+            min_rows=1,
+        )
+        self._set_columns(learned.columns)
+        return learned
+
+    def _set_columns(self, columns: Columns) -> None:
+        self.columns_ = columns
+        self.n_features_in_ = columns.n_columns
+        self.__dict__.pop("feature_names_in_", None)
+        if columns.feature_names is not None:
+            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
+
+    def _rows(self, z: Tensor, weight: Tensor | None) -> Rows:
+        """Coordinates with what the fits need to know of the columns."""
+        discrete = self.columns_.discrete
+        origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
+        for j in torch.nonzero(discrete)[:, 0].tolist():
+            low, high = self.columns_.edges(j, 0)
+            origin[j], width[j] = low, high - low
+        return Rows(z, weight, discrete, origin, width)
+
+    def _fit_density(
+        self, rows: Rows, seed: int, report: Report, **options: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Fit ``density_``; return log densities of rows not fitted on, and which rows."""
+        raise NotImplementedError
+
+    def _fit_robust(
+        self, z: Tensor, weight: Tensor | None, seed: int, report: Report, **options: Any
+    ) -> tuple[Tensor, Tensor]:
+        return self._fit_density(self._rows(z, weight), seed, report, **options)
+
+    def _threshold(self, scores: Tensor, z: Tensor, log_det: Tensor) -> float:
+        """Score below which a row is called an outlier.
+
+        With a numeric ``contamination`` it is the score that calls that share of the training
+        rows outliers. Otherwise it is the conformal quantile of scores of rows that were not
+        fitted on, which holds ``false_alarm_rate`` on new rows of the same kind.
+        """
+        if isinstance(self.contamination, (int, float)):
+            fitted = (self.density_.log_prob(z) + log_det).numpy()
+            return float(np.percentile(fitted, 100 * self.contamination))
+        rank = math.floor(self.false_alarm_rate * (len(scores) + 1))
+        ordered = scores.sort().values
+        return float(ordered[max(rank - 1, 0)])
+
+    def score_samples(self, X: Any, *, n_draws: int = 1) -> np.ndarray:
+        """Log density of each row in nats, in the units of the table; higher is more normal.
+
+        Whole-number and category columns count with probabilities: they are dequantised,
+        and ``n_draws`` averages the density over that many draws of the noise. The noise of a
+        row depends on nothing but the row, so its score is the same in every batch.
+
+        Args:
+            X: table of shape (n, p) with the columns of ``fit``.
+            n_draws: draws per row, 1 or more; more than 1 matters only for discrete columns.
+
+        Returns:
+            (n,) float64, always finite.
+
+        Raises:
+            DataError: for other columns, missing or infinite cells, values out of bounds, and
+                rows so far out that their log density is below the smallest float.
+            NotFittedError: before ``fit``.
+        """
+        self._check_fitted()
+        if n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws}. Expected a whole number of at least 1.")
+        total: Tensor | None = None
+        with torch.no_grad():
+            for draw in range(n_draws):
+                z, log_det = self.columns_.encode(X, draw=draw)
+                value = self.density_.log_prob(z) + log_det
+                total = value if total is None else torch.logaddexp(total, value)
+                if not bool(self.columns_.discrete.any()):
+                    n_draws = 1
+                    break
+        assert total is not None
+        result = (total - math.log(n_draws)).numpy()
+        if not np.isfinite(result).all():
+            rows = np.flatnonzero(~np.isfinite(result))
+            raise DataError(
+                f"The log density of {len(rows)} row(s) is not a finite number, the first being "
+                f"row {rows[0]}: its values are too far from anything seen in fit (beyond about "
+                "1e150 standard deviations). Check the units of the columns, or leave it out."
+            )
+        return result
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the rows, in nats a row."""
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows like those of ``fit``, in the same container, names and dtypes.
+
+        Args:
+            n_samples: rows to draw, 1 or more.
+            random_state: seed, RandomState or None.
+        """
+        self._check_fitted()
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            raise ParameterError(
+                f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
+            )
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """``score_samples`` minus the threshold: negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def explain(self, X: Any, *, candidates: int = 33) -> Any:
+        """Which columns make rows unlikely.
+
+        For each row and column: the nats its log density would gain if that column alone had
+        its most plausible value, the others staying as they are. A large gain marks a column that
+        does not fit the rest of the row.
+
+        Args:
+            X: table of shape (n, p), a few rows.
+            candidates: values tried a column, taken from the model's own margins.
+
+        Returns:
+            DataFrame of the columns row, column, value, expected, gain; in falling order of
+            gain within each row.
+        """
+        from .explain import explain_rows
+
+        self._check_fitted()
+        return explain_rows(self.columns_, self.density_, X, candidates)
+
+    def distribution(self) -> Any:
+        """The density as a ``torch.distributions.Distribution`` over rows (p,).
+
+        Its ``log_prob`` is differentiable. For tables of plain continuous columns.
+
+        Raises:
+            UnsupportedError: if a column is discrete, bounded or constant.
+        """
+        from .torch_distribution import TableDistribution
+
+        self._check_fitted()
+        return TableDistribution.of(self.columns_, self.density_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "density_")
+
+    def _check_parameters(self) -> None:
+        c = self.contamination
+        if not (c is None or c == "auto" or (_is_number(c) and 0 < float(c) <= 0.5)):
+            raise ParameterError(
+                f"The 'contamination' parameter of {type(self).__name__} must be None, 'auto' or "
+                f"a float in the range (0.0, 0.5]. Got {c!r} instead."
+            )
+        if not (_is_number(self.false_alarm_rate) and 0 < self.false_alarm_rate < 1):
+            raise ParameterError(
+                f"The 'false_alarm_rate' parameter of {type(self).__name__} must be a float in "
+                f"the range (0.0, 1.0). Got {self.false_alarm_rate!r} instead."
+            )
+
+    def _card(self) -> str:
+        from .card import table_card
+
+        return table_card(self)
+
+    def _state(self) -> dict[str, Any]:
+        return {"columns": self.columns_.to_config(), "offset": self.offset_}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return dict(self.density_.state_dict())
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self._set_columns(Columns.from_config(state["columns"]))
+        self.offset_ = float(state["offset"])
+        self.density_ = SlicedDensity.from_state(tensors)
+        if self.density_.dimension != self.columns_.n_coordinates:
+            raise ModelFileError(
+                f"The weights are for {self.density_.dimension} coordinates, the columns give "
+                f"{self.columns_.n_coordinates}. The files of this folder do not belong together."
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _silent(text: str, share: float) -> None:
+    """Report to nobody."""
+
+
+def _print_report(text: str, share: float) -> None:
+    import sys
+
+    print(f"[{100 * share:3.0f} %] {text}", file=sys.stderr)

@@ -1,0 +1,161 @@
+"""The greedy fit of a sliced flow: one layer after the other, stopped on held-out rows."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..transport.directions import max_sliced_directions
+from ..transport.numerics import normal_log_prob
+from ..transport.sliced_flow import SliceLayer
+from ..transport.smooth import gaussianising_splines
+
+__all__ = ["Growth", "Layering", "grow"]
+
+
+@dataclass(frozen=True)
+class Layering:
+    """How one layer is made. ``make`` is the method of this library; others may replace it.
+
+    Attributes:
+        slices: directions a layer moves along, K.
+        step: share of the way to the full Gaussianising map that a layer goes, 1 - alpha.
+        tail_step: the same for the slopes of the linear tails.
+        bandwidth: multiple of Scott's rule.
+        knots: knots a spline.
+        search_steps, search_rows: length and subsample of the search for directions.
+    """
+
+    slices: int
+    step: float = 0.2
+    tail_step: float = 0.003
+    bandwidth: float = 1.0
+    knots: int = 64
+    search_steps: int = 30
+    search_rows: int = 2048
+
+    def make(self, x: Tensor, weight: Tensor | None, generator: torch.Generator) -> SliceLayer:
+        """Fit one layer on points (d, n)."""
+        directions = max_sliced_directions(
+            x,
+            self.slices,
+            generator,
+            iterations=self.search_steps,
+            rows=self.search_rows,
+            weight=weight,
+        )
+        splines = gaussianising_splines(
+            directions.T @ x,
+            weight=weight,
+            bandwidth=self.bandwidth,
+            knots=self.knots,
+            damping=1 - self.step,
+            tail_damping=1 - self.tail_step,
+        )
+        return SliceLayer(directions, splines)
+
+
+@dataclass
+class Growth:
+    """What :func:`grow` returns.
+
+    Attributes:
+        layers: the best prefix of the layers built.
+        value: its mean log density of the held-out points (of the points without any), nats.
+        history: (train, held-out) mean log density after each layer built.
+        reason: why it ended.
+    """
+
+    layers: list[SliceLayer]
+    value: float
+    history: list[tuple[float, float]] = field(default_factory=list)
+    reason: str = ""
+
+
+def grow(
+    x: Tensor,
+    held_out: Tensor | None,
+    layering: Layering,
+    *,
+    generator: torch.Generator,
+    max_layers: int,
+    patience: int,
+    weight: Tensor | None = None,
+    held_out_weight: Tensor | None = None,
+    start: list[SliceLayer] | None = None,
+    deadline: float = math.inf,
+    on_layer: Callable[[int, float], None] | None = None,
+) -> Growth:
+    """Append layers while they help points that are not fitted on.
+
+    Args:
+        x: (d, n) points, in the dtype the layers shall have.
+        held_out: (d, m) points that decide when to stop; None builds ``max_layers``.
+        layering: how a layer is made.
+        generator: source of randomness.
+        max_layers: most layers to add to ``start``.
+        patience: layers without a better held-out value before stopping.
+        weight, held_out_weight: row weights.
+        start: layers to continue from.
+        deadline: ``time.monotonic()`` after which no layer is begun.
+        on_layer: called with the number of layers and the held-out value after each.
+
+    A layer that makes a point non-finite is dropped, with a warning, and ends the growth.
+    """
+    layers = list(start or [])
+    log_det, held_log_det = 0.0, 0.0
+    for layer in layers:
+        x, change = layer.forward(x)
+        log_det = log_det + _mean(change, weight)
+        if held_out is not None:
+            held_out, held_change = layer.forward(held_out)
+            held_log_det = held_log_det + _mean(held_change, held_out_weight)
+    watched, watched_weight = (x, weight) if held_out is None else (held_out, held_out_weight)
+    value = _mean(normal_log_prob(watched, 0), watched_weight) + (
+        log_det if held_out is None else held_log_det
+    )
+    growth = Growth(list(layers), value)
+    growth.reason = f"reached {max_layers} layers"
+    for index in range(max_layers):
+        if time.monotonic() > deadline:
+            growth.reason = "out of time"
+            break
+        layer = layering.make(x, weight, generator)
+        x, change = layer.forward(x)
+        log_det += _mean(change, weight)
+        train = _mean(normal_log_prob(x, 0), weight) + log_det
+        value = train
+        if held_out is not None:
+            held_out, held_change = layer.forward(held_out)
+            held_log_det += _mean(held_change, held_out_weight)
+            value = _mean(normal_log_prob(held_out, 0), held_out_weight) + held_log_det
+        if not math.isfinite(train + value):
+            warnings.warn(
+                f"layer {len(layers) + 1} made a point non-finite (train {train}, held out "
+                f"{value}); it was dropped and the flow ends before it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            growth.reason = "a layer gave a non-finite value"
+            break
+        layers.append(layer)
+        growth.history.append((train, value))
+        if value > growth.value or held_out is None:
+            growth.layers, growth.value = list(layers), value
+        if on_layer is not None:
+            on_layer(index + 1, value)
+        if len(layers) - len(growth.layers) >= patience:
+            growth.reason = f"no gain in {patience} layers"
+            break
+    return growth
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> float:
+    values = values.to(torch.float64)
+    if weight is None:
+        return float(values.mean())
+    return float((values * weight).sum() / weight.sum())

@@ -1,0 +1,202 @@
+"""The density all sliced models end in: margins, a Gaussian mixture, a flow per component.
+
+``p(x) = |det m'(x)| sum_c w_c N(f_c(L_c^-1 (m(x) - mu_c)); 0, I) |det f_c'| / |det L_c|``:
+with one component and no flow it is a Gaussian, with one component the flow of Dai & Seljak,
+with many a mixture of flows; averages of such densities are of the same form.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .margins import Margins
+from .numerics import normal_log_prob
+from .sliced_flow import SlicedFlow, SliceLayer
+
+__all__ = ["Component", "SlicedDensity"]
+
+_BLOCK = 1 << 20  # numbers in one batched latent: small enough for the cache, large for threads
+
+
+@dataclass
+class Component:
+    """One term of the mixture: log weight, mean (d,), lower factor (d, d), layers."""
+
+    log_weight: float
+    mean: Tensor
+    factor: Tensor
+    layers: list[SliceLayer]
+
+
+class SlicedDensity(nn.Module):
+    """An exact density on R^d that samples; in float64 but for the flow's own dtype.
+
+    Buffers: ``log_weight`` (C,), ``mean`` (C, d), ``factor`` (C, d, d) lower triangular.
+
+    Args:
+        margins: marginal layer applied first, or None.
+        log_weight, mean, factor: the mixture, components in order of falling flow depth.
+        flow: bank of C flows, or None where no component has a layer.
+    """
+
+    log_weight: Tensor
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(
+        self,
+        margins: Margins | None,
+        log_weight: Tensor,
+        mean: Tensor,
+        factor: Tensor,
+        flow: SlicedFlow | None,
+    ) -> None:
+        super().__init__()
+        self.margins, self.flow = margins, flow
+        self.register_buffer("log_weight", log_weight)
+        self.register_buffer("mean", mean)
+        self.register_buffer("factor", factor)
+        d = mean.shape[1]
+        eye = torch.eye(d, dtype=factor.dtype).expand_as(factor)
+        self._whiten = torch.linalg.solve_triangular(factor, eye, upper=False)
+        self._shift = -(self._whiten @ mean[..., None]).reshape(-1, 1)
+        self._whiten_all = self._whiten.reshape(-1, d)
+        self._constant = log_weight - factor.diagonal(dim1=1, dim2=2).log().sum(1)
+
+    @classmethod
+    def assemble(
+        cls, components: Iterable[Component], margins: Margins | None = None
+    ) -> "SlicedDensity":
+        """Build from components in any order; weights are normalised."""
+        ordered = sorted(components, key=lambda c: -len(c.layers))
+        log_weight = torch.tensor([c.log_weight for c in ordered], dtype=torch.float64)
+        flows = [c.layers for c in ordered]
+        return cls(
+            margins,
+            log_weight.log_softmax(0),
+            torch.stack([c.mean for c in ordered]),
+            torch.stack([c.factor for c in ordered]),
+            SlicedFlow.stack(flows) if flows[0] else None,
+        )
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
+        """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
+        margins = {k.removeprefix("margins."): v for k, v in state.items() if k[:8] == "margins."}
+        flow = {k.removeprefix("flow."): v for k, v in state.items() if k[:5] == "flow."}
+        return cls(
+            Margins.from_state(margins) if margins else None,
+            state["log_weight"],
+            state["mean"],
+            state["factor"],
+            SlicedFlow(**flow) if flow else None,
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates d."""
+        return self.mean.shape[1]
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density in nats: (n, d) float64 -> (n,) float64."""
+        return self.component_log_prob(x).logsumexp(1)
+
+    def component_log_prob(self, x: Tensor) -> Tensor:
+        """Log of weight times density of each component: (n, d) -> (n, C)."""
+        parts = [self._component_log_prob(part) for part in x.split(self._rows())]
+        return torch.cat(parts) if parts else x.new_zeros(0, len(self.log_weight))
+
+    def _rows(self) -> int:
+        return max(64, _BLOCK // max(1, self.mean.numel()))
+
+    def _component_log_prob(self, x: Tensor) -> Tensor:
+        x = x.T.contiguous()
+        log_det: Tensor | float = 0.0
+        if self.margins is not None:
+            x, log_det = self.margins(x)
+        components, d = self.mean.shape
+        z = torch.addmm(self._shift, self._whiten_all, x).view(components, d, x.shape[1])
+        result = self._constant[:, None] + log_det
+        if self.flow is not None:
+            z, change = self.flow(z.to(self.flow.x.dtype))
+            result = result + change
+        return (result + normal_log_prob(z, dim=1)).T
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw (n, d) rows."""
+        if self.dimension == 0:
+            return self.mean.new_zeros(n, 0)
+        which = torch.multinomial(self.log_weight.exp(), n, replacement=True, generator=generator)
+        latent = torch.randn(n, self.dimension, generator=generator, dtype=torch.float64)
+        return self.from_latent(latent, which)
+
+    def from_latent(self, z: Tensor, which: Tensor) -> Tensor:
+        """Carry latents (n, d) back to data, row i through component ``which[i]``."""
+
+        def back(block: Tensor, component: Tensor) -> Tensor:
+            if self.flow is not None:
+                block, _ = self.flow.inverse(block.to(self.flow.x.dtype), component)
+            return self.factor[component] @ block.double() + self.mean[component][..., None]
+
+        x = _in_blocks(z, which, back)
+        return x if self.margins is None else self.margins.inverse(x.T.contiguous()).T.contiguous()
+
+    def to_latent(self, x: Tensor, which: Tensor) -> Tensor:
+        """Carry data (n, d) to latents, row i through component ``which[i]``."""
+        if self.margins is not None:
+            x = self.margins(x.T.contiguous())[0].T
+
+        def there(block: Tensor, component: Tensor) -> Tensor:
+            z = self._whiten[component] @ (block - self.mean[component][..., None])
+            if self.flow is not None:
+                z, _ = self.flow(z.to(self.flow.x.dtype), component)
+            return z.double()
+
+        return _in_blocks(x, which, there)
+
+    def _single(self, component: int) -> list[SliceLayer]:
+        """The layers of one component's flow, without batch dimension."""
+        return [] if self.flow is None else self.flow.single(component)
+
+    def components(self) -> list[Component]:
+        """The terms of the mixture, for taking it apart and joining it with others."""
+        return [
+            Component(float(w), self.mean[c], self.factor[c], self._single(c))
+            for c, w in enumerate(self.log_weight)
+        ]
+
+    @classmethod
+    def average(cls, densities: "list[SlicedDensity]") -> "SlicedDensity":
+        """The mean of densities that share one marginal layer: again one mixture."""
+        terms = [
+            Component(t.log_weight - math.log(len(densities)), t.mean, t.factor, t.layers)
+            for density in densities
+            for t in density.components()
+        ]
+        return cls.assemble(terms, densities[0].margins)
+
+
+def _in_blocks(x: Tensor, which: Tensor, move: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Run rows (n, d) through ``move`` in blocks (B, d, m) of one component each.
+
+    Blocks are filled up with rows of their own component, so that all have one size; they
+    come in order of components.
+    """
+    order = which.argsort(stable=True)
+    count = torch.bincount(which)
+    size = int(max(16, min(8192, len(which) // max(1, int((count > 0).sum())))))
+    blocks = (count + size - 1) // size
+    component = torch.repeat_interleave(torch.arange(len(count)), blocks)
+    first = torch.repeat_interleave(blocks.cumsum(0) - blocks, blocks)
+    start = (count.cumsum(0) - count)[component] + (torch.arange(len(component)) - first) * size
+    last = count.cumsum(0)[component] - 1
+    rows = order[torch.minimum(start[:, None] + torch.arange(size), last[:, None])]
+    result = torch.empty_like(x)
+    for part in range(0, len(rows), 64):
+        index, chosen = rows[part : part + 64], component[part : part + 64]
+        moved = move(x[index].mT.contiguous(), chosen)
+        result[index.reshape(-1)] = moved.mT.reshape(-1, x.shape[1])
+    return result

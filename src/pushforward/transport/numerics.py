@@ -1,0 +1,84 @@
+"""Numerical helpers shared by the maps: log-space normal quantiles, sorting, weights."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = [
+    "LOG_2PI",
+    "argsort",
+    "effective_size",
+    "gaussian_scores",
+    "log_ndtri",
+    "normal_log_prob",
+]
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def normal_log_prob(z: Tensor, dim: int = -1) -> Tensor:
+    """Log density of N(0, I) in nats, summed over ``dim``; computed in float64.
+
+    Squares of far outliers overflow float32 long before float64, so the result is float64
+    whatever the dtype of ``z``.
+    """
+    z = z.to(torch.float64)
+    return -0.5 * (z * z).sum(dim) - 0.5 * LOG_2PI * z.shape[dim]
+
+
+def log_ndtri(log_p: Tensor) -> Tensor:
+    """Lower-tail normal quantile of a probability given by its logarithm.
+
+    Solves ``log Phi(z) = log_p`` for ``log_p <= log(1/2)``; finite for probabilities far
+    below the smallest float (``log_p = -1e30`` gives about ``-1.4e15``). The start is the
+    leading term of the tail's expansion, the rest Newton's method on ``log Phi``, which is
+    concave, so it converges from there for every argument.
+
+    Args:
+        log_p: float64 tensor of log probabilities, any shape.
+
+    Returns:
+        Tensor of the same shape.
+
+    Examples:
+        >>> import torch
+        >>> log_ndtri(torch.tensor([0.5, 0.025], dtype=torch.float64).log())
+        tensor([ 0.0000, -1.9600], dtype=torch.float64)
+    """
+    tail = -2 * log_p - LOG_2PI
+    start = -torch.sqrt((tail - torch.log(tail.clamp_min(1.0))).clamp_min(0.0))
+    z = torch.where(log_p > -30, torch.special.ndtri(log_p.clamp_min(-30.0).exp()), start)
+    for _ in range(3):
+        value = torch.special.log_ndtr(z)
+        # phi/Phi from its own logarithm: both underflow long before their ratio does;
+        # far out the ratio is -z to the last digit, and the logarithms have lost theirs
+        ratio = torch.where(
+            z < -1e6, -z, torch.exp((-0.5 * z * z - 0.5 * LOG_2PI - value).clamp(-50.0, 50.0))
+        )
+        z = z - (value - log_p) / ratio
+    return z
+
+
+def argsort(values: Tensor) -> Tensor:
+    """Indices that sort the last dimension.
+
+    On the CPU through NumPy, whose vectorised sort is several times faster than torch's.
+    """
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.argsort(values.detach().numpy(), axis=-1))
+    return torch.argsort(values, dim=-1)
+
+
+def gaussian_scores(n: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """The ``n`` expected quantiles of N(0, 1) at the mid-ranks ``(i + 1/2) / n``."""
+    levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    return torch.special.ndtri(levels).to(dtype)
+
+
+def effective_size(n: int, weight: Tensor | None) -> float:
+    """Kish's effective number of rows, ``(sum w)^2 / sum w^2``; ``n`` without weights."""
+    if weight is None:
+        return float(n)
+    return float(weight.sum() ** 2 / (weight * weight).sum())

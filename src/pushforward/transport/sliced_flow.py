@@ -1,0 +1,138 @@
+"""Flows made of slice layers: a bank of them evaluated side by side.
+
+A layer moves points only along K orthonormal directions ``A`` (Dai & Seljak 2021, eq. 9):
+``y = x + A (psi(A^T x) - A^T x)``, so ``log|det| = sum_k log psi_k'(a_k^T x)``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .spline import Splines
+
+__all__ = ["SliceLayer", "SlicedFlow"]
+
+
+@dataclass
+class SliceLayer:
+    """One layer of a batch of flows: directions (..., d, k) and splines of batch (..., k)."""
+
+    directions: Tensor
+    splines: Splines
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data towards the latent: (..., d, n) -> points (..., d, n), log-det (..., n)."""
+        return self._apply(x, self.splines.forward)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent towards the data; the log-det is that of the **forward** map."""
+        return self._apply(y, self.splines.inverse)
+
+    def _apply(self, x: Tensor, move: Callable) -> tuple[Tensor, Tensor]:
+        p = self.directions.mT @ x
+        q, log_derivative = move(p)
+        return x + self.directions @ q.sub_(p), log_derivative.sum(-2)
+
+
+class SlicedFlow(nn.Module):
+    """``C`` sliced flows in the same space, of individual depths, evaluated as one batch.
+
+    Flows are kept in order of falling depth, so the flows that have a layer ``l`` are always
+    the first few, and a layer is one batched call over a leading block.
+
+    Args:
+        depths: (C,) number of layers of each flow, not increasing.
+        directions: (T, d, K) of all layers, layer by layer, ``T = sum(depths)``.
+        x, y, slope: (T, K, M) knots, values and derivatives of the splines.
+        uniform: () bool, whether the knots are equally spaced.
+    """
+
+    depths: Tensor
+    directions: Tensor
+    x: Tensor
+    y: Tensor
+    slope: Tensor
+    uniform: Tensor
+
+    def __init__(
+        self,
+        depths: Tensor,
+        directions: Tensor,
+        x: Tensor,
+        y: Tensor,
+        slope: Tensor,
+        uniform: Tensor,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("depths", depths)
+        self.register_buffer("directions", directions)
+        self.register_buffer("x", x)
+        self.register_buffer("y", y)
+        self.register_buffer("slope", slope)
+        self.register_buffer("uniform", uniform)
+        self._layers: list[SliceLayer] | None = None
+
+    @classmethod
+    def stack(cls, flows: Sequence[Sequence[SliceLayer]]) -> "SlicedFlow":
+        """Join single flows (lists of layers without batch dimension) of falling depth."""
+        depths = torch.tensor([len(f) for f in flows])
+        order = [f[i] for i in range(int(depths.max())) for f in flows if i < len(f)]
+        return cls(
+            depths,
+            torch.stack([layer.directions for layer in order]),
+            torch.stack([layer.splines.x for layer in order]),
+            torch.stack([layer.splines.y for layer in order]),
+            torch.stack([layer.splines.slope for layer in order]),
+            torch.tensor(all(layer.splines.uniform for layer in order)),
+        )
+
+    @property
+    def layers(self) -> list[SliceLayer]:
+        """Batched layers; layer ``l`` holds the flows deeper than ``l``."""
+        if self._layers is None:
+            widths = [int((self.depths > i).sum()) for i in range(int(self.depths.max()))]
+            parts = (t.split(widths) for t in (self.directions, self.x, self.y, self.slope))
+            uniform = bool(self.uniform)
+            self._layers = [
+                SliceLayer(a, Splines(x, y, slope, uniform))
+                for a, x, y, slope in zip(*parts, strict=True)
+            ]
+        return self._layers
+
+    def single(self, flow: int) -> list[SliceLayer]:
+        """The layers of one flow, without the batch dimension."""
+        return [
+            SliceLayer(layer.directions[flow], layer.splines.take(flow))
+            for layer in self.layers[: int(self.depths[flow])]
+        ]
+
+    def forward(self, x: Tensor, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Data to latent: (B, d, n) -> latents (B, d, n), log-det (B, n).
+
+        Args:
+            x: a block of points for each flow, or for each entry of ``which``.
+            which: (B,) flow of each block, in rising order; None is every flow once.
+        """
+        return self._run(x, which, self.layers, SliceLayer.forward)
+
+    def inverse(self, z: Tensor, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Latent to data; the log-det is that of the **forward** map."""
+        return self._run(z, which, self.layers[::-1], SliceLayer.inverse)
+
+    def _run(
+        self, x: Tensor, which: Tensor | None, layers: list[SliceLayer], move: Callable
+    ) -> tuple[Tensor, Tensor]:
+        x = x.clone()
+        log_det = torch.zeros(x.shape[0], x.shape[2], dtype=torch.float64)
+        for layer in layers:
+            active = layer.directions.shape[0]
+            if which is not None:
+                active = int((which < active).sum())
+                chosen = which[:active]
+                layer = SliceLayer(layer.directions[chosen], layer.splines.take(chosen))
+            if active:
+                x[:active], change = move(layer, x[:active])
+                log_det[:active] += change
+        return x, log_det

@@ -1,0 +1,192 @@
+"""A save that is killed, fails or is raced leaves one whole model, and the next one tidies up.
+
+``PUSHFORWARD_KILLS=200`` runs the full scale; the default is a tenth of it.
+"""
+
+import builtins
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pushforward import _atomic
+from pushforward.artifact import read_folder, write_folder
+from pushforward.errors import ModelFileError
+
+KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "20"))
+HERE = Path(__file__).parent
+WAYS = ["exchange", "renames"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    done = subprocess.run(
+        [sys.executable, HERE / "killed_saves.py", tmp_path_factory.mktemp("kills"), str(KILLS)],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_random_moments(seen, way):
+    case = seen[f"random_kills {way}"]
+    assert len(case["values"]) == KILLS
+    assert set(case["values"]) <= {0, 1}
+    assert case["midway"]  # the kills did hit saves
+    assert case["left"] == []
+    if way == "exchange":
+        assert case["missing"] == 0  # the name was there at every moment
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_every_system_call(seen, way):
+    case = seen[f"kill_at_every_call {way}"]
+    assert case["steps"] > 30
+    assert set(case["values"]) == {0, 1}
+    assert case["values"][0] == 0
+    assert case["values"][-1] == 1
+    assert case["left"] == []
+    assert bool(case["missing"]) == (way == "renames")  # then the copy set aside was read
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_processes_save_to_one_folder(seen, way):
+    case = seen[f"race {way}"]
+    assert case["statuses"] == [0, 0]
+    assert set(case["values"]) <= {0, 1}
+    assert case["left"] == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_disk_that_fills_up(seen, way):
+    case = seen[f"full_disk {way}"]
+    assert set(case["errors"]) == {7}
+    assert set(case["values"]) == {0}
+    assert case["left"] == []
+
+
+# --- every call that can fail, fails ---------------------------------------------------------
+
+FAILING = [(os, "mkdir"), (os, "open"), (os, "fsync"), (os, "rename"), (builtins, "open")]
+FAILING += [(_atomic, "_exchange")]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("call", FAILING, ids=lambda call: f"{call[0].__name__}.{call[1]}")
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+def test_failing_calls(tmp_path, monkeypatch, way, call, code, old):
+    folder = tmp_path / "model"
+    if way == "renames":
+        if call[1] == "_exchange":
+            return
+        monkeypatch.setattr(_atomic, "_exchange", lambda new, target: False)
+    original = getattr(*call)
+    failed = 0
+    for at in range(100):
+        for path in folder.iterdir() if folder.exists() else ():
+            path.unlink()
+        if old:
+            write_folder(folder, {"value": 0}, {"w": torch.zeros(3)}, "")
+        elif folder.exists():
+            folder.rmdir()
+        calls = []
+
+        def failing(*args, calls=calls, at=at, **kwargs):
+            calls.append(args)
+            if len(calls) == at + 1:
+                raise OSError(code, os.strerror(code))
+            return original(*args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(*call, failing)
+            try:
+                write_folder(folder, {"value": 1}, {"w": torch.ones(3)}, "")
+            except ModelFileError as error:
+                refusal = str(error)
+            else:
+                refusal = ""
+        assert [path.name for path in tmp_path.iterdir()] in ([], ["model"])
+        if len(calls) <= at:
+            assert not refusal
+            break
+        failed += 1
+        if refusal and not old and not folder.exists():
+            continue
+        config, tensors = read_folder(folder)
+        assert tensors["w"].tolist() == [config["value"]] * 3
+        assert refusal == "" or os.strerror(code) in refusal
+        assert refusal or config["value"] == 1
+    assert failed or call[1] == "_exchange" or (call[1] == "rename" and way == "exchange" and old)
+    assert read_folder(folder)[0] == {"value": 1}
+
+
+@pytest.mark.parametrize("name", ["unlink", "rmdir", "close"])
+def test_what_cannot_be_removed_is_removed_by_the_next_save(tmp_path, monkeypatch, name):
+    folder = write_folder(tmp_path / "model", {"value": 0}, {}, "")
+    with monkeypatch.context() as patch:
+        if name != "close":
+
+            def failing(*args, **kwargs):
+                raise OSError(errno.EPERM, "no")
+
+            patch.setattr(os, name, failing)
+        write_folder(folder, {"value": 1}, {}, "")
+        assert read_folder(folder)[0] == {"value": 1}
+    write_folder(folder, {"value": 2}, {}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_interrupted_from_the_keyboard(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "model", {"value": 0}, {}, "")
+
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_folder(folder, {"value": 1}, {}, "")
+    assert read_folder(folder)[0] == {"value": 0}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_swap_is_one_system_call_here(tmp_path):
+    """On Linux with a common file system; elsewhere the two renames do it."""
+    if sys.platform != "linux":
+        pytest.skip("renameat2 is Linux's")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not _atomic._exchange(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("this file system cannot exchange")
+    assert os.listdir(tmp_path / "a") == ["b"]
+    with pytest.raises(FileNotFoundError):
+        _atomic._exchange(tmp_path / "a", tmp_path / "none")
+
+
+@pytest.mark.parametrize("library", [object(), OSError("no libc")])
+def test_an_old_libc_falls_back(tmp_path, monkeypatch, library):
+    def load(*args, **kwargs):
+        if isinstance(library, OSError):
+            raise library
+        return library
+
+    folder = write_folder(tmp_path / "model", {"value": 0}, {}, "")
+    monkeypatch.setattr(_atomic.ctypes, "CDLL", load)
+    write_folder(folder, {"value": 1}, {}, "")
+    assert read_folder(folder)[0] == {"value": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -1,0 +1,155 @@
+"""What a column is taken for."""
+
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from pushforward.data import Columns
+from pushforward.errors import DataError, ParameterError
+
+
+def kinds(X, **options):
+    return Columns.learn(X, **options).columns.kinds
+
+
+def test_digits_are_integers_although_they_are_floats():
+    found = set(kinds(load_digits().data))
+    assert found == {"integer", "constant"}
+
+
+@pytest.mark.parametrize("n", [2, 10, 100, 5000])
+def test_random_normals_are_continuous(n):
+    rng = np.random.default_rng(n)
+    for dtype in (np.float64, np.float32, np.float16):
+        assert set(kinds(rng.normal(size=(n, 3)).astype(dtype))) == {"continuous"}
+
+
+def test_whole_floats_need_repeats_and_rows():
+    assert kinds(np.arange(30.0)[:, None]) == ("continuous",)
+    assert kinds(np.repeat(np.arange(10.0), 3)[:, None]) == ("integer",)
+    assert kinds(np.repeat(np.arange(3.0), 3)[:, None]) == ("continuous",)
+    assert kinds(np.repeat([1e300, 2e300], 10)[:, None]) == ("continuous",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([True, False, True], "boolean"),
+        ([1, 2, 2], "integer"),
+        ([1.5, 2.0, 2.5], "continuous"),
+        (["a", "b", "a"], "category"),
+        ([7, 7, 7], "constant"),
+        ([0.1, 0.1, 0.1], "constant"),
+        ([False, False, False], "constant"),
+        (np.array([1, 2, 2], dtype=object), "integer"),
+        (np.array([1, 2.5, 2], dtype=object), "continuous"),
+        (np.array([True, False, True], dtype=object), "boolean"),
+        (np.array([2**70, 2**71, 5], dtype=object), "continuous"),
+        ([decimal.Decimal("1.5"), decimal.Decimal("2.5"), decimal.Decimal("3")], "continuous"),
+        (pd.Categorical([1, 2, 1]), "category"),
+        (pd.array([1, 2, 2], dtype="UInt8"), "integer"),
+    ],
+)
+def test_recognised(values, expected):
+    assert kinds(pd.DataFrame({"column": values})) == (expected,)
+
+
+def test_declared_kinds_win():
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": [1.0, 2.0, 3.0], "c": [0.0, 1.0, 0.0]})
+    declared = {"a": "continuous", "b": "integer", "c": "boolean"}
+    columns = Columns.learn(frame, columns=declared).columns
+    assert columns.kinds == tuple(declared.values())
+    pd.testing.assert_frame_equal(columns.decode(columns.encode(frame)[0]), frame)
+    assert kinds(frame.to_numpy(), columns={2: "category"})[2] == "category"
+    assert kinds(pd.DataFrame({"f": [True, False]}), columns={"f": "integer"}) == ("integer",)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "text"),
+    [
+        ([1.5, 2.0], "integer", "declared integer and holds fractions .* row 0"),
+        (["a", "b"], "continuous", "declared continuous and holds text"),
+        (pd.Categorical([1, 2]), "integer", "declared integer and has a categorical dtype"),
+        ([1, 2, 3], "boolean", "holds 3 different values"),
+    ],
+)
+def test_declared_kinds_that_do_not_fit(values, kind, text):
+    with pytest.raises(DataError, match=text):
+        kinds(pd.DataFrame({"a": values}), columns={"a": kind})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"columns": {"b": "integer"}},
+        {"columns": {"a": "number"}},
+        {"bounds": {"b": (0, 1)}},
+        {"bounds": {"a": (1, 0)}},
+        {"bounds": {"a": 3}},
+        {"bounds": {"a": (0, "x")}},
+        {"bounds": {"a": (0, np.inf)}},
+        {"bounds": {"s": (0, 1)}},
+    ],
+)
+def test_unusable_options(options):
+    frame = pd.DataFrame({"a": [1.5, 2.5], "s": ["x", "y"]})
+    with pytest.raises(ParameterError, match=r"Bounds are|Expected"):
+        kinds(frame, **options)
+
+
+def test_identifiers_are_refused_unless_declared():
+    frame = pd.DataFrame({"id": [f"user{i}" for i in range(60)]})
+    with pytest.raises(DataError, match=r"looks like an identifier\. Drop it, or declare"):
+        kinds(frame)
+    assert kinds(frame, columns={"id": "category"}) == ("category",)
+    many = pd.DataFrame({"id": [f"user{i}" for i in range(1001)] * 2})
+    with pytest.raises(DataError, match="1001 different values in 2002 rows"):
+        kinds(many)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2024-01-01", periods=3),
+        pd.to_timedelta([1, 2, 3], unit="D"),
+        pd.period_range("2024-01", periods=3, freq="M"),
+        pd.Categorical(pd.date_range("2024-01-01", periods=3)),
+        np.array([b"a", b"b", b"c"], dtype=object),
+    ],
+)
+def test_dates_and_bytes_have_to_be_converted(values):
+    with pytest.raises(DataError, match=r"column 'd' holds .* convert the column to numbers"):
+        kinds(pd.DataFrame({"d": values}))
+
+
+def test_mixed_types_are_named_with_their_rows():
+    frame = pd.DataFrame({"m": np.array([1, 2, "x", 4, "y"], dtype=object)})
+    with pytest.raises(DataError, match="column 'm' mixes number and text: text in rows 2, 4"):
+        kinds(frame)
+    frame = pd.DataFrame({"m": np.array([True, 2, 3], dtype=object)})
+    with pytest.raises(DataError, match="column 'm' mixes bool and number: bool in row 0"):
+        kinds(frame)
+
+
+def test_objects_are_a_type_error_too():
+    X = np.array([[1.0, {"a": 1}], [2.0, 3.0]], dtype=object)
+    with pytest.raises(TypeError, match=r"argument must be .* string.* number"):
+        kinds(X)
+
+
+def test_fractions_in_an_integer_column_are_refused_when_scored():
+    columns = Columns.learn(pd.DataFrame({"n": [1, 2, 3]})).columns
+    columns.encode(pd.DataFrame({"n": [1.0, 9.0, -4.0]}))
+    with pytest.raises(DataError, match="learned as integer and holds fractions in row 1"):
+        columns.encode(pd.DataFrame({"n": [1.0, 2.5]}))
+
+
+def test_text_where_numbers_were_learned_is_refused():
+    columns = Columns.learn(pd.DataFrame({"n": [1, 2, 3], "s": ["a", "b", "a"]})).columns
+    with pytest.raises(DataError, match="'n' holds text, and held numbers in fit"):
+        columns.encode(pd.DataFrame({"n": ["1"], "s": ["a"]}))
+    with pytest.raises(DataError, match="'s' holds numbers, and held text in fit"):
+        columns.encode(pd.DataFrame({"n": [1], "s": [1]}))
