@@ -59,7 +59,7 @@ def fit_pushforward(train, protocol, seed):
 
     torch.set_num_threads(1)
     robust = {"contamination": "auto"} if protocol == "contaminated" else {}
-    model = pushforward.fit(train, random_state=seed, **robust)
+    model = pushforward.fit(train, random_state=seed, verbose=False, **robust)
     return lambda x: -model.score_samples(x)
 
 

@@ -39,9 +39,10 @@ def fit_pushforward(train, valid, seed):
     import pushforward
 
     torch.set_num_threads(1)
-    model = pushforward.fit(np.vstack([train, valid]), random_state=seed)
+    model = pushforward.fit(np.vstack([train, valid]), random_state=seed, verbose=False)
     sample = functools.partial(model.sample, random_state=seed)
-    return Fitted(model.score_samples, sample, repr(model)[:300])
+    shares = [f"{100 * t['weight']:.0f} % {t['structure']}" for t in model.trials_ if t["weight"]]
+    return Fitted(model.score_samples, sample, "; ".join(shares))
 
 
 def standardised(fit):

@@ -45,6 +45,17 @@ What this page shows is what was measured, lost comparisons included. `benchmark
 how to measure again; `make bench` does, and rewrites the tables. Every fit ran in its own process
 on one thread; CPU seconds include each model's own selection of settings.
 """
+DENSITY_TEXT = """\
+Log density of held-out rows in nats per row, in the units of the data; higher is better. Mean ±
+standard deviation over seeds; a seed draws a new split (for mix20 a new true density) and seeds
+the model. Bold: the best of those measured on the most seeds.
+
+Pushforward gets training and validation rows in one call and splits them itself, as do sinflow and
+rbig; OT-CFM stops by its budget and the Gaussian has nothing to select, so they get all rows too;
+the others use the validation rows to stop or to select. Networks stop at 75 CPU s, OT-CFM at 60.
+OT-CFM is scored on the first 200 test rows at most. On digits Pushforward is told the counts 0 to
+16 as integers, and that integers are to be dequantised is its own knowledge; its peers get the
+same counts dequantised."""
 SECTIONS = ("density", "anomaly")
 
 
@@ -71,19 +82,21 @@ def short(seconds):
 def told_provenance(rows, runs):
     """Where the figures of a table come from: commands, commits, machine, versions, dates."""
     seeds = ", ".join(str(s) for s in sorted({row["seed"] for row in rows}))
-    lines = [f"Seeds {seeds}. Measured by:", ""]
-    seen = {}
-    for row in rows:
-        run = runs[row["run"]]
-        seen.setdefault((run["command"], run["commit"], run["dirty"]), run)
-    for (command, commit, dirty), run in sorted(seen.items(), key=lambda item: item[1]["date"]):
+    commands = {}
+    for run in sorted(
+        (runs[key] for key in {row["run"] for row in rows}), key=lambda r: r["date"]
+    ):
         machine = run["machine"]
-        at = f"commit `{commit}`" if commit else "before the first commit"
-        state = " with uncommitted changes" if commit and dirty else ""
-        lines.append(
-            f"* `{command}`: {at}{state}; {machine['cpu']}, {machine['cores']} cores (1 used, "
-            f"niceness {machine['nice']}); Python {run['python']}; {run['date'][:10]}"
+        at = f"commit `{run['commit']}`" if run["commit"] else "before the first commit"
+        state = " with uncommitted changes" if run["commit"] and run["dirty"] else ""
+        where = (
+            f"On {machine['cpu']}, {machine['cores']} cores (1 used, niceness {machine['nice']}), "
+            f"Python {run['python']}, {run['date'][:10]}, {at}{state}:"
         )
+        commands.setdefault(where, {})[f"* `{run['command']}`"] = None  # a dict keeps order
+    lines = [f"Seeds {seeds}."]
+    for where, told in commands.items():
+        lines += ["", where, "", *told]
     versions = {}
     for row in rows:
         for name, version in runs[row["run"]]["versions"].items():
@@ -151,18 +164,7 @@ def told_fit(row):
 
 def density_section(content):
     """One table a data set."""
-    parts = [
-        "## Density estimation",
-        "Log density of held-out rows in nats per row, in the units of the data; higher is "
-        "better. Mean ± standard deviation over seeds; a seed draws a new split (for mix20 a new "
-        "true density) and seeds the model. Pushforward gets training and validation rows in one "
-        "call and splits them itself, as do sinflow and rbig; OT-CFM stops by its budget and the "
-        "Gaussian has nothing to select, so they get all rows too; the others use the validation "
-        "rows to stop or to select. Networks stop at 75 CPU s (OT-CFM at 60). Digits: "
-        "Pushforward is told the counts 0 to 16 as integers and knows that integers are to be "
-        "dequantised; its peers get the same counts dequantised. OT-CFM is scored on the first "
-        "200 test rows at most.",
-    ]
+    parts = ["## Density estimation", DENSITY_TEXT]
     for name in SETS:
         rows = [row for row in content["rows"] if row["set"] == name]
         if rows:
@@ -174,25 +176,28 @@ def density_table(name, rows, runs):
     """The parts of one data set: heading, table, verdict, failures, provenance."""
     pinned = [row for row in rows if row["split_seed"] == 0]
     rows = [row for row in rows if row["split_seed"] == row["seed"]]
+    truth = name == "mix20"
     scores, lines = {}, []
     for model in MODELS:
         mine = [row for row in rows if row["model"] == model]
         done = [row for row in mine if row["status"] == "ok"]
         if done:
             scores[model] = {row["seed"]: row["mean"] for row in done}
-            lines.append((mean(row["mean"] for row in done), model, done, len(mine)))
-    lines.sort(reverse=True)
-    truth = name == "mix20"
+            height = mean(-row["gap_to_truth"] if truth else row["mean"] for row in done)
+            lines.append((height, model, done, len(mine)))
+    lines.sort(key=lambda line: -line[0])
+    full = max((len(done) for _, _, done, _ in lines), default=0)
+    best = next((model for _, model, done, _ in lines if len(done) == full), None)
     header = ["model", "nats per row", "median row", *(["below the truth"] if truth else [])]
     header += ["fit, CPU", "score 1,000 rows", "sample 1,000", "peak memory", "seeds"]
     cells = []
-    for rank, (_, model, done, tried) in enumerate(lines):
+    for _, model, done, tried in lines:
         column = {k: [row[k] for row in done] for k in done[0] if k in done[-1]}
         score = spread(column["mean"])
         cells.append(
             [
                 NAMES[model],
-                f"**{score}**" if rank == 0 else score,
+                f"**{score}**" if model == best else score,
                 spread(column["median"]),
                 *([spread(column["gap_to_truth"])] if truth else []),
                 short(median(column["fit_cpu_s"])),

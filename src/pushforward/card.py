@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["table_card"]
+__all__ = ["extent", "table_card"]
 
 
 def table_card(model: Any) -> str:
@@ -13,7 +13,7 @@ def table_card(model: Any) -> str:
 
     name = type(model).__name__
     rows = "\n".join(
-        f"| {entry['name']} | {entry['kind']} | {_extent(entry)} |"
+        f"| {entry['name']} | {entry['kind']} | {extent(entry)} |"
         for entry in model.columns_.describe()
     )
     account = (
@@ -23,8 +23,9 @@ def table_card(model: Any) -> str:
     )
     return f"""# {name}
 
-A density of the rows of a table, fitted with pushforward {pushforward.__version__} (torch {torch.__version__})
-on {model.columns_.n_rows} rows.
+A density of the rows of a table, fitted on {model.columns_.n_rows} rows with pushforward
+{pushforward.__version__} (torch {torch.__version__}). Mean log density of rows that were not
+fitted on: {model.held_out_:.4g} nats a row.
 
 ```python
 import pushforward
@@ -48,7 +49,8 @@ model.predict(X)         # -1 where a row does not belong: log density below {mo
 """
 
 
-def _extent(entry: dict[str, Any]) -> str:
+def extent(entry: dict[str, Any]) -> str:
+    """What was seen in a column that ``Columns.describe`` describes: its range or categories."""
     if entry["categories"]:
         values = [str(v) for v in entry["categories"]]
         return ", ".join(values[:6]) + (f" and {len(values) - 6} more" if len(values) > 6 else "")

@@ -4,7 +4,10 @@ Every error raised on purpose derives from :class:`PushforwardError`, and also f
 built-in (or scikit-learn) class a caller would catch without knowing this package.
 """
 
-from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._not_fitted import NotFittedError
 
 __all__ = [
     "DataError",
@@ -33,13 +36,18 @@ class ModelFileError(PushforwardError, ValueError):
     """A model folder is missing, damaged, altered or from an unknown version."""
 
 
-class NotFittedError(PushforwardError, _SklearnNotFittedError):
-    """The model has to be fitted (or loaded) before this call."""
-
-
 class UnsupportedError(PushforwardError, TypeError):
     """The model cannot answer this call; the text names the models that can."""
 
 
 class TrainingError(PushforwardError, ArithmeticError):
     """Fitting met a non-finite value; the last good state is kept."""
+
+
+def __getattr__(name: str) -> Any:
+    # its base is scikit-learn's, which takes a second to import: loaded when first used
+    if name == "NotFittedError":
+        from ._not_fitted import NotFittedError
+
+        return NotFittedError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,9 @@ def explain_rows(
         best = scores.max(dim=2)
         gain = (best.values - own[:, None]).clamp_min(0)
         expected = values[best.indices, torch.arange(d)]
+        # another place in the row's own cell is the same value to the user
+        same = columns.cell_index(z) == columns.cell_index(expected)
+        gain[same & columns.discrete] = 0.0
     given = columns.decode(z)
     cells = {label: _column(given, label) for label in columns.labels}
     live = [

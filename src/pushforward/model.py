@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import narwhals as nw
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
@@ -17,7 +18,8 @@ from .artifact import read_folder, write_folder
 from .citations import bibtex
 from .data import Columns, Learned
 from .errors import DataError, ModelFileError, NotFittedError, ParameterError
-from .transport import Rows, SlicedDensity
+from .transport import Rows, SlicedDensity, TrimmedPair
+from .transport.numerics import weighted_mean
 
 __all__ = ["MODELS", "Model", "TableDensity", "load"]
 
@@ -157,6 +159,8 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
     """
 
     density_: SlicedDensity
+    detector_: TrimmedPair | None
+    held_out_: float
 
     columns: dict | None
     bounds: dict | None
@@ -190,13 +194,30 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         self._check_parameters()
         rows = self._learn_columns(X, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        z, log_det = self.columns_.encode(rows.X, draw=np.random.default_rng(seed))
-        weight = rows.sample_weight
-        weight = None if weight is None else torch.from_numpy(weight)
+        X, weight = _counted(rows.X, rows.sample_weight)
+        z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
+        order = _sorted(z)
+        z, log_det = z[order], log_det[order]
+        weight = None if weight is None else torch.from_numpy(weight)[order]
         report = report or (_print_report if self.verbose else _silent)
         with torch.no_grad():
-            scores, index = self._fit_robust(z, weight, seed, report, **options)
-            self.offset_ = self._threshold(scores + log_det[index], z, log_det)
+            rows = self._rows(z, weight, log_det)
+            robust = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
+            self.detector_ = TrimmedPair.fit(rows, seed) if robust else None
+            share = None if self.contamination in (None, "auto") else float(self.contamination)
+            kept = torch.arange(len(rows))
+            if self.detector_ is not None:
+                inliers = self.detector_.inliers(self.detector_.score(z), share)
+                kept = torch.nonzero(inliers)[:, 0]
+            scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
+            self.held_out_ = weighted_mean(scores, weight)
+            if self.detector_ is not None:
+                scores = self.detector_.score(z)[kept] + log_det[kept]
+            self.offset_ = self._threshold(scores)
+            if share is not None:
+                outlier = self.detector_.score if self.detector_ else self.density_.log_prob
+                fitted = (outlier(z) + log_det).numpy()
+                self.offset_ = float(np.percentile(fitted, 100 * share))
         return self
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
@@ -219,39 +240,28 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         if columns.feature_names is not None:
             self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
-    def _rows(self, z: Tensor, weight: Tensor | None) -> Rows:
+    def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
         """Coordinates with what the fits need to know of the columns."""
         discrete = self.columns_.discrete
         origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
         for j in torch.nonzero(discrete)[:, 0].tolist():
             low, high = self.columns_.edges(j, 0)
             origin[j], width[j] = low, high - low
-        return Rows(z, weight, discrete, origin, width)
+        return Rows(z, weight, log_det, discrete, origin, width)
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, **options: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Fit ``density_``; return log densities of rows not fitted on, and which rows."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Fit ``density_``; return log densities of rows not fitted on, and their weights.
+
+        The log densities are in the units of the table: ``rows.log_det`` is added.
+        """
         raise NotImplementedError
 
-    def _fit_robust(
-        self, z: Tensor, weight: Tensor | None, seed: int, report: Report, **options: Any
-    ) -> tuple[Tensor, Tensor]:
-        return self._fit_density(self._rows(z, weight), seed, report, **options)
-
-    def _threshold(self, scores: Tensor, z: Tensor, log_det: Tensor) -> float:
-        """Score below which a row is called an outlier.
-
-        With a numeric ``contamination`` it is the score that calls that share of the training
-        rows outliers. Otherwise it is the conformal quantile of scores of rows that were not
-        fitted on, which holds ``false_alarm_rate`` on new rows of the same kind.
-        """
-        if isinstance(self.contamination, (int, float)):
-            fitted = (self.density_.log_prob(z) + log_det).numpy()
-            return float(np.percentile(fitted, 100 * self.contamination))
+    def _threshold(self, scores: Tensor) -> float:
+        """Conformal quantile: the score that normal new rows pass but for the false alarms."""
         rank = math.floor(self.false_alarm_rate * (len(scores) + 1))
-        ordered = scores.sort().values
-        return float(ordered[max(rank - 1, 0)])
+        return float(scores.sort().values[max(rank - 1, 0)])
 
     def score_samples(self, X: Any, *, n_draws: int = 1) -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
@@ -273,8 +283,8 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
-        if n_draws < 1:
-            raise ParameterError(f"n_draws is {n_draws}. Expected a whole number of at least 1.")
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
         total: Tensor | None = None
         with torch.no_grad():
             for draw in range(n_draws):
@@ -317,8 +327,17 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """``score_samples`` minus the threshold: negative for outliers."""
-        return self.score_samples(X) - self.offset_
+        """Score minus threshold, in nats: negative for outliers.
+
+        The score is :meth:`score_samples`; with ``contamination`` it is the mean of two log
+        densities fitted to the core of the rows, which outliers among them do not bend.
+        """
+        self._check_fitted()
+        if self.detector_ is None:
+            return self.score_samples(X) - self.offset_
+        with torch.no_grad():
+            z, log_det = self.columns_.encode(X)
+            return (self.detector_.score(z) + log_det).numpy() - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
         """+1 for rows like those of ``fit``, -1 for outliers: (n,) int."""
@@ -341,7 +360,7 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         """
         from .explain import explain_rows
 
-        self._check_fitted()
+        self.score_samples(X)  # refuses rows that have no finite score
         return explain_rows(self.columns_, self.density_, X, candidates)
 
     def distribution(self) -> Any:
@@ -379,20 +398,75 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         return table_card(self)
 
     def _state(self) -> dict[str, Any]:
-        return {"columns": self.columns_.to_config(), "offset": self.offset_}
+        return {
+            "columns": self.columns_.to_config(),
+            "offset": self.offset_,
+            "held_out": self.held_out_,
+        }
 
     def _tensors(self) -> dict[str, Tensor]:
-        return dict(self.density_.state_dict())
+        tensors = dict(self.density_.state_dict(prefix="density."))
+        if self.detector_ is not None:
+            tensors |= self.detector_.state_dict(prefix="detector.")
+        return tensors
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self._set_columns(Columns.from_config(state["columns"]))
         self.offset_ = float(state["offset"])
-        self.density_ = SlicedDensity.from_state(tensors)
+        self.held_out_ = float(state["held_out"])
+        density, detector = (
+            {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
+            for p in ("density.", "detector.")
+        )
+        self.density_ = SlicedDensity.from_state(density)
+        self.detector_ = TrimmedPair.from_state(detector) if detector else None
         if self.density_.dimension != self.columns_.n_coordinates:
             raise ModelFileError(
                 f"The weights are for {self.density_.dimension} coordinates, the columns give "
                 f"{self.columns_.n_coordinates}. The files of this folder do not belong together."
             )
+        with torch.no_grad():  # parts of wrong sizes fail here, not when the model is used
+            rows = self.density_.sample(2, torch.Generator().manual_seed(0))
+            if self.density_.log_prob(rows).shape != (2,):
+                raise ValueError("the weights have wrong sizes")
+
+
+def _counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    """The rows, whole weights turned into repeats, and what weights remain.
+
+    A weight of two is the row twice, each with its own dequantisation noise.
+    """
+    if weight is None:
+        return X, None
+    if bool((weight == weight.round()).all()) and weight.sum() <= 4 * len(weight) + 10000:
+        index = np.arange(len(weight)).repeat(weight.astype(int))
+    else:
+        weight = weight / weight.max()  # squares of weights must neither vanish nor overflow
+        index = np.flatnonzero(weight > 1e-12)
+        if not (weight == 1).all():
+            return _rows_of(X, index), weight[index]
+    return _rows_of(X, index), None
+
+
+def _rows_of(X: Any, index: np.ndarray) -> Any:
+    if isinstance(X, np.ndarray):
+        return X[index]
+    if isinstance(X, Tensor):
+        return X[torch.from_numpy(index)]
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame[index.tolist()].to_native()
+    return [X[i] for i in index]
+
+
+def _sorted(z: Tensor) -> Tensor:
+    """Order of the rows by value, so that a fit does not depend on the order they came in."""
+    if z.shape[1] == 0:
+        return torch.arange(len(z))
+    first = np.argsort(z[:, 0].numpy())
+    if bool((z[first, 0].diff() == 0).any()):
+        first = np.lexsort(z.T.flip(0).numpy())
+    return torch.from_numpy(first)
 
 
 def _is_number(value: Any) -> bool:

@@ -35,7 +35,7 @@ def test_kinds_of_the_known_sets():
         return set(Columns.learn(load_dataset(name)).columns.kinds)
 
     assert kinds("digits") == {"integer", "constant"}
-    assert kinds("iris") == {"continuous", "category"}
+    assert kinds("iris") == {"grid", "category"}
     assert kinds("mixture") == {"continuous", "integer", "category", "boolean"}
 
 

@@ -116,7 +116,9 @@ class ParquetTable(ArrowTable):
     def _batches(self, n_rows: int) -> Iterator[Any]:
         for part in self._parts:
             try:
-                with self._arrow.parquet.ParquetFile(part) as file:
+                # pre-buffering would keep the whole file, no buffer a whole row group in memory
+                options: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
+                with self._arrow.parquet.ParquetFile(part, **options) as file:
                     for batch in file.iter_batches(batch_size=n_rows):
                         yield self._frame(self._arrow.Table.from_batches([batch]))
             except (self._arrow.ArrowException, OSError) as error:

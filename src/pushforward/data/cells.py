@@ -45,7 +45,13 @@ def plain(values: np.ndarray, label: str | int) -> tuple[np.ndarray, str]:
         except OverflowError:
             held = "floating"
     if held in NUMERIC:
-        return values.astype(np.float64), "float"
+        try:
+            return values.astype(np.float64), "float"
+        except OverflowError as error:
+            raise DataError(
+                f"{column_text(label)} holds a whole number that is too large for float64 (beyond "
+                "1.8e308). Expected smaller numbers: correct or rescale the column."
+            ) from error
     raise _object_error(values, label, held)
 
 

@@ -53,6 +53,8 @@ class Columns:
     * **integer**: dequantised, (k + u - loc) / scale with u uniform on (0, 1). The density of
       k + u on its unit cell is then the probability of k (Theis, van den Oord and Bethge, "A note
       on the evaluation of generative models", 2016).
+    * **grid**: a measurement recorded in fixed steps, so that rows share values; its cells are
+      dequantised likewise, and the density is that of x (per unit, not per cell).
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
@@ -60,7 +62,8 @@ class Columns:
       log(1/(n+2)).
 
     A column is recognised from its values: a float column is integer if all its values are whole
-    numbers and repeat (at most n/2 different ones in n >= 10 rows).
+    numbers and repeat (at most n/2 different ones in n >= 10 rows), and a grid if all are a whole
+    number of steps apart and repeat (n >= 20).
 
     Build it with :meth:`learn`.
 

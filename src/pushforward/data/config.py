@@ -29,6 +29,7 @@ ENTRY = {
     "bend": dict,
     "loc": float,
     "scale": float,
+    "step": float,
 }
 BEND = {
     "low": (float, type(None)),
@@ -62,6 +63,7 @@ def write(
                 "bend": {key: getattr(bend, key) for key in BEND},
                 "loc": column.loc,
                 "scale": column.scale,
+                "step": column.step,
             }
         )
     return {
@@ -188,7 +190,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         _expect(bend.low < bend.high, f"{where}.bend", entry["bend"])
     for key, value in (
         *(("bend.unit", bend.unit), ("bend.reach", bend.reach)),
-        ("scale", entry["scale"]),
+        *(("scale", entry["scale"]), ("step", entry["step"])),
     ):
         _expect(value > 0, f"{where}.{key}", value)
     return Column(
@@ -202,4 +204,5 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         bend,
         entry["loc"],
         entry["scale"],
+        entry["step"],
     )

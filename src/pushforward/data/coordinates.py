@@ -33,6 +33,7 @@ class Coordinates:
         self.discrete = np.array([column.discrete for column in columns], dtype=bool)
         self.loc = np.array([column.loc for column in columns], dtype=np.float64)
         self.scale = np.array([column.scale for column in columns], dtype=np.float64)
+        self._log_step = float(sum(np.log(column.step) for column in columns))
         bends = [column.bend for column in columns]
         self.units = np.array([1.0 if b.bounded else b.unit for b in bends], dtype=np.float64)
 
@@ -63,6 +64,11 @@ class Coordinates:
         variance[self.discrete & ~np.array(bounded, dtype=bool)] += 1 / 12
         # Only weights of very different sizes can make a deviation vanish beside the range.
         scale = np.maximum(np.sqrt(variance), 1e-8 * half)
+        # Ten digits are plenty, and leave nothing of the order in which the rows were summed.
+        mantissa, exponent = np.frexp(scale)
+        scale = np.ldexp(np.round(mantissa * 2.0**36), exponent - 36)
+        fine = scale * 2.0**-36
+        loc = np.where(abs(loc) < 2.0**52 * fine, np.round(loc / fine) * fine, loc)
         return list(zip(loc.tolist(), scale.tolist(), strict=True))
 
     def forward(
@@ -87,7 +93,7 @@ class Coordinates:
                 f"represented, in {rows_text(np.logical_not(fine[:, i]))}. Expected values within "
                 f"1e300 standard deviations ({self.scale[i] * self.units[i]:.3g}): correct them."
             )
-        log_det -= np.log(self.scale).sum()
+        log_det -= np.log(self.scale).sum() + self._log_step
         return numbers, log_det
 
     def inverse(self, z: np.ndarray, i: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What each column of a table is: recognised from its values, or declared by the user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from .checks import column_text, rows_text
 
 __all__ = ["KINDS", "Column", "recognise"]
 
-KINDS = ("continuous", "integer", "category", "boolean")  # those a user can declare
+KINDS = ("continuous", "integer", "grid", "category", "boolean")  # those a user can declare
 MAX_CATEGORIES = 1000
+MAX_CELLS = 100_000  # of a grid: a finer one is continuous to all purposes
 IDENTITY = Bend()
 EXACT = 2**53  # whole numbers up to here are exact in float64
 
@@ -23,7 +24,7 @@ class Column:
     """What was learned about one column.
 
     Attributes:
-        kind: "continuous", "integer", "category", "boolean" or "constant".
+        kind: "continuous", "integer", "grid", "category", "boolean" or "constant".
         family: what the cells are: "bool", "int", "float" or "text".
         values: the categories in the order of their cells, or the one value of a constant.
         low: smallest value seen; None without an order.
@@ -33,6 +34,7 @@ class Column:
         bend: the map of the column's numbers to the whole line.
         loc: mean on that line, subtracted to standardise.
         scale: standard deviation on that line, divided by to standardise.
+        step: distance of neighbouring values of a grid; 1 for every other kind.
     """
 
     kind: str
@@ -45,15 +47,18 @@ class Column:
     bend: Bend = IDENTITY
     loc: float = 0.0
     scale: float = 1.0
+    step: float = 1.0
 
     @property
     def discrete(self) -> bool:
         """Whether the column's coordinate is a dequantised cell number."""
-        return self.kind in ("integer", "category", "boolean")
+        return self.kind in ("integer", "grid", "category", "boolean")
 
     @property
     def n_cells(self) -> int:
-        """How many cells were seen: integers from low to high, or categories."""
+        """How many cells were seen: integers or grid values from low to high, or categories."""
+        if self.kind == "grid":
+            return round((float(self.high or 0) - float(self.low or 0)) / self.step) + 1
         if self.kind == "integer":
             return int(self.high or 0) - int(self.low or 0) + 1
         return len(self.values)
@@ -81,6 +86,8 @@ class Column:
         self._refuse_outside(values, label)
         if self.kind == "continuous":
             return values.astype(np.float64)
+        if self.kind == "grid":
+            return np.floor((values.astype(np.float64) - float(self.low or 0)) / self.step + 0.5)
         if family == "float":
             whole = values == np.floor(values)
             if not whole.all():
@@ -115,6 +122,12 @@ class Column:
         """Turn float cell numbers, clipped to those seen, into the values of the column."""
         last = min(float(self.n_cells - 1), np.nextafter(2.0**64, 0.0))
         cells = np.clip(cells, 0.0, last)
+        if self.kind == "grid":
+            values = float(self.low or 0) + cells * self.step
+            digits = 10 - int(np.floor(np.log10(self.step)))
+            if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
+                values = np.round(values, digits)
+            return np.where(cells == last, float(self.high or 0), values)
         if self.kind != "integer":
             table = np.array(self.values, dtype=object)
             return table[cells.astype(np.int64)]
@@ -166,13 +179,13 @@ def recognise(
         if family != "text":
             column._refuse_outside(values, label)
         return column
-    kind = declared or _kind(values, family, categorical)
+    kind = declared or _kind(values, family, categorical, bounds != (None, None))
+    if kind in ("category", "boolean", "grid") and bounds != (None, None):
+        raise ParameterError(
+            f"bounds were given for {column_text(label)}, a {kind} column. Bounds are for "
+            "continuous and integer columns: leave them out."
+        )
     if kind in ("category", "boolean"):
-        if bounds != (None, None):
-            raise ParameterError(
-                f"bounds were given for {column_text(label)}, a {kind} column. Bounds are for "
-                "continuous and integer columns: leave them out."
-            )
         return _categories(values, family, label, kind, declared is not None, weights)
     if family == "text" or categorical:
         held = "has a categorical dtype" if categorical else "holds text"
@@ -184,6 +197,15 @@ def recognise(
         values = values.astype(np.int64)
     column = Column(kind, family, bounds=bounds)
     column._refuse_outside(values, label)
+    if kind == "grid":
+        if (step := _grid_step(values.astype(np.float64), declared is not None)) is None:
+            raise DataError(
+                f"{column_text(label)} was declared grid, and its values are not a fixed distance "
+                "apart. Leave it continuous."
+            )
+        low, high = float(values.min()), float(values.max())
+        distinct = len(np.unique(values))
+        return Column(kind, family, low=low, high=high, distinct=distinct, step=step)
     if kind == "continuous":
         low, high = float(values.min()), float(values.max())
         bend = Bend.learn(values.astype(np.float64), bounds, weights)
@@ -204,7 +226,7 @@ def recognise(
     return Column(kind, family, (), low, high, distinct, bounds, bend)
 
 
-def _kind(values: np.ndarray, family: str, categorical: bool) -> str:
+def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> str:
     if family == "bool":
         return "boolean"
     if family == "text" or categorical:
@@ -215,7 +237,28 @@ def _kind(values: np.ndarray, family: str, categorical: bool) -> str:
     # Whole numbers that repeat are counts or codes stored as floats, like scikit-learn's digits.
     if n >= 10 and _whole(values[:1000]) and _whole(values) and len(np.unique(values)) <= n / 2:
         return "integer"
+    if n >= 20 and not bounded and _grid_step(values.astype(np.float64), False) is not None:
+        return "grid"
     return "continuous"
+
+
+def _grid_step(values: np.ndarray, declared: bool) -> float | None:
+    """Distance of the values if all lie a whole number of steps apart and repeat, or None.
+
+    Measurements are recorded at a resolution. Where that makes rows share values, a density
+    of the bare numbers is without bound on them; it has to be dequantised like a count.
+    """
+    seen = np.unique(values)
+    if len(seen) < 2 or (not declared and len(seen) > len(values) / 2):
+        return None
+    with np.errstate(over="ignore"):
+        gaps, width = np.diff(seen), seen[-1] - seen[0]
+        if not np.isfinite(width) or width / gaps.min() > MAX_CELLS:
+            return None
+    step = float(width / round(width / gaps.min()))
+    position = (seen - seen[0]) / step
+    on_grid = np.abs(position - np.round(position)).max() < 0.05
+    return step if on_grid and step > 0 else None
 
 
 def _whole(values: np.ndarray) -> bool:
@@ -264,6 +307,11 @@ def check_declared(
     Raises:
         ParameterError: for an unknown column, kind or interval.
     """
+    for name, option in (("columns", declared), ("bounds", bounds)):
+        if not (option is None or isinstance(option, Mapping)):
+            raise ParameterError(
+                f"{name} is {option!r}. Expected a dict from names (positions in an array)."
+            )
     declared, bounds = dict(declared or {}), dict(bounds or {})
     for name, option in (("columns", declared), ("bounds", bounds)):
         unknown = [label for label in option if label not in labels]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data import open_data
 from ..errors import ParameterError
-from ..model import Report, TableDensity
+from ..model import Report, TableDensity, _is_number
 from ..transport import Rows
 from .greedy import Layering
 from .selection import select
@@ -69,7 +69,7 @@ class AutoDensity(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_density(self, rows: Rows, seed: int, report: Report) -> tuple[Tensor, Tensor]:
+    def _fit_density(self, rows: Rows, seed: int, report: Report) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         selection = select(
             rows,
@@ -83,11 +83,9 @@ class AutoDensity(TableDensity):
             {"structure": str(t.structure), "held_out": t.value, "weight": t.weight}
             for t in selection.trials
         ]
-        self.held_out_ = selection.value
-        self.gaussian_ = selection.gaussian
         self.notes_ = selection.notes
         report("done", 1.0)
-        return selection.scores, selection.index
+        return selection.scores, selection.weight
 
     def account(self) -> str:
         """What was tried, what was chosen and why, as a text of a few lines."""
@@ -103,7 +101,7 @@ class AutoDensity(TableDensity):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.minutes is not None and not self.minutes > 0:
+        if self.minutes is not None and not (_is_number(self.minutes) and self.minutes > 0):
             raise ParameterError(
                 f"minutes is {self.minutes!r}. Expected a positive number or None."
             )
@@ -112,8 +110,6 @@ class AutoDensity(TableDensity):
         return {
             **super()._state(),
             "trials": self.trials_,
-            "held_out": self.held_out_,
-            "gaussian": self.gaussian_,
             "notes": self.notes_,
         }
 
@@ -127,8 +123,6 @@ class AutoDensity(TableDensity):
             }
             for t in state["trials"]
         ]
-        self.held_out_ = float(state["held_out"])
-        self.gaussian_ = float(state["gaussian"])
         self.notes_ = [str(note) for note in state["notes"]]
 
 

@@ -10,7 +10,7 @@ from sklearn.base import TransformerMixin
 from torch import Tensor
 
 from ..errors import DataError, ParameterError
-from ..model import Report, TableDensity
+from ..model import Report, TableDensity, _is_number
 from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from .greedy import Layering, grow
@@ -202,45 +202,46 @@ class GIS(TransformerMixin, TableDensity):
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, validation: Any = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         n, d = rows.x.shape
         began = time.monotonic()
         more = self.warm_start and hasattr(self, "density_")
         seed = self._seed if more else seed
         self._seed = seed
-        index = torch.arange(n)
         held_out: Rows | None = None
         train = rows
         if validation is not None:
-            z, _ = self.columns_.encode(validation, draw=np.random.default_rng(seed))
-            held_out = self._rows(z, None)
+            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
+            held_out = self._rows(z, None, log_det)
         elif d > 0 and (count := round(self.validation_fraction * n)) >= 2 and n - count >= 2:
-            index = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:count]
-            mask = torch.ones(n, dtype=torch.bool)
-            mask[index] = False
-            train, held_out = rows.take(mask), rows.take(index)
+            fit, out = rows.split(count, seed)
+            train, held_out = rows.take(fit), rows.take(out)
 
         if more:
             margins, component = self.density_.margins, self.density_.components()[0]
         else:
             margins = train.fit_margins() if self.margins and d > 0 else None
-            component = self._start(train.through(margins)[0])
+            component = self._start(train.through(margins))
         whiten = torch.linalg.inv(component.factor)
         points = [
-            None if r is None else self._whitened(r.through(margins)[0], component, whiten)
+            None if r is None else self._whitened(r.through(margins), component, whiten)
             for r in (train, held_out)
         ]
         layers = list(component.layers)
-        self.history_: list[tuple[float, float]] = getattr(self, "history_", []) if more else []
+        self.history_: list[tuple[float, float]] = list(self.history_) if more else []
         self.stopped_ = "nothing to do: no column varies"
-        if d > 0 and n > 1:
+        new: list[tuple[float, float]] = []
+        value = 0.0
+        if d > 0 and held_out is None and self.validation_fraction > 0:
+            self.stopped_ = f"{n} rows are too few to hold any out: no layers"
+        elif d > 0 and n > 1:
             assert points[0] is not None
             layering = self._layering(n, d)
             growth = grow(
                 points[0],
                 points[1],
                 layering,
-                generator=torch.Generator().manual_seed(seed + len(layers)),
+                generator=torch.Generator().manual_seed(seed + len(self.history_)),
                 max_layers=self.max_layers,
                 patience=5 if self.faithful else self.patience,
                 weight=train.weight,
@@ -248,20 +249,25 @@ class GIS(TransformerMixin, TableDensity):
                 start=layers,
                 deadline=math.inf if self.minutes is None else began + 60 * self.minutes,
                 on_layer=lambda count, value: report(
-                    f"layer {len(layers) + count}: {value:.3f} nats a row on held-out rows",
+                    f"layer {len(layers) + count}: {value:.3f} nats a row (standardised)",
                     min(0.99, count / self.max_layers),
                 ),
             )
-            self.history_ += growth.history
+            new = growth.history
             self.stopped_ = growth.reason
-            layers = growth.layers
+            layers, value = growth.layers, growth.value
         report(self.stopped_, 1.0)
         self.n_layers_ = len(layers)
         self._n_features_out = d
         self.density_ = SlicedDensity.assemble(
             [Component(0.0, component.mean, component.factor, layers)], margins
         )
-        return self.density_.log_prob(rows.x[index]), index
+        judged = train if held_out is None else held_out
+        scores = self.density_.log_prob(judged.x) + judged.log_det
+        # growth counts in its own coordinates; the shift carries its figures to the table's units
+        shift = judged.mean(scores) - value
+        self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
+        return scores, judged.weight
 
     def _start(self, rows: Rows) -> Component:
         """Mean and factor of the first linear layer."""
@@ -313,12 +319,13 @@ class GIS(TransformerMixin, TableDensity):
                     f"The {name!r} parameter of GIS must be a number in (0, {high}]. "
                     f"Got {value!r} instead."
                 )
-        if not 0 <= self.validation_fraction < 1:
+        share = self.validation_fraction
+        if not isinstance(share, (int, float, np.number)) or not 0 <= share < 1:
             raise ParameterError(
                 "The 'validation_fraction' parameter of GIS must be in [0, 1). "
                 f"Got {self.validation_fraction!r} instead."
             )
-        if self.minutes is not None and not self.minutes > 0:
+        if self.minutes is not None and not (_is_number(self.minutes) and self.minutes > 0):
             raise ParameterError(
                 f"minutes is {self.minutes!r}. Expected a positive number or None."
             )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..transport.directions import max_sliced_directions
-from ..transport.numerics import normal_log_prob
+from ..transport.numerics import normal_log_prob, weighted_mean
 from ..transport.sliced_flow import SliceLayer
 from ..transport.smooth import gaussianising_splines
 
@@ -110,12 +110,12 @@ def grow(
     log_det, held_log_det = 0.0, 0.0
     for layer in layers:
         x, change = layer.forward(x)
-        log_det = log_det + _mean(change, weight)
+        log_det = log_det + weighted_mean(change, weight)
         if held_out is not None:
             held_out, held_change = layer.forward(held_out)
-            held_log_det = held_log_det + _mean(held_change, held_out_weight)
+            held_log_det = held_log_det + weighted_mean(held_change, held_out_weight)
     watched, watched_weight = (x, weight) if held_out is None else (held_out, held_out_weight)
-    value = _mean(normal_log_prob(watched, 0), watched_weight) + (
+    value = weighted_mean(normal_log_prob(watched, 0), watched_weight) + (
         log_det if held_out is None else held_log_det
     )
     growth = Growth(list(layers), value)
@@ -126,13 +126,13 @@ def grow(
             break
         layer = layering.make(x, weight, generator)
         x, change = layer.forward(x)
-        log_det += _mean(change, weight)
-        train = _mean(normal_log_prob(x, 0), weight) + log_det
+        log_det += weighted_mean(change, weight)
+        train = weighted_mean(normal_log_prob(x, 0), weight) + log_det
         value = train
         if held_out is not None:
             held_out, held_change = layer.forward(held_out)
-            held_log_det += _mean(held_change, held_out_weight)
-            value = _mean(normal_log_prob(held_out, 0), held_out_weight) + held_log_det
+            held_log_det += weighted_mean(held_change, held_out_weight)
+            value = weighted_mean(normal_log_prob(held_out, 0), held_out_weight) + held_log_det
         if not math.isfinite(train + value):
             warnings.warn(
                 f"layer {len(layers) + 1} made a point non-finite (train {train}, held out "
@@ -152,10 +152,3 @@ def grow(
             growth.reason = f"no gain in {patience} layers"
             break
     return growth
-
-
-def _mean(values: Tensor, weight: Tensor | None) -> float:
-    values = values.to(torch.float64)
-    if weight is None:
-        return float(values.mean())
-    return float((values * weight).sum() / weight.sum())

@@ -13,7 +13,7 @@ from ..transport.margins import Margins
 from ..transport.mixture import GaussianMixture
 from ..transport.rows import Rows
 from .greedy import Layering
-from .structure import Structure, fit_structure
+from .structure import GAUSSIAN, Structure, fit_structure
 
 __all__ = ["Selection", "Trial", "select"]
 
@@ -43,7 +43,7 @@ class Selection:
         gaussian: held-out value of one Gaussian, the floor.
         value: mean held-out value of the members of the final average.
         scores: log densities of rows by members that did not see them, for thresholds.
-        index: which rows these are.
+        weight: the weights of these rows, or None.
         notes: sentences on what was chosen and why.
     """
 
@@ -52,7 +52,7 @@ class Selection:
     gaussian: float
     value: float
     scores: Tensor
-    index: Tensor
+    weight: Tensor | None
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,14 +62,12 @@ class _Split:
 
     train: Rows
     held_out: Rows
-    through: dict[bool, tuple[Rows, Rows, Tensor]] = field(default_factory=dict)
+    through: dict[bool, tuple[Rows, Rows]] = field(default_factory=dict)
 
-    def rows(self, margins: bool) -> tuple[Rows, Rows, Tensor]:
+    def rows(self, margins: bool) -> tuple[Rows, Rows]:
         if margins not in self.through:
             layer = self.train.fit_margins() if margins else None
-            train, _ = self.train.through(layer)
-            held_out, log_det = self.held_out.through(layer)
-            self.through[margins] = (train, held_out, log_det)
+            self.through[margins] = (self.train.through(layer), self.held_out.through(layer))
         return self.through[margins]
 
 
@@ -92,7 +90,7 @@ class _Search:
             begun = time.process_time()
             values = []
             for i, split in enumerate(self.splits):
-                train, held_out, log_det = split.rows(structure.margins)
+                train, held_out = split.rows(structure.margins)
                 plain = replace(structure, flow=False)
                 alike = replace(plain, shrinkage=0.0, diagonal=0.0)
                 mixture = self._mixtures.get((plain, i))
@@ -119,7 +117,7 @@ class _Search:
                     deadline=self.deadline,
                     mixture=mixture,
                 )
-                values.append(density.log_prob(held_out.x) + log_det)
+                values.append(density.log_prob(held_out.x) + held_out.log_det)
             held_out_rows = [split.held_out for split in self.splits]
             value = sum(r.mean(v) for r, v in zip(held_out_rows, values, strict=True)) / len(
                 values
@@ -203,12 +201,21 @@ def select(
     looked = rows.take(_permutation(n, seed)[:_SEARCH_ROWS])
     splits = [_split(looked, seed + i, 0.2) for i in range(2 if few else 1)]
     search = _Search(splits, layering, seed, search_end)
-    floor = Structure(margins=False)
+    floor = GAUSSIAN
     gaussian = search.value(floor)
+    # one look at each kind of margin: what is far behind with few Gaussians stays behind
+    looks = {
+        m: max(search.value(Structure(m)), search.value(Structure(m, 4, 1.0)))
+        for m in (False, True)
+    }
+    lead = max(looks.values())
     bests = []
     for margins in (False, True):
-        report("mixtures" + (" behind a marginal layer" if margins else ""), 0.1 + 0.15 * margins)
-        bests.append(search.climb(margins))
+        if lead - looks[margins] < max(4.0, 0.15 * d):
+            report(
+                "mixtures" + (" behind a marginal layer" if margins else ""), 0.1 + 0.15 * margins
+            )
+            bests.append(search.climb(margins))
     bests.sort(key=search.value, reverse=True)
     # flows add more where the mixture is poor, so both kinds of margin get one try
     tries = [search.grow_flows(b)[-2:][0] for b in bests]
@@ -227,7 +234,7 @@ def select(
     notes = _explain(trials, gaussian, floor)
     members = _stack(trials, *((3, 5) if few else (2, 2)))
     report("refitting", 0.7)
-    density, scores, index, value, reference = _refit(
+    density, scores, out_weight, value, reference = _refit(
         rows,
         members,
         layering,
@@ -237,8 +244,10 @@ def select(
     )
     if value < reference and members[0][0] != floor:
         notes.append("the refits fell behind one Gaussian on their held-out rows: it is returned")
-        density, scores, index, value, _ = _refit(rows, [(floor, 1.0)], layering, seed, deadline)
-    return Selection(density, trials, gaussian, value, scores, index, notes)
+        density, scores, out_weight, value, _ = _refit(
+            rows, [(floor, 1.0)], layering, seed, deadline
+        )
+    return Selection(density, trials, gaussian, value, scores, out_weight, notes)
 
 
 def _permutation(n: int, seed: int) -> Tensor:
@@ -246,9 +255,8 @@ def _permutation(n: int, seed: int) -> Tensor:
 
 
 def _split(rows: Rows, seed: int, share: float) -> _Split:
-    order = _permutation(len(rows), seed)
-    held_out = min(max(5, round(share * len(rows))), 5000)
-    return _Split(rows.take(order[held_out:]), rows.take(order[:held_out]))
+    train, out = rows.split(min(max(5, round(share * len(rows))), 5000), seed)
+    return _Split(rows.take(train), rows.take(out))
 
 
 def _stack(trials: list[Trial], most: int, count: int) -> list[tuple[Structure, float]]:
@@ -283,18 +291,17 @@ def _refit(
     seed: int,
     deadline: float,
     tell: Callable[[float], None] = lambda share: None,
-) -> tuple[SlicedDensity, Tensor, Tensor, float, float]:
+) -> tuple[SlicedDensity, Tensor, Tensor | None, float, float]:
     """Fit every member on its own split of all rows, behind one marginal layer."""
     margins: Margins | None = rows.fit_margins() if members[0][0].margins else None
-    inner, log_det = rows.through(margins)
+    inner = rows.through(margins)
     terms: list[Component] = []
-    scores, indices, values, references = [], [], [], []
+    scores, outs, values, references = [], [], [], []
     for i, (structure, weight) in enumerate(members):
         if i > 0 and time.monotonic() > deadline:
             break
-        order = _permutation(len(rows), seed + 1000 + i)
         held_out = min(max(5, round((0.15 if len(rows) < 3000 else 0.1) * len(rows))), 5000)
-        out, train = order[:held_out], order[held_out:]
+        train, out = rows.split(held_out, seed + 1000 + i)
         fitted = fit_structure(
             structure,
             inner.take(train),
@@ -303,13 +310,11 @@ def _refit(
             seed=seed + 1000 + i,
             deadline=deadline,
         )
-        scores.append(fitted.log_prob(inner.x[out]) + log_det[out])
-        indices.append(out)
+        scores.append(fitted.log_prob(inner.x[out]) + inner.log_det[out])
+        outs.append(out)
         values.append(rows.take(out).mean(scores[-1]))
-        one = fit_structure(
-            Structure(margins=False), rows.take(train), None, layering=layering, seed=seed
-        )
-        references.append(rows.take(out).mean(one.log_prob(rows.x[out])))
+        one = fit_structure(GAUSSIAN, rows.take(train), None, layering=layering, seed=seed)
+        references.append(rows.take(out).mean(one.log_prob(rows.x[out]) + rows.log_det[out]))
         terms += [
             Component(t.log_weight + math.log(weight), t.mean, t.factor, t.layers)
             for t in fitted.components()
@@ -317,7 +322,8 @@ def _refit(
         tell((i + 1) / len(members))
     density = SlicedDensity.assemble(terms, margins)
     value, reference = (sum(v) / len(v) for v in (values, references))
-    return density, torch.cat(scores), torch.cat(indices), value, reference
+    out_weight = None if rows.weight is None else rows.weight[torch.cat(outs)]
+    return density, torch.cat(scores), out_weight, value, reference
 
 
 def _too_small(rows: Rows) -> Selection:
@@ -332,9 +338,9 @@ def _too_small(rows: Rows) -> Selection:
             Structure(margins=False, diagonal=0.5), rows, None, layering=Layering(1), seed=0
         )
         note = f"{n} rows are too few to hold any out (20 are needed): one Gaussian"
-    scores = density.log_prob(rows.x)
-    value = float(scores.mean())
-    return Selection(density, [], value, value, scores, torch.arange(n), [note])
+    scores = density.log_prob(rows.x) + rows.log_det
+    value = rows.mean(scores)
+    return Selection(density, [], value, value, scores, rows.weight, [note])
 
 
 def _explain(trials: list[Trial], gaussian: float, floor: Structure) -> list[str]:

@@ -12,7 +12,7 @@ from ..transport.rows import Rows
 from ..transport.sliced_flow import SliceLayer
 from .greedy import Layering, grow
 
-__all__ = ["Structure", "fit_structure"]
+__all__ = ["GAUSSIAN", "Structure", "fit_structure"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Structure:
         if self.flow:
             kind = "GIS" if self.components == 1 else f"{self.components} x GIS"
         return f"margins, {kind}" if self.margins else kind
+
+
+GAUSSIAN = Structure(margins=False)
 
 
 def fit_structure(
@@ -79,6 +82,8 @@ def fit_structure(
             weight=train.weight,
             seed=seed,
         )
+    if structure == GAUSSIAN:  # the floor everything is compared with, as it is
+        return SlicedDensity.assemble([Component(0.0, mixture.mean[0], mixture.factor[0], [])])
     flows: list[list[SliceLayer]] = [[] for _ in range(structure.components)]
     if structure.flow and held_out is not None:
         generator = torch.Generator().manual_seed(seed)
@@ -110,7 +115,24 @@ def fit_structure(
                 deadline=deadline,
                 on_layer=on_layer,
             ).layers
-    return SlicedDensity.assemble(
+    terms = [
         Component(float(mixture.log_weight[c]), mixture.mean[c], mixture.factor[c], flows[c])
         for c in range(structure.components)
-    )
+    ]
+    return SlicedDensity.assemble([*terms, *_background(train)])
+
+
+def _background(rows: Rows) -> list[Component]:
+    """Wide Gaussians that share one row's weight: what is unlike all rows is not impossible.
+
+    Without them a single far row can outweigh all others in a mean log density, and the
+    distance of a far row says nothing about how wide the table as a whole is.
+    """
+    n, d = rows.x.shape
+    whole = GaussianMixture.fit(rows.x, 1, diagonal=0.5, weight=rows.weight)
+    eye = torch.eye(d, dtype=torch.float64)
+    log_weight = math.log(0.5 / n)
+    return [
+        Component(log_weight, whole.mean[0], 3 * whole.factor[0], []),
+        Component(log_weight, whole.mean[0], 10 * eye, []),
+    ]

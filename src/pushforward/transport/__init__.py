@@ -8,6 +8,7 @@ from .rows import Rows
 from .sliced_flow import SlicedFlow, SliceLayer
 from .smooth import gaussianising_splines
 from .spline import Splines
+from .trimmed import TrimmedPair
 
 __all__ = [
     "Component",
@@ -18,6 +19,7 @@ __all__ = [
     "SlicedDensity",
     "SlicedFlow",
     "Splines",
+    "TrimmedPair",
     "gaussianising_splines",
     "max_sliced_directions",
     "sliced_distances",

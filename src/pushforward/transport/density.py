@@ -59,11 +59,11 @@ class SlicedDensity(nn.Module):
         self.register_buffer("log_weight", log_weight)
         self.register_buffer("mean", mean)
         self.register_buffer("factor", factor)
-        d = mean.shape[1]
+        components, d = mean.shape
         eye = torch.eye(d, dtype=factor.dtype).expand_as(factor)
         self._whiten = torch.linalg.solve_triangular(factor, eye, upper=False)
-        self._shift = -(self._whiten @ mean[..., None]).reshape(-1, 1)
-        self._whiten_all = self._whiten.reshape(-1, d)
+        self._shift = -(self._whiten @ mean[..., None]).reshape(components * d, 1)
+        self._whiten_all = self._whiten.reshape(components * d, d)
         self._constant = log_weight - factor.diagonal(dim1=1, dim2=2).log().sum(1)
 
     @classmethod
@@ -85,6 +85,7 @@ class SlicedDensity(nn.Module):
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
+        _check_state(state)
         margins = {k.removeprefix("margins."): v for k, v in state.items() if k[:8] == "margins."}
         flow = {k.removeprefix("flow."): v for k, v in state.items() if k[:5] == "flow."}
         return cls(
@@ -179,12 +180,62 @@ class SlicedDensity(nn.Module):
         return cls.assemble(terms, densities[0].margins)
 
 
+def _check_state(state: dict[str, Tensor]) -> None:
+    """Raise ValueError unless the tensors have the shapes that belong together, and values."""
+
+    def expect(shape: tuple[int, ...], *names: str) -> None:
+        for name in names:
+            if name not in state or state[name].shape != shape:
+                found = tuple(state[name].shape) if name in state else "nothing"
+                raise ValueError(f"tensor {name} has shape {found}, expected {shape}")
+
+    def knots(count: tuple[int, ...], prefix: str) -> None:
+        expect(
+            (*count, state[f"{prefix}x"].shape[-1]), *(f"{prefix}{p}" for p in ("y", "x", "slope"))
+        )
+        rising = all(bool((state[f"{prefix}{p}"].diff(dim=-1) > 0).all()) for p in ("x", "y"))
+        if not rising or not bool((state[f"{prefix}slope"] > 0).all()):
+            raise ValueError(f"the splines {prefix} do not rise")
+
+    components, d = state["mean"].shape
+    expect((components,), "log_weight")
+    expect((components, d, d), "factor")
+    if "flow.depths" in state:
+        depths = state["flow.depths"]
+        expect((components,), "flow.depths")
+        if bool((depths < 0).any()) or bool((depths.diff() > 0).any()):
+            raise ValueError("the depths of the flows are not in falling order")
+        layers, slices = int(depths.sum()), state["flow.directions"].shape[-1]
+        expect((layers, d, slices), "flow.directions")
+        expect((), "flow.uniform")
+        knots((layers, slices), "flow.")
+    if "margins.tabled" in state:
+        expect((d,), "margins.tabled")
+        tabled = int(state["margins.tabled"].sum())
+        tails = ("edge", "log_mass", "shape", "scale")
+        if tabled < d:
+            expect((2, d - tabled), *(f"margins.smooth.tails.{p}" for p in tails))
+            knots((d - tabled,), "margins.smooth.coarse.")
+            knots((d - tabled,), "margins.smooth.fine.")
+        if tabled:
+            expect((2, tabled), *(f"margins.cells.tails.{p}" for p in tails))
+            expect((tabled,), *(f"margins.cells.{p}" for p in ("origin", "width", "first")))
+            expect((tabled, state["margins.cells.mass"].shape[-1]), "margins.cells.mass")
+    elif any(name.startswith("margins.") for name in state):
+        raise ValueError("tensor margins.tabled is missing")
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"tensor {name} holds values that are not finite")
+
+
 def _in_blocks(x: Tensor, which: Tensor, move: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Run rows (n, d) through ``move`` in blocks (B, d, m) of one component each.
 
     Blocks are filled up with rows of their own component, so that all have one size; they
     come in order of components.
     """
+    if x.numel() == 0:
+        return x.clone()
     order = which.argsort(stable=True)
     count = torch.bincount(which)
     size = int(max(16, min(8192, len(which) // max(1, int((count > 0).sum())))))
@@ -193,10 +244,13 @@ def _in_blocks(x: Tensor, which: Tensor, move: Callable[[Tensor, Tensor], Tensor
     first = torch.repeat_interleave(blocks.cumsum(0) - blocks, blocks)
     start = (count.cumsum(0) - count)[component] + (torch.arange(len(component)) - first) * size
     last = count.cumsum(0)[component] - 1
-    rows = order[torch.minimum(start[:, None] + torch.arange(size), last[:, None])]
+    place = start[:, None] + torch.arange(size)
+    own = place <= last[:, None]
+    rows = order[torch.minimum(place, last[:, None])]
     result = torch.empty_like(x)
     for part in range(0, len(rows), 64):
         index, chosen = rows[part : part + 64], component[part : part + 64]
         moved = move(x[index].mT.contiguous(), chosen)
-        result[index.reshape(-1)] = moved.mT.reshape(-1, x.shape[1])
+        kept = own[part : part + 64]  # gradients must not flow through what fills a block up
+        result[index[kept]] = moved.mT[kept]
     return result

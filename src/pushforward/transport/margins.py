@@ -3,8 +3,8 @@
 A continuous coordinate goes through a monotone map in three parts: a coarse quantile map,
 generalised Pareto tails beyond it (Pickands 1975), and a kernel estimate in the space that
 these two make nearly normal (transformation kernel density estimation, Wand, Marron &
-Ruppert 1991), so one bandwidth fits bulk and flanks. A coordinate of dequantised whole numbers has an
-exactly known, piecewise linear distribution function: one probability a value.
+Ruppert 1991), so one bandwidth fits bulk and flanks. A coordinate of dequantised whole
+numbers has an exactly known, piecewise linear distribution function: one probability a value.
 """
 
 import math
@@ -120,7 +120,7 @@ class SmoothMargins(nn.Module):
         z = torch.linspace(-end, end, knots, dtype=x.dtype)
         value = _quantile(ordered, level, torch.special.ndtr(z))
         # equal quantiles (a value that many rows share) become a step of finite height
-        spread = ordered.std(dim=1, correction=0).clamp_min(1e-12)
+        spread = ordered.std(dim=1, correction=0).clamp_min(1e-3)
         rise = torch.maximum(value.diff(dim=1), 1e-3 * spread[:, None] * (z[1] - z[0]))
         value = torch.cat([value[:, :1], value[:, :1] + rise.cumsum(1)], dim=1)
 

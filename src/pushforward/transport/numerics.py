@@ -13,6 +13,7 @@ __all__ = [
     "gaussian_scores",
     "log_ndtri",
     "normal_log_prob",
+    "weighted_mean",
 ]
 
 LOG_2PI = math.log(2 * math.pi)
@@ -82,3 +83,11 @@ def effective_size(n: int, weight: Tensor | None) -> float:
     if weight is None:
         return float(n)
     return float(weight.sum() ** 2 / (weight * weight).sum())
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None) -> float:
+    """Mean of one value a row, (n,), with (n,) row weights or none; in float64."""
+    values = values.to(torch.float64)
+    if weight is None:
+        return float(values.mean())
+    return float((values * weight).sum() / weight.sum())

@@ -50,17 +50,21 @@ def gaussianising_splines(
     share = share.to(p.dtype)
     mean = p @ share
     sigma = ((p - mean[:, None]).square() @ share).sqrt()
-    sigma = sigma.clamp_min(torch.finfo(p.dtype).eps * mean.abs().clamp_min(1e-30))
+    # finer features than this, in units of the normal target, are beyond the flow
+    sigma = sigma.clamp_min(1e-3)
     h = bandwidth * effective_size(n, weight) ** -0.2 * sigma
-    low = torch.maximum(p.amin(1) - 3 * h, mean - _REACH * sigma)
-    high = torch.minimum(p.amax(1) + 3 * h, mean + _REACH * sigma)
+    # the end bins hold what lies beyond: three bandwidths keep its kernels away from the knots
+    low = torch.maximum(p.amin(1), mean - _REACH * sigma) - 3 * h
+    high = torch.minimum(p.amax(1), mean + _REACH * sigma) + 3 * h
     cell = (high - low) / _BINS
     cdf, density = _smoothed(p, share, low, cell, h / cell)
 
     # Knots end where the estimate still rests on a few rows; the tails beyond are linear.
     level = 2.0 / (effective_size(n, weight) + 4.0)
-    first = (cdf < level).sum(1).clamp(0, _BINS // 2 - 1)
-    last = (cdf <= 1 - level).sum(1).clamp(_BINS // 2 + 1, _BINS)
+    least = ((mean - _REACH * sigma - low) / cell).clamp_min(0).long()
+    most = _BINS - ((high - mean - _REACH * sigma) / cell).clamp_min(0).long()
+    first = torch.maximum((cdf < level).sum(1), least).clamp(0, _BINS // 2 - 1)
+    last = torch.minimum((cdf <= 1 - level).sum(1), most).clamp(_BINS // 2 + 1, _BINS)
     fraction = torch.arange(knots, dtype=p.dtype) / (knots - 1)
     low, step = low + first * cell, (last - first) * cell / (knots - 1)
     position = first[:, None] + (last - first)[:, None] * fraction

@@ -1,0 +1,51 @@
+# Every target sets itself up: a virtual environment in .venv, with the versions of
+# constraints.txt, made once and again when those or pyproject.toml change.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# the library's own work is many small steps, which more threads do not make faster
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint types bench clean
+.DEFAULT_GOAL = test
+
+demo: $(VENV)/installed        ## fit a real table, write demo-output/: seconds
+	$(BIN)/python -m pushforward.demo
+
+test: $(VENV)/installed        ## all tests and doctests: minutes
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/installed
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# about an hour of one core; needs the folder shared beside the project
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models pushforward pushforward_dequantised
+	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors pushforward
+	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models gaussian gmm kde zuko_nsf zuko_maf sinflow otcfm
+	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models rbig --sets breast_cancer --timeout 150
+	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors gmm knn lof iforest ecod copod
+	$(BIN)/python -m benchmarks.render
+
+clean:
+	rm -rf $(VENV) demo-output build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e ".[test,lint]"
+	touch $@
+
+# without dependencies: those of torchcfm would bring torchvision
+$(VENV)/installed-bench: $(VENV)/installed
+	$(INSTALL) -e ".[bench]"
+	$(INSTALL) --no-deps torchcfm torchdiffeq pot
+	touch $@

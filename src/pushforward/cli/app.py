@@ -1,0 +1,69 @@
+"""The commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .catalogue import datasets, models
+from .exits import CommandLine
+from .fitting import fit
+from .insight import explain, info
+from .latents import decode, encode
+from .sampling import sample
+from .scoring import score
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=CommandLine,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "DATA is a csv, tsv, parquet, feather, npy or npz file, a folder of parquet files, or a "
+        "known name (see **datasets**).  Results go to stdout, the rest to stderr.  Exit: 0 "
+        "done, 2 something for you to mend, 130 interrupted, 1 a bug."
+    ),
+)
+
+_MODEL, _ROWS, _THERE = "Models", "Rows", "What there is"
+
+app.command(rich_help_panel=_MODEL)(fit)
+app.command(rich_help_panel=_MODEL)(info)
+app.command(rich_help_panel=_ROWS)(sample)
+app.command(rich_help_panel=_ROWS)(score)
+app.command(rich_help_panel=_ROWS)(explain)
+app.command(rich_help_panel=_ROWS)(encode)
+app.command(rich_help_panel=_ROWS)(decode)
+app.command(rich_help_panel=_THERE)(models)
+app.command(rich_help_panel=_THERE)(datasets)
+
+
+@app.callback(invoke_without_command=True)
+def pushforward(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show tracebacks; may also stand at the end of a command."),
+    ] = False,
+) -> None:
+    """Densities, new rows and outliers of a table, without tuning.
+
+    `pushforward fit auto iris -o model`
+
+    `pushforward score model iris -o scores.csv`
+
+    `pushforward sample model -n 100`
+    """
+    if version:
+        print(f"pushforward {__version__}")
+    elif ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def main() -> None:
+    """Run the command with the words of ``sys.argv``; ends in ``sys.exit``."""
+    app()

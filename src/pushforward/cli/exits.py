@@ -1,0 +1,94 @@
+"""How the command ends: one line for what the user can mend, a traceback for what we can."""
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import PushforwardError
+from .console import Talk
+
+__all__ = ["CommandLine"]
+
+MEND, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
+
+# Typer keeps click's classes under changing names; a public one leads to those needed.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+_CliError: Any = _UsageError.__bases__[0]
+
+
+class CommandLine(TyperGroup):
+    """The group of all commands, with the exit codes and error lines of this package."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
+        """Run the words of a command line and exit; see the module's exit codes."""
+        words = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in words  # anywhere: one appends it to the line that failed
+        words = [word for word in words if word != "--debug"]
+        with warnings.catch_warnings():
+            warnings.showwarning = _note_warning
+            sys.exit(self._code(words, debug))
+
+    def _code(self, words: list[str], debug: bool) -> int:
+        try:
+            with self.make_context("pushforward", words) as ctx:
+                self.invoke(ctx)
+            sys.stdout.flush()
+        except typer.Exit as done:
+            return done.exit_code
+        except (KeyboardInterrupt, typer.Abort):
+            Talk().error("interrupted; nothing was kept of what was not finished.")
+            return INTERRUPTED
+        except BrokenPipeError:
+            _forget_stdout()
+            return PIPE_CLOSED
+        except Exception as error:
+            text = _mendable(error)
+            if debug or text is None:
+                traceback.print_exc()
+            if text is None:
+                Talk().error("this is a bug. Please report it with the lines above.")
+                return BUG
+            Talk().error(text)
+            return MEND
+        return 0
+
+
+def _mendable(error: Any) -> str | None:
+    """What to tell the user of an error, on one line; None for a bug."""
+    if isinstance(error, _UsageError):
+        ctx = getattr(error, "ctx", None)
+        command = ctx.command_path if ctx else "pushforward"
+        text = error.format_message().replace("Value error, ", "").rstrip(".")
+        return _one_line(f"{text}. See {command} --help.")
+    if isinstance(error, _CliError):
+        return _one_line(error.format_message())
+    if isinstance(error, PushforwardError):
+        return _one_line(str(error))
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _one_line(f"{where}{error.strerror or error}.")
+    return None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
+    # a plain write: a progress bar that is up catches it and puts it above itself
+    print(f"pushforward: note: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _forget_stdout() -> None:
+    """Send what is still buffered for a reader that left to nowhere."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,62 @@
+"""The figures of a fitted model, for people and for programs."""
+
+import inspect
+from typing import Any
+
+__all__ = ["facts", "facts_text", "unusual_parameters"]
+
+_WORDS = {
+    "class": "model",
+    "n_rows": "fitted on rows",
+    "n_columns": "columns",
+    "held_out_nats": "held-out nats a row",
+    "n_layers": "layers",
+    "stopped": "stopped",
+    "threshold": "outliers lie below",
+    "bytes": "size",
+    "parameters": "parameters",
+}
+
+
+def facts(model: Any) -> dict[str, Any]:
+    """What is known of a fitted model; only what it has."""
+    columns = getattr(model, "columns_", None)
+    found = {
+        "class": type(model).__name__,
+        "n_rows": getattr(columns, "n_rows", None),
+        "n_columns": getattr(model, "n_features_in_", None),
+        "held_out_nats": getattr(model, "held_out_", None),
+        "n_layers": getattr(model, "n_layers_", None),
+        "stopped": getattr(model, "stopped_", None),
+        "threshold": getattr(model, "offset_", None),
+    }
+    return {word: value for word, value in found.items() if value is not None}
+
+
+def facts_text(known: dict[str, Any]) -> str:
+    """The facts as lines for people."""
+    lines = []
+    for word, value in known.items():
+        lines.append(f"{_WORDS[word]:<25} {_text(word, value)}")
+    return "\n".join(lines)
+
+
+def _text(word: str, value: Any) -> str:
+    if word == "bytes":
+        return f"{value / 1e6:,.2f} MB"
+    if word == "threshold":
+        return f"{value:.5g} nats"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def unusual_parameters(model: Any) -> str:
+    """The constructor's parameters that are not at their defaults."""
+    defaults = inspect.signature(type(model)).parameters
+    changed = [
+        f"{name}={value!r}"
+        for name, value in model.get_params(deep=False).items()
+        if value != defaults[name].default
+    ]
+    return ", ".join(changed) or "all at their defaults"

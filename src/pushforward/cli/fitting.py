@@ -1,0 +1,239 @@
+"""``pushforward fit``: a table in, a model folder out."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ModelFileError, ParameterError
+from .arguments import Data, Drop, Json, Missing, Quiet, Seed
+from .console import Talk, print_json
+from .facts import facts, facts_text
+from .options import FitOptions, bounds_of, contamination_of, literal, pairs
+from .registry import MODELS, Entry, find_model, refuse
+from .tables import find_column, open_source, take
+
+__all__ = ["fit"]
+
+_DATA, _MODEL = "What the data are", "The model"
+
+
+def fit(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help=f"{', '.join(MODELS)}; see pushforward models.",
+            show_default=False,
+        ),
+    ],
+    data: Data,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where the model goes.", show_default=False
+        ),
+    ],
+    seed: Seed = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Time budget: the best model so far is kept.", rich_help_panel=_MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    contamination: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE|auto", help="The rows hold outliers: fit without them.",
+            rich_help_panel=_MODEL, show_default=False,
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", rich_help_panel=_MODEL, show_default=False,
+            help="Any other parameter of the model's class, such as max_layers=50. Can be "
+            "repeated.",
+        ),
+    ] = None,
+    missing: Annotated[
+        Missing | None,
+        typer.Option(
+            rich_help_panel=_DATA, show_default=False,
+            help="Rows with missing cells: refuse them, or leave them out. Default: error.",
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND", rich_help_panel=_DATA, show_default=False,
+            help="What a column is, where it is not recognised: continuous, integer, category "
+            "or boolean. Can be repeated.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOW:HIGH", rich_help_panel=_DATA, show_default=False,
+            help="A column's limits; either may be empty. Can be repeated.",
+        ),
+    ] = None,
+    drop: Drop = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_DATA, show_default=False,
+            help="A column with the weights of the rows; the model does not see it.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml", show_default=False,
+            help="Read options from a file, in the same words; the command line overrules it.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model that is there already.")
+    ] = False,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="Grow a model that is there already by more layers (gis); fit it if there is "
+            "none.",
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit a model to a table and write it to a folder.
+
+    The folder appears when the model is whole: an interrupted fit leaves what was there before.
+    To work in portions, repeat the command with --continue and --minutes.
+
+    `pushforward fit auto people.csv -o model --drop id --bounds age=0:`
+    """
+    began = time.monotonic()
+    options = FitOptions(
+        seed=seed,
+        minutes=minutes,
+        contamination=contamination_of(contamination),
+        missing=None if missing is None else missing.value,
+        weight=weight,
+        drop=drop or [],
+        column=pairs(column, "--column", last=True),
+        bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        set={name: literal(text) for name, text in pairs(set_, "--set").items()},
+    )
+    if config is not None:
+        options = options.over(FitOptions.read(config))
+    entry = find_model(model)
+    if more and "continue" not in entry.can:
+        refuse(entry.cls, "continue")
+    there = _check_target(output, overwrite, more)
+
+    talk = Talk(quiet)
+    table = open_source(data, talk)
+    labels = list(table.columns)
+    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
+    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
+    left = [label for label in labels if label not in gone]
+    made = _made(entry, _parameters(entry, options, left), output if more and there else None)
+    with talk.fitting(made.get_params().get("minutes")) as report:
+        X = table.read()
+        weights = None
+        if options.weight is not None:
+            weights = take(X, labels, gone[-1:])
+            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
+        made.fit(take(X, labels, left), sample_weight=weights, report=report)
+    if more:
+        made.set_params(warm_start=False)
+    made.save(output)
+
+    seconds = time.monotonic() - began
+    known = facts(made)
+    talk.say(made.account() if hasattr(made, "account") else facts_text(known))
+    talk.say(f"fitted in {seconds:.1f} s")
+    if json:
+        named = {"folder": str(output), "model": entry.name}
+        print_json(named | known | {"seed": options.seed, "seconds": round(seconds, 3)})
+    else:
+        print(output)
+
+
+def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
+    """Refuse, before the work, a folder the model could not go to; say if one is there.
+
+    Raises:
+        ModelFileError: if something is there that is not to be replaced.
+    """
+    if folder.is_dir() and not os.listdir(folder):
+        return False
+    if not os.path.lexists(folder):
+        return False
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(f"{folder} is there and is not a model. Choose another folder.")
+    if not overwrite and not more:
+        raise ModelFileError(
+            f"{folder} holds a model already. Choose another folder, replace it with "
+            "--overwrite, or grow it with --continue (gis)."
+        )
+    return True
+
+
+def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> dict[str, Any]:
+    """The options as arguments of the model's constructor.
+
+    Raises:
+        ParameterError: for what the model does not have, and for what was said twice.
+    """
+    # an array that lost columns has new positions; a frame keeps its names
+    named = any(isinstance(label, str) for label in labels)
+    place = {label: label if named else i for i, label in enumerate(labels)}
+
+    def by_column(given: dict[str, Any], option: str) -> dict[str | int, Any] | None:
+        found = {place[find_column(name, labels, option)]: v for name, v in given.items()}
+        return found or None
+
+    said = {
+        "random_state": options.seed,
+        "minutes": options.minutes,
+        "contamination": options.contamination,
+        "missing": options.missing,
+        "columns": by_column(options.column, "--column"),
+        "bounds": by_column(options.bounds, "--bounds"),
+    }
+    parameters = {name: value for name, value in said.items() if value is not None}
+    if twice := [name for name in options.set if name in parameters]:
+        raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
+    parameters |= options.set
+    known = _class(entry)._get_param_names()
+    if unknown := [name for name in parameters if name not in known]:
+        raise ParameterError(
+            f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."
+        )
+    return parameters
+
+
+def _made(entry: Entry, parameters: dict[str, Any], folder: Path | None) -> Any:
+    """The model to fit: a new one, or the one in ``folder``, to be grown."""
+    if folder is None:
+        return _class(entry)(**parameters)
+    from ..model import load
+
+    model = load(folder)
+    if type(model).__name__ != entry.cls:
+        raise ParameterError(
+            f"{folder} holds a model of class {type(model).__name__}, not {entry.cls}. "
+            "Name that model, or another folder."
+        )
+    return model.set_params(**parameters, warm_start=True)
+
+
+def _class(entry: Entry) -> Any:
+    import pushforward
+
+    return getattr(pushforward, entry.cls)

@@ -1,0 +1,131 @@
+"""``pushforward explain`` and ``info``: why a row is strange, and what a model is."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .arguments import Blank, Data, Drop, Folder, Gaps, Json, Quiet
+from .console import Talk, print_json, print_table
+from .facts import facts, facts_text, unusual_parameters
+from .registry import need
+from .scoring import scored
+from .tables import ModelRows, open_source
+
+__all__ = ["explain", "info"]
+
+
+def explain(
+    folder: Folder,
+    data: Data,
+    rows: Annotated[
+        int,
+        typer.Option(
+            "--rows", "-n", metavar="N", min=1, help="How many rows, the strangest first."
+        ),
+    ] = 5,
+    columns: Annotated[
+        int, typer.Option("--columns", "-c", metavar="N", min=1, help="How many columns of each.")
+    ] = 3,
+    missing: Gaps = Blank.error,
+    drop: Drop = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the strangest rows, and the columns that make them so.
+
+    For each column: its value, the value the model expects beside the row's other values, and
+    the nats the row's log density would gain by it. Rows count from 0.
+
+    `pushforward explain model new.csv --rows 10`
+    """
+    from ..model import load
+
+    talk = Talk(quiet)
+    model = load(folder)
+    need(model, "explain")
+    table = open_source(data, talk)
+    source = ModelRows(table, model, drop or [], talk)
+    found: list[tuple[float, int, Any]] = []  # (score, row number, the row as a table)
+    with talk.counting("scoring", table.n_rows) as advance:
+        for start, batch, scores in scored(source, model, 1, missing):
+            X = source.for_model(batch)
+            for i in np.argsort(scores, kind="stable")[:rows].tolist():
+                if not np.isnan(scores[i]):
+                    found.append((float(scores[i]), start + i, X[i : i + 1]))
+            found = sorted(found, key=lambda one: one[:2])[:rows]
+            advance(len(batch))
+    told = [_told(model, score, row, X, columns) for score, row, X in found]
+    if json:
+        print_json(told)
+    else:
+        _print_told(told)
+
+
+def _told(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
+    # one row at a time: the memory of an explanation grows with rows times columns squared
+    gains = model.explain(X).head(columns)
+    words = ("column", "value", "expected", "gain")
+    return {
+        "row": row,
+        "log_density": score,
+        "outlier": score < model.offset_,
+        "columns": [dict(zip(words, line, strict=True)) for line in gains[list(words)].to_numpy()],
+    }
+
+
+def _print_told(told: list[dict[str, Any]]) -> None:
+    heads = {"row": "right", "log density": "right", "outlier": "left", "column": "left"}
+    heads |= {"value": "right", "expected": "right", "gain in nats": "right"}
+    lines = []
+    for one in told:
+        first = (str(one["row"]), f"{one['log_density']:.4g}", "yes" if one["outlier"] else "")
+        for entry in one["columns"]:
+            cells = (_short(entry["value"]), _short(entry["expected"]), f"{entry['gain']:.3g}")
+            lines.append((*first, str(entry["column"]), *cells))
+            first = ("", "", "")
+    print_table(heads, lines)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def info(folder: Folder, json: Json = False) -> None:
+    """Show what a model is: its columns, its figures, how it was chosen."""
+    from ..model import load
+
+    model = load(folder)
+    size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
+    known = facts(model) | {"bytes": size}
+    columns = model.columns_.describe() if hasattr(model, "columns_") else []
+    account = model.account() if hasattr(model, "account") else None
+    if json:
+        parameters = model.get_params(deep=False)
+        print_json(known | {"parameters": parameters, "columns": columns, "account": account})
+        return
+    print(facts_text(known | {"parameters": unusual_parameters(model)}))
+    if columns:
+        print()
+        _print_columns(columns)
+    if account:
+        print(f"\nWhat was tried\n{account}")
+
+
+def _print_columns(columns: list[dict[str, Any]]) -> None:
+    from ..card import extent
+
+    heads = {"column": "left", "kind": "left", "seen": "left", "bounds": "left"}
+    lines = [
+        (str(entry["name"]), entry["kind"], extent(entry), _interval(entry["bounds"]))
+        for entry in columns
+    ]
+    print_table(heads, lines)
+
+
+def _interval(bounds: Any) -> str:
+    if bounds is None:
+        return ""
+    low, high = bounds
+    return f"{'' if low is None else low}:{'' if high is None else high}"

@@ -1,0 +1,127 @@
+"""``pushforward score``: a log density for each row, of files of any size."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..errors import DataError
+from .arguments import Blank, Data, Drop, Folder, Gaps, Json, Output, Quiet
+from .console import Talk, print_json
+from .registry import need
+from .tables import ModelRows, as_frame, at_row, open_source, sink
+
+__all__ = ["score", "scored"]
+
+_NEW = ["log_density", "outlier"]
+
+
+def score(
+    folder: Folder,
+    data: Data,
+    output: Output = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the columns of DATA too.")] = False,
+    draws: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Average over so many draws of the noise on whole numbers and categories.",
+        ),
+    ] = 1,
+    missing: Gaps = Blank.error,
+    drop: Drop = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score rows: log density in nats, higher is more normal, and whether a row is an outlier.
+
+    Writes the columns log_density and outlier, a line for each row of DATA. Columns the model
+    does not know are left out. Files larger than memory are fine.
+
+    With --json, the summary goes to stdout; rows are then written only with -o.
+
+    `pushforward score model new.parquet --keep -o scored.parquet`
+    """
+    from ..model import load
+
+    talk = Talk(quiet)
+    with sink(output) as write:
+        model = load(folder)
+        need(model, "score")
+        table = open_source(data, talk)
+        if keep and (clash := [name for name in _NEW if name in table.columns]):
+            raise DataError(
+                f"{data} has the column(s) {clash} already. Rename them, or score without --keep."
+            )
+        rows = ModelRows(table, model, drop or [], talk)
+        total = scored_rows = outliers = 0
+        log_densities = 0.0
+        with talk.counting("scoring", table.n_rows) as advance:
+            for _, batch, scores in scored(rows, model, draws, missing):
+                there = ~np.isnan(scores)
+                low = scores < model.offset_
+                if output is not None or not json:
+                    write(_lines(batch if keep else None, scores, low, missing))
+                total += len(scores)
+                scored_rows += int(there.sum())
+                outliers += int(low.sum())
+                log_densities += float(scores[there].sum())
+                advance(len(scores))
+    summary = {
+        "rows": total,
+        "scored": scored_rows,
+        "mean_log_density": log_densities / scored_rows if scored_rows else None,
+        "outliers": outliers,
+        "threshold": model.offset_,
+        "output": None if output is None else str(output),
+    }
+    talk.say(_sentence(summary))
+    if json:
+        print_json(summary)
+    elif output is not None:
+        print(output)
+
+
+def scored(
+    rows: ModelRows, model: Any, draws: int, missing: Blank
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """Yield (number of the first row, the batch, its log densities: NaN for blank ones)."""
+    import pandas as pd
+
+    for start, batch in rows.batches():
+        X = rows.for_model(batch)
+        there = np.ones(len(batch), dtype=bool)
+        if missing is Blank.blank:
+            there = ~np.asarray(pd.isna(X)).any(axis=1)
+        scores = np.full(len(batch), np.nan)
+        if there.any():
+            with at_row(start):
+                whole = X if there.all() else X[there]
+                scores[there] = model.score_samples(whole, n_draws=draws)
+        yield start, batch, scores
+
+
+def _lines(batch: Any, scores: np.ndarray, low: np.ndarray, missing: Blank) -> Any:
+    """The frame to write for one batch; ``batch`` is None where only the scores are wanted."""
+    import pandas as pd
+
+    frame = pd.DataFrame(index=range(len(scores))) if batch is None else as_frame(batch)
+    outlier: Any = low
+    if missing is Blank.blank:
+        outlier = pd.array(low, dtype="boolean")
+        outlier[np.isnan(scores)] = pd.NA
+    return frame.assign(log_density=scores, outlier=outlier)
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    n, scored_rows = summary["rows"], summary["scored"]
+    if not scored_rows:
+        return f"{n:,} rows, none of them scored: all have missing cells"
+    blank = f" ({n - scored_rows:,} with missing cells left blank)" if n > scored_rows else ""
+    return (
+        f"{n:,} rows{blank}, {summary['mean_log_density']:.4g} nats a row on average; "
+        f"{summary['outliers']:,} outliers ({100 * summary['outliers'] / scored_rows:.1f} %), "
+        f"those below {summary['threshold']:.4g}"
+    )

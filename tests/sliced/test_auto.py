@@ -1,0 +1,423 @@
+"""The automatic model is never worse than a Gaussian and says what it did."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import ks_2samp
+
+import pushforward
+from pushforward import AutoDensity, DataError, ParameterError, UnsupportedError
+
+
+def table(kind, n, seed=0):
+    r = np.random.default_rng(seed)
+    return {
+        "gaussian": lambda: (
+            r.normal(size=(n, 3)) @ np.array([[1, 0.9, 0], [0, 0.5, 0], [0, 1, 2]])
+        ),
+        "clusters": lambda: r.integers(0, 4, n)[:, None] * [5.0, -5.0] + r.normal(size=(n, 2)),
+        "heavy": lambda: r.standard_t(2, size=(n, 3)),
+        "integers": lambda: r.poisson([2, 9, 0.5], size=(n, 3)),
+        "moons": lambda: moons(r, n),
+        "mixed": lambda: pd.DataFrame(
+            {
+                "length": r.normal(size=n),
+                "income": r.lognormal(1, 1.5, size=n),
+                "count": r.poisson(3, n),
+                "colour": r.choice(["red", "green", "blue"], n, p=[0.6, 0.3, 0.1]),
+                "flag": r.random(n) < 0.2,
+            }
+        ),
+    }[kind]()
+
+
+def moons(r, n):
+    t, upper = np.pi * r.random(n), r.random(n) < 0.5
+    x = np.where(upper, np.cos(t), 1 - np.cos(t))
+    y = np.where(upper, np.sin(t), 0.5 - np.sin(t))
+    return np.column_stack([x, y]) + 0.1 * r.normal(size=(n, 2))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    kept = {}
+
+    def get(kind, n=800):
+        if kind not in kept:
+            kept[kind] = AutoDensity(random_state=0).fit(table(kind, n))
+        return kept[kind]
+
+    return get
+
+
+def gaussian_values(model, train, test):
+    """One Gaussian on the model's own coordinates, in the units of the table."""
+    z, _ = model.columns_.encode(train, draw=1)
+    w, log_det = model.columns_.encode(test)
+    covariance = torch.cov(z.T) + 1e-6 * torch.eye(z.shape[1])
+    return (
+        torch.distributions.MultivariateNormal(z.mean(0), covariance).log_prob(w) + log_det
+    ).numpy()
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "clusters", "heavy", "integers", "mixed", "moons"])
+def test_never_worse_than_one_gaussian_on_fresh_rows(kind, fitted):
+    model = fitted(kind)
+    fresh = table(kind, 2000, seed=1)
+    gain = model.score_samples(fresh) - gaussian_values(model, table(kind, 800), fresh)
+    gain = np.clip(gain, -50, 50)  # one far row must not decide
+    noise = 3 * gain.std() / np.sqrt(len(gain))
+    assert gain.mean() > -0.02 - min(noise, 0.03)
+    if kind != "gaussian":
+        assert gain.mean() > {"clusters": 0.6, "heavy": 0.3, "moons": 0.7}.get(kind, 0.1)
+
+
+def test_a_gaussian_table_costs_next_to_nothing(fitted):
+    fresh = table("gaussian", 4000, seed=1)
+    covariance = np.array([[1, 0.9, 0], [0, 0.5, 0], [0, 1, 2]])
+    truth = torch.distributions.MultivariateNormal(
+        torch.zeros(3).double(), torch.from_numpy(covariance.T @ covariance)
+    )
+    best = truth.log_prob(torch.from_numpy(fresh)).mean()
+    assert fitted("gaussian").score(fresh) > best - 0.06
+
+
+def test_it_says_so_when_nothing_beat_one_gaussian():
+    r = np.random.default_rng(2)
+    model = AutoDensity(random_state=0).fit(r.normal(size=(60, 8)))
+    best = model.trials_[0]
+    said = "nothing beat one Gaussian" in model.account()
+    assert said == (best["structure"] == "Gaussian")
+    values = [t["held_out"] for t in model.trials_]
+    assert values == sorted(values, reverse=True)
+    assert model.gaussian_ in values
+
+
+def test_the_account_names_what_was_tried_and_chosen(fitted):
+    model = fitted("clusters")
+    account = model.account()
+    assert "held-out nats a row" in account
+    assert model.trials_[0]["structure"] in account
+    assert "over one Gaussian" in account
+    shares = [t["weight"] for t in model.trials_]
+    assert sum(shares) == pytest.approx(1, abs=1e-6)
+    structures = {t["structure"] for t in model.trials_}
+    assert "Gaussian" in structures
+    assert any("GIS" in s for s in structures)
+    assert any("margins" in s for s in structures)
+
+
+def test_fit_prints_the_account_to_stderr_and_nothing_to_stdout(capsys):
+    model = pushforward.fit(table("gaussian", 60), random_state=0)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert model.account() in captured.err
+    pushforward.fit(table("gaussian", 60), random_state=0, verbose=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_fit_refuses_unknown_parameters():
+    with pytest.raises(ParameterError, match="contaminated"):
+        pushforward.fit(table("gaussian", 30), contaminated=0.1)
+
+
+def test_minutes_bound_the_time():
+    x = np.random.default_rng(0).normal(size=(4000, 8)) ** 3
+    begun = time.monotonic()
+    model = AutoDensity(random_state=0, minutes=0.01).fit(x)
+    assert time.monotonic() - begun < 10
+    assert np.isfinite(model.score(x))
+    for bad in (0, -1, "soon"):
+        with pytest.raises(ParameterError, match="minutes"):
+            AutoDensity(minutes=bad).fit(x[:50])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 19, 20, 21, 50])
+@pytest.mark.parametrize("d", [1, 3, 30])
+def test_few_rows_give_finite_scores_and_samples(n, d):
+    x = np.random.default_rng(n).normal(size=(n, d))
+    model = AutoDensity(random_state=0).fit(x)
+    fresh = np.random.default_rng(99).normal(size=(20, d))
+    if n > 1:
+        assert np.isfinite(model.score_samples(fresh)).all()
+    assert np.isfinite(model.score_samples(x)).all()
+    assert np.isfinite(model.sample(20, random_state=0)).all()
+    assert model.sample(20).shape == (20, d)
+    assert isinstance(model.account(), str)
+
+
+def test_one_column(fitted):
+    x = np.exp(np.random.default_rng(0).normal(size=(600, 1)))
+    model = AutoDensity(random_state=0).fit(x)
+    grid = np.concatenate([np.linspace(-20, 30, 100001), np.logspace(np.log10(30), 7, 5001)[1:]])
+    grid = np.concatenate([-np.logspace(7, np.log10(20), 5001)[:-1], grid])
+    density = np.exp(model.score_samples(grid[:, None]))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["clusters", "moons"])
+def test_densities_in_two_dimensions_integrate_to_one(kind, fitted):
+    model = fitted(kind)
+    x = table(kind, 800)
+    middle, half = x.mean(0), 30 * np.ptp(x, axis=0)
+    u = (np.arange(500) + 0.5) / 500 * 2 - 1
+    a, b = (half[i] * np.sinh(8 * u) / np.sinh(8) + middle[i] for i in (0, 1))
+    da, db = (half[i] * 8 * np.cosh(8 * u) / np.sinh(8) * 2 / 500 for i in (0, 1))
+    grid = np.stack(np.meshgrid(a, b, indexing="ij"), -1).reshape(-1, 2)
+    density = np.exp(model.score_samples(grid)).reshape(500, 500)
+    assert float((density * da[:, None] * db).sum()) == pytest.approx(1, abs=1e-3)
+
+
+def test_all_columns_constant():
+    model = AutoDensity(random_state=0).fit(np.full((30, 2), 7.0))
+    assert (model.sample(4) == 7).all()
+    same, other = model.score_samples([[7.0, 7.0], [7.0, 8.0]])
+    assert np.exp(same) == pytest.approx((31 / 32) ** 2)
+    assert other < same - 2
+    assert "constant" in model.account()
+    assert (model.predict([[7.0, 7.0]]) == 1).all()
+
+
+def test_repeated_columns_and_rows_give_finite_scores():
+    r = np.random.default_rng(0)
+    x = r.normal(size=(200, 2))
+    columns = np.column_stack([x, x])
+    rows = np.repeat(x[:40], 5, axis=0)
+    for data in (columns, rows):
+        model = AutoDensity(random_state=0).fit(data)
+        assert np.isfinite(model.score_samples(data)).all()
+        assert np.isfinite(model.score_samples(r.normal(size=(20, data.shape[1])))).all()
+        assert np.isfinite(model.sample(100, random_state=0)).all()
+    # copies of rows are no spikes: fresh rows fit about as well as to the rows without copies
+    fresh = r.normal(size=(1000, 2))
+    single = AutoDensity(random_state=0).fit(x[:40]).score(fresh)
+    assert AutoDensity(random_state=0).fit(rows).score(fresh) > single - 0.3
+
+
+def test_weights_bring_the_density_to_the_rows_they_stress():
+    r = np.random.default_rng(0)
+    x = np.concatenate([r.normal(size=(500, 2)), r.normal(size=(500, 2)) + 6])
+    weight = np.repeat([1.0, 0.02], 500)
+    model = AutoDensity(random_state=0).fit(x, sample_weight=weight)
+    sample = model.sample(2000, random_state=0)
+    assert (sample.sum(1) > 6).mean() == pytest.approx(0.02 / 1.02, abs=0.02)
+    assert model.score(r.normal(size=(500, 2))) > -3.1
+
+
+def test_whole_weights_equal_repeated_rows():
+    x = table("clusters", 150)
+    count = np.random.default_rng(0).integers(0, 4, 150)
+    weighted = AutoDensity(random_state=0).fit(x, sample_weight=count)
+    repeated = AutoDensity(random_state=0).fit(x.repeat(count, axis=0))
+    fresh = table("clusters", 200, seed=1)
+    assert weighted.score_samples(fresh) == pytest.approx(repeated.score_samples(fresh), abs=1e-6)
+
+
+def test_a_seed_gives_the_same_bits():
+    x = table("mixed", 200)
+    a, b = (AutoDensity(random_state=3).fit(x) for _ in range(2))
+    assert (a.score_samples(x) == b.score_samples(x)).all()
+    assert a.sample(50, random_state=1).equals(b.sample(50, random_state=1))
+    assert a.account() == b.account()
+
+
+def test_samples_follow_the_data(fitted):
+    for kind in ("clusters", "moons", "heavy"):
+        model, x = fitted(kind), table(kind, 800)
+        sample = model.sample(5000, random_state=0)
+        fresh = table(kind, 2000, seed=1)
+        for j in range(x.shape[1]):
+            assert ks_2samp(sample[:, j], x[:, j]).pvalue > 1e-3
+        scores, expected = model.score_samples(sample), model.score_samples(fresh)
+        assert np.median(scores) == pytest.approx(np.median(expected), abs=0.35)
+
+
+def test_samples_of_a_mixed_table_look_like_it(fitted):
+    model, x = fitted("mixed"), table("mixed", 800)
+    sample = model.sample(5000, random_state=0)
+    assert list(sample.columns) == list(x.columns)
+    assert (sample.dtypes == x.dtypes).all()
+    for name in ("colour", "flag", "count"):
+        shares = sample[name].value_counts(normalize=True)
+        expected = x[name].value_counts(normalize=True)
+        assert abs(shares.sub(expected, fill_value=0)).max() < 0.05
+    assert sample["count"].min() >= 0
+
+
+def test_probabilities_of_categories_sum_to_one():
+    r = np.random.default_rng(0)
+    first = r.choice(["a", "b", "c"], 600, p=[0.5, 0.4, 0.1])
+    second = np.where(r.random(600) < 0.8, first == "a", r.random(600) < 0.5)
+    frame = pd.DataFrame({"first": first, "second": second})
+    model = AutoDensity(random_state=0).fit(frame)
+    every = pd.DataFrame([(c, f) for c in "abc" for f in (True, False)], columns=frame.columns)
+    probability = np.exp(model.score_samples(every, n_draws=100))
+    assert probability.sum() == pytest.approx(1, abs=0.05)
+    for row, p in zip(every.itertuples(index=False), probability, strict=True):
+        share = ((frame["first"] == row.first) & (frame["second"] == row.second)).mean()
+        assert p == pytest.approx(share, abs=0.05)
+
+
+def test_a_score_does_not_depend_on_the_rows_beside_it(fitted):
+    model, rows = fitted("mixed"), table("mixed", 60, seed=4)
+    together = model.score_samples(rows)
+    one_by_one = [model.score_samples(rows[i : i + 1])[0] for i in range(60)]
+    assert together == pytest.approx(one_by_one, abs=1e-4)
+    assert model.score(rows) == pytest.approx(together.mean())
+
+
+# Outliers
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [("gaussian", 0.05), ("clusters", 0.05), ("heavy", 0.05), ("mixed", 0.05), ("mixed", 0.2)],
+)
+def test_false_alarms_are_as_many_as_asked_for(kind, rate, fitted):
+    model = fitted(kind)
+    if rate != model.false_alarm_rate:
+        model = AutoDensity(random_state=0, false_alarm_rate=rate).fit(table(kind, 800))
+    alarms = (model.predict(table(kind, 4000, seed=7)) == -1).mean()
+    # the threshold rests on some hundred held-out rows: their number sets the tolerance
+    tolerance = 3.5 * np.sqrt(rate * (1 - rate) * (1 / 240 + 1 / 4000))
+    assert alarms == pytest.approx(rate, abs=tolerance)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_a_number_of_contamination_labels_that_share_of_the_rows(share):
+    x = table("heavy", 200)
+    model = AutoDensity(random_state=0, contamination=share).fit(x)
+    assert (model.predict(x) == -1).mean() == pytest.approx(share, abs=0.005)
+    assert ((model.decision_function(x) < 0) == (model.predict(x) == -1)).all()
+    assert (model.fit_predict(x) == model.predict(x)).all()
+
+
+def test_outliers_score_low(fitted):
+    model = fitted("moons")
+    inside = model.score_samples(table("moons", 500, seed=3))
+    outside = model.score_samples(np.array([[0.5, 0.25 + 3], [5, 5], [-3, 0], [100, 100]]))
+    assert (outside < np.quantile(inside, 0.01)).all()
+
+
+def test_explain_names_the_corrupted_column_first(fitted):
+    rows = table("mixed", 20, seed=8)
+    rows.loc[:9, "length"] = 25.0
+    rows.loc[10:, "count"] = 60
+    explained = fitted("mixed").explain(rows)
+    assert list(explained.columns) == ["row", "column", "value", "expected", "gain"]
+    assert len(explained) == 20 * 5
+    first = explained.groupby("row").first()
+    assert (first["column"][:10] == "length").mean() > 0.9
+    assert (first["column"][10:] == "count").mean() > 0.9
+    assert (explained["gain"] >= 0).all()
+    at = explained[(explained["row"] == 0) & (explained["column"] == "length")]
+    assert at["value"].item() == 25.0
+    assert abs(at["expected"].item()) < 4
+
+
+def test_explain_finds_what_only_the_rest_of_the_row_makes_strange():
+    r = np.random.default_rng(0)
+    x = r.normal(size=(800, 4))
+    x[:, 1] = x[:, 0] + 0.05 * r.normal(size=800)
+    x[:, 2] = x[:, 0] + 0.05 * r.normal(size=800)
+    model = AutoDensity(random_state=0).fit(x)
+    row = np.array([[1.0, 1.0, -1.0, 0.3]])
+    first = model.explain(row).iloc[0]
+    assert first["column"] == 2
+    assert first["expected"] == pytest.approx(1.0, abs=0.3)
+
+
+def test_explain_names_a_changed_constant():
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=99), "unit": "mm"})
+    model = AutoDensity(random_state=0).fit(frame)
+    rows = pd.DataFrame({"x": [0.0], "unit": ["inch"]})
+    first = model.explain(rows).iloc[0]
+    assert first["column"] == "unit"
+    assert first["value"] == "inch"
+    assert first["expected"] == "mm"
+
+
+def test_explain_works_for_all_containers(fitted):
+    model = fitted("gaussian")
+    rows = table("gaussian", 5, seed=2)
+    expected = model.explain(rows)
+    for given in (rows.tolist(), torch.from_numpy(rows), pd.DataFrame(rows)):
+        pd.testing.assert_frame_equal(model.explain(given), expected)
+
+
+# torch
+
+
+def test_distribution_is_the_density_in_torch(fitted):
+    model = fitted("moons")
+    distribution = model.distribution()
+    x = table("moons", 50, seed=5)
+    value = distribution.log_prob(torch.from_numpy(x))
+    assert value.detach().numpy() == pytest.approx(model.score_samples(x), abs=1e-9)
+    assert distribution.event_shape == (2,)
+    assert distribution.batch_shape == ()
+    shaped = distribution.log_prob(torch.from_numpy(x).reshape(5, 10, 2))
+    assert shaped.shape == (5, 10)
+    assert torch.allclose(shaped.reshape(-1), value)
+    assert distribution.sample().shape == (2,)
+    assert distribution.sample((3, 4)).shape == (3, 4, 2)
+    assert distribution.support.check(torch.zeros(2))
+
+
+@pytest.mark.parametrize("kind", ["moons", "heavy", "clusters"])
+def test_the_gradient_of_distribution_is_that_of_finite_differences(kind, fitted):
+    # the flow is in float32: differences need a step far above its rounding
+    distribution = fitted(kind).distribution()
+    x = torch.from_numpy(np.asarray(table(kind, 40, seed=6))).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(distribution.log_prob(x).sum(), x)
+    assert torch.isfinite(gradient).all()
+    step = 2e-3
+    errors = []
+    for j in range(x.shape[1]):
+        shift = torch.zeros(x.shape[1]).double()
+        shift[j] = step
+        with torch.no_grad():
+            rise = distribution.log_prob(x + shift) - distribution.log_prob(x - shift)
+        difference = rise / (2 * step)
+        errors.append((difference - gradient[:, j]).abs() / (1 + gradient[:, j].abs()))
+    assert float(torch.stack(errors).median()) < 0.02
+
+
+@pytest.mark.parametrize("odd", ["integers", "mixed"])
+def test_distribution_refuses_discrete_columns(odd, fitted):
+    with pytest.raises(UnsupportedError, match="score_samples"):
+        fitted(odd).distribution()
+
+
+def test_distribution_refuses_bounded_and_constant_columns():
+    x = np.random.default_rng(0).random((50, 2))
+    with pytest.raises(UnsupportedError, match="bounded"):
+        AutoDensity(random_state=0, bounds={0: (0, 1)}).fit(x).distribution()
+    x[:, 1] = 3
+    with pytest.raises(UnsupportedError, match="constant"):
+        AutoDensity(random_state=0).fit(x).distribution()
+
+
+def test_missing_cells_are_dropped_when_asked():
+    x = table("mixed", 100)
+    x.loc[3, "colour"] = None
+    x.loc[5, "length"] = np.nan
+    with pytest.raises(DataError, match="row"):
+        AutoDensity().fit(x)
+    model = AutoDensity(random_state=0, missing="drop").fit(x)
+    assert model.columns_.n_rows == 98
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_values_repeated_many_times_are_finite(seed):
+    r = np.random.default_rng(seed)
+    x = np.repeat(r.normal(size=(7, 2)), r.integers(1, 60, 7), axis=0)
+    if seed % 2:
+        x = np.concatenate([x, r.normal(size=(50, 2))])
+    model = AutoDensity(random_state=0).fit(x)
+    sample = model.sample(200, random_state=0)
+    for rows in (x, sample, r.normal(size=(50, 2))):
+        assert np.isfinite(model.score_samples(rows)).all()

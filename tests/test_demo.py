@@ -1,0 +1,60 @@
+"""The demo runs from the command line, and leaves what it says."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import pushforward
+from pushforward.demo import breast_cancer, main
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "a folder" / "out"
+    command = [sys.executable, "-m", "pushforward.demo", "-o", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_it_leaves_model_rows_scores_and_figure(ran):
+    folder, said = ran
+    assert {path.name for path in folder.iterdir()} == {
+        *("model", "samples.csv", "scores.csv", "figure.png")
+    }
+    for path in folder.iterdir():
+        assert path.name in said
+    table, rows = breast_cancer(), pd.read_csv(folder / "samples.csv")
+    assert rows.shape == table.shape == (569, 31)
+    assert list(rows.columns) == list(table.columns)
+    assert set(rows["diagnosis"]) == {"benign", "malignant"}
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_scores_are_those_of_the_model_and_name_the_strangest(ran):
+    folder, said = ran
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    assert scores["log_density"].is_monotonic_increasing
+    model = pushforward.load(folder / "model")
+    again = model.score_samples(breast_cancer().loc[scores["row"]])
+    assert again == pytest.approx(scores["log_density"])
+    assert (scores["outlier"] == (again < model.offset_)).all()
+    assert scores["reasons"].str.contains("expected").sum() >= 8
+    assert "worst radius 14.91" in scores.set_index("row").loc[3, "reasons"]
+    assert f"row {scores['row'][0]}, " in said
+
+
+def test_it_beats_one_gaussian_on_rows_it_never_saw(ran):
+    density, gaussian = (
+        float(text.split()[0].rstrip(";"))
+        for text in (ran[1].split("log density")[1], ran[1].split("one Gaussian: ")[1])
+    )
+    assert density > gaussian + 10
+
+
+def test_a_folder_that_cannot_be_is_said_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["-o", str(tmp_path / "file" / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,69 @@
+"""Quantiles, ranks and weights are right far beyond where probabilities underflow."""
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+
+from pushforward.transport.numerics import (
+    argsort,
+    effective_size,
+    gaussian_scores,
+    log_ndtri,
+    normal_log_prob,
+)
+
+
+def log_probabilities():
+    far = -np.logspace(30, 1, 400)
+    near = np.linspace(-10, np.log(0.5), 400)
+    return np.concatenate([far, near])
+
+
+def test_log_ndtri_agrees_with_scipy():
+    log_p = log_probabilities()
+    expected = scipy.special.ndtri_exp(log_p)
+    z = log_ndtri(torch.from_numpy(log_p)).numpy()
+    assert np.isfinite(z).all()
+    np.testing.assert_allclose(z, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_log_ndtri_is_the_inverse_of_log_ndtr():
+    log_p = log_probabilities()
+    log_p = log_p[log_p > -1e14]  # further out a float64 z cannot tell the probabilities apart
+    back = scipy.special.log_ndtr(log_ndtri(torch.from_numpy(log_p)).numpy())
+    np.testing.assert_allclose(back, log_p, rtol=1e-9)
+
+
+def test_log_ndtri_never_falls():
+    log_p = np.unique(log_probabilities())
+    assert (np.diff(log_ndtri(torch.from_numpy(log_p)).numpy()) >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_argsort_sorts_the_last_dimension(dtype, generator):
+    values = torch.randn(3, 4, 500, generator=generator, dtype=dtype)
+    assert torch.equal(values.gather(-1, argsort(values)), values.sort(-1).values)
+
+
+def test_gaussian_scores_are_quantiles_at_mid_ranks():
+    scores = gaussian_scores(1001)
+    assert torch.allclose(scores, -scores.flip(0))
+    assert float(scores.square().mean()) == pytest.approx(1, abs=5e-3)
+    assert torch.allclose(
+        torch.special.ndtr(scores), (torch.arange(1001).double() + 0.5) / 1001, atol=1e-12
+    )
+
+
+def test_normal_log_prob_of_far_float32_points_is_finite():
+    z = torch.tensor([[1e25, 0.0], [1.0, 2.0]])
+    value = normal_log_prob(z)
+    assert value.dtype == torch.float64
+    assert torch.isfinite(value).all()
+    assert float(value[1]) == pytest.approx(-0.5 * 5 - np.log(2 * np.pi))
+
+
+def test_effective_size_counts_equal_weights_fully_and_one_weight_once():
+    assert effective_size(7, None) == 7
+    assert effective_size(7, torch.full((7,), 3.0)) == pytest.approx(7)
+    assert effective_size(3, torch.tensor([1.0, 0.0, 0.0])) == pytest.approx(1)
