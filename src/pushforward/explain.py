@@ -1,5 +1,6 @@
 """Which columns make a row unlikely: one column at a time set to its most plausible value."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -31,22 +32,25 @@ def explain_rows(
         # another place in the row's own cell is the same value to the user
         same = columns.cell_index(z) == columns.cell_index(expected)
         gain[same & columns.discrete] = 0.0
-    given = columns.decode(z)
-    cells = {label: _column(given, label) for label in columns.labels}
+    # the values as they came: decoded ones stay within what was seen in fit
+    cells = {label: _column(X, j) for j, label in enumerate(columns.labels)}
     live = [
         label
         for label, kind in zip(columns.labels, columns.kinds, strict=True)
         if kind != "constant"
     ]
-    wished = [columns.decode(_with(z, j, expected[:, j])) for j in range(d)]
-    constant = _constant_penalty(columns, X)
+    place = {label: j for j, label in enumerate(columns.labels)}
+    wishes = [
+        _column(columns.decode(_with(z, j, expected[:, j])), place[label])
+        for j, label in enumerate(live)
+    ]
+    constant = _constant_penalty(columns, cells)
     records = []
     for i in range(n):
         for j, label in enumerate(live):
-            wish = _column(wished[j], label)
-            records.append((i, label, cells[label][i], wish[i], float(gain[i, j])))
-        for label, penalties in constant.items():
-            records.append((i, label, _column(X, label)[i], cells[label][i], penalties[i]))
+            records.append((i, label, cells[label][i], wishes[j][i], float(gain[i, j])))
+        for label, (usual, penalties) in constant.items():
+            records.append((i, label, cells[label][i], usual, penalties[i]))
     table = pd.DataFrame(records, columns=["row", "column", "value", "expected", "gain"])
     table = table.sort_values(["row", "gain"], ascending=[True, False], kind="stable")
     return table.reset_index(drop=True)
@@ -65,19 +69,22 @@ def _with(z: Tensor, j: int, value: Tensor) -> Tensor:
     return z
 
 
-def _column(X: Any, label: Any) -> list[Any]:
+def _column(X: Any, j: int) -> list[Any]:
+    """Cells of the j-th column of a table in any container."""
     if hasattr(X, "columns"):
-        return list(X[label])
-    return [row[label] for row in X]
+        return list(X[list(X.columns)[j]])
+    return [row[j] for row in X]
 
 
-def _constant_penalty(columns: Columns, X: Any) -> dict[Any, list[float]]:
-    """Nats that a differing constant column costs each row, by column."""
+def _constant_penalty(
+    columns: Columns, cells: dict[Any, list[Any]]
+) -> dict[Any, tuple[Any, list[float]]]:
+    """The value of each constant column, and the nats that another one costs each row."""
     penalties = {}
-    for label, kind in zip(columns.labels, columns.kinds, strict=True):
+    for j, (label, kind) in enumerate(zip(columns.labels, columns.kinds, strict=True)):
         if kind != "constant":
             continue
-        usual = _column(columns.decode(torch.zeros(1, columns.n_coordinates)), label)[0]
-        cost = float(torch.log(torch.tensor(columns.n_rows + 1.0)))
-        penalties[label] = [0.0 if value == usual else cost for value in _column(X, label)]
+        usual = _column(columns.decode(torch.zeros(1, columns.n_coordinates)), j)[0]
+        cost = math.log(columns.n_rows + 1.0)
+        penalties[label] = (usual, [0.0 if value == usual else cost for value in cells[label]])
     return penalties

@@ -441,10 +441,11 @@ def _counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]
     if bool((weight == weight.round()).all()) and weight.sum() <= 4 * len(weight) + 10000:
         index = np.arange(len(weight)).repeat(weight.astype(int))
     else:
-        weight = weight / weight.max()  # squares of weights must neither vanish nor overflow
-        index = np.flatnonzero(weight > 1e-12)
-        if not (weight == 1).all():
-            return _rows_of(X, index), weight[index]
+        # squares of weights must neither vanish nor overflow
+        scaled: np.ndarray = np.divide(weight, weight.max())
+        index = np.flatnonzero(scaled > 1e-12)
+        if not bool((scaled == 1).all()):
+            return _rows_of(X, index), scaled[index]
     return _rows_of(X, index), None
 
 

@@ -40,7 +40,7 @@ class GIS(TransformerMixin, TableDensity):
         whiten: begin from uncorrelated coordinates.
         margins: begin with a marginal layer, which models skewed and heavy-tailed columns.
         validation_fraction: share of the rows held out to stop on; 0 builds ``max_layers``.
-        patience: layers without a better held-out value before stopping.
+        patience: layers without a thousandth of a nat gained on held-out rows before stopping.
         minutes: time budget; the best prefix so far is kept.
         precision: "float32" (fast) or "float64" of the flow.
         warm_start: a further ``fit`` continues from the layers that are there.
@@ -244,6 +244,7 @@ class GIS(TransformerMixin, TableDensity):
                 generator=torch.Generator().manual_seed(seed + len(self.history_)),
                 max_layers=self.max_layers,
                 patience=5 if self.faithful else self.patience,
+                min_gain=0.0 if self.faithful else 1e-3,
                 weight=train.weight,
                 held_out_weight=None if held_out is None else held_out.weight,
                 start=layers,

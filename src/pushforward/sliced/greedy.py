@@ -84,6 +84,7 @@ def grow(
     generator: torch.Generator,
     max_layers: int,
     patience: int,
+    min_gain: float = 1e-3,
     weight: Tensor | None = None,
     held_out_weight: Tensor | None = None,
     start: list[SliceLayer] | None = None,
@@ -98,7 +99,8 @@ def grow(
         layering: how a layer is made.
         generator: source of randomness.
         max_layers: most layers to add to ``start``.
-        patience: layers without a better held-out value before stopping.
+        patience: layers that have to add ``min_gain`` to the held-out value between them.
+        min_gain: nats a row; smaller gains cost more to evaluate for ever than they are worth.
         weight, held_out_weight: row weights.
         start: layers to continue from.
         deadline: ``time.monotonic()`` after which no layer is begun.
@@ -119,7 +121,8 @@ def grow(
         log_det if held_out is None else held_log_det
     )
     growth = Growth(list(layers), value)
-    growth.reason = f"reached {max_layers} layers"
+    growth.reason = f"built all {max_layers} layers"
+    anchor, anchored = value, len(layers)
     for index in range(max_layers):
         if time.monotonic() > deadline:
             growth.reason = "out of time"
@@ -148,7 +151,9 @@ def grow(
             growth.layers, growth.value = list(layers), value
         if on_layer is not None:
             on_layer(index + 1, value)
-        if len(layers) - len(growth.layers) >= patience:
+        if value > anchor + min_gain:
+            anchor, anchored = value, len(layers)
+        if held_out is not None and len(layers) - anchored >= patience:
             growth.reason = f"no gain in {patience} layers"
             break
     return growth

@@ -131,7 +131,7 @@ class _Search:
 
     def climb(self, margins: bool) -> Structure:
         """The best mixture of Gaussians: component count first, then its shrinkage."""
-        n, d = self.splits[0].train.x.shape
+        n, d = self.splits[0].train.distinct(), self.splits[0].train.x.shape[1]
         best = Structure(margins)
         self.value(best)
         falls, k = 0, 2
@@ -194,7 +194,7 @@ def select(
     deadline = math.inf if minutes is None else begun + 60 * minutes
     search_end = math.inf if minutes is None else begun + 0.5 * 60 * minutes
     n, d = rows.x.shape
-    if n < 20 or d == 0:
+    if d == 0 or rows.distinct() < 20:
         return _too_small(rows)
 
     few = n < 3000
@@ -328,7 +328,7 @@ def _refit(
 
 def _too_small(rows: Rows) -> Selection:
     """A Gaussian, shrunk to its diagonal: fewer than 20 rows do not support a choice."""
-    n, d = rows.x.shape
+    d = rows.x.shape[1]
     if d == 0:
         empty = torch.zeros(1, 0, dtype=torch.float64)
         density = SlicedDensity.assemble([Component(0.0, empty[0], empty[0].expand(0, 0), [])])
@@ -337,7 +337,8 @@ def _too_small(rows: Rows) -> Selection:
         density = fit_structure(
             Structure(margins=False, diagonal=0.5), rows, None, layering=Layering(1), seed=0
         )
-        note = f"{n} rows are too few to hold any out (20 are needed): one Gaussian"
+        note = f"{rows.distinct()} different rows are too few to hold any out (20 are needed)"
+        note += ": one Gaussian"
     scores = density.log_prob(rows.x) + rows.log_det
     value = rows.mean(scores)
     return Selection(density, [], value, value, scores, rows.weight, [note])

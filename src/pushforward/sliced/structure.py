@@ -98,7 +98,7 @@ def fit_structure(
         )
         for c in range(structure.components):
             parts = [rows.take(which == c) for rows, which in ((train, mine), (held_out, theirs))]
-            if len(parts[0]) < max(4 * d, 50) or len(parts[1]) < 5:
+            if parts[0].distinct() < max(4 * d, 50) or len(parts[1]) < 5:
                 continue  # too few rows to tell a shape from chance: the Gaussian stays
             inside, outside = (
                 (whiten[c] @ (rows.x - mixture.mean[c]).T).to(torch.float32) for rows in parts

@@ -124,7 +124,9 @@ class SlicedDensity(nn.Module):
         if self.flow is not None:
             z, change = self.flow(z.to(self.flow.x.dtype))
             result = result + change
-        return (result + normal_log_prob(z, dim=1)).T
+        result = (result + normal_log_prob(z, dim=1)).T
+        # a point so far out that a flow loses it has no density under this component
+        return torch.where(result < math.inf, result, -math.inf)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, d) rows."""

@@ -18,7 +18,7 @@ from .spline import Splines, interior_slopes
 
 __all__ = ["CellMargins", "Margins", "SmoothMargins"]
 
-_SHAPE_MAX = 0.6  # heaviest tail index taken from data: beyond it the variance is infinite
+_SHAPE_MAX = 0.6  # heaviest tail index taken from data; from 0.5 on the variance is infinite
 _SMOOTHINGS = (0.01, 0.03, 0.1, 0.3, 1.0)  # pseudo-counts a value, chosen by leaving one out
 _MOST_CELLS = 1024  # a wider range of whole numbers is treated as continuous
 

@@ -7,10 +7,12 @@ ridge. E and M step are one matrix product each on the quadratic features ``x_i 
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .numerics import LOG_2PI
@@ -191,7 +193,9 @@ def _clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Tensor:
         max_iter=20,
         random_state=seed,
     )
-    means = means.fit(x[rows].numpy())
+    with warnings.catch_warnings():  # fewer different points than clusters: some stay empty
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = means.fit(x[rows].numpy())
     centre = torch.from_numpy(means.cluster_centers_).to(x.dtype)
     nearest = torch.cat([torch.cdist(part, centre).argmin(1) for part in x.split(65536)])
     return torch.nn.functional.one_hot(nearest, components).to(x.dtype)

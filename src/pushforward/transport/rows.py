@@ -48,10 +48,7 @@ class Rows:
         value so frequent that it is a feature of the table, not a copy, is divided.
         """
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        key = torch.randn(
-            self.x.shape[1], dtype=self.x.dtype, generator=torch.Generator().manual_seed(0)
-        )
-        values, group = (self.x * key).sum(1).unique(return_inverse=True)
+        values, group = self._keys().unique(return_inverse=True)
         if 0 < len(values) < len(self):
             place = torch.empty_like(order).scatter_(0, order, torch.arange(len(self)))
             first = place.new_full((len(values),), len(self))
@@ -62,6 +59,16 @@ class Rows:
             while count < len(self) - 1 and first[order[count]] == first[order[count - 1]]:
                 count += 1
         return order[count:], order[:count]
+
+    def distinct(self) -> int:
+        """Number of different rows."""
+        return len(self._keys().unique())
+
+    def _keys(self) -> Tensor:
+        """One number a row, (n,), the same for copies and different for different rows."""
+        generator = torch.Generator().manual_seed(0)
+        key = torch.randn(self.x.shape[1], dtype=self.x.dtype, generator=generator)
+        return (self.x * key).sum(1)
 
     def fit_margins(self) -> Margins:
         """The marginal layer of these rows."""

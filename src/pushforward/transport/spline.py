@@ -76,7 +76,7 @@ class Splines:
             u = (x - self.x[..., :1]) / step
             cell = u.floor().clamp_(0, last)
             xi = u.sub_(cell)
-            index = cell.long()
+            index = cell.long().clamp_(0, last)  # what is not a number has a cell too
         else:
             index = (torch.searchsorted(self.x, x.contiguous(), right=True) - 1).clamp_(0, last)
             step = width.gather(-1, index)
