@@ -52,7 +52,7 @@ def split(table, protocol, seed):
 
 
 def fit_pushforward(train, protocol, seed):
-    """Pushforward on the rows as they are; anomaly score = minus the log density."""
+    """Pushforward on the rows as they are; anomaly score = minus the decision function."""
     import torch
 
     import pushforward
@@ -60,7 +60,7 @@ def fit_pushforward(train, protocol, seed):
     torch.set_num_threads(1)
     robust = {"contamination": "auto"} if protocol == "contaminated" else {}
     model = pushforward.fit(train, random_state=seed, verbose=False, **robust)
-    return lambda x: -model.score_samples(x)
+    return lambda x: -model.decision_function(x)
 
 
 def fit_gmm(train, protocol, seed):

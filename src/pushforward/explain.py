@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import narwhals as nw
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -70,9 +72,12 @@ def _with(z: Tensor, j: int, value: Tensor) -> Tensor:
 
 
 def _column(X: Any, j: int) -> list[Any]:
-    """Cells of the j-th column of a table in any container."""
-    if hasattr(X, "columns"):
-        return list(X[list(X.columns)[j]])
+    """Cells of the j-th column of a table in any container, as Python values."""
+    if isinstance(X, (np.ndarray, Tensor)):
+        return X[:, j].tolist()
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame[:, j].to_list()
     return [row[j] for row in X]
 
 

@@ -217,7 +217,7 @@ def test_history_rises_and_says_why_it_ended(model):
     assert train[model.n_layers_ - 1] > train[0]
     assert "no gain" in model.stopped_
     reached = GIS(max_layers=2, random_state=0).fit(banana(300))
-    assert "reached 2" in reached.stopped_
+    assert "built all 2" in reached.stopped_
 
 
 def test_validation_rows_decide_when_given(data):

@@ -74,7 +74,7 @@ class AutoDensity(TableDensity):
         selection = select(
             rows,
             seed=seed % 2**30,
-            layering=Layering(max(1, min(8, d)), step=0.4, search_steps=20),
+            layering=Layering(max(1, min(8, d)), step=0.5, search_steps=20),
             minutes=self.minutes,
             report=report,
         )

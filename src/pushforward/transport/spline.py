@@ -73,7 +73,8 @@ class Splines:
         last = self.x.shape[-1] - 2
         if self.uniform:
             step = width[..., :1]
-            u = (x - self.x[..., :1]) / step
+            rate = 1 / step
+            u = torch.addcmul(-self.x[..., :1] * rate, x, rate)
             cell = u.floor().clamp_(0, last)
             xi = u.sub_(cell)
             index = cell.long().clamp_(0, last)  # what is not a number has a cell too
