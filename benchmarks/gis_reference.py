@@ -124,6 +124,7 @@ def main():
                     "reference_nats": value,
                     "ours_cpu_s_to_that": reached,
                     "ratio": None if reached is None else seconds_to(theirs, value) / reached,
+                    "reference_cpu_s_to_ours": seconds_to(theirs, max(v for _, v in ours)),
                     "ours_final_nats": max(v for _, v in ours),
                     "ours_final_cpu_s": ours[-1][0],
                     "faithful_nats_at_cap": max(v for _, v in faithful),

@@ -15,9 +15,9 @@ import numpy as np
 
 from .data import load_dataset, write_table
 from .errors import PushforwardError
-from .model import TableDensity
 from .report import strangest_rows, table_figure
 from .sliced import GIS, fit
+from .table_density import TableDensity
 
 __all__ = ["main"]
 

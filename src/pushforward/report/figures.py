@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, UnsupportedError
-from ..model import TableDensity
+from ..table_density import TableDensity
 from .canvas import (
     GREY,
     INK,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model import TableDensity
+from ..table_density import TableDensity
 from .columns_drawn import shortened, spoken
 
 __all__ = ["Reason", "Strange", "strangest_rows"]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..data import open_data
 from ..errors import ParameterError
-from ..model import Report, TableDensity, _is_number
+from ..table_density import Report, TableDensity, is_number
 from ..transport import Rows
 from .greedy import Layering
 from .selection import select
@@ -101,7 +101,7 @@ class AutoDensity(TableDensity):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.minutes is not None and not (_is_number(self.minutes) and self.minutes > 0):
+        if self.minutes is not None and not (is_number(self.minutes) and self.minutes > 0):
             raise ParameterError(
                 f"minutes is {self.minutes!r}. Expected a positive number or None."
             )

@@ -10,7 +10,7 @@ from sklearn.base import TransformerMixin
 from torch import Tensor
 
 from ..errors import DataError, ParameterError
-from ..model import Report, TableDensity, _is_number
+from ..table_density import Report, TableDensity, is_number
 from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from .greedy import Layering, grow
@@ -326,7 +326,7 @@ class GIS(TransformerMixin, TableDensity):
                 "The 'validation_fraction' parameter of GIS must be in [0, 1). "
                 f"Got {self.validation_fraction!r} instead."
             )
-        if self.minutes is not None and not (_is_number(self.minutes) and self.minutes > 0):
+        if self.minutes is not None and not (is_number(self.minutes) and self.minutes > 0):
             raise ParameterError(
                 f"minutes is {self.minutes!r}. Expected a positive number or None."
             )

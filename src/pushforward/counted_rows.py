@@ -1,0 +1,49 @@
+"""Rows as a fit counts them: whole weights as repeats, in an order of their own."""
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["canonical_order", "counted"]
+
+
+def counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    """The rows, whole weights turned into repeats, and what weights remain.
+
+    A weight of two is the row twice, each with its own dequantisation noise.
+    """
+    if weight is None:
+        return X, None
+    if bool((weight == weight.round()).all()) and weight.sum() <= 4 * len(weight) + 10000:
+        index = np.arange(len(weight)).repeat(weight.astype(int))
+    else:
+        # squares of weights must neither vanish nor overflow
+        scaled: np.ndarray = np.divide(weight, weight.max())
+        index = np.flatnonzero(scaled > 1e-12)
+        if not bool((scaled == 1).all()):
+            return _rows_of(X, index), scaled[index]
+    return _rows_of(X, index), None
+
+
+def _rows_of(X: Any, index: np.ndarray) -> Any:
+    if isinstance(X, np.ndarray):
+        return X[index]
+    if isinstance(X, Tensor):
+        return X[torch.from_numpy(index)]
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame[index.tolist()].to_native()
+    return [X[i] for i in index]
+
+
+def canonical_order(z: Tensor) -> Tensor:
+    """Order of the rows by value, so that a fit does not depend on the order they came in."""
+    if z.shape[1] == 0:
+        return torch.arange(len(z))
+    first = np.argsort(z[:, 0].numpy())
+    if bool((z[first, 0].diff() == 0).any()):
+        first = np.lexsort(z.T.flip(0).numpy())
+    return torch.from_numpy(first)

@@ -1,0 +1,316 @@
+"""The contract of densities of tables: everything but how the density is fitted."""
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import DensityMixin, OutlierMixin
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from .counted_rows import canonical_order, counted
+from .data import Columns, Learned
+from .errors import DataError, ModelFileError, ParameterError
+from .model import Model
+from .transport import Rows, SlicedDensity, TrimmedPair
+from .transport.numerics import weighted_mean
+
+__all__ = ["Report", "TableDensity", "is_number"]
+
+Report = Callable[[str, float], None]
+
+
+class TableDensity(DensityMixin, OutlierMixin, Model):
+    """An exact density of the rows of a table: scores, samples, finds outliers, explains.
+
+    Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
+    class knows the rest of the contract: columns in, columns out, log densities in nats in
+    the units of the table, thresholds, explanations, saving.
+    """
+
+    density_: SlicedDensity
+    detector_: TrimmedPair | None
+    held_out_: float
+
+    columns: dict | None
+    bounds: dict | None
+    missing: str
+    contamination: float | str | None
+    false_alarm_rate: float
+    random_state: Any
+    verbose: bool
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
+    ) -> Any:
+        """Learn the density of the rows.
+
+        Args:
+            X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
+            y: ignored; for scikit-learn's pipelines.
+            sample_weight: (n,) weights, a row of weight two counting as two rows.
+            report: called with (what is being done, share done) as the fit goes on.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            DataError: for data that cannot be used; the text names columns and rows.
+            ParameterError: for a parameter out of its range.
+        """
+        return self._fit(X, sample_weight, report)
+
+    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
+        self._check_parameters()
+        rows = self._learn_columns(X, sample_weight)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        X, weight = counted(rows.X, rows.sample_weight)
+        z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
+        order = canonical_order(z)
+        z, log_det = z[order], log_det[order]
+        weight = None if weight is None else torch.from_numpy(weight)[order]
+        report = report or (_print_report if self.verbose else _silent)
+        with torch.no_grad():
+            rows = self._rows(z, weight, log_det)
+            robust = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
+            self.detector_ = TrimmedPair.fit(rows, seed) if robust else None
+            share = None if self.contamination in (None, "auto") else float(self.contamination)
+            kept = torch.arange(len(rows))
+            if self.detector_ is not None:
+                inliers = self.detector_.inliers(self.detector_.score(z), share)
+                kept = torch.nonzero(inliers)[:, 0]
+            scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
+            self.held_out_ = weighted_mean(scores, weight)
+            if self.detector_ is not None:
+                scores = self.detector_.score(z)[kept] + log_det[kept]
+            self.offset_ = self._threshold(scores)
+            if share is not None:
+                outlier = self.detector_.score if self.detector_ else self.density_.log_prob
+                fitted = (outlier(z) + log_det).numpy()
+                self.offset_ = float(np.percentile(fitted, 100 * share))
+        return self
+
+    def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
+        learned = Columns.learn(
+            X,
+            columns=self.columns,
+            bounds=self.bounds,
+            missing=self.missing,
+            sample_weight=sample_weight,
+            estimator=type(self).__name__,
+            min_rows=1,
+        )
+        self._set_columns(learned.columns)
+        return learned
+
+    def _set_columns(self, columns: Columns) -> None:
+        self.columns_ = columns
+        self.n_features_in_ = columns.n_columns
+        self.__dict__.pop("feature_names_in_", None)
+        if columns.feature_names is not None:
+            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
+
+    def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
+        """Coordinates with what the fits need to know of the columns."""
+        discrete = self.columns_.discrete
+        origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
+        for j in torch.nonzero(discrete)[:, 0].tolist():
+            low, high = self.columns_.edges(j, 0)
+            origin[j], width[j] = low, high - low
+        return Rows(z, weight, log_det, discrete, origin, width)
+
+    def _fit_density(
+        self, rows: Rows, seed: int, report: Report, **options: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        """Fit ``density_``; return log densities of rows not fitted on, and their weights.
+
+        The log densities are in the units of the table: ``rows.log_det`` is added.
+        """
+        raise NotImplementedError
+
+    def _threshold(self, scores: Tensor) -> float:
+        """Conformal quantile: the score that normal new rows pass but for the false alarms."""
+        rank = math.floor(self.false_alarm_rate * (len(scores) + 1))
+        return float(scores.sort().values[max(rank - 1, 0)])
+
+    def score_samples(self, X: Any, *, n_draws: int = 1) -> np.ndarray:
+        """Log density of each row in nats, in the units of the table; higher is more normal.
+
+        Whole-number and category columns count with probabilities: they are dequantised,
+        and ``n_draws`` averages the density over that many draws of the noise. The noise of a
+        row depends on nothing but the row, so its score is the same in every batch.
+
+        Args:
+            X: table of shape (n, p) with the columns of ``fit``.
+            n_draws: draws per row, 1 or more; more than 1 matters only for discrete columns.
+
+        Returns:
+            (n,) float64, always finite.
+
+        Raises:
+            DataError: for other columns, missing or infinite cells, values out of bounds, and
+                rows so far out that their log density is below the smallest float.
+            NotFittedError: before ``fit``.
+        """
+        self._check_fitted()
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
+        total: Tensor | None = None
+        with torch.no_grad():
+            for draw in range(n_draws):
+                z, log_det = self.columns_.encode(X, draw=draw)
+                value = self.density_.log_prob(z) + log_det
+                total = value if total is None else torch.logaddexp(total, value)
+                if not bool(self.columns_.discrete.any()):
+                    n_draws = 1
+                    break
+        assert total is not None
+        result = (total - math.log(n_draws)).numpy()
+        if not np.isfinite(result).all():
+            rows = np.flatnonzero(~np.isfinite(result))
+            raise DataError(
+                f"The log density of {len(rows)} row(s) is not a finite number, the first being "
+                f"row {rows[0]}: its values are too far from anything seen in fit (beyond about "
+                "1e150 standard deviations). Check the units of the columns, or leave it out."
+            )
+        return result
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the rows, in nats a row."""
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows like those of ``fit``, in the same container, names and dtypes.
+
+        Args:
+            n_samples: rows to draw, 1 or more.
+            random_state: seed, RandomState or None.
+        """
+        self._check_fitted()
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            raise ParameterError(
+                f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
+            )
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Score minus threshold, in nats: negative for outliers.
+
+        The score is :meth:`score_samples`; with ``contamination`` it is the mean of two log
+        densities fitted to the core of the rows, which outliers among them do not bend.
+        """
+        self._check_fitted()
+        if self.detector_ is None:
+            return self.score_samples(X) - self.offset_
+        with torch.no_grad():
+            z, log_det = self.columns_.encode(X)
+            return (self.detector_.score(z) + log_det).numpy() - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def explain(self, X: Any, *, candidates: int = 33) -> Any:
+        """Which columns make rows unlikely.
+
+        For each row and column: the nats its log density would gain if that column alone had
+        its most plausible value, the others staying as they are. A large gain marks a column that
+        does not fit the rest of the row.
+
+        Args:
+            X: table of shape (n, p), a few rows.
+            candidates: values tried a column, taken from the model's own margins.
+
+        Returns:
+            DataFrame of the columns row, column, value, expected, gain; in falling order of
+            gain within each row.
+        """
+        from .explain import explain_rows
+
+        self.score_samples(X)  # refuses rows that have no finite score
+        return explain_rows(self.columns_, self.density_, X, candidates)
+
+    def distribution(self) -> Any:
+        """The density as a ``torch.distributions.Distribution`` over rows (p,).
+
+        Its ``log_prob`` is differentiable. For tables of plain continuous columns.
+
+        Raises:
+            UnsupportedError: if a column is discrete, bounded or constant.
+        """
+        from .torch_distribution import TableDistribution
+
+        self._check_fitted()
+        return TableDistribution.of(self.columns_, self.density_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "density_")
+
+    def _check_parameters(self) -> None:
+        c = self.contamination
+        if not (c is None or c == "auto" or (is_number(c) and 0 < float(c) <= 0.5)):
+            raise ParameterError(
+                f"The 'contamination' parameter of {type(self).__name__} must be None, 'auto' or "
+                f"a float in the range (0.0, 0.5]. Got {c!r} instead."
+            )
+        if not (is_number(self.false_alarm_rate) and 0 < self.false_alarm_rate < 1):
+            raise ParameterError(
+                f"The 'false_alarm_rate' parameter of {type(self).__name__} must be a float in "
+                f"the range (0.0, 1.0). Got {self.false_alarm_rate!r} instead."
+            )
+
+    def _card(self) -> str:
+        from .card import table_card
+
+        return table_card(self)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns_.to_config(),
+            "offset": self.offset_,
+            "held_out": self.held_out_,
+        }
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = dict(self.density_.state_dict(prefix="density."))
+        if self.detector_ is not None:
+            tensors |= self.detector_.state_dict(prefix="detector.")
+        return tensors
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self._set_columns(Columns.from_config(state["columns"]))
+        self.offset_ = float(state["offset"])
+        self.held_out_ = float(state["held_out"])
+        density, detector = (
+            {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
+            for p in ("density.", "detector.")
+        )
+        self.density_ = SlicedDensity.from_state(density)
+        self.detector_ = TrimmedPair.from_state(detector) if detector else None
+        if self.density_.dimension != self.columns_.n_coordinates:
+            raise ModelFileError(
+                f"The weights are for {self.density_.dimension} coordinates, the columns give "
+                f"{self.columns_.n_coordinates}. The files of this folder do not belong together."
+            )
+        with torch.no_grad():  # parts of wrong sizes fail here, not when the model is used
+            rows = self.density_.sample(2, torch.Generator().manual_seed(0))
+            if self.density_.log_prob(rows).shape != (2,):
+                raise ValueError("the weights have wrong sizes")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _silent(text: str, share: float) -> None:
+    """Report to nobody."""
+
+
+def _print_report(text: str, share: float) -> None:
+    print(f"[{100 * share:3.0f} %] {text}", file=sys.stderr)
