@@ -153,3 +153,26 @@ def test_text_where_numbers_were_learned_is_refused():
         columns.encode(pd.DataFrame({"n": ["1"], "s": ["a"]}))
     with pytest.raises(DataError, match="'s' holds numbers, and held text in fit"):
         columns.encode(pd.DataFrame({"n": [1], "s": [1]}))
+
+
+def test_measurements_in_fixed_steps_are_a_grid():
+    r = np.random.default_rng(0)
+    readings = np.round(r.normal(20, 2, 200), 1)[:, None]
+    columns = Columns.learn(readings).columns
+    assert columns.kinds == ("grid",)
+    z, log_det = columns.encode(readings)
+    assert (columns.decode(z) == readings).all()
+    # the density is that of the reading, per unit: cells are a tenth wide
+    low, high = columns.edges(0, 0)
+    np.testing.assert_allclose(log_det, np.log(float(high - low) / 0.1), rtol=1e-9)
+    assert kinds(r.normal(size=(200, 1))) == ("continuous",)
+    assert kinds(np.repeat(r.normal(size=20), 10)[:, None]) == ("continuous",)
+
+
+def test_grids_do_not_take_bounds_and_must_be_grids():
+    r = np.random.default_rng(0)
+    readings = np.round(r.normal(20, 2, 200), 1)[:, None]
+    with pytest.raises(ParameterError, match="Bounds are for"):
+        Columns.learn(readings, columns={0: "grid"}, bounds={0: (0, None)})
+    with pytest.raises(DataError, match="fixed distance"):
+        Columns.learn(r.normal(size=(200, 1)), columns={0: "grid"})

@@ -193,7 +193,15 @@ def test_the_best_prefix_is_kept():
 
     def run(layers):
         g = torch.Generator().manual_seed(1)
-        return grow(train, out, Layering(3, step=0.6), generator=g, max_layers=layers, patience=10)
+        return grow(
+            train,
+            out,
+            Layering(3, step=0.6),
+            generator=g,
+            max_layers=layers,
+            patience=10,
+            min_gain=0.0,
+        )
 
     whole = run(300)
     values = [value for _, value in whole.history]
@@ -549,3 +557,16 @@ def test_counts_of_whole_numbers_are_their_probabilities(container):
     model = GIS(margins=True, max_layers=10, random_state=0).fit(x, sample_weight=count)
     probability = np.exp(model.score_samples(x, n_draws=100))
     assert probability == pytest.approx(count / count.sum(), abs=0.02)
+
+
+def test_a_flow_that_gains_almost_nothing_ends(data):
+    mean, deviation = data[0].mean(0), data[0].std(0)
+    train, held_out = (torch.from_numpy((x - mean) / deviation).float().T for x in data)
+
+    def growth(min_gain):
+        g = torch.Generator().manual_seed(0)
+        how = {"max_layers": 60, "patience": 5, "min_gain": min_gain}
+        return grow(train, held_out, Layering(3, step=0.1), generator=g, **how)
+
+    assert len(growth(1.0).history) < len(growth(0.0).history)
+    assert growth(1.0).reason == "no gain in 5 layers"

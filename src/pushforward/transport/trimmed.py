@@ -3,9 +3,9 @@
 Two mixtures of Gaussians, one of the coordinates and one behind a marginal layer, each fitted
 to its own most likely half of the rows and re-trimmed until it settles (the concentration
 steps of Rousseeuw & Van Driessen, *A fast algorithm for the minimum covariance determinant
-estimator*, 1999, with a mixture in place of one Gaussian). Outliers that sit together get no
-component of their own while they are fewer than the half that is left out. The score is the
-mean of the two log densities: a row has to fit both as a point and by its ranks.
+estimator*, 1999, with a mixture in place of one Gaussian). The score is the mean of the two log
+densities: a row has to fit both as a point and by its ranks. Outliers that crowd together more
+closely than the rest are dense, and no density can tell them from the core.
 """
 
 import torch
