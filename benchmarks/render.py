@@ -303,7 +303,7 @@ def reference_section(content):
             f"{row['reference_layers']} layers",
             f"{row['ours_final_nats']:.2f} nats in {short(row['ours_final_cpu_s'])}",
             *(
-                "-" if row[k] is None else short(row[k])
+                "-" if row.get(k) is None else short(row[k])
                 for k in ("ours_cpu_s_to_that", "reference_cpu_s_to_ours")
             ),
             f"{row['faithful_nats_at_cap']:.2f} nats, {row['faithful_layers']} layers",
