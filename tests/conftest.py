@@ -1,8 +1,12 @@
 """One thread and fixed seeds, so that every test gives the same result on every run."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,3 +28,16 @@ def rng():
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Return the path of a file in `shared/`, which lies beside the project; skip without it."""
+
+    def path(*parts):
+        found = SHARED.joinpath(*parts)
+        if not found.exists():
+            pytest.skip(f"{'/'.join(('shared', *parts))} is not on this machine")
+        return found
+
+    return path
