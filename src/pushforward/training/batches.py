@@ -1,0 +1,165 @@
+"""Batches: which rows, and which noise, a step of training sees.
+
+Everything is a function of (seed, number of the draw): a resumed run needs no saved random state,
+and the processes of a parallel run agree without talking.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Batch", "Source", "Stream", "TensorSource", "generator_of"]
+
+_ORDER, _NOISE = 0, 1  # what a seed is for
+
+
+class Source(Protocol):
+    """Rows that can be asked for by index, as float tensors."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Rows (n, ...) as the networks see them, and their labels (n,) or None.
+
+        Args:
+            rows: indices, (n,).
+            generator: for dequantisation and augmentation.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TensorSource:
+    """Rows that are a tensor already."""
+
+    x: Tensor
+    y: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        index = torch.from_numpy(rows)
+        return self.x[index], None if self.y is None else self.y[index]
+
+
+@dataclass
+class Batch:
+    """The rows of one move.
+
+    With several processes each has its share of the joined batch, and noise is drawn for the
+    joined batch: the result does not depend on how many share the work.
+
+    Attributes:
+        x: (n, ...) this process's rows, on the device of the networks.
+        y: (n,) their labels, or None.
+        rows: where they lie in the joined batch.
+        total: rows of the joined batch.
+        generator: of this move, on the CPU.
+    """
+
+    x: Tensor
+    y: Tensor | None
+    rows: slice
+    total: int
+    generator: torch.Generator
+
+    def __len__(self) -> int:
+        return self.rows.stop - self.rows.start
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal noise (n, *shape) for these rows."""
+        noise = torch.randn(self.total, *shape, generator=self.generator)
+        return noise[self.rows].to(self.x)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Noise (n, *shape), uniform on [0, 1)."""
+        noise = torch.rand(self.total, *shape, generator=self.generator)
+        return noise[self.rows].to(self.x)
+
+
+class Stream:
+    """Endless batches: one shuffled pass over the rows after another, every batch full.
+
+    Args:
+        source: the rows.
+        batch_size: rows of the joined batch; at most all of them.
+        seed: decides order and noise.
+        rank, processes: which share of each batch is ours.
+        device: where batches go.
+
+    Examples:
+        >>> import torch
+        >>> stream = Stream(TensorSource(torch.arange(10.0)), batch_size=4, seed=0)
+        >>> rows = torch.cat([stream.batch(k).x for k in range(5)])
+        >>> rows[:10].sort().values.tolist() == list(range(10))
+        True
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        processes: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.source = source
+        self.batch_size = min(batch_size, len(source))
+        self.seed = seed
+        self.device = torch.device(device)
+        edges = np.linspace(0, self.batch_size, processes + 1).round().astype(int)
+        self._share = slice(int(edges[rank]), int(edges[rank + 1]))
+        self._orders: dict[int, np.ndarray] = {}
+
+    def batch(self, draw: int) -> Batch:
+        """The batch of that number; the same whenever it is asked for."""
+        generator = generator_of(self.seed, _NOISE, draw)
+        first = draw * self.batch_size
+        x, y = self.source.take(self._rows(first, first + self.batch_size), generator)
+        x, y = x[self._share], None if y is None else y[self._share]
+        return Batch(
+            x.to(self.device),
+            None if y is None else y.to(self.device),
+            self._share,
+            self.batch_size,
+            generator,
+        )
+
+    def _rows(self, start: int, stop: int) -> np.ndarray:
+        """Places ``start`` to ``stop`` of the shuffled passes laid end to end."""
+        n, parts = len(self.source), []
+        while start < stop:
+            epoch, offset = divmod(start, n)
+            part = self._order(epoch)[offset : offset + stop - start]
+            parts.append(part)
+            start += len(part)
+        return np.concatenate(parts)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            self._orders = {k: v for k, v in self._orders.items() if k == epoch - 1}
+            rng = np.random.default_rng([self.seed, _ORDER, epoch])
+            self._orders[epoch] = rng.permutation(len(self.source))
+        return self._orders[epoch]
+
+
+def generator_of(*key: int) -> torch.Generator:
+    """A generator on the CPU whose stream depends on every number of the key.
+
+    >>> import torch
+    >>> a, b = (torch.rand(1, generator=generator_of(0, 1, k)) for k in (5, 6))
+    >>> bool(a != b)
+    True
+    """
+    state = np.random.SeedSequence(_unsigned(key)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def _unsigned(key: Sequence[int]) -> list[int]:
+    return [int(k) % 2**64 for k in key]

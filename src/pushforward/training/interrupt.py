@@ -1,0 +1,37 @@
+"""Interrupts that wait for the end of a step."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+__all__ = ["Interrupt"]
+
+
+class Interrupt:
+    """Inside, Ctrl-C and the termination of a job are noted instead of raised at once.
+
+    A second Ctrl-C is raised. Outside the main thread nothing changes.
+
+    Attributes:
+        asked: whether an interrupt came.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interrupt":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True

@@ -1,0 +1,341 @@
+"""The loop: phases, one after the other, within a budget. Every gradient-trained model uses it.
+
+loop = Loop({"flow": network}, [Phase("flow", ("flow",), loss, Optimiser())], source)
+loop.run(minutes=10, folder=Path("run"))
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, ParameterError, TrainingError
+from .average import Average
+from .batches import Source, Stream
+from .checkpoint import read_checkpoint, write_checkpoint
+from .interrupt import Interrupt
+from .log import Log, is_recorded
+from .moves import Moves
+from .phase import Phase
+from .processes import Processes
+
+__all__ = ["Loop"]
+
+#: Shares of the budget at which samples are drawn and the model is judged.
+MARKS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 11)))
+SAVE_SECONDS = 60.0
+
+Judge = Callable[[], Mapping[str, float]]
+Report = Callable[[str, float], None]
+
+
+class Loop:
+    """Trains networks by phases, and owns all that is the same for every model.
+
+    A step is every phase in order, each as often as it repeats, each time on a fresh batch.
+
+    Args:
+        networks: by name; on their device, with the parameters they begin with.
+        phases: in order.
+        source: the rows.
+        batch_size: rows a move, over all processes.
+        seed: decides order, noise and dropout.
+        ema: decay of an exponential moving average of the networks; None keeps none.
+        precision: "float32" or "bfloat16" (autocast of the losses).
+        identity: JSON values that say what is trained; a run is resumed only by its like.
+
+    Attributes:
+        step: steps taken.
+        seconds: spent on them, interruptions not counted.
+        history: records of steps, terms, rates, and measures at the marks.
+        best: step, measures and "which" ("own" or "averaged") of the weights that judged best;
+            None where nothing judges.
+        stopped: why the run ended.
+
+    Raises:
+        DataError: for a source without rows.
+        ParameterError: for unusable settings.
+
+    Examples:
+        A normal distribution with a learned mean, by maximum likelihood:
+
+        >>> import torch
+        >>> from pushforward.training import Loop, Optimiser, Phase, TensorSource
+        >>> data = torch.randn(512, 1, generator=torch.Generator().manual_seed(0)) + 3
+        >>> mean = torch.nn.Linear(1, 1, bias=False)
+        >>> def loss(batch):
+        ...     return {"nats": 0.5 * (batch.x - mean.weight).square().mean()}
+        >>> phase = Phase("fit", ("mean",), loss, Optimiser("adam", 0.05))
+        >>> loop = Loop({"mean": mean}, [phase], TensorSource(data))
+        >>> loop.run(steps=200)
+        >>> bool((mean.weight - data.mean()).abs() < 0.1)
+        True
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        phases: Sequence[Phase],
+        source: Source,
+        *,
+        batch_size: int = 64,
+        seed: int = 0,
+        ema: float | None = None,
+        precision: str = "float32",
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
+        if len(source) == 0:
+            raise DataError("There are no rows to train on.")
+        if precision not in ("float32", "bfloat16"):
+            raise ParameterError(f"precision is {precision!r}. Expected 'float32' or 'bfloat16'.")
+        self.networks = dict(networks)
+        device = next(p for net in networks.values() for p in net.parameters()).device
+        self.processes = Processes(device)
+        for network in self.networks.values():
+            self.processes.share(network)
+        self._moves = Moves(self.networks, phases, self.processes, precision, seed)
+        self._average = None if ema is None else Average(self.networks, ema)
+        place = (self.processes.rank, self.processes.count)
+        self._stream = Stream(source, batch_size, seed, *place, device)
+        if self._stream.batch_size < self.processes.count:
+            raise ParameterError(
+                f"A batch of {self._stream.batch_size} rows cannot be shared by "
+                f"{self.processes.count} processes. Raise batch_size."
+            )
+        self.identity = json.loads(json.dumps({**(identity or {}), "seed": seed}))
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self.stopped = "not begun"
+        self._draws = 0
+        self._whole = True  # no step is under way
+        self._best_state: dict[str, Tensor] = {}
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def run(
+        self,
+        *,
+        steps: int | None = None,
+        minutes: float | None = None,
+        folder: Path | None = None,
+        judge: Judge | None = None,
+        picture: Callable[[Path], object] | None = None,
+        report: Report | None = None,
+        tensorboard: bool = False,
+    ) -> None:
+        """Train until the budget is spent; then the networks hold the best weights there were.
+
+        Args:
+            steps, minutes: the budget, one or both; the first to run out ends the run.
+            folder: where checkpoints, logs and pictures go; a run that is there is resumed.
+            judge: returns measures of the networks as they are; the first decides, lower is
+                better. Called at the marks, with and without the average.
+            picture: draws samples into the given file, at the marks.
+            report: called with a line of text and the share of the budget used.
+            tensorboard: log for TensorBoard too.
+
+        Raises:
+            TrainingError: for a term or gradient that is not finite. The folder then has a
+                checkpoint of the last good step, and the networks the best weights so far, or
+                those of that step where nothing judges.
+            ParameterError: if there is no budget, or the folder holds another run.
+            KeyboardInterrupt: when interrupted; the last whole step has been saved.
+        """
+        if steps is None and minutes is None:
+            raise ParameterError("There is no budget. Give steps, minutes or both.")
+        if folder is not None and (folder / "checkpoint").exists():
+            self._resume(folder / "checkpoint")
+        log = None
+        if folder is not None and self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            log = Log(folder, self.history, tensorboard)
+        before, began = self.seconds, time.monotonic()
+        saved = began
+
+        def used() -> float:
+            self.seconds = before + time.monotonic() - began
+            of_steps = 0.0 if steps is None else self.step / max(1, steps)
+            of_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
+            return min(1.0, max(of_steps, of_time))
+
+        for network in self.networks.values():
+            network.train()
+        cuda = [self._stream.device] if self._stream.device.type == "cuda" else []
+        share = used()
+        marks = [mark for mark in MARKS if mark > share]
+        try:
+            with torch.random.fork_rng(cuda), self._moves.as_they_were(), Interrupt() as interrupt:
+                while not self.processes.agree(share >= 1.0):
+                    self._take_step(share)
+                    share = used()
+                    if self.processes.agree(bool(marks) and share >= marks[0]):
+                        marks = [mark for mark in marks if mark > share]
+                        self._mark(judge, picture, folder)
+                    elif is_recorded(self.step):
+                        self._record()
+                    if log is not None and self.history and self.history[-1]["step"] == self.step:
+                        log.write(self.history[-1])
+                    if report is not None and self.processes.first:
+                        report(self._line(), share)
+                    if self.processes.agree(interrupt.asked):
+                        raise KeyboardInterrupt
+                    if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
+                        self._save(folder)
+                        saved = time.monotonic()
+            within = "steps" if steps is not None and self.step >= steps else "minutes"
+            self.stopped = f"the {within} of the budget are spent"
+        except TrainingError as error:
+            self._whole = True  # nothing was moved by the phase that failed
+            self.stopped = f"step {self.step + 1}, {error}"
+            raise TrainingError(self.stopped) from error
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+            raise
+        finally:
+            if log is not None:
+                log.table(self.history)
+                log.close()
+            if folder is not None and self._whole:
+                self._save(folder)
+            for network in self.networks.values():
+                network.eval()
+            self._settle()
+
+    def _take_step(self, share: float) -> None:
+        values: dict[str, float] = {}
+        self._whole = False
+        for index, phase in enumerate(self._moves.phases):
+            for again in range(phase.repeats):
+                batch = self._stream.batch(self._draws)
+                values |= self._moves.move(
+                    index,
+                    batch,
+                    step=self.step * phase.repeats + again,
+                    draw=self._draws,
+                    share=share,
+                )
+                self._draws += 1
+        self.step += 1
+        self._whole = True
+        if self._average is not None:
+            self._average.update()
+        for name, value in values.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, count + 1)
+
+    def _record(self, measures: Mapping[str, float] | None = None) -> None:
+        """Add a record: means since the last one, and what was measured."""
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        head = {"step": self.step, "seconds": round(self.seconds, 3)}
+        self.history.append({**head, **means, **(measures or {})})
+
+    def _mark(
+        self, judge: Judge | None, picture: Callable[[Path], object] | None, folder: Path | None
+    ) -> None:
+        """Judge the weights as they are and as they average, keep the best, draw samples."""
+        for network in self.networks.values():
+            network.eval()
+        measures: dict[str, float] = {}
+        if judge is not None:
+            with torch.no_grad():
+                measures = self._judged(judge(), "own")
+                if self._average is not None:
+                    with self._average.applied():
+                        averaged = self._judged(judge(), "averaged")
+                    measures |= {f"averaged.{name}": value for name, value in averaged.items()}
+        if picture is not None and folder is not None and self.processes.first:
+            with torch.no_grad():
+                picture(folder / "samples" / f"{self.step:07d}.png")
+        for network in self.networks.values():
+            network.train()
+        self._record(measures)
+
+    def _judged(self, measures: Mapping[str, float], which: str) -> dict[str, float]:
+        measures = {name: float(value) for name, value in measures.items()}
+        value = next(iter(measures.values()))
+        if value == value and (self.best is None or value < self.best["value"]):
+            self.best = {"step": self.step, "which": which, "value": value, "measures": measures}
+            self._best_state = {k: v.detach().clone() for k, v in self._state().items()}
+        return measures
+
+    def _settle(self) -> None:
+        """Leave the networks with the weights that judged best, or else the average."""
+        if self.best is not None:
+            self._load(self._best_state)
+        elif self._average is not None and self._average.updates:
+            self._load(self._average.state)
+
+    def _line(self) -> str:
+        parts = [f"step {self.step}"]
+        shown = self.history[-1] if self.history else {}
+        skip = ("rate", "gradient")
+        parts += [
+            f"{name} {value:.4g}"
+            for name, value in shown.items()
+            if name not in ("step", "seconds") and name.rsplit(".", 1)[-1] not in skip
+        ]
+        return ", ".join(parts)
+
+    def _state(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{key}": value
+            for name, network in self.networks.items()
+            for key, value in network.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def _load(self, state: Mapping[str, Tensor]) -> None:
+        for key, value in self._state().items():
+            value.copy_(state[key])
+
+    def _save(self, folder: Path) -> None:
+        if self.processes.first:
+            facts = {
+                "identity": self.identity,
+                "step": self.step,
+                "draws": self._draws,
+                "seconds": self.seconds,
+                "history": self.history,
+                "best": self.best,
+                "updates": 0 if self._average is None else self._average.updates,
+            }
+            groups = {
+                "network": self._state(),
+                "optimiser": self._moves.state(),
+                "average": {} if self._average is None else self._average.state,
+                "best": self._best_state,
+            }
+            write_checkpoint(folder / "checkpoint", facts, groups)
+        self.processes.wait()
+
+    def _resume(self, folder: Path) -> None:
+        """Take up the run that was saved in ``folder``.
+
+        Raises:
+            ParameterError: if it is a run of something else.
+        """
+        facts, groups = read_checkpoint(folder)
+        if facts["identity"] != self.identity:
+            theirs, ours = facts["identity"], self.identity
+            keys = [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)]
+            raise ParameterError(
+                f"{folder.parent} holds a run with {keys[0]} {theirs.get(keys[0])!r}; this one "
+                f"has {ours.get(keys[0])!r}. Choose another folder, or remove that one."
+            )
+        self._load(groups["network"])
+        self._moves.restore(groups.get("optimiser", {}))
+        if self._average is not None:
+            for key, value in groups["average"].items():
+                self._average.state[key].copy_(value)
+            self._average.updates = facts["updates"]
+        device = self._stream.device
+        self._best_state = {k: v.to(device) for k, v in groups.get("best", {}).items()}
+        self.best, self.history = facts["best"], facts["history"]
+        self.step, self._draws = facts["step"], facts["draws"]
+        self.seconds = facts["seconds"]

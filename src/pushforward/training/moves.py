@@ -1,0 +1,172 @@
+"""Moves: one phase's gradient step, and the guard that lets nothing non-finite through."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ParameterError, TrainingError
+from .batches import Batch, generator_of
+from .phase import Phase
+from .processes import Processes
+
+__all__ = ["Moves"]
+
+_DROPOUT = 2  # beside the streams of batches.py
+
+
+class Moves:
+    """The phases of a model with their optimisers, moved in turn.
+
+    Args:
+        networks: every network of the model, by name.
+        phases: in order.
+        processes: that share the work.
+        precision: "float32", or "bfloat16" to compute losses under autocast.
+
+    Raises:
+        ParameterError: if a phase names a network there is not, or moves nothing.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        phases: Sequence[Phase],
+        processes: Processes,
+        precision: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        for phase in phases:
+            if unknown := [name for name in phase.networks if name not in networks]:
+                raise ParameterError(
+                    f"Phase {phase.name!r} moves the network {unknown[0]!r}. "
+                    f"The model has {', '.join(networks)}."
+                )
+        self.networks = networks
+        self.phases = list(phases)
+        self._processes = processes
+        self._precision = precision
+        self._seed = seed
+        self._wanted = {p: p.requires_grad for net in networks.values() for p in net.parameters()}
+        self._moved = [
+            [p for name in phase.networks for p in networks[name].parameters() if self._wanted[p]]
+            for phase in phases
+        ]
+        for phase, moved in zip(self.phases, self._moved, strict=True):
+            if not moved:
+                raise ParameterError(f"Phase {phase.name!r} has no parameters to move.")
+        self.optimisers = [
+            phase.optimiser.build(moved)
+            for phase, moved in zip(self.phases, self._moved, strict=True)
+        ]
+
+    def move(
+        self, index: int, batch: Batch, *, step: int, draw: int, share: float
+    ) -> dict[str, float]:
+        """Take one step of a phase.
+
+        Args:
+            index: of the phase.
+            batch: what to take it on.
+            step: moves of this phase so far, for its learning rate.
+            draw: number of the batch, for the noise of dropout.
+            share: of the budget used.
+
+        Returns:
+            The terms of the loss, its norm of the gradient and the learning rate.
+
+        Raises:
+            TrainingError: for a term or gradient that is not finite. Nothing was moved then,
+                and buffers are as they were before.
+        """
+        phase, optimiser = self.phases[index], self.optimisers[index]
+        before = [b.clone() for net in self.networks.values() for b in net.buffers()]
+        weight = len(batch) / batch.total
+        torch.manual_seed(
+            generator_of(self._seed, _DROPOUT, draw, self._processes.rank).initial_seed()
+        )
+        with self._only(index):
+            with self._autocast(batch.x.device):
+                terms = phase.loss(batch)
+                loss = torch.stack([term.float() for term in terms.values()]).sum()
+            optimiser.zero_grad()
+            loss.backward()
+        gradients = [p.grad for p in self._moved[index] if p.grad is not None]
+        self._processes.sum_gradients(self._moved[index], weight)
+        shown = torch.stack([term.detach().float() for term in terms.values()]) * weight
+        norm = torch.nn.utils.get_total_norm(gradients).float()
+        values = torch.cat([self._processes.sum(shown), norm[None]]).tolist()
+        named = dict(zip([*terms, "gradient"], values, strict=True))
+        if not all(map(math.isfinite, values)):
+            buffers = (b for net in self.networks.values() for b in net.buffers())
+            with torch.no_grad():
+                for buffer, old in zip(buffers, before, strict=True):
+                    buffer.copy_(old)
+            optimiser.zero_grad()
+            raise TrainingError(_what_failed(phase.name, named))
+        if phase.optimiser.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(
+                self._moved[index], phase.optimiser.clip, norm.to(gradients[0])
+            )
+        rate = phase.optimiser.rate * phase.optimiser.factor(step, share)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
+        optimiser.zero_grad()
+        if phase.after is not None:
+            with torch.no_grad():
+                phase.after()
+        return {f"{phase.name}.{k}": v for k, v in named.items()} | {f"{phase.name}.rate": rate}
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimisers know, as tensors by name."""
+        return {
+            f"{phase.name}.{number}.{key}": torch.as_tensor(value)
+            for phase, optimiser in zip(self.phases, self.optimisers, strict=True)
+            for number, held in optimiser.state_dict()["state"].items()
+            for key, value in held.items()
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what :meth:`state` gave."""
+        for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
+            held: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                owner, number, key = name.rsplit(".", 2)
+                if owner == phase.name:
+                    held.setdefault(int(number), {})[key] = value
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": held, "param_groups": groups})
+
+    @contextmanager
+    def as_they_were(self) -> Iterator[None]:
+        """Inside, parameters are frozen and freed; afterwards they are as the user had them."""
+        try:
+            yield
+        finally:
+            for parameter, wanted in self._wanted.items():
+                parameter.requires_grad_(wanted)
+
+    @contextmanager
+    def _only(self, index: int) -> Iterator[None]:
+        """Inside, exactly the parameters that this phase moves have gradients."""
+        moved = set(self._moved[index])
+        for parameter in self._wanted:
+            parameter.requires_grad_(parameter in moved)
+        yield
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._precision == "bfloat16")
+
+
+def _what_failed(phase: str, values: Mapping[str, float]) -> str:
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    terms = [name for name in bad if name != "gradient"]
+    fine = ", ".join(f"{k} {v:.4g}" for k, v in values.items() if k not in bad) or "none"
+    what = f"the term {terms[0]!r} of its loss" if terms else "the gradient"
+    return (
+        f"phase {phase!r}: {what} is {values[bad[0]]} (finite: {fine}). The weights of the last "
+        "good step are kept. Lower the learning rate, lengthen its warm-up, or clip the gradient."
+    )

@@ -1,0 +1,81 @@
+"""Several processes, as ``torchrun`` starts them; with one, the same code with nothing to do."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+__all__ = ["Processes"]
+
+
+class Processes:
+    """The processes that train one model together, and this one's place among them.
+
+    Under ``torchrun`` the group is joined here; otherwise there is one process.
+
+    Attributes:
+        rank: 0 to ``count - 1``; 0 writes files and speaks.
+        count: how many.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        if (
+            dist.is_available()
+            and not dist.is_initialized()
+            and "TORCHELASTIC_RUN_ID" in os.environ
+        ):
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        together = dist.is_available() and dist.is_initialized()
+        self._device = device
+        self.rank = dist.get_rank() if together else 0
+        self.count = dist.get_world_size() if together else 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files and speaks."""
+        return self.rank == 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all processes, the same bits in each."""
+        if self.count > 1:
+            dist.all_reduce(value)
+        return value
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter], weight: float) -> None:
+        """Replace gradients by their sum over the processes, each times its ``weight``."""
+        if self.count == 1:
+            return
+        for group in _by_kind([p.grad for p in parameters if p.grad is not None]):
+            flat = torch.cat([g.flatten() for g in group]).mul_(weight)
+            dist.all_reduce(flat)
+            parts = flat.split([g.numel() for g in group])
+            for gradient, part in zip(group, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
+
+    def share(self, module: nn.Module) -> None:
+        """Give every process the parameters and buffers of process 0."""
+        if self.count > 1:
+            for value in module.state_dict().values():
+                dist.broadcast(value, 0)
+
+    def agree(self, yes: bool) -> bool:
+        """What process 0 says, so that all stop at the same step."""
+        if self.count == 1:
+            return yes
+        said = torch.tensor([float(yes)], device=self._device)
+        dist.broadcast(said, 0)
+        return bool(said.item())
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.count > 1:
+            dist.barrier()
+
+
+def _by_kind(gradients: list[Tensor]) -> list[list[Tensor]]:
+    kinds: dict[tuple, list[Tensor]] = {}
+    for gradient in gradients:
+        kinds.setdefault((gradient.dtype, gradient.device), []).append(gradient)
+    return list(kinds.values())
