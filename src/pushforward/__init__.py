@@ -10,7 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import Columns, datasets, load_dataset, open_data
+    from .data import (
+        Columns,
+        Pixels,
+        datasets,
+        image_sets,
+        load_dataset,
+        open_data,
+        open_images,
+    )
     from .errors import (
         DataError,
         ModelFileError,
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
         TrainingError,
         UnsupportedError,
     )
+    from .flows import NICE, Glow, RealNVP, TableFlow
+    from .metrics import compare, evaluate
     from .model import load
     from .sliced import GIS, AutoDensity, fit
 
@@ -27,24 +37,36 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GIS",
+    "NICE",
     "AutoDensity",
     "Columns",
     "DataError",
+    "Glow",
     "ModelFileError",
     "NotFittedError",
     "ParameterError",
+    "Pixels",
     "PushforwardError",
+    "RealNVP",
+    "TableFlow",
     "TrainingError",
     "UnsupportedError",
+    "compare",
     "datasets",
+    "evaluate",
     "fit",
+    "image_sets",
     "load",
     "load_dataset",
     "open_data",
+    "open_images",
 ]
 
 _HOME = {
-    "data": ("Columns", "datasets", "load_dataset", "open_data"),
+    "data": (
+        *("Columns", "Pixels", "datasets", "image_sets", "load_dataset", "open_data"),
+        "open_images",
+    ),
     "errors": (
         "DataError",
         "ModelFileError",
@@ -54,6 +76,8 @@ _HOME = {
         "TrainingError",
         "UnsupportedError",
     ),
+    "flows": ("NICE", "Glow", "RealNVP", "TableFlow"),
+    "metrics": ("compare", "evaluate"),
     "model": ("load",),
     "sliced": ("GIS", "AutoDensity", "fit"),
 }
@@ -64,8 +88,10 @@ def __getattr__(name: str) -> Any:
     for module, names in _HOME.items():
         if name in names:
             return getattr(importlib.import_module(f".{module}", __name__), name)
+    if name == "metrics":  # a room of its own: pushforward.metrics.fid and the like
+        return importlib.import_module(".metrics", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, "__version__", "metrics"])

@@ -11,6 +11,18 @@ _ENTRIES = {
   booktitle = {International Conference on Machine Learning},
   year = {2021}
 }""",
+    "dinh2015nice": """@inproceedings{dinh2015nice,
+  title = {{NICE}: Non-linear Independent Components Estimation},
+  author = {Dinh, Laurent and Krueger, David and Bengio, Yoshua},
+  booktitle = {International Conference on Learning Representations, Workshop Track},
+  year = {2015}
+}""",
+    "dinh2017density": """@inproceedings{dinh2017density,
+  title = {Density Estimation Using Real {NVP}},
+  author = {Dinh, Laurent and Sohl-Dickstein, Jascha and Bengio, Samy},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017}
+}""",
     "durkan2019neural": """@inproceedings{durkan2019neural,
   title = {Neural Spline Flows},
   author = {Durkan, Conor and Bekasov, Artur and Murray, Iain and Papamakarios, George},
@@ -25,6 +37,12 @@ _ENTRIES = {
   number = {405},
   pages = {165--175},
   year = {1989}
+}""",
+    "kingma2018glow": """@inproceedings{kingma2018glow,
+  title = {Glow: Generative Flow with Invertible 1x1 Convolutions},
+  author = {Kingma, Diederik P. and Dhariwal, Prafulla},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2018}
 }""",
     "smyth1999linearly": """@article{smyth1999linearly,
   title = {Linearly Combining Density Estimators via Stacking},

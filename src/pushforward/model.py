@@ -20,6 +20,10 @@ __all__ = ["MODELS", "Model", "load"]
 MODELS: Mapping[str, str] = {
     "AutoDensity": "pushforward.sliced.auto",
     "GIS": "pushforward.sliced.gis",
+    "Glow": "pushforward.flows.glow",
+    "NICE": "pushforward.flows.nice",
+    "RealNVP": "pushforward.flows.realnvp",
+    "TableFlow": "pushforward.flows.table_flow",
 }
 
 

@@ -8,7 +8,7 @@ pseudorandom number generators", OOPSLA 2014).
 
 import numpy as np
 
-__all__ = ["row_keys", "uniforms"]
+__all__ = ["GOLDEN", "mix", "row_keys", "uniforms"]
 
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
@@ -16,7 +16,7 @@ MIX_2 = 0x94D049BB133111EB
 MASK = 2**64 - 1
 
 
-def _mix(bits: np.ndarray) -> np.ndarray:
+def mix(bits: np.ndarray) -> np.ndarray:
     """Scramble uint64 values in place."""
     bits ^= bits >> np.uint64(30)
     bits *= np.uint64(MIX_1)
@@ -27,7 +27,7 @@ def _mix(bits: np.ndarray) -> np.ndarray:
 
 
 def _mix_int(bits: int) -> int:
-    """Scramble one Python integer as ``_mix`` scrambles an array."""
+    """Scramble one Python integer as ``mix`` scrambles an array."""
     bits ^= bits >> 30
     bits = bits * MIX_1 & MASK
     bits ^= bits >> 27
@@ -41,7 +41,7 @@ def row_keys(values: np.ndarray) -> np.ndarray:
     for column in values.T:
         keys ^= (column + 0.0).view(np.uint64)  # + 0.0 makes -0.0 the same value as 0.0
         keys += np.uint64(GOLDEN)
-        _mix(keys)
+        mix(keys)
     return keys
 
 
@@ -58,4 +58,4 @@ def uniforms(keys: np.ndarray, coordinate: int, draw: int) -> np.ndarray:
     True
     """
     stream = _mix_int((_mix_int((draw + GOLDEN) & MASK) + (coordinate + 1) * GOLDEN) & MASK)
-    return (_mix(keys ^ np.uint64(stream)) >> np.uint64(11)) * 2.0**-53
+    return (mix(keys ^ np.uint64(stream)) >> np.uint64(11)) * 2.0**-53

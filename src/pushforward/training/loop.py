@@ -244,7 +244,7 @@ class Loop:
         measures: dict[str, float] = {}
         if judge is not None:
             with torch.no_grad():
-                measures = self._judged(judge(), "own")
+                measures = dict(self._judged(judge(), "own"))
                 if self._average is not None:
                     with self._average.applied():
                         averaged = self._judged(judge(), "averaged")

@@ -92,9 +92,10 @@ class Moves:
                 terms = phase.loss(batch)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
             optimiser.zero_grad()
-            loss.backward()
+            # weighed before the gradient is taken: losses may share moments over processes
+            (loss * weight).backward()
         gradients = [p.grad for p in self._moved[index] if p.grad is not None]
-        self._processes.sum_gradients(self._moved[index], weight)
+        self._processes.sum_gradients(self._moved[index])
         shown = torch.stack([term.detach().float() for term in terms.values()]) * weight
         norm = torch.nn.utils.get_total_norm(gradients).float()
         values = torch.cat([self._processes.sum(shown), norm[None]]).tolist()

@@ -33,7 +33,8 @@ class Optimiser:
         warm_up: steps over which the rate rises linearly from 0.
         hidden_warm_up: multiply the rate by sqrt(1 - beta2^t) as Glow's released Adamax does.
         decay: "constant", or "linear" to 0 over the budget of the run.
-        halve_every: steps after which the rate is halved, again and again; 0 never.
+        shrink: factor of the rate after every step.
+        least: share of the rate below which ``shrink`` does not go.
         clip: largest Euclidean norm of the gradient of all the phase's parameters.
 
     Examples:
@@ -48,7 +49,8 @@ class Optimiser:
     warm_up: int = 0
     hidden_warm_up: bool = False
     decay: str = "constant"
-    halve_every: int = 0
+    shrink: float = 1.0
+    least: float = 0.0
     clip: float | None = None
 
     def __post_init__(self) -> None:
@@ -85,9 +87,7 @@ class Optimiser:
             value *= math.sqrt(1.0 - beta2 ** (step + 1))
         if self.decay == "linear":
             value *= max(0.0, 1.0 - share)
-        if self.halve_every:
-            value *= 0.5 ** (step // self.halve_every)
-        return value
+        return value * max(self.least, self.shrink**step)
 
 
 @dataclass(frozen=True)

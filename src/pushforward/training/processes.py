@@ -43,12 +43,12 @@ class Processes:
             dist.all_reduce(value)
         return value
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter], weight: float) -> None:
-        """Replace gradients by their sum over the processes, each times its ``weight``."""
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace gradients by their sum over the processes."""
         if self.count == 1:
             return
         for group in _by_kind([p.grad for p in parameters if p.grad is not None]):
-            flat = torch.cat([g.flatten() for g in group]).mul_(weight)
+            flat = torch.cat([g.flatten() for g in group])
             dist.all_reduce(flat)
             parts = flat.split([g.numel() for g in group])
             for gradient, part in zip(group, parts, strict=True):

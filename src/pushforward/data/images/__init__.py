@@ -1,0 +1,25 @@
+"""Images: opened from files, folders and known sets, and carried to what a model sees."""
+
+from .color_mnist import color_mnist
+from .grid import write_grid, write_picture
+from .image_files import FileImages
+from .known import IMAGE_SETS, KnownImages, image_sets
+from .opening import open_images
+from .pixels import Pixels
+from .sources import ArrayImages, ImageSet, ImageSource, as_images
+
+__all__ = [
+    "IMAGE_SETS",
+    "ArrayImages",
+    "FileImages",
+    "ImageSet",
+    "ImageSource",
+    "KnownImages",
+    "Pixels",
+    "as_images",
+    "color_mnist",
+    "image_sets",
+    "open_images",
+    "write_grid",
+    "write_picture",
+]

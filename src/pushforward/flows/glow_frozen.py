@@ -1,0 +1,81 @@
+"""Glow for inference: everything that depends on the parameters alone is computed once."""
+
+import torch
+from torch import Tensor
+
+from ..errors import ParameterError
+from .glow_level import FoldedLevel
+from .glow_priors import FoldedSplitPrior, of_class
+from .squeeze import squeeze, unsqueeze
+
+__all__ = ["FrozenGlow"]
+
+
+class FrozenGlow:
+    """What :meth:`~pushforward.flows.glow_network.GlowNetwork.freeze` gives.
+
+    ``encode`` and ``decode`` are those of the network at the time it was frozen.
+
+    Attributes:
+        levels: steps of each level.
+        split_priors: of the halves that leave.
+        top: mean and log-scale of the last latent, (classes, h, w, c) each.
+        classes: number of classes, or None.
+    """
+
+    def __init__(
+        self,
+        levels: list[FoldedLevel],
+        split_priors: list[FoldedSplitPrior],
+        top: tuple[Tensor, Tensor],
+        classes: int | None,
+    ) -> None:
+        self.levels = levels
+        self.split_priors = split_priors
+        self.top = top
+        self.classes = classes
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """Latents (finest first) of images (n, C, H, W); ``y`` are classes (n,)."""
+        mean, logs = self._top(y)
+        z = x.permute(0, 2, 3, 1)
+        eps = []
+        for level, prior in zip(self.levels, [*self.split_priors, None], strict=True):
+            z = level.encode(squeeze(z))
+            if prior is not None:
+                z, leaving = z.chunk(2, -1)
+                eps.append(_standardise(leaving, *prior(z)))
+        return [*eps, _standardise(z, mean, logs)]
+
+    def decode(self, eps: list[Tensor], y: Tensor | None = None) -> Tensor:
+        """Images (n, C, H, W) of latents."""
+        mean, logs = self._top(y)
+        *fine, last = (part.permute(0, 2, 3, 1) for part in eps)
+        z = self.levels[-1].decode(last * logs.exp() + mean)
+        rest = zip(self.levels[-2::-1], self.split_priors[::-1], fine[::-1], strict=True)
+        for level, prior, part in rest:
+            z = unsqueeze(z)
+            mean, logs = prior(z)
+            z = level.decode(torch.cat([z, part * logs.exp() + mean], -1))
+        return unsqueeze(z).permute(0, 3, 1, 2).contiguous()
+
+    def smallest_gate(self, x: Tensor) -> float:
+        """Smallest scale that a coupling applies to these images."""
+        z, smallest = x.permute(0, 2, 3, 1), 1.0
+        for level in self.levels:
+            gates: list[Tensor] = []
+            z = level.encode(squeeze(z), gates)
+            smallest = min([smallest, *(float(gate) for gate in gates)])
+            z = z[..., : z.shape[-1] // 2]
+        return smallest
+
+    def _top(self, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.classes and y is None:
+            raise ParameterError(
+                "This network's latent depends on the class: give y, one class per image."
+            )
+        return of_class(self.top[0], y), of_class(self.top[1], y)
+
+
+def _standardise(z: Tensor, mean: Tensor, logs: Tensor) -> Tensor:
+    return ((z - mean) * torch.exp(-logs)).permute(0, 3, 1, 2).contiguous()
