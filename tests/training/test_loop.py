@@ -305,3 +305,14 @@ def test_the_gradient_is_clipped_by_its_norm():
     loop.run(steps=1)
     assert np.isclose(start - network.weight.item(), 0.5, atol=1e-4)
     assert np.isclose(loop.history[0]["n.gradient"], 1000)
+
+
+def test_tensorboard_gets_the_records(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    loop = two_players()
+    loop.run(steps=3, folder=tmp_path, tensorboard=True)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    values = [event.value for event in events.Scalars("d.real")]
+    np.testing.assert_allclose(values, [r["d.real"] for r in loop.history], rtol=1e-5)

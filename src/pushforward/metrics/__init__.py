@@ -1,0 +1,73 @@
+"""Measures of generative models: figures with their uncertainty, on arrays you bring.
+
+>>> import numpy as np
+>>> from pushforward.metrics import fid
+>>> rng = np.random.default_rng(0)
+>>> print(fid(rng.normal(size=(500, 4)), rng.normal(size=(500, 4)) + 1).name)
+fid
+"""
+
+from .blind import BLIND_TO, blind_to
+from .evaluate import compare, evaluate
+from .frechet import fid, frechet_distance
+from .inception_score import inception_score
+from .kid import kid
+from .likelihood import bits_per_dimension, nats_per_row
+from .measure import Measure
+from .mmd import mmd
+from .modes import class_modes, grid_of_gaussians, modes, swiss_roll_curve
+from .moments import Moments
+from .ms_ssim import ms_ssim, ms_ssim_diversity
+from .ood import auroc, average_precision, fpr_at_95, input_complexity, typicality
+from .prdc import prdc
+from .privacy import nearest_neighbour_privacy
+from .results import Comparison, Evaluation
+from .tabular import column_fidelity, pair_fidelity, train_on_synthetic
+from .text import ngram_divergence
+from .two_sample import classifier_two_sample
+from .wasserstein import (
+    max_sliced_wasserstein,
+    sliced_wasserstein,
+    wasserstein,
+    wasserstein_1d,
+)
+
+__all__ = [
+    "BLIND_TO",
+    "Comparison",
+    "Evaluation",
+    "Measure",
+    "Moments",
+    "auroc",
+    "average_precision",
+    "bits_per_dimension",
+    "blind_to",
+    "class_modes",
+    "classifier_two_sample",
+    "column_fidelity",
+    "compare",
+    "evaluate",
+    "fid",
+    "fpr_at_95",
+    "frechet_distance",
+    "grid_of_gaussians",
+    "inception_score",
+    "input_complexity",
+    "kid",
+    "max_sliced_wasserstein",
+    "mmd",
+    "modes",
+    "ms_ssim",
+    "ms_ssim_diversity",
+    "nats_per_row",
+    "nearest_neighbour_privacy",
+    "ngram_divergence",
+    "pair_fidelity",
+    "prdc",
+    "sliced_wasserstein",
+    "swiss_roll_curve",
+    "train_on_synthetic",
+    "typicality",
+    "wasserstein",
+    "wasserstein_1d",
+]

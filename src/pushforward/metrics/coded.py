@@ -1,0 +1,131 @@
+"""Tables as numbers that measures can compare, columns of every kind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data import Columns
+from ..data.containers import Sheet
+from ..errors import DataError
+
+__all__ = ["TableCode"]
+
+_BINS = 10
+_LEVELS = 50  # the most frequent categories; the rest are one
+
+
+@dataclass(frozen=True)
+class TableCode:
+    """How the columns of a table become numbers: learned on real rows, applied to any.
+
+    Attributes:
+        columns: what the columns are.
+        edges: for each ordered column the inner edges of its tenths; None for categories.
+        spread: for each ordered column its standard deviation, 1 for the others.
+
+    Examples:
+        >>> code = TableCode.learn([[1.5, 0], [2.5, 1], [4.5, 1]])
+        >>> code.numbers([[3.5, 1]]).tolist()
+        [[3.5, 1.0]]
+    """
+
+    columns: Columns
+    edges: tuple[np.ndarray | None, ...]
+    spread: np.ndarray
+
+    @classmethod
+    def learn(cls, real: Any) -> "TableCode":
+        """Learn from a table of shape (n, p).
+
+        Raises:
+            DataError: for a table that cannot be used, such as one with missing cells.
+        """
+        columns = Columns.learn(real, estimator="a measure of tables").columns
+        bare = cls(columns, (None,) * columns.n_columns, np.ones(columns.n_columns))
+        numbers = bare.numbers(real)
+        edges, spread = [], np.ones(columns.n_columns)
+        for j in range(columns.n_columns):
+            if not bare.ordered(j):
+                edges.append(None)
+                continue
+            spread[j] = numbers[:, j].std() or 1.0
+            edges.append(np.unique(np.quantile(numbers[:, j], np.arange(1, _BINS) / _BINS)))
+        return cls(columns, tuple(edges), spread)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns; "x0", "x1", ... where they have only positions."""
+        return [x if isinstance(x, str) else f"x{x}" for x in self.columns.labels]
+
+    def ordered(self, j: int) -> bool:
+        """Whether column j holds numbers whose order means something."""
+        return self.columns.columns[j].kind in ("continuous", "integer", "grid")
+
+    def numbers(self, X: Any) -> np.ndarray:
+        """Values of ordered columns and numbers of categories: float64 (n, p).
+
+        A category that was never seen has the number after the last; a value other than a
+        constant's is 1, the constant 0.
+
+        Raises:
+            DataError: for lacking columns, missing or infinite cells, text for numbers.
+        """
+        sheet = Sheet.open(X, "a measure of tables", 1)
+        labels = list(sheet.labels)
+        lacking = [label for label in self.columns.labels if label not in labels]
+        if lacking and len(labels) == self.columns.n_columns and not sheet.layout.named:
+            lacking, labels = [], list(self.columns.labels)
+        if lacking:
+            raise DataError(
+                f"The table lacks the columns {lacking}, which the real one has. Expected the "
+                f"same columns; it has {labels}."
+            )
+        if sheet.missing().any() or sheet.infinite().any():
+            raise DataError(
+                "The table has missing or infinite cells. Fill them in or leave those rows out."
+            )
+        out = np.empty((sheet.n_rows, self.columns.n_columns))
+        for j, (label, column) in enumerate(
+            zip(self.columns.labels, self.columns.columns, strict=True)
+        ):
+            values, family = sheet.column(labels.index(label))
+            if column.kind == "constant":
+                out[:, j] = values != column.values[0]
+            elif self.ordered(j):
+                if family == "text":
+                    raise DataError(f"The column {label!r} holds text. Expected numbers.")
+                out[:, j] = values.astype(np.float64)
+            else:
+                out[:, j] = np.clip(column.numbers(values, family, label), 0, len(column.values))
+        return out
+
+    def cells(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each column cut into few cells: tenths of ordered columns, frequent categories.
+
+        Returns:
+            Cell numbers (n, p), int, counted on from column to column, and the first cell of
+            each column with the number of all cells at the end, (p + 1,).
+        """
+        found, first = np.empty(numbers.shape, dtype=np.intp), [0]
+        for j, edges in enumerate(self.edges):
+            if edges is not None:
+                cell, width = np.searchsorted(edges, numbers[:, j], side="right"), len(edges) + 1
+            else:  # numbered by falling frequency, and one more for what was never seen
+                width = min(_LEVELS, len(self.columns.columns[j].values)) + 1
+                cell = np.minimum(numbers[:, j], width - 1).astype(np.intp)
+            found[:, j] = first[-1] + cell
+            first.append(first[-1] + width)
+        return found, np.array(first)
+
+    def points(self, numbers: np.ndarray) -> np.ndarray:
+        """Rows as points for distances: ordered columns in standard deviations, categories as
+        corners at distance 1 from each other. float64 (n, q)."""
+        parts = []
+        for j in range(self.columns.n_columns):
+            if self.ordered(j):
+                parts.append(numbers[:, j : j + 1] / self.spread[j])
+            else:
+                levels = np.arange(len(self.columns.columns[j].values) + 1)
+                parts.append((numbers[:, j : j + 1] == levels) / np.sqrt(2))
+        return np.concatenate(parts, axis=1)

@@ -1,0 +1,144 @@
+"""All measures that suit the data, in one call, of one model or of several."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, ParameterError
+from .judged import Judged, Reference
+from .measure import Measure
+from .results import Comparison, Evaluation
+from .suited import MEASURES
+
+__all__ = ["MEASURES", "compare", "evaluate"]
+
+
+def evaluate(
+    model_or_samples: Any, real: Any, *, measures: Iterable[str] | None = None,
+    features: Any = None, train: Any = None, labels: Any = None, other: Any = None,
+    target: str | int | None = None, n: int = 10_000, seed: int = 0, name: str | None = None,
+    report: Callable[[str, float], object] | None = None,
+) -> Evaluation:  # fmt: skip
+    """Judge a model, or samples of one, by every measure that suits the data.
+
+    Which measures those are follows from ``real``: of a DataFrame those of tables, of a 2-D array
+    of numbers those of points, of uint8 images those of images and their features, of a list of
+    str those of text. :data:`MEASURES` has them all.
+
+    Args:
+        model_or_samples: samples like ``real``; or a model: anything with ``sample`` and, for
+            likelihoods and other data, ``score_samples``.
+        real: rows the model was *not* fitted on, at least as many as samples if there are.
+        measures: names of :data:`MEASURES`; None for all that suit the data and can be taken.
+            Those that cannot are in ``skipped`` of the result, with the reason.
+        features: of images: a name such as "inception" or "classifier", a torch module or a
+            function (see :func:`pushforward.metrics.features.find_features`). By default a
+            classifier trained on ``train`` where there are labels, or else principal components.
+        train: rows the model was fitted on, for memorisation and typicality.
+        labels: classes of the training images, where ``train`` does not have them.
+        other: rows of another kind, that a model should find strange.
+        target: the column that ``train_on_synthetic`` predicts.
+        n: rows of either side at most; more real rows or samples are thinned at random.
+        seed: of everything that is drawn: the same seed, the same figures.
+        name: of what is judged.
+        report: called with (what is being done, share done).
+
+    Returns:
+        The measures with their intervals; ``print`` it, or see ``to_frame`` and ``to_dict``.
+
+    Raises:
+        DataError: for data that cannot be compared.
+        ParameterError: for an unknown measure, or one asked for by name that cannot be taken.
+
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> found = evaluate(rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 3)
+        >>> found["two_sample_auroc"].value > 0.95
+        True
+    """
+    _check_n(n)
+    reference = Reference.of(
+        real, train=train, other=other, features=features, labels=labels, target=target, n=n,
+        seed=seed, report=report,
+    )  # fmt: skip
+    wanted = _checked(measures, reference)
+    found = _evaluated(model_or_samples, reference, wanted, n, name)
+    if measures is not None and found.skipped:
+        lacking = "; ".join(f"{key}: {reason}" for key, reason in found.skipped.items())
+        raise ParameterError(f"What measures asks for cannot be taken of {found.name}: {lacking}")
+    return found
+
+
+def compare(
+    models: Mapping[str, Any], real: Any, *, measures: Iterable[str] | None = None,
+    features: Any = None, train: Any = None, labels: Any = None, other: Any = None,
+    target: str | int | None = None, n: int = 10_000, seed: int = 0,
+    report: Callable[[str, float], object] | None = None,
+) -> Comparison:  # fmt: skip
+    """Judge several models or sets of samples by the same measures, real rows and features.
+
+    Args:
+        models: models or samples by name. Training rows as one of them show what a perfect
+            memory would score.
+        real, measures, features, train, labels, other, target, n, seed, report: as of
+            :func:`evaluate`.
+
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> real = rng.normal(size=(200, 2))
+        >>> samples = {"near": rng.normal(size=(200, 2)), "far": rng.normal(size=(200, 2)) + 2}
+        >>> compare(samples, real, measures=["fid"]).best("fid")
+        'near'
+    """
+    if not models:
+        raise ParameterError("No models were given. Expected at least one, as {name: model}.")
+    _check_n(n)
+    reference = Reference.of(
+        real, train=train, other=other, features=features, labels=labels, target=target, n=n,
+        seed=seed, report=report,
+    )  # fmt: skip
+    wanted = _checked(measures, reference)
+    return Comparison(
+        {name: _evaluated(model, reference, wanted, n, name) for name, model in models.items()}
+    )
+
+
+def _checked(measures: Iterable[str] | None, reference: Reference) -> list[str]:
+    """Names of the measures to take, in the order of :data:`MEASURES`."""
+    suit = [key for key, entry in MEASURES.items() if reference.kind in entry.kinds]
+    wanted = suit if measures is None else list(measures)
+    for one in wanted:
+        if one not in suit:
+            raise ParameterError(
+                f"measures has {one!r}, and the data are taken for {reference.kind}. Expected of: "
+                f"{', '.join(suit)}."
+            )
+    return [key for key in suit if key in wanted]
+
+
+def _evaluated(
+    model_or_samples: Any, reference: Reference, wanted: list[str], n: int, name: str | None
+) -> Evaluation:
+    judged = Judged.of(model_or_samples, reference, n)
+    if name is None:
+        name = type(judged.model).__name__ if judged.model is not None else "samples"
+    found: list[Measure] = []
+    skipped: dict[str, str] = {}
+    for i, key in enumerate(wanted):
+        if reference.report:
+            reference.report(f"{name}: {key}", i / len(wanted))
+        lacking = MEASURES[key].lacks(judged)
+        if lacking is None:
+            try:
+                found.extend(MEASURES[key].take(judged))
+                continue
+            except DataError as error:
+                lacking = str(error)
+        skipped[key] = lacking
+    return Evaluation(tuple(found), reference.kind, name, skipped)
+
+
+def _check_n(n: int) -> None:
+    if not isinstance(n, (int, np.integer)) or n < 4:
+        raise ParameterError(f"n is {n!r}. Expected a whole number of at least 4.")

@@ -1,0 +1,70 @@
+"""What a feature extractor is, and what every score says of the features it was made from."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+__all__ = ["FeatureExtractor", "digest_of", "provenance"]
+
+
+@runtime_checkable
+class FeatureExtractor(Protocol):
+    """Images in, one row of numbers an image out.
+
+    An extractor with a classifier head also has ``probabilities(images) -> (n, k)``. One that
+    has a ``digest`` (a string that names its weights and settings) has its features cached.
+
+    Attributes:
+        name: the network and, where weights are learned, on what; printed beside every score.
+        preprocessing: what happens to an image before the network sees it.
+        precision: the floating-point type it computes in.
+        dimension: numbers an image, d; 0 while not known.
+    """
+
+    name: str
+    preprocessing: str
+    precision: str
+
+    @property
+    def dimension(self) -> int:
+        """Numbers an image, d; 0 while not known."""
+        ...
+
+    def __call__(self, images: np.ndarray, /) -> np.ndarray:
+        """Features (n, d), float32, of images (n, C, H, W), uint8."""
+        ...
+
+
+def digest_of(extractor: Any) -> str | None:
+    """What stands for the extractor in a cache: the same digest means the same features.
+
+    None where it has no ``digest``, so that its features are computed anew each time.
+    """
+    digest = getattr(extractor, "digest", None)
+    return None if digest is None else f"{extractor.name}|{extractor.preprocessing}|{digest}"
+
+
+def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:
+    """The fields of a score that say what it was computed from.
+
+    Args:
+        extractor: what made the features.
+        counts: sample counts, as ``n_real=10_000, n_generated=5_000``.
+
+    Returns:
+        JSON values: ``features``, ``preprocessing``, ``precision``, ``dimension``, the first
+        twelve digits of the extractor's digest where it has one, and the counts.
+
+    Example:
+        >>> from pushforward.metrics.features import find_features
+        >>> provenance(find_features("pixels"), n_real=100)["features"]
+        'pixels'
+    """
+    digest = getattr(extractor, "digest", None)
+    facts = {
+        "features": extractor.name,
+        "preprocessing": extractor.preprocessing,
+        "precision": extractor.precision,
+        "dimension": extractor.dimension,
+    }
+    return facts | ({"features_digest": digest[:12]} if digest else {}) | counts

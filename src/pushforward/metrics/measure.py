@@ -1,0 +1,69 @@
+"""A figure with its uncertainty and where it comes from."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DataError
+
+__all__ = ["Measure"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a comparison, with what is needed to trust and repeat it.
+
+    Attributes:
+        name: what was measured; the same name is always the same definition.
+        value: the figure, always finite.
+        interval: (low, high), 95 % confidence, or None where there is none to be had.
+        better: "lower", "higher", or None where neither is.
+        details: JSON values: ``n_real``, ``n_generated``, features, preprocessing, precision,
+            seed, how the interval was made, and what else the measure found on its way.
+        warnings: sentences on what makes the figure less trustworthy than it looks.
+
+    Raises:
+        DataError: if the value is not finite: a measure never returns NaN.
+
+    Examples:
+        >>> print(Measure("fid", 12.34, (11.9, 12.8), "lower", {"n_real": 5000}))
+        fid 12.34 [11.9, 12.8], lower is better
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    better: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        ends = () if self.interval is None else self.interval
+        if not all(math.isfinite(x) for x in (self.value, *ends)):
+            raise DataError(
+                f"{self.name} came out as {self.value} with the interval {self.interval}. "
+                "Expected finite numbers: look for constant or huge columns in the samples."
+            )
+
+    @property
+    def blind_to(self) -> str:
+        """What the measure cannot see; empty for a measure this package does not know."""
+        from .blind import blind_to
+
+        return blind_to(self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the measure as JSON values."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "interval": None if self.interval is None else list(self.interval),
+            "better": self.better,
+            "details": dict(self.details),
+            "warnings": list(self.warnings),
+        }
+
+    def __str__(self) -> str:
+        ends = "" if self.interval is None else " [{:.4g}, {:.4g}]".format(*self.interval)
+        direction = f", {self.better} is better" if self.better else ""
+        return f"{self.name} {self.value:.4g}{ends}{direction}"
