@@ -58,8 +58,8 @@ def fit_pushforward(train, protocol, seed):
     import pushforward
 
     torch.set_num_threads(1)
-    robust = {"contamination": "auto"} if protocol == "contaminated" else {}
-    model = pushforward.fit(train, random_state=seed, verbose=False, **robust)
+    known = "auto" if protocol == "contaminated" else 0  # all that the protocol says of the rows
+    model = pushforward.fit(train, random_state=seed, verbose=False, contamination=known)
     return lambda x: -model.decision_function(x)
 
 

@@ -11,12 +11,15 @@ from sklearn.base import DensityMixin, OutlierMixin
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from . import __version__
+from .checkpoint import Checkpoint, digest
 from .counted_rows import canonical_order, counted
 from .data import Columns, Learned
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
-from .transport import Rows, SlicedDensity, TrimmedPair
+from .transport import Novelty, Rows, SlicedDensity, TrimmedPair
 from .transport.numerics import weighted_mean
+from .transport.trimmed import held_out_normal
 
 __all__ = ["Report", "TableDensity", "is_number"]
 
@@ -32,7 +35,7 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
     """
 
     density_: SlicedDensity
-    detector_: TrimmedPair | None
+    detector_: Novelty | TrimmedPair | None
     held_out_: float
 
     columns: dict | None
@@ -68,6 +71,11 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         rows = self._learn_columns(X, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, weight = counted(rows.X, rows.sample_weight)
+        checkpoint = options.get("checkpoint")
+        if checkpoint is not None:
+            work = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+            seed = work.open(self._digest(X, weight, options.get("validation")), seed)
+            options["checkpoint"] = work
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
@@ -75,23 +83,47 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
         report = report or (_print_report if self.verbose else _silent)
         with torch.no_grad():
             rows = self._rows(z, weight, log_det)
-            robust = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
-            self.detector_ = TrimmedPair.fit(rows, seed) if robust else None
+            detecting = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
             share = None if self.contamination in (None, "auto") else float(self.contamination)
+            self.detector_, normal = None, None
             kept = torch.arange(len(rows))
-            if self.detector_ is not None:
-                inliers = self.detector_.inliers(self.detector_.score(z), share)
-                kept = torch.nonzero(inliers)[:, 0]
+            if detecting and share == 0:
+                self.detector_, normal = Novelty.fit(rows, seed)
+            elif detecting:
+                self.detector_ = pair = TrimmedPair.fit(rows, seed)
+                normal = pair.score(z, log_det)
+                kept = torch.nonzero(pair.inliers(normal - log_det, share))[:, 0]
+                if share is None:
+                    ours, normal = held_out_normal(rows, len(kept), seed)
+                    normal = normal + log_det[ours]
             scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
             self.held_out_ = weighted_mean(scores, weight)
-            if self.detector_ is not None:
-                scores = self.detector_.score(z)[kept] + log_det[kept]
-            self.offset_ = self._threshold(scores)
-            if share is not None:
-                outlier = self.detector_.score if self.detector_ else self.density_.log_prob
-                fitted = (outlier(z) + log_det).numpy()
+            self.offset_ = self._threshold(scores if normal is None else normal)
+            if share:
+                fitted = self._outlier_score(z, log_det).numpy()
                 self.offset_ = float(np.percentile(fitted, 100 * share))
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            options["checkpoint"].discard()
         return self
+
+    def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
+        """Of all that the fit depends on but its seed."""
+        parameters = self.get_params(deep=False)
+        del parameters["verbose"]
+        tables = [
+            part
+            for table in (X, validation)
+            if table is not None
+            for part in self.columns_.encode(table, draw=np.random.default_rng(0))
+        ]
+        more = parameters.get("warm_start") and hasattr(self, "density_")
+        start = self._tensors() if more else {}
+        return digest(
+            f"{type(self).__name__} {__version__} {parameters} {self.columns_.to_config()}",
+            *tables,
+            None if weight is None else torch.from_numpy(weight),
+            *start.values(),
+        )
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
         learned = Columns.learn(
@@ -202,15 +234,21 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
     def decision_function(self, X: Any) -> np.ndarray:
         """Score minus threshold, in nats: negative for outliers.
 
-        The score is :meth:`score_samples`; with ``contamination`` it is the mean of two log
-        densities fitted to the core of the rows, which outliers among them do not bend.
+        The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
+        log densities fitted to the core of the rows, which outliers among them do not bend. With
+        ``contamination=0`` it is a mean log p-value, of three views of the row of which the
+        density is one (:class:`~pushforward.transport.Novelty`).
         """
         self._check_fitted()
         if self.detector_ is None:
             return self.score_samples(X) - self.offset_
         with torch.no_grad():
-            z, log_det = self.columns_.encode(X)
-            return (self.detector_.score(z) + log_det).numpy() - self.offset_
+            return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
+
+    def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
+        if self.detector_ is None:
+            return self.density_.log_prob(z) + log_det
+        return self.detector_.score(z, log_det)
 
     def predict(self, X: Any) -> np.ndarray:
         """+1 for rows like those of ``fit``, -1 for outliers: (n,) int."""
@@ -254,10 +292,10 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
 
     def _check_parameters(self) -> None:
         c = self.contamination
-        if not (c is None or c == "auto" or (is_number(c) and 0 < float(c) <= 0.5)):
+        if not (c is None or c == "auto" or (is_number(c) and 0 <= float(c) <= 0.5)):
             raise ParameterError(
                 f"The 'contamination' parameter of {type(self).__name__} must be None, 'auto' or "
-                f"a float in the range (0.0, 0.5]. Got {c!r} instead."
+                f"a float in the range [0.0, 0.5]. Got {c!r} instead."
             )
         if not (is_number(self.false_alarm_rate) and 0 < self.false_alarm_rate < 1):
             raise ParameterError(
@@ -291,8 +329,9 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
             for p in ("density.", "detector.")
         )
-        self.density_ = SlicedDensity.from_state(density)
-        self.detector_ = TrimmedPair.from_state(detector) if detector else None
+        self.density_ = self._restore_density(state, density)
+        kind = Novelty if "reference" in detector else TrimmedPair
+        self.detector_ = kind.from_state(detector) if detector else None
         if self.density_.dimension != self.columns_.n_coordinates:
             raise ModelFileError(
                 f"The weights are for {self.density_.dimension} coordinates, the columns give "
@@ -302,6 +341,10 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             rows = self.density_.sample(2, torch.Generator().manual_seed(0))
             if self.density_.log_prob(rows).shape != (2,):
                 raise ValueError("the weights have wrong sizes")
+
+    def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+        """The density that :meth:`_tensors` and :meth:`_state` describe."""
+        return SlicedDensity.from_state(tensors)
 
 
 def is_number(value: Any) -> bool:

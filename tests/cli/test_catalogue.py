@@ -44,21 +44,28 @@ def test_models(run):
 @pytest.mark.parametrize("entry", MODELS.values(), ids=lambda entry: entry.name)
 def test_the_registry_says_what_the_classes_can(entry):
     cls = getattr(pushforward, entry.cls)
-    for word in ("sample", "score", "explain", "encode", "decode"):
+    for word in ("sample", "score", "explain", "encode", "decode", "edit", "diagnose"):
         assert hasattr(cls, _METHODS.get(word, word)) == (word in entry.can)
-    assert ("warm_start" in cls._get_param_names()) == ("continue" in entry.can)
+    grows = "warm_start" in cls._get_param_names() or entry.data == "images"
+    assert grows == ("continue" in entry.can)
 
 
 def test_datasets(run):
     text = run("datasets").ok().out
     told = json.loads(run("datasets", "--json").ok().out)
-    assert [entry["name"] for entry in told] == [found.name for found in pushforward.datasets()]
+    tables, pictures = (
+        [entry["name"] for entry in told if entry["kind"] == kind] for kind in ("table", "images")
+    )
+    assert tables == [found.name for found in pushforward.datasets()]
+    assert pictures == [found.name for found in pushforward.image_sets()]
+    assert {entry["name"]: entry.get("available") for entry in told}["digits"]
     assert "Fisher 1936" in text
 
 
 def test_help_of_every_command(run):
     text = run("--help").ok().out
-    for name in ("fit", "info", "sample", "score", "explain", "encode", "decode", "models"):
+    names = ["fit", "info", "sample", "score", "explain", "encode", "decode", "models"]
+    for name in [*names, "interpolate", "edit", "diagnose"]:
         assert name in text
         assert "Usage: pushforward " + name in run(name, "--help").ok().out
     assert run().ok().out == text

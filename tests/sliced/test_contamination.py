@@ -70,3 +70,51 @@ def test_too_few_rows_for_a_core_fall_back_on_the_density():
     model = AutoDensity(contamination=0.2, random_state=0).fit(x)
     assert model.detector_ is None
     assert int((model.predict(x) == -1).sum()) == 3
+
+
+@pytest.mark.parametrize("cls", [GIS, AutoDensity])
+def test_novelty_keeps_the_density_and_the_asked_rate_of_false_alarms(cls, tmp_path):
+    x, _ = polluted(0.0, n=400)
+    fresh, odd = polluted(0.2, seed=1, n=4000)
+    plain = cls(random_state=0).fit(x)
+    novelty = cls(contamination=0, false_alarm_rate=0.1, random_state=0).fit(x)
+    assert (novelty.score_samples(fresh) == plain.score_samples(fresh)).all()
+    assert float((novelty.predict(fresh[~odd]) == -1).mean()) == pytest.approx(0.1, abs=0.05)
+    assert roc_auc_score(odd, -novelty.decision_function(fresh)) > 0.97
+    again = pushforward.load(novelty.save(tmp_path / "model"))
+    assert (again.decision_function(fresh) == novelty.decision_function(fresh)).all()
+
+
+def test_novelty_takes_discrete_constant_and_repeated_columns_and_weights():
+    x, _ = polluted(0.0, n=200)
+    whole = np.random.default_rng(0).integers(0, 3, size=(200, 1))
+    x = np.concatenate([x, x[:, :1], whole, np.ones((200, 1))], axis=1)
+    weight = np.random.default_rng(1).integers(1, 4, size=200)
+    model = GIS(contamination=0, max_layers=3, random_state=0).fit(x, sample_weight=weight)
+    scores = model.decision_function(np.concatenate([x, x + 100.0 * (np.arange(7) < 5)]))
+    assert np.isfinite(scores).all()
+    assert scores[200:].max() < 0
+
+
+def test_too_few_rows_for_novelty_fall_back_on_the_density():
+    x, _ = polluted(0.0, n=15)
+    model = AutoDensity(contamination=0.0, random_state=0).fit(x)
+    assert model.detector_ is None
+    assert (model.decision_function(x) == model.score_samples(x) - model.offset_).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_new_normal_rows_are_called_outliers_as_often_as_asked(share):
+    def normal(n, r):
+        x = r.normal(size=(n, 5)) * (1 + 0.5 * r.integers(0, 3, size=(n, 1)))
+        x[:, 0] = np.exp(x[:, 0] / 2)  # scores have a long tail of rows that are no outliers
+        return x
+
+    r = np.random.default_rng(0)
+    x = normal(1500, r)
+    bad = round(share * len(x))
+    x[:bad] = x.mean(0) + 6 * x.std(0) * r.normal(size=(bad, 5))
+    model = GIS(contamination="auto", max_layers=1, random_state=0).fit(x)
+    alarms = float((model.predict(normal(4000, r)) == -1).mean())
+    # the threshold is the 75th of 1,500 rows: three deviations of what it lets through
+    assert abs(alarms - 0.05) < 3 * np.sqrt(0.05 * 0.95 * (1 / (1500 - bad) + 1 / 4000)) + 0.01

@@ -438,7 +438,7 @@ def test_bounds_hold_for_samples_and_rows():
         ("minutes", "ten"),
         ("precision", "float16"),
         ("contamination", 0.9),
-        ("contamination", 0),
+        ("contamination", -0.1),
         ("contamination", "some"),
         ("false_alarm_rate", 0),
         ("false_alarm_rate", 2),
@@ -570,3 +570,12 @@ def test_a_flow_that_gains_almost_nothing_ends(data):
 
     assert len(growth(1.0).history) < len(growth(0.0).history)
     assert growth(1.0).reason == "no gain in 5 layers"
+
+
+def test_the_share_done_rises_and_is_near_one_at_the_end(data):
+    told = []
+    GIS(random_state=0).fit(data[0], report=lambda text, share: told.append(share))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert told[-2] > 0.3  # of 1,000 layers allowed, few are built
+    assert max(np.diff(told[:-1])) < 0.35

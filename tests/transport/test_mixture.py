@@ -135,3 +135,15 @@ def test_a_seed_gives_the_same_mixture():
     assert torch.equal(
         GaussianMixture.fit(x, 4, seed=3).mean, GaussianMixture.fit(x, 4, seed=3).mean
     )
+
+
+def test_one_component_after_the_other_gives_what_products_give(monkeypatch):
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 12, generator=g, dtype=torch.float64)
+    x[:100] += 2
+    weight = torch.rand(300, generator=g, dtype=torch.float64)
+    fits = []
+    for kept in (1 << 25, 1):
+        monkeypatch.setattr("pushforward.transport.mixture._KEPT", kept)
+        fits.append(GaussianMixture.fit(x, 3, shrinkage=12.0, weight=weight))
+    assert torch.allclose(fits[0].log_prob(x), fits[1].log_prob(x), atol=1e-8)

@@ -12,6 +12,8 @@ from pushforward.transport import (
     Margins,
     SlicedDensity,
     SlicedFlow,
+    SliceLayer,
+    Splines,
     gaussianising_splines,
     max_sliced_directions,
 )
@@ -241,3 +243,18 @@ def test_a_layer_moves_points_only_along_its_directions():
     moved = y - x
     assert torch.allclose(a @ (a.T @ moved), moved, atol=1e-10)
     assert gaussianising_splines(a.T @ x).x.shape == (2, 64)
+
+
+def test_many_steep_slices_do_not_overflow_the_product_of_their_slopes():
+    knots = torch.linspace(-1, 1, 8).expand(20, -1).contiguous()
+    slope = torch.full((20, 8), 1e30)
+    layer = SliceLayer(torch.eye(20), Splines(knots, 1e30 * knots, slope))
+    _, log_det = layer.forward(torch.zeros(20, 3))
+    assert torch.allclose(log_det, torch.full((3,), 20 * 30 * math.log(10.0)).double(), rtol=1e-6)
+
+
+def test_components_in_blocks_give_what_all_at_once_give(density, monkeypatch):
+    x = torch.randn(70, D, dtype=torch.float64)
+    whole = density.component_log_prob(x)
+    monkeypatch.setattr("pushforward.transport.density._BLOCK", 70 * D * 2)
+    assert torch.allclose(density.component_log_prob(x), whole, atol=1e-12)

@@ -9,7 +9,9 @@ from .catalogue import datasets, models
 from .exits import CommandLine
 from .fitting import fit
 from .insight import explain, info
+from .judging import compare, evaluate
 from .latents import decode, encode
+from .pictures import diagnose, edit, interpolate
 from .sampling import sample
 from .scoring import score
 
@@ -22,21 +24,27 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "DATA is a csv, tsv, parquet, feather, npy or npz file, a folder of parquet files, or a "
-        "known name (see **datasets**).  Results go to stdout, the rest to stderr.  Exit: 0 "
-        "done, 2 something for you to mend, 130 interrupted, 1 a bug."
+        "DATA is a csv, tsv, parquet, feather, npy or npz file, a folder of parquet files, a "
+        "picture, a folder of pictures, or a known name (see **datasets**).  Results go to "
+        "stdout, the rest to stderr.  Exit: 0 done, 2 something for you to mend, 130 "
+        "interrupted, 1 a bug."
     ),
 )
 
-_MODEL, _ROWS, _THERE = "Models", "Rows", "What there is"
+_MODEL, _ROWS, _IMAGES, _THERE = "Models", "Rows and images", "Images", "What there is"
 
 app.command(rich_help_panel=_MODEL)(fit)
 app.command(rich_help_panel=_MODEL)(info)
+app.command(rich_help_panel=_MODEL)(evaluate)
+app.command(rich_help_panel=_MODEL)(compare)
 app.command(rich_help_panel=_ROWS)(sample)
 app.command(rich_help_panel=_ROWS)(score)
 app.command(rich_help_panel=_ROWS)(explain)
 app.command(rich_help_panel=_ROWS)(encode)
 app.command(rich_help_panel=_ROWS)(decode)
+app.command(rich_help_panel=_IMAGES)(interpolate)
+app.command(rich_help_panel=_IMAGES)(edit)
+app.command(rich_help_panel=_IMAGES)(diagnose)
 app.command(rich_help_panel=_THERE)(models)
 app.command(rich_help_panel=_THERE)(datasets)
 

@@ -7,18 +7,25 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "IMAGES",
     "Blank",
+    "Crop",
     "Data",
     "Drop",
     "Folder",
     "Gaps",
     "Json",
+    "Label",
     "Missing",
     "Output",
+    "Picture",
     "Quiet",
     "Seed",
+    "Size",
+    "Split",
 ]
 
+IMAGES = "Images"
 _SAYS = "Messages"
 
 Folder = Annotated[
@@ -29,7 +36,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A file, a folder of parquet files, or a known name.",
+        help="A table: a file, a folder of parquet files, or a known name. Images: a picture, a "
+        "folder of them, a file of arrays, or a known name.",
         show_default=False,
     ),
 ]
@@ -51,6 +59,48 @@ Seed = Annotated[
 Drop = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Leave a column out. Can be repeated.", show_default=False),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="Which part of a known set: train, test, valid. Default: train, or all there is.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIDE|HxW",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="Resize the largest centred part of that shape to so many pixels. Default: as they "
+        "are, or the model's size.",
+    ),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIDE|NAME",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="Cut out the centred square of that side first; or closecrop or resizecrop, for "
+        "CelebA's aligned faces.",
+    ),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        metavar="L|own",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="For conditional models: the label of all images, or **own** for those they have.",
+    ),
+]
+Picture = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE.png", help="The picture.", show_default=False),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print a JSON object to stdout.", rich_help_panel=_SAYS)

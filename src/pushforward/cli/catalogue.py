@@ -1,5 +1,7 @@
 """``pushforward models`` and ``datasets``: what there is."""
 
+from typing import Any
+
 from .arguments import Json
 from .console import print_json, print_table
 from .registry import MODELS
@@ -19,13 +21,47 @@ def models(json: Json = False) -> None:
 
 
 def datasets(json: Json = False) -> None:
-    """List the data sets that can be asked for by name; they need no network."""
+    """List the data sets that can be asked for by name; none is downloaded.
+
+    Tables need no files. Sets of images are looked for in the folder that PUSHFORWARD_DATA names,
+    or in the user's cache.
+    """
     from .. import data
 
-    found = data.datasets()
+    tables, pictures = data.datasets(), data.image_sets()
     if json:
-        words = ("name", "rows", "columns", "about", "origin")
-        print_json([{word: getattr(one, word) for word in words} for one in found])
+        words = ("name", "about", "origin")
+        print_json(
+            [
+                {"kind": "table", **_picked(one, *words), "rows": one.rows, "columns": one.columns}
+                for one in tables
+            ]
+            + [
+                {
+                    "kind": "images",
+                    **_picked(one, *words, "shape", "splits"),
+                    "available": one.available(),
+                }
+                for one in pictures
+            ]
+        )
         return
-    heads = {"name": "left", "rows": "right", "columns": "right", "about": "left", "from": "left"}
-    print_table(heads, [(d.name, f"{d.rows:,}", str(d.columns), d.about, d.origin) for d in found])
+    heads = {"table": "left", "rows": "right", "columns": "right", "about": "left", "from": "left"}
+    print_table(
+        heads,
+        [(one.name, f"{one.rows:,}", str(one.columns), one.about, one.origin) for one in tables],
+    )
+    print()
+    heads = {"images": "left", "here": "left", "size": "left"}
+    heads |= {"splits": "left", "about": "left", "from": "left"}
+    print_table(heads, [_line(one) for one in pictures])
+
+
+def _picked(one: Any, *words: str) -> dict[str, Any]:
+    return {word: getattr(one, word) for word in words}
+
+
+def _line(one: Any) -> tuple[str, ...]:
+    splits = ", ".join(f"{split} {n:,}" for split, n in one.splits.items())
+    here = "yes" if one.available() else "no"
+    return one.name, here, " x ".join(map(str, one.shape)), splits, one.about, one.origin

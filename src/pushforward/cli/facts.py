@@ -11,6 +11,14 @@ _WORDS = {
     "n_columns": "columns",
     "held_out_nats": "held-out nats a row",
     "n_layers": "layers",
+    "image_shape": "images",
+    "bits": "bits of a pixel",
+    "n_classes": "classes",
+    "n_weights": "weights",
+    "steps": "trained for steps",
+    "trained_seconds": "trained for",
+    "held_out_bits_per_dim": "held-out bits/dim",
+    "kept": "kept",
     "stopped": "stopped",
     "threshold": "outliers lie below",
     "bytes": "size",
@@ -27,23 +35,47 @@ def facts(model: Any) -> dict[str, Any]:
         "n_columns": getattr(model, "n_features_in_", None),
         "held_out_nats": getattr(model, "held_out_", None),
         "n_layers": getattr(model, "n_layers_", None),
+        **(_image_facts(model) if hasattr(model, "pixels_") else {}),
         "stopped": getattr(model, "stopped_", None),
         "threshold": getattr(model, "offset_", None),
     }
     return {word: value for word, value in found.items() if value is not None}
 
 
+def _image_facts(model: Any) -> dict[str, Any]:
+    last = model.history_[-1] if model.history_ else {}
+    best = model.best_ or {"measures": {}}
+    networks = model.networks_.values()
+    found = {
+        "image_shape": list(model.pixels_.shape),
+        "bits": model.pixels_.bits,
+        "n_classes": None if model.classes_ is None else len(model.classes_),
+        "n_weights": sum(p.numel() for network in networks for p in network.parameters()),
+        "steps": last.get("step"),
+        "trained_seconds": last.get("seconds"),
+    }
+    found |= {f"held_out_{name}": value for name, value in best["measures"].items()}
+    if "step" in best:
+        which = "the averaged weights" if best["which"] == "averaged" else "the weights"
+        found["kept"] = f"{which} of step {best['step']:,}"
+    return found
+
+
 def facts_text(known: dict[str, Any]) -> str:
     """The facts as lines for people."""
     lines = []
     for word, value in known.items():
-        lines.append(f"{_WORDS[word]:<25} {_text(word, value)}")
+        lines.append(f"{_WORDS.get(word, word.replace('_', ' ')):<25} {_text(word, value)}")
     return "\n".join(lines)
 
 
 def _text(word: str, value: Any) -> str:
     if word == "bytes":
         return f"{value / 1e6:,.2f} MB"
+    if word == "image_shape":
+        return "{} x {} x {} (channels, height, width)".format(*value)
+    if word == "trained_seconds":
+        return f"{value / 60:.1f} minutes" if value >= 60 else f"{value:.1f} seconds"
     if word == "threshold":
         return f"{value:.5g} nats"
     if isinstance(value, float):

@@ -1,5 +1,6 @@
-"""``pushforward fit``: a table in, a model folder out."""
+"""``pushforward fit``: a table or images in, a model folder out."""
 
+import inspect
 import os
 import time
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelFileError, ParameterError
-from .arguments import Data, Drop, Json, Missing, Quiet, Seed
+from .arguments import Crop, Data, Drop, Json, Missing, Quiet, Seed, Size, Split
 from .console import Talk, print_json
 from .facts import facts, facts_text
+from .image_fitting import fit_images
 from .options import FitOptions, bounds_of, contamination_of, literal, pairs
-from .registry import MODELS, Entry, find_model, refuse
+from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
 from .tables import find_column, open_source, take
 
 __all__ = ["fit"]
@@ -88,6 +90,9 @@ def fit(
             help="A column with the weights of the rows; the model does not see it.",
         ),
     ] = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -102,19 +107,25 @@ def fit(
         bool,
         typer.Option(
             "--continue",
-            help="Grow a model that is there already by more layers (gis); fit it if there is "
-            "none.",
+            help="Go on with a model that is there already: by more layers (gis), or to a larger "
+            "budget (images); fit it if there is none.",
         ),
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit a model to a table and write it to a folder.
+    """Fit a model to a table or to images and write it to a folder.
 
     The folder appears when the model is whole: an interrupted fit leaves what was there before.
-    To work in portions, repeat the command with --continue and --minutes.
+    Repeat the command to go on from where it was. To work in portions, repeat it with --continue
+    and --minutes.
+
+    A model of images trains beside its folder, in FOLDER.run: checkpoints, log.csv, samples. These
+    stay; with them, --continue and more --minutes go on.
 
     `pushforward fit auto people.csv -o model --drop id --bounds age=0:`
+
+    `pushforward fit glow faces/ --size 32 -o glow --minutes 30`
     """
     began = time.monotonic()
     options = FitOptions(
@@ -126,6 +137,9 @@ def fit(
         drop=drop or [],
         column=pairs(column, "--column", last=True),
         bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        split=split,
+        size=size,
+        crop=crop,
         set={name: literal(text) for name, text in pairs(set_, "--set").items()},
     )
     if config is not None:
@@ -136,32 +150,66 @@ def fit(
     there = _check_target(output, overwrite, more)
 
     talk = Talk(quiet)
-    table = open_source(data, talk)
-    labels = list(table.columns)
-    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
-    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
-    left = [label for label in labels if label not in gone]
-    made = _made(entry, _parameters(entry, options, left), output if more and there else None)
-    with talk.fitting(made.get_params().get("minutes")) as report:
-        X = table.read()
-        weights = None
-        if options.weight is not None:
-            weights = take(X, labels, gone[-1:])
-            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
-        made.fit(take(X, labels, left), sample_weight=weights, report=report)
-    if more:
-        made.set_params(warm_start=False)
-    made.save(output)
-
+    fitted = fit_images if entry.data == "images" else _fit_table
+    made = fitted(entry, data, output, options, there=there, more=more, talk=talk)
     seconds = time.monotonic() - began
     known = facts(made)
     talk.say(made.account() if hasattr(made, "account") else facts_text(known))
     talk.say(f"fitted in {seconds:.1f} s")
     if json:
         named = {"folder": str(output), "model": entry.name}
-        print_json(named | known | {"seed": options.seed, "seconds": round(seconds, 3)})
+        print_json(named | known | {"seed": made.random_state, "seconds": round(seconds, 3)})
     else:
         print(output)
+
+
+def _fit_table(
+    entry: Entry,
+    data: str,
+    output: Path,
+    options: FitOptions,
+    *,
+    there: bool,
+    more: bool,
+    talk: Talk,
+) -> Any:
+    """Fit a model to a table and save it to ``output``."""
+    of_images = {"--split": options.split, "--size": options.size, "--crop": options.crop}
+    only_for("images", entry.cls, of_images)
+    table = open_source(data, talk)
+    labels = list(table.columns)
+    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
+    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
+    left = [label for label in labels if label not in gone]
+    made = _made(entry, _parameters(entry, options, left), output if more and there else None)
+    work, resumed = _unfinished(made, output, talk)
+    with talk.fitting(made.get_params().get("minutes")) as report:
+        X = table.read()
+        weights = None
+        if options.weight is not None:
+            weights = take(X, labels, gone[-1:])
+            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
+        made.fit(take(X, labels, left), sample_weight=weights, report=report, **resumed)
+    if more:
+        made.set_params(warm_start=False)
+    made.save(output)
+    if work is not None:
+        work.discard()
+    return made
+
+
+def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:
+    """The checkpoint beside ``output`` and the argument that ``fit`` takes it by, if it does."""
+    from ..checkpoint import Checkpoint
+
+    if "checkpoint" not in inspect.signature(made.fit).parameters:
+        return None, {}
+    place = Path(os.path.realpath(output))
+    folder = place.with_name(f".{place.name}.pushforward-fit")
+    if folder.is_dir():
+        talk.note(f"an interrupted fit is in {folder.name}: going on from there.")
+    work = Checkpoint(folder)
+    return work, {"checkpoint": work}
 
 
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
@@ -179,7 +227,7 @@ def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
     if not overwrite and not more:
         raise ModelFileError(
             f"{folder} holds a model already. Choose another folder, replace it with "
-            "--overwrite, or grow it with --continue (gis)."
+            "--overwrite, or go on with --continue (gis and models of images)."
         )
     return True
 
@@ -206,22 +254,13 @@ def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> d
         "columns": by_column(options.column, "--column"),
         "bounds": by_column(options.bounds, "--bounds"),
     }
-    parameters = {name: value for name, value in said.items() if value is not None}
-    if twice := [name for name in options.set if name in parameters]:
-        raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
-    parameters |= options.set
-    known = _class(entry)._get_param_names()
-    if unknown := [name for name in parameters if name not in known]:
-        raise ParameterError(
-            f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."
-        )
-    return parameters
+    return parameters_of(entry, said, options.set)
 
 
 def _made(entry: Entry, parameters: dict[str, Any], folder: Path | None) -> Any:
     """The model to fit: a new one, or the one in ``folder``, to be grown."""
     if folder is None:
-        return _class(entry)(**parameters)
+        return class_of(entry)(**parameters)
     from ..model import load
 
     model = load(folder)
@@ -231,9 +270,3 @@ def _made(entry: Entry, parameters: dict[str, Any], folder: Path | None) -> Any:
             "Name that model, or another folder."
         )
     return model.set_params(**parameters, warm_start=True)
-
-
-def _class(entry: Entry) -> Any:
-    import pushforward
-
-    return getattr(pushforward, entry.cls)

@@ -93,7 +93,7 @@ def _short(value: Any) -> str:
 
 
 def info(folder: Folder, json: Json = False) -> None:
-    """Show what a model is: its columns, its figures, how it was chosen."""
+    """Show what a model is: its columns or settings, its figures, how it was chosen."""
     from ..model import load
 
     model = load(folder)
@@ -101,14 +101,19 @@ def info(folder: Folder, json: Json = False) -> None:
     known = facts(model) | {"bytes": size}
     columns = model.columns_.describe() if hasattr(model, "columns_") else []
     account = model.account() if hasattr(model, "account") else None
+    settings = getattr(model, "settings_", None)
     if json:
-        parameters = model.get_params(deep=False)
-        print_json(known | {"parameters": parameters, "columns": columns, "account": account})
+        more = {"parameters": model.get_params(deep=False), "columns": columns, "account": account}
+        print_json(known | more | ({} if settings is None else {"settings": settings}))
         return
     print(facts_text(known | {"parameters": unusual_parameters(model)}))
     if columns:
         print()
         _print_columns(columns)
+    if settings:
+        lines = [(name, str(value)) for name, value in settings.items() if value is not None]
+        print()
+        print_table({"setting": "left", "value": "left"}, lines)
     if account:
         print(f"\nWhat was tried\n{account}")
 

@@ -1,16 +1,17 @@
-"""``pushforward encode`` and ``decode``: rows to latents and back."""
+"""``pushforward encode`` and ``decode``: rows or images to latents and back."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from ..errors import DataError
-from .arguments import Data, Drop, Folder, Output, Quiet
+from .arguments import Crop, Data, Drop, Folder, Label, Output, Quiet, Size, Split
 from .console import Talk
-from .registry import need
-from .tables import ModelRows, at_row, open_source, rows_at_a_time, sink
+from .image_rows import decode_images, encode_images
+from .images import open_for
+from .registry import loaded, of_images, only_for
+from .tables import ModelRows, at_row, numbers, open_source, rows_at_a_time, sink
 
 __all__ = ["decode", "encode"]
 
@@ -20,17 +21,30 @@ def encode(
     data: Data,
     output: Output = None,
     drop: Drop = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    label: Label = None,
     quiet: Quiet = False,
 ) -> None:
-    """Carry rows to latents: close to independent standard normal numbers.
+    """Carry rows or images to latents: close to independent standard normal numbers.
 
     `pushforward encode model iris -o latents.npy`
     """
     import pandas as pd
 
     talk = Talk(quiet)
+    model = loaded(folder, "encode")
+    if of_images(model):
+        only_for("tables", type(model).__name__, {"--drop": drop})
+        found = open_for(model, data, split, size, crop, talk)
+        encode_images(model, found, output, label=label, talk=talk)
+        if output is not None:
+            print(output)
+        return
+    of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
+    only_for("images", type(model).__name__, of)
     with sink(output) as write:
-        model = _loaded(folder, "encode")
         table = open_source(data, talk)
         rows = ModelRows(table, model, drop or [], talk)
         names = list(model.get_feature_names_out())
@@ -53,40 +67,37 @@ def decode(
             show_default=False,
         ),
     ],
-    output: Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|FOLDER", show_default=False,
+            help="As of sample.",
+        ),
+    ] = None,
+    label: Label = None,
     quiet: Quiet = False,
-) -> None:
-    """Carry latents back to rows.
+) -> None:  # fmt: skip
+    """Carry latents back to rows or images.
 
     `pushforward decode model latents.npy`
     """
     talk = Talk(quiet)
+    model = loaded(folder, "decode")
+    if of_images(model):
+        decode_images(model, latents, output, label=label, talk=talk)
+        print(output)
+        return
+    only_for("images", type(model).__name__, {"--label": label})
     with sink(output) as write:
-        model = _loaded(folder, "decode")
         table = open_source(latents, talk)
         start = 0
         with talk.counting("decoding", table.n_rows) as advance:
             for batch in table.batches(rows_at_a_time(len(table.columns))):
                 with at_row(start):
-                    write(model.decode(_numbers(batch)))
+                    write(model.decode(numbers(batch)))
                 start += len(batch)
                 advance(len(batch))
         if start == 0:
             raise DataError(f"{latents} has no rows. Expected some.")
     if output is not None:
         print(output)
-
-
-def _loaded(folder: Path, command: str) -> Any:
-    from ..model import load
-
-    model = load(folder)
-    need(model, command)
-    return model
-
-
-def _numbers(batch: Any) -> np.ndarray:
-    try:
-        return np.asarray(batch, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Latents have to be numbers: {error}.") from error

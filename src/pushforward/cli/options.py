@@ -21,6 +21,9 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "missing": ((str,), '"error" or "drop"'),
     "weight": ((str,), "the name of a column"),
     "drop": ((list,), "a list of names"),
+    "split": ((str,), "the name of a part of a set"),
+    "size": ((int, str), 'a side, or "HxW"'),
+    "crop": ((int, str), 'a side, "closecrop" or "resizecrop"'),
     "column": ((dict,), "a table of NAME = KIND"),
     "bounds": ((dict,), 'a table of NAME = "LOW:HIGH"'),
     "set": ((dict,), "a table of parameter = value"),
@@ -37,6 +40,9 @@ class FitOptions:
     missing: str | None = None
     weight: str | None = None
     drop: list[str] = field(default_factory=list)
+    split: str | None = None
+    size: str | None = None
+    crop: str | None = None
     column: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, Interval] = field(default_factory=dict)
     set: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +72,7 @@ class FitOptions:
                 raise ParameterError(f"{path}: {word} is {value!r}. Expected {expected}.")
         if "contamination" in values:
             values["contamination"] = contamination_of(str(values["contamination"]))
+        values |= {word: str(values[word]) for word in ("size", "crop") if word in values}
         values["bounds"] = {name: bounds_of(v) for name, v in values.get("bounds", {}).items()}
         return cls(**values)
 

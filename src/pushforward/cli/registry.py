@@ -2,11 +2,23 @@
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError, UnsupportedError
 
-__all__ = ["MODELS", "Entry", "find_model", "need"]
+__all__ = [
+    "MODELS",
+    "Entry",
+    "class_of",
+    "find_model",
+    "loaded",
+    "need",
+    "of_images",
+    "only_for",
+    "parameters_of",
+    "refuse",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,10 @@ class Entry:
 
 
 _DENSITY = ("sample", "score", "explain")
+_FLOW = (
+    *("sample", "score", "encode", "decode", "interpolate", "edit", "diagnose"),
+    "continue",
+)
 
 MODELS: dict[str, Entry] = {
     entry.name: entry
@@ -41,10 +57,22 @@ MODELS: dict[str, Entry] = {
             "gis", "GIS", "tables", (*_DENSITY, "encode", "decode", "continue"),
             "one sliced flow, grown layer by layer; has latents",
         ),
+        Entry(
+            "glow", "Glow", "images", _FLOW,
+            "a flow with learned mixing of channels: likelihoods, samples, edits",
+        ),
+        Entry(
+            "realnvp", "RealNVP", "images", _FLOW,
+            "a flow of checkerboards and channels, on logits of pixels",
+        ),
+        Entry(
+            "nice", "NICE", "images", _FLOW,
+            "the first of these flows: additive, of all pixels at once",
+        ),
     )
 }  # fmt: skip
 
-_METHODS = {"score": "score_samples"}  # where command and method differ
+_METHODS = {"score": "score_samples", "edit": "manipulate"}  # where command and method differ
 
 
 def find_model(name: str) -> Entry:
@@ -65,6 +93,36 @@ def find_model(name: str) -> Entry:
     )
 
 
+def class_of(entry: Entry) -> Any:
+    """The class of a model."""
+    import pushforward
+
+    return getattr(pushforward, entry.cls)
+
+
+def parameters_of(entry: Entry, said: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """What options say as arguments of a model's constructor.
+
+    Args:
+        entry: the model.
+        said: by options of their own; None where nothing was said.
+        more: by ``--set``.
+
+    Raises:
+        ParameterError: for what the model does not have, and for what was said twice.
+    """
+    parameters = {name: value for name, value in said.items() if value is not None}
+    if twice := [name for name in more if name in parameters]:
+        raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
+    parameters |= more
+    known = class_of(entry)._get_param_names()
+    if unknown := [name for name in parameters if name not in known]:
+        raise ParameterError(
+            f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."
+        )
+    return parameters
+
+
 def need(model: Any, command: str) -> None:
     """Refuse a command that a loaded model cannot answer.
 
@@ -73,6 +131,45 @@ def need(model: Any, command: str) -> None:
     """
     if not hasattr(model, _METHODS.get(command, command)):
         refuse(type(model).__name__, command)
+
+
+def loaded(folder: Path, command: str) -> Any:
+    """The model in a folder, if it can answer the command.
+
+    Raises:
+        ModelFileError: if there is none.
+        UnsupportedError: naming the models that can.
+    """
+    from ..model import load
+
+    model = load(folder)
+    need(model, command)
+    return model
+
+
+def of_images(model: Any) -> bool:
+    """Whether a loaded model is one of images."""
+    return hasattr(model, "pixels_")
+
+
+def only_for(kind: str, name: str, given: dict[str, Any]) -> None:
+    """Refuse options that are for models of another kind of data.
+
+    Args:
+        kind: what they are for, "tables" or "images".
+        name: of the model's class.
+        given: what was said, by option; None, False and empty where nothing was.
+
+    Raises:
+        ParameterError: naming the first that was given.
+    """
+    empty = ([], {})
+    said = [k for k, v in given.items() if v is not None and v is not False and v not in empty]
+    if said:
+        other = {"tables": "images", "images": "tables"}[kind]
+        raise ParameterError(
+            f"{said[0]} is for models of {kind}, and {name} is a model of {other}. Leave it out."
+        )
 
 
 def refuse(model: str, command: str) -> None:

@@ -1,14 +1,15 @@
-"""``pushforward sample``: new rows, batch by batch."""
+"""``pushforward sample``: new rows or images, batch by batch."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import typer
 
-from .arguments import Folder, Output, Quiet, Seed
+from .arguments import IMAGES, Folder, Quiet, Seed
 from .console import Talk
-from .registry import need
-from .tables import rows_at_a_time, sink
+from .image_rows import sample_images
+from .registry import loaded, of_images, only_for
+from .tables import rows_at_a_time, seed_of_block, sink
 
 __all__ = ["sample"]
 
@@ -16,38 +17,66 @@ __all__ = ["sample"]
 def sample(
     folder: Folder,
     n: Annotated[
-        int, typer.Option("--rows", "-n", metavar="N", min=1, help="How many rows.")
-    ] = 1000,
-    output: Output = None,
+        int | None,
+        typer.Option(
+            "--rows", "-n", metavar="N", min=1, show_default=False,
+            help="How many rows or images. Default: 1000 rows, 64 images.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|FOLDER", show_default=False,
+            help="Rows: write here, in the format of the ending (csv, tsv, parquet, feather, npy, "
+            "npz), instead of csv to stdout. Images: X.png is one picture, X.npy and X.npz are "
+            "an array, a name without an ending is a folder of numbered pictures.",
+        ),
+    ] = None,
     seed: Seed = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T", rich_help_panel=IMAGES, show_default=False,
+            help="Spread of the latents: below 1, images are plainer and cleaner. Default: 1.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="L|all", rich_help_panel=IMAGES, show_default=False,
+            help="For conditional models: N images of this label. Can be repeated; **all** is "
+            "each of them. Default: labels are drawn evenly.",
+        ),
+    ] = None,
     quiet: Quiet = False,
-) -> None:
-    """Draw new rows like those a model was fitted on.
+) -> None:  # fmt: skip
+    """Draw new rows or images like those a model was fitted on.
 
-    Any number of rows takes the same memory. The rows follow from the model, the seed and -n
-    alone; up to 65,536 of them (fewer of very wide tables) are those of
+    Any number takes the same memory. What is drawn follows from the model, the seed and -n
+    alone; up to 65,536 rows (fewer of very wide tables, and some thousand images) are those of
     model.sample(n, random_state=seed) in Python.
 
     `pushforward sample model -n 1000000 --seed 1 -o rows.parquet`
-    """
-    from ..model import load
 
+    `pushforward sample faces -n 64 --temperature 0.7 -o faces.png`
+    """
     talk = Talk(quiet)
+    model = loaded(folder, "sample")
+    if of_images(model):
+        sample_images(
+            model, n or 64, output,
+            seed=seed, temperature=temperature, labels=label or [], talk=talk,
+        )  # fmt: skip
+        print(output)
+        return
+    only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
+    n = n or 1000
     with sink(output) as write:
-        model = load(folder)
-        need(model, "sample")
         block = rows_at_a_time(getattr(model, "n_features_in_", 1))
         with talk.counting("sampling", n) as advance:
             for i, start in enumerate(range(0, n, block)):
                 rows = min(block, n - start)
-                write(model.sample(rows, random_state=_seed_of_block(seed, i)))
+                write(model.sample(rows, random_state=seed_of_block(seed, i)))
                 advance(rows)
     if output is not None:
         print(output)
-
-
-def _seed_of_block(seed: int | None, i: int) -> Any:
-    """The seed itself for the first block, so that few rows are those of the Python call."""
-    if seed is None or i == 0:
-        return seed
-    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])

@@ -1,15 +1,32 @@
-"""``pushforward score``: a log density for each row, of files of any size."""
+"""``pushforward score``: a log density for each row or image, of files of any size."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from ..errors import DataError
-from .arguments import Blank, Data, Drop, Folder, Gaps, Json, Output, Quiet
+from .arguments import (
+    IMAGES,
+    Blank,
+    Crop,
+    Data,
+    Drop,
+    Folder,
+    Gaps,
+    Json,
+    Label,
+    Output,
+    Quiet,
+    Size,
+    Split,
+)
 from .console import Talk, print_json
-from .registry import need
+from .image_rows import score_images, score_sentence
+from .images import open_for
+from .registry import loaded, of_images, only_for
 from .tables import ModelRows, as_frame, at_row, open_source, sink
 
 __all__ = ["score", "scored"]
@@ -27,29 +44,53 @@ def score(
         typer.Option(
             metavar="N",
             min=1,
-            help="Average over so many draws of the noise on whole numbers and categories.",
+            help="Average over so many draws of the noise on whole numbers, categories or pixels.",
         ),
     ] = 1,
     missing: Gaps = Blank.error,
     drop: Drop = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    label: Label = None,
+    per_level: Annotated[
+        bool,
+        typer.Option(
+            "--per-level", rich_help_panel=IMAGES,
+            help="Write the share of each level too: the last alone tells foreign images best.",
+        ),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
-) -> None:
-    """Score rows: log density in nats, higher is more normal, and whether a row is an outlier.
+) -> None:  # fmt: skip
+    """Score rows or images: log density in nats, higher is more normal.
 
-    Writes the columns log_density and outlier, a line for each row of DATA. Columns the model
-    does not know are left out. Files larger than memory are fine.
+    Of rows, writes the columns log_density and outlier, a line for each row of DATA. Columns the
+    model does not know are left out. Of images, writes the columns image, log_prob and
+    bits_per_dim; more draws bring log_prob, a bound from below, closer. Files larger than memory
+    are fine.
 
-    With --json, the summary goes to stdout; rows are then written only with -o.
+    With --json, the summary goes to stdout; lines are then written only with -o.
 
     `pushforward score model new.parquet --keep -o scored.parquet`
-    """
-    from ..model import load
 
+    `pushforward score glow cifar10 --split test -o scores.csv`
+    """
     talk = Talk(quiet)
+    model = loaded(folder, "score")
+    name = type(model).__name__
+    if of_images(model):
+        gaps = missing is not Blank.error
+        only_for("tables", name, {"--keep": keep, "--missing": gaps, "--drop": drop})
+        summary = score_images(
+            model, open_for(model, data, split, size, crop, talk), output,
+            label=label, draws=draws, per_level=per_level, to_stdout=not json, talk=talk,
+        )  # fmt: skip
+        _tell(summary, score_sentence(summary), output, json, talk)
+        return
+    of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
+    only_for("images", name, of | {"--per-level": per_level})
     with sink(output) as write:
-        model = load(folder)
-        need(model, "score")
         table = open_source(data, talk)
         if keep and (clash := [name for name in _NEW if name in table.columns]):
             raise DataError(
@@ -77,7 +118,13 @@ def score(
         "threshold": model.offset_,
         "output": None if output is None else str(output),
     }
-    talk.say(_sentence(summary))
+    _tell(summary, _sentence(summary), output, json, talk)
+
+
+def _tell(
+    summary: dict[str, Any], sentence: str, output: Path | None, json: bool, talk: Talk
+) -> None:
+    talk.say(sentence)
     if json:
         print_json(summary)
     elif output is not None:

@@ -16,8 +16,10 @@ __all__ = [
     "as_frame",
     "at_row",
     "find_column",
+    "numbers",
     "open_source",
     "rows_at_a_time",
+    "seed_of_block",
     "sink",
     "take",
 ]
@@ -30,6 +32,25 @@ Label = str | int
 def rows_at_a_time(n_columns: int) -> int:
     """Rows of one batch: fewer of wide tables, so that memory does not grow with the columns."""
     return max(256, min(65_536, _CELLS // max(1, n_columns)))
+
+
+def seed_of_block(seed: int | None, i: int) -> Any:
+    """The seed itself for the first block, so that few rows are those of the Python call."""
+    if seed is None or i == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+
+
+def numbers(batch: Any) -> np.ndarray:
+    """A batch of latents as an array.
+
+    Raises:
+        DataError: where there is anything but numbers.
+    """
+    try:
+        return np.asarray(batch, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Latents have to be numbers: {error}.") from error
 
 
 def open_source(source: str, talk: Talk) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from ..checkpoint import Checkpoint, Folder
 from ..data import open_data
 from ..errors import ParameterError
 from ..table_density import Report, TableDensity, is_number
@@ -69,7 +70,28 @@ class AutoDensity(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_density(self, rows: Rows, seed: int, report: Report) -> tuple[Tensor, Tensor | None]:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        report: Report | None = None,
+        checkpoint: Folder | Checkpoint | None = None,
+    ) -> "AutoDensity":
+        """Learn the density of the rows; see :meth:`TableDensity.fit`.
+
+        Args:
+            X, y, sample_weight, report: as there.
+            checkpoint: folder for what is tried and fitted on the way. A fit that was killed
+                and is repeated with the same data and parameters goes on from there; the
+                folder is removed when the fit is done.
+        """
+        return self._fit(X, sample_weight, report, checkpoint=checkpoint)
+
+    def _fit_density(
+        self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         selection = select(
             rows,
@@ -77,6 +99,7 @@ class AutoDensity(TableDensity):
             layering=Layering(max(1, min(8, d)), step=0.5, search_steps=20),
             minutes=self.minutes,
             report=report,
+            checkpoint=checkpoint,
         )
         self.density_ = selection.density
         self.trials_ = [
@@ -127,7 +150,12 @@ class AutoDensity(TableDensity):
 
 
 def fit(
-    X: Any, sample_weight: Any = None, *, verbose: bool = True, **parameters: Any
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    verbose: bool = True,
+    checkpoint: Folder | None = None,
+    **parameters: Any,
 ) -> AutoDensity:
     """Fit the automatic model and print what was tried and why it was chosen.
 
@@ -135,6 +163,7 @@ def fit(
         X: table of shape (n, p): DataFrame, array, tensor, or the path or name of one.
         sample_weight: (n,) row weights.
         verbose: print progress and the account to stderr.
+        checkpoint: folder for unfinished work, as in :meth:`AutoDensity.fit`.
         **parameters: of :class:`AutoDensity`: ``minutes``, ``contamination``, ``columns``,
             ``bounds``, ``missing``, ``false_alarm_rate``, ``random_state``.
 
@@ -159,7 +188,8 @@ def fit(
         )
     if isinstance(X, (str, os.PathLike)):
         X = open_data(X).read()
-    model = AutoDensity(verbose=verbose, **parameters).fit(X, sample_weight=sample_weight)
+    model = AutoDensity(verbose=verbose, **parameters)
+    model.fit(X, sample_weight=sample_weight, checkpoint=checkpoint)
     if verbose:
         print(model.account(), file=sys.stderr)
     return model

@@ -9,11 +9,12 @@ import torch
 from sklearn.base import TransformerMixin
 from torch import Tensor
 
+from ..checkpoint import Checkpoint, Folder
 from ..errors import DataError, ParameterError
 from ..table_density import Report, TableDensity, is_number
 from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
-from .greedy import Layering, grow
+from .greedy import Layering, grow, share_done
 from .published import PublishedLayering
 
 __all__ = ["GIS"]
@@ -29,9 +30,10 @@ class GIS(TransformerMixin, TableDensity):
 
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
-        slices: directions a layer, K; None takes d up to 8 columns, else 8.
+        slices: directions a layer, K, at most d; None takes 4 up to 5,000 rows, else 8.
         step: share of the way to the full Gaussianising map that a layer goes, in (0, 1];
-            ``1 - alpha`` of the paper's eq. 13. Smaller steps fit a little better and longer.
+            ``1 - alpha`` of the paper's eq. 13. Smaller steps fit better and longer; None takes
+            0.1 up to 2,000 rows, then more with the root of their number up to 0.3.
         tail_step: the same for the linear tails beyond the outer knots.
         bandwidth: of the kernel estimates, as a multiple of Scott's rule.
         knots: knots a spline.
@@ -51,7 +53,8 @@ class GIS(TransformerMixin, TableDensity):
         bounds: (low, high) by column, either may be None: no density lies outside.
         missing: "error", or "drop" to leave out rows with missing cells.
         contamination: None; a share of outliers in the training rows, or "auto": the fit
-            then leaves out the rows that fit worst and starts anew.
+            then leaves out the rows that fit worst and starts anew. 0 says that there are none:
+            ``predict`` then looks at rows in more ways than their density (novelty detection).
         false_alarm_rate: share of normal new rows that ``predict`` may call outliers.
         random_state: seed, RandomState or None.
         verbose: print progress to stderr.
@@ -84,7 +87,7 @@ class GIS(TransformerMixin, TableDensity):
         *,
         max_layers: int = 1000,
         slices: int | None = None,
-        step: float = 0.3,
+        step: float | None = None,
         tail_step: float = 0.003,
         bandwidth: float = 1.0,
         knots: int = 64,
@@ -138,14 +141,18 @@ class GIS(TransformerMixin, TableDensity):
         *,
         validation: Any = None,
         report: Report | None = None,
+        checkpoint: Folder | Checkpoint | None = None,
     ) -> "GIS":
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
             X, y, sample_weight, report: as there.
+            checkpoint: folder for the layers grown so far. A fit that was killed and is
+                repeated with the same data and parameters goes on from them, to the same
+                result; the folder is removed when the fit is done.
             validation: rows to stop on, instead of a share of X.
         """
-        return self._fit(X, sample_weight, report, validation=validation)
+        return self._fit(X, sample_weight, report, checkpoint=checkpoint, validation=validation)
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents of the rows: (n, p) -> (n, D) float64, close to N(0, I).
@@ -201,10 +208,16 @@ class GIS(TransformerMixin, TableDensity):
         return learned
 
     def _fit_density(
-        self, rows: Rows, seed: int, report: Report, validation: Any = None
+        self,
+        rows: Rows,
+        seed: int,
+        report: Report,
+        checkpoint: Checkpoint | None = None,
+        validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
+        checkpoint = checkpoint or Checkpoint()
         n, d = rows.x.shape
-        began = time.monotonic()
+        began = time.monotonic() - checkpoint.seconds
         more = self.warm_start and hasattr(self, "density_")
         seed = self._seed if more else seed
         self._seed = seed
@@ -237,22 +250,34 @@ class GIS(TransformerMixin, TableDensity):
         elif d > 0 and n > 1:
             assert points[0] is not None
             layering = self._layering(n, d)
+            patience = 5 if self.faithful else self.patience
+            values: list[float] = []
+            shown = 0.0
+
+            def on_layer(count: int, value: float) -> None:
+                nonlocal shown
+                values.append(value)
+                share = count / self.max_layers
+                if held_out is not None:
+                    share = share_done(values, self.max_layers, patience)
+                shown = max(shown, min(0.99, share))
+                text = f"layer {len(layers) + count}: {value:.3f} nats a row (standardised)"
+                report(text, shown)
+
             growth = grow(
                 points[0],
                 points[1],
                 layering,
                 generator=torch.Generator().manual_seed(seed + len(self.history_)),
                 max_layers=self.max_layers,
-                patience=5 if self.faithful else self.patience,
+                patience=patience,
                 min_gain=0.0 if self.faithful else 1e-3,
                 weight=train.weight,
                 held_out_weight=None if held_out is None else held_out.weight,
                 start=layers,
                 deadline=math.inf if self.minutes is None else began + 60 * self.minutes,
-                on_layer=lambda count, value: report(
-                    f"layer {len(layers) + count}: {value:.3f} nats a row (standardised)",
-                    min(0.99, count / self.max_layers),
-                ),
+                on_layer=on_layer,
+                checkpoint=checkpoint,
             )
             new = growth.history
             self.stopped_ = growth.reason
@@ -288,8 +313,8 @@ class GIS(TransformerMixin, TableDensity):
         if self.faithful:
             return PublishedLayering.of(n, d)
         return Layering(
-            slices=min(d, self.slices or 8),
-            step=self.step,
+            slices=min(d, self.slices or (4 if n <= 5000 else 8)),
+            step=self.step or min(0.3, max(0.1, 0.1 * math.sqrt(n / 2000))),
             tail_step=self.tail_step,
             bandwidth=self.bandwidth,
             knots=self.knots,
@@ -315,6 +340,8 @@ class GIS(TransformerMixin, TableDensity):
                 )
         for name, high in (("step", 1.0), ("tail_step", 1.0), ("bandwidth", math.inf)):
             value = getattr(self, name)
+            if name == "step" and value is None:
+                continue
             if not isinstance(value, (int, float, np.number)) or not 0 < value <= high:
                 raise ParameterError(
                     f"The {name!r} parameter of GIS must be a number in (0, {high}]. "

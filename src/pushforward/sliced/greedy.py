@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..checkpoint import Checkpoint
 from ..transport.directions import max_sliced_directions
 from ..transport.numerics import normal_log_prob, weighted_mean
-from ..transport.sliced_flow import SliceLayer
+from ..transport.sliced_flow import SlicedFlow, SliceLayer
 from ..transport.smooth import gaussianising_splines
 
-__all__ = ["Growth", "Layering", "grow"]
+__all__ = ["Growth", "Layering", "grow", "share_done"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def grow(
     start: list[SliceLayer] | None = None,
     deadline: float = math.inf,
     on_layer: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    step: str = "flow",
 ) -> Growth:
     """Append layers while they help points that are not fitted on.
 
@@ -105,6 +108,7 @@ def grow(
         start: layers to continue from.
         deadline: ``time.monotonic()`` after which no layer is begun.
         on_layer: called with the number of layers and the held-out value after each.
+        checkpoint, step: where the layers are kept, and the name of this growth there.
 
     A layer that makes a point non-finite is dropped, with a warning, and ends the growth.
     """
@@ -123,11 +127,16 @@ def grow(
     growth = Growth(list(layers), value)
     growth.reason = f"built all {max_layers} layers"
     anchor, anchored = value, len(layers)
+    checkpoint = checkpoint or Checkpoint()
+    made = _layers_kept(checkpoint, step, generator)
     for index in range(max_layers):
-        if time.monotonic() > deadline:
+        if index < len(made):
+            layer = made[index]
+        elif time.monotonic() > deadline:
             growth.reason = "out of time"
             break
-        layer = layering.make(x, weight, generator)
+        else:
+            layer = layering.make(x, weight, generator)
         x, change = layer.forward(x)
         log_det += weighted_mean(change, weight)
         train = weighted_mean(normal_log_prob(x, 0), weight) + log_det
@@ -147,6 +156,8 @@ def grow(
             break
         layers.append(layer)
         growth.history.append((train, value))
+        if checkpoint.due and index >= len(made):
+            _keep_layers(checkpoint, step, layers[-index - 1 :], generator)
         if value > growth.value or held_out is None:
             growth.layers, growth.value = list(layers), value
         if on_layer is not None:
@@ -156,4 +167,53 @@ def grow(
         if held_out is not None and len(layers) - anchored >= patience:
             growth.reason = f"no gain in {patience} layers"
             break
+    if len(growth.history) > len(made):
+        _keep_layers(checkpoint, step, layers[-len(growth.history) :], generator)
     return growth
+
+
+def _layers_kept(
+    checkpoint: Checkpoint, step: str, generator: torch.Generator
+) -> list[SliceLayer]:
+    """The layers an interrupted growth has made; the generator goes to where it was then."""
+    kept = checkpoint.get(step)
+    if kept is None:
+        return []
+    generator.set_state(kept["generator"])
+    flow = SlicedFlow(**{name: t for name, t in kept.items() if name != "generator"})
+    return [SliceLayer(a.directions.clone(), a.splines.clone()) for a in flow.single(0)]
+
+
+def _keep_layers(
+    checkpoint: Checkpoint, step: str, layers: list[SliceLayer], generator: torch.Generator
+) -> None:
+    flow = SlicedFlow.stack([layers]).state_dict()
+    checkpoint.keep(step, {**flow, "generator": generator.get_state()})
+
+
+def share_done(values: list[float], most: int, patience: int, min_gain: float = 1e-3) -> float:
+    """About which share of a growth is done, for showing progress.
+
+    Gains of layers fall about exponentially. The rate is read off the last half and the quarter
+    before it; growth will end where ``patience`` layers gain ``min_gain``.
+
+    Args:
+        values: held-out value after each layer so far, nats.
+        most: layers at which growth ends in any case.
+        patience, min_gain: as in :func:`grow`.
+
+    Examples:
+        >>> values = [-20 * 0.9**layer for layer in range(40)]  # will end at layer 82
+        >>> round(share_done(values, 1000, patience=8), 1)
+        0.4
+    """
+    count = len(values)
+    if count < 8:
+        return min(0.01 * count, count / most)
+    half, quarter = count // 2, count // 4
+    least = min_gain / patience
+    before = (values[half] - values[quarter]) / (half - quarter)
+    now = max((values[-1] - values[half]) / (count - 1 - half), least)
+    fall = math.log(min(max(before / now, 1.5), 100.0)) / (0.375 * count)
+    end = 0.75 * count + math.log(now / least) / fall
+    return min(0.99, count / min(max(end, count), most))

@@ -117,7 +117,7 @@ def _cayley_search(
     goal = torch.empty_like(p).scatter_(1, argsort(p), target.expand_as(p))
     a = a[:, (p - goal).square().mean(1).argsort(descending=True)]
     q, r = torch.linalg.qr(a)
-    return q * r.diagonal().sign()
+    return (q * r.diagonal().sign()).contiguous()
 
 
 def _quantiles(ordered: Tensor, level: Tensor, q: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..checkpoint import Checkpoint
 from ..transport.density import Component, SlicedDensity
 from ..transport.margins import Margins
 from ..transport.mixture import GaussianMixture
@@ -75,9 +76,15 @@ class _Search:
     """Tries structures on the same splits and keeps what it learned."""
 
     def __init__(
-        self, splits: list[_Split], layering: Layering, seed: int, deadline: float
+        self,
+        splits: list[_Split],
+        layering: Layering,
+        seed: int,
+        deadline: float,
+        checkpoint: Checkpoint,
     ) -> None:
         self.splits, self.layering, self.seed, self.deadline = splits, layering, seed, deadline
+        self.checkpoint = checkpoint
         self.trials: dict[Structure, Trial] = {}
         self._mixtures: dict[tuple[Structure, int], GaussianMixture] = {}
         self._starts: dict[tuple[Structure, int], GaussianMixture] = {}
@@ -88,36 +95,7 @@ class _Search:
     def value(self, structure: Structure) -> float:
         if structure not in self.trials:
             begun = time.process_time()
-            values = []
-            for i, split in enumerate(self.splits):
-                train, held_out = split.rows(structure.margins)
-                plain = replace(structure, flow=False)
-                alike = replace(plain, shrinkage=0.0, diagonal=0.0)
-                mixture = self._mixtures.get((plain, i))
-                if mixture is None:
-                    mixture = GaussianMixture.fit(
-                        train.x,
-                        structure.components,
-                        shrinkage=structure.shrinkage * train.x.shape[1],
-                        diagonal=structure.diagonal,
-                        weight=train.weight,
-                        start=self._starts.get((alike, i)),
-                        iterations=40,
-                        tolerance=1e-3,
-                        seed=self.seed + i,
-                    )
-                    self._mixtures[plain, i] = self._starts[alike, i] = mixture
-                density = fit_structure(
-                    structure,
-                    train,
-                    held_out,
-                    layering=self.layering,
-                    seed=self.seed + i,
-                    patience=5,
-                    deadline=self.deadline,
-                    mixture=mixture,
-                )
-                values.append(density.log_prob(held_out.x) + held_out.log_det)
+            values = [self._held_out(structure, i) for i in range(len(self.splits))]
             held_out_rows = [split.held_out for split in self.splits]
             value = sum(r.mean(v) for r, v in zip(held_out_rows, values, strict=True)) / len(
                 values
@@ -128,6 +106,62 @@ class _Search:
                 structure, value, time.process_time() - begun, torch.cat(values)
             )
         return self.trials[structure].value
+
+    def _held_out(self, structure: Structure, i: int) -> Tensor:
+        """Log density of the rows that split ``i`` holds out."""
+        step = f"trial {structure!r} on split {i}"
+        train, held_out = self.splits[i].rows(structure.margins)
+        mixture = self._mixture(replace(structure, flow=False), train, i)
+        kept = self.checkpoint.get(step)
+        if kept is not None:
+            return kept["held out"]
+        density = fit_structure(
+            structure,
+            train,
+            held_out,
+            layering=self.layering,
+            seed=self.seed + i,
+            patience=5,
+            deadline=self.deadline,
+            mixture=mixture,
+            checkpoint=self.checkpoint,
+            step=step,
+        )
+        result = density.log_prob(held_out.x) + held_out.log_det
+        self.checkpoint.keep(step, {"held out": result})
+        return result
+
+    def _mixture(self, plain: Structure, train: Rows, i: int) -> GaussianMixture:
+        """The mixture of a structure on split ``i``; the first of its size starts the others."""
+        alike = replace(plain, shrinkage=0.0, diagonal=0.0)
+        mixture = self._mixtures.get((plain, i))
+        if mixture is None:
+            step = f"mixture {plain!r} on split {i}"
+            kept = self.checkpoint.get(step)
+            if kept is not None:
+                mixture = GaussianMixture(kept["log weight"], kept["mean"], kept["factor"])
+            else:
+                mixture = GaussianMixture.fit(
+                    train.x,
+                    plain.components,
+                    shrinkage=plain.shrinkage * train.x.shape[1],
+                    diagonal=plain.diagonal,
+                    weight=train.weight,
+                    start=self._starts.get((alike, i)),
+                    iterations=40,
+                    tolerance=1e-3,
+                    seed=self.seed + i,
+                )
+                self.checkpoint.keep(
+                    step,
+                    {
+                        "log weight": mixture.log_weight,
+                        "mean": mixture.mean,
+                        "factor": mixture.factor,
+                    },
+                )
+            self._mixtures[plain, i] = self._starts[alike, i] = mixture
+        return mixture
 
     def climb(self, margins: bool) -> Structure:
         """The best mixture of Gaussians: component count first, then its shrinkage."""
@@ -174,6 +208,7 @@ def select(
     layering: Layering,
     minutes: float | None = None,
     report: Callable[[str, float], None],
+    checkpoint: Checkpoint | None = None,
 ) -> Selection:
     """Choose, stack and refit.
 
@@ -189,8 +224,10 @@ def select(
         layering: how flow layers are made.
         minutes: budget; what does not fit into it is left out.
         report: called with (what is being done, share done).
+        checkpoint: where finished trials, members and flows are kept.
     """
-    begun = time.monotonic()
+    checkpoint = checkpoint or Checkpoint()
+    begun = time.monotonic() - checkpoint.seconds
     deadline = math.inf if minutes is None else begun + 60 * minutes
     search_end = math.inf if minutes is None else begun + 0.5 * 60 * minutes
     n, d = rows.x.shape
@@ -200,7 +237,7 @@ def select(
     few = n < 3000
     looked = rows.take(_permutation(n, seed)[:_SEARCH_ROWS])
     splits = [_split(looked, seed + i, 0.2) for i in range(2 if few else 1)]
-    search = _Search(splits, layering, seed, search_end)
+    search = _Search(splits, layering, seed, search_end, checkpoint)
     floor = GAUSSIAN
     gaussian = search.value(floor)
     # one look at each kind of margin: what is far behind with few Gaussians stays behind
@@ -240,12 +277,13 @@ def select(
         layering,
         seed,
         deadline,
+        checkpoint,
         lambda share: report("refitting", 0.7 + 0.3 * share),
     )
     if value < reference and members[0][0] != floor:
         notes.append("the refits fell behind one Gaussian on their held-out rows: it is returned")
         density, scores, out_weight, value, _ = _refit(
-            rows, [(floor, 1.0)], layering, seed, deadline
+            rows, [(floor, 1.0)], layering, seed, deadline, checkpoint
         )
     return Selection(density, trials, gaussian, value, scores, out_weight, notes)
 
@@ -290,6 +328,7 @@ def _refit(
     layering: Layering,
     seed: int,
     deadline: float,
+    checkpoint: Checkpoint,
     tell: Callable[[float], None] = lambda share: None,
 ) -> tuple[SlicedDensity, Tensor, Tensor | None, float, float]:
     """Fit every member on its own split of all rows, behind one marginal layer."""
@@ -302,14 +341,22 @@ def _refit(
             break
         held_out = min(max(5, round((0.15 if len(rows) < 3000 else 0.1) * len(rows))), 5000)
         train, out = rows.split(held_out, seed + 1000 + i)
-        fitted = fit_structure(
-            structure,
-            inner.take(train),
-            inner.take(out),
-            layering=layering,
-            seed=seed + 1000 + i,
-            deadline=deadline,
-        )
+        step = f"member {i}, {structure!r}"
+        kept = checkpoint.get(step)
+        if kept is not None:
+            fitted = SlicedDensity.from_state(dict(kept))
+        else:
+            fitted = fit_structure(
+                structure,
+                inner.take(train),
+                inner.take(out),
+                layering=layering,
+                seed=seed + 1000 + i,
+                deadline=deadline,
+                checkpoint=checkpoint,
+                step=step,
+            )
+            checkpoint.keep(step, fitted.state_dict())
         scores.append(fitted.log_prob(inner.x[out]) + inner.log_det[out])
         outs.append(out)
         values.append(rows.take(out).mean(scores[-1]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..checkpoint import Checkpoint
 from ..transport.density import Component, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from ..transport.rows import Rows
@@ -55,6 +56,8 @@ def fit_structure(
     deadline: float = math.inf,
     mixture: GaussianMixture | None = None,
     on_layer: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    step: str = "",
 ) -> SlicedDensity:
     """Fit one structure on rows that already went through their marginal layer.
 
@@ -67,6 +70,7 @@ def fit_structure(
         layering: how layers are made.
         seed: seed of everything random.
         max_layers, patience, deadline, on_layer: as in :func:`~.greedy.grow`.
+        checkpoint, step: where flows are kept, and the name of this fit there.
         mixture: the Gaussian mixture of the same structure and rows, where already fitted.
 
     Returns:
@@ -114,6 +118,8 @@ def fit_structure(
                 held_out_weight=parts[1].weight,
                 deadline=deadline,
                 on_layer=on_layer,
+                checkpoint=checkpoint,
+                step=f"{step}/flow {c}",
             ).layers
     terms = [
         Component(float(mixture.log_weight[c]), mixture.mean[c], mixture.factor[c], flows[c])

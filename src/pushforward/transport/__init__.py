@@ -4,6 +4,7 @@ from .density import Component, SlicedDensity
 from .directions import max_sliced_directions, sliced_distances
 from .margins import Margins
 from .mixture import GaussianMixture
+from .novelty import Novelty
 from .rows import Rows
 from .sliced_flow import SlicedFlow, SliceLayer
 from .smooth import gaussianising_splines
@@ -14,6 +15,7 @@ __all__ = [
     "Component",
     "GaussianMixture",
     "Margins",
+    "Novelty",
     "Rows",
     "SliceLayer",
     "SlicedDensity",

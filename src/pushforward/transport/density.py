@@ -18,7 +18,7 @@ from .sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Component", "SlicedDensity"]
 
-_BLOCK = 1 << 18  # numbers in one batched latent: they stay in the cache from layer to layer
+_BLOCK = 1 << 16  # numbers in one batched latent: they stay in the cache from layer to layer
 
 
 @dataclass
@@ -106,27 +106,41 @@ class SlicedDensity(nn.Module):
         return self.component_log_prob(x).logsumexp(1)
 
     def component_log_prob(self, x: Tensor) -> Tensor:
-        """Log of weight times density of each component: (n, d) -> (n, C)."""
-        parts = [self._component_log_prob(part) for part in x.split(self._rows())]
-        return torch.cat(parts) if parts else x.new_zeros(0, len(self.log_weight))
+        """Log of weight times density of each component: (n, d) -> (n, C).
 
-    def _rows(self) -> int:
-        return max(64, _BLOCK // max(1, self.mean.numel()))
-
-    def _component_log_prob(self, x: Tensor) -> Tensor:
-        x = x.T.contiguous()
-        log_det: Tensor | float = 0.0
-        if self.margins is not None:
-            x, log_det = self.margins(x)
+        Rows and components come in blocks whose numbers stay in the cache from layer to layer.
+        """
         components, d = self.mean.shape
-        z = torch.addmm(self._shift, self._whiten_all, x).view(components, d, x.shape[1])
-        result = self._constant[:, None] + log_det
-        if self.flow is not None:
-            z, change = self.flow(z.to(self.flow.x.dtype))
-            result = result + change
-        result = (result + normal_log_prob(z, dim=1)).T
+        if len(x) == 0:
+            return x.new_zeros(0, components)
+        width = max(1, d, 0 if self.flow is None else self.flow.x.shape[1])
+        size = max(64, min(len(x), _BLOCK // width))
+        run = max(1, _BLOCK // (size * width))
+        parts = []
+        for rows in x.split(size):
+            y, log_det = rows.T.contiguous(), 0.0
+            if self.margins is not None:
+                y, log_det = self.margins(y)
+            blocks = [
+                self._block_log_prob(y, slice(c, min(c + run, components)))
+                for c in range(0, components, run)
+            ]
+            parts.append((torch.cat(blocks) + log_det).T)
+        result = torch.cat(parts)
         # a point so far out that a flow loses it has no density under this component
         return torch.where(result < math.inf, result, -math.inf)
+
+    def _block_log_prob(self, x: Tensor, which: slice) -> Tensor:
+        """The same for the run ``which`` of components, behind the margins: (d, n) -> (B, n)."""
+        d, n = x.shape
+        part = slice(which.start * d, which.stop * d)
+        z = torch.addmm(self._shift[part], self._whiten_all[part], x)
+        z = z.view(which.stop - which.start, d, n)
+        result = self._constant[which, None]
+        if self.flow is not None and int(self.flow.depths[which.start]) > 0:
+            z, log_det = self.flow(z.to(self.flow.x.dtype), which)
+            result = result + log_det
+        return result + normal_log_prob(z, dim=1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, d) rows."""

@@ -79,7 +79,7 @@ def max_sliced_directions(
     target = gaussian_scores(x.shape[1], x.dtype)
     a = orthonormal(d, k, generator, x.dtype)
     if d == 1:
-        return a
+        return a.contiguous()
     best, best_value = a, -1.0
     previous: tuple[Tensor, Tensor] | None = None
     longest = 10 * k**0.5
@@ -108,7 +108,7 @@ def max_sliced_directions(
             length = min(length, longest / norm)
         previous = (a, gradient)
         a = _polar(a + length * gradient)
-    return best
+    return best.contiguous()
 
 
 def _polar(m: Tensor) -> Tensor:

@@ -108,12 +108,16 @@ class GaussianMixture:
         r = responsibility * share[:, None]
         mass = r.sum(0) + 1e-12
         mean = (r.T @ x) / mass[:, None]
-        second = torch.zeros(len(mass), upper.shape[1], dtype=x.dtype)
-        for rows, products in points.products():
-            second += r[rows].T @ products
         scatter = torch.zeros(len(mass), d, d, dtype=x.dtype)
-        scatter[:, upper[0], upper[1]] = second / mass[:, None]
-        scatter[:, upper[1], upper[0]] = scatter[:, upper[0], upper[1]]
+        if points.wide(len(mass)):
+            for c in range(len(mass)):
+                scatter[c] = (x * r[:, c : c + 1]).T @ x / mass[c]
+        else:
+            second = torch.zeros(len(mass), upper.shape[1], dtype=x.dtype)
+            for rows, products in points.products():
+                second += r[rows].T @ products
+            scatter[:, upper[0], upper[1]] = second / mass[:, None]
+            scatter[:, upper[1], upper[0]] = scatter[:, upper[0], upper[1]]
         scatter -= mean[:, :, None] * mean[:, None, :]
         pooled = (scatter * mass[:, None, None]).sum(0)
         pooled = (1 - diagonal) * pooled + diagonal * torch.diag(pooled.diagonal())
@@ -127,7 +131,7 @@ class GaussianMixture:
             factor = torch.linalg.cholesky(0.5 * (mended + mended.mT) + floor)
         # one row of prior weight spread over the components keeps every weight positive
         log_weight = ((mass * n + 1 / len(mass)) / (n + 1)).log()
-        return cls(log_weight.log_softmax(0), mean, factor)
+        return cls(log_weight.log_softmax(0), mean, factor.contiguous())
 
     def component_log_prob(self, x: Tensor) -> Tensor:
         """Log of weight times density of each component: (n, d) -> (n, C), in nats."""
@@ -136,6 +140,8 @@ class GaussianMixture:
     def _joint(self, points: "_Points") -> Tensor:
         x, upper = points.x, points.upper
         d = x.shape[1]
+        if points.wide(len(self.mean)):
+            return torch.stack([self._log_prob_of(c, x) for c in range(len(self.mean))], dim=1)
         precision = torch.cholesky_inverse(self.factor)
         twice = torch.where(upper[0] == upper[1], 1.0, 2.0).to(x.dtype)
         quadratic = -0.5 * precision[:, upper[0], upper[1]] * twice
@@ -150,6 +156,12 @@ class GaussianMixture:
         for rows, products in points.products():
             result[rows] += products @ quadratic.T
         return result
+
+    def _log_prob_of(self, c: int, x: Tensor) -> Tensor:
+        """One component's part of :meth:`component_log_prob`: (n,)."""
+        z = torch.linalg.solve_triangular(self.factor[c], (x - self.mean[c]).T, upper=False)
+        constant = self.log_weight[c] - self.factor[c].diagonal().log().sum()
+        return constant - 0.5 * x.shape[1] * LOG_2PI - 0.5 * z.square().sum(0)
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """Posterior share of each component: (n, d) -> (n, C), rows sum to 1."""
@@ -167,6 +179,16 @@ class _Points:
         self.x = x
         self.upper = torch.triu_indices(x.shape[1], x.shape[1])
         self._kept: Tensor | None = None
+
+    def wide(self, components: int) -> bool:
+        """Whether going through the components one by one costs less than the products.
+
+        These are too many to keep and would be made anew in each step, which takes as long as
+        the matrix products of some 60 components (fewer where there are few columns).
+        """
+        n, d = self.x.shape
+        kept = n * self.upper.shape[1] <= _KEPT
+        return not kept and components * (d + 48) < 72 * d
 
     def products(self) -> Iterator[tuple[slice, Tensor]]:
         n, features = len(self.x), self.upper.shape[1]

@@ -4,7 +4,7 @@ A layer moves points only along K orthonormal directions ``A`` (Dai & Seljak 202
 ``y = x + A (psi(A^T x) - A^T x)``, so ``log|det| = sum_k log psi_k'(a_k^T x)``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,16 +24,36 @@ class SliceLayer:
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Data towards the latent: (..., d, n) -> points (..., d, n), log-det (..., n)."""
-        return self._apply(x, self.splines.forward)
+        moved, log_det = self.displacement(x)
+        return moved.add_(x), log_det
+
+    def displacement(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """How far :meth:`forward` moves points, and its log-det."""
+        moved, derivative = self.splines.displacement(self.directions.mT @ x)
+        return self.directions @ moved, _log_product(derivative)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Latent towards the data; the log-det is that of the **forward** map."""
-        return self._apply(y, self.splines.inverse)
+        p = self.directions.mT @ y
+        q, log_derivative = self.splines.inverse(p)
+        return y + self.directions @ q.sub_(p), log_derivative.sum(-2)
 
-    def _apply(self, x: Tensor, move: Callable) -> tuple[Tensor, Tensor]:
-        p = self.directions.mT @ x
-        q, log_derivative = move(p)
-        return x + self.directions @ q.sub_(p), log_derivative.sum(-2)
+    def take(self, index: Tensor | slice | int) -> "SliceLayer":
+        """The layers at ``index`` of the first batch dimension."""
+        return SliceLayer(self.directions[index], self.splines.take(index))
+
+
+def _log_product(derivative: Tensor) -> Tensor:
+    """Sum over slices of log derivatives: (..., k, n) -> (..., n) float64.
+
+    A logarithm costs as much as ten products. Eight factors of any float32 are a float64.
+    """
+    log_det = None
+    for part in derivative.split(8, dim=-2):
+        change = part.prod(-2, dtype=torch.float64).log()
+        log_det = change if log_det is None else log_det + change
+    assert log_det is not None
+    return log_det
 
 
 class SlicedFlow(nn.Module):
@@ -103,36 +123,47 @@ class SlicedFlow(nn.Module):
 
     def single(self, flow: int) -> list[SliceLayer]:
         """The layers of one flow, without the batch dimension."""
-        return [
-            SliceLayer(layer.directions[flow], layer.splines.take(flow))
-            for layer in self.layers[: int(self.depths[flow])]
-        ]
+        return [layer.take(flow) for layer in self.layers[: int(self.depths[flow])]]
 
-    def forward(self, x: Tensor, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, which: Tensor | slice | None = None) -> tuple[Tensor, Tensor]:
         """Data to latent: (B, d, n) -> latents (B, d, n), log-det (B, n).
 
         Args:
             x: a block of points for each flow, or for each entry of ``which``.
-            which: (B,) flow of each block, in rising order; None is every flow once.
+            which: (B,) flow of each block, in rising order, or a run of flows; None is every
+                flow once.
         """
-        return self._run(x, which, self.layers, SliceLayer.forward)
+        x, log_det = x.clone(), _zeros(x)
+        for layer in self.layers:
+            active, layer = self._active(layer, which)
+            if active == 0:
+                break
+            moved, change = layer.displacement(x[:active])
+            x[:active] += moved
+            log_det[:active] += change
+        return x, log_det
 
     def inverse(self, z: Tensor, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Latent to data; the log-det is that of the **forward** map."""
-        return self._run(z, which, self.layers[::-1], SliceLayer.inverse)
-
-    def _run(
-        self, x: Tensor, which: Tensor | None, layers: list[SliceLayer], move: Callable
-    ) -> tuple[Tensor, Tensor]:
-        x = x.clone()
-        log_det = torch.zeros(x.shape[0], x.shape[2], dtype=torch.float64)
-        for layer in layers:
-            active = layer.directions.shape[0]
-            if which is not None:
-                active = int((which < active).sum())
-                chosen = which[:active]
-                layer = SliceLayer(layer.directions[chosen], layer.splines.take(chosen))
+        x, log_det = z.clone(), _zeros(z)
+        for layer in reversed(self.layers):
+            active, layer = self._active(layer, which)
             if active:
-                x[:active], change = move(layer, x[:active])
+                x[:active], change = layer.inverse(x[:active])
                 log_det[:active] += change
         return x, log_det
+
+    def _active(self, layer: SliceLayer, which: Tensor | slice | None) -> tuple[int, SliceLayer]:
+        """How many of the blocks are flows that have this layer, and the layer for them."""
+        deep = layer.directions.shape[0]
+        if which is None:
+            return deep, layer
+        if isinstance(which, slice):
+            active = max(0, min(deep, which.stop) - which.start)
+            return active, layer.take(slice(which.start, which.start + active))
+        active = int((which < deep).sum())
+        return active, layer.take(which[:active])
+
+
+def _zeros(x: Tensor) -> Tensor:
+    return torch.zeros(x.shape[0], x.shape[2], dtype=torch.float64)

@@ -4,7 +4,7 @@ Formulas of Gregory & Delbourgo (1982) as used by Durkan et al., *Neural Spline 
 (2019), eqs. 4-8, with linear tails.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -52,82 +52,126 @@ class Splines:
     uniform: bool = True
 
     def __post_init__(self) -> None:
-        self._coefficients: tuple[Tensor, ...] | None = None
+        self._cells: _Cells | None = None
 
-    def _table(self) -> tuple[Tensor, ...]:
-        """Per-interval coefficients, so that evaluation is gathers and a few products."""
-        if self._coefficients is None:
-            if self.uniform:
-                step = (self.x[..., -1:] - self.x[..., :1]) / (self.x.shape[-1] - 1)
-                width = step.expand_as(self.x[..., 1:])
-            else:
-                width = self.x.diff(dim=-1)
-            y0, d0, d1 = self.y[..., :-1], self.slope[..., :-1], self.slope[..., 1:]
-            s = self.y.diff(dim=-1) / width
-            self._coefficients = tuple(t.contiguous() for t in (width, y0, s, d0 + d1 - 2 * s, d0))
-        return self._coefficients
+    def cells(self) -> "_Cells":
+        """Coefficients by interval, so that evaluation is four look-ups and a few products."""
+        if self._cells is None:
+            self._cells = _Cells.of(self)
+        return self._cells
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map points and give the log derivative: (..., n) -> two tensors (..., n)."""
-        width, y0, s, t, d0 = self._table()
-        last = self.x.shape[-1] - 2
+        moved, derivative = self.displacement(x)
+        return moved.add_(x), derivative.log()
+
+    def displacement(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """How far points move, and the derivative of the map: (..., n) -> two of (..., n).
+
+        With ``q`` and ``r`` the slopes on the way from one knot to the chord and from the chord
+        to the other, ``y = y0 + h xi s q / ((1 - xi) r + xi q)`` and the derivative is
+        ``((1 - xi) q + xi r) (s / ((1 - xi) r + xi q))^2``: only means of positive numbers.
+        """
+        cells = self.cells()
         if self.uniform:
-            step = width[..., :1]
-            rate = 1 / step
-            u = torch.addcmul(-self.x[..., :1] * rate, x, rate)
-            cell = u.floor().clamp_(0, last)
-            xi = u.sub_(cell)
-            index = cell.long().clamp_(0, last)  # what is not a number has a cell too
+            xi = (x * cells.rate).add_(cells.offset)
+            cell = xi.floor().clamp_(0, cells.last)
+            xi = xi.sub_(cell)
+            index = cell.long().clamp_(0, cells.last)  # what is not a number has a cell too
+            width = cells.width[..., :1]
         else:
-            index = (torch.searchsorted(self.x, x.contiguous(), right=True) - 1).clamp_(0, last)
-            step = width.gather(-1, index)
-            xi = (x - self.x.gather(-1, index)) / step
-        inside = xi.clamp(0, 1)
-        s, t, d0 = s.gather(-1, index), t.gather(-1, index), d0.gather(-1, index)
-        square = inside * inside
-        bump = inside - square
-        denominator = torch.addcmul(s, t, bump)
-        rise = torch.addcmul(s * square, d0, bump).mul_(s).mul_(step)
-        numerator = torch.addcmul(torch.addcmul(d0, s - d0, inside, value=2), t, square)
-        ratio = s / denominator
-        derivative = ratio * ratio * numerator
-        y = y0.gather(-1, index) + rise / denominator
-        # beyond the end knots `inside` stays at the end, where the derivative is the tail's
-        y = torch.addcmul(y, (xi - inside) * step, derivative)
-        return y, derivative.log()
+            index = torch.searchsorted(self.x, x.contiguous(), right=True)
+            width = cells.width.gather(-1, index)
+            xi = (x - cells.x.gather(-1, index)) / width
+        s, d0, d1 = (t.gather(-1, index) for t in (cells.chord, cells.left, cells.right))
+        q, r = torch.lerp(d0, s, xi), torch.lerp(s, d1, xi)
+        ratio = s / torch.lerp(r, q, xi)
+        derivative = torch.lerp(q, r, xi) * (ratio * ratio)
+        shift = cells.shift.gather(-1, index)
+        return torch.addcmul(shift, xi * width, (q * ratio).sub_(1)), derivative
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Solve for the points and give the log derivative **of the forward map** there."""
-        last = self.x.shape[-1] - 2
-        index = (torch.searchsorted(self.y, y.contiguous(), right=True) - 1).clamp_(0, last)
-        width, y0, s, t, d0 = (c.gather(-1, index) for c in self._table())
-        if self.uniform:
-            x0 = self.x[..., :1] + index * self._table()[0][..., :1]
-        else:
-            x0 = self.x.gather(-1, index)
-        rise = torch.minimum((y - y0).clamp_min(0) / width, s)
+        cells = self.cells()
+        index = torch.searchsorted(self.y, y.contiguous(), right=True)
+        x0, y0, s, d0, d1 = (
+            t.gather(-1, index) for t in (cells.x, cells.y, cells.chord, cells.left, cells.right)
+        )
+        width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
+        rise = (y - y0) / width
         # the root of Durkan et al. eq. 8, in the form that does not cancel
-        qa = s * (s - d0) + rise * t
-        qb = s * d0 - rise * t
-        qc = -s * rise
-        root = (qb * qb - 4 * qa * qc).clamp_min(0).sqrt()
-        xi = (2 * qc / (-qb - root)).clamp(0, 1)
-        square = xi * xi
-        bump = xi - square
-        ratio = s / torch.addcmul(s, t, bump)
-        derivative = ratio * ratio * (d0 + 2 * (s - d0) * xi + t * square)
-        # what is left is zero inside and the way along the tail outside
-        edge = torch.where(y < y0, y0, y0 + s * width)
-        outside = (y < self.y[..., :1]) | (y > self.y[..., -1:])
-        x = x0 + xi * width + torch.where(outside, y - edge, 0.0) / derivative
-        return x, derivative.log()
+        bend = rise * (d0 + d1 - 2 * s)
+        qa = s * (s - d0) + bend
+        qb = s * d0 - bend
+        root = (qb * qb + 4 * qa * s * rise).clamp_min(0).sqrt()
+        xi = 2 * s * rise / (qb + root)
+        q, r = torch.lerp(d0, s, xi), torch.lerp(s, d1, xi)
+        derivative = torch.lerp(q, r, xi) * (s / torch.lerp(r, q, xi)).square()
+        return (xi * width).add_(x0), derivative.log()
 
-    def take(self, index: Tensor | int) -> "Splines":
+    def take(self, index: Tensor | slice | int) -> "Splines":
         """The splines at ``index`` of the first batch dimension."""
         chosen = Splines(self.x[index], self.y[index], self.slope[index], self.uniform)
-        chosen._coefficients = tuple(c[index] for c in self._table())
+        chosen._cells = self.cells().take(index)
         return chosen
+
+    def clone(self) -> "Splines":
+        """The same splines in memory of their own."""
+        return Splines(self.x.clone(), self.y.clone(), self.slope.clone(), self.uniform)
 
     def to(self, dtype: torch.dtype) -> "Splines":
         """The same splines in another floating-point type."""
         return Splines(self.x.to(dtype), self.y.to(dtype), self.slope.to(dtype), self.uniform)
+
+
+@dataclass
+class _Cells:
+    """The intervals of splines, M - 1 between the knots and one for each tail: (..., M + 1).
+
+    In a tail both end slopes equal the chord, for which the formulas are a straight line.
+
+    Attributes:
+        x, y: left ends and their values.
+        shift: ``y - x``.
+        width: of the interval; that of a tail is any.
+        chord, left, right: slopes: mean, at the left end, at the right end.
+        rate, offset: of uniform knots: ``x * rate + offset`` counts intervals, (..., 1).
+    """
+
+    x: Tensor
+    y: Tensor
+    shift: Tensor
+    width: Tensor
+    chord: Tensor
+    left: Tensor
+    right: Tensor
+    rate: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of(cls, splines: Splines) -> "_Cells":
+        x, y, slope = splines.x, splines.y, splines.slope
+        step = (x[..., -1:] - x[..., :1]) / (x.shape[-1] - 1)
+        inner = step.expand_as(x[..., 1:]) if splines.uniform else x.diff(dim=-1)
+        first, last = slope[..., :1], slope[..., -1:]
+        x0 = torch.cat([x[..., :1] - step, x], dim=-1)
+        y0 = torch.cat([y[..., :1] - first * step, y], dim=-1)
+        return cls(
+            x0,
+            y0,
+            y0 - x0,
+            torch.cat([step, inner, step], dim=-1),
+            torch.cat([first, y.diff(dim=-1) / inner, last], dim=-1),
+            torch.cat([first, slope], dim=-1),
+            torch.cat([slope, last], dim=-1),
+            1 / step,
+            1 - x[..., :1] / step,
+        )
+
+    @property
+    def last(self) -> int:
+        """Index of the right tail."""
+        return self.x.shape[-1] - 1
+
+    def take(self, index: Tensor | slice | int) -> "_Cells":
+        return _Cells(*(getattr(self, f.name)[index] for f in fields(self)))

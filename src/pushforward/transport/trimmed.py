@@ -8,6 +8,8 @@ densities: a row has to fit both as a point and by its ranks. Outliers that crow
 closely than the rest are dense, and no density can tell them from the core.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -15,13 +17,14 @@ from .density import Component, SlicedDensity
 from .mixture import GaussianMixture
 from .rows import Rows
 
-__all__ = ["TrimmedPair"]
+__all__ = ["TrimmedPair", "held_out_normal"]
 
 _COMPONENTS = 8
 _SHRINKAGE = 4.0  # rows of prior weight a coordinate
 _DIAGONAL = 0.3
 _STEPS = 5
 _CORE = 0.5
+_FOLDS = 3
 
 
 class TrimmedPair(nn.Module):
@@ -54,9 +57,14 @@ class TrimmedPair(nn.Module):
         )
         return cls(plain, marginal)
 
-    def score(self, x: Tensor) -> Tensor:
-        """Mean of the two log densities in nats: (n, d) -> (n,)."""
-        return 0.5 * (self.plain.log_prob(x) + self.marginal.log_prob(x))
+    def score(self, x: Tensor, log_det: Tensor | float = 0.0) -> Tensor:
+        """Mean of the two log densities in nats: (n, d) -> (n,).
+
+        Args:
+            x: coordinates.
+            log_det: (n,) log-determinants that carry densities to the units of the table.
+        """
+        return 0.5 * (self.plain.log_prob(x) + self.marginal.log_prob(x)) + log_det
 
     def inliers(self, scores: Tensor, contamination: float | None) -> Tensor:
         """Which training rows to keep: bool (n,).
@@ -71,6 +79,48 @@ class TrimmedPair(nn.Module):
         median = scores.median()
         spread = (torch.quantile(scores, 0.75) - median) / 0.6745
         return scores >= median - 6 * spread
+
+
+def held_out_normal(rows: Rows, least: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Scores of the normal rows by pairs that did not see them, for a threshold.
+
+    Rows are held out in folds, copies of a row in one. Which rows are normal is counted, not
+    cut: the cut of :meth:`TrimmedPair.inliers` takes the ends of long tails with it. What is
+    beyond it is taken to go on falling as the counts between four and six and between two and
+    four deviations do, where these are enough rows to say.
+
+    Args:
+        rows: training rows, outliers among them.
+        least: number of rows that are normal by :meth:`TrimmedPair.inliers`.
+        seed: of the folds and the fits.
+
+    Returns:
+        Indices of the normal rows, the best first, and their scores without log-determinants.
+    """
+    n = len(rows)
+    values, copy = rows._keys().unique(return_inverse=True)
+    generator = torch.Generator().manual_seed(seed)
+    fold = torch.randperm(len(values), generator=generator)[copy] % _FOLDS
+    scores = torch.empty(n, dtype=torch.float64)
+    for f in fold.unique():
+        out = torch.nonzero(fold == f)[:, 0]
+        rest = torch.nonzero(fold != f)[:, 0]
+        if len(rest) < 2:
+            return torch.arange(n), TrimmedPair.fit(rows, seed).score(rows.x)
+        scores[out] = TrimmedPair.fit(rows.take(rest), seed).score(rows.x[out])
+    ordered, best = scores.sort(descending=True)
+    count = n
+    for _ in range(20):
+        median, upper = ordered[(count - 1) // 2], ordered[(count - 1) // 4]
+        depth = (median - ordered) / ((upper - median).clamp_min(1e-12) / 0.6745)
+        near, mid = (int(((depth > a) & (depth <= a + 2)).sum()) for a in (4, 2))
+        kept = int((depth <= 6).sum())
+        falls = mid - near > 2 * math.sqrt(mid + near)
+        beyond = round(near * near / (mid - near)) if falls else 0
+        previous, count = count, max(least, min(n, kept + beyond))
+        if count == previous:
+            break
+    return best[:count], ordered[:count]
 
 
 def _core(rows: Rows, seed: int) -> list[Component]:
