@@ -341,6 +341,8 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             rows = self.density_.sample(2, torch.Generator().manual_seed(0))
             if self.density_.log_prob(rows).shape != (2,):
                 raise ValueError("the weights have wrong sizes")
+            if self.detector_ is not None:
+                self.detector_.score(rows, torch.zeros(2).double())
 
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""

@@ -206,6 +206,7 @@ class Glow(ImageFlow):
         weight = self.settings_["label_weight"]
         if self.classes_ is None or weight == 0:
             return super()._loss(batch)
+        assert batch.y is not None
         log_prob, logits = self._flow.log_prob_and_label_logits(batch.x, batch.y)
         surprise = nn.functional.cross_entropy(logits, batch.y) / _LN2
         return {"bits": self._bits(log_prob, batch.x).mean(), "labels": weight * surprise}

@@ -10,6 +10,8 @@ from .glow_step import LOG_SCALE_RATE
 
 __all__ = ["FoldedSplitPrior", "SplitPrior", "TopPrior", "normal_log_prob", "of_class"]
 
+_LARGEST_LOGS = 6.0
+
 
 def normal_log_prob(z: Tensor, mean: Tensor, logs: Tensor, first: int = 1) -> Tensor:
     """Log density of every item, summed from axis ``first`` on."""
@@ -32,14 +34,15 @@ class FoldedSplitPrior:
     def __call__(self, z1: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-scale of ``z2``, (n, h, w, half) each."""
         out = convolve(z1, self.weight, self.border)
-        return out[..., 0::2], out[..., 1::2]
+        return out[..., 0::2], _LARGEST_LOGS * torch.tanh(out[..., 1::2] / _LARGEST_LOGS)
 
 
 class SplitPrior(nn.Module):
     """The half ``z2`` that leaves, given the half ``z1`` that stays: mean and scale of each value.
 
     A 3x3 convolution of ``z1`` that begins at zero gives mean and log-scale, interleaved. In the
-    code of Kingma & Dhariwal (2018); their paper does not mention it.
+    code of Kingma & Dhariwal (2018); their paper does not mention it. The log-scale is bent to
+    stay within 6 of zero: without a bound it turns an unlikely ``z1`` into infinite samples.
 
     Args:
         half: channels of each half.

@@ -11,6 +11,7 @@ from ..errors import ModelFileError, ParameterError
 from ..table_density import Report, TableDensity, is_number
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource
 from ..transport import Rows
+from .coupling_flow import CouplingFlow
 from .nice_network import NICENetwork
 from .realnvp_network import RealNVPVectorNetwork
 
@@ -27,7 +28,9 @@ class NetworkDensity(nn.Module):
         network: of rows (d,), or None for no coordinates at all.
     """
 
-    def __init__(self, network: nn.Module | None) -> None:
+    network: CouplingFlow | None
+
+    def __init__(self, network: CouplingFlow | None) -> None:
         super().__init__()
         self.network = network
 
@@ -171,7 +174,7 @@ class TableFlow(TableDensity):
         loop.run(steps=self.steps, minutes=self.minutes, judge=judge, report=report)
         self.history_ = loop.history
 
-    def _network(self, d: int) -> nn.Module:
+    def _network(self, d: int) -> CouplingFlow:
         if self.network == "nice":
             return NICENetwork((d,), [2] * self.couplings, self.width, "normal", seed=self._seed)
         return RealNVPVectorNetwork((d,), self.couplings, self.width, blocks=1, seed=self._seed)

@@ -1,0 +1,228 @@
+"""Images on their way in and out: opened as a model needs them, batch by batch, and where to."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, ParameterError
+from .console import Talk
+
+__all__ = [
+    "batches",
+    "check_picture",
+    "image_sink",
+    "images_at_a_time",
+    "labels_of",
+    "open_for",
+    "open_images_as",
+    "side_of",
+]
+
+_VALUES = 1 << 22  # numbers in one batch: a few copies of 16 MiB is all a command holds
+_MOST_SHOWN = 4096  # images of one picture
+
+Write = Callable[[np.ndarray], None]
+
+
+def images_at_a_time(n_values: int) -> int:
+    """Images of one batch: fewer of large ones, so that memory does not grow with their size.
+
+    >>> images_at_a_time(3 * 32 * 32), images_at_a_time(3 * 1024 * 1024)
+    (1344, 64)
+    """
+    return max(64, min(8192, _VALUES // n_values // 64 * 64))
+
+
+def side_of(text: str | None) -> int | tuple[int, int] | None:
+    """Read a side, or HEIGHTxWIDTH.
+
+    >>> side_of("32"), side_of("48x64")
+    (32, (48, 64))
+    """
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise ParameterError(f"--size is {text!r}. Expected a side such as 32, or 48x64 (H x W).")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def open_images_as(data: str, split: str | None, size: str | None, crop: str | None) -> Any:
+    """Open images with the options of the command line."""
+    from ..data import open_images
+
+    return open_images(
+        data, split, size=side_of(size), crop=int(crop) if crop and crop.isdecimal() else crop
+    )
+
+
+def open_for(
+    model: Any, data: str, split: str | None, size: str | None, crop: str | None, talk: Talk
+) -> Any:
+    """Open images as a model needs them: at its size, with a note, where none was given.
+
+    Raises:
+        DataError: for images of another number of channels, or another size than was asked for.
+    """
+    height, width = model.pixels_.shape[1:]
+    its_size = f"{height}x{width}"
+    if size is not None or crop is not None:
+        found = open_images_as(data, split, size, crop)
+    else:
+        try:
+            found = open_images_as(data, split, None, None)
+            was = " x ".join(map(str, found.images.shape[1:]))
+        except DataError:  # pictures of several sizes can be opened at one
+            found = open_images_as(data, split, its_size, None)
+            was = "several sizes"
+        if was != f"{height} x {width}":
+            found = open_images_as(data, split, its_size, None)
+            talk.note(f"the images of {data} were resized from {was} to {height} x {width}.")
+    if found.images.shape != model.pixels_.shape:
+        raise DataError(
+            f"The images of {data} have shape {found.images.shape} (channels, height, width). "
+            f"The model was fitted on {model.pixels_.shape}: give --size {its_size}, or other "
+            "images."
+        )
+    return found
+
+
+def batches(found: Any) -> Iterator[tuple[slice, Any]]:
+    """Yield (which images, the images as a source in memory) of a set, at constant memory."""
+    from ..data import ArrayImages
+
+    n, block = len(found), images_at_a_time(int(np.prod(found.images.shape)))
+    for start in range(0, n, block):
+        rows = slice(start, min(start + block, n))
+        yield rows, ArrayImages(found.images[rows], "nchw")
+
+
+def labels_of(model: Any, found: Any, label: str | None) -> np.ndarray | None:
+    """Labels (n,) of the images of a set as ``--label`` says; None where it says nothing.
+
+    Raises:
+        ParameterError: for models without classes, and labels that are not known.
+        DataError: where the images have none.
+    """
+    if label is None:
+        return None
+    if label == "own" and model.classes_ is not None:
+        if found.labels is None:
+            raise DataError(f"The images of {found.name} have no labels of their own.")
+        return found.labels
+    return np.full(len(found), class_of(model, label))
+
+
+def class_of(model: Any, label: str) -> int:
+    """A label of the command line as one of a conditional model.
+
+    Raises:
+        ParameterError: for models without classes, and labels that are not known.
+    """
+    if model.classes_ is None:
+        raise ParameterError(
+            f"This {type(model).__name__} is not conditional: it has no labels. Leave --label out."
+        )
+    known = {str(int(one)): int(one) for one in model.classes_}
+    if label not in known:
+        raise ParameterError(f"--label is {label!r}. Expected one of {', '.join(known)}.")
+    return known[label]
+
+
+def check_picture(output: Path) -> None:
+    """Refuse, before the work, a name that is not one of a picture."""
+    if output.suffix.lower() != ".png":
+        raise ParameterError(f"--output is {str(output)!r}. Expected a name that ends in .png.")
+
+
+@contextmanager
+def image_sink(output: Path | None, layout: str, **page: Any) -> Iterator[Write]:
+    """Yield a function that appends images to a file.
+
+    A name that ends in .png becomes one picture of all, npy and npz an array, a name without an
+    ending a folder of numbered pictures. It gets its name when all is written; with an error
+    nothing of it is left.
+
+    Args:
+        output: where.
+        layout: of the images that come.
+        page: options of ``write_grid``, for one picture.
+
+    Raises:
+        ParameterError: for no name or another ending.
+        DataError: for a folder that is not empty, and for too many images for one picture.
+    """
+    if output is None:
+        raise ParameterError(
+            "Images do not go to stdout. Give --output X.png (one picture), X.npy or X.npz (an "
+            "array), or a folder for numbered pictures."
+        )
+    suffix = output.suffix.lower()
+    if output.is_dir() or not suffix:
+        with _folder(output, layout) as write:
+            yield write
+    elif suffix == ".png":
+        with _page(output, layout, page) as write:
+            yield write
+    elif suffix in (".npy", ".npz"):
+        from ..data import TableWriter
+
+        with TableWriter(output) as writer:
+            yield writer.write
+    else:
+        raise ParameterError(
+            f"--output is {str(output)!r}. Expected a name that ends in .png, .npy or .npz, or "
+            "in nothing for a folder."
+        )
+
+
+@contextmanager
+def _page(output: Path, layout: str, page: dict[str, Any]) -> Iterator[Write]:
+    from ..data import ArrayImages
+    from ..data.images import write_grid
+
+    parts: list[np.ndarray] = []
+
+    def write(images: np.ndarray) -> None:
+        parts.append(ArrayImages(images, layout)[:])
+        if (n := sum(map(len, parts))) > _MOST_SHOWN:
+            raise DataError(
+                f"{n:,} images are too many for one picture. Expected at most {_MOST_SHOWN:,}: "
+                "write .npy, or a folder."
+            )
+
+    yield write
+    write_grid(output, np.concatenate(parts), **page)
+
+
+@contextmanager
+def _folder(output: Path, layout: str) -> Iterator[Write]:
+    """Numbered pictures in a folder that appears when they are all there."""
+    from ..data import ArrayImages
+    from ..data.images import write_picture
+
+    target = Path(os.path.realpath(output))
+    if os.path.lexists(target) and (not target.is_dir() or os.listdir(target)):
+        raise DataError(f"{output} is there already and is not an empty folder. Choose another.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    work.mkdir()
+    count = 0
+
+    def write(images: np.ndarray) -> None:
+        nonlocal count
+        for image in ArrayImages(images, layout)[:]:
+            write_picture(work / f"{count:06d}.png", image)
+            count += 1
+
+    try:
+        yield write
+        os.replace(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,246 @@
+"""``pushforward interpolate``, ``edit`` and ``diagnose``: the latents of images at work."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..errors import DataError, ParameterError, UnsupportedError
+from .arguments import Crop, Data, Folder, Json, Picture, Quiet, Seed, Size, Split
+from .console import Talk, print_json, print_table
+from .images import check_picture, images_at_a_time, open_for
+from .registry import loaded, of_images, refuse
+
+__all__ = ["diagnose", "edit", "interpolate"]
+
+_MOST = 5000  # images that a mean latent is taken over
+_END = "A picture, a folder of them, a file of arrays, or a known name."
+
+
+def interpolate(
+    folder: Folder,
+    a: Annotated[str, typer.Argument(metavar="A", help=_END, show_default=False)],
+    b: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="The same. If it is A again, the images after those of A.",
+            show_default=False,
+        ),
+    ],
+    output: Picture,
+    steps: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Images on the way, both ends among them.")
+    ] = 9,
+    n: Annotated[
+        int, typer.Option("--rows", "-n", metavar="N", min=1, help="The first N of each.")
+    ] = 8,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the way from images to others, straight in the latent; a row for each pair.
+
+    The ends are the images themselves: what was encoded is decoded exactly.
+
+    `pushforward interpolate glow anna.png ben.png -o way.png`
+    """
+    talk = Talk(quiet)
+    model = _of_images(folder, "interpolate", output)
+    first = open_for(model, a, split, size, crop, talk)
+    second = first if a == b else open_for(model, b, split, size, crop, talk)
+    skip = min(n, len(first) // 2) if a == b else 0
+    rows = min(n, len(first), len(second) - skip)
+    if a == b and skip == 0:
+        raise DataError(f"{a} has one image. Expected two images, or two names.")
+    ends = [_picked(first, slice(0, rows)), _picked(second, slice(skip, skip + rows))]
+    ways = model.interpolate(*ends, steps=steps)
+    heads = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
+    _draw(output, model, ways, heads)
+
+
+def edit(
+    folder: Folder,
+    data: Data,
+    output: Picture,
+    attribute: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default=False,
+            help="An attribute or class of DATA: images with it less images without.",
+        ),
+    ] = None,
+    with_: Annotated[
+        str | None,
+        typer.Option("--with", metavar="DATA", help="Images that have it.", show_default=False),
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Images that do not.", show_default=False),
+    ] = None,
+    amounts: Annotated[
+        str,
+        typer.Option(metavar="A,B,...", help="How much of it to add; 0 is the image itself."),
+    ] = "-1,-0.5,0,0.5,1",
+    n: Annotated[
+        int, typer.Option("--rows", "-n", metavar="N", min=1, help="The first N of DATA.")
+    ] = 8,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Draw images with more and less of an attribute; a row for each image.
+
+    The attribute is a direction in the latent: the mean of images that have it less the mean of
+    images that do not, of at most 5,000 each. Of amounts that begin with a minus sign write
+    --amounts=-1,0,1.
+
+    `pushforward edit glow celeba --attribute Smiling -o smiling.png`
+
+    `pushforward edit glow faces --with smiling/ --without serious/ -o smiling.png`
+    """
+    talk = Talk(quiet)
+    shares = _numbers(amounts)
+    if (attribute is None) == (with_ is None and without is None):
+        raise ParameterError("Give --attribute, or --with and --without.")
+    if attribute is None and (with_ is None or without is None):
+        raise ParameterError("--with and --without go together. Give both.")
+    model = _of_images(folder, "edit", output)
+    found = open_for(model, data, split, size, crop, talk)
+    if attribute is not None:
+        has = _mask(found, attribute)
+        sides = [(found, np.flatnonzero(has)), (found, np.flatnonzero(~has))]
+    else:
+        pair = [open_for(model, str(one), split, size, crop, talk) for one in (with_, without)]
+        sides = [(one, np.arange(len(one))) for one in pair]
+    few = [(one, rows[_spread(len(rows))]) for one, rows in sides]
+    with talk.counting("encoding", sum(len(rows) for _, rows in few)) as advance:
+        has_it, has_not = (_mean_latent(model, one, rows, advance) for one, rows in few)
+    images = _picked(found, slice(0, min(n, len(found))))
+    edited = model.manipulate(images, has_it - has_not, shares)
+    _draw(output, model, edited, [f"{share:+.3g}" if share else "0" for share in shares])
+
+
+def diagnose(
+    folder: Folder,
+    data: Data,
+    n: Annotated[
+        int, typer.Option("--rows", "-n", metavar="N", min=1, help="The first N of DATA.")
+    ] = 64,
+    seed: Seed = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how invertible and how stable a flow is.
+
+    Errors of the round trip through the latent are in grey levels: below 0.5, every pixel comes
+    back.
+
+    `pushforward diagnose glow cifar10 --split test`
+    """
+    model = _of_images(folder, "diagnose")
+    found = open_for(model, data, split, size, crop, Talk(quiet))
+    measured = model.diagnose(_picked(found, slice(0, min(n, len(found)))), seed=seed or 0)
+    if json:
+        print_json(measured)
+    else:
+        lines = [(_words(name), f"{value:.3g}") for name, value in measured.items()]
+        print_table({"measure": "left", "value": "right"}, lines)
+
+
+def _of_images(folder: Path, command: str, output: Path | None = None) -> Any:
+    if output is not None:
+        check_picture(output)
+    model = loaded(folder, command)
+    if not of_images(model):
+        refuse(type(model).__name__, command)
+    if command != "diagnose" and model.classes_ is not None:
+        raise UnsupportedError(
+            f"This {type(model).__name__} is conditional: its latents mean something else for "
+            f"each label. {command.capitalize()} with a model fitted without conditional=true."
+        )
+    return model
+
+
+def _picked(found: Any, rows: Any) -> Any:
+    """Some images of a set, in memory, as a source."""
+    from ..data import ArrayImages
+
+    return ArrayImages(found.images[rows], "nchw")
+
+
+def _draw(output: Path, model: Any, ways: np.ndarray, heads: list[str]) -> None:
+    """Write images (n, columns, ...), in the layout of the model, as a picture; print its name."""
+    from ..data import ArrayImages
+    from ..data.images import write_grid
+
+    flat = ways.reshape(-1, *ways.shape[2:])
+    write_grid(output, ArrayImages(flat, model.pixels_.layout)[:], ways.shape[1], heads=heads)
+    print(output)
+
+
+def _mask(found: Any, name: str) -> np.ndarray:
+    """Which images of a set have an attribute, or are of a class.
+
+    Raises:
+        ParameterError: for a name that is neither, and one that all or none have.
+    """
+    attributes, classes = found.attributes or {}, ()
+    if found.labels is not None:
+        classes = found.class_names or tuple(map(str, range(found.labels.max() + 1)))
+    if name in attributes:
+        has = attributes[name]
+    elif name in classes:
+        has = found.labels == classes.index(name)
+    else:
+        known = ", ".join([*attributes, *classes])
+        raise ParameterError(
+            f"--attribute is {name!r}. {found.name} has "
+            + (f"{known}." if known else "no attributes: give --with and --without.")
+        )
+    if has.all() or not has.any():
+        raise DataError(f"{'All' if has.any() else 'No'} images of {found.name} are {name!r}.")
+    return has
+
+
+def _spread(n: int) -> np.ndarray:
+    """At most so many places among n, evenly spread."""
+    return np.linspace(0, n - 1, min(n, _MOST)).round().astype(int)
+
+
+def _mean_latent(model: Any, found: Any, rows: np.ndarray, advance: Any) -> np.ndarray:
+    total = np.zeros(model.pixels_.n_values)
+    block = images_at_a_time(model.pixels_.n_values)
+    for start in range(0, len(rows), block):
+        z = model.encode(_picked(found, rows[start : start + block]))
+        total += z.sum(0, dtype=np.float64)
+        advance(len(z))
+    return total / len(rows)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ParameterError(
+            f"--amounts is {text!r}. Expected numbers with commas between, such as -1,0,1."
+        ) from None
+
+
+_WORDS = {
+    "round_trip.data": "round trip of the images, grey levels",
+    "round_trip.noise": "round trip of noise, grey levels",
+    "round_trip.constant": "round trip of constant images, grey levels",
+}
+
+
+def _words(name: str) -> str:
+    if name.startswith("non_finite."):
+        return f"samples not finite at temperature {name.removeprefix('non_finite.')}"
+    return _WORDS.get(name, name.replace("_", " "))

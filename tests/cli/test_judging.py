@@ -1,0 +1,57 @@
+"""pushforward evaluate and compare."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def parts(table, tmp_path):
+    for name, rows in (("train", table[:120]), ("test", table[120:])):
+        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+    return tmp_path
+
+
+def test_evaluate_a_model_and_its_samples(run, gis, parts):
+    test, train = parts / "test.csv", parts / "train.csv"
+    options = ["--train", train, "--rows", "100", "--seed", "1"]
+    done = run("evaluate", gis, test, *options, "--ood", train, "--json").ok()
+    found = json.loads(done.out)
+    assert {"column_fidelity", "nats_per_row", "auroc"} <= {m["name"] for m in found["measures"]}
+    assert found["kind"] == "table"
+    text = run("evaluate", gis, test, *options, "-m", "column_fidelity").ok().out
+    assert "95 % interval" in text
+    assert "column_fidelity" in text
+    run("sample", gis, "-n", "80", "--seed", "2", "-o", parts / "new.csv").ok()
+    done = run("evaluate", parts / "new.csv", test, "--drop", "id", "--drop", "w", "--json")
+    assert done.code == 2  # the samples have no such columns
+    done = run("evaluate", parts / "new.csv", parts / "new.csv", "-m", "pair_fidelity", "--json")
+    assert json.loads(done.ok().out)["measures"][0]["value"] == 1
+
+
+def test_compare_models(run, gis, parts, tmp_path):
+    done = run(
+        "compare", gis, parts / "train.csv", "--data", parts / "test.csv",
+        "-m", "column_fidelity", "-m", "likelihood", "--target", "group",
+    )  # fmt: skip
+    assert "*" in done.ok().out
+    assert "not taken: likelihood" in done.err
+    run("compare", gis, gis, "--data", parts / "test.csv").refused("named twice")
+
+
+def test_images_and_text(run, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    options = ["--images", "--features", "pixels", "-m", "fid", "-n", "200", "--json"]
+    found = json.loads(run("evaluate", tmp_path / "x.npy", "digits", *options).ok().out)
+    assert found["kind"] == "images"
+    (tmp_path / "a.txt").write_text("one line\n" * 9)
+    found = run("evaluate", tmp_path / "a.txt", tmp_path / "a.txt", "--json").ok()
+    assert [m["name"] for m in json.loads(found.out)["measures"]] == ["js_4", "js_6"]
+
+
+def test_mistakes_are_one_line(run, gis, parts):
+    run("evaluate", "nowhere", parts / "test.csv").refused("nowhere")
+    run("evaluate", gis, parts / "test.csv", "-m", "fid").refused("'fid'")
+    run("evaluate", gis, parts / "test.csv", "--target", "q").refused("--target")
