@@ -52,6 +52,8 @@ def test_split_prior_depends_on_the_half_that_stays():
     mean, logs = prior(z1)
     assert mean.shape == logs.shape == z1.shape
     assert (mean[0] - mean[1]).abs().max() > 0.1
+    _, logs = prior(1e6 * z1)
+    assert logs.abs().max() <= 6
 
 
 def test_top_prior_tells_corners_edges_and_inside_apart():

@@ -167,6 +167,11 @@ def test_sizes_that_cannot_be_halved_are_refused():
         Glow(steps=1).fit(X)
 
 
+def test_sizes_of_the_network_are_checked_by_their_own_names():
+    with pytest.raises(ParameterError, match="depth is 0"):
+        Glow(depth=0, steps=1).fit(np.zeros((30, 8, 8), np.uint8))
+
+
 def test_odd_channels_and_constant_channels_train(rng):
     X = rng.integers(0, 256, (60, 8, 8, 5), dtype=np.uint8)
     X[..., 2] = 7

@@ -3,6 +3,7 @@
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -143,6 +144,10 @@ class Glow(ImageFlow):
                 raise ParameterError(
                     f"{name} is {getattr(self, name)!r}. Expected one of {', '.join(known)}."
                 )
+        for name in ("levels", "depth", "width", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
+                raise ParameterError(f"{name} is {value!r}. Expected a whole number above 0.")
         paper = self.preset == "paper"
         decided = {**_PRESETS[self.preset], **_GOALS[self.goal], "levels": _levels(shape)}
         own = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
