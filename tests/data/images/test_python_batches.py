@@ -278,3 +278,11 @@ def test_nests_that_blow_up():
         except DataError as error:
             assert len(str(error)) < 1000  # noqa: PT017
     assert time.process_time() - started < 5
+
+
+def test_text_encoded_again_and_again_is_refused():
+    """A short file must not fill the memory by writing the same bytes many times."""
+    text = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000
+    start = b"](c_codecs\nencode\nq\0" + text + b"X\x06\0\0\0latin1\x86q\1R"
+    with pytest.raises(DataError, match="more bytes than it has"):
+        read(start + b"h\0h\1R" * 20_000 + b"e.")

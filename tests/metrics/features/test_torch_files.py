@@ -1,6 +1,7 @@
 """State dicts of torch.save are read in both formats; anything else in them is refused."""
 
 import contextlib
+import copy
 import io
 import os
 import pickle
@@ -89,3 +90,67 @@ def test_a_compressed_archive_is_refused():
             b.writestr(name, a.read(name))
     with pytest.raises(ModelFileError, match="compressed"):
         read_torch_file(packed.getvalue(), PATH)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_tensors_that_shared_memory_share_it_again(archive):
+    whole = torch.arange(1000.0)
+    read = read_torch_file(
+        saved({"a": whole, **{f"b{k}": whole for k in range(50)}}, archive), PATH
+    )
+    assert len({tensor.data_ptr() for tensor in read.values()}) == 1  # so no file fills the memory
+
+
+def test_an_archive_whose_parts_overlap_is_refused():
+    """The same bytes under many names: a small file that would be read as a large one."""
+    file = io.BytesIO(saved({"w": torch.zeros(1000)}))
+    with zipfile.ZipFile(file, "a") as archive:
+        (storage,) = [i for i in archive.infolist() if i.filename.endswith("/data/0")]
+        for k in range(1, 5):
+            twin = copy.copy(storage)
+            twin.filename = storage.filename[:-1] + str(k)
+            archive.filelist.append(twin)
+        archive._didModify = True
+    with pytest.raises(ModelFileError, match="larger than the whole"):
+        read_torch_file(file.getvalue(), PATH)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"),
+    [
+        (-1, (2,), (1,)),
+        (0, (-2,), (1,)),
+        (0, (2,), (-1,)),
+        (0, (2, 2), (1,)),
+        (0, (1,) * 65, (1,) * 65),
+        (999, (2,), (1,)),
+        (0, (2,), (2**60,)),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(offset, shape, strides):
+    class Wrong:
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (
+                Storage(),
+                offset,
+                shape,
+                strides,
+                False,
+                None,
+            )
+
+    class Storage:
+        pass
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            here = isinstance(obj, Storage)
+            return ("storage", torch.FloatStorage, "0", "cpu", 4) if here else None
+
+    program, file = io.BytesIO(), io.BytesIO()
+    Pickler(program, 2).dump({"w": Wrong()})
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", program.getvalue())
+        archive.writestr("archive/data/0", bytes(16))
+    with pytest.raises(ModelFileError, match=r"no possible size|than its storage"):
+        read_torch_file(file.getvalue(), PATH)

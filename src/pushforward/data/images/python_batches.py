@@ -8,7 +8,7 @@ array of bytes. The published batches use protocols 0 and 2; copies written by P
 import enum
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class _Array:
 class _Batch(StackMachine):
     """Knows arrays of uint8."""
 
-    names = {
+    names: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"): _Step.MAKE,
         ("numpy._core.multiarray", "_reconstruct"): _Step.MAKE,
         ("numpy", "ndarray"): _Step.ARRAY,

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -87,7 +87,7 @@ class _View:
 class _Program(StackMachine):
     """Knows tensors, and the dicts of modules."""
 
-    names = {
+    names: ClassVar = {
         ("collections", "OrderedDict"): _Step.DICT,
         ("torch._utils", "_rebuild_tensor_v2"): _Step.TENSOR,
         ("torch._utils", "_rebuild_parameter"): _Step.PARAMETER,
