@@ -22,7 +22,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"depth": 32, "width": 512, "batch_size": 64, "ema": None, "shift": 0.1},
 }
 _GOALS: dict[str, dict[str, Any]] = {
-    "likelihood": {"coupling": "affine", "gate_floor": 0.4, "bits": 8},
+    "likelihood": {"coupling": "affine", "gate_floor": 0.5, "bits": 8},
     "pictures": {"coupling": "additive", "gate_floor": 0.0, "bits": 5},
 }
 
