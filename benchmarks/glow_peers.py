@@ -8,6 +8,7 @@ coupling and LU convolutions, on 32x32 colour images. Steps and samples are time
 process, CPU seconds of one thread, medians over the rounds; a step ends with Adamax. Memory is the
 growth of the resident set over one forward and backward pass in a process of its own. Only
 normflows with `net_actnorm=True` and y0ast have the actnorms of the coupling network, as ours.
+nflows has blocks only, put together here.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from benchmarks.common import RESULTS, provenance, run_job, write_text
 
 LEVELS, WIDTH, SHAPE = 2, 128, (3, 32, 32)
 OURS = ("store", "checkpoint", "reversible")
-PEERS = ("normflows", "normflows_net_actnorm", "rosinality", "y0ast")
+PEERS = ("normflows", "normflows_net_actnorm", "nflows", "rosinality", "y0ast")
 
 
 # --- the models: each gives (module, loss(x), sample(n)) ---------------------------------------
@@ -41,6 +42,8 @@ def build(name, steps, folders, batch):
         model, loss, sample = _ours(name, steps, x)
     elif name.startswith("normflows"):
         model, loss, sample = _normflows(steps, name.endswith("net_actnorm"))
+    elif name == "nflows":
+        model, loss, sample = _nflows(steps)
     elif name == "rosinality":
         model, loss, sample = _rosinality(folders[name], steps)
     else:
@@ -83,6 +86,53 @@ def _normflows(steps, net_actnorm):
             merges.append(nf.flows.Merge())
     model = nf.MultiscaleFlow(bases, flows, merges, class_cond=False)
     return model, model.forward_kld, lambda n: model.sample(n, temperature=0.7)[0]
+
+
+def _nflows(steps):
+    """Its blocks put together by us: it has no Glow, and no conditional prior of what leaves."""
+    import torch
+    from nflows.transforms import (
+        ActNorm,
+        AffineCouplingTransform,
+        CompositeTransform,
+        MultiscaleCompositeTransform,
+        OneByOneConvolution,
+        SqueezeTransform,
+    )
+
+    class Network(torch.nn.Sequential):
+        def forward(self, x, context=None):
+            return super().forward(x)
+
+    def network(channels_in, channels_out):
+        layers = [
+            torch.nn.Conv2d(channels_in, WIDTH, 3, padding=1),
+            *(torch.nn.ReLU(), torch.nn.Conv2d(WIDTH, WIDTH, 1), torch.nn.ReLU()),
+            torch.nn.Conv2d(WIDTH, channels_out, 3, padding=1),
+        ]
+        return Network(*layers)
+
+    model, shape = MultiscaleCompositeTransform(LEVELS), SHAPE
+    for _ in range(LEVELS):
+        c, h, w = 4 * shape[0], shape[1] // 2, shape[2] // 2
+        mask = torch.arange(c) >= c // 2
+        blocks = [
+            CompositeTransform(
+                [ActNorm(c), OneByOneConvolution(c), AffineCouplingTransform(mask, network)]
+            )
+            for _ in range(steps)
+        ]
+        shape = model.add_transform(CompositeTransform([SqueezeTransform(), *blocks]), (c, h, w))
+    normal = torch.distributions.Normal(0.0, 1.0)
+
+    def loss(x):
+        z, log_det = model(x)
+        return -(normal.log_prob(z).sum(1) + log_det).mean()
+
+    def sample(n):
+        return model.inverse(torch.randn(n, math.prod(SHAPE)) * 0.7)[0]
+
+    return model, loss, sample
 
 
 def _load(folder, file):

@@ -14,6 +14,7 @@ from benchmarks.anomaly import DETECTORS, PROTOCOLS, TABLES
 from benchmarks.common import RESULTS, ROOT, read_results, write_text
 from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
+from benchmarks.render_images import glow_section, measures_section, table
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 OURS = "pushforward"
@@ -63,12 +64,6 @@ mix20, standardised, with the defaults of both; one thread, one program at a tim
 does not get there before it stops or is stopped. `faithful` is the published algorithm as this
 library has it."""
 SECTIONS = ("density", "anomaly")
-
-
-def table(header, rows):
-    """A Markdown table; the first column is text, the others numbers."""
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
 def spread(values, digits=2):
@@ -378,6 +373,8 @@ def main():
     reference = options.results / "gis_reference.json"
     if reference.exists():
         page = put(page, "reference", reference_section(json.loads(reference.read_text())))
+    page = put(page, "glow", glow_section(options.results))
+    page = put(page, "measures", measures_section(options.results))
     readme = ROOT / "README.md"
     front = readme.read_text()
     short_table = readme_table(read_results(options.results / "density.json"))

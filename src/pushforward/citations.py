@@ -1,15 +1,37 @@
-"""BibTeX of the methods, for ``model.cite()`` and the model card."""
+"""BibTeX of the methods: of models for ``model.cite()`` and the card, of measures for theirs."""
 
 from collections.abc import Iterable
 
 __all__ = ["bibtex"]
 
 _ENTRIES = {
+    "binkowski2018demystifying": """@inproceedings{binkowski2018demystifying,
+  title = {Demystifying {MMD} {GANs}},
+  author = {Bi{\\'n}kowski, Miko{\\l}aj and Sutherland, Danica J. and Arbel, Michael and
+    Gretton, Arthur},
+  booktitle = {International Conference on Learning Representations},
+  year = {2018}
+}""",
+    "bonneel2015sliced": """@article{bonneel2015sliced,
+  title = {Sliced and {Radon} {Wasserstein} Barycenters of Measures},
+  author = {Bonneel, Nicolas and Rabin, Julien and Peyr{\\'e}, Gabriel and Pfister, Hanspeter},
+  journal = {Journal of Mathematical Imaging and Vision},
+  volume = {51},
+  pages = {22--45},
+  year = {2015}
+}""",
     "dai2021sliced": """@inproceedings{dai2021sliced,
   title = {Sliced Iterative Normalizing Flows},
   author = {Dai, Biwei and Seljak, Uro{\\v{s}}},
   booktitle = {International Conference on Machine Learning},
   year = {2021}
+}""",
+    "danihelka2017comparison": """@article{danihelka2017comparison,
+  title = {Comparison of Maximum Likelihood and {GAN}-based Training of Real {NVPs}},
+  author = {Danihelka, Ivo and Lakshminarayanan, Balaji and Uria, Benigno and Wierstra,
+    Daan and Dayan, Peter},
+  journal = {arXiv preprint arXiv:1705.05263},
+  year = {2017}
 }""",
     "dinh2015nice": """@inproceedings{dinh2015nice,
   title = {{NICE}: Non-linear Independent Components Estimation},
@@ -29,6 +51,12 @@ _ENTRIES = {
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2019}
 }""",
+    "esteban2017real": """@article{esteban2017real,
+  title = {Real-valued (Medical) Time Series Generation with Recurrent Conditional {GANs}},
+  author = {Esteban, Crist{\\'o}bal and Hyland, Stephanie L. and R{\\"a}tsch, Gunnar},
+  journal = {arXiv preprint arXiv:1706.02633},
+  year = {2017}
+}""",
     "friedman1989regularized": """@article{friedman1989regularized,
   title = {Regularized Discriminant Analysis},
   author = {Friedman, Jerome H.},
@@ -38,11 +66,100 @@ _ENTRIES = {
   pages = {165--175},
   year = {1989}
 }""",
+    "gretton2012kernel": """@article{gretton2012kernel,
+  title = {A Kernel Two-Sample Test},
+  author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and
+    Sch{\\"o}lkopf, Bernhard and Smola, Alexander},
+  journal = {Journal of Machine Learning Research},
+  volume = {13},
+  pages = {723--773},
+  year = {2012}
+}""",
+    "gulrajani2017improved": """@inproceedings{gulrajani2017improved,
+  title = {Improved Training of {Wasserstein} {GANs}},
+  author = {Gulrajani, Ishaan and Ahmed, Faruk and Arjovsky, Martin and Dumoulin, Vincent
+    and Courville, Aaron},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2017}
+}""",
+    "he2016deep": """@inproceedings{he2016deep,
+  title = {Deep Residual Learning for Image Recognition},
+  author = {He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2016}
+}""",
+    "heusel2017gans": """@inproceedings{heusel2017gans,
+  title = {{GANs} Trained by a Two Time-Scale Update Rule Converge to a Local {Nash} Equilibrium},
+  author = {Heusel, Martin and Ramsauer, Hubert and Unterthiner, Thomas and Nessler,
+    Bernhard and Hochreiter, Sepp},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2017}
+}""",
     "kingma2018glow": """@inproceedings{kingma2018glow,
   title = {Glow: Generative Flow with Invertible 1x1 Convolutions},
   author = {Kingma, Diederik P. and Dhariwal, Prafulla},
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2018}
+}""",
+    "kynkaanniemi2019improved": """@inproceedings{kynkaanniemi2019improved,
+  title = {Improved Precision and Recall Metric for Assessing Generative Models},
+  author = {Kynk{\\"a}{\\"a}nniemi, Tuomas and Karras, Tero and Laine, Samuli and Lehtinen,
+    Jaakko and Aila, Timo},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2019}
+}""",
+    "lopezpaz2017revisiting": """@inproceedings{lopezpaz2017revisiting,
+  title = {Revisiting Classifier Two-Sample Tests},
+  author = {Lopez-Paz, David and Oquab, Maxime},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017}
+}""",
+    "naeem2020reliable": """@inproceedings{naeem2020reliable,
+  title = {Reliable Fidelity and Diversity Metrics for Generative Models},
+  author = {Naeem, Muhammad Ferjad and Oh, Seong Joon and Uh, Youngjung and Choi, Yunjey
+    and Yoo, Jaejun},
+  booktitle = {International Conference on Machine Learning},
+  year = {2020}
+}""",
+    "nalisnick2019detecting": """@article{nalisnick2019detecting,
+  title = {Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality},
+  author = {Nalisnick, Eric and Matsukawa, Akihiro and Teh, Yee Whye and Lakshminarayanan, Balaji},
+  journal = {arXiv preprint arXiv:1906.02994},
+  year = {2019}
+}""",
+    "odena2017conditional": """@inproceedings{odena2017conditional,
+  title = {Conditional Image Synthesis with Auxiliary Classifier {GANs}},
+  author = {Odena, Augustus and Olah, Christopher and Shlens, Jonathon},
+  booktitle = {International Conference on Machine Learning},
+  year = {2017}
+}""",
+    "parmar2022aliased": """@inproceedings{parmar2022aliased,
+  title = {On Aliased Resizing and Surprising Subtleties in {GAN} Evaluation},
+  author = {Parmar, Gaurav and Zhang, Richard and Zhu, Jun-Yan},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2022}
+}""",
+    "platzer2021holdout": """@article{platzer2021holdout,
+  title = {Holdout-Based Empirical Assessment of Mixed-Type Synthetic Data},
+  author = {Platzer, Michael and Reutterer, Thomas},
+  journal = {Frontiers in Big Data},
+  volume = {4},
+  year = {2021}
+}""",
+    "salimans2016improved": """@inproceedings{salimans2016improved,
+  title = {Improved Techniques for Training {GANs}},
+  author = {Salimans, Tim and Goodfellow, Ian and Zaremba, Wojciech and Cheung, Vicki and
+    Radford, Alec and Chen, Xi},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2016}
+}""",
+    "serra2020input": """@inproceedings{serra2020input,
+  title = {Input Complexity and Out-of-distribution Detection with Likelihood-based
+    Generative Models},
+  author = {Serr{\\`a}, Joan and {\\'A}lvarez, David and G{\\'o}mez, Vicen{\\c{c}} and
+    Slizovskaia, Olga and N{\\'u}{\\~n}ez, Jos{\\'e} F. and Luque, Jordi},
+  booktitle = {International Conference on Learning Representations},
+  year = {2020}
 }""",
     "smyth1999linearly": """@article{smyth1999linearly,
   title = {Linearly Combining Density Estimators via Stacking},
@@ -51,6 +168,26 @@ _ENTRIES = {
   volume = {36},
   pages = {59--83},
   year = {1999}
+}""",
+    "srivastava2017veegan": """@inproceedings{srivastava2017veegan,
+  title = {{VEEGAN}: Reducing Mode Collapse in {GANs} using Implicit Variational Learning},
+  author = {Srivastava, Akash and Valkov, Lazar and Russell, Chris and Gutmann, Michael U.
+    and Sutton, Charles},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2017}
+}""",
+    "szegedy2016rethinking": """@inproceedings{szegedy2016rethinking,
+  title = {Rethinking the Inception Architecture for Computer Vision},
+  author = {Szegedy, Christian and Vanhoucke, Vincent and Ioffe, Sergey and Shlens, Jon
+    and Wojna, Zbigniew},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2016}
+}""",
+    "wang2003multiscale": """@inproceedings{wang2003multiscale,
+  title = {Multiscale Structural Similarity for Image Quality Assessment},
+  author = {Wang, Zhou and Simoncelli, Eero P. and Bovik, Alan C.},
+  booktitle = {Asilomar Conference on Signals, Systems and Computers},
+  year = {2003}
 }""",
 }
 

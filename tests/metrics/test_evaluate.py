@@ -1,5 +1,6 @@
 """evaluate and compare: the right measures for each kind of data, every figure with its origin."""
 
+import functools
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 import pushforward
 from pushforward.data import mixture
 from pushforward.errors import DataError, ParameterError
-from pushforward.metrics import BLIND_TO, Measure, blind_to
+from pushforward.metrics import BLIND_TO, Measure, blind_to, independent_critic
 from pushforward.metrics.evaluate import MEASURES
 
 
@@ -89,6 +90,60 @@ def test_features_of_the_user_and_layouts(images):
     assert given["fid"].details["dimension"] == 10
     with pytest.raises(DataError, match="Expected the same"):
         pushforward.evaluate(images[:50, :4], images[:50])
+
+
+def test_the_critic_comes_when_asked_for_by_name(rng, monkeypatch):
+    quick = functools.partial(independent_critic, steps=100)
+    monkeypatch.setattr("pushforward.metrics.suited.independent_critic", quick)
+    real = rng.normal(size=(200, 2))
+    usual = {m.name for m in pushforward.evaluate(real[:100], real[100:]).measures}
+    assert "independent_critic" not in usual
+    samples = {"near": rng.normal(size=(200, 2)), "far": rng.normal(size=(200, 2)) + 3}
+    found = pushforward.compare(samples, real, measures=["critic"])
+    assert found.best("independent_critic") == "near"
+    details = found["near"]["independent_critic"].details
+    assert (details["n_validation"], details["n_real"]) == (100, 100)
+    assert details["features"] == "rows as given"
+    assert "Danihelka" in found.cite()
+
+
+def test_the_critic_of_images_sees_pixels(images, monkeypatch):
+    asked = {}
+
+    def critic(sample, validation, test, **options):
+        asked.update(options, shapes=[part.shape for part in (sample, validation, test)])
+        asked["rows"] = np.concatenate([validation[:], test[:]])
+        return Measure("independent_critic", -1.0)
+
+    monkeypatch.setattr("pushforward.metrics.suited.independent_critic", critic)
+    found = pushforward.evaluate(
+        images[:60], images[100:201], measures=["critic"], features="pixels", seed=2
+    )
+    assert found["independent_critic"].value == -1
+    assert asked["shapes"] == [(1, 8, 8)] * 3
+    assert asked["seed"] == 2
+    theirs, ours = (np.sort(x.reshape(101, -1), axis=0) for x in (asked["rows"], images[100:201]))
+    np.testing.assert_array_equal(theirs, ours)  # every real image, once
+
+
+def test_features_are_kept_where_asked(images, tmp_path):
+    real, samples = images[:100], images[100:200]
+    options = {"measures": ["fid"], "features": "pixels"}
+    before = pushforward.evaluate(samples, real, **options)
+    kept = pushforward.evaluate(samples, real, cache=tmp_path, **options)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert kept["fid"].value == before["fid"].value
+    pushforward.compare({"again": samples}, real, cache=tmp_path, **options)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_weights_go_to_the_network_and_to_nothing_else(images, tmp_path):
+    absent = tmp_path / "inception.pth"
+    with pytest.raises(ParameterError, match=r"inception\.pth.*no such file"):
+        pushforward.evaluate(images[:50], images[50:100], features="inception", weights=absent)
+    for features in (None, "pixels"):
+        with pytest.raises(ParameterError, match="such as features='inception'"):
+            pushforward.compare({"a": images[:50]}, images, features=features, weights=absent)
 
 
 def test_text():

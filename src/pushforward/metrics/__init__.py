@@ -8,6 +8,7 @@ fid
 """
 
 from .blind import BLIND_TO, blind_to
+from .critic import independent_critic
 from .evaluate import compare, evaluate
 from .frechet import fid, frechet_distance
 from .inception_score import inception_score
@@ -52,6 +53,7 @@ __all__ = [
     "frechet_distance",
     "grid_of_gaussians",
     "inception_score",
+    "independent_critic",
     "input_complexity",
     "kid",
     "max_sliced_wasserstein",

@@ -1,6 +1,6 @@
 """What each measure cannot see: printed beside its figures, so that nobody trusts one alone."""
 
-import re
+from .measure import entry_of
 
 __all__ = ["BLIND_TO", "blind_to"]
 
@@ -56,6 +56,7 @@ BLIND_TO: dict[str, str] = {
     "fpr_at_95": "Every threshold but one; the few normal rows that set it.",
     "js_4": "Anything longer than four characters: words, grammar, sense. Copied lines.",
     "js_6": "Anything longer than six characters: grammar, sense. Copied lines.",
+    "js": "Anything longer than the n-grams. Copied lines.",
     "high_quality": (
         "Collapse: samples that shrink to the centres, or to one mode, reach 1. Never choose a "
         "model by it alone."
@@ -78,6 +79,4 @@ def blind_to(name: str) -> str:
     >>> blind_to("auroc [level 2]") == BLIND_TO["auroc"]
     True
     """
-    plain = name.partition(" ")[0]
-    generic = {**BLIND_TO, "js": "Anything longer than the n-grams. Copied lines."}
-    return generic.get(plain) or generic.get(re.sub(r"_\d+$", "", plain), "")
+    return entry_of(BLIND_TO, name) or ""

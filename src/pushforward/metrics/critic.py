@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
+from ..training import Batch, Loop, Optimiser, Phase
 from .features.sources import as_source
 from .measure import Measure
 
@@ -25,7 +26,7 @@ _CURVE_ROWS = 1000  # rows of each split a point looks at
 
 
 def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], a: Tensor, b: Tensor, generator: torch.Generator
+    critic: Callable[[Tensor], Tensor], a: Tensor, b: Tensor, share: Tensor
 ) -> Tensor:
     """Mean squared distance of the critic's slope from 1, between two batches.
 
@@ -35,18 +36,18 @@ def gradient_penalty(
     Args:
         critic: (n, ...) to (n,).
         a, b: (n, ...), of one shape.
-        generator: draws the points, on the CPU.
+        share: (n,), where on its segment each point lies: 0 at ``a``, 1 at ``b``.
 
     Returns:
         A scalar that can be differentiated.
 
     Example:
         >>> x = torch.zeros(4, 2)
-        >>> draws = torch.Generator().manual_seed(0)
-        >>> gradient_penalty(lambda x: x @ torch.tensor([0.0, 3.0]), x, x + 1, draws)
+        >>> share = torch.rand(4, generator=torch.Generator().manual_seed(0))
+        >>> gradient_penalty(lambda x: x @ torch.tensor([0.0, 3.0]), x, x + 1, share)
         tensor(4.)
     """
-    share = torch.rand(len(a), *[1] * (a.ndim - 1), generator=generator).to(a)
+    share = share.reshape(-1, *[1] * (a.ndim - 1)).to(a)
     between = torch.lerp(a.detach(), b.detach(), share).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     square = slope.flatten(1).square().sum(dim=1)
@@ -66,6 +67,7 @@ def independent_critic(
     learning_rate: float = 5e-4,
     penalty: float = 10.0,
     device: str | torch.device = "cpu",
+    details: dict[str, Any] | None = None,
 ) -> Measure:
     """Wasserstein distance of samples from test data by a fresh critic, negated.
 
@@ -88,6 +90,7 @@ def independent_critic(
         learning_rate: of Adam with decay rates 0.5 and 0.9.
         penalty: weight of the gradient penalty.
         device: where the critic is trained.
+        details: what is known of the rows, to go into the measure's details.
 
     Returns:
         The measure, higher (nearer 0) better. ``details`` has the learning curve: at ten steps
@@ -135,7 +138,7 @@ def independent_critic(
     on_test, on_sample = (_scores(critic, part, recipe) for part in (real["test"], fresh["judge"]))
     value = float(on_sample.mean() - on_test.mean())
     error = float((on_test.var() / len(on_test) + on_sample.var() / len(on_sample)).sqrt())
-    details: dict[str, Any] = {
+    told: dict[str, Any] = {
         "n_real": len(on_test),
         "n_validation": len(real["validation"]),
         "n_generated": len(order),
@@ -144,6 +147,7 @@ def independent_critic(
         "precision": "float32",
         **settings,
         "curve": curve,
+        **(details or {}),
     }
     if "train" in real:
         reference = independent_critic(
@@ -151,10 +155,10 @@ def independent_critic(
             **settings,
             device=device,
         )
-        details["training_set_as_sample"] = reference.value
+        told["training_set_as_sample"] = reference.value
     warnings = _warnings(critic, recipe, real, float(on_test.mean()), error)
     interval = (value - 1.96 * error, value + 1.96 * error)
-    return Measure("independent_critic", value, interval, "higher", details, warnings)
+    return Measure("independent_critic", value, interval, "higher", told, warnings)
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,21 @@ class _Rows:
         return torch.from_numpy((rows - self._scale.mean) / self._scale.deviation).float()
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """A row of the truth beside a sample drawn at random: (n, 2, ...)."""
+
+    truth: _Rows
+    samples: _Rows
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, None]:
+        drawn = torch.randint(len(self.samples), (len(rows),), generator=generator).numpy()
+        return torch.stack([self.truth.take(rows), self.samples.take(drawn)], dim=1), None
+
+
 def _network(shape: tuple[int, ...], width: int, generator: torch.Generator) -> nn.Module:
     """Images: the DCGAN's body without normalisation, halved down to 4 pixels. Rows: an MLP."""
     with torch.device("meta"):
@@ -253,36 +272,34 @@ def _trained(
     recipe: _Recipe, fresh: dict[str, _Rows], real: dict[str, _Rows]
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """The critic, and the distances it saw on its way."""
-    generator = torch.Generator().manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    truth, samples = real["validation"], fresh["learn"]
-    shape = tuple(truth.take(slice(1)).shape[1:])
-    critic = _network(shape, recipe.width, generator).to(recipe.device)
-    adam = torch.optim.Adam(critic.parameters(), recipe.learning_rate, betas=(0.5, 0.9))
-    looks = {round(recipe.steps * (k + 1) / _LOOKS) for k in range(_LOOKS)}
+    pairs = _Pairs(real["validation"], fresh["learn"])
+    draws = torch.Generator().manual_seed(recipe.seed)
+    shape = tuple(pairs.truth.take(slice(1)).shape[1:])
+    critic = _network(shape, recipe.width, draws).to(recipe.device)
+
+    def loss(batch: Batch) -> dict[str, Tensor]:
+        truth, sample = batch.x.unbind(dim=1)
+        slope = gradient_penalty(critic, truth, sample, batch.uniform())
+        return {
+            "distance": critic(sample).mean() - critic(truth).mean(),
+            "penalty": recipe.penalty * slope,
+        }
+
+    adam = Optimiser("adam", recipe.learning_rate, {"betas": (0.5, 0.9)})
+    phase = Phase("critic", ("critic",), loss, adam)
+    loop = Loop({"critic": critic}, [phase], pairs, batch_size=recipe.batch_size, seed=recipe.seed)
     curve = []
-    for step in range(1, recipe.steps + 1):
-        x, y = (
-            part.take(rng.integers(len(part), size=recipe.batch_size)).to(recipe.device)
-            for part in (truth, samples)
-        )
-        slope = gradient_penalty(critic, x, y, generator)
-        loss = critic(y).mean() - critic(x).mean() + recipe.penalty * slope
-        if not torch.isfinite(loss):
+    some = slice(_CURVE_ROWS)
+    for step in sorted({max(1, round(recipe.steps * (k + 1) / _LOOKS)) for k in range(_LOOKS)}):
+        try:
+            loop.run(steps=step)
+        except TrainingError as error:
             raise TrainingError(
-                f"The critic's loss became {loss.item()} at step {step}. Lower learning_rate "
-                f"(now {recipe.learning_rate}), or look for extreme values in the samples."
-            )
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        if step in looks:
-            some = slice(_CURVE_ROWS)
-            base = _scores(critic, fresh["judge"], recipe, some).mean()
-            point = {
-                n: float(base - _scores(critic, r, recipe, some).mean()) for n, r in real.items()
-            }
-            curve.append({"step": step, **point})
+                f"The critic failed at {error} Look for extreme values in the samples, too."
+            ) from error
+        base = _scores(critic, fresh["judge"], recipe, some).mean()
+        point = {n: float(base - _scores(critic, r, recipe, some).mean()) for n, r in real.items()}
+        curve.append({"step": step, **point})
     return critic, curve
 
 

@@ -1,5 +1,6 @@
 """All measures that suit the data, in one call, of one model or of several."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,9 +17,10 @@ __all__ = ["MEASURES", "compare", "evaluate"]
 
 def evaluate(
     model_or_samples: Any, real: Any, *, measures: Iterable[str] | None = None,
-    features: Any = None, train: Any = None, labels: Any = None, other: Any = None,
-    target: str | int | None = None, n: int = 10_000, seed: int = 0, name: str | None = None,
-    report: Callable[[str, float], object] | None = None,
+    features: Any = None, weights: str | os.PathLike | None = None,
+    cache: str | os.PathLike | bool | None = None, train: Any = None, labels: Any = None,
+    other: Any = None, target: str | int | None = None, n: int = 10_000, seed: int = 0,
+    name: str | None = None, report: Callable[[str, float], object] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Judge a model, or samples of one, by every measure that suits the data.
 
@@ -30,11 +32,16 @@ def evaluate(
         model_or_samples: samples like ``real``; or a model: anything with ``sample`` and, for
             likelihoods and other data, ``score_samples``.
         real: rows the model was *not* fitted on, at least as many as samples if there are.
-        measures: names of :data:`MEASURES`; None for all that suit the data and can be taken.
-            Those that cannot are in ``skipped`` of the result, with the reason.
+        measures: names of :data:`MEASURES`; None for all that suit the data and can be taken
+            soon: "critic", which trains a network for a minute, only comes when asked for. Those
+            that cannot be taken are in ``skipped`` of the result, with the reason.
         features: of images: a name such as "inception" or "classifier", a torch module or a
             function (see :func:`pushforward.metrics.features.find_features`). By default a
             classifier trained on ``train`` where there are labels, or else principal components.
+        weights: of the features "inception" and "cifar_resnet...": a file, or its folder.
+        cache: folder to keep features of images and a learned classifier in; True for the
+            user's cache folder; False for neither. By default only the classifier is kept, in
+            the user's cache folder.
         train: rows the model was fitted on, for memorisation and typicality.
         labels: classes of the training images, where ``train`` does not have them.
         other: rows of another kind, that a model should find strange.
@@ -60,7 +67,7 @@ def evaluate(
     _check_n(n)
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=labels, target=target, n=n,
-        seed=seed, report=report,
+        seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
     wanted = _checked(measures, reference)
     found = _evaluated(model_or_samples, reference, wanted, n, name)
@@ -72,8 +79,9 @@ def evaluate(
 
 def compare(
     models: Mapping[str, Any], real: Any, *, measures: Iterable[str] | None = None,
-    features: Any = None, train: Any = None, labels: Any = None, other: Any = None,
-    target: str | int | None = None, n: int = 10_000, seed: int = 0,
+    features: Any = None, weights: str | os.PathLike | None = None,
+    cache: str | os.PathLike | bool | None = None, train: Any = None, labels: Any = None,
+    other: Any = None, target: str | int | None = None, n: int = 10_000, seed: int = 0,
     report: Callable[[str, float], object] | None = None,
 ) -> Comparison:  # fmt: skip
     """Judge several models or sets of samples by the same measures, real rows and features.
@@ -81,8 +89,8 @@ def compare(
     Args:
         models: models or samples by name. Training rows as one of them show what a perfect
             memory would score.
-        real, measures, features, train, labels, other, target, n, seed, report: as of
-            :func:`evaluate`.
+        real, measures, features, weights, cache, train, labels, other, target, n, seed, report:
+            as of :func:`evaluate`.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -96,7 +104,7 @@ def compare(
     _check_n(n)
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=labels, target=target, n=n,
-        seed=seed, report=report,
+        seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
     wanted = _checked(measures, reference)
     return Comparison(
@@ -107,7 +115,8 @@ def compare(
 def _checked(measures: Iterable[str] | None, reference: Reference) -> list[str]:
     """Names of the measures to take, in the order of :data:`MEASURES`."""
     suit = [key for key, entry in MEASURES.items() if reference.kind in entry.kinds]
-    wanted = suit if measures is None else list(measures)
+    usual = [key for key in suit if not MEASURES[key].on_request]
+    wanted = usual if measures is None else list(measures)
     for one in wanted:
         if one not in suit:
             raise ParameterError(

@@ -1,6 +1,7 @@
 """The two sides of an evaluation: real data that stay the same, samples that are judged."""
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import DataError, ParameterError, UnsupportedError
 from .coded import TableCode
 
-__all__ = ["Judged", "Reference", "kind_of", "take"]
+__all__ = ["Judged", "Reference", "is_source", "kind_of", "take"]
 
 Report = Callable[[str, float], object]
 
@@ -30,7 +31,7 @@ def kind_of(X: Any) -> str:
         return "text"
     if isinstance(nw.from_native(X, pass_through=True, eager_only=True), nw.DataFrame):
         return "table"
-    if hasattr(X, "images") or (not hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 3):
+    if hasattr(X, "images") or is_source(X):
         return "images"
     if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
         return "table"
@@ -45,8 +46,17 @@ def kind_of(X: Any) -> str:
     return "table" if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf" else "rows"
 
 
+def is_source(X: Any) -> bool:
+    """Whether X is a source of images, whose slices are arrays (n, C, H, W)."""
+    return not hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 3
+
+
 def take(X: Any, index: np.ndarray) -> Any:
     """The rows of that index, of any container."""
+    if is_source(X):
+        from ..data.images import ArrayImages
+
+        return ArrayImages(X[index])
     frame = nw.from_native(X, pass_through=True, eager_only=True)
     if isinstance(frame, nw.DataFrame):
         return frame[index.tolist()].to_native()
@@ -66,6 +76,7 @@ class Reference:
         target: the column that ``train_on_synthetic`` predicts, or None.
         seed: of everything that is drawn.
         report: told what is going on.
+        cache: where features of images are kept; None for nowhere.
     """
 
     real: Any
@@ -76,11 +87,13 @@ class Reference:
     target: Any
     seed: int
     report: Report | None = None
+    cache: str | os.PathLike | bool | None = None
 
     @classmethod
     def of(
         cls, real: Any, *, train: Any, other: Any, features: Any, labels: Any, target: Any,
-        n: int, seed: int, report: Report | None,
+        n: int, seed: int, report: Report | None, weights: str | os.PathLike | None = None,
+        cache: str | os.PathLike | bool | None = None,
     ) -> "Reference":  # fmt: skip
         """Check the data, thin the real rows to n, find the features."""
         kind = kind_of(real)
@@ -88,6 +101,11 @@ class Reference:
             raise ParameterError(
                 f"features={features!r} are for images, and the data are taken for {kind}. Leave "
                 "it out, or give the features of both sides as arrays."
+            )
+        if weights is not None and not str(features).startswith(("inception", "cifar_resnet")):
+            raise ParameterError(
+                f"weights={os.fspath(weights)!r} and features={features!r}. Expected a network "
+                "they are of as well, such as features='inception'."
             )
         extractor = None
         if kind == "images":
@@ -102,8 +120,12 @@ class Reference:
             if features is None:
                 features = "pca" if train is None or labels is None else "classifier"
             learned_from = real if train is None else train
-            extractor = find_features(features, train=learned_from, labels=labels, seed=seed)
-        return cls(_thinned(real, n, seed), kind, train, other, extractor, target, seed, report)
+            extractor = find_features(
+                features, train=learned_from, labels=labels, weights=weights, seed=seed,
+                cache=cache,
+            )  # fmt: skip
+        real = _thinned(real, n, seed)
+        return cls(real, kind, train, other, extractor, target, seed, report, cache)
 
     @cached_property
     def code(self) -> TableCode:
@@ -115,7 +137,7 @@ class Reference:
         if self.kind == "images":
             from .features import extract
 
-            return extract(self.extractor, X, report=self.report)
+            return extract(self.extractor, X, cache=self.cache, report=self.report)
         if self.kind == "table":
             return self.code.points(self.code.numbers(X))
         array = np.asarray(X)
@@ -206,12 +228,7 @@ def _is_model(X: Any) -> bool:
 def _thinned(X: Any, n: int, seed: int) -> Any:
     if len(X) <= n:
         return X
-    index = np.sort(np.random.default_rng(seed).choice(len(X), n, replace=False))
-    if hasattr(X, "shape") and not hasattr(X, "dtype") and len(X.shape) == 3:
-        from ..data.images import ArrayImages
-
-        return ArrayImages(X[index])
-    return take(X, index)
+    return take(X, np.sort(np.random.default_rng(seed).choice(len(X), n, replace=False)))
 
 
 def _drawn(model: Any, n: int, seed: int) -> Any:

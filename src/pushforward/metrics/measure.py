@@ -1,12 +1,16 @@
 """A figure with its uncertainty and where it comes from."""
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import DataError
 
-__all__ = ["Measure"]
+__all__ = ["Measure", "entry_of"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,14 @@ class Measure:
         ends = "" if self.interval is None else " [{:.4g}, {:.4g}]".format(*self.interval)
         direction = f", {self.better} is better" if self.better else ""
         return f"{self.name} {self.value:.4g}{ends}{direction}"
+
+
+def entry_of(table: Mapping[str, T], name: str) -> T | None:
+    """What a table has for a measure: by its name, without the brackets, or without the number.
+
+    >>> entry_of({"auroc": 1, "js": 2}, "auroc [level 2]"), entry_of({"js": 2}, "js_4")
+    (1, 2)
+    """
+    plain = name.partition(" ")[0]
+    keys = (name, plain, re.sub(r"_\d+$", "", plain))
+    return next((table[key] for key in keys if key in table), None)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..citations import bibtex
 from .measure import Measure
+from .papers import papers_of
 
 __all__ = ["Comparison", "Evaluation"]
 
@@ -67,6 +69,10 @@ class Evaluation:
             "measures": [m.to_dict() for m in self.measures],
             "skipped": dict(self.skipped),
         }
+
+    def cite(self) -> str:
+        """BibTeX of the papers behind the measures and their features; empty where none is."""
+        return bibtex(papers_of(self.measures))
 
     def __str__(self) -> str:
         lines = [["measure", "value", "95 % interval", "better"]]
@@ -137,6 +143,10 @@ class Comparison:
             "models": {name: e.to_dict() for name, e in self.evaluations.items()},
             "best": {name: self.best(name) for name in self.measure_names},
         }
+
+    def cite(self) -> str:
+        """BibTeX of the papers behind the measures and their features; empty where none is."""
+        return bibtex(papers_of(m for e in self.evaluations.values() for m in e.measures))
 
     def __str__(self) -> str:
         lines = [["measure", "better", *self.evaluations]]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from . import ood
+from .critic import independent_critic
 from .frechet import fid
 from .inception_score import inception_score
-from .judged import Judged, take
+from .judged import Judged, is_source, take
 from .kid import kid
 from .likelihood import bits_per_dimension, nats_per_row
 from .measure import Measure
@@ -34,11 +35,15 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """A measure, or several that are taken together: of which data, and what they need."""
+    """A measure, or several that are taken together: of which data, and what they need.
+
+    One that takes long comes only ``on_request``, by its name.
+    """
 
     kinds: tuple[str, ...]
     take: Callable[[Judged], Iterable[Measure]]
     needs: tuple[str, ...] = ()
+    on_request: bool = False
 
     def lacks(self, judged: Judged) -> str | None:
         """What is missing to take it, or None."""
@@ -127,16 +132,12 @@ def _take_ood(judged: Judged) -> Iterable[Measure]:
 
 def _first(X: Any, n: int) -> Any:
     """The first n rows of any container."""
-    return X[:n] if _is_source(X) else take(X, np.arange(min(n, len(X))))
-
-
-def _is_source(X: Any) -> bool:
-    return hasattr(X, "shape") and not hasattr(X, "dtype") and len(X.shape) == 3
+    return X[:n] if is_source(X) else take(X, np.arange(min(n, len(X))))
 
 
 def _scorable(X: Any) -> Any:
     """What a model scores: of a source of images, the images."""
-    return X[:] if _is_source(X) else X
+    return X[:] if is_source(X) else X
 
 
 def _take_inception_score(judged: Judged) -> Iterable[Measure]:
@@ -169,6 +170,18 @@ def _take_ms_ssim(judged: Judged) -> Iterable[Measure]:
     }
     real = ms_ssim_diversity(reference.real[:_IMAGES], **options)
     yield ms_ssim_diversity(judged.samples[:_IMAGES], details={"real": real.value}, **options)
+
+
+def _take_critic(judged: Judged) -> Iterable[Measure]:
+    """Half of the real data teaches the critic, the other half is what it is asked about."""
+    reference = judged.reference
+    if reference.kind == "images":
+        real, generated, told = reference.real, judged.samples, {}
+    else:
+        real, generated, told = reference.real_rows, judged.rows, reference.details
+    order = np.random.default_rng(reference.seed).permutation(len(real))
+    validation, test = (take(real, np.sort(half)) for half in np.array_split(order, 2))
+    yield independent_critic(generated, validation, test, seed=reference.seed, details=told)
 
 
 def _take_ngrams(judged: Judged) -> Iterable[Measure]:
@@ -213,6 +226,7 @@ MEASURES: dict[str, Entry] = {
     "wasserstein": Entry(("rows",), _take_wasserstein),
     "mmd": Entry(_ALL, lambda j: [mmd(*_both(j, _SLOW_ROWS), **_common(j))]),
     "two_sample": Entry(_ALL, _take_two_sample),
+    "critic": Entry(_ALL, _take_critic, on_request=True),
     "ngrams": Entry(("text",), _take_ngrams),
     "privacy": Entry(_ALL, _take_privacy, ("train",)),
     "likelihood": Entry(_ALL, _take_likelihood, ("model",)),

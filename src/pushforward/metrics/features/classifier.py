@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ... import artifact
-from ...errors import DataError, ModelFileError, ParameterError, TrainingError
+from ...errors import DataError, ModelFileError, ParameterError
+from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from .networks import NetworkFeatures, as_batch, tensors_digest
 from .sources import as_source
 from .weights import cache_folder
 
 __all__ = ["Classifier", "ClassifierFeatures"]
 
-_RECIPE = 1  # part of the cache's key: higher whenever training gives other weights
+_RECIPE = 2  # part of the cache's key: higher whenever training gives other weights
 _WIDTH = 128
 _BATCH = 128
 _RATE = 3e-3
@@ -208,34 +209,33 @@ def _trained(
     network: Classifier, images: np.ndarray, classes: np.ndarray, seed: int, epochs: int
 ) -> float:
     """Fit the network and return its accuracy on the images held out."""
-    device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     _initialise(network, generator)
     x, y = torch.from_numpy(images), torch.from_numpy(classes)
     order = torch.randperm(len(x), generator=generator)
     held_out, rows = order.tensor_split([max(1, round(len(x) * _HELD_OUT))])
-    batch = min(_BATCH, len(rows) // 4)
-    steps = epochs * (len(rows) // batch)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
-    network.train()
-    for step in range(steps):
-        within = step % (len(rows) // batch)
-        if within == 0:
-            rows = rows[torch.randperm(len(rows), generator=generator)]
-        now = rows[within * batch : (within + 1) * batch]
-        logits = network.logits(network(_scaled(x[now].to(device))))
-        loss = F.cross_entropy(logits, y[now].to(device))
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The classifier's loss became {loss.item()} at step {step}. Try another seed, or "
-                "other features."
-            )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    network.eval()
+    batch_size = min(_BATCH, len(rows) // 4)
+    steps = epochs * (len(rows) // batch_size)
+
+    def loss(batch: Batch) -> dict[str, Tensor]:
+        logits = network.logits(network(_scaled(batch.x)))
+        assert batch.y is not None  # the source has labels
+        return {"cross_entropy": F.cross_entropy(logits, batch.y)}
+
+    adam = Optimiser(
+        "adamw", _RATE, {"weight_decay": 1e-2}, warm_up=round(0.3 * steps), decay="linear"
+    )
+    phase = Phase("classifier", ("classifier",), loss, adam)
+    loop = Loop(
+        {"classifier": network},
+        [phase],
+        TensorSource(x[rows], y[rows]),
+        batch_size=batch_size,
+        seed=seed,
+    )
+    loop.run(steps=steps)
+    loop.processes.share(network)  # each had moments of its own share of the batches
+    device = next(network.parameters()).device
     with torch.inference_mode():
         right = [
             (network.logits(network(_scaled(x[i].to(device)))).argmax(dim=1).cpu() == y[i]).sum()
