@@ -59,7 +59,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
 
 
 def test_the_model_of_contributing(monkeypatch, tmp_path):
-    (code,) = blocks("CONTRIBUTING.md", "python")
+    code, *_ = blocks("CONTRIBUTING.md", "python")
     module = types.ModuleType("pushforward.sliced.one_gaussian")
     module.__package__ = "pushforward.sliced"
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
