@@ -180,6 +180,17 @@ def test_odd_channels_and_constant_channels_train(rng):
     assert model.sample(2).shape == (2, 8, 8, 5)
 
 
+def test_a_run_leaves_logs_and_pictures(digits, tmp_path):
+    pytest.importorskip("tensorboard")
+    model = SMALL["glow"](steps=12, random_state=0)
+    model.fit(digits.images[:100], folder=tmp_path, tensorboard=True)
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"checkpoint", "log.jsonl", "log.csv", "samples", "tensorboard"}
+    assert (tmp_path / "samples" / "0000012.png").stat().st_size > 500
+    with pytest.raises(ParameterError, match="needs a folder"):
+        SMALL["glow"](steps=1).fit(digits.images[:100], tensorboard=True)
+
+
 class TestConditional:
     @pytest.fixture(scope="class")
     def model(self, digits):

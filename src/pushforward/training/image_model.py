@@ -124,6 +124,7 @@ class ImageModel(Model):
         *,
         validation: Any = None,
         folder: str | Path | None = None,
+        tensorboard: bool = False,
         report: Report | None = None,
     ) -> Any:
         """Train on images.
@@ -135,6 +136,7 @@ class ImageModel(Model):
             validation: images to choose the best weights by; None holds out a share of X.
             folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and pictures of samples
                 go. A run that is there already is resumed.
+            tensorboard: also log for TensorBoard, into the folder.
             report: called with a line of text and the share of the budget used.
 
         Returns:
@@ -166,6 +168,8 @@ class ImageModel(Model):
         )
         judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
         run = None if folder is None else Path(folder)
+        if tensorboard and run is None:
+            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
         self._prepare(source)
         loop = Loop(
             self.networks_,
@@ -186,6 +190,7 @@ class ImageModel(Model):
                 judge=None if judged is None else lambda: self._measures(*judged),
                 picture=self._picture,
                 report=report or (_print_report if self.verbose else None),
+                tensorboard=tensorboard,
             )
         finally:
             self.history_, self.best_, self.stopped_ = loop.history, loop.best, loop.stopped
