@@ -22,7 +22,7 @@ def ran(tmp_path_factory):
 def test_it_leaves_model_rows_scores_and_figure(ran):
     folder, said = ran
     assert {path.name for path in folder.iterdir()} == {
-        *("model", "samples.csv", "scores.csv", "figure.png")
+        *("model", "samples.csv", "scores.csv", "figure.png", "report.html")
     }
     for path in folder.iterdir():
         assert path.name in said
@@ -31,6 +31,9 @@ def test_it_leaves_model_rows_scores_and_figure(ran):
     assert list(rows.columns) == list(table.columns)
     assert set(rows["diagnosis"]) == {"benign", "malignant"}
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "one Gaussian" in report
+    assert "worst radius 14.91" in report
 
 
 def test_the_scores_are_those_of_the_model_and_name_the_strangest(ran):

@@ -88,10 +88,10 @@ def __getattr__(name: str) -> Any:
     for module, names in _HOME.items():
         if name in names:
             return getattr(importlib.import_module(f".{module}", __name__), name)
-    if name == "metrics":  # a room of its own: pushforward.metrics.fid and the like
-        return importlib.import_module(".metrics", __name__)
+    if name in ("metrics", "report"):  # rooms of their own: pushforward.metrics.fid and the like
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "metrics"])
+    return sorted([*__all__, "__version__", "metrics", "report"])

@@ -15,7 +15,7 @@ import numpy as np
 
 from .data import load_dataset, write_table
 from .errors import PushforwardError
-from .report import strangest_rows, table_figure
+from .report import page, strangest_rows, table_figure
 from .sliced import GIS, fit
 from .table_density import TableDensity
 
@@ -91,9 +91,18 @@ def run(folder: Path) -> None:
     write_table(folder / "scores.csv", scores)
     title = f"Breast cancer table: {len(test)} rows held out of the fit, against rows sampled"
     table_figure(model, test, title=title).savefig(folder / "figure.png")
+    print("\nJudging both models on the rows they never saw ...")
+    made = page(
+        {"pushforward.fit": model, "one Gaussian": gaussian}, test, train=train, n=len(test),
+        title="Breast cancer: pushforward.fit and one Gaussian on rows they never saw",
+        data="Breast cancer (Wolberg, Street & Mangasarian 1995)",
+        command="python -m pushforward.demo",
+    )  # fmt: skip
+    made.save(folder / "report.html")
     print(
         f"\nIn {folder}/ are now\n"
-        "  figure.png    look at this first\n"
+        "  report.html   open this first: both models judged, with what each measure cannot see\n"
+        "  figure.png    held-out rows against sampled ones, and the strangest\n"
         f"  samples.csv   {len(table)} new rows\n"
         f"  scores.csv    the held-out rows, strangest first, and why\n"
         f'  model/        pushforward.load("{folder / "model"}")\n'

@@ -48,7 +48,8 @@ def fit(
     contamination: Annotated[
         str | None,
         typer.Option(
-            metavar="SHARE|auto", help="The rows hold outliers: fit without them. 0: they are known to be clean.",
+            metavar="SHARE|auto",
+            help="The rows hold outliers: fit without them. 0: they are known to be clean.",
             rich_help_panel=_MODEL, show_default=False,
         ),
     ] = None,

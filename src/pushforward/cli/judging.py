@@ -11,7 +11,7 @@ from .arguments import Drop, Json, Quiet, Seed
 from .console import Talk, print_json, print_table
 from .tables import find_column, open_source, take
 
-__all__ = ["compare", "evaluate"]
+__all__ = ["Opened", "compare", "evaluate"]
 
 _SETTINGS = "How"
 
@@ -114,7 +114,7 @@ def evaluate(
     `pushforward evaluate samples.npy mnist:test --train mnist:train --features classifier`
     """
     talk = Talk(quiet)
-    opened = _Opened([what], data, train, other, target, drop or [], images, talk)
+    opened = Opened([what], data, train, other, target, drop or [], images, talk)
     with talk.fitting(None) as report:
         found = opened.judge(
             measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
@@ -159,7 +159,7 @@ def compare(
     talk = Talk(quiet)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
-    opened = _Opened(what, data, train, other, target, drop or [], images, talk)
+    opened = Opened(what, data, train, other, target, drop or [], images, talk)
     with talk.fitting(None) as report:
         found = opened.judge(
             measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
@@ -193,8 +193,14 @@ def _note(found: Any, talk: Talk, prefix: str = "") -> None:
         talk.note(f"{prefix}not taken: {lacking}")
 
 
-class _Opened:
-    """Everything a comparison reads, opened as what the models and the data are."""
+class Opened:
+    """Everything a comparison reads, opened as what the models and the data are.
+
+    Attributes:
+        judged: models and samples by what was named.
+        real, train, other: the data; None where none was named.
+        target: the column that ``train_on_synthetic`` predicts, or None.
+    """
 
     def __init__(
         self, what: list[str], data: str, train: str | None, other: str | None,
@@ -207,23 +213,23 @@ class _Opened:
         self._images = images or any(hasattr(model, "pixels_") for model in models.values())
         known = [m.columns_ for m in models.values() if hasattr(m, "columns_")]
         self._columns = list(known[0].labels) if known and known[0].layout.named else None
-        self._judged = {
+        self.judged = {
             name: models[name] if name in models else self._open(name, None) for name in what
         }
-        self._real = self._open(data, "test")
-        self._train = None if train is None else self._open(train, "train")
-        self._other = None if other is None else self._open(other, "test")
-        self._target: str | int | None = target
+        self.real = self._open(data, "test")
+        self.train = None if train is None else self._open(train, "train")
+        self.other = None if other is None else self._open(other, "test")
+        self.target: str | int | None = target
         if target is not None:
-            labels = list(getattr(self._real, "columns", range(_width(self._real))))
-            self._target = find_column(target, labels, "--target")
+            labels = list(getattr(self.real, "columns", range(_width(self.real))))
+            self.target = find_column(target, labels, "--target")
 
     def judge(self, **options: Any) -> Any:
         """The comparison of everything that was named."""
         from ..metrics import compare
 
         return compare(
-            self._judged, self._real, train=self._train, other=self._other, target=self._target,
+            self.judged, self.real, train=self.train, other=self.other, target=self.target,
             **options,
         )  # fmt: skip
 

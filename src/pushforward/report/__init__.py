@@ -1,6 +1,7 @@
-"""Figures of fitted models. They need matplotlib, which is loaded when the first is drawn."""
+"""Figures and pages of models. They need matplotlib, which is loaded when the first is drawn."""
 
 from .figures import table_figure
+from .page import Page, page
 from .strange import Reason, Strange, strangest_rows
 
-__all__ = ["Reason", "Strange", "strangest_rows", "table_figure"]
+__all__ = ["Page", "Reason", "Strange", "page", "strangest_rows", "table_figure"]

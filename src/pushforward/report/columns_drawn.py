@@ -15,8 +15,9 @@ MOST_TICKS = 8  # categories that get a place of their own; the others share one
 
 
 def shortened(text: Any, length: int) -> str:
-    """A text on one line of at most ``length`` characters."""
+    """A text on one line of at most ``length`` characters, all of them printable."""
     line = " ".join(str(text).split())
+    line = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
