@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from .flows import NICE, Glow, RealNVP, TableFlow
     from .metrics import compare, evaluate
     from .model import load
-    from .sliced import GIS, AutoDensity, fit
+    from .sliced import GIS, SIG, AutoDensity, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GIS",
     "NICE",
+    "SIG",
     "AutoDensity",
     "Columns",
     "DataError",
@@ -79,7 +80,7 @@ _HOME = {
     "flows": ("NICE", "Glow", "RealNVP", "TableFlow"),
     "metrics": ("compare", "evaluate"),
     "model": ("load",),
-    "sliced": ("GIS", "AutoDensity", "fit"),
+    "sliced": ("GIS", "SIG", "AutoDensity", "fit"),
 }
 
 

@@ -23,6 +23,7 @@ MODELS: Mapping[str, str] = {
     "Glow": "pushforward.flows.glow",
     "NICE": "pushforward.flows.nice",
     "RealNVP": "pushforward.flows.realnvp",
+    "SIG": "pushforward.sliced.sig",
     "TableFlow": "pushforward.flows.table_flow",
 }
 

@@ -110,7 +110,10 @@ def test_fit_refuses(run, csv, glow, tmp_path):
         (["glow", "digitz"], "did you mean 'digits'?"),
         (["glow", "digits", "--set", "layers=3"], "no parameter 'layers'"),
         (["glow", "digits", "--size", "7"], "have to be even"),
-        (["glow", "digits", "--set", "steps=1", "--set", "depth=0"], "Expected a whole number above 0"),
+        (
+            ["glow", "digits", "--set", "steps=1", "--set", "depth=0"],
+            "Expected a whole number above 0",
+        ),
     ]
     for words, said in refused:
         run("fit", *words, "-o", tmp_path / "m", "-q").refused(said)

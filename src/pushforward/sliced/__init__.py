@@ -2,5 +2,6 @@
 
 from .auto import AutoDensity, fit
 from .gis import GIS
+from .sig import SIG
 
-__all__ = ["GIS", "AutoDensity", "fit"]
+__all__ = ["GIS", "SIG", "AutoDensity", "fit"]
