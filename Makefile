@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test lint types bench clean
 .DEFAULT_GOAL = test
 
-demo: $(VENV)/installed        ## fit a real table, write demo-output/: seconds
+demo: $(VENV)/installed        ## fit a real table, write demo-output/report.html: seconds
 	$(BIN)/python -m pushforward.demo
 
 test: $(VENV)/installed        ## all tests and doctests: minutes
@@ -26,13 +26,19 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# about an hour of one core; needs the folder shared beside the project
+# about three hours of one core; needs the folder shared beside the project
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models pushforward pushforward_dequantised
 	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors pushforward
 	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models gaussian gmm kde zuko_nsf zuko_maf sinflow otcfm
 	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models rbig --sets breast_cancer --timeout 150
 	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors gmm knn lof iforest ecod copod
+	$(BIN)/python -m benchmarks.fid
+	$(BIN)/python -m benchmarks.floors
+	$(BIN)/python -m benchmarks.glow_peers
+	$(BIN)/python -m benchmarks.glow_cifar time
+	$(BIN)/python -m benchmarks.glow_cifar parts
+	$(BIN)/python -m benchmarks.glow_exact
 	$(BIN)/python -m benchmarks.render
 
 clean:
@@ -47,5 +53,5 @@ $(VENV)/installed: pyproject.toml constraints.txt
 # without dependencies: those of torchcfm would bring torchvision
 $(VENV)/installed-bench: $(VENV)/installed
 	$(INSTALL) -e ".[bench]"
-	$(INSTALL) --no-deps torchcfm torchdiffeq pot
+	$(INSTALL) --no-deps torchcfm torchdiffeq pot nflows
 	touch $@
