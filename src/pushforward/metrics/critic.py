@@ -6,7 +6,6 @@ samples and is asked about test data. It sees both a generator that has learned 
 by heart and one that leaves out part of the data.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..adversarial.penalties import gradient_penalty
 from ..errors import DataError, ParameterError, TrainingError
 from ..training import Batch, Loop, Optimiser, Phase
 from .features.sources import as_source
@@ -23,35 +23,6 @@ __all__ = ["gradient_penalty", "independent_critic"]
 
 _LOOKS = 10  # points of the learning curve
 _CURVE_ROWS = 1000  # rows of each split a point looks at
-
-
-def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], a: Tensor, b: Tensor, share: Tensor
-) -> Tensor:
-    """Mean squared distance of the critic's slope from 1, between two batches.
-
-    Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, *Improved Training of Wasserstein GANs*
-    (2017), eq. 3: the norm of each sample's gradient, at a point of its own on the segment.
-
-    Args:
-        critic: (n, ...) to (n,).
-        a, b: (n, ...), of one shape.
-        share: (n,), where on its segment each point lies: 0 at ``a``, 1 at ``b``.
-
-    Returns:
-        A scalar that can be differentiated.
-
-    Example:
-        >>> x = torch.zeros(4, 2)
-        >>> share = torch.rand(4, generator=torch.Generator().manual_seed(0))
-        >>> gradient_penalty(lambda x: x @ torch.tensor([0.0, 3.0]), x, x + 1, share)
-        tensor(4.)
-    """
-    share = share.reshape(-1, *[1] * (a.ndim - 1)).to(a)
-    between = torch.lerp(a.detach(), b.detach(), share).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    square = slope.flatten(1).square().sum(dim=1)
-    return ((square + 1e-12).sqrt() - 1).square().mean()
 
 
 def independent_critic(

@@ -1,0 +1,96 @@
+"""The table of loss pairs: what the critic minimises, and what its player does."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+from ..errors import ParameterError
+
+__all__ = ["LOSSES", "LossPair", "find_loss"]
+
+Elementwise = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class LossPair:
+    """Losses of a critic and of the player against it, each of logits, elementwise.
+
+    Attributes:
+        real, fake: the critic's losses of data and of samples.
+        player: the generator's loss of samples.
+        at_rest: ``real + fake`` of the best critic where samples and data have one distribution.
+        threshold: logit above which the critic takes an image for data.
+    """
+
+    real: Elementwise
+    fake: Elementwise
+    player: Elementwise
+    at_rest: float
+    threshold: float = 0.0
+
+    def critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The critic's loss of a batch of logits each, as named terms.
+
+        Besides "real" and "fake" two that have no gradient are there for the log: how many
+        images it places right, and how far the loss is from rest.
+        """
+        terms = {"real": self.real(real).mean(), "fake": self.fake(fake).mean()}
+        return terms | self.health(terms, real, fake)
+
+    @torch.no_grad()
+    def health(
+        self, terms: Mapping[str, Tensor], real: Tensor, fake: Tensor, sides: float = 1.0
+    ) -> dict[str, Tensor]:
+        """Accuracy, and the loss as a multiple of its value at rest, where that is not 0."""
+        right = (real > self.threshold).float().mean() + (fake <= self.threshold).float().mean()
+        if not self.at_rest:
+            return {"accuracy": right / 2}
+        rest = torch.stack([*terms.values()]).sum() / (sides * self.at_rest)
+        return {"accuracy": right / 2, "of_rest": rest}
+
+
+def _minus(logit: Tensor) -> Tensor:
+    return -logit
+
+
+def _real_of_bce(logit: Tensor) -> Tensor:
+    return softplus(-logit)
+
+
+#: By name. Goodfellow et al. 2014 ("minimax", eq. 1; "non-saturating", section 3); Rosca et al.
+#: 2017 ("ratio": the density ratio log D/(1 - D) *is* the logit); Lim and Ye 2017 ("hinge");
+#: Arjovsky et al. 2017 ("wasserstein"); Mao et al. 2017, eq. 9 ("least-squares").
+LOSSES: Mapping[str, LossPair] = {
+    "non-saturating": LossPair(_real_of_bce, softplus, _real_of_bce, 2 * math.log(2)),
+    "minimax": LossPair(_real_of_bce, softplus, lambda f: -softplus(f), 2 * math.log(2)),
+    "ratio": LossPair(_real_of_bce, softplus, _minus, 2 * math.log(2)),
+    "hinge": LossPair(lambda r: relu(1 - r), lambda f: relu(1 + f), _minus, 2.0),
+    "wasserstein": LossPair(_minus, lambda f: f, _minus, 0.0),
+    "least-squares": LossPair(
+        lambda r: (r - 1).square() / 2,
+        lambda f: f.square() / 2,
+        lambda f: (f - 1).square() / 2,
+        0.25,
+        threshold=0.5,
+    ),
+}
+
+
+def find_loss(name: str) -> LossPair:
+    """The pair of that name.
+
+    Raises:
+        ParameterError: naming the known ones.
+
+    Examples:
+        >>> pair = find_loss("ratio")
+        >>> pair.player(torch.tensor([2.0]))
+        tensor([-2.])
+    """
+    if name not in LOSSES:
+        raise ParameterError(f"loss is {name!r}. Expected one of {', '.join(LOSSES)}.")
+    return LOSSES[name]
