@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adversarial import DCGAN, VAE, WGANGP, AlphaGAN
     from .data import (
         Columns,
         Pixels,
@@ -31,14 +32,19 @@ if TYPE_CHECKING:
     from .flows import NICE, Glow, RealNVP, TableFlow
     from .metrics import compare, evaluate
     from .model import load
+    from .refinement import refine
     from .sliced import GIS, SIG, AutoDensity, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DCGAN",
     "GIS",
     "NICE",
     "SIG",
+    "VAE",
+    "WGANGP",
+    "AlphaGAN",
     "AutoDensity",
     "Columns",
     "DataError",
@@ -61,9 +67,11 @@ __all__ = [
     "load_dataset",
     "open_data",
     "open_images",
+    "refine",
 ]
 
 _HOME = {
+    "adversarial": ("DCGAN", "VAE", "WGANGP", "AlphaGAN"),
     "data": (
         *("Columns", "Pixels", "datasets", "image_sets", "load_dataset", "open_data"),
         "open_images",
@@ -80,6 +88,7 @@ _HOME = {
     "flows": ("NICE", "Glow", "RealNVP", "TableFlow"),
     "metrics": ("compare", "evaluate"),
     "model": ("load",),
+    "refinement": ("refine",),
     "sliced": ("GIS", "SIG", "AutoDensity", "fit"),
 }
 
@@ -89,10 +98,10 @@ def __getattr__(name: str) -> Any:
     for module, names in _HOME.items():
         if name in names:
             return getattr(importlib.import_module(f".{module}", __name__), name)
-    if name in ("metrics", "report"):  # rooms of their own: pushforward.metrics.fid and the like
+    if name in ("metrics", "refinement", "report"):  # rooms of their own: pushforward.metrics.fid
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "metrics", "report"])
+    return sorted([*__all__, "__version__", "metrics", "refinement", "report"])

@@ -5,6 +5,25 @@ from collections.abc import Iterable
 __all__ = ["bibtex"]
 
 _ENTRIES = {
+    "ansari2021refining": """@inproceedings{ansari2021refining,
+  title = {Refining Deep Generative Models via Discriminator Gradient Flow},
+  author = {Ansari, Abdul Fatir and Ang, Ming Liang and Soh, Harold},
+  booktitle = {International Conference on Learning Representations},
+  year = {2021}
+}""",
+    "arjovsky2017wasserstein": """@inproceedings{arjovsky2017wasserstein,
+  title = {{Wasserstein} Generative Adversarial Networks},
+  author = {Arjovsky, Martin and Chintala, Soumith and Bottou, L{\\'e}on},
+  booktitle = {International Conference on Machine Learning},
+  year = {2017}
+}""",
+    "azadi2019discriminator": """@inproceedings{azadi2019discriminator,
+  title = {Discriminator Rejection Sampling},
+  author = {Azadi, Samaneh and Olsson, Catherine and Darrell, Trevor and Goodfellow, Ian and
+    Odena, Augustus},
+  booktitle = {International Conference on Learning Representations},
+  year = {2019}
+}""",
     "binkowski2018demystifying": """@inproceedings{binkowski2018demystifying,
   title = {Demystifying {MMD} {GANs}},
   author = {Bi{\\'n}kowski, Miko{\\l}aj and Sutherland, Danica J. and Arbel, Michael and
@@ -19,6 +38,14 @@ _ENTRIES = {
   volume = {51},
   pages = {22--45},
   year = {2015}
+}""",
+    "che2020your": """@inproceedings{che2020your,
+  title = {Your {GAN} is Secretly an Energy-based Model and You Should Use Discriminator Driven
+    Latent Sampling},
+  author = {Che, Tong and Zhang, Ruixiang and Sohl-Dickstein, Jascha and Larochelle, Hugo and
+    Paull, Liam and Cao, Yuan and Bengio, Yoshua},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2020}
 }""",
     "dai2021sliced": """@inproceedings{dai2021sliced,
   title = {Sliced Iterative Normalizing Flows},
@@ -66,6 +93,13 @@ _ENTRIES = {
   pages = {165--175},
   year = {1989}
 }""",
+    "goodfellow2014generative": """@inproceedings{goodfellow2014generative,
+  title = {Generative Adversarial Nets},
+  author = {Goodfellow, Ian and Pouget-Abadie, Jean and Mirza, Mehdi and Xu, Bing and
+    Warde-Farley, David and Ozair, Sherjil and Courville, Aaron and Bengio, Yoshua},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2014}
+}""",
     "gretton2012kernel": """@article{gretton2012kernel,
   title = {A Kernel Two-Sample Test},
   author = {Gretton, Arthur and Borgwardt, Karsten M. and Rasch, Malte J. and
@@ -95,6 +129,12 @@ _ENTRIES = {
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2017}
 }""",
+    "kingma2014auto": """@inproceedings{kingma2014auto,
+  title = {Auto-Encoding Variational {Bayes}},
+  author = {Kingma, Diederik P. and Welling, Max},
+  booktitle = {International Conference on Learning Representations},
+  year = {2014}
+}""",
     "kingma2018glow": """@inproceedings{kingma2018glow,
   title = {Glow: Generative Flow with Invertible 1x1 Convolutions},
   author = {Kingma, Diederik P. and Dhariwal, Prafulla},
@@ -113,6 +153,12 @@ _ENTRIES = {
   author = {Lopez-Paz, David and Oquab, Maxime},
   booktitle = {International Conference on Learning Representations},
   year = {2017}
+}""",
+    "miyato2018spectral": """@inproceedings{miyato2018spectral,
+  title = {Spectral Normalization for Generative Adversarial Networks},
+  author = {Miyato, Takeru and Kataoka, Toshiki and Koyama, Masanori and Yoshida, Yuichi},
+  booktitle = {International Conference on Learning Representations},
+  year = {2018}
 }""",
     "naeem2020reliable": """@inproceedings{naeem2020reliable,
   title = {Reliable Fidelity and Diversity Metrics for Generative Models},
@@ -145,6 +191,30 @@ _ENTRIES = {
   journal = {Frontiers in Big Data},
   volume = {4},
   year = {2021}
+}""",
+    "radford2016unsupervised": """@inproceedings{radford2016unsupervised,
+  title = {Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+    Networks},
+  author = {Radford, Alec and Metz, Luke and Chintala, Soumith},
+  booktitle = {International Conference on Learning Representations},
+  year = {2016}
+}""",
+    "rosca2017variational": """@article{rosca2017variational,
+  title = {Variational Approaches for Auto-Encoding Generative Adversarial Networks},
+  author = {Rosca, Mihaela and Lakshminarayanan, Balaji and Warde-Farley, David and
+    Mohamed, Shakir},
+  journal = {arXiv preprint arXiv:1706.04987},
+  year = {2017}
+}""",
+    "rubin1987calculation": """@article{rubin1987calculation,
+  title = {The Calculation of Posterior Distributions by Data Augmentation: Comment: The {SIR}
+    Algorithm},
+  author = {Rubin, Donald B.},
+  journal = {Journal of the American Statistical Association},
+  volume = {82},
+  number = {398},
+  pages = {543--546},
+  year = {1987}
 }""",
     "salimans2016improved": """@inproceedings{salimans2016improved,
   title = {Improved Techniques for Training {GANs}},
@@ -182,6 +252,25 @@ _ENTRIES = {
     and Wojna, Zbigniew},
   booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
   year = {2016}
+}""",
+    "tanaka2019discriminator": """@inproceedings{tanaka2019discriminator,
+  title = {Discriminator Optimal Transport},
+  author = {Tanaka, Akinori},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2019}
+}""",
+    "turner2019metropolis": """@inproceedings{turner2019metropolis,
+  title = {{Metropolis-Hastings} Generative Adversarial Networks},
+  author = {Turner, Ryan and Hung, Jane and Frank, Eric and Saatchi, Yunus and Yosinski, Jason},
+  booktitle = {International Conference on Machine Learning},
+  year = {2019}
+}""",
+    "verine2024optimal": """@inproceedings{verine2024optimal,
+  title = {Optimal Budgeted Rejection Sampling for Generative Models},
+  author = {Verine, Alexandre and Pydi, Muni Sreenivas and Negrevergne, Benjamin and
+    Chevaleyre, Yann},
+  booktitle = {International Conference on Artificial Intelligence and Statistics},
+  year = {2024}
 }""",
     "wang2003multiscale": """@inproceedings{wang2003multiscale,
   title = {Multiscale Structural Similarity for Image Quality Assessment},

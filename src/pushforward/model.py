@@ -18,13 +18,17 @@ __all__ = ["MODELS", "Model", "load"]
 
 #: Every class a model folder may name, and where it lives. Nothing else is ever built.
 MODELS: Mapping[str, str] = {
+    "AlphaGAN": "pushforward.adversarial.alpha_gan",
     "AutoDensity": "pushforward.sliced.auto",
+    "DCGAN": "pushforward.adversarial.dcgan",
     "GIS": "pushforward.sliced.gis",
     "Glow": "pushforward.flows.glow",
     "NICE": "pushforward.flows.nice",
     "RealNVP": "pushforward.flows.realnvp",
     "SIG": "pushforward.sliced.sig",
     "TableFlow": "pushforward.flows.table_flow",
+    "VAE": "pushforward.adversarial.vae",
+    "WGANGP": "pushforward.adversarial.wgan_gp",
 }
 
 

@@ -45,6 +45,8 @@ _FLOW = (
     *("sample", "score", "encode", "decode", "interpolate", "edit", "diagnose"),
     "continue",
 )
+_MADE = ("sample", "decode", "continue")
+_CODED = ("sample", "encode", "decode", "interpolate", "continue")
 
 MODELS: dict[str, Entry] = {
     entry.name: entry
@@ -58,6 +60,10 @@ MODELS: dict[str, Entry] = {
             "one sliced flow, grown layer by layer; has latents",
         ),
         Entry(
+            "sig", "SIG", "images", tuple(command for command in _FLOW if command != "continue"),
+            "images from slices, without gradient training, with an exact likelihood",
+        ),
+        Entry(
             "glow", "Glow", "images", _FLOW,
             "a flow with learned mixing of channels: likelihoods, samples, edits",
         ),
@@ -68,6 +74,22 @@ MODELS: dict[str, Entry] = {
         Entry(
             "nice", "NICE", "images", _FLOW,
             "the first of these flows: additive, of all pixels at once",
+        ),
+        Entry(
+            "alpha-gan", "AlphaGAN", "images", _CODED,
+            "an autoencoder played for by two critics: samples and a way back to codes",
+        ),
+        Entry(
+            "dcgan", "DCGAN", "images", _MADE,
+            "a generator against a critic; SN-DCGAN and SN-ResNet-GAN by its presets",
+        ),
+        Entry(
+            "wgan-gp", "WGANGP", "images", _MADE,
+            "a generator against a critic of slope 1: steady, and slower",
+        ),
+        Entry(
+            "vae", "VAE", "images", _CODED,
+            "the variational autoencoder: blurred samples, a bound on the likelihood",
         ),
     )
 }  # fmt: skip

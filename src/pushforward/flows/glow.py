@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..training import Batch, Optimiser, Phase
+from ..training.image_flow import ImageFlow
 from .glow_network import GlowNetwork
-from .image_flow import ImageFlow
 
 __all__ = ["Glow"]
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..errors import ParameterError
 from ..training import Optimiser, Phase
-from .image_flow import ImageFlow
+from ..training.image_flow import ImageFlow
 from .nice_network import NICENetwork
 from .nice_published import NICE_EPOCHS, NICE_PUBLISHED
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..training import Batch, Optimiser, Phase, Processes
-from .image_flow import ImageFlow
+from ..training.image_flow import ImageFlow
 from .masks import largest_scales
 from .realnvp_network import RealNVPNetwork
 

@@ -169,7 +169,7 @@ class GIS(TransformerMixin, TableDensity):
     def inverse_transform(self, Z: Any) -> Any:
         """Rows of given latents, in the container of ``fit``: (n, D) -> (n, p)."""
         self._check_fitted()
-        z = torch.as_tensor(np.asarray(Z, dtype=np.float64))
+        z = torch.from_numpy(np.array(Z, dtype=np.float64))  # a copy: Z may be read-only
         if z.ndim != 2 or z.shape[1] != self.columns_.n_coordinates:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.columns_.n_coordinates})."

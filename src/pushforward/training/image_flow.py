@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, ParameterError, TrainingError
-from ..training import Batch
-from ..training.image_model import CHUNK, ImageModel, PixelSource
+from .batches import Batch
+from .image_model import CHUNK, ImageModel, PixelSource
 
 __all__ = ["ImageFlow"]
 
@@ -131,7 +131,7 @@ class ImageFlow(ImageModel):
             DataError: for latents of another shape, and where the image is not finite.
         """
         self._check_fitted()
-        z = torch.as_tensor(np.asarray(Z, dtype=np.float32))
+        z = torch.from_numpy(np.array(Z, dtype=np.float32))  # a copy: Z may be read-only
         if z.ndim != 2 or z.shape[1] != self.pixels_.n_values:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.pixels_.n_values})."
