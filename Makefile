@@ -37,6 +37,7 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.floors
 	$(BIN)/python -m benchmarks.glow_peers
 	$(BIN)/python -m benchmarks.glow_cifar time
+	$(BIN)/python -m benchmarks.glow_cifar steps --steps 300
 	$(BIN)/python -m benchmarks.glow_cifar parts
 	$(BIN)/python -m benchmarks.glow_exact
 	$(BIN)/python -m benchmarks.render

@@ -1,12 +1,15 @@
 """Glow on CIFAR-10: bits per dimension after equal CPU time, and the paper's ablation.
 
 python -m benchmarks.glow_cifar time --y0ast FOLDER      # against normflows and y0ast
+python -m benchmarks.glow_cifar steps --y0ast FOLDER     # the same after equal steps
 python -m benchmarks.glow_cifar parts                    # three permutations, two couplings
 
 `time`: K=8, L=2, coupling networks of width 64, affine coupling, LU convolutions, batches of 32,
 Adamax at 1e-3 after a linear warm-up of 100 steps, the same batches, for all; training stops
 after the same CPU seconds of one thread, and the 10,000 test images are scored with one draw of
 dequantisation noise. y0ast is at github.com/y0ast/Glow-PyTorch.
+
+`steps`: the same after as many steps for all, on 2,000 test images.
 
 `parts`: figure 3 of Kingma & Dhariwal (2018) in small: reversed channels, a fixed shuffle and 1x1
 convolutions with additive and affine coupling, for the same number of steps.
@@ -117,6 +120,14 @@ def after_time(name, seconds, seed, y0ast=None):
     return {"steps": steps, "cpu_seconds": round(taken, 1), "bits_per_dim": round(bits, 4)}
 
 
+def after_steps(name, steps, seed, y0ast=None):
+    """Row of `steps`."""
+    model, loss = _initialised(name, seed, y0ast)
+    _, taken = _train(name, model, loss, seed, steps=steps)
+    bits = _test_bits(name, model, loss, 2000)
+    return {"cpu_seconds": round(taken, 1), "bits_per_dim": round(bits, 4)}
+
+
 def with_parts(permutation, coupling, steps, seed):
     """Row of `parts`."""
     import numpy as np
@@ -141,26 +152,29 @@ def with_parts(permutation, coupling, steps, seed):
 
 
 def main():
-    """Measure and write benchmarks/results/glow_cifar_{time,parts}.json."""
+    """Measure and write benchmarks/results/glow_cifar_{time,steps,parts}.json."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("time", "parts"))
+    parser.add_argument("what", choices=("time", "steps", "parts"))
     parser.add_argument("--y0ast", type=Path)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
-    if options.what == "time":
-        key = ("model", "seconds", "seed")
+    if options.what != "parts":
+        timed = options.what == "time"
+        budget = options.seconds if timed else options.steps
+        key = ("model", "seconds" if timed else "steps", "seed")
         models = ["pushforward", "normflows", *(["y0ast"] if options.y0ast else [])]
         jobs = [
-            dict(zip(key, (model, options.seconds, seed), strict=True))
+            dict(zip(key, (model, budget, seed), strict=True))
             for seed in options.seeds
             for model in models
         ]
         run_all(
-            jobs, work=_Timed(options.y0ast), key=key, out=RESULTS / "glow_cifar_time.json",
-            module="benchmarks.glow_cifar", timeout=lambda job: 20 * options.seconds + 600,
+            jobs, work=_With(options.y0ast, timed), key=key,
+            out=RESULTS / f"glow_cifar_{options.what}.json",
+            module="benchmarks.glow_cifar", timeout=lambda job: 7200.0,
             package=lambda job: "normflows" if job["model"] == "y0ast" else job["model"],
             again=options.again,
         )  # fmt: skip
@@ -179,14 +193,14 @@ def main():
     )  # fmt: skip
 
 
-class _Timed:
-    """`after_time` with the folder of y0ast, for another process."""
+class _With:
+    """`after_time` or `after_steps` with the folder of y0ast, for another process."""
 
-    def __init__(self, y0ast):
-        self.y0ast = y0ast
+    def __init__(self, y0ast, timed):
+        self.y0ast, self.timed = y0ast, timed
 
-    def __call__(self, name, seconds, seed):
-        return after_time(name, seconds, seed, self.y0ast)
+    def __call__(self, name, budget, seed):
+        return (after_time if self.timed else after_steps)(name, budget, seed, self.y0ast)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ class SIG(ImageFlow):
         step: share of the way to the normal distribution that a layer goes; for likelihood.
         warm_start: a further ``fit`` adds a whole schedule to the layers that are there.
         validation_fraction: share of the images held out to measure by, at most 1,000.
-        device: "cpu", "cuda"; None takes a GPU where there is one.
+        device: "cpu" or "cuda", on which goal="pictures" should run and has not been tried; None
+            takes the processor.
         random_state: seed, RandomState or None.
         verbose: print progress to stderr.
 
@@ -389,6 +390,15 @@ class SIG(ImageFlow):
         return torch.cat(parts).numpy()
 
     # Saving
+
+    def _device(self) -> torch.device:
+        device = torch.device(self.device or "cpu")
+        if self.goal == "likelihood" and device.type != "cpu":
+            raise ParameterError(
+                f"device is {self.device!r}. The layers of goal='likelihood' are fitted on the "
+                "processor: leave device out."
+            )
+        return device
 
     def _state(self) -> dict[str, Any]:
         grids = [layer.grid for layer in self._flow.layers]
