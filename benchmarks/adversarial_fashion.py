@@ -1,0 +1,139 @@
+"""Adversarial and variational models on Fashion-MNIST, 28 x 28, after equal CPU time or steps.
+
+    python -m benchmarks.adversarial_fashion --cpu-minutes 10              # all models, seed 0
+    python -m benchmarks.adversarial_fashion --steps 2000 --models dcgan alpha_gan
+
+Every model is its `preset="fast"` on one thread; the clock of its budget is the CPU time of the
+process, judging included, so that other work on the machine changes nothing. The weights are
+those that the model itself chose, on training images. 5,000 samples are then compared with the
+10,000 test images in the features of one classifier trained on the training images with seed 0
+(`benchmarks.floors` has its accuracy, and the distance of real from real); precision and recall
+with 5,000 test images, k = 5. The reconstruction error is the mean absolute difference of 2,000
+test images, in shares of the range of a pixel.
+
+`--keep FOLDER` saves the trained models and a grid of samples of each there.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from benchmarks.common import RESULTS, run_all
+from benchmarks.floors import FASHION_MNIST
+
+KEY = ("model", "budget", "seed")
+MODELS = {
+    "dcgan": ("DCGAN", {}),
+    "sn_dcgan": ("DCGAN", {"norm": "spectral", "loss": "hinge"}),
+    "sn_resnet_gan": ("DCGAN", {"norm": "spectral", "loss": "hinge", "architecture": "residual"}),
+    "wgan": ("WGAN", {}),
+    "wgan_gp": ("WGANGP", {}),
+    "mmd_gan": ("MMDGAN", {}),
+    "alpha_gan": ("AlphaGAN", {}),
+    "alpha_gan_joint": ("AlphaGAN", {"joint": True}),
+    "age": ("AGE", {}),
+    "vae": ("VAE", {}),
+    "vae_gan": ("VAEGAN", {}),
+    "began": ("BEGAN", {}),
+    "ebgan": ("EBGAN", {}),
+    "dfm": ("DFM", {}),
+}
+SAMPLES = 5_000
+
+
+def measure(name, budget, seed, keep=None):
+    """One row: how long it trained, and what its samples are worth."""
+    import torch
+
+    import pushforward
+    from pushforward.data.images import as_images, open_images, write_grid
+    from pushforward.metrics import fid, prdc
+    from pushforward.metrics.features import extract, find_features, provenance
+    from pushforward.training import loop
+
+    torch.set_num_threads(1)
+    loop.time = SimpleNamespace(monotonic=time.process_time)
+    train, test = (open_images(FASHION_MNIST, split) for split in ("train", "test"))
+    features = find_features("classifier", train=train.images, labels=train.labels, seed=0)
+    cls, parameters = MODELS[name]
+    amount, unit = budget.split()
+    parameters = {**parameters, unit: float(amount) if unit == "minutes" else int(amount)}
+    model = getattr(pushforward, cls)(**parameters, random_state=seed)
+    begun = time.process_time()
+    model.fit(train)
+    row = {
+        "cpu_seconds": round(time.process_time() - begun, 1),
+        "steps": model.history_[-1]["step"],
+        "kept": {k: model.best_[k] for k in ("step", "which")},
+        "patch_distance": [
+            [r["step"], round(r["patch_distance"], 4)]
+            for r in model.history_
+            if "patch_distance" in r
+        ],
+    }
+    images = model.sample(SAMPLES, random_state=seed)
+    if keep is not None:
+        folder = Path(keep) / f"{name}-{amount}-{unit}-{seed}"
+        model.save(folder)
+        write_grid(folder.with_suffix(".png"), as_images(images[:64])[0][:])
+    real, fake = (
+        extract(features, source[:], batch_size=100)
+        for source in (test.images, as_images(images)[0])
+    )
+    distance = fid(real, fake, seed=0, details=provenance(features))
+    precision, recall, *_ = prdc(real[:SAMPLES], fake)
+    row |= {
+        "fid": round(distance.value, 2),
+        "interval": [round(end, 2) for end in distance.interval],
+        "precision": round(precision.value, 3),
+        "recall": round(recall.value, 3),
+    }
+    if hasattr(model, "reconstruct"):
+        shown = as_images(test.images[:2000])[0][:][:, 0]
+        apart = model.reconstruct(shown).astype(np.float64) - shown
+        row["reconstruction"] = round(float(np.abs(apart).mean() / 255), 4)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--cpu-minutes", type=float, default=10.0)
+    budget.add_argument("--steps", type=int)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--again", action="store_true")
+    given = parser.parse_args()
+    budget = f"{given.steps} steps" if given.steps else f"{given.cpu_minutes:g} minutes"
+    run_all(
+        [
+            {"model": name, "budget": budget, "seed": seed}
+            for seed in given.seeds
+            for name in given.models
+        ],
+        work=Work(given.keep),
+        key=KEY,
+        out=RESULTS / "adversarial_fashion.json",
+        module="benchmarks.adversarial_fashion",
+        timeout=lambda job: 3 * 3600,
+        package=lambda job: "pushforward",
+        again=given.again,
+    )
+
+
+class Work:
+    """`measure`, told where trained models go; a class, so that a process can be sent it."""
+
+    def __init__(self, keep):
+        self.keep = keep
+
+    def __call__(self, *values):
+        return measure(*values, keep=self.keep)
+
+
+if __name__ == "__main__":
+    main()
