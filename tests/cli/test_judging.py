@@ -55,3 +55,21 @@ def test_mistakes_are_one_line(run, gis, parts):
     run("evaluate", "nowhere", parts / "test.csv").refused("nowhere")
     run("evaluate", gis, parts / "test.csv", "-m", "fid").refused("'fid'")
     run("evaluate", gis, parts / "test.csv", "--target", "q").refused("--target")
+
+
+def test_compare_fits_models_that_are_named(run, tmp_path):
+    words = ("dcgan", "vae", "--data", "digits", "--images", "--range", "width=4,8")
+    done = run(
+        "compare", *words, "--train", "digits", "--minutes", "0.002", "--runs", "2",
+        "-o", tmp_path / "sweep", "-m", "fid", "--features", "pixels", "--rows", "100",
+    )  # fmt: skip
+    assert "dcgan" in done.ok().out
+    names = {path.name for path in (tmp_path / "sweep").iterdir()}
+    assert {"dcgan-0", "dcgan-1", "vae-0", "vae-1", "runs.csv", "best.png"} <= names
+    run("compare", *words).refused("Give --train")
+    run("compare", "dcgan", tmp_path / "sweep" / "vae-0", "--data", "digits").refused(
+        "names of models, or folders"
+    )
+    run("compare", tmp_path / "sweep" / "vae-0", "--data", "digits", "--runs", "2").refused(
+        "--runs is for names of models"
+    )

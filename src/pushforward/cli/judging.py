@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import DataError, ParameterError
-from .arguments import Drop, Json, Quiet, Seed
+from .arguments import Crop, Drop, Json, Quiet, Seed, Size
 from .console import Talk, print_json, print_table
+from .images import open_images_as
+from .registry import find_model
+from .sweeping import Minutes, Ranges, Runs, Sweeps, compare_fitted, to_fit
 from .tables import find_column, open_source, take
 
 __all__ = ["Opened", "compare", "evaluate"]
@@ -133,7 +136,8 @@ def compare(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL|SAMPLES...", show_default=False, help="As of evaluate; any number."
+            metavar="MODEL|SAMPLES...", show_default=False,
+            help="As of evaluate, any number; or names of models, to be fitted to --train first.",
         ),
     ],
     data: Annotated[str, typer.Option("--data", metavar="DATA", help=_Real, show_default=False)],
@@ -144,6 +148,12 @@ def compare(
     target: Target = None,
     rows: Rows = 10_000,
     images: Images = False,
+    minutes: Minutes = None,
+    runs: Runs = None,
+    range_: Ranges = None,
+    size: Size = None,
+    crop: Crop = None,
+    output: Sweeps = None,
     drop: Drop = None,
     seed: Seed = 0,
     json: Json = False,
@@ -152,18 +162,34 @@ def compare(
     """Judge several models or samples by the same measures, rows and features.
 
     A star marks the best of each measure; those whose intervals overlap with its are not told
-    apart.
+    apart. Names of models stand for models to be fitted: once with their own settings, or --runs
+    times with settings drawn at random, of which the best ten are shown.
 
-    `pushforward compare gis auto --data people-test.csv --train people.csv`
+    `pushforward compare people-gis people-auto --data people-test.csv --train people.csv`
+
+    `pushforward compare alpha-gan dcgan age --train cifar10 --data cifar10:test --minutes 5
+    --runs 10 -o sweep`
     """
     talk = Talk(quiet)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
+    settings = {"measures": measure or None, "features": features, "n": rows, "seed": seed or 0}
+    if to_fit(what):
+        images = images or find_model(what[0]).data == "images"
+        framing = size, crop
+        opened = Opened([], data, train, other, target, drop or [], images, talk, framing)
+        compare_fitted(
+            what, opened, minutes=minutes, runs=runs, ranges=range_, output=output, json=json,
+            talk=talk, **settings,
+        )  # fmt: skip
+        return
+    only = {"--minutes": minutes, "--runs": runs, "--range": range_, "--output": output}
+    only |= {"--size": size, "--crop": crop}
+    if said := [name for name, value in only.items() if value]:
+        raise ParameterError(f"{said[0]} is for names of models, which are fitted. Leave it out.")
     opened = Opened(what, data, train, other, target, drop or [], images, talk)
     with talk.fitting(None) as report:
-        found = opened.judge(
-            measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
-        )
+        found = opened.judge(report=report, **settings)
     for name, evaluation in found.evaluations.items():
         _note(evaluation, talk, f"{name}: ")
     if json:
@@ -205,10 +231,11 @@ class Opened:
     def __init__(
         self, what: list[str], data: str, train: str | None, other: str | None,
         target: str | None, drop: list[str], images: bool, talk: Talk,
+        framing: tuple[str | None, str | None] = (None, None),
     ) -> None:  # fmt: skip
         from ..model import load
 
-        self._talk, self._drop = talk, drop
+        self._talk, self._drop, self._framing = talk, drop, framing
         models = {name: load(name) for name in what if _is_model(name)}
         self._images = images or any(hasattr(model, "pixels_") for model in models.values())
         known = [m.columns_ for m in models.values() if hasattr(m, "columns_")]
@@ -248,7 +275,7 @@ class Opened:
             )
             if is_table or (path.is_dir() and any(path.rglob("*.parquet"))):
                 return self._table(source)
-        return _open_images(source, split)
+        return _open_images(source, split, *self._framing)
 
     def _table(self, source: str) -> Any:
         table = open_source(source, self._talk)
@@ -270,16 +297,16 @@ def _is_model(name: str) -> bool:
     return (Path(name) / "config.json").is_file()
 
 
-def _open_images(source: str, split: str | None) -> Any:
-    from ..data.images import image_sets, open_images
+def _open_images(source: str, split: str | None, size: str | None, crop: str | None) -> Any:
+    from ..data.images import image_sets
 
     name, colon, given = source.rpartition(":")
     if colon and not os.path.exists(source):
-        return open_images(name, given)
+        return open_images_as(name, given, size, crop)
     known = {found.name: found for found in image_sets()}
     try:
-        return open_images(source, split if source in known else None)
+        return open_images_as(source, split if source in known else None, size, crop)
     except DataError:
         if source not in known or split is None:
             raise
-        return open_images(source)
+        return open_images_as(source, None, size, crop)

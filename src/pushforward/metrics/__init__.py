@@ -23,6 +23,7 @@ from .ood import auroc, average_precision, fpr_at_95, input_complexity, typicali
 from .prdc import prdc
 from .privacy import nearest_neighbour_privacy
 from .results import Comparison, Evaluation
+from .sweep import Run, Sweep, sweep
 from .tabular import column_fidelity, pair_fidelity, train_on_synthetic
 from .text import ngram_divergence
 from .two_sample import classifier_two_sample
@@ -39,6 +40,8 @@ __all__ = [
     "Evaluation",
     "Measure",
     "Moments",
+    "Run",
+    "Sweep",
     "auroc",
     "average_precision",
     "bits_per_dimension",
@@ -67,6 +70,7 @@ __all__ = [
     "pair_fidelity",
     "prdc",
     "sliced_wasserstein",
+    "sweep",
     "swiss_roll_curve",
     "train_on_synthetic",
     "typicality",

@@ -79,7 +79,7 @@ class Evaluation:
         for m in self.measures:
             ends = "{:.4g} ... {:.4g}".format(*m.interval) if m.interval else ""
             lines.append([m.name, f"{m.value:.4g}", ends, m.better or ""])
-        return "\n".join([_aligned(lines), *_notes(self.warnings)])
+        return "\n".join([aligned(lines), *_notes(self.warnings)])
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,10 @@ class Comparison:
             lines.append([name, better, *cells])
         warnings = dict.fromkeys(w for e in self.evaluations.values() for w in e.warnings)
         told = "* the best; others whose interval overlaps with its are not told apart"
-        return "\n".join([_aligned(lines, left=2), told, *_notes(warnings)])
+        return "\n".join([aligned(lines, left=2), told, *_notes(warnings)])
 
 
-def _aligned(lines: list[list[str]], left: int = 1) -> str:
+def aligned(lines: list[list[str]], left: int = 1) -> str:
     widths = [max(len(line[j]) for line in lines) for j in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
