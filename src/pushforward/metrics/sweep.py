@@ -192,7 +192,8 @@ def sweep(
     for name, number in itertools.product(models, range(runs)):
         drawn = _draw(wanted, number, seed)
         own = {key: value for key, value in drawn.items() if key in has[name]}
-        model = clone(models[name]).set_params(**own, random_state=seed + number)
+        model: Any = clone(models[name])
+        model.set_params(**own, random_state=seed + number)
         place = None if folder is None else Path(folder) / f"{name}-{number}"
         share = len(made) / (len(models) * runs), 1 / (len(models) * runs)
         began, failed = time.monotonic(), ""
