@@ -10,7 +10,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adversarial import DCGAN, VAE, WGANGP, AlphaGAN
+    from .adversarial import (
+        AGE,
+        BEGAN,
+        DCGAN,
+        DFM,
+        EBGAN,
+        MMDGAN,
+        PPGN,
+        VAE,
+        VAEGAN,
+        WGAN,
+        WGANGP,
+        AlphaGAN,
+        CharacterGAN,
+        TableGAN,
+    )
     from .data import (
         Columns,
         Pixels,
@@ -33,19 +48,28 @@ if TYPE_CHECKING:
     from .metrics import compare, evaluate
     from .model import load
     from .refinement import refine
-    from .sliced import GIS, SIG, AutoDensity, fit
+    from .sliced import GIS, SIG, AutoDensity, TableSIG, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AGE",
+    "BEGAN",
     "DCGAN",
+    "DFM",
+    "EBGAN",
     "GIS",
+    "MMDGAN",
     "NICE",
+    "PPGN",
     "SIG",
     "VAE",
+    "VAEGAN",
+    "WGAN",
     "WGANGP",
     "AlphaGAN",
     "AutoDensity",
+    "CharacterGAN",
     "Columns",
     "DataError",
     "Glow",
@@ -56,6 +80,8 @@ __all__ = [
     "PushforwardError",
     "RealNVP",
     "TableFlow",
+    "TableGAN",
+    "TableSIG",
     "TrainingError",
     "UnsupportedError",
     "compare",
@@ -71,7 +97,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "adversarial": ("DCGAN", "VAE", "WGANGP", "AlphaGAN"),
+    "adversarial": (
+        *("AGE", "BEGAN", "DCGAN", "DFM", "EBGAN", "MMDGAN", "PPGN", "VAE", "VAEGAN", "WGAN"),
+        *("WGANGP", "AlphaGAN", "CharacterGAN", "TableGAN"),
+    ),
     "data": (
         *("Columns", "Pixels", "datasets", "image_sets", "load_dataset", "open_data"),
         "open_images",
@@ -89,7 +118,7 @@ _HOME = {
     "metrics": ("compare", "evaluate"),
     "model": ("load",),
     "refinement": ("refine",),
-    "sliced": ("GIS", "SIG", "AutoDensity", "fit"),
+    "sliced": ("GIS", "SIG", "AutoDensity", "TableSIG", "fit"),
 }
 
 

@@ -24,6 +24,12 @@ _ENTRIES = {
   booktitle = {International Conference on Learning Representations},
   year = {2019}
 }""",
+    "berthelot2017began": """@article{berthelot2017began,
+  title = {{BEGAN}: Boundary Equilibrium Generative Adversarial Networks},
+  author = {Berthelot, David and Schumm, Thomas and Metz, Luke},
+  journal = {arXiv preprint arXiv:1703.10717},
+  year = {2017}
+}""",
     "binkowski2018demystifying": """@inproceedings{binkowski2018demystifying,
   title = {Demystifying {MMD} {GANs}},
   author = {Bi{\\'n}kowski, Miko{\\l}aj and Sutherland, Danica J. and Arbel, Michael and
@@ -148,6 +154,13 @@ _ENTRIES = {
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2019}
 }""",
+    "larsen2016autoencoding": """@inproceedings{larsen2016autoencoding,
+  title = {Autoencoding beyond Pixels using a Learned Similarity Metric},
+  author = {Larsen, Anders Boesen Lindbo and S{\\o}nderby, S{\\o}ren Kaae and Larochelle, Hugo
+    and Winther, Ole},
+  booktitle = {International Conference on Machine Learning},
+  year = {2016}
+}""",
     "lopezpaz2017revisiting": """@inproceedings{lopezpaz2017revisiting,
   title = {Revisiting Classifier Two-Sample Tests},
   author = {Lopez-Paz, David and Oquab, Maxime},
@@ -172,6 +185,14 @@ _ENTRIES = {
   author = {Nalisnick, Eric and Matsukawa, Akihiro and Teh, Yee Whye and Lakshminarayanan, Balaji},
   journal = {arXiv preprint arXiv:1906.02994},
   year = {2019}
+}""",
+    "nguyen2017plug": """@inproceedings{nguyen2017plug,
+  title = {Plug and Play Generative Networks: Conditional Iterative Generation of Images in
+    Latent Space},
+  author = {Nguyen, Anh and Clune, Jeff and Bengio, Yoshua and Dosovitskiy, Alexey and
+    Yosinski, Jason},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2017}
 }""",
     "odena2017conditional": """@inproceedings{odena2017conditional,
   title = {Conditional Image Synthesis with Auxiliary Classifier {GANs}},
@@ -265,6 +286,12 @@ _ENTRIES = {
   booktitle = {International Conference on Machine Learning},
   year = {2019}
 }""",
+    "ulyanov2018takes": """@inproceedings{ulyanov2018takes,
+  title = {It Takes (Only) Two: Adversarial Generator-Encoder Networks},
+  author = {Ulyanov, Dmitry and Vedaldi, Andrea and Lempitsky, Victor},
+  booktitle = {AAAI Conference on Artificial Intelligence},
+  year = {2018}
+}""",
     "verine2024optimal": """@inproceedings{verine2024optimal,
   title = {Optimal Budgeted Rejection Sampling for Generative Models},
   author = {Verine, Alexandre and Pydi, Muni Sreenivas and Negrevergne, Benjamin and
@@ -277,6 +304,18 @@ _ENTRIES = {
   author = {Wang, Zhou and Simoncelli, Eero P. and Bovik, Alan C.},
   booktitle = {Asilomar Conference on Signals, Systems and Computers},
   year = {2003}
+}""",
+    "wardefarley2017improving": """@inproceedings{wardefarley2017improving,
+  title = {Improving Generative Adversarial Networks with Denoising Feature Matching},
+  author = {Warde-Farley, David and Bengio, Yoshua},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017}
+}""",
+    "zhao2017energy": """@inproceedings{zhao2017energy,
+  title = {Energy-based Generative Adversarial Networks},
+  author = {Zhao, Junbo and Mathieu, Michael and LeCun, Yann},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017}
 }""",
 }
 

@@ -18,16 +18,27 @@ __all__ = ["MODELS", "Model", "load"]
 
 #: Every class a model folder may name, and where it lives. Nothing else is ever built.
 MODELS: Mapping[str, str] = {
+    "AGE": "pushforward.adversarial.age",
     "AlphaGAN": "pushforward.adversarial.alpha_gan",
     "AutoDensity": "pushforward.sliced.auto",
+    "BEGAN": "pushforward.adversarial.began",
+    "CharacterGAN": "pushforward.adversarial.character_gan",
     "DCGAN": "pushforward.adversarial.dcgan",
+    "DFM": "pushforward.adversarial.dfm",
+    "EBGAN": "pushforward.adversarial.ebgan",
     "GIS": "pushforward.sliced.gis",
     "Glow": "pushforward.flows.glow",
+    "MMDGAN": "pushforward.adversarial.mmd_gan",
     "NICE": "pushforward.flows.nice",
     "RealNVP": "pushforward.flows.realnvp",
+    "RefinedModel": "pushforward.refinement.refined_model",
     "SIG": "pushforward.sliced.sig",
     "TableFlow": "pushforward.flows.table_flow",
+    "TableSIG": "pushforward.sliced.table_sig",
+    "TableGAN": "pushforward.adversarial.table_gan",
     "VAE": "pushforward.adversarial.vae",
+    "VAEGAN": "pushforward.adversarial.vae_gan",
+    "WGAN": "pushforward.adversarial.wgan",
     "WGANGP": "pushforward.adversarial.wgan_gp",
 }
 
@@ -59,13 +70,7 @@ class Model(BaseEstimator):
             NotFittedError: before ``fit``.
             ModelFileError: if something that is not a model stands there, or the disk fails.
         """
-        self._check_fitted()
-        config = {
-            "class": type(self).__name__,
-            "parameters": {k: _plain(v) for k, v in self.get_params(deep=False).items()},
-            **self._state(),
-        }
-        return write_folder(folder, config, self._tensors(), self._card())
+        return write_folder(folder, *packed(self), self._card())
 
     def cite(self) -> str:
         """BibTeX of the papers this model is made from."""
@@ -115,10 +120,34 @@ def load(folder: str | os.PathLike[str]) -> Any:
         True
     """
     config, tensors = read_folder(folder)
+    return unpacked(config, tensors, folder)
+
+
+def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A fitted model as JSON values and tensors: what :meth:`Model.save` writes.
+
+    Raises:
+        NotFittedError: before ``fit``.
+    """
+    model._check_fitted()
+    config = {
+        "class": type(model).__name__,
+        "parameters": {k: _plain(v) for k, v in model.get_params(deep=False).items()},
+        **model._state(),
+    }
+    return config, model._tensors()
+
+
+def unpacked(config: dict[str, Any], tensors: dict[str, Tensor], place: object) -> Any:
+    """The model that :func:`packed` described; ``place`` is where it was, for errors.
+
+    Raises:
+        ModelFileError: for a class that is not known, and parts that do not fit each other.
+    """
     name = config.get("class")
     if not isinstance(name, str) or name not in MODELS:
         raise ModelFileError(
-            f"{folder} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
+            f"{place} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
             "It may come from a newer version: upgrade pushforward."
         )
     cls = getattr(importlib.import_module(MODELS[name]), name)
@@ -133,7 +162,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
         raise
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         raise ModelFileError(
-            f"{folder} is not a valid {name}: {type(error).__name__}: {error}. "
+            f"{place} is not a valid {name}: {type(error).__name__}: {error}. "
             "Its files were written together but do not fit each other; save the model anew."
         ) from error
     return model

@@ -222,6 +222,19 @@ class TestConditional:
             model.encode(digits.images[:2])
         y = digits.labels[:2]
         assert (model.reconstruct(digits.images[:2], y) == digits.images[:2][:, 0]).all()
+        with pytest.raises(DataError, match="or one label"):
+            model.encode(digits.images[:3], y)
+
+    @pytest.mark.parametrize("y", [7, [3, 0]])
+    def test_ways_and_edits_under_a_label_keep_their_fixed_points(self, model, digits, y):
+        X = digits.images[:4][:, 0]
+        way = model.interpolate(X[:2], X[2:], steps=3, y=y)
+        assert (way[:, 0] == X[:2]).all()
+        assert (way[:, -1] == X[2:]).all()
+        direction = model.attribute_direction(X[:2], X[2:], y_with=y, y_without=7)
+        edited = model.manipulate(X[:2], direction, [0, 2], y=y)
+        assert (edited[:, 0] == X[:2]).all()
+        assert (edited[:, 1] != X[:2]).any()
 
 
 def test_a_run_that_diverges_stops_and_keeps_what_was_good(digits):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pushforward.errors import ParameterError
-from pushforward.nets import MLP, Critic, Generator, find_architecture, halvings
+from pushforward.nets import MLP, Autoencoder, Critic, Generator, find_architecture, halvings
+from pushforward.nets.residual import CriticBlock, GeneratorBlock
 
 
 def count(network):
@@ -64,6 +65,66 @@ def test_sn_dcgan_is_table_3(side):
     assert slopes == {0.1}
 
 
+def layers_of(network):
+    """Kind, channels in and out, kernel and stride of each layer with weights."""
+    found = []
+    for m in network.modules():
+        if isinstance(m, torch.nn.Linear):
+            found.append(("dense", m.in_features, m.out_features))
+        elif isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            kind = "conv" if isinstance(m, torch.nn.Conv2d) else "deconv"
+            found.append((kind, m.in_channels, m.out_channels, *m.kernel_size, *m.stride))
+    return found
+
+
+def conv(inputs, outputs, kernel, stride):
+    return ("conv", inputs, outputs, kernel, kernel, stride, stride)
+
+
+def test_sn_dcgan_layer_by_layer():
+    # compare_gan's network of that name widens one layer earlier: 64, 128, 128, 256, 256, 512
+    found = find_architecture("sn-dcgan", (3, 32, 32))
+    critic = found.critic("spectral")
+    assert layers_of(critic) == [
+        *(conv(3, 64, 3, 1), conv(64, 64, 4, 2), conv(64, 128, 3, 1), conv(128, 128, 4, 2)),
+        *(conv(128, 256, 3, 1), conv(256, 256, 4, 2), conv(256, 512, 3, 1)),
+        ("dense", 512 * 4 * 4, 1),
+    ]
+    assert count(critic) == 2_935_873
+    generator = found.generator(128)
+    up = [("deconv", a, b, 4, 4, 2, 2) for a, b in ((512, 256), (256, 128), (128, 64))]
+    assert layers_of(generator) == [("dense", 128, 4 * 4 * 512), *up, conv(64, 3, 3, 1)]
+    normed = [m.num_features for m in generator.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert normed == [512, 256, 128, 64]
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in critic.modules())
+
+
+@pytest.mark.parametrize(
+    ("side", "coarse", "up", "down"),
+    [
+        (32, 256, [256, 256, 256], [(128, 2), (128, 2), (128, 1), (128, 1)]),
+        (48, 512, [256, 128, 64], [(64, 2), (128, 2), (256, 2), (512, 2), (1024, 1)]),
+        (64, 1024, [512, 256, 128, 64], [(64, 2), (128, 2), (256, 2), (512, 2), (1024, 2)]),
+    ],
+)
+def test_sn_resnet_block_by_block(side, coarse, up, down):
+    found = find_architecture("sn-resnet", (3, side, side))
+    with torch.device("meta"):
+        generator, critic = found.generator(128), found.critic("none")
+    assert generator.coarse == (coarse, side >> len(up), side >> len(up))
+    made = [m for m in generator.modules() if isinstance(m, GeneratorBlock)]
+    assert [m.conv2.out_channels for m in made] == up
+    judged = [m for m in critic.modules() if isinstance(m, CriticBlock)]
+    assert [(m.conv2.out_channels, m.stride) for m in judged] == down
+    # only the first sees pixels: no rectifier before it, its hidden layer as wide as the output
+    assert [m.first for m in judged] == [True, *[False] * (len(down) - 1)]
+    assert judged[0].conv1.out_channels == down[0][0]
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in critic.modules())
+    # equal strides and widths: no map beside the block
+    same = [isinstance(m.shortcut, torch.nn.Identity) for m in judged]
+    assert same == [side == 32 and stride == 1 for _, stride in down]
+
+
 @pytest.mark.parametrize(
     ("side", "made", "judged"),
     [(32, 4_276_739, 1_053_825), (48, None, None), (64, None, None)],
@@ -116,7 +177,20 @@ def test_an_image_has_its_logit_whatever_the_others_are():
         torch.testing.assert_close(critic(x)[:2], critic(x[:2]))
 
 
+@pytest.mark.parametrize("name", ["conv", "residual"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_autoencoder(name, channels):
+    x = torch.randn(4, channels, 28, 28)
+    built = find_architecture(name, (channels, 28, 28), width=2).autoencoder(5, "none")
+    assert isinstance(built, Autoencoder)
+    assert built.encoder(x).shape == (4, 5)
+    torch.testing.assert_close(built(x), built.decoder(built.encoder(x)))
+    assert built(x).shape == x.shape
+
+
 def test_an_mlp():
+    deep = MLP(5, (8, 8), norm="batch")
+    assert sum(isinstance(m, torch.nn.BatchNorm1d) for m in deep.modules()) == 2
     assert MLP(5, (8, 8))(torch.zeros(3, 5)).shape == (3,)
     assert MLP(5, (8,), head=2)(torch.zeros(3, 5)).shape == (3, 2)
 

@@ -1,19 +1,39 @@
 """Adversarial and variational models of images, as phases on the one loop."""
 
+from .age import AGE
 from .alpha_gan import AlphaGAN
+from .began import BEGAN
+from .character_gan import CharacterGAN
 from .dcgan import DCGAN
+from .dfm import DFM
+from .ebgan import EBGAN
 from .losses import LOSSES, LossPair, find_loss
+from .mmd_gan import MMDGAN
 from .penalties import gradient_penalty
+from .ppgn import PPGN
+from .table_gan import TableGAN
 from .vae import VAE
+from .vae_gan import VAEGAN
+from .wgan import WGAN
 from .wgan_gp import WGANGP
 
 __all__ = [
+    "AGE",
+    "BEGAN",
     "DCGAN",
+    "DFM",
+    "EBGAN",
     "LOSSES",
+    "MMDGAN",
+    "PPGN",
     "VAE",
+    "VAEGAN",
+    "WGAN",
     "WGANGP",
     "AlphaGAN",
+    "CharacterGAN",
     "LossPair",
+    "TableGAN",
     "find_loss",
     "gradient_penalty",
 ]

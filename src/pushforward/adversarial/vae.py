@@ -13,7 +13,7 @@ from ..errors import DataError, ParameterError
 from ..training import Batch, Phase
 from ..training.image_model import CHUNK
 from .adversarial_model import FAST, positive
-from .ways import WithEncoder
+from .ways import WithPosterior
 
 __all__ = ["VAE"]
 
@@ -21,7 +21,7 @@ _LN2 = math.log(2)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class VAE(WithEncoder):
+class VAE(WithPosterior):
     """An encoder and a generator that raise a lower bound on the likelihood together.
 
     Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), eq. 10: codes are normal around
@@ -68,22 +68,13 @@ class VAE(WithEncoder):
 
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         """Nats a pixel: the distortion and, in closed form, the divergence from the prior."""
-        mean, log_variance = self._posterior(batch.x)
-        z = mean + (0.5 * log_variance).exp() * self._prior(batch)
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        posterior = self._posterior(batch.x)
+        z = self._drawn(*posterior, self._prior(batch))
         n = self.pixels_.n_values
         return {
             "distortion": -self._log_likelihood(batch.x, z).mean() / n,
-            "divergence": divergence.mean() / n,
+            "divergence": self._divergence(*posterior).mean() / n,
         }
-
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log-variances of the codes, (n, latent) each."""
-        mean, log_variance = self.networks_["encoder"](x).chunk(2, dim=1)
-        return mean, log_variance
-
-    def _code(self, x: Tensor) -> Tensor:
-        return self._posterior(x)[0]
 
     def _log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z), (n,), of continuous x."""
@@ -130,7 +121,7 @@ class VAE(WithEncoder):
         x = x.to(self._device())
         mean, log_variance = self._posterior(x)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
-        z = mean + (0.5 * log_variance).exp() * noise
+        z = self._drawn(mean, log_variance, noise)
         ratio = 0.5 * (noise.square() + log_variance - z.square()).double().sum(1)
         return (self._log_likelihood(x, z).double() + ratio).cpu() + log_det
 

@@ -8,26 +8,43 @@ from torch import Tensor
 
 from ..errors import DataError, ParameterError
 from .adversarial_model import AdversarialModel
+from .generator_model import CriticModel
 
-__all__ = ["WithCritic", "WithEncoder"]
+__all__ = ["WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
 
 
-class WithCritic(AdversarialModel):
+class WithCritic(AdversarialModel, CriticModel):
     """A model with a network that tells data from samples."""
 
-    def critic(self, X: Any) -> np.ndarray:
-        """What the critic says of images, (n,) float32: higher is more like the data.
 
-        A logit where it was trained as a classifier, so that odds are its exponential. It was
-        trained against this generator only; it is no likelihood.
+class WithEnergy(WithCritic):
+    """A model whose critic is an autoencoder: images it cannot redraw have a high energy."""
+
+    def _energy(self, x: Tensor) -> Tensor:
+        """How far each row is from what the critic redraws, (n,)."""
+        raise NotImplementedError
+
+    def _missed(self, x: Tensor, redrawn: Tensor) -> Tensor:
+        """What is missing of images (n, C, H, W) in what the critic made of them."""
+        if redrawn.shape != x.shape:
+            raise ParameterError(
+                f"The network 'critic' made {tuple(redrawn.shape)} of images "
+                f"{tuple(x.shape)}. Expected an autoencoder: the same shape."
+            )
+        return x - redrawn
+
+    def critic(self, X: Any) -> np.ndarray:
+        """Minus the energy of images, (n,) float32: higher is more like the data.
+
+        The energy is how far an image is from what the critic, an autoencoder, makes of it.
 
         Raises:
             DataError: for images of another shape.
         """
-        self._check_fitted()
-        with torch.no_grad():
-            parts = [self._logit("critic", self._seen(x)).cpu() for _, x in self._chunks(X)]
-        return torch.cat(parts).numpy()
+        return super().critic(X)
+
+    def _logit(self, name: str, x: Tensor) -> Tensor:
+        return -self._energy(x)
 
 
 class WithEncoder(AdversarialModel):
@@ -77,7 +94,7 @@ class WithEncoder(AdversarialModel):
         return images.reshape(len(start), int(steps), *images.shape[1:])
 
     def latent_report(self, X: Any) -> dict[str, float]:
-        """How near the codes of images are to the prior, N(0, I).
+        """How near the codes of images are to the prior, of mean 0 and covariance I.
 
         Args:
             X: images, at least twice as many as a code is long for steady figures.
@@ -102,3 +119,28 @@ class WithEncoder(AdversarialModel):
             "correlation": float(np.abs(standard).max()),
             "frechet": float(((mean**2).sum() + ((roots - 1) ** 2).sum()) / len(mean)),
         }
+
+
+class WithPosterior(WithEncoder):
+    """A model whose codes are normal around what its encoder says.
+
+    Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), appendix B; a code is the mean.
+    """
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log-variances of the codes, (n, latent) each."""
+        mean, log_variance = self.networks_["encoder"](x).chunk(2, dim=1)
+        return mean, log_variance
+
+    def _code(self, x: Tensor) -> Tensor:
+        return self._posterior(x)[0]
+
+    @staticmethod
+    def _drawn(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+        """Codes (n, latent) of the posteriors, from standard normal noise."""
+        return mean + (0.5 * log_variance).exp() * noise
+
+    @staticmethod
+    def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+        """KL(posterior || prior) in nats, (n,)."""
+        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)

@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import ParameterError
-from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
-from .penalties import gradient_penalty
+from .adversarial_model import FAST
+from .wasserstein_game import WassersteinGame
 from .ways import WithCritic
 
 __all__ = ["WGANGP"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class WGANGP(WithCritic):
+class WGANGP(WithCritic, WassersteinGame):
     """A generator that lowers the Wasserstein distance a critic of slope 1 sees.
 
     Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, *Improved Training of Wasserstein GANs*
@@ -71,8 +69,6 @@ class WGANGP(WithCritic):
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         settings = super()._resolve(shape, n)
-        positive(settings, ["critic_steps"], whole=True)
-        positive(settings, ["penalty"])
         if settings["norm"] not in ("none", "layer", "spectral"):
             raise ParameterError(
                 f"norm is {settings['norm']!r}. Expected 'none', 'layer' or 'spectral': the "
@@ -83,25 +79,3 @@ class WGANGP(WithCritic):
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)
         return nets.generator(s["latent"]) if name == "generator" else nets.critic(s["norm"])
-
-    def _phases(self) -> list[Phase]:
-        adam, again = self._optimiser(), self.settings_["critic_steps"]
-        return [
-            Phase("critic", ("critic",), self._critic_loss, adam, repeats=again),
-            Phase("generator", ("generator",), self._generator_loss, adam),
-        ]
-
-    def _value(self, x: Tensor) -> Tensor:
-        return self._logit("critic", x)
-
-    def _critic_loss(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self._generate(self._prior(batch))
-        slope = gradient_penalty(self._value, batch.x, fake, batch.uniform())
-        return {
-            "distance": self._value(fake).mean() - self._value(batch.x).mean(),
-            "penalty": self.settings_["penalty"] * slope,
-        }
-
-    def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"player": -self._value(self._generate(self._prior(batch))).mean()}

@@ -12,6 +12,7 @@ from .insight import explain, info
 from .judging import compare, evaluate
 from .latents import decode, encode
 from .pictures import diagnose, edit, interpolate
+from .refining import refine
 from .reporting import report
 from .sampling import sample
 from .scoring import score
@@ -39,6 +40,7 @@ app.command(rich_help_panel=_MODEL)(info)
 app.command(rich_help_panel=_MODEL)(evaluate)
 app.command(rich_help_panel=_MODEL)(compare)
 app.command(rich_help_panel=_MODEL)(report)
+app.command(rich_help_panel=_MODEL)(refine)
 app.command(rich_help_panel=_ROWS)(sample)
 app.command(rich_help_panel=_ROWS)(score)
 app.command(rich_help_panel=_ROWS)(explain)

@@ -14,6 +14,8 @@ _WORDS = {
     "image_shape": "images",
     "bits": "bits of a pixel",
     "n_classes": "classes",
+    "n_characters": "characters",
+    "line_length": "longest line",
     "n_weights": "weights",
     "steps": "trained for steps",
     "trained_seconds": "trained for",
@@ -36,6 +38,8 @@ def facts(model: Any) -> dict[str, Any]:
         "held_out_nats": getattr(model, "held_out_", None),
         "n_layers": getattr(model, "n_layers_", None),
         **(_image_facts(model) if hasattr(model, "pixels_") else {}),
+        **(_text_facts(model) if hasattr(model, "alphabet_") else {}),
+        **(_run_facts(model) if hasattr(model, "networks_") else {}),
         "stopped": getattr(model, "stopped_", None),
         "threshold": getattr(model, "offset_", None),
     }
@@ -43,13 +47,23 @@ def facts(model: Any) -> dict[str, Any]:
 
 
 def _image_facts(model: Any) -> dict[str, Any]:
+    return {
+        "image_shape": list(model.pixels_.shape),
+        "bits": model.pixels_.bits,
+        "n_classes": None if model.classes_ is None else len(model.classes_),
+    }
+
+
+def _text_facts(model: Any) -> dict[str, Any]:
+    known = model.alphabet_
+    return {"n_characters": len(known.characters), "line_length": known.length}
+
+
+def _run_facts(model: Any) -> dict[str, Any]:
     last = model.history_[-1] if model.history_ else {}
     best = model.best_ or {"measures": {}}
     networks = model.networks_.values()
     found = {
-        "image_shape": list(model.pixels_.shape),
-        "bits": model.pixels_.bits,
-        "n_classes": None if model.classes_ is None else len(model.classes_),
         "n_weights": sum(p.numel() for network in networks for p in network.parameters()),
         "steps": last.get("step"),
         "trained_seconds": last.get("seconds"),

@@ -15,7 +15,9 @@ from .facts import facts, facts_text
 from .image_fitting import fit_images
 from .options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
+from .run_fitting import fit_run
 from .tables import find_column, open_source, take
+from .texts import fit_text
 
 __all__ = ["fit"]
 
@@ -108,21 +110,22 @@ def fit(
         bool,
         typer.Option(
             "--continue",
-            help="Go on with a model that is there already: by more layers (gis), or to a larger "
-            "budget (images); fit it if there is none.",
+            help="Go on with a model that is there already: by more layers (gis, sig), or to a "
+            "larger budget; fit it if there is none.",
         ),
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit a model to a table or to images and write it to a folder.
+    """Fit a model to a table, to images or to lines of text and write it to a folder.
 
     The folder appears when the model is whole: an interrupted fit leaves what was there before.
     Repeat the command to go on from where it was. To work in portions, repeat it with --continue
     and --minutes.
 
-    A model of images trains beside its folder, in FOLDER.run: checkpoints, log.csv, samples. These
-    stay; with them, --continue and more --minutes go on.
+    A model that is trained by gradient, such as those of images, trains beside its folder, in
+    FOLDER.run: checkpoints, log.csv, samples. These stay; with them, --continue and more
+    --minutes go on.
 
     `pushforward fit auto people.csv -o model --drop id --bounds age=0:`
 
@@ -151,8 +154,8 @@ def fit(
     there = _check_target(output, overwrite, more)
 
     talk = Talk(quiet)
-    fitted = fit_images if entry.data == "images" else _fit_table
-    made = fitted(entry, data, output, options, there=there, more=more, talk=talk)
+    fitters = {"images": fit_images, "text": fit_text, "tables": _fit_table}
+    made = fitters[entry.data](entry, data, output, options, there=there, more=more, talk=talk)
     seconds = time.monotonic() - began
     known = facts(made)
     talk.say(made.account() if hasattr(made, "account") else facts_text(known))
@@ -182,7 +185,17 @@ def _fit_table(
     columns = [*options.drop, *([] if options.weight is None else [options.weight])]
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
     left = [label for label in labels if label not in gone]
-    made = _made(entry, _parameters(entry, options, left), output if more and there else None)
+    parameters = _parameters(entry, options, left)
+    if "folder" in inspect.signature(class_of(entry).fit).parameters:
+        if options.weight is not None:
+            raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
+
+        def opened() -> tuple[Any, str]:
+            X = take(table.read(), labels, left)
+            return X, f"{len(X):,} rows of {len(left)} columns"
+
+        return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+    made = _made(entry, parameters, output if more and there else None)
     work, resumed = _unfinished(made, output, talk)
     with talk.fitting(made.get_params().get("minutes")) as report:
         X = table.read()
@@ -228,7 +241,7 @@ def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
     if not overwrite and not more:
         raise ModelFileError(
             f"{folder} holds a model already. Choose another folder, replace it with "
-            "--overwrite, or go on with --continue (gis and models of images)."
+            "--overwrite, or go on with --continue (gis, sig, and models that train in a run)."
         )
     return True
 

@@ -12,9 +12,17 @@ from .console import Talk
 from .images import batches, class_of, image_sink, images_at_a_time, labels_of
 from .tables import at_row, numbers, open_source, seed_of_block, sink
 
-__all__ = ["decode_images", "encode_images", "sample_images", "score_images", "score_sentence"]
+__all__ = [
+    "decode_images",
+    "encode_images",
+    "need_label",
+    "sample_images",
+    "score_images",
+    "score_sentence",
+]
 
 _LN2 = math.log(2)
+_RARE = 0.05  # what the summary counts p-values up to
 _ROW = 20  # images of a label that fit a row of a picture
 
 
@@ -77,6 +85,8 @@ def score_images(
     y = labels_of(model, found, label)
     paths = getattr(found.images, "paths", None)
     bits = -1 / (model.pixels_.n_values * _LN2)
+    ranked = getattr(model, "held_out_scores_", None) is not None and y is None and draws == 1
+    rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
     with sink(output) as write, talk.counting("scoring", len(found)) as advance:
         for rows, images in batches(found):
@@ -87,6 +97,9 @@ def score_images(
             frame = pd.DataFrame(
                 {"image": names, "log_prob": scores, "bits_per_dim": bits * scores}
             )
+            if ranked:
+                levels["p_value"] = model.p_values_of(scores)
+                rare += int((levels["p_value"] <= _RARE).sum())
             if output is not None or to_stdout:
                 write(frame.assign(**levels))
             step, n = scores.mean() - mean, len(scores)
@@ -96,7 +109,9 @@ def score_images(
             count += n
             advance(n)
     half = 1.96 * math.sqrt(squares / (count - 1) / count) if count > 1 else math.nan
+    told = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
     return {
+        **told,
         "data": found.name,
         "split": found.split,
         "images": count,
@@ -127,10 +142,12 @@ def score_sentence(summary: dict[str, Any]) -> str:
     low, high = summary["interval"]
     less = f" of {summary['bits']}-bit images" if summary["bits"] < 8 else ""
     split = "" if summary["split"] == "all" else f" ({summary['split']})"
+    share = summary.get("share_of_p_up_to_0.05")
+    rare = "" if share is None else f"; {100 * share:.1f} % have a p-value of at most {_RARE}"
     return (
         f"{summary['images']:,} images of {summary['data']}{split}: "
         f"{summary['bits_per_dim']:.4f} bits/dim{less}, 95 % interval {low:.4f} to {high:.4f}; "
-        f"{summary['mean_log_prob']:.1f} nats an image"
+        f"{summary['mean_log_prob']:.1f} nats an image{rare}"
     )
 
 
@@ -139,7 +156,7 @@ def encode_images(
 ) -> None:
     """Write the latents of images as they are read."""
     y = labels_of(model, found, label)
-    _need_label(model, label)
+    need_label(model, label)
     with sink(output) as write, talk.counting("encoding", len(found)) as advance:
         for rows, images in batches(found):
             with at_row(rows.start):
@@ -151,7 +168,7 @@ def decode_images(
     model: Any, latents: str, output: Path | None, *, label: str | None, talk: Talk
 ) -> None:
     """Write the images of latents as they are read."""
-    _need_label(model, label)
+    need_label(model, label)
     y = None if label is None else class_of(model, label)
     table = open_source(latents, talk)
     block = images_at_a_time(model.pixels_.n_values)
@@ -167,7 +184,12 @@ def decode_images(
             advance(len(batch))
 
 
-def _need_label(model: Any, label: str | None) -> None:
+def need_label(model: Any, label: str | None) -> None:
+    """Refuse to go without a label to the latents of a conditional model.
+
+    Raises:
+        ParameterError: where the model is conditional and there is no label.
+    """
     if model.classes_ is not None and label is None:
         raise ParameterError(
             f"This {type(model).__name__} is conditional: give --label, one of "

@@ -65,7 +65,10 @@ def open_images_as(data: str, split: str | None, size: str | None, crop: str | N
 def open_for(
     model: Any, data: str, split: str | None, size: str | None, crop: str | None, talk: Talk
 ) -> Any:
-    """Open images as a model needs them: at its size, with a note, where none was given.
+    """Open images as a model needs them, with a note, where neither size nor crop was given.
+
+    They are cropped as those of the fit were, unless they have the model's size and are too small
+    for it: then somebody has done so before. They are resized to the model's size.
 
     Raises:
         DataError: for images of another number of channels, or another size than was asked for.
@@ -74,6 +77,9 @@ def open_for(
     its_size = f"{height}x{width}"
     if size is not None or crop is not None:
         found = open_images_as(data, split, size, crop)
+    elif (cropped := _cropped(model, data, split, its_size)) is not None:
+        found = cropped
+        talk.note(f"the images of {data} were cropped as in fit: {model.settings_['crop']}.")
     else:
         try:
             found = open_images_as(data, split, None, None)
@@ -91,6 +97,18 @@ def open_for(
             "images."
         )
     return found
+
+
+def _cropped(model: Any, data: str, split: str | None, size: str) -> Any:
+    """The images cropped as in the fit, or None where they were not, or need not be."""
+    if (crop := model.settings_.get("crop")) is None:
+        return None
+    try:
+        return open_images_as(data, split, size, crop)
+    except DataError:
+        if open_images_as(data, split, None, None).images.shape != model.pixels_.shape:
+            raise
+        return None
 
 
 def batches(found: Any) -> Iterator[tuple[slice, Any]]:

@@ -6,10 +6,25 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from .arguments import Blank, Data, Drop, Folder, Gaps, Json, Quiet
+from .arguments import (
+    IMAGES,
+    Blank,
+    Crop,
+    Data,
+    Drop,
+    Folder,
+    Gaps,
+    Json,
+    Label,
+    Quiet,
+    Size,
+    Split,
+)
 from .console import Talk, print_json, print_table
 from .facts import facts, facts_text, unusual_parameters
-from .registry import need
+from .image_maps import explain_images, print_strange
+from .images import check_picture, open_for
+from .registry import need, of_images, only_for
 from .scoring import scored
 from .tables import ModelRows, open_source
 
@@ -22,29 +37,65 @@ def explain(
     rows: Annotated[
         int,
         typer.Option(
-            "--rows", "-n", metavar="N", min=1, help="How many rows, the strangest first."
+            "--rows", "-n", metavar="N", min=1,
+            help="How many rows or images, the strangest first.",
         ),
     ] = 5,
     columns: Annotated[
-        int, typer.Option("--columns", "-c", metavar="N", min=1, help="How many columns of each.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            "--columns", "-c", metavar="N", min=1, show_default=False,
+            help="How many columns of each row. Default: 3.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.png", rich_help_panel=IMAGES, show_default=False,
+            help="Draw the strangest images, and below each where it is strange.",
+        ),
+    ] = None,
     missing: Gaps = Blank.error,
     drop: Drop = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    label: Label = None,
     json: Json = False,
     quiet: Quiet = False,
-) -> None:
-    """Show the strangest rows, and the columns that make them so.
+) -> None:  # fmt: skip
+    """Show the strangest rows or images, and what makes them so.
 
-    For each column: its value, the value the model expects beside the row's other values, and
-    the nats the row's log density would gain by it. Rows count from 0.
+    For each column of a row: its value, the value the model expects beside the row's other values,
+    and the nats the row's log density would gain by it. For each image: its log-probability, its
+    p-value, and the place that costs it most beside held-out images; in the picture, places are
+    red that cost more than usual and blue that cost less. Rows count from 0.
 
     `pushforward explain model new.csv --rows 10`
+
+    `pushforward explain sig photographs/ -o strange.png`
     """
     from ..model import load
 
     talk = Talk(quiet)
     model = load(folder)
+    name = type(model).__name__
+    if of_images(model) and hasattr(model, "score_maps"):
+        gaps = missing is not Blank.error
+        only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
+        if output is not None:
+            check_picture(output)
+        found = open_for(model, data, split, size, crop, talk)
+        strange = explain_images(model, found, rows, output, label=label, talk=talk)
+        if json:
+            print_json(strange)
+        else:
+            print_strange(strange)
+        return
     need(model, "explain")
+    of = {"--output": output, "--split": split, "--size": size, "--crop": crop, "--label": label}
+    only_for("images", name, of)
+    columns = columns or 3
     table = open_source(data, talk)
     source = ModelRows(table, model, drop or [], talk)
     found: list[tuple[float, int, Any]] = []  # (score, row number, the row as a table)

@@ -13,6 +13,7 @@ from .images import open_images_as
 from .registry import find_model
 from .sweeping import Minutes, Ranges, Runs, Sweeps, compare_fitted, to_fit
 from .tables import find_column, open_source, take
+from .texts import is_text, of_text
 
 __all__ = ["Opened", "compare", "evaluate"]
 
@@ -90,8 +91,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL|SAMPLES", show_default=False,
-            help="A model's folder, or samples: a table, array, folder of pictures, or .txt file "
-            "of lines.",
+            help="A model's folder, or samples: a table, array, folder of pictures, or .txt or "
+            ".txt.gz file of lines.",
         ),
     ],
     data: Annotated[str, typer.Argument(metavar="DATA", help=_Real, show_default=False)],
@@ -238,6 +239,7 @@ class Opened:
         self._talk, self._drop, self._framing = talk, drop, framing
         models = {name: load(name) for name in what if _is_model(name)}
         self._images = images or any(hasattr(model, "pixels_") for model in models.values())
+        self._text = next((model for model in models.values() if of_text(model)), None)
         known = [m.columns_ for m in models.values() if hasattr(m, "columns_")]
         self._columns = list(known[0].labels) if known and known[0].layout.named else None
         self.judged = {
@@ -262,13 +264,13 @@ class Opened:
 
     def _open(self, source: str, split: str | None) -> Any:
         """A table, an image set or lines, by what the name or file is."""
-        from ..data import DATASETS
+        from ..data import DATASETS, open_text
         from ..data.files import SUFFIXES
 
         path = Path(source)
-        if path.is_file() and path.suffix.lower() == ".txt":
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            return [line for line in lines if line]
+        if is_text(source):
+            lines = open_text(path)
+            return lines if self._text is None else self._text.cut(lines)
         if not self._images:
             is_table = path.name.lower().endswith(SUFFIXES) or (
                 source in DATASETS and not path.exists()

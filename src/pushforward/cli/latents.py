@@ -12,6 +12,7 @@ from .image_rows import decode_images, encode_images
 from .images import open_for
 from .registry import loaded, of_images, only_for
 from .tables import ModelRows, at_row, numbers, open_source, rows_at_a_time, sink
+from .texts import decode_text, of_text
 
 __all__ = ["decode", "encode"]
 
@@ -77,7 +78,7 @@ def decode(
     label: Label = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Carry latents back to rows or images.
+    """Carry latents back to rows, images or lines.
 
     `pushforward decode model latents.npy`
     """
@@ -88,6 +89,11 @@ def decode(
         print(output)
         return
     only_for("images", type(model).__name__, {"--label": label})
+    if of_text(model):
+        decode_text(model, latents, output, talk=talk)
+        if output is not None:
+            print(output)
+        return
     with sink(output) as write:
         table = open_source(latents, talk)
         start = 0

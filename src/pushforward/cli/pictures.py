@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..errors import DataError, ParameterError, UnsupportedError
-from .arguments import Crop, Data, Folder, Json, Picture, Quiet, Seed, Size, Split
+from ..errors import DataError, ParameterError
+from .arguments import Crop, Data, Folder, Json, Label, Picture, Quiet, Seed, Size, Split
 from .console import Talk, print_json, print_table
-from .images import check_picture, images_at_a_time, open_for
+from .image_rows import need_label
+from .images import check_picture, images_at_a_time, labels_of, open_for
 from .registry import loaded, of_images, refuse
 
 __all__ = ["diagnose", "edit", "interpolate"]
@@ -39,16 +40,19 @@ def interpolate(
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
+    label: Label = None,
     quiet: Quiet = False,
 ) -> None:
     """Draw the way from images to others, straight in the latent; a row for each pair.
 
-    The ends are the images themselves: what was encoded is decoded exactly.
+    The ends are the images themselves: what was encoded is decoded exactly. Of conditional
+    models, each way is that of one label: with `--label own`, that of the image of A.
 
     `pushforward interpolate glow anna.png ben.png -o way.png`
     """
     talk = Talk(quiet)
     model = _of_images(folder, "interpolate", output)
+    need_label(model, label)
     first = open_for(model, a, split, size, crop, talk)
     second = first if a == b else open_for(model, b, split, size, crop, talk)
     skip = min(n, len(first) // 2) if a == b else 0
@@ -56,7 +60,7 @@ def interpolate(
     if a == b and skip == 0:
         raise DataError(f"{a} has one image. Expected two images, or two names.")
     ends = [_picked(first, slice(0, rows)), _picked(second, slice(skip, skip + rows))]
-    ways = model.interpolate(*ends, steps=steps)
+    ways = model.interpolate(*ends, steps=steps, **_labelled(model, first, slice(0, rows), label))
     heads = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
     _draw(output, model, ways, heads)
 
@@ -90,6 +94,7 @@ def edit(
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
+    label: Label = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Draw images with more and less of an attribute; a row for each image.
@@ -109,6 +114,7 @@ def edit(
     if attribute is None and (with_ is None or without is None):
         raise ParameterError("--with and --without go together. Give both.")
     model = _of_images(folder, "edit", output)
+    need_label(model, label)
     found = open_for(model, data, split, size, crop, talk)
     if attribute is not None:
         has = _mask(found, attribute)
@@ -118,9 +124,10 @@ def edit(
         sides = [(one, np.arange(len(one))) for one in pair]
     few = [(one, rows[_spread(len(rows))]) for one, rows in sides]
     with talk.counting("encoding", sum(len(rows) for _, rows in few)) as advance:
-        has_it, has_not = (_mean_latent(model, one, rows, advance) for one, rows in few)
-    images = _picked(found, slice(0, min(n, len(found))))
-    edited = model.manipulate(images, has_it - has_not, shares)
+        has_it, has_not = (_mean_latent(model, one, rows, label, advance) for one, rows in few)
+    n = min(n, len(found))
+    of = _labelled(model, found, slice(0, n), label)
+    edited = model.manipulate(_picked(found, slice(0, n)), has_it - has_not, shares, **of)
     _draw(output, model, edited, [f"{share:+.3g}" if share else "0" for share in shares])
 
 
@@ -160,11 +167,6 @@ def _of_images(folder: Path, command: str, output: Path | None = None) -> Any:
     model = loaded(folder, command)
     if not of_images(model):
         refuse(type(model).__name__, command)
-    if command != "diagnose" and model.classes_ is not None:
-        raise UnsupportedError(
-            f"This {type(model).__name__} is conditional: its latents mean something else for "
-            f"each label. {command.capitalize()} with a model fitted without conditional=true."
-        )
     return model
 
 
@@ -173,6 +175,12 @@ def _picked(found: Any, rows: Any) -> Any:
     from ..data import ArrayImages
 
     return ArrayImages(found.images[rows], "nchw")
+
+
+def _labelled(model: Any, found: Any, rows: Any, label: str | None) -> dict[str, Any]:
+    """The argument with the labels of some images of a set, for models that take one."""
+    labels = labels_of(model, found, label)
+    return {} if labels is None else {"y": labels[rows]}
 
 
 def _draw(output: Path, model: Any, ways: np.ndarray, heads: list[str]) -> None:
@@ -214,11 +222,14 @@ def _spread(n: int) -> np.ndarray:
     return np.linspace(0, n - 1, min(n, _MOST)).round().astype(int)
 
 
-def _mean_latent(model: Any, found: Any, rows: np.ndarray, advance: Any) -> np.ndarray:
+def _mean_latent(
+    model: Any, found: Any, rows: np.ndarray, label: str | None, advance: Any
+) -> np.ndarray:
     total = np.zeros(model.pixels_.n_values)
     block = images_at_a_time(model.pixels_.n_values)
     for start in range(0, len(rows), block):
-        z = model.encode(_picked(found, rows[start : start + block]))
+        some = rows[start : start + block]
+        z = model.encode(_picked(found, some), **_labelled(model, found, some, label))
         total += z.sum(0, dtype=np.float64)
         advance(len(z))
     return total / len(rows)

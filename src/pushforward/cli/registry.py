@@ -60,7 +60,19 @@ MODELS: dict[str, Entry] = {
             "one sliced flow, grown layer by layer; has latents",
         ),
         Entry(
-            "sig", "SIG", "images", tuple(command for command in _FLOW if command != "continue"),
+            "table-gan", "TableGAN", "tables", _MADE,
+            "a generator of rows against a critic of slope 1; no likelihood",
+        ),
+        Entry(
+            "character-gan", "CharacterGAN", "text", _MADE,
+            "lines of characters, made whole, against a critic of slope 1",
+        ),
+        Entry(
+            "table-sig", "TableSIG", "tables", _DENSITY,
+            "a normal sample moved to the rows, layer by layer: made for samples",
+        ),
+        Entry(
+            "sig", "SIG", "images", (*_FLOW, "explain"),
             "images from slices, without gradient training, with an exact likelihood",
         ),
         Entry(
@@ -84,8 +96,36 @@ MODELS: dict[str, Entry] = {
             "a generator against a critic; SN-DCGAN and SN-ResNet-GAN by its presets",
         ),
         Entry(
+            "wgan", "WGAN", "images", _MADE,
+            "a generator against a critic of clipped weights",
+        ),
+        Entry(
+            "mmd-gan", "MMDGAN", "images", _MADE,
+            "a generator against a kernel of features that a critic learns",
+        ),
+        Entry(
+            "age", "AGE", "images", _CODED,
+            "encoder and generator play over the codes alone: no critic",
+        ),
+        Entry(
+            "vae-gan", "VAEGAN", "images", _CODED,
+            "a variational autoencoder that compares images by a critic's features",
+        ),
+        Entry(
             "wgan-gp", "WGANGP", "images", _MADE,
             "a generator against a critic of slope 1: steady, and slower",
+        ),
+        Entry(
+            "began", "BEGAN", "images", _MADE,
+            "a generator against an autoencoder, the two held in balance",
+        ),
+        Entry(
+            "ebgan", "EBGAN", "images", _MADE,
+            "a generator against an energy, with a margin; keeps codes of samples apart",
+        ),
+        Entry(
+            "dfm", "DFM", "images", _MADE,
+            "a DCGAN with a denoiser of the critic's features",
         ),
         Entry(
             "vae", "VAE", "images", _CODED,
@@ -188,7 +228,8 @@ def only_for(kind: str, name: str, given: dict[str, Any]) -> None:
     empty = ([], {})
     said = [k for k, v in given.items() if v is not None and v is not False and v not in empty]
     if said:
-        other = {"tables": "images", "images": "tables"}[kind]
+        known = {entry.cls: entry.data for entry in MODELS.values()}
+        other = known.get(name, {"tables": "images", "images": "tables"}[kind])
         raise ParameterError(
             f"{said[0]} is for models of {kind}, and {name} is a model of {other}. Leave it out."
         )

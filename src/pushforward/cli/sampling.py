@@ -1,4 +1,4 @@
-"""``pushforward sample``: new rows or images, batch by batch."""
+"""``pushforward sample``: new rows, images or lines, batch by batch."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from .console import Talk
 from .image_rows import sample_images
 from .registry import loaded, of_images, only_for
 from .tables import rows_at_a_time, seed_of_block, sink
+from .texts import of_text, sample_text
 
 __all__ = ["sample"]
 
@@ -20,7 +21,7 @@ def sample(
         int | None,
         typer.Option(
             "--rows", "-n", metavar="N", min=1, show_default=False,
-            help="How many rows or images. Default: 1000 rows, 64 images.",
+            help="How many rows, images or lines. Default: 1000; 64 images.",
         ),
     ] = None,
     output: Annotated[
@@ -28,8 +29,9 @@ def sample(
         typer.Option(
             "--output", "-o", metavar="FILE|FOLDER", show_default=False,
             help="Rows: write here, in the format of the ending (csv, tsv, parquet, feather, npy, "
-            "npz), instead of csv to stdout. Images: X.png is one picture, X.npy and X.npz are "
-            "an array, a name without an ending is a folder of numbered pictures.",
+            "npz), instead of csv to stdout. Lines: write here, one a line. Images: X.png is "
+            "one picture, X.npy and X.npz are an array, a name without an ending is a folder of "
+            "numbered pictures.",
         ),
     ] = None,
     seed: Seed = None,
@@ -50,7 +52,7 @@ def sample(
     ] = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Draw new rows or images like those a model was fitted on.
+    """Draw new rows, images or lines like those a model was fitted on.
 
     Any number takes the same memory. What is drawn follows from the model, the seed and -n
     alone; up to 65,536 rows (fewer of very wide tables, and some thousand images) are those of
@@ -71,6 +73,11 @@ def sample(
         return
     only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
     n = n or 1000
+    if of_text(model):
+        sample_text(model, n, output, seed=seed, talk=talk)
+        if output is not None:
+            print(output)
+        return
     with sink(output) as write:
         block = rows_at_a_time(getattr(model, "n_features_in_", 1))
         with talk.counting("sampling", n) as advance:

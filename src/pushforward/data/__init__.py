@@ -1,4 +1,4 @@
-"""What the data are: tables and images, carried between the user's world and the model's."""
+"""What the data are: tables, images and text, carried between the user's world and the model's."""
 
 from .columns import Columns, Learned
 from .datasets import DATASETS, Dataset, datasets, load_dataset, mixture, open_data, two_moons
@@ -17,11 +17,14 @@ from .images import (
     open_images,
 )
 from .table import Table
+from .text import Alphabet, as_lines, open_text
+from .toys import gaussian_grid, swiss_roll
 from .writing import TableWriter, write_table
 
 __all__ = [
     "DATASETS",
     "IMAGE_SETS",
+    "Alphabet",
     "ArrayImages",
     "Columns",
     "Dataset",
@@ -34,14 +37,18 @@ __all__ = [
     "Table",
     "TableWriter",
     "as_images",
+    "as_lines",
     "color_mnist",
     "datasets",
+    "gaussian_grid",
     "image_sets",
     "load_dataset",
     "mixture",
     "open_data",
     "open_images",
     "open_table",
+    "open_text",
+    "swiss_roll",
     "two_moons",
     "write_table",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import DataError
 from .files import SUFFIXES, open_table
 from .table import Table
+from .toys import gaussian_grid, swiss_roll
 
 __all__ = ["DATASETS", "Dataset", "datasets", "load_dataset", "mixture", "open_data", "two_moons"]
 
@@ -122,6 +123,14 @@ _BUILT_IN = (
     Dataset(
         "two_moons", 1000, 2, "two half circles that reach into each other, with noise 0.05",
         "made, seed 0; scikit-learn", two_moons,
+    ),
+    Dataset(
+        "gaussian_grid", 10_000, 2, "25 narrow normal distributions on a square, of equal shares",
+        "made, seed 0", gaussian_grid,
+    ),
+    Dataset(
+        "swiss_roll", 10_000, 2, "a spiral of one and a half turns, with noise",
+        "made, seed 0", swiss_roll,
     ),
     Dataset(
         "mixture", 1000, 4, "a column of each kind, drawn from a known mixture of three groups",

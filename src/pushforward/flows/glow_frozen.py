@@ -1,9 +1,12 @@
 """Glow for inference: everything that depends on the parameters alone is computed once."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ..errors import ParameterError
+from .glow_frozen_level import FrozenLevel
 from .glow_level import FoldedLevel
 from .glow_priors import FoldedSplitPrior, of_class
 from .squeeze import squeeze, unsqueeze
@@ -25,7 +28,7 @@ class FrozenGlow:
 
     def __init__(
         self,
-        levels: list[FoldedLevel],
+        levels: Sequence[FoldedLevel | FrozenLevel],
         split_priors: list[FoldedSplitPrior],
         top: tuple[Tensor, Tensor],
         classes: int | None,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from .channel_mixing import InvertibleConvolutions
 from .edge_convolution import TAPS, border_table, convolve
 from .glow_backward import LevelParameters, LevelSettings, each_step, fold, run_level
+from .glow_frozen_level import FrozenLevel, frozen_step
 from .glow_step import (
     LOG_SCALE_RATE,
     Coupling,
@@ -24,7 +25,7 @@ _SMALLEST_DEVIATION = 5e-4  # that is scaled up: less than half that of the nois
 
 
 class FoldedLevel:
-    """A level with everything that depends on the parameters alone computed beforehand."""
+    """A level with its scales multiplied in, differentiable in weights and images."""
 
     def __init__(self, steps: list[StepWeights], coupling: Coupling) -> None:
         self.steps = steps
@@ -134,6 +135,13 @@ class GlowLevel(nn.Module):
         border = border_table(height, width, like=stacks.matrix)
         steps = [fold(row, border, border.dtype) for row in each_step(stacks)]
         return FoldedLevel(steps, self.coupling)
+
+    def frozen(self) -> FrozenLevel:
+        """The level for inference on a processor, for maps of any size."""
+        stacks, _ = self.parameters_by_step()
+        return FrozenLevel(
+            [frozen_step(row, self.coupling) for row in each_step(stacks)], self.coupling
+        )
 
     @torch.no_grad()
     def initialise(self, x: Tensor, reduce: Reduce) -> Tensor:

@@ -1,6 +1,7 @@
 """Glow as a network: levels, priors and latents. It knows nothing of pixels or of training."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -10,7 +11,8 @@ from ..errors import DataError, NotFittedError, ParameterError
 from .channel_mixing import PERMUTATIONS
 from .glow_backward import MEMORY
 from .glow_frozen import FrozenGlow
-from .glow_level import GlowLevel, Reduce
+from .glow_frozen_level import FrozenLevel
+from .glow_level import FoldedLevel, GlowLevel, Reduce
 from .glow_priors import SplitPrior, TopPrior, normal_log_prob, of_class
 from .glow_step import LOG_SCALE_RATE, Coupling
 from .squeeze import squeeze
@@ -249,23 +251,32 @@ class GlowNetwork(nn.Module):
 
     def folded(self) -> FrozenGlow:
         """The network for inference, differentiable in the parameters. See :meth:`freeze`."""
-        self._require_initialised()
         sizes = [(height, side) for _, height, side in self.latent_shapes]
-        return FrozenGlow(
-            [level.folded(*size) for level, size in zip(self._levels, sizes, strict=True)],
-            [prior.folded(*size) for prior, size in zip(self._split_priors, sizes, strict=False)],
-            self.top_prior(*sizes[-1], like=self._levels[0].first),
-            self.classes,
-        )
+        levels = [level.folded(*size) for level, size in zip(self._levels, sizes, strict=True)]
+        return self._with_priors(levels)
 
     @torch.no_grad()
     def freeze(self) -> FrozenGlow:
         """A copy for inference: inverses, scales and permutations computed once.
 
+        For results with gradients use the network itself.
+
         Raises:
             NotFittedError: before :meth:`initialise`.
         """
-        return self.folded()
+        if self._levels[0].first.device.type != "cpu":
+            return self.folded()
+        return self._with_priors([level.frozen() for level in self._levels])
+
+    def _with_priors(self, levels: Sequence[FoldedLevel | FrozenLevel]) -> FrozenGlow:
+        self._require_initialised()
+        sizes = [(height, side) for _, height, side in self.latent_shapes]
+        return FrozenGlow(
+            levels,
+            [prior.folded(*size) for prior, size in zip(self._split_priors, sizes, strict=False)],
+            self.top_prior(*sizes[-1], like=self._levels[0].first),
+            self.classes,
+        )
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
         """Latents of images: (n, C, H, W) -> list of ``latent_shapes``, finest first.

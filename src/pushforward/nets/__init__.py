@@ -1,16 +1,23 @@
 """Networks of images and codes from builders: generators, critics, encoders, plain MLPs."""
 
 from .architecture import ARCHITECTURES, Architecture, find_architecture, halvings
+from .autoencoder import Autoencoder
+from .characters import CharacterCritic, CharacterGenerator
 from .critic import Critic
 from .generator import Generator
 from .mlp import MLP
+from .watching import layer_inputs
 
 __all__ = [
     "ARCHITECTURES",
     "MLP",
     "Architecture",
+    "Autoencoder",
+    "CharacterCritic",
+    "CharacterGenerator",
     "Critic",
     "Generator",
     "find_architecture",
     "halvings",
+    "layer_inputs",
 ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import ParameterError
+from .autoencoder import Autoencoder
 from .critic import Critic
 from .generator import Generator
 from .layers import choose
@@ -49,8 +50,8 @@ class Architecture:
         """Codes (n, latent) to images in (-1, 1)."""
         return Generator(self.shape, latent, self.up, block=self.block, norm=norm, last=self.last)
 
-    def critic(self, norm: str) -> Critic:
-        """Images to one logit each."""
+    def critic(self, norm: str, head: int | None = None) -> Critic:
+        """Images to one logit each, or to ``head`` numbers."""
         return Critic(
             self.shape,
             self.down,
@@ -58,6 +59,7 @@ class Architecture:
             block=self.block,
             norm=norm,
             slope=self.slope,
+            head=head,
         )
 
     def encoder(self, head: int, norm: str = "batch") -> Critic:
@@ -71,6 +73,10 @@ class Architecture:
             slope=0.0,
             head=head,
         )
+
+    def autoencoder(self, code: int, norm: str = "batch") -> Autoencoder:
+        """Images to codes of ``code`` numbers and back: the encoder, and a generator."""
+        return Autoencoder(self.encoder(code, norm), self.generator(code, norm))
 
 
 def halvings(height: int, width: int) -> int:

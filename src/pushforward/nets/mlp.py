@@ -4,20 +4,24 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from .layers import begin, choose
+
 __all__ = ["MLP"]
 
 
 class MLP(nn.Module):
-    """Linear maps with leaky ReLUs between, no normalisation.
+    """Linear maps with leaky ReLUs between.
 
     A critic of codes does without batch norm: with it, codes of one batch give each other away.
-    Weights begin as N(0, 0.02^2), so that a wide critic has no strong opinion of first codes.
 
     Args:
         inputs: length of a row.
         widths: of the hidden layers.
         head: numbers that come out, (n, head); None for one logit, (n,).
-        slope: of the leaky ReLU.
+        slope: of the leaky ReLU; 0 is ReLU.
+        spread: deviation of the first weights: so small that a wide critic has no strong opinion
+            of first codes. None takes variances that rectifiers preserve (He et al. 2015).
+        norm: "none", or "batch" after each hidden layer, without which deep ones do not begin.
 
     Examples:
         >>> import torch
@@ -26,21 +30,32 @@ class MLP(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, widths: Sequence[int], *, head: int | None = None, slope: float = 0.2
+        self,
+        inputs: int,
+        widths: Sequence[int],
+        *,
+        head: int | None = None,
+        slope: float = 0.2,
+        spread: float | None = 0.02,
+        norm: str = "none",
     ) -> None:
         super().__init__()
+        choose("norm", norm, ("none", "batch"))
         layers: list[nn.Module] = []
         for width in widths:
-            layers += [nn.Linear(inputs, width), nn.LeakyReLU(slope)]
+            layers.append(nn.Linear(inputs, width))
+            if norm == "batch":
+                layers.append(nn.BatchNorm1d(width))
+            layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
             inputs = width
         layers.append(nn.Linear(inputs, 1 if head is None else head))
         if head is None:
             layers.append(nn.Flatten(0))
         self.layers = nn.Sequential(*layers)
+        begin(self, "none", slope)
         for layer in layers:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
+            if spread is not None and isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=spread)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

@@ -112,20 +112,28 @@ class ImageFlow(ImageModel):
 
         No noise is added: each byte counts as the middle of its cell, so ``decode`` gives back
         every pixel.
+
+        Args:
+            X: n uint8 images like those of ``fit``.
+            y: (n,) labels or one for all, for conditional models.
         """
         self._check_fitted()
-        labels = self._given_labels(y, None)
+        labels = self._given_labels(y, len(X))
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
                 x, _ = self.pixels_.encode(images, None)
                 own = None if labels is None else labels[rows].to(self._device())
-                eps = self._flow.encode(x.to(self._device()), own)
+                eps = self._inference.encode(x.to(self._device()), own)
                 parts.append(torch.cat([e.flatten(1) for e in eps], 1).cpu())
         return torch.cat(parts).numpy()
 
     def decode(self, Z: Any, y: Any = None) -> np.ndarray:
         """Images of latents: (n, D) -> uint8 in the layout of ``fit``.
+
+        Args:
+            Z: latents, as of :meth:`encode`.
+            y: (n,) labels or one for all, for conditional models.
 
         Raises:
             DataError: for latents of another shape, and where the image is not finite.
@@ -152,8 +160,8 @@ class ImageFlow(ImageModel):
         y = None if labels is None else labels.to(self._device())
         return self._inference.decode(eps, y).cpu()
 
-    def _given_labels(self, y: Any, n: int | None) -> Tensor | None:
-        """Labels as class numbers, where the model is conditional."""
+    def _given_labels(self, y: Any, n: int) -> Tensor | None:
+        """Labels, or one for all, as class numbers (n,), where the model is conditional."""
         if self.classes_ is None:
             return None
         if y is None:
@@ -161,59 +169,77 @@ class ImageFlow(ImageModel):
                 f"This model is conditional: give the labels y, of {self.classes_.tolist()}."
             )
         numbers = torch.from_numpy(self._class_numbers(np.atleast_1d(y)))
-        return numbers if n is None or len(numbers) == n else numbers.expand(n)
+        if numbers.shape not in ((n,), (1,)):
+            raise DataError(f"y has shape {tuple(numbers.shape)}. Expected ({n},), or one label.")
+        return numbers.expand(n)
 
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
         """Images through the latent and back: exactly the images, up to ``bits``."""
         return self.decode(self.encode(X, y), y)
 
-    def interpolate(self, a: Any, b: Any, steps: int = 9) -> np.ndarray:
+    def interpolate(self, a: Any, b: Any, steps: int = 9, y: Any = None) -> np.ndarray:
         """Images on the way from ``a`` to ``b``, straight in the latent.
 
         Args:
             a, b: n images each.
             steps: images on the way, both ends among them.
+            y: (n,) labels of the pairs or one for all, for conditional models. Both ends and all
+                between are encoded and decoded under it; the ends come back under any label.
 
         Returns:
             uint8 of shape (n, steps, ...), the rest in the layout of ``fit``.
         """
         if not isinstance(steps, (int, np.integer)) or steps < 2:
             raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
-        start, end = self.encode(a), self.encode(b)
-        if start.shape != end.shape:
-            raise DataError(f"a has {len(start)} images and b {len(end)}. Expected as many.")
+        if len(a) != len(b):
+            raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
+        start, end = self.encode(a, y), self.encode(b, y)
         share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
-        way = (1 - share) * start[:, None] + share * end[:, None]
-        return self._as_paths(way, len(start))
+        return self._paths((1 - share) * start[:, None] + share * end[:, None], y)
 
-    def attribute_direction(self, images_with: Any, images_without: Any) -> np.ndarray:
+    def attribute_direction(
+        self, images_with: Any, images_without: Any, y_with: Any = None, y_without: Any = None
+    ) -> np.ndarray:
         """The latent direction of an attribute: mean latent with it less mean without, (D,).
 
         Kingma and Dhariwal, "Glow", 2018, section 6; their code multiplies it by 1.6.
-        """
-        return self.encode(images_with).mean(0) - self.encode(images_without).mean(0)
 
-    def manipulate(self, X: Any, direction: Any, amounts: Sequence[float]) -> np.ndarray:
+        Args:
+            images_with, images_without: images that have it, and images that do not.
+            y_with, y_without: their labels, or one for all, for conditional models: what a label
+                explains is then no part of the direction.
+        """
+        have = self.encode(images_with, y_with).mean(0)
+        return have - self.encode(images_without, y_without).mean(0)
+
+    def manipulate(
+        self, X: Any, direction: Any, amounts: Sequence[float], y: Any = None
+    ) -> np.ndarray:
         """Images with more or less of an attribute.
 
         Args:
             X: n images.
             direction: (D,), as of :meth:`attribute_direction`.
             amounts: multiples of the direction to add; 0 is the image itself.
+            y: (n,) labels of the images or one for all, for conditional models.
 
         Returns:
             uint8 of shape (n, len(amounts), ...).
         """
-        z = self.encode(X)
+        z = self.encode(X, y)
         direction = np.asarray(direction, dtype=np.float32)
         if direction.shape != z.shape[1:]:
             raise DataError(f"direction has shape {direction.shape}. Expected {z.shape[1:]}.")
         alphas = np.asarray(amounts, dtype=np.float32)[None, :, None]
-        return self._as_paths(z[:, None] + alphas * direction, len(z))
+        return self._paths(z[:, None] + alphas * direction, y)
 
-    def _as_paths(self, z: np.ndarray, n: int) -> np.ndarray:
-        images = self.decode(z.reshape(-1, z.shape[-1]))
-        return images.reshape(n, -1, *images.shape[1:])
+    def _paths(self, z: np.ndarray, y: Any) -> np.ndarray:
+        """Images of latents (n, k, D), each row under its label."""
+        n, k, _ = z.shape
+        if y is not None and np.ndim(y) == 1 and len(y) == n:
+            y = np.repeat(y, k)
+        images = self.decode(z.reshape(n * k, -1), y)
+        return images.reshape(n, k, *images.shape[1:])
 
     # Samples
 
@@ -321,7 +347,7 @@ class ImageFlow(ImageModel):
         """Largest error of decode(encode(x)) in grey levels of the model's interval."""
         y = self._first_class(len(x))
         y = None if y is None else y.to(self._device())
-        eps = self._flow.encode(x.to(self._device()), y)
+        eps = self._inference.encode(x.to(self._device()), y)
         back = self._inference.decode(eps, y).cpu()
         if self.pixels_.logit is not None:
             x, back = x.sigmoid(), back.sigmoid()
@@ -344,7 +370,7 @@ class ImageFlow(ImageModel):
 
     @property
     def _inference(self) -> Any:
-        """What images are decoded with: the network itself, or a faster form of it."""
+        """What encodes and decodes images: the network itself, or a faster form of it."""
         return self._flow
 
     def _prepare(self, source: PixelSource) -> None:
