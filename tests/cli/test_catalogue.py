@@ -1,5 +1,6 @@
 """info, models, datasets, and that the registry tells the truth."""
 
+import inspect
 import json
 
 import pytest
@@ -46,10 +47,9 @@ def test_the_registry_says_what_the_classes_can(entry):
     cls = getattr(pushforward, entry.cls)
     for word in ("sample", "score", "explain", "encode", "decode", "edit", "diagnose"):
         assert hasattr(cls, _METHODS.get(word, word)) == (word in entry.can)
-    # tables grow from the saved model, trained images from the run beside it; SIG does neither yet
-    grows = ("warm_start" in cls._get_param_names()) == (entry.data == "tables")
-    grows &= entry.name != "auto"
-    assert grows == ("continue" in entry.can)
+    # sliced flows grow from the saved model, trained models go on from the run beside it
+    runs = "folder" in inspect.signature(cls.fit).parameters
+    assert ("warm_start" in cls._get_param_names() or runs) == ("continue" in entry.can)
 
 
 def test_datasets(run):

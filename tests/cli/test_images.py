@@ -138,8 +138,15 @@ def test_a_config_file_has_the_words_for_images(run, tmp_path, digits):
     )
     run("fit", "glow", "digits", "-o", tmp_path / "m", "--config", config, "-q").ok()
     assert pushforward.load(tmp_path / "m").pixels_.shape == (1, 4, 4)
-    done = run("score", tmp_path / "m", "digits", "--json")
-    assert "resized from 8 x 8 to 4 x 4" in done.ok().err
+    done = run("score", tmp_path / "m", "digits", "--json").ok()
+    assert "cropped as in fit: 6" in done.err
+    same = run("score", tmp_path / "m", "digits", "--json", "--size", "4", "--crop", "6").ok()
+    assert same.out == done.out
+    np.save(tmp_path / "made.npy", pushforward.load(tmp_path / "m").sample(3))
+    done = run("score", tmp_path / "m", tmp_path / "made.npy", "--json").ok()
+    assert "crop" not in done.err  # images of the model's size are framed already
+    np.save(tmp_path / "flat.npy", np.zeros((3, 5, 7), np.uint8))
+    run("score", tmp_path / "m", tmp_path / "flat.npy", "-q").refused("crop is 6")
 
 
 ARGUMENTS = ["digits", "--set", "steps=1000000", *TINY]
@@ -164,6 +171,20 @@ def start(folder):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
+
+
+def test_under_torchrun_one_process_saves_and_speaks(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         "-m", "pushforward", "fit", "glow", "digits", "-o", str(tmp_path / "m"),
+         "--set", "steps=1", *TINY],
+        capture_output=True, text=True, timeout=280, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == f"{tmp_path / 'm'}\n"
+    assert done.stderr.count("fitted in") == 1
+    assert pushforward.load(tmp_path / "m").history_[-1]["step"] == 1
 
 
 def test_interrupted_and_killed(run, tmp_path):
@@ -250,9 +271,16 @@ def test_labels(run, conditional, digits, tmp_path):
     z = model.encode(digits, digits.labels)
     np.testing.assert_allclose(np.load(tmp_path / "z.npy"), z, rtol=1e-5, atol=1e-5)
     run("encode", conditional, "digits", "-o", tmp_path / "z.npy").refused("give --label")
-    run("interpolate", conditional, "digits", "digits", "-o", tmp_path / "w.png").refused(
-        "is conditional"
-    )
+    ways = ["digits", "digits", "-o", tmp_path / "w.png", "--steps", "2", "-n", "2"]
+    run("interpolate", conditional, *ways).refused("give --label")
+    run("interpolate", conditional, *ways, "--label", "own").ok()
+    drawn = tiles(tmp_path / "w.png", 2, 2, top=22)
+    np.testing.assert_array_equal(drawn.swapaxes(0, 1).reshape(4, 8, 8), digits.images[:4][:, 0])
+    edits = ["digits", "-o", tmp_path / "e.png", "--attribute", "3", "--amounts=0,1", "-n", "2"]
+    run("edit", conditional, *edits).refused("give --label")
+    run("edit", conditional, *edits, "--label", "own").ok()
+    drawn = tiles(tmp_path / "e.png", 2, 2, top=22)
+    np.testing.assert_array_equal(drawn[:, 0], digits.images[:2][:, 0])
 
 
 # score, encode, decode

@@ -2,7 +2,10 @@
 
 import json
 import math
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,13 @@ import torch
 
 import pushforward
 from pushforward import SIG
-from pushforward.errors import DataError, ModelFileError, ParameterError, TrainingError
+from pushforward.errors import (
+    DataError,
+    ModelFileError,
+    ParameterError,
+    TrainingError,
+    UnsupportedError,
+)
 from pushforward.sliced import patch_loop
 from pushforward.sliced.schedule import picture_schedule
 
@@ -86,13 +95,14 @@ def test_likelihood_grows_better_densities_and_tells_noise(likely, model, digits
     assert likely.score_samples(digits[:100]).min() > likely.score_samples(images(100, 8, 8)).max()
 
 
-def test_score_maps_say_where_a_score_comes_from(model, digits):
-    maps = model.score_maps(digits[:10])
-    assert maps.shape == (10, 8, 8)
-    assert np.allclose(maps.sum((1, 2)), model.score_samples(digits[:10]))
+def test_score_maps_say_where_a_score_comes_from(model, likely, digits):
+    for fitted in (model, likely):
+        maps = fitted.score_maps(digits[:10])
+        assert maps.shape == (10, 8, 8)
+        assert np.allclose(maps.sum((1, 2)), fitted.score_samples(digits[:10]))
     hurt = digits[:1].copy()
     hurt[0, 0, 0] = 255  # a corner that is always dark
-    lower = model.score_maps(digits[:1]) - model.score_maps(hurt)
+    lower = likely.score_maps(digits[:1]) - likely.score_maps(hurt)
     assert lower[0, :4, :4].sum() > 0.5 * lower[0].sum() > 0
 
 
@@ -140,7 +150,7 @@ def test_an_altered_model_is_refused(model, damage):
 
 @pytest.mark.parametrize("goal", ["pictures", "likelihood"])
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 7), (5, 3), (9, 17), (1, 1, 3), (6, 5, 3), (10, 4, 4)]
+    "shape", [(1, 1), (1, 7), (5, 3), (9, 17), (1, 1, 2), (1, 1, 3), (6, 5, 3), (10, 4, 4)]
 )
 def test_images_of_every_shape(shape, goal):
     X = images(40, *shape)
@@ -234,12 +244,147 @@ def test_a_layer_that_is_not_finite_ends_the_fit_with_those_before(digits, monke
     "wrong",
     [
         {"goal": "art"}, {"preset": "slow"}, {"layers": 0}, {"minutes": 0}, {"knots": 2.5},
-        {"samples": True}, {"step": 1.5}, {"search_rows": 1}, {"validation_fraction": 1},
+        {"samples": True}, {"memory": 0}, {"step": 1.5}, {"search_rows": 1},
+        {"validation_fraction": 1},
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         small(**wrong).fit(images(40, 4, 4))
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    """Bright halves: the left of label 3, the right of 7, of which there are half as many."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([3, 7], [200, 100])
+    X = rng.integers(0, 60, (300, 4, 4), dtype=np.uint8)
+    X[y == 3, :, :2] += 150
+    X[y == 7, :, 2:] += 150
+    return X, y
+
+
+@pytest.fixture(scope="module", params=["pictures", "likelihood"])
+def conditional(request, labelled):
+    options = {"goal": request.param, "layers": 12 if request.param == "likelihood" else 4}
+    made = SIG(conditional=True, **options, knots=16, device="cpu", random_state=0)
+    return made.fit(*labelled)
+
+
+def test_samples_of_a_label_look_like_its_images(conditional):
+    def left(images):
+        images = images.astype(float)
+        return images[:, :, :2].mean((1, 2)) - images[:, :, 2:].mean((1, 2))
+
+    assert conditional.classes_.tolist() == [3, 7]
+    assert left(conditional.sample(50, random_state=0, y=3)).min() > 50
+    assert left(conditional.sample(50, random_state=0, y=7)).max() < -50
+    mixed = left(conditional.sample(3, random_state=0, y=[7, 3, 7]))
+    assert (mixed > 0).tolist() == [False, True, False]
+    share = (left(conditional.sample(600, random_state=0)) > 0).mean()
+    assert share == pytest.approx(2 / 3, abs=0.08)  # labels are as frequent as in fit
+
+
+def test_scores_of_labels_and_of_none_agree_by_bayes(conditional, labelled):
+    X, y = labelled
+    own, other = (conditional.score_samples(X, label) for label in (y, 10 - y))
+    assert (own > other).mean() > 0.95
+    share = np.exp(conditional._flow.share.log().numpy())
+    each = np.stack([conditional.score_samples(X, np.full(300, c)) for c in (3, 7)])
+    joint = each + np.log(share)[:, None]
+    assert np.allclose(conditional.score_samples(X), np.logaddexp(*joint))
+    found = conditional.predict_proba(X)
+    assert np.allclose(found, np.exp(joint - np.logaddexp(*joint)).T, atol=1e-6)
+    assert (conditional.classes_[found.argmax(1)] == y).mean() > 0.95
+
+
+def test_labels_go_with_latents_and_maps(conditional, labelled, tmp_path):
+    X, y = labelled
+    z = conditional.encode(X[:20], y[:20])
+    assert (conditional.decode(z, y[:20]) == X[:20]).all()
+    assert (conditional.reconstruct(X[:5], 7) == X[:5]).all()
+    assert not np.allclose(conditional.encode(X[:20], 10 - y[:20]), z)
+    maps = conditional.score_maps(X[:20], y[:20])
+    assert np.allclose(maps.sum((1, 2)), conditional.score_samples(X[:20], y[:20]))
+    with pytest.raises(DataError, match="labels"):
+        conditional.encode(X)
+    again = pushforward.load(conditional.save(tmp_path / "m"))
+    assert (again.score_samples(X) == conditional.score_samples(X)).all()
+    assert (again.sample(9, random_state=0) == conditional.sample(9, random_state=0)).all()
+    assert (again.p_values(X) == conditional.p_values(X)).all()
+
+
+def test_a_warm_start_keeps_the_labels(labelled):
+    X, y = labelled
+    fitted = small(conditional=True, warm_start=True).fit(X, y)
+    count = len(layers_of(fitted))
+    with pytest.raises(DataError, match="labels are"):
+        fitted.fit(X, y + 1)
+    assert len(layers_of(fitted.fit(X, y))) == 2 * count
+    with pytest.raises(DataError, match="label"):
+        small(conditional=True).fit(X)
+    with pytest.raises(DataError, match="None of the 1 images"):
+        small(conditional=True, max_images=1).fit(X, y)
+    with pytest.raises(UnsupportedError, match="conditional"):
+        small().fit(X).predict_proba(X)
+
+
+def test_p_values_are_ranks_among_held_out_images(model, digits):
+    assert model.held_out_scores_.shape == (200,)
+    scores, p = model.score_samples(digits[:300]), model.p_values(digits[:300])
+    expected = (1 + (model.held_out_scores_ <= scores[:, None]).sum(1)) / 201
+    assert np.allclose(p, expected)
+    assert np.median(model.p_values(images(20, 8, 8))) == 1 / 201
+    assert model.held_out_map_.sum() == pytest.approx(model.held_out_scores_.mean())
+
+
+def test_p_values_of_new_images_are_even(digits):
+    ours, new = np.split(digits[np.random.default_rng(0).permutation(800)], 2)
+    fitted = small(layers=1, validation_fraction=0.5).fit(ours)
+    for level in (0.1, 0.3, 0.6):  # three standard errors of both samples
+        error = 3 * math.sqrt(level * (1 - level) * (1 / 400 + 1 / 200))
+        assert (fitted.p_values(new) <= level).mean() == pytest.approx(level, abs=error)
+    with pytest.raises(UnsupportedError, match="held no images out"):
+        small(validation_fraction=0.0).fit(ours).p_values(new)
+
+
+def test_a_model_without_p_values_and_one_with_falling_scores_are_told_apart(model):
+    state, tensors = model._state(), dict(model._tensors())
+    tensors["held_out.scores"] = -tensors["held_out.scores"]
+    with pytest.raises(ModelFileError, match="do not rise"):
+        small()._restore(json.loads(json.dumps(state)), tensors)
+    for name in ("held_out.scores", "held_out.map"):
+        del tensors[name]
+    older = small()
+    older._restore(json.loads(json.dumps(state)), tensors)
+    assert older.held_out_scores_ is None
+
+
+@pytest.mark.parametrize("goal", ["pictures", "likelihood"])
+def test_a_fit_on_disk_is_the_fit_in_memory(goal, digits, tmp_path):
+    memory, disk = (
+        small(goal=goal, layers=6 if goal == "likelihood" else 1, memory=gigabytes).fit(
+            digits, folder=tmp_path
+        )
+        for gigabytes in (1, 1e-6)
+    )
+    ours, theirs = memory._tensors(), disk._tensors()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    assert {path.name for path in tmp_path.iterdir()} <= {"log.csv", "log.jsonl", "samples"}
+
+
+def test_a_fit_on_disk_takes_little_memory(tmp_path):
+    np.save(tmp_path / "images.npy", images(30_000, 10, 10))
+    script = Path(__file__).with_name("on_disk.py")
+    run = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "images.npy")],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads(run.stdout)
+    assert found["same"]
+    assert found["disk"] < found["memory"] - 60, found  # of images and samples: 84 MB
+    assert found["disk"] < 110, found
 
 
 def test_validation_is_measured_by_and_has_to_be_like_the_images(digits):

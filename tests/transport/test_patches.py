@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from pushforward.transport.matching import (
-    gaussianising_layer,
     matching_directions,
-    matching_layer,
     matching_splines,
     matching_value,
 )
 from pushforward.transport.patches import PatchFlow, PatchGrid, PatchLayer
+from pushforward.transport.smooth import gaussianising_splines
+from pushforward.transport.spline import Splines
 
 SHAPES = [
     ((1, 1, 1), (1, 1), (0, 0), False),
@@ -31,14 +31,28 @@ def samples(shape, n, seed=0, dtype=torch.float32):
     return x.to(dtype), torch.randn(d, n, generator=generator).to(dtype)
 
 
-def layer_of(shape, patch, shift=(0, 0), apart=False, *, dtype=torch.float32, gaussian=False):
+def layer_of(shape, patch, shift=(0, 0), apart=False, *, gaussian=False, classes=None):
+    """A layer fitted to images, and they; of classes, each bends more than the one before."""
     grid = PatchGrid(shape, patch, shift, apart)
-    x, z = samples(shape, 400, dtype=dtype)
-    making = {"slices": min(4, grid.dimension), "knots": 12, "rows": 200, "steps": 4}
+    x, z = samples(shape, 400)
+    index, slices = grid.index(), min(4, grid.dimension)
     generator = torch.Generator().manual_seed(0)
+    a = matching_directions(x[index], None if gaussian else z[index], slices, generator, steps=4)
+    p, q = a.mT @ x[index], a.mT @ z[index]
     if gaussian:
-        return gaussianising_layer(grid, x, generator, step=0.5, **making), x
-    return matching_layer(grid, x, z, generator, **making), x
+        found = gaussianising_splines(p.flatten(0, 1), knots=12, damping=0.5)
+        knots = [t.view(*p.shape[:2], 12) for t in (found.x, found.y, found.slope)]
+    else:
+        found = matching_splines(p, q, 12)
+        knots = [found.x, found.y, found.slope]
+    if classes is not None:
+        bend = 0.5 ** torch.arange(classes)[:, None, None, None]
+        knots = [
+            knots[0].expand(classes, *p.shape[:2], 12).clone(),
+            torch.lerp(knots[0], knots[1], bend),
+            torch.lerp(torch.ones(()), knots[2], bend),
+        ]
+    return PatchLayer(grid, a, Splines(*knots, uniform=gaussian)), x
 
 
 @pytest.mark.parametrize(("shape", "patch", "shift", "apart"), SHAPES)
@@ -107,7 +121,7 @@ def test_all_patches_at_once_are_each_patch_alone():
 
 def matching_one(layer, patch, k):
     """The spline of one slice."""
-    return layer._slices(torch.float32).splines.take(patch).take(slice(k, k + 1))
+    return layer.map(torch.float32).layer.splines.take(patch).take(slice(k, k + 1))
 
 
 def test_a_search_in_a_batch_finds_what_differs_in_each_problem():
@@ -170,3 +184,25 @@ def test_empty_layers_take_the_tensors_of_others():
     other = PatchLayer.empty(layer.grid, 4, 12, uniform=False)
     other.load_state_dict(layer.state_dict())
     assert other(x)[0].equal(layer(x)[0])
+
+
+def test_layers_by_class_are_a_layer_for_each():
+    layer, x = layer_of((1, 4, 6), (2, 3), (1, 2), classes=3)
+    flow = PatchFlow((1, 4, 6), [layer, layer], torch.tensor([0.5, 0.25, 0.25]).double())
+    images = x.T[:12].reshape(-1, 1, 4, 6)
+    y = torch.arange(12) % 3
+    (z,) = flow.encode(images, y)
+    for label in range(3):
+        own = Splines(*(t[label] for t in (layer.x, layer.y, layer.slope)), uniform=False)
+        alone = PatchFlow((1, 4, 6), [PatchLayer(layer.grid, layer.directions, own)] * 2)
+        ours = y == label
+        assert torch.allclose(alone.encode(images[ours])[0], z[ours])
+        assert torch.allclose(alone.log_prob(images[ours]), flow.log_prob(images, y)[ours])
+        joint = flow.class_log_prob(images)[:, label]
+        assert torch.allclose(joint, alone.log_prob(images) + flow.share[label].log())
+    assert torch.allclose(flow.log_prob(images), flow.class_log_prob(images).logsumexp(1))
+    assert torch.allclose(flow.decode([z], y), images.double(), atol=1e-9)
+    assert not torch.allclose(flow.encode(images, (y + 1) % 3)[0], z)
+    other = PatchLayer.empty(layer.grid, 4, 12, uniform=False, classes=3)
+    other.load_state_dict(layer.state_dict())
+    assert other(x, 1)[0].equal(layer(x, 1)[0])

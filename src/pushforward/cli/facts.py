@@ -64,7 +64,9 @@ def _run_facts(model: Any) -> dict[str, Any]:
     best = model.best_ or {"measures": {}}
     networks = model.networks_.values()
     found = {
-        "n_weights": sum(p.numel() for network in networks for p in network.parameters()),
+        "n_weights": sum(
+            value.numel() for network in networks for value in network.state_dict().values()
+        ),
         "steps": last.get("step"),
         "trained_seconds": last.get("seconds"),
     }

@@ -21,7 +21,7 @@ def explain_images(
     """Find the strangest images and draw them.
 
     Args:
-        model: has ``score_maps``.
+        model: a flow of images that has ``explain``.
         found: the images.
         n: how many.
         output: of the picture, or None.
@@ -43,8 +43,7 @@ def explain_images(
     numbers = np.argsort(scores, kind="stable")[:n]
     images = found.images[numbers]
     source, own = _source(images), None if y is None else y[numbers]
-    maps = model.score_maps(source, own)
-    maps -= maps.mean(0) if model.held_out_map_ is None else model.held_out_map_
+    maps = model.explain(source, own)
     if output is not None:
         _draw(output, images, maps, numbers)
     paths = getattr(found.images, "paths", None)

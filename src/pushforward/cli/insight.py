@@ -80,7 +80,7 @@ def explain(
     talk = Talk(quiet)
     model = load(folder)
     name = type(model).__name__
-    if of_images(model) and hasattr(model, "score_maps"):
+    if of_images(model) and hasattr(model, "explain"):
         gaps = missing is not Blank.error
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
         if output is not None:

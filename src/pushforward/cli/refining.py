@@ -136,6 +136,8 @@ def refine(
         raise ParameterError("--output is missing. Expected a folder for the refined model.")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise ParameterError(f"--report is {report}. Expected a name that ends in .html.")
+    if compare and (method != "auto" or paper or set_):
+        raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:
         _check_target(output, overwrite)
     from ..refinement import RefinedModel, compare_methods
@@ -153,10 +155,6 @@ def refine(
     compared = []
     with talk.fitting(minutes) as told:
         if compare:
-            if method != "auto" or paper or set_:
-                raise ParameterError(
-                    "--compare tries all methods. Leave --method, --paper and --set out."
-                )
             compared = compare_methods(
                 model, rows, labels=labels, report=told, seed=seed or 0,
                 **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},

@@ -3,5 +3,6 @@
 from .auto import AutoDensity, fit
 from .gis import GIS
 from .sig import SIG
+from .table_sig import TableSIG
 
-__all__ = ["GIS", "SIG", "AutoDensity", "fit"]
+__all__ = ["GIS", "SIG", "AutoDensity", "TableSIG", "fit"]

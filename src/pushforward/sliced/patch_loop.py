@@ -8,12 +8,15 @@ import torch
 
 from ..checkpoint import Checkpoint
 from ..errors import TrainingError
+from ..training.processes import Processes
 from ..transport.patches import PatchGrid, PatchLayer
-from ..transport.spline import Splines
 from .patch_growth import Growth
 from .schedule import Stage
 
 __all__ = ["grown"]
+
+_TENSORS = ("directions", "x", "y", "slope")
+_PLACE = 13  # numbers that say what a kept layer is
 
 
 def grown(
@@ -24,6 +27,7 @@ def grown(
     minutes: float | None,
     kept: Checkpoint,
     device: torch.device,
+    processes: Processes,
 ) -> Iterator[tuple[int, PatchLayer]]:
     """Make the layers of a schedule and carry the points through them.
 
@@ -36,8 +40,10 @@ def grown(
         stages: the schedule.
         seed: of the layers.
         minutes: time budget, or None.
-        kept: where the layers of an interrupted growth are, and those of this one go.
+        kept: where the layers of an interrupted growth are, and those of this one go, in the
+            first process.
         device: of the points.
+        processes: that grow it together; the first one's clock counts.
 
     Yields:
         The number of the stage, and the layer.
@@ -53,14 +59,15 @@ def grown(
         stop = now + (end - now) * share if growth.needs_all_stages else end
         made = 0
         while made < (stage.layers or math.inf) and not growth.finished:
-            layer, of_stage = _taken(kept, count, device)
+            layer, of_stage = _taken(kept, count, device, processes)
             if layer is None:
-                late = time.monotonic() > stop
+                late = processes.agree(time.monotonic() > stop)
                 if late and (made or not growth.needs_all_stages):
                     break
                 generator = torch.Generator().manual_seed(seed * 1_000_003 + count)
                 layer = growth.make(stage.grid(generator), stage.slices, generator)
-                _keep(kept, count, number, layer)
+                if processes.first:
+                    _keep(kept, count, number, layer)
             elif of_stage > number:
                 break
             if not growth.add(layer):
@@ -74,17 +81,27 @@ def grown(
 
 def _keep(kept: Checkpoint, count: int, number: int, layer: PatchLayer) -> None:
     g = layer.grid
-    place = torch.tensor([number, *g.shape, *g.patch, *g.shift, g.apart, layer.uniform])
+    what = [number, *g.shape, *g.patch, *g.shift, g.apart, layer.uniform]
+    place = torch.tensor([*what, layer.slices, layer.knots, layer.classes or 0])
     tensors = {name: tensor.cpu() for name, tensor in layer.state_dict().items()}
     kept.keep(f"layer {count}", {**tensors, "place": place})
 
 
-def _taken(kept: Checkpoint, count: int, device: torch.device) -> tuple[PatchLayer | None, int]:
+def _taken(
+    kept: Checkpoint, count: int, device: torch.device, processes: Processes
+) -> tuple[PatchLayer | None, int]:
     """Layer ``count`` of an interrupted growth, if it is there, and the number of its stage."""
     found = kept.get(f"layer {count}")
-    if found is None:
+    if not processes.agree(found is not None):
         return None, 0
-    stage, c, height, width, h, w, down, right, apart, uniform = found["place"].tolist()
+    place = torch.zeros(_PLACE, dtype=torch.long) if found is None else found["place"].clone()
+    place = processes.sum(place.to(device)).tolist()
+    stage, c, height, width, h, w, down, right, apart, uniform, slices, knots, classes = place
     grid = PatchGrid((c, height, width), (h, w), (down, right), bool(apart))
-    splines = Splines(found["x"], found["y"], found["slope"], bool(uniform))
-    return PatchLayer(grid, found["directions"], splines).to(device), stage
+    layer = PatchLayer.empty(grid, slices, knots, bool(uniform), classes or None).to(device)
+    for name in _TENSORS:
+        tensor = getattr(layer, name)
+        if found is not None:
+            tensor.copy_(found[name])
+        processes.sum(tensor)
+    return layer, stage

@@ -45,10 +45,10 @@ class Stage:
     def cost(self) -> float:
         """Time that the stage takes, in the units of other stages of the schedule.
 
-        A layer takes time for each of its slices, and about that of 200 besides.
+        A layer takes time for each of its slices, and about that of 700 besides.
         """
         patches = PatchGrid(self.shape, self.patch, (0, 0), self.apart).count
-        return (self.layers or 1) * (200 + patches * self.slices)
+        return (self.layers or 1) * (700 + patches * self.slices)
 
 
 def picture_schedule(shape: tuple[int, int, int], layers: int | None) -> list[Stage]:

@@ -9,18 +9,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoint import Checkpoint, digest
 from ..data.images import ImageSource, Pixels, as_images
-from ..errors import DataError, ModelFileError, ParameterError
-from ..training.image_flow import ImageFlow
-from ..training.image_model import Report, _print_report
+from ..errors import DataError, ParameterError
 from ..training.log import Log
-from ..transport.patches import PatchFlow, PatchGrid, PatchLayer
-from .patch_growth import Growth, LikelihoodGrowth, Making, PictureGrowth
+from ..training.processes import Processes
+from ..training.trained_model import Report, print_report
+from ..transport.patches import PatchLayer
+from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
+from .patch_layers import Making
 from .patch_loop import grown
+from .patch_model import PatchModel
+from .points import Block, Points, Store, blocks_of, free_memory
 from .schedule import Stage, likelihood_schedule, picture_schedule
 
 __all__ = ["SIG"]
@@ -33,7 +35,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "samples": 1,
         "max_images": 10_000,
         "search_rows": 1024,
-        "search_steps": 15,
+        "search_steps": 20,
     },
     "paper": {
         "layers": 100,
@@ -54,7 +56,7 @@ _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
 _LIKELIHOOD_LAYERS = 1000  # and the most there are
 
 
-class SIG(ImageFlow):
+class SIG(PatchModel):
     """Sliced Iterative Generator: samples moved to the images, layer by layer.
 
     Each layer finds, in every patch of the image, the directions along which samples differ most
@@ -62,6 +64,9 @@ class SIG(ImageFlow):
     optimal transport in one dimension. The first layers look at the whole image, later ones at
     smaller and smaller patches that are shifted at random. Nothing is trained by gradient; every
     layer is invertible, so likelihoods and latents are exact.
+
+    Under ``torchrun`` the processes divide the images among them and grow the same layers as one
+    process does, bit for bit on machines of one kind.
 
     Args:
         goal: "pictures", from noise to images, as above; "likelihood", from images to noise,
@@ -79,6 +84,11 @@ class SIG(ImageFlow):
         search_rows, search_steps: images a search for directions looks at, drawn afresh for each
             layer, and its gradient steps.
         step: share of the way to the normal distribution that a layer goes; for likelihood.
+        conditional: learn images of each label: directions are shared, found by all images
+            together, and every label has splines of its own.
+        memory: gigabytes that images and samples may take in a process; where they need more they
+            are kept in a file, in the folder of ``fit`` or that of the system for such files, and
+            looked at a block at a time. None takes half of what is free.
         warm_start: a further ``fit`` adds a whole schedule to the layers that are there.
         validation_fraction: share of the images held out to measure by, at most 1,000.
         device: "cpu" or "cuda", on which goal="pictures" should run and has not been tried; None
@@ -89,12 +99,15 @@ class SIG(ImageFlow):
     Attributes:
         networks_: the :class:`~pushforward.transport.patches.PatchFlow`, called "flow".
         pixels_: what pixels are.
+        classes_: labels, of a conditional model, or None.
         settings_: every setting, with what goal and preset decided.
         history_: a record of each stage: layers so far ("step"), seconds, the size of the
             patches, and measures on held-out images: 2-Wasserstein distances of samples along
             principal axes and along random directions, or bits per dimension.
         best_: the measures at the end.
         stopped_: why growth ended.
+        held_out_scores_, held_out_map_: see
+            :class:`~pushforward.sliced.patch_model.PatchModel`.
 
     Source: Dai & Seljak, *Sliced Iterative Normalizing Flows*, ICML 2021, algorithms 1 and 2.
 
@@ -123,6 +136,8 @@ class SIG(ImageFlow):
         search_rows: int | None = None,
         search_steps: int | None = None,
         step: float = 0.2,
+        conditional: bool = False,
+        memory: float | None = None,
         warm_start: bool = False,
         validation_fraction: float = 0.05,
         device: str | None = None,
@@ -139,6 +154,8 @@ class SIG(ImageFlow):
         self.search_rows = search_rows
         self.search_steps = search_steps
         self.step = step
+        self.conditional = conditional
+        self.memory = memory
         self.warm_start = warm_start
         self.validation_fraction = validation_fraction
         self.device = device
@@ -159,8 +176,8 @@ class SIG(ImageFlow):
 
         Args:
             X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
-                returns.
-            y: not looked at.
+                returns; labels of an :class:`ImageSet` are used where ``y`` is None.
+            y: (N,) labels, for conditional models; others do not look at them.
             validation: images to measure by; None holds out a share of X.
             folder: where the log (``log.jsonl``, ``log.csv``), pictures of samples from the same
                 latents after each stage, and the layers of an unfinished fit go. A fit that was
@@ -169,8 +186,8 @@ class SIG(ImageFlow):
             report: called with a line of text and the share of the work done.
 
         Raises:
-            DataError: for images that cannot be used, and for images unlike those of the fit
-                before with ``warm_start``.
+            DataError: for images or labels that cannot be used, and for those unlike the ones
+                of the fit before with ``warm_start``.
             ParameterError: for unusable parameters.
             TrainingError: if a layer makes a sample non-finite. The model then holds the layers
                 before it.
@@ -178,52 +195,129 @@ class SIG(ImageFlow):
         if tensorboard and folder is None:
             raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
         images, layout = as_images(X)
+        processes = Processes(self._device())
         held = 0 if validation is not None else self._held_out_rows(len(images))
         settings = self._resolve(images.shape, len(images) - held)
-        before = self._layers_before(images.shape, settings)
-        self.settings_, self.classes_ = settings, None
+        known = getattr(self, "classes_", None)
+        labels = self._labels(X, y, len(images))
+        before = self._layers_before(images.shape, settings, known)
+        self.settings_ = settings
         self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        kept = Checkpoint(None if folder is None else Path(folder) / "unfinished")
-        self._seed = kept.open(self._digest(images, before), seed)
+        place = None if folder is None else Path(folder) / "unfinished"
+        kept = Checkpoint(place if processes.first else None)
+        seed = kept.open(self._digest(images, labels, before), self._drawn_seed())
+        told = torch.tensor([seed if processes.first else 0], device=self._device())
+        self._seed = int(processes.sum(told))
         rows = np.random.default_rng(self._seed).permutation(len(images))
-        judged = self._judged_images(images, None, np.sort(rows[:held]), validation)
-        report = report or (_print_report if self.verbose else None)
+        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        self.held_out_scores_ = self.held_out_map_ = None
         with torch.no_grad():
-            growth = self._growth(
-                images, rows[held:], None if judged is None else judged[0], len(before)
+            growth, share = self._growth(
+                *(images, labels, rows[held:], judged, len(before)), processes, folder
             )
             for layer in before:
                 growth.add(layer)
-            self._grow(growth, before, kept, folder, tensorboard, report)
+            if processes.first:
+                report = report or (print_report if self.verbose else None)
+            else:
+                folder = report = None
+            self._grow(growth, before, share, kept, processes, folder, tensorboard, report)
+            if judged is not None:
+                self._calibrate(*judged)
         kept.discard()
         return self
 
     def _growth(
-        self, images: ImageSource, rows: np.ndarray, judged: np.ndarray | None, before: int
-    ) -> Growth:
-        """Images and samples as the first layer finds them."""
-        s, device = self.settings_, self._device()
-        generator = torch.Generator().manual_seed(self._seed + before)
-        rows = np.sort(rows[torch.randperm(len(rows), generator=generator)[: s["max_images"]]])
+        self,
+        images: ImageSource,
+        labels: np.ndarray | None,
+        rows: np.ndarray,
+        judged: tuple[np.ndarray, np.ndarray | None] | None,
+        before: int,
+        processes: Processes,
+        folder: str | Path | None,
+    ) -> tuple[Growth, Tensor | None]:
+        """Images and samples as the first layer finds them, and how frequent the classes are."""
+        s, device, size = self.settings_, self._device(), self.pixels_.n_values
+        generator = self._generator(before, 0)
+        rows = rows[torch.randperm(len(rows), generator=generator)[: s["max_images"]].numpy()]
+        rows, counts = self._by_class(np.sort(rows), labels)
+        if 0 in counts and labels is not None:
+            assert self.classes_ is not None
+            rare = self.classes_[counts.index(0)]
+            raise DataError(
+                f"None of the {len(rows)} images that are fitted on has label {rare}. Give more "
+                "images of it, or leave it out."
+            )
 
-        def seen(batch: np.ndarray) -> tuple[Tensor, Tensor]:
-            x, log_det = self.pixels_.encode(batch, generator)
-            return x.flatten(1).T.contiguous().to(device), log_det.to(device)
+        def image(i: int, block: Block) -> Tensor:
+            batch = images[rows[block.start : block.stop]]
+            x, _ = self.pixels_.encode(batch, self._generator(before, 1, i))
+            return x.flatten(1).T.contiguous()
 
-        x, _ = seen(images[rows])
-        held_out, log_det = (None, None) if judged is None else seen(judged)
+        def latent(i: int, block: Block) -> Tensor:
+            source = self._generator(before, 2, i)
+            return torch.randn(size, block.stop - block.start, generator=source)
+
+        labelled = labels is not None
+        share = torch.tensor(counts, dtype=torch.float64) / len(rows) if labelled else None
         making = Making(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
-        if s["goal"] == "likelihood":
-            return LikelihoodGrowth(x, held_out, log_det, making, s["step"], _PATIENCE)
-        z = torch.randn(len(x), s["samples"] * x.shape[1], generator=generator)
-        return PictureGrowth(x, z.to(device), held_out, making)
+        samples = s["samples"] if s["goal"] == "pictures" else 0
+        store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
+        blocks = blocks_of(counts, size, labelled=labelled)
+        data = Points(size, blocks, image, store, processes)
+        order, few = np.arange(0), []
+        x, log_det = None, None
+        if judged is not None:
+            order, few = self._by_class(np.arange(len(judged[0])), judged[1])
+            x, log_det = self.pixels_.encode(judged[0][order], self._generator(before, 3))
+            x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
+        if s["goal"] == "pictures":
+            blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)
+            noise = Points(size, blocks, latent, store, processes)
+            return PictureGrowth(data, noise, x, making, processes), share
+        held_out = None
+        if x is not None:
+            held = x
+            held_out = Points(
+                size,
+                blocks_of(few, size, labelled=labelled),
+                lambda _, block: held[:, block.start : block.stop].contiguous(),
+                Store(device),
+            )
+        growth = LikelihoodGrowth(data, held_out, log_det, making, processes, s["step"], _PATIENCE)
+        return growth, share
+
+    def _generator(self, before: int, what: int, number: int = 0) -> torch.Generator:
+        """A source of the noise of one thing, the same in every process."""
+        seed = ((self._seed + before) * 4 + what) * 1_000_003 + number
+        return torch.Generator().manual_seed(seed)
+
+    def _by_class(
+        self, rows: np.ndarray, labels: np.ndarray | None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Rows class by class, and how many of each there are."""
+        if labels is None or self.classes_ is None:
+            return rows, [len(rows)]
+        own = labels[rows]
+        counts = np.bincount(own, minlength=len(self.classes_))
+        return rows[np.argsort(own, kind="stable")], counts.tolist()
+
+    def _store(self, needed: int, folder: str | Path | None) -> Store:
+        """Where to keep so many bytes of images and samples."""
+        device = self._device()
+        limit = free_memory(device) / 2 if self.memory is None else 1e9 * self.memory
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        return Store(device, needed > limit, None if folder is None else Path(folder))
 
     def _grow(
         self,
         growth: Growth,
         before: list[PatchLayer],
+        share: Tensor | None,
         kept: Checkpoint,
+        processes: Processes,
         folder: str | Path | None,
         tensorboard: bool,
         report: Report | None,
@@ -232,6 +326,7 @@ class SIG(ImageFlow):
         whole = sum(stage.cost for stage in stages)
         began = time.monotonic() - kept.seconds
         self.history_ = list(self.history_) if before else []
+        spent = self.history_[-1]["seconds"] if self.history_ else 0.0
         pictures, log = None, None
         if folder is not None:
             pictures = Path(folder) / "samples"
@@ -240,7 +335,15 @@ class SIG(ImageFlow):
         layers = list(before)
         minutes, device = self.settings_["minutes"], self._device()
         seed = self._seed + len(before)
-        loop = grown(growth, stages, seed=seed, minutes=minutes, kept=kept, device=device)
+        self.best_ = None
+        loop = grown(
+            *(growth, stages),
+            seed=seed,
+            minutes=minutes,
+            kept=kept,
+            device=device,
+            processes=processes,
+        )
         try:
             for number, made in itertools.groupby(loop, key=lambda pair: pair[0]):
                 stage = stages[number]
@@ -251,19 +354,18 @@ class SIG(ImageFlow):
                         part = count / (stage.layers or count + 10)
                         text = f"layer {len(layers)}, patches {stage}"
                         report(text, min(0.99, done + part * stage.cost / whole))
-                record = {"step": len(layers), "seconds": time.monotonic() - began}
-                record |= {"stage": str(stage), **growth.measures()}
-                self.history_.append(record)
+                record = {"step": len(layers), "seconds": spent + time.monotonic() - began}
+                measures = growth.measures()
+                self.history_.append(record | {"stage": str(stage), **measures})
+                if measures:
+                    self.best_ = {"step": len(layers), "which": "own", "measures": measures}
                 if log is not None:
-                    log.write(record)
+                    log.write(self.history_[-1])
                 if pictures is not None and self.settings_["goal"] == "pictures":
-                    self._set_layers(layers)
+                    self._set_layers(layers, share)
                     self._picture(pictures / f"{len(layers):07d}.png")
         finally:
-            self._set_layers(layers)
-            measures = growth.measures()
-            step = {"step": len(layers), "which": "own"}
-            self.best_ = {**step, "measures": measures} if measures else None
+            self._set_layers(layers, share)
             late = minutes is not None and time.monotonic() - began > 60 * minutes
             self.stopped_ = "out of time" if late else "built the whole schedule"
             if growth.finished:
@@ -280,14 +382,11 @@ class SIG(ImageFlow):
             return likelihood_schedule(shape, s["layers"])
         return picture_schedule(shape, s["layers"])
 
-    def _set_layers(self, layers: list[PatchLayer]) -> None:
-        """Make these, in the order they were grown in, the model."""
-        pictures = self.settings_["goal"] == "pictures"
-        ordered = layers[::-1] if pictures else layers
-        self.networks_ = {"flow": PatchFlow(self.pixels_.shape, ordered).eval()}
-
     def _layers_before(
-        self, shape: tuple[int, int, int], settings: dict[str, Any]
+        self,
+        shape: tuple[int, int, int],
+        settings: dict[str, Any],
+        known: np.ndarray | None,
     ) -> list[PatchLayer]:
         """Layers to go on from, in the order they were grown in.
 
@@ -306,12 +405,20 @@ class SIG(ImageFlow):
                 f"goal is {settings['goal']!r}. The fit that warm_start goes on from had "
                 f"{self.settings_['goal']!r}: keep it, or set warm_start=False."
             )
-        layers = list(self._flow.layers)
-        return layers[::-1] if settings["goal"] == "pictures" else layers
+        if not np.array_equal(classes := self.classes_, known):  # type: ignore[arg-type]
+            self.classes_ = known
+            raise DataError(
+                f"The labels are {classes}. The fit that warm_start goes on from had {known}: "
+                "give the like, or set warm_start=False."
+            )
+        return self._grown_layers()
 
-    def _digest(self, images: ImageSource, before: list[PatchLayer]) -> str:
+    def _digest(
+        self, images: ImageSource, labels: np.ndarray | None, before: list[PatchLayer]
+    ) -> str:
         """What a fit must share with one that takes up its layers: all but the budget."""
-        words = {k: v for k, v in self._identity(images, None).items() if k != "layers"}
+        words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
+        words = {"model": type(self).__name__, **words, **self._identity(images, labels)}
         return digest(json.dumps(words, sort_keys=True), *(layer.y for layer in before))
 
     # Parameters
@@ -329,9 +436,9 @@ class SIG(ImageFlow):
                 raise ParameterError(
                     f"{name} is {value!r}. Expected a whole number of at least {least}, or None."
                 )
-        for name, most in (("minutes", math.inf), ("step", 1.0)):
+        for name, most in (("minutes", math.inf), ("memory", math.inf), ("step", 1.0)):
             value = getattr(self, name)
-            if name == "minutes" and value is None:
+            if name != "step" and value is None:
                 continue
             if not isinstance(value, (int, float, np.number)) or not 0 < value <= most:
                 raise ParameterError(f"{name} is {value!r}. Expected a number in (0, {most:g}].")
@@ -349,48 +456,6 @@ class SIG(ImageFlow):
         words = {"goal": self.goal, "preset": self.preset, "step": float(self.step)}
         return {**words, **chosen, "minutes": minutes, "pixels": pixels}
 
-    # Latents and maps
-
-    def encode(self, X: Any, y: Any = None) -> np.ndarray:
-        """Latents of images: (n, D) float64, standard normal under the model.
-
-        No noise is added: each byte counts as the middle of its cell, so ``decode`` gives back
-        every pixel.
-        """
-        return super().encode(X)
-
-    def decode(self, Z: Any, y: Any = None) -> np.ndarray:
-        """Images of latents: (n, D) -> uint8 in the layout of ``fit``.
-
-        Raises:
-            DataError: for latents of another shape, and where the image is not finite.
-        """
-        self._check_fitted()
-        z = torch.as_tensor(np.asarray(Z, dtype=np.float64))
-        if z.ndim != 2 or z.shape[1] != self.pixels_.n_values:
-            raise DataError(
-                f"Z has shape {tuple(z.shape)}. Expected (n, {self.pixels_.n_values})."
-            )
-        with torch.no_grad():
-            return self.pixels_.decode(torch.cat([self._decoded(k, None) for k in z.split(256)]))
-
-    def score_maps(self, X: Any) -> np.ndarray:
-        """Where in an image its score comes from: (n, H, W) float64, nats.
-
-        The sum of a map is the image's :meth:`score_samples`. A pixel has the log-density of its
-        latent and its share, by area, of the log-determinants of the patches it was in.
-        """
-        self._check_fitted()
-        parts = []
-        with torch.no_grad():
-            for _, images in self._chunks(X):
-                x, log_det = self.pixels_.encode(images, None, draw=0)
-                each = self._flow.density_map(x.to(self._device())).sum(1).cpu()
-                parts.append(each + log_det[:, None, None] / math.prod(each.shape[1:]))
-        return torch.cat(parts).numpy()
-
-    # Saving
-
     def _device(self) -> torch.device:
         device = torch.device(self.device or "cpu")
         if self.goal == "likelihood" and device.type != "cpu":
@@ -399,33 +464,3 @@ class SIG(ImageFlow):
                 "processor: leave device out."
             )
         return device
-
-    def _state(self) -> dict[str, Any]:
-        grids = [layer.grid for layer in self._flow.layers]
-        places = [[*g.patch, *g.shift, int(g.apart)] for g in grids]
-        slices = [layer.x.shape[1] for layer in self._flow.layers]
-        knots = [layer.x.shape[2] for layer in self._flow.layers]
-        return {**super()._state(), "layers": [places, slices, knots]}
-
-    def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
-        """The layers that :meth:`_state` described, their tensors to be read."""
-        uniform = self.settings_["goal"] == "likelihood"
-        layers = []
-        for place, slices, knots in zip(*self._described, strict=True):
-            h, w, down, right, apart = place
-            grid = PatchGrid(shape, (h, w), (down, right), bool(apart))
-            layers.append(PatchLayer.empty(grid, slices, knots, uniform))
-        return {"flow": PatchFlow(shape, layers)}
-
-    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        self._described = state["layers"]
-        super()._restore(state, tensors)
-        del self._described
-        for number, layer in enumerate(self._flow.layers):
-            finite = all(bool(t.isfinite().all()) for t in layer.state_dict().values())
-            rising = all(bool((t.diff(dim=-1) > 0).all()) for t in (layer.x, layer.y))
-            if not (finite and rising and bool((layer.slope > 0).all())):
-                raise ModelFileError(
-                    f"The splines of layer {number} do not rise. The model folder was altered: "
-                    "fit the model again or fetch a fresh copy."
-                )

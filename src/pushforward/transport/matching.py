@@ -1,7 +1,7 @@
-"""Patch layers that carry one sample of images to another by optimal transport along slices.
+"""Optimal transport of one sample to another along slices, for many problems at once.
 
-Many small problems are solved at once: a search for the directions of every patch is one batch
-of matrix products and sorts, and so is the fit of the splines of all their slices.
+A search for the directions of all patches of an image is one batch of matrix products and sorts,
+and so is the fit of the splines of all their slices.
 """
 
 import numpy as np
@@ -9,14 +9,10 @@ import torch
 from torch import Tensor
 
 from .numerics import argsort, gaussian_scores
-from .patches import PatchGrid, PatchLayer, blocks
-from .smooth import gaussianising_splines
 from .spline import Splines, interior_slopes
 
 __all__ = [
-    "gaussianising_layer",
     "matching_directions",
-    "matching_layer",
     "matching_splines",
     "matching_value",
 ]
@@ -49,9 +45,10 @@ def matching_directions(
     Returns:
         (P, d, K), orthonormal columns, the best that were met on the way.
     """
-    problems, d, _ = x.shape
-    start = torch.randn(problems, d, slices, generator=generator, dtype=torch.float64)
-    a = torch.linalg.qr(start.to(x.device)).Q.to(x.dtype)
+    problems, d, n = x.shape
+    # random mixtures of points lie where the points vary, and so are on their way already
+    mix = torch.randn(problems, n, slices, generator=generator).to(x)
+    a = _orthonormal((x - x.mean(2, keepdim=True)) @ mix, generator).to(x.dtype)
     if d == 1:
         return a
     points = x if target is None else torch.cat([x, target], dim=-1)
@@ -113,6 +110,15 @@ def _residual(p: Tensor, paired: bool) -> Tensor:
     return torch.empty_like(parts).scatter_(-1, order, gap).view(p.shape)
 
 
+def _orthonormal(m: Tensor, generator: torch.Generator) -> Tensor:
+    """Orthonormal columns that span what those of (P, d, K) span, and more where that is less."""
+    m = m.to(torch.float64)
+    size = m.square().mean((1, 2), keepdim=True).sqrt()
+    size = torch.where(size > 0, size, 1.0)
+    noise = torch.randn(m.shape, generator=generator, dtype=torch.float64).to(m.device)
+    return torch.linalg.qr(m / size + 1e-6 * noise).Q
+
+
 def _polar(m: Tensor) -> Tensor:
     """The orthonormal factors of a batch of (d, K) matrices."""
     values, vectors = torch.linalg.eigh((m.mT @ m).to(torch.float64))
@@ -121,21 +127,23 @@ def _polar(m: Tensor) -> Tensor:
 
 
 def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -> Splines:
-    """Monotone maps that carry rows of ``p`` to rows of ``target``, quantile to quantile.
+    """Monotone maps that carry rows of ``p`` towards rows of ``target``, quantile to quantile.
 
     The optimal transport of two samples on the line, of which the splines know the quantiles at
     ``knots`` levels: evenly spaced, and one in twenty of them more at either end. Beyond the
-    outer knots slopes are 1 (Dai & Seljak 2021, section 3.3).
+    outer knots slopes are 1 (Dai & Seljak 2021, section 3.3): no number of layers multiplies
+    those to extremes.
 
-    With a ``step`` below 1 the map goes only so much of the way, ``(1 - step) x + step psi(x)``,
-    the regularisation of eq. 13. Full steps at each of hundreds of layers multiply the chance in
-    the gaps between quantiles to maps that no float64 can invert.
+    A map goes so much of the way as is not chance. Both samples are halved, and what the ways of
+    the halves have in common tells how much that is (:func:`_agreement`). Full steps would follow
+    the chance in the gaps between quantiles, layer after layer, to maps that fit their own
+    samples alone and that no float64 can invert.
 
     Args:
         p: (..., n) projections.
         target: (..., m) projections of the other sample.
         knots: number M of knots.
-        step: share of the way, in (0, 1].
+        step: share of what is not chance that the map goes, in (0, 1].
 
     Returns:
         Splines of batch shape (...).
@@ -150,17 +158,48 @@ def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -
     inner = torch.linspace(0, 1, knots - 2 * ends + 2, dtype=torch.float64)[1:-1]
     outer = inner[0] * torch.arange(1, ends + 1) / (ends + 1)
     level = torch.cat([outer, inner, 1 - outer.flip(0)]).to(p.device)
-    x, y = _quantiles(p, level), _quantiles(target, level)
-    y = torch.lerp(x, y, step)
+    (x0, y0), (x1, y1) = ([_quantiles(s, level) for s in half] for half in _halves(p, target))
+    x, y = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
+    y = torch.lerp(x, y, step * _agreement(y0 - x0, y1 - x1, level))
     one = torch.ones_like(x[..., 0])
     slope = interior_slopes(x, y, one, one)
     return Splines(*(t.to(p.dtype).contiguous() for t in (x, y, slope)), uniform=False)
 
 
+def _halves(p: Tensor, target: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Two pairs of half the samples each; twice the whole where a half is no sample."""
+    if min(p.shape[-1], target.shape[-1]) < 4:
+        return [(p, target), (p, target)]
+    return [(p[..., first::2], target[..., first::2]) for first in (0, 1)]
+
+
+def _agreement(one: Tensor, other: Tensor, level: Tensor) -> Tensor:
+    """How much of a way is not chance, by what two halves of the samples say it is.
+
+    The ways of the halves have the true one in common and their errors not, so that the mean of
+    their product is the true way's square, and that of their mean is larger by the error's: the
+    quotient is the linear shrinkage with the least error.
+
+    Args:
+        one, other: (..., M) ways at the knots.
+        level: (M,) levels of the knots.
+
+    Returns:
+        (..., 1), from 0 to 1.
+    """
+    weight = torch.cat([level[:1], level.diff()])
+    common = (weight * one * other).sum(-1, keepdim=True)
+    whole = (weight * (0.5 * (one + other)).square()).sum(-1, keepdim=True)
+    return (common / whole.clamp_min(1e-30)).clamp(0, 1)
+
+
 def _quantiles(p: Tensor, level: Tensor) -> Tensor:
     """Quantiles at rising levels, (..., M) float64 and strictly rising."""
     n = p.shape[-1]
-    rising = torch.from_numpy(np.sort(p.numpy())) if p.device.type == "cpu" else p.sort().values
+    if p.device.type == "cpu":
+        rising = torch.from_numpy(np.sort(p.numpy(), axis=-1))
+    else:
+        rising = p.sort().values
     place = (level * n - 0.5).clamp(0, n - 1)
     left = place.floor().long().clamp_max(max(n - 2, 0))
     right = (left + 1).clamp_max(n - 1)
@@ -168,86 +207,3 @@ def _quantiles(p: Tensor, level: Tensor) -> Tensor:
     value = torch.lerp(low, high, (place - left).expand_as(low))
     rise = value.diff(dim=-1).clamp_min(_LEAST)
     return torch.cat([value[..., :1], value[..., :1] + rise.cumsum(-1)], dim=-1)
-
-
-def matching_layer(
-    grid: PatchGrid,
-    x: Tensor,
-    target: Tensor,
-    generator: torch.Generator,
-    *,
-    slices: int,
-    knots: int,
-    rows: int,
-    steps: int,
-    step: float = 1.0,
-) -> PatchLayer:
-    """Fit a layer whose forward map carries images ``x`` towards ``target``.
-
-    Args:
-        grid: where the patches lie.
-        x: (D, n) images.
-        target: (D, m) other images.
-        generator: source of subsample and start, on the CPU.
-        slices, knots: directions a patch, and knots a spline.
-        rows: images of either kind that a search for directions looks at, drawn afresh.
-        steps: gradient steps of a search.
-        step: share of the way to ``target`` that the layer goes.
-    """
-    index = grid.index(x.device)
-    few = min(rows, x.shape[1], target.shape[1])
-    a = matching_directions(
-        _few(x, few, generator)[index],
-        _few(target, few, generator)[index],
-        slices,
-        generator,
-        steps=steps,
-    )
-    p, q = (_projected(a, images, index) for images in (x, target))
-    splines = matching_splines(p, q, knots, step)
-    return PatchLayer(grid, a, splines)
-
-
-def gaussianising_layer(
-    grid: PatchGrid,
-    x: Tensor,
-    generator: torch.Generator,
-    *,
-    slices: int,
-    knots: int,
-    rows: int,
-    steps: int,
-    step: float,
-    tail_step: float = 0.003,
-) -> PatchLayer:
-    """Fit a layer whose forward map carries images ``x``, (D, n), a step towards N(0, I).
-
-    Args:
-        grid, x, generator, slices, knots, rows, steps: as of :func:`matching_layer`.
-        step, tail_step: shares of the way that the inside of the splines and their tails go.
-    """
-    index = grid.index(x.device)
-    few = _few(x, min(rows, x.shape[1]), generator)
-    a = matching_directions(few[index], None, slices, generator, steps=steps)
-    p = _projected(a, x, index)
-    flat = gaussianising_splines(
-        p.flatten(0, 1), knots=knots, damping=1 - step, tail_damping=1 - tail_step
-    )
-    batch = (*p.shape[:2], knots)
-    splines = Splines(flat.x.view(batch), flat.y.view(batch), flat.slope.view(batch))
-    return PatchLayer(grid, a, splines)
-
-
-def _few(x: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """A subsample of the columns, without replacement."""
-    if rows == x.shape[1]:
-        return x
-    return x[:, torch.randperm(x.shape[1], generator=generator)[:rows].to(x.device)]
-
-
-def _projected(a: Tensor, x: Tensor, index: Tensor) -> Tensor:
-    """Projections of all images on the slices of their patches: (D, n) -> (P, K, n)."""
-    p = x.new_empty(*a.shape[::2], x.shape[1])
-    for some in blocks(index.numel(), x.shape[1]):
-        p[..., some] = a.mT @ x[:, some][index]
-    return p

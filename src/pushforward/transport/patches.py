@@ -9,8 +9,9 @@ Images are (D, n) here, coordinates first: column i is image i, flattened from (
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,7 @@ from .numerics import LOG_2PI
 from .sliced_flow import SliceLayer
 from .spline import Splines
 
-__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "blocks"]
-
-_BLOCK = 1 << 22  # numbers in one batch of projections
+__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,12 @@ class PatchGrid:
 class PatchLayer(nn.Module):
     """One layer: K directions and K splines for each of the P patches of a grid.
 
+    Of a layer by class, classes share the directions and have splines of their own.
+
     Args:
         grid: where the patches are.
         directions: (P, d, K), orthonormal columns.
-        splines: of batch shape (P, K).
+        splines: of batch shape (P, K), or (classes, P, K).
     """
 
     directions: Tensor
@@ -98,37 +99,77 @@ class PatchLayer(nn.Module):
         self.register_buffer("slope", splines.slope)
 
     @classmethod
-    def empty(cls, grid: PatchGrid, slices: int, knots: int, uniform: bool) -> "PatchLayer":
+    def empty(
+        cls, grid: PatchGrid, slices: int, knots: int, uniform: bool, classes: int | None = None
+    ) -> "PatchLayer":
         """A layer whose tensors are still to be read, in float32."""
-        knot = torch.zeros(grid.count, slices, knots)
+        bank = () if classes is None else (classes,)
+        knot = torch.zeros(*bank, grid.count, slices, knots)
         directions = torch.zeros(grid.count, grid.dimension, slices)
         return cls(grid, directions, Splines(knot, knot.clone(), knot.clone(), uniform))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Data towards the latent: (D, n) -> images (D, n), log-det of each patch (P, n)."""
-        return self._moved(x, self._slices(x.dtype).forward)
+    @property
+    def slices(self) -> int:
+        """Number K of directions a patch."""
+        return self.directions.shape[2]
 
-    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def knots(self) -> int:
+        """Number M of knots a spline."""
+        return self.x.shape[-1]
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes, or None for a layer that knows none."""
+        return len(self.x) if self.x.ndim == 4 else None
+
+    def forward(self, x: Tensor, label: int | None = None) -> tuple[Tensor, Tensor]:
+        """Data towards the latent: (D, n) -> images (D, n), log-det of each patch (P, n).
+
+        Args:
+            x: images, all of one class.
+            label: the class, of a layer by class.
+        """
+        return self.map(x.dtype, label).forward(x)
+
+    def inverse(self, y: Tensor, label: int | None = None) -> tuple[Tensor, Tensor]:
         """Latent towards the data; the log-dets are those of the **forward** map."""
-        return self._moved(y, self._slices(y.dtype).inverse)
+        return self.map(y.dtype, label).inverse(y)
 
-    def _slices(self, dtype: torch.dtype) -> SliceLayer:
-        # anew every time: what evaluation prepares takes three times the memory of the splines
+    def map(self, dtype: torch.dtype, label: int | None = None) -> "PatchMap":
+        """The layer made ready for images of a type and class; three times its memory."""
+        knots = [t if label is None else t[label] for t in (self.x, self.y, self.slope)]
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
-        splines = Splines(self.x, self.y, self.slope, uniform).to(dtype)
+        splines = Splines(knots[0], knots[1], knots[2], uniform).to(dtype)
         a = self.directions.to(dtype)
         if dtype != self.directions.dtype:
             # orthonormal to the last digit of the new type, by a step of Newton and Schulz
             a = 1.5 * a - 0.5 * a @ (a.mT @ a)
-        return SliceLayer(a, splines)
+        return PatchMap(self.grid.index(a.device), SliceLayer(a, splines))
+
+
+@dataclass(frozen=True)
+class PatchMap:
+    """A patch layer of one type and class: the patches (P, d) and the layer of all of them."""
+
+    index: Tensor
+    layer: SliceLayer
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As of :class:`PatchLayer`."""
+        return self._moved(x, self.layer.forward)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """As of :class:`PatchLayer`."""
+        return self._moved(y, self.layer.inverse)
 
     def _moved(
         self, x: Tensor, move: Callable[[Tensor], tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor]:
-        index = self.grid.index(x.device)
-        patches, log_det = move(x[index])
-        return x.index_copy(0, index.view(-1), patches.reshape(-1, x.shape[1])), log_det
+        patches, log_det = move(x[self.index])
+        flat = patches.reshape(-1, x.shape[1])
+        return x.index_copy(0, self.index.view(-1), flat), log_det
 
 
 class PatchFlow(nn.Module):
@@ -141,6 +182,7 @@ class PatchFlow(nn.Module):
     Args:
         shape: (C, H, W) of the images.
         layers: from the data to the latent.
+        share: (classes,) how frequent each class is, for layers by class; else None.
 
     Examples:
         >>> flow = PatchFlow((1, 2, 2), [])
@@ -148,10 +190,15 @@ class PatchFlow(nn.Module):
         tensor([-3.6758, -3.6758, -3.6758], dtype=torch.float64)
     """
 
-    def __init__(self, shape: tuple[int, int, int], layers: list[PatchLayer]) -> None:
+    share: Tensor | None
+
+    def __init__(
+        self, shape: tuple[int, int, int], layers: list[PatchLayer], share: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.layers = nn.ModuleList(layers)
+        self.register_buffer("share", share)
 
     @property
     def latent_shapes(self) -> list[tuple[int, ...]]:
@@ -159,42 +206,68 @@ class PatchFlow(nn.Module):
         return [self.shape]
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
-        """Images (n, C, H, W) -> their latent, float64, in a list of one."""
-        z = x.flatten(1).T.to(torch.float64)
-        for layer in self.layers:
-            z, _ = layer(z)
-        return [z.T.reshape(x.shape)]
+        """Images (n, C, H, W) -> their latent, float64, in a list of one.
+
+        Args:
+            x: the images.
+            y: (n,) their classes, of layers by class.
+        """
+
+        def there(z: Tensor, label: int | None) -> Tensor:
+            for layer in self._ordered():
+                z, _ = layer(z, label)
+            return z
+
+        return [_by_class(there, x.to(torch.float64), y)]
 
     def decode(self, eps: list[Tensor], y: Tensor | None = None) -> Tensor:
         """The latent -> images (n, C, H, W)."""
-        (z,) = eps
-        x = z.flatten(1).T.contiguous()
-        for layer in reversed(self.layers):
-            assert isinstance(layer, PatchLayer)
-            x, _ = layer.inverse(x)
-        return x.T.reshape(z.shape)
+
+        def back(x: Tensor, label: int | None) -> Tensor:
+            for layer in reversed(self._ordered()):
+                x, _ = layer.inverse(x, label)
+            return x
+
+        return _by_class(back, eps[0], y)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None, *, per_level: bool = False) -> Tensor:
-        """Log-density in nats: (n, C, H, W) -> (n,) float64; (n, 1) with ``per_level``."""
-        total = self.density_map(x).flatten(1).sum(1)
+        """Log-density in nats: (n, C, H, W) -> (n,) float64; (n, 1) with ``per_level``.
+
+        Of layers by class and without classes ``y``, of a class that is as likely as its share.
+        """
+        if self.share is not None and y is None:
+            total = self.class_log_prob(x).logsumexp(1)
+        else:
+            total = self.density_map(x, y).flatten(1).sum(1)
         return total[:, None] if per_level else total
 
-    def density_map(self, x: Tensor) -> Tensor:
+    def class_log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of an image with each class, in nats: (n, C, H, W) -> (n, classes)."""
+        assert self.share is not None
+        each = [
+            self.density_map(x, torch.full((len(x),), label)).flatten(1).sum(1)
+            for label in range(len(self.share))
+        ]
+        return torch.stack(each, 1) + self.share.log()
+
+    def density_map(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Log-density by pixel, (n, C, H, W) float64: sums to :meth:`log_prob`.
 
         A coordinate has its latent's log-density and equal shares of the log-determinants of the
         patches it was in. Which coordinate of a patch a determinant belongs to is a matter of
         convention; which patch is not.
         """
-        z = x.flatten(1).T.to(torch.float64)
-        share = torch.zeros(z.shape, dtype=torch.float64, device=z.device)
-        for layer in self.layers:
-            assert isinstance(layer, PatchLayer)
-            z, log_det = layer(z)
-            index = layer.grid.index(z.device)
-            each = log_det / index.shape[1]
-            share = share.index_add(0, index.view(-1), each.repeat_interleave(index.shape[1], 0))
-        return (share - 0.5 * z.square() - 0.5 * LOG_2PI).T.reshape(x.shape)
+
+        def share(z: Tensor, label: int | None) -> Tensor:
+            total = torch.zeros(z.shape, dtype=torch.float64, device=z.device)
+            for layer in self._ordered():
+                z, log_det = layer(z, label)
+                index = layer.grid.index(z.device)
+                each = log_det / index.shape[1]
+                total.index_add_(0, index.view(-1), each.repeat_interleave(index.shape[1], 0))
+            return total - 0.5 * z.square() - 0.5 * LOG_2PI
+
+        return _by_class(share, x.to(torch.float64), y)
 
     def sample_latent(
         self, n: int, temperature: float, generator: torch.Generator | None = None
@@ -202,9 +275,17 @@ class PatchFlow(nn.Module):
         """n latents, from a normal distribution of standard deviation ``temperature``."""
         return [temperature * torch.randn(n, *self.shape, generator=generator)]
 
+    def _ordered(self) -> list[PatchLayer]:
+        return cast("list[PatchLayer]", list(self.layers))
 
-def blocks(layer_width: int, n: int) -> Iterator[slice]:
-    """Runs of n images whose projections on ``layer_width`` slices fit into memory together."""
-    size = max(16, _BLOCK // layer_width)
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
+
+def _by_class(work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:
+    """What ``work`` makes of images, (D, n) of one class at a time, for (n, C, H, W) of many."""
+    columns = x.flatten(1).T
+    if y is None:
+        return work(columns.contiguous(), None).T.reshape(x.shape)
+    made = torch.empty_like(columns, memory_format=torch.contiguous_format)
+    for label in y.unique().tolist():
+        ours = torch.nonzero(y == label)[:, 0]
+        made[:, ours] = work(columns[:, ours], label)
+    return made.T.reshape(x.shape)

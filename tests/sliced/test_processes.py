@@ -1,0 +1,43 @@
+"""Two processes grow the layers that one grows."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pushforward
+
+SCRIPT = Path(__file__).with_name("two_processes.py")
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    run = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         str(SCRIPT), str(folder), "2"],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("two_processes", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["pictures", "likelihood", "conditional"])
+def test_two_processes_grow_the_layers_of_one(of_two, script, name):
+    one, two = script.grown(name), pushforward.load(of_two / name)
+    ours, theirs = one._tensors(), two._tensors()
+    assert list(ours) == list(theirs)
+    differ = [key for key in ours if not ours[key].equal(theirs[key])]
+    assert differ == []
+    drop = [{k: v for k, v in r.items() if k != "seconds"} for r in (*one.history_, *two.history_)]
+    assert drop[: len(one.history_)] == drop[len(one.history_) :]
