@@ -193,7 +193,8 @@ def test_a_run_leaves_logs_and_pictures(digits, tmp_path):
 
 class TestConditional:
     @pytest.fixture(scope="class")
-    def model(self, digits):
+    @classmethod
+    def model(cls, digits):
         torch.set_num_threads(1)
         return SMALL["glow"](steps=60, conditional=True, random_state=0).fit(digits)
 
