@@ -1,5 +1,7 @@
 """How samples grow into images: what one layer does, and whether new latents do as well."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -66,7 +68,8 @@ def digits():
 
 def test_new_latents_become_images_as_near_as_those_that_grew(digits):
     model = pushforward.SIG(layers=4, device="cpu", random_state=0).fit(digits[:800])
-    flow, held_out = model.networks_["flow"], digits[800:]
+    flow: Any = model.networks_["flow"]
+    held_out = digits[800:]
     x, _ = model.pixels_.encode(held_out[:, None], torch.Generator().manual_seed(0))
     (z,) = flow.sample_latent(len(x), 1.0, torch.Generator().manual_seed(1))
     fresh = growth(x.flatten(1).T, flow.decode([z]).flatten(1).T).measures()

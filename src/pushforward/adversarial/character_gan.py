@@ -101,10 +101,10 @@ class CharacterGAN(WassersteinGame):
     )
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
-            **{"characters": 200, "width": 64, "blocks": 3, "latent": 64, "batch_size": 64},
-            **{"optimiser": "adam", "rate": 1e-3, "betas": [0.5, 0.9], "decay": "linear"},
+            **{"characters": 200, "width": 48, "blocks": 2, "latent": 64, "batch_size": 64},
+            **{"optimiser": "adam", "rate": 7e-4, "betas": [0.5, 0.9], "decay": "linear"},
             **{"ema": 0.99, "steps": None, "minutes": 10.0},
-            **{"penalty": 10.0, "critic_steps": 3},
+            **{"penalty": 10.0, "critic_steps": 5},
         },
         "paper": {
             **{"characters": 2046, "width": 512, "blocks": 5, "latent": 128, "batch_size": 64},
@@ -192,10 +192,10 @@ class CharacterGAN(WassersteinGame):
         return self._build(self._row_shape())
 
     def _network(self, name: str, shape: Any) -> nn.Module:
-        s = self.settings_
+        s, (length, symbols) = self.settings_, shape
         if name == "generator":
-            return CharacterGenerator(s["latent"], *shape, s["width"], s["blocks"])
-        return CharacterCritic(*shape, s["width"], s["blocks"])
+            return CharacterGenerator(s["latent"], length, symbols, s["width"], s["blocks"])
+        return CharacterCritic(length, symbols, s["width"], s["blocks"])
 
     def _measures(self, numbers: np.ndarray) -> Mapping[str, float]:
         made = self._make(len(numbers), torch.Generator().manual_seed(0))

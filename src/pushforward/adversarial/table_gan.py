@@ -120,7 +120,7 @@ class TableGAN(WassersteinGame):
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
             **{"width": 128, "depth": 3, "latent": None, "batch_size": 256},
-            **{"optimiser": "adam", "rate": 1e-3, "betas": [0.5, 0.9], "decay": "linear"},
+            **{"optimiser": "adam", "rate": 2e-3, "betas": [0.0, 0.9], "decay": "linear"},
             **{"ema": 0.99, "steps": 2000, "minutes": None},
             **{"penalty": 0.1, "critic_steps": 3},
         },

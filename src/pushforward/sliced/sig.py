@@ -61,9 +61,10 @@ class SIG(PatchModel):
 
     Each layer finds, in every patch of the image, the directions along which samples differ most
     from the images (max K-sliced Wasserstein distance), and moves the samples along them by
-    optimal transport in one dimension. The first layers look at the whole image, later ones at
-    smaller and smaller patches that are shifted at random. Nothing is trained by gradient; every
-    layer is invertible, so likelihoods and latents are exact.
+    optimal transport in one dimension, as far as two halves of the images agree. The very first
+    layer goes along the principal axes of the images; the next ones look at the whole image, later
+    ones at smaller and smaller patches that are shifted at random. Nothing is trained by gradient;
+    every layer is invertible, so likelihoods and latents are exact.
 
     Under ``torchrun`` the processes divide the images among them and grow the same layers as one
     process does, bit for bit on machines of one kind.
@@ -82,7 +83,8 @@ class SIG(PatchModel):
         samples: samples that are moved, for each image that is fitted on; for pictures.
         max_images: images that are fitted on, drawn at random where there are more.
         search_rows, search_steps: images a search for directions looks at, drawn afresh for each
-            layer, and its gradient steps.
+            layer, and its gradient steps; for pictures fewer where directions span most of a
+            patch.
         step: share of the way to the normal distribution that a layer goes; for likelihood.
         conditional: learn images of each label: directions are shared, found by all images
             together, and every label has splines of its own.

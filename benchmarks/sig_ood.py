@@ -1,0 +1,162 @@
+"""Foreign images by SIG and by Glow, both trained on Fashion-MNIST in equal CPU time.
+
+python -m benchmarks.sig_ood --cpu-minutes 15 --keep FOLDER
+
+The probability that a test image of Fashion-MNIST scores above a foreign image (AUROC), for MNIST,
+Omniglot (28 x 28, ink white) and the same test images mirrored and upside down. Models are of
+preset "fast", that of Glow for likelihood, on one thread; the clock is the CPU time of the
+process. Every score that the library offers for a model is in the table, whatever it says:
+
+* `log_prob`: `score_samples`, one draw of noise.
+* `typicality`: minus its distance from the mean over training images.
+* `complexity`: `log_prob` and the length of a lossless code (`input_complexity`).
+* `latent`: log-density of the latent alone, `volume`: the log-determinants alone (SIG).
+* `worst_patch`: the smallest mean of `score_maps` over a window of 7 x 7 pixels (SIG).
+* `last_level`: share of the coarsest level (Glow).
+
+`--keep FOLDER` saves the models there, and takes those that are there already.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from benchmarks.common import RESULTS, run_all
+from benchmarks.floors import FASHION_MNIST
+
+KEY = ("model", "minutes", "seed")
+MODELS = ("sig", "sig_likelihood", "glow")
+WINDOW = 7
+
+
+def image_sets(count):
+    """Test images (count, 1, 28, 28) of each kind, the model's own first."""
+    from benchmarks.shared_images import load
+    from pushforward import open_images
+
+    own = open_images(FASHION_MNIST, "test").images[:count]
+    sets = {"own": own}
+    for name, source in (("mnist", load("mnist", "test")), ("omniglot", load("omniglot"))):
+        rows = np.linspace(0, len(source) - 1, min(count, len(source))).astype(int)
+        sets[name] = source.images[rows]
+    sets |= {"hflip": own[..., ::-1], "vflip": own[..., ::-1, :]}
+    return {name: np.ascontiguousarray(images) for name, images in sets.items()}
+
+
+def fit_glow(minutes, seed, keep):
+    """A Glow for likelihood after so many CPU minutes, or the one in ``keep``."""
+    import torch
+
+    import pushforward
+    from pushforward.training import loop
+
+    torch.set_num_threads(1)
+    folder = None if keep is None else Path(keep) / f"glow-{minutes:g}-{seed}"
+    if folder is not None and folder.exists():
+        return pushforward.load(folder), None
+    loop.time = SimpleNamespace(monotonic=time.process_time)
+    begun = time.process_time()
+    model = pushforward.Glow(goal="likelihood", minutes=minutes, random_state=seed)
+    model.fit(pushforward.open_images(FASHION_MNIST, "train"))
+    seconds = time.process_time() - begun
+    if folder is not None:
+        model.save(folder)
+    return model, seconds
+
+
+def scores(model, sets, train):
+    """Scores of every set by every name."""
+    from pushforward.metrics import input_complexity, typicality
+
+    found = {"log_prob": {name: model.score_samples(images) for name, images in sets.items()}}
+    reference = model.score_samples(train)
+    for name, images in sets.items():
+        of = found["log_prob"][name]
+        found.setdefault("typicality", {})[name] = typicality(reference, of)
+        found.setdefault("complexity", {})[name] = input_complexity(images, of)
+        if hasattr(model, "score_maps"):
+            z = model.encode(images).astype(np.float64)
+            latent = -0.5 * (z**2).sum(1) - z.shape[1] / 2 * math.log(2 * math.pi)
+            found.setdefault("latent", {})[name] = latent
+            found.setdefault("volume", {})[name] = of - latent
+            windows = np.lib.stride_tricks.sliding_window_view(
+                model.score_maps(images), (WINDOW, WINDOW), axis=(1, 2)
+            )
+            found.setdefault("worst_patch", {})[name] = windows.mean((3, 4)).min((1, 2))
+        else:
+            levels = model.score_samples(images, per_level=True)
+            found.setdefault("last_level", {})[name] = levels[:, -1]
+    return found
+
+
+def measure(name, minutes, seed, keep=None, count=2000):
+    """One row: AUROC by score and kind."""
+    from benchmarks.sig_fashion import fitted
+    from pushforward import open_images
+    from pushforward.metrics import auroc
+
+    if name == "glow":
+        model, seconds = fit_glow(minutes, seed, keep)
+    else:
+        goal = "likelihood" if name == "sig_likelihood" else "pictures"
+        model, seconds = fitted(goal, minutes, seed, keep)
+    begun = time.process_time()
+    sets = image_sets(count)
+    train = open_images(FASHION_MNIST, "train").images[:count]
+    found = scores(model, sets, train)
+    row = {"fit_cpu_s": seconds and round(seconds, 1), "images": count}
+    row["score_cpu_s"] = round(time.process_time() - begun, 1)
+    dimension = sets["own"][0].size
+    row["bits"] = round(float(-found["log_prob"]["own"].mean() / dimension / math.log(2)), 3)
+    row["auroc"] = {
+        score: {
+            kind: round(auroc(of["own"], values).value, 4)
+            for kind, values in of.items()
+            if kind != "own"
+        }
+        for score, of in found.items()
+    }
+    return row
+
+
+class Work:
+    """`measure`, told where models go; a class, so that a process can be sent it."""
+
+    def __init__(self, keep, count):
+        self.keep, self.count = keep, count
+
+    def __call__(self, *values):
+        return measure(*values, keep=self.keep, count=self.count)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cpu-minutes", type=float, default=15.0)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--images", type=int, default=2000, help="of each kind")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--again", action="store_true")
+    given = parser.parse_args()
+    run_all(
+        [
+            {"model": name, "minutes": given.cpu_minutes, "seed": seed}
+            for seed in given.seeds
+            for name in given.models
+        ],
+        work=Work(given.keep, given.images),
+        key=KEY,
+        out=RESULTS / "sig_ood.json",
+        module="benchmarks.sig_ood",
+        timeout=lambda job: 4 * 3600,
+        package=lambda job: "pushforward",
+        again=given.again,
+    )
+
+
+if __name__ == "__main__":
+    main()
