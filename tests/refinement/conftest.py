@@ -2,10 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+import pushforward
 from pushforward.metrics import grid_of_gaussians
+from pushforward.refinement import logits, methods, ratio, recipe
+from pushforward.refinement.flow_search import Search
 
 
 class Grid:
@@ -49,3 +53,45 @@ def grid():
 def shifted():
     """Logit of N(1, 1) over N(0, 1)."""
     return lambda x: x[:, 0] - 0.5
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _short():
+    """Networks that learn, and searches that look, as little as tells right from wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratio, "_WIDTH", 4)
+        patch.setattr(logits, "_POOLED", 400)
+        patch.setattr(logits, "_STEPS", 100)
+        patch.setattr(logits, "_STEPS_THAT_WEIGH", 100)
+        for module in (methods, recipe):
+            patch.setattr(
+                module, "search_of", lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20))
+            )
+        yield
+
+
+@pytest.fixture(scope="session")
+def table():
+    """A model of a table that is off in one column, and the table."""
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    n = 1200
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=n),
+            "kind": np.array(["a", "b"])[(rng.random(n) < 0.3).astype(int)],
+        }
+    )
+    model = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(frame)
+    return model, frame.assign(size=frame["size"] * 0.4 + 1.0)
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """A GAN that has seen next to nothing, and images."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 256, (400, 1, 1))
+    X = np.clip(level + rng.integers(-20, 20, (400, 16, 16)), 0, 255).astype(np.uint8)
+    model = pushforward.DCGAN(width=4, latent=8, steps=3, batch_size=8, random_state=0)
+    return model.fit(X), X

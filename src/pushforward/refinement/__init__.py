@@ -4,22 +4,29 @@
 """
 
 from .calibration import Calibration, calibrate, calibration_statistic
+from .collapsing import Look, collapse
+from .comparing import Compared, compare_methods
 from .ddls import langevin
 from .dgflow import DIVERGENCES, PUBLISHED, dgflow, dgflow_path
 from .dot import dot, lipschitz_estimate
 from .mh import metropolis_hastings
 from .outcome import RefinementReport, Stage
-from .ratio import RatioNetwork, fit_ratio
-from .refining import RefinedModel, refine
+from .prior import Prior
+from .ratio import ImageRatio, LineRatio, RatioNetwork, fit_ratio
+from .refined_model import RefinedModel
+from .refining import refine
 from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
 from .resampling import effective_sample_size, importance_weights, resample
 from .slopes import frozen, value_and_slope
-from .spaces import Prior
 
 __all__ = [
     "DIVERGENCES",
     "PUBLISHED",
     "Calibration",
+    "Compared",
+    "ImageRatio",
+    "LineRatio",
+    "Look",
     "Prior",
     "RatioNetwork",
     "RefinedModel",
@@ -29,6 +36,8 @@ __all__ = [
     "budgeted_constant",
     "calibrate",
     "calibration_statistic",
+    "collapse",
+    "compare_methods",
     "dgflow",
     "dgflow_path",
     "dot",

@@ -5,16 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from ..errors import DataError
+from ..metrics.frechet import fid
 from ..metrics.measure import Measure
-from ..metrics.two_sample import classifier_two_sample
+from ..metrics.ood import auroc
+from ..metrics.two_sample import _classifier, classifier_two_sample
 
-__all__ = ["RealRows", "improves"]
+__all__ = ["RealRows", "Verdict", "improves"]
 
 _LEAST = 200
+_MOST = 5000  # rows of one side that a test looks at
+_SAMPLES = 2000  # that are judged at the least, up to four for a real row
 _Z = 1.645  # one-sided, 5 %: a useless stage passes once in twenty
+_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -22,19 +28,30 @@ class RealRows:
     """Real rows, split so that none both teaches, chooses and judges.
 
     Attributes:
-        learn: half of them, to teach ratio networks.
-        choose: a quarter, to calibrate and to choose settings.
-        judge: a quarter, to gate and to report.
-        features: what the test sees of rows.
+        learn: 55 % of them, to teach ratio networks.
+        choose: a fifth, to calibrate and to choose settings.
+        judge: the rest, to gate and to report.
+        features: what the test sees of rows, (n, d).
+        classifier: of the test, "neighbours" or "logistic".
+        moments: whether a stage that helps may not raise the Fréchet distance of the features.
     """
 
     learn: Tensor
     choose: Tensor
     judge: Tensor
-    features: Callable[[Tensor], Tensor]
+    features: Callable[[Tensor], np.ndarray]
+    classifier: str = "neighbours"
+    moments: bool = False
 
     @classmethod
-    def split(cls, rows: Tensor, features: Callable[[Tensor], Tensor], seed: int) -> "RealRows":
+    def split(
+        cls,
+        rows: Tensor,
+        features: Callable[[Tensor], np.ndarray],
+        seed: int,
+        classifier: str = "neighbours",
+        moments: bool = False,
+    ) -> "RealRows":
         """Split at random.
 
         Raises:
@@ -42,28 +59,106 @@ class RealRows:
         """
         if len(rows) < _LEAST:
             raise DataError(
-                f"data has {len(rows)} rows. Expected at least {_LEAST}: a quarter of them must "
-                "tell whether refinement helps."
+                f"data has {len(rows)} rows. Expected at least {_LEAST}: some of them must tell "
+                "whether refinement helps."
             )
         if not rows.isfinite().all():
             bad = int((~rows.flatten(1).isfinite().all(dim=1)).sum())
             raise DataError(f"data has {bad} row(s) with NaN or infinity. Leave them out first.")
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        quarter = len(rows) // 4
-        choose, judge, learn = order.split([quarter, quarter, len(rows) - 2 * quarter])
-        return cls(rows[learn], rows[choose], rows[judge], features)
+        judge, choose = (min(_MOST, round(share * len(rows))) for share in (0.25, 0.2))
+        parts = order.split([judge, choose, len(rows) - judge - choose])
+        judged, chosen, learned = (rows[part] for part in parts)
+        return cls(learned, chosen, judged, features, classifier, moments)
 
-    def auc(self, samples: Tensor, real: Tensor, seed: int = 0) -> Measure:
-        """AUC of 15 nearest neighbours, cross-validated, between samples and one part."""
-        parts = (self.features(x).flatten(1).cpu().numpy() for x in (real, samples))
-        return classifier_two_sample(*parts, classifier="neighbours", seed=seed)
+    def auc(self, samples: Tensor, most: int = _MOST) -> Measure:
+        """AUC between samples and the rows that choose, cross-validated."""
+        real, made = self.features(self.choose[:most]), self.features(samples[:most])
+        return classifier_two_sample(real, made, classifier=self.classifier)
+
+    @property
+    def drawn(self) -> int:
+        """Samples that :meth:`verdict` wants: where real rows are few, more than of those."""
+        return max(len(self.judge), min(_SAMPLES, 4 * len(self.judge))) + len(self.choose)
+
+    def verdict(self, samples: Tensor) -> "Verdict":
+        """AUC between samples and the rows that judge.
+
+        Scores are of a classifier that has other samples, the rows that choose and the other
+        folds of those that judge: it sees more than a test of as many rows as are judged, which
+        would find samples nearer to the data than they are. Ranks are within folds.
+        """
+        judged, known = self.features(self.judge), self.features(self.choose)
+        made = self.features(samples)
+        n = len(made) - len(known)
+        verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
+        if self.moments:
+            real = np.concatenate([judged, known])
+            verdict.measure.details["frechet"] = fid(real, made, interval=False).value
+        return verdict
+
+    def floor(self) -> Measure:
+        """AUC between real rows and other real rows: what samples from the data would have."""
+        n = len(self.judge)
+        spare = self.learn[: n + len(self.choose)]
+        half = max(1, round(len(spare) * n / (n + len(self.choose))))
+        judged, known = self.features(self.judge), self.features(self.choose)
+        made = self.features(spare)
+        return _held_out(judged, known, made[:half], made[half:], self.classifier).measure
 
 
-def improves(before: Measure, after: Measure) -> bool:
-    """Whether the test finds samples nearer to the data than before, beyond chance."""
-    variance = sum((_ends(m)[1] - _ends(m)[0]) ** 2 for m in (before, after)) / (2 * 1.96) ** 2
-    return before.value - after.value > _Z * variance**0.5
+@dataclass(frozen=True)
+class Verdict:
+    """What the test says of samples.
+
+    Attributes:
+        measure: the area.
+        beaten: (n,) for each real row that judges, the share of the samples that it beats.
+        variance: of the area, of what it owes to the samples that were drawn.
+    """
+
+    measure: Measure
+    beaten: np.ndarray
+    variance: float
 
 
-def _ends(measure: Measure) -> tuple[float, float]:
-    return measure.interval or (measure.value, measure.value)
+def improves(before: Verdict, after: Verdict) -> bool:
+    """Whether the test finds samples nearer to the data than before, beyond chance.
+
+    The real rows are the same in both and the samples are not: DeLong's variance of the difference
+    of two areas that share one side. Of images and wide rows the Fréchet distance of the features
+    must not have grown either.
+    """
+    distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
+    if distance[1] > distance[0]:
+        return False
+    gain = before.beaten - after.beaten
+    variance = before.variance + after.variance
+    if len(gain) > 1:
+        variance += float(np.var(gain, ddof=1)) / len(gain)
+    return float(gain.mean()) > _Z * variance**0.5
+
+
+def _held_out(
+    judged: np.ndarray, known: np.ndarray, made: np.ndarray, others: np.ndarray, kind: str
+) -> Verdict:
+    """AUC of rows that are judged against made ones, with further rows of both to learn from."""
+    rng = np.random.default_rng(0)
+    groups = [rng.permutation(len(x)) % _FOLDS for x in (judged, made)]
+    scores = [np.empty(len(x)) for x in (judged, made)]
+    for fold in range(_FOLDS):
+        here = [group == fold for group in groups]
+        real = np.concatenate([known, judged[~here[0]]])
+        fake = np.concatenate([others, made[~here[1]]])[: len(real)]
+        model = _classifier(kind, 0)
+        model.fit(np.concatenate([real, fake]), np.repeat([1, 0], [len(real), len(fake)]))
+        tested = np.concatenate([judged[here[0]], made[here[1]]])
+        ranks = rankdata(model.predict_proba(tested)[:, 1]) / len(tested)
+        scores[0][here[0]], scores[1][here[1]] = np.split(ranks, [int(here[0].sum())])
+    area = auroc(*scores)
+    told = {"n_real": len(judged), "n_generated": len(made), "classifier": kind, "folds": _FOLDS}
+    measure = Measure("two_sample_auroc", area.value, area.interval, "lower", told)
+    ranks = rankdata(np.concatenate(scores))
+    beaten = (ranks[: len(judged)] - rankdata(scores[0])) / len(made)
+    beating = (ranks[len(judged) :] - rankdata(scores[1])) / len(judged)
+    return Verdict(measure, beaten, float(np.var(beating, ddof=1)) / len(made))

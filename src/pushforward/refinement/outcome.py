@@ -1,6 +1,7 @@
 """What refinement did, as figures on rows that decided nothing else."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..metrics.measure import Measure
@@ -15,6 +16,8 @@ class Stage:
     Attributes:
         name: the method.
         settings: JSON values, as the method takes them.
+        logit: whose: "given", "critic" of the generator, or how it was learned.
+        space: what was moved or drawn, "latent" or "data".
         auc: of the two-sample test of fresh samples after this stage, on held-out real rows.
         kept: whether it helped, and is part of the refined model.
         displacement: root mean square distance rows moved, by the spread of the rows they were;
@@ -26,6 +29,8 @@ class Stage:
 
     name: str
     settings: dict[str, Any]
+    logit: str
+    space: str
     auc: Measure
     kept: bool
     displacement: float | None
@@ -42,16 +47,22 @@ class Stage:
         """Return the stage as JSON values."""
         return {**vars(self), "auc": self.auc.to_dict(), "acceptance": self.acceptance}
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Stage":
+        """Build the stage that :meth:`to_dict` told of."""
+        own: dict[str, Any] = {field.name: told[field.name] for field in fields(cls)}
+        own["auc"] = _measure(told["auc"])
+        return cls(**own)
+
     def __str__(self) -> str:
-        told = ", ".join(f"{k} {_short(v)}" for k, v in self.settings.items())
-        low, high = self.auc.interval or (self.auc.value, self.auc.value)
+        told = ", ".join(f"{k} {_short(v)}" for k, v in self.settings.items() if v is not None)
         how = f"{self.draws:.3g} draws and {self.evaluations:.3g} logits a sample"
         if self.displacement is not None:
             how += f", moved by {self.displacement:.1%} of the spread"
         verdict = "kept" if self.kept else "does not help on held-out rows: left out"
         return (
-            f"{self.name} ({told}): AUC {self.auc.value:.3f} [{low:.3f}, {high:.3f}], {how}; "
-            f"{verdict}"
+            f"{self.name} of {self.space} by a {self.logit} logit ({told}): "
+            f"AUC {_told(self.auc)}, {how}; {verdict}"
         )
 
 
@@ -61,28 +72,47 @@ class RefinementReport:
 
     Attributes:
         floor: AUC of the two-sample test between real rows and other real rows.
-        before: AUC of the samples of the generator.
+        before, after: AUC of the samples of the generator and of the refined model, drawn anew.
         stages: what was tried, in order.
-        logits: quartiles of the calibrated logit of "real", "before" and "after" rows. A median
-            "after" above "real" is the sign of samples piled up on peaks of the logit.
+        logits: percentiles 0 to 100 of the first calibrated logit of "real", "before" and "after"
+            rows. A median "after" above "real" is the sign of samples piled up on peaks of it.
         rows: numbers of real rows that taught the ratio, chose, and judged.
+        expected: what the run was expected to take, as it was told before it began.
+        seconds: what it took.
     """
 
     floor: Measure
     before: Measure
+    after: Measure
     stages: tuple[Stage, ...]
-    logits: dict[str, tuple[float, float, float]]
+    logits: dict[str, list[float]]
     rows: tuple[int, int, int]
-
-    @property
-    def after(self) -> Measure:
-        """AUC of the samples of the refined model."""
-        return next((s.auc for s in reversed(self.stages) if s.kept), self.before)
+    expected: str
+    seconds: float
 
     @property
     def helped(self) -> bool:
         """Whether the refined model is anything but the generator."""
         return any(stage.kept for stage in self.stages)
+
+    @property
+    def draws(self) -> float:
+        """Samples of the generator that a refined one takes."""
+        return next((s.draws for s in reversed(self.stages) if s.kept), 1.0)
+
+    @property
+    def evaluations(self) -> float:
+        """Logits that a refined sample takes."""
+        return next((s.evaluations for s in reversed(self.stages) if s.kept), 0.0)
+
+    def after_more(self, before: "RefinementReport") -> "RefinementReport":
+        """This report of a model that was refined before, with the story from its beginning."""
+        return replace(
+            self,
+            stages=(*before.stages, *self.stages),
+            before=before.before,
+            seconds=before.seconds + self.seconds,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -93,21 +123,57 @@ class RefinementReport:
             "stages": [stage.to_dict() for stage in self.stages],
             "logits": {name: list(ends) for name, ends in self.logits.items()},
             "rows": list(self.rows),
+            "expected": self.expected,
+            "seconds": self.seconds,
         }
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "RefinementReport":
+        """Build the report that :meth:`to_dict` told of."""
+        learned, chose, judged = (int(n) for n in told["rows"])
+        return cls(
+            _measure(told["floor"]),
+            _measure(told["before"]),
+            _measure(told["after"]),
+            tuple(Stage.from_dict(stage) for stage in told["stages"]),
+            {name: [float(x) for x in values] for name, values in told["logits"].items()},
+            (learned, chose, judged),
+            str(told["expected"]),
+            float(told["seconds"]),
+        )
+
     def __str__(self) -> str:
+        quartiles = {name: (v[25], v[50], v[75]) for name, v in self.logits.items()}
         lines = [
-            f"AUC real against samples: {self.before.value:.3f} before, {self.after.value:.3f} "
-            f"after, {self.floor.value:.3f} between real rows; 0.5 cannot be told apart",
+            f"AUC real against samples: before {_told(self.before)}; after {_told(self.after)}; "
+            f"{self.floor.value:.3f} between real rows; 0.5 cannot be told apart",
             *(f"  {stage}" for stage in self.stages),
             "logits, quartiles: "
             + "; ".join(
-                f"{name} {a:.2f} {b:.2f} {c:.2f}" for name, (a, b, c) in self.logits.items()
+                f"{name} {a:.2f} {b:.2f} {c:.2f}" for name, (a, b, c) in quartiles.items()
             ),
+            f"one refined sample takes {self.draws:.3g} draws and {self.evaluations:.3g} logits; "
+            f"refining took {self.seconds:.0f} s ({self.expected})",
         ]
         if not self.helped:
             lines.append("Nothing helped: the refined model is the generator as it was.")
         return "\n".join(lines)
+
+
+def _measure(told: Mapping[str, Any]) -> Measure:
+    ends = told["interval"]
+    return Measure(
+        str(told["name"]), float(told["value"]),
+        None if ends is None else (float(ends[0]), float(ends[1])), told["better"],
+        dict(told["details"]), tuple(told["warnings"]),
+    )  # fmt: skip
+
+
+def _told(measure: Measure) -> str:
+    low, high = measure.interval or (measure.value, measure.value)
+    distance = measure.details.get("frechet")
+    more = "" if distance is None else f", Fréchet distance {distance:.4g}"
+    return f"{measure.value:.3f} [{low:.3f}, {high:.3f}]{more}"
 
 
 def _short(value: Any) -> str:

@@ -7,52 +7,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError
+from ..training import Processes, generator_of
 from .mh import metropolis_hastings
+from .prior import Draw
 from .resampling import resample
 from .slopes import BATCH, Score, in_batches
 
-__all__ = ["Prior", "Space", "chained", "moved", "resampled", "thinned"]
+__all__ = ["Mover", "Space", "chained", "moved", "resampled", "thinned"]
 
-Draw = Callable[[int, torch.Generator], Tensor]
 Mover = Callable[[Tensor, torch.Generator], Tensor]
 
 _PATIENCE = 1000  # draws a kept sample may cost before thinning gives up
 _BLOCK = 1 << 16  # proposals of chains, or rows of a pool, held at once
-
-
-@dataclass(frozen=True)
-class Prior:
-    """The distribution a generator's latents come from.
-
-    Attributes:
-        sample: of (n, generator), latents (n, ...).
-        log_prob: of latents, (n,) up to a constant; needed by Langevin dynamics only.
-
-    Examples:
-        >>> Prior.normal(8).sample(3, torch.Generator()).shape
-        torch.Size([3, 8])
-    """
-
-    sample: Draw
-    log_prob: Score | None = None
-
-    @classmethod
-    def normal(cls, *shape: int) -> "Prior":
-        """Standard normal latents of this shape."""
-        if not shape or min(shape) < 1:
-            raise ParameterError(f"A prior of shape {shape}. Expected positive dimensions.")
-        return cls(
-            lambda n, generator: torch.randn(n, *shape, generator=generator),
-            lambda z: -0.5 * z.flatten(1).square().sum(dim=1),
-        )
-
-    @classmethod
-    def uniform(cls, *shape: int, low: float = -1.0, high: float = 1.0) -> "Prior":
-        """Latents uniform on a box. Langevin dynamics needs a smooth density, which it lacks."""
-        return cls(
-            lambda n, generator: low + (high - low) * torch.rand(n, *shape, generator=generator)
-        )
+_TOGETHER = 1024  # samples of one stream of random numbers: what processes share out
 
 
 @dataclass(frozen=True)
@@ -65,6 +33,8 @@ class Space:
         log_prior: of points, or None where it is not known.
         draws: samples of the generator that one sample takes.
         evaluations: of a logit that one sample takes; one with its gradient counts as one.
+        batch_size: points whose activations are held at once.
+        hear: rows as the user gets them.
     """
 
     draw: Draw
@@ -73,10 +43,35 @@ class Space:
     draws: float = 1.0
     evaluations: float = 0.0
     batch_size: int = BATCH
+    hear: Callable[[Tensor], Tensor] = lambda rows: rows
 
-    def rows(self, n: int, generator: torch.Generator) -> Tensor:
-        """Rows of the data (n, ...)."""
-        return self.decoded(self.draw(n, generator))
+    def points(self, n: int, *key: int) -> Tensor:
+        """Draw points (n, ...), which depend on the key alone.
+
+        They come in blocks, each with random numbers of its own. Where several processes run,
+        they share the blocks out and all get all of them, the same bits as one process makes.
+        """
+        processes = Processes(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        starts = range(0, n, _TOGETHER)
+        mine = {
+            start: self.draw(min(_TOGETHER, n - start), generator_of(*key, start))
+            for start in starts[processes.rank :: processes.count]
+        }
+        if processes.count == 1:
+            return torch.cat([*mine.values()])
+        like = next(iter(mine.values())) if mine else self.draw(1, generator_of(*key))
+        drawn = like.new_zeros(n, *like.shape[1:])
+        for start, points in mine.items():
+            drawn[start : start + len(points)] = points
+        return processes.sum(drawn)
+
+    def rows(self, n: int, *key: int) -> Tensor:
+        """Rows of the data (n, ...), likewise."""
+        return self.decoded(self.points(n, *key))
+
+    def heard(self, n: int, *key: int) -> Tensor:
+        """Rows as the user gets them, likewise."""
+        return self.hear(self.rows(n, *key))
 
     def decoded(self, points: Tensor) -> Tensor:
         """Rows of points, a batch at a time and without gradients."""
@@ -116,7 +111,7 @@ def thinned(
             points = space.draw(size, generator)
             share = acceptance(space.logits(logit, points))
             uniform = torch.rand(size, generator=generator, dtype=share.dtype)
-            kept.append(points[uniform.to(share.device) < share])
+            kept.append(points[(uniform.to(share.device) < share).to(points.device)])
             missing, left = missing - len(kept[-1]), left - size
             if left < 0:
                 raise DataError(

@@ -2,6 +2,16 @@
 
 from .figures import table_figure
 from .page import Page, page
+from .refined import RefinementPage, refinement_page
 from .strange import Reason, Strange, strangest_rows
 
-__all__ = ["Page", "Reason", "Strange", "page", "strangest_rows", "table_figure"]
+__all__ = [
+    "Page",
+    "Reason",
+    "RefinementPage",
+    "Strange",
+    "page",
+    "refinement_page",
+    "strangest_rows",
+    "table_figure",
+]

@@ -1,0 +1,129 @@
+"""Refinement of weak models of the 25 Gaussians and the Swiss roll, all methods at one cost.
+
+python -m benchmarks.refinement_toys --seeds 0 1 2
+python -m benchmarks.refinement_toys --seeds 0 --bases realnvp gis --methods auto
+"""
+
+import argparse
+import sys
+import time
+
+from .common import RESULTS, run_all
+
+SETS = ("gaussians", "roll")
+BASES = ("table_gan", "realnvp", "gis", "table_sig")
+KEY = ("set", "base", "seed", "methods")
+ROWS, FRESH = 20_000, 4000  # real rows to fit and refine on; fresh ones, and samples, to judge by
+
+
+def _real(name, n, rng):
+    import numpy as np
+
+    from pushforward.metrics import grid_of_gaussians, swiss_roll_curve
+
+    if name == "gaussians":
+        centres, sd = grid_of_gaussians()
+        return centres[rng.integers(len(centres), size=n)] + sd * rng.normal(size=(n, 2))
+    t = 1.5 * np.pi * (1 + 2 * rng.random(n))
+    middle = np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 7.5
+    return middle + swiss_roll_curve()[1] * rng.normal(size=(n, 2))
+
+
+def _base(name, seed):
+    import pushforward
+
+    if name == "table_gan":
+        return pushforward.TableGAN(random_state=seed)
+    if name == "realnvp":  # too few and too narrow couplings
+        return pushforward.TableFlow(couplings=6, width=32, steps=1000, random_state=seed)
+    if name == "table_sig":
+        return pushforward.TableSIG(layers=3, random_state=seed)
+    return pushforward.GIS(max_layers=3, random_state=seed)
+
+
+def _figures(name, samples, fresh):
+    from pushforward.metrics import (
+        classifier_two_sample,
+        grid_of_gaussians,
+        modes,
+        swiss_roll_curve,
+    )
+
+    auc = classifier_two_sample(fresh, samples, classifier="neighbours")
+    told = {"auc": round(auc.value, 4)}
+    if name == "roll":
+        (quality,) = modes(samples, *swiss_roll_curve(), within=3.0, curve=True)
+        return told | {"high_quality": quality.value}
+    quality, found, imbalance = modes(samples, *grid_of_gaussians())
+    return told | {
+        "high_quality": quality.value,
+        "modes": int(found.value),
+        "imbalance": round(imbalance.value, 5),
+        "spread": round(quality.details["spread"], 4),
+    }
+
+
+def work(name, base, seed, which):
+    """Fit one base, refine it by every method, judge each by fresh rows."""
+    import numpy as np
+
+    from pushforward.refinement import compare_methods
+
+    rng = np.random.default_rng([seed, SETS.index(name)])
+    train, data, fresh, other = (_real(name, n, rng) for n in (ROWS, ROWS, FRESH, FRESH))
+    began = time.process_time()
+    model = _base(base, seed).fit(train)
+    base_seconds = time.process_time() - began
+    marks = []
+
+    def report(text, share):
+        marks.append((text, time.process_time()))
+        print(f"  {text}", file=sys.stderr, flush=True)
+
+    few = [] if which == "auto" else None
+    lines = compare_methods(model, data, seed=seed, methods=few, report=report)
+    after = next(t for text, t in marks if text.startswith("auto took"))
+    figures_of = {"real": _figures(name, other, fresh)}
+    for line in lines:
+        if line.auc is None:
+            figures_of[line.method] = {"reason": line.reason}
+            continue
+        figures = _figures(name, line.sample(FRESH, random_state=1000 + seed), fresh)
+        figures_of[line.method] = figures | {
+            "reported_auc": round(line.auc.value, 4),
+            "helped": line.helped,
+            "draws": round(line.draws, 2),
+            "evaluations": round(line.evaluations, 1),
+            "ms": round(line.milliseconds, 3),
+        }
+    return {
+        "base_cpu_seconds": round(base_seconds, 1),
+        "auto_cpu_seconds": round(after - marks[0][1], 1),
+        "figures": figures_of,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--bases", nargs="+", default=BASES, choices=BASES)
+    parser.add_argument("--methods", choices=("all", "auto"), default="all")
+    parser.add_argument("--timeout", type=float, default=3600)
+    parser.add_argument("--again", action="store_true")
+    options = parser.parse_args()
+    jobs = [
+        {"set": name, "base": base, "seed": seed, "methods": options.methods}
+        for seed in options.seeds
+        for base in options.bases
+        for name in options.sets
+    ]
+    run_all(
+        jobs, work=work, key=KEY, out=RESULTS / "refinement_toys.json",
+        module="benchmarks.refinement_toys", timeout=lambda job: options.timeout,
+        package=lambda job: "pushforward", again=options.again,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What becomes of samples that move on and on: better by the logit, worse by the test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .chain import begun
+from .dgflow import dgflow_path
+from .judging import RealRows
+from .refined_model import RefinedModel
+from .seeing import features_for
+from .slopes import in_batches, value_and_slope
+
+__all__ = ["Look", "collapse"]
+
+_STEPS = (0, 1, 2, 5, 10, 25, 50, 100, 200)
+_SHARE, _REACH = 0.01, 5.0
+_GOOD = 0.05  # of real rows have a lower logit than what counts as good
+_KEY = 70  # what a seed is for
+
+
+@dataclass(frozen=True)
+class Look:
+    """Samples after so many steps.
+
+    Attributes:
+        steps: of DGflow without noise.
+        good: share whose logit is above that of the worst twentieth of real rows.
+        auc: of the two-sample test against real rows; 0.5 cannot be told apart.
+    """
+
+    steps: int
+    good: float
+    auc: float
+
+
+def collapse(
+    model: RefinedModel,
+    data: Any,
+    *,
+    labels: Any = None,
+    steps: Sequence[int] = _STEPS,
+    n: int = 1000,
+    seed: int = 0,
+) -> list[Look]:
+    """Move samples of the generator on and on by the first logit, without noise and without stop.
+
+    The logit is that of the samples at the start and does not know that they moved. They pile up
+    on its peaks: by the logit they get ever better, and by the two-sample test they get worse.
+
+    Args:
+        model: a refined model.
+        data, labels: as of :func:`refine`.
+        steps: at which to look, rising.
+        n: samples, and real rows.
+        seed: of what is drawn.
+
+    Returns:
+        A look at each number of steps; fewer where the logit is flat or ends.
+
+    Examples:
+        >>> from pushforward.refinement import refine
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> data = torch.randn(1000, 1, generator=draw) + 1
+        >>> model = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5,
+        ...                method="dgflow", settings={"step": 0.1, "steps": 10})
+        >>> looks = collapse(model, data, steps=(0, 100, 400))
+        >>> looks[2].good > looks[0].good, looks[1].auc < looks[0].auc < looks[2].auc
+        (True, True)
+    """
+    model._check_fitted()
+    world, size = model._world, model._size(model._world)
+    with model._frozen():
+        rows = world.read(data, seed)
+        _, features, kind = features_for(world, model.features, data, labels, rows, seed)
+        real = RealRows(rows[:0], rows[:n], rows[:0], features, kind)
+        space = begun(world, model._place, size)
+        start = space.points(min(n, len(rows)), seed, _KEY)
+
+        def score(points: Tensor) -> Tensor:
+            return model._first(space.decode(points))
+
+        worst = torch.quantile(in_batches(model._first, real.choose, size).double(), _GOOD)
+        _, slope = value_and_slope(score, start, size)
+        steepness = float(slope.flatten(1).norm(dim=1).mean())
+        spread = float((start - start.mean(dim=0)).flatten(1).norm(dim=1).square().mean().sqrt())
+        looks, length = [], _SHARE * spread
+        if not steepness > 0:
+            return looks
+        path = dgflow_path(
+            start, score, step=length / steepness, longest=_REACH * length, batch_size=size
+        )
+        try:
+            for number, points in enumerate(_with(start, path, max(steps))):
+                if number in steps:
+                    good = in_batches(score, points, size).double() > worst
+                    seen = space.hear(space.decoded(points))
+                    auc = real.auc(seen, n).value
+                    looks.append(Look(number, float(good.double().mean()), auc))
+        except DataError:  # the logit ends somewhere
+            pass
+    return looks
+
+
+def _with(start: Tensor, path: Any, most: int) -> Any:
+    yield start
+    yield from islice(path, most)

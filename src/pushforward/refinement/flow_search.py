@@ -1,0 +1,155 @@
+"""The settings of DGflow, found by a two-sample test on rows that taught nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..training import Processes, generator_of
+from .dgflow import dgflow_path
+from .judging import RealRows
+from .slopes import Score, value_and_slope
+from .spaces import Space
+
+__all__ = ["Search", "search_of"]
+
+_REACH = 5.0  # mean lengths that no drift exceeds
+_START, _NOISE = range(30, 32)  # what a seed is for
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which settings are tried.
+
+    Attributes:
+        rows: samples that a setting is tried on.
+        shares: of the spread of points: a step's mean length.
+        noises: lengths of the noise, over that of the drift.
+        steps: after which a run is looked at.
+    """
+
+    rows: int
+    shares: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05)
+    noises: tuple[float, ...] = (0.0, 0.5, 1.0)
+    steps: tuple[int, ...] = (2, 5, 10, 25, 50)
+
+    @property
+    def runs(self) -> int:
+        """Settings that are run to their last step."""
+        return len(self.shares) * len(self.noises) + len(self.noises)
+
+    @property
+    def evaluations(self) -> int:
+        """Logits with gradients that the search takes."""
+        return self.runs * self.rows * max(self.steps)
+
+    def within(self, evaluations: float | None) -> "Search | None":
+        """The search for runs of at most so many steps; None if that leaves none."""
+        if evaluations is None:
+            return self
+        steps = tuple(k for k in self.steps if k <= evaluations)
+        most = int(min(evaluations, max(self.steps)))
+        if most < 1:
+            return None
+        steps = steps if steps and steps[-1] == most else (*steps, most)
+        return Search(self.rows, self.shares, self.noises, steps)
+
+    def best(
+        self,
+        space: Space,
+        logit: Score,
+        real: RealRows,
+        seed: int,
+        late: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any] | None:
+        """Settings of DGflow whose samples the test finds nearest to the data.
+
+        The step is such that drifts have a mean length of a share of the spread of the points.
+        All numbers of steps come from one run. The KL flow is tried with every share and noise,
+        the one of log D, which stops by itself, with the best share. Where several processes run,
+        they share the settings out.
+
+        Args:
+            space: whose points are moved.
+            logit: of rows.
+            real: rows in parts.
+            seed: of start and noise, the same for all settings.
+            late: whether to stop and take the best so far.
+
+        Returns:
+            Settings, and under "auc" what the test said; None where the logit is flat.
+        """
+        n = min(self.rows, len(real.choose))
+        start = space.points(n, seed, _START)
+
+        def score(points: Tensor) -> Tensor:
+            return logit(space.decode(points))
+
+        _, slope = value_and_slope(score, start, space.batch_size)
+        steepness = float(slope.flatten(1).norm(dim=1).mean())
+        centred = (start - start.mean(dim=0)).flatten(1)
+        spread = float(centred.square().sum(dim=1).mean().sqrt())
+        if not (steepness > 0 and spread > 0):
+            return None
+
+        def settings(share: float, noise: float, divergence: str) -> dict[str, Any]:
+            length = share * spread
+            step = length / steepness
+            gamma = (noise * length) ** 2 / (2 * step * centred.shape[1])
+            longest = _REACH * length
+            return {"divergence": divergence, "step": step, "noise": gamma, "longest": longest}
+
+        def tried(tries: list[dict[str, Any]]) -> Tensor:
+            """The test's word on each setting (rows) after each number of steps (columns)."""
+            said = torch.full((len(tries), len(self.steps)), 0.0)
+            processes = Processes(start.device)
+            for k in range(processes.rank, len(tries), processes.count):
+                path = dgflow_path(
+                    start, score, **tries[k],
+                    generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
+                )  # fmt: skip
+                said[k] = torch.tensor([2.0] * len(self.steps))
+                if late() and k:
+                    continue
+                for column, points in self._looks(path):
+                    rows = space.hear(space.decoded(points))
+                    said[k, column] = real.auc(rows, n).value
+            return processes.sum(said.to(start.device)).cpu()
+
+        grid = [(share, noise) for share in self.shares for noise in self.noises]
+        tries = [settings(*place, "kl") for place in grid]
+        said = tried(tries)
+        best = grid[_least(said) // len(self.steps)]
+        others = [settings(best[0], noise, "log_d") for noise in self.noises]
+        said = torch.cat([said, tried(others)])
+        run, look = divmod(_least(said), len(self.steps))
+        lowest = float(said[run, look])
+        if lowest > 1:
+            return None
+        return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
+
+    def _looks(self, path: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
+        with suppress(DataError):  # a step to where no logit is finite ends the run
+            for number, points in enumerate(islice(path, max(self.steps)), start=1):
+                if number in self.steps:
+                    yield self.steps.index(number), points
+
+
+def _least(said: Tensor) -> int:
+    """The place of the least area: of those that are no more than chance, the first.
+
+    They come in order of the length of the way.
+    """
+    return int(said.clamp(min=0.5).flatten().numpy().argmin())
+
+
+def search_of(numbers: int) -> Search:
+    """The search that suits rows of so many numbers: what is dear is tried less often."""
+    if numbers < 17:
+        return Search(1000)
+    return Search(500, (0.01, 0.02, 0.05), (0.0, 0.5), (2, 5, 10, 25))

@@ -1,0 +1,207 @@
+"""Logits of real against generated: whose they are, how they are learned, how they are kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ParameterError
+from .calibration import Calibration, calibrate
+from .judging import RealRows
+from .ratio import LineRatio, fit_ratio, network_of
+from .slopes import Score, in_batches
+from .spaces import Space
+
+__all__ = ["RATIOS", "Logit", "Teacher"]
+
+#: How a logit is learned where a model has no critic of its own.
+RATIOS = ("direct", "corrected", "residual")
+
+_MOVES, _WEIGHS = 0.002, 5e-5  # penalties: what points move by is smooth, what weighs is sharp
+_FEW, _MOVES_WIDE = 16, 0.05  # of rows of many numbers
+_POOLED = 4000  # samples at the least that a network learns from, however few rows there are
+_WIDE = 128
+_STEPS, _STEPS_THAT_WEIGH = 1000, 1500
+_RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
+
+
+@dataclass(frozen=True)
+class Logit:
+    """The calibrated logit of rows: log of real over generated density.
+
+    ``intercept + slope * (share * frozen(x) + shift + network(x))``, of which not every logit has
+    every part.
+
+    Attributes:
+        kind: "given", "critic", or one of :data:`RATIOS`.
+        line: Platt's, on rows that taught nothing.
+        frozen: the logit of a critic that was trained before.
+        share, shift: its own line, of a "residual".
+        network: what was learned afterwards.
+    """
+
+    kind: str
+    line: Calibration
+    frozen: Score | None = None
+    share: float = 1.0
+    shift: float = 0.0
+    network: Any = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits (n,) of rows (n, ...), differentiable."""
+        return self.line(self.raw(x))
+
+    def raw(self, x: Tensor) -> Tensor:
+        """The logit before its line."""
+        total: Tensor | float = 0.0
+        if self.frozen is not None:
+            total = self.share * self.frozen(x).reshape(len(x)) + self.shift
+        return total if self.network is None else total + self.network(x)  # type: ignore
+
+    def to_config(self) -> dict[str, Any]:
+        """All but tensors and the frozen part, as JSON values."""
+        return {
+            "kind": self.kind,
+            "line": self.line.values.tolist(),
+            "share": self.share,
+            "shift": self.shift,
+            "network": None if self.network is None else self.network.to_config(),
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights of what was learned."""
+        return {} if self.network is None else self.network.state_dict()
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], tensors: dict[str, Tensor], frozen: Score | None
+    ) -> "Logit":
+        """The logit that :meth:`to_config` and :meth:`tensors` described.
+
+        Args:
+            config, tensors: of those.
+            frozen: the critic that it is about.
+        """
+        network = None
+        if config["network"] is not None:
+            network = network_of(config["network"])
+            network.load_state_dict(tensors)
+            network.eval().requires_grad_(False)
+        line = Calibration(
+            "platt", torch.empty(0), torch.tensor(config["line"], dtype=torch.float64)
+        )
+        kind = str(config["kind"])
+        frozen = None if kind == "direct" else frozen
+        return cls(kind, line, frozen, float(config["share"]), float(config["shift"]), network)
+
+
+@dataclass
+class Teacher:
+    """Learns logits of what a space draws, from real rows or from another model's critic.
+
+    Attributes:
+        real: rows in parts.
+        ratio: one of :data:`RATIOS`.
+        see: what the network sees of rows.
+        other: the frozen critic that "corrected" and "residual" begin with.
+        others_rows: (n, seed) rows of the model it was trained against.
+        seed: of all that is drawn.
+        left: minutes there are left, or None.
+        lines: whether rows are lines of text, as shares of letters.
+    """
+
+    real: RealRows
+    ratio: str = "direct"
+    see: Callable[[Tensor], Tensor] | None = None
+    other: Score | None = None
+    others_rows: Callable[[int, int], Tensor] | None = None
+    seed: int = 0
+    left: Callable[[], float | None] = lambda: None
+    lines: bool = False
+    _count: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.ratio not in RATIOS:
+            raise ParameterError(f"ratio is {self.ratio!r}. Expected one of {', '.join(RATIOS)}.")
+        if (self.ratio == "direct") != (self.other is None):
+            raise ParameterError(
+                f"ratio={self.ratio!r} and critic_of="
+                f"{None if self.other is None else 'a model'}. Expected both or neither: "
+                "'corrected' and 'residual' begin with the critic of another model."
+            )
+
+    def calibrated(self, kind: str, raw: Score, space: Space) -> Logit:
+        """A logit that is there already, on the scale of what the space draws."""
+        return self._with_line(Logit(kind, _none(), frozen=raw), space)
+
+    def learned(
+        self, space: Space, *, moves: bool, report: Callable[[str, float], None] | None = None
+    ) -> Logit:
+        """A logit of what the space draws.
+
+        Args:
+            space: whose samples count as generated.
+            moves: whether points are to move along its gradient, or only to be weighed.
+            report: called with a line of text and the share done.
+        """
+        self._count += 1
+        seed = self.seed + self._count
+        pool = max(_POOLED, len(self.real.learn))
+        generated = self._drawn(space, moves)(pool, seed, _RATIO)
+        real, frozen, share, shift, offset = self.real.learn, self.other, 1.0, 0.0, None
+        if self.ratio == "corrected":
+            assert self.others_rows is not None
+            real = self.others_rows(pool, seed).to(real)
+        elif self.ratio == "residual":
+            assert frozen is not None
+            line = self._with_line(Logit("critic", _none(), frozen=frozen), space).line
+            shift, share = line.values.tolist()
+            offset = Logit("critic", line, frozen=frozen)
+        see = self.see or (lambda rows: rows)
+        wide = in_batches(see, real[:2]).flatten(1).shape[1] > _FEW
+        penalty = (_MOVES_WIDE if wide else _MOVES) if moves else _WEIGHS
+        if self.lines and not moves:
+            penalty = 0.0  # letters that are chosen have no gradient
+        network: Any = fit_ratio(
+            in_batches(see, real), in_batches(see, generated),
+            steps=_STEPS if moves else _STEPS_THAT_WEIGH,
+            penalty=penalty, width=64 if moves else _WIDE, seed=seed, offset=offset,
+            minutes=self.left(), report=report,
+            network=self._network(real, moves, seed) if self.lines else None,
+        )  # fmt: skip
+        if self.see is not None:
+            network = _Seen(self.see, network)
+        logit = Logit(self.ratio, _none(), frozen, share, shift, network)
+        return self._with_line(logit, space, moves)
+
+    def _network(self, real: Tensor, moves: bool, seed: int) -> LineRatio:
+        return LineRatio((real.shape[1], real.shape[2]), hard=not moves, seed=seed)
+
+    def _drawn(self, space: Space, moves: bool) -> Callable[..., Tensor]:
+        """Rows as the user gets them; of lines that move, shares of letters."""
+        return space.rows if self.lines and moves else space.heard
+
+    def _with_line(self, logit: Logit, space: Space, moves: bool = True) -> Logit:
+        """The logit with Platt's line, from rows that taught nothing."""
+        draw = self._drawn(space, moves)
+        held_out = draw(len(self.real.choose), self.seed + self._count, _POOL)
+        parts = (in_batches(logit.raw, rows) for rows in (self.real.choose, held_out))
+        line = calibrate(*parts, kind="platt")
+        return Logit(logit.kind, line, logit.frozen, logit.share, logit.shift, logit.network)
+
+
+class _Seen(nn.Module):
+    """A network of features of rows, which are the user's and cannot be saved."""
+
+    def __init__(self, see: Callable[[Tensor], Tensor], network: nn.Module) -> None:
+        super().__init__()
+        self._see, self.network = see, network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(self._see(x))
+
+
+def _none() -> Calibration:
+    return Calibration("platt", torch.empty(0), torch.tensor([0.0, 1.0], dtype=torch.float64))

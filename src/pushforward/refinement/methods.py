@@ -1,0 +1,242 @@
+"""The methods by name: what each decides from samples and real rows, and the space it makes.
+
+What is decided are settings, as the user knows them, and constants, which samples gave; both are
+JSON values, so that a space is made again from a file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, ParameterError, UnsupportedError
+from ..training import generator_of
+from .ddls import langevin
+from .dgflow import PUBLISHED, dgflow
+from .dot import dot, lipschitz_estimate
+from .flow_search import Search, search_of
+from .judging import RealRows
+from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
+from .slopes import Score
+from .spaces import Mover, Space, chained, moved, resampled, thinned
+
+__all__ = ["METHODS", "Decision", "Surroundings", "decide", "made"]
+
+_POOL = 10_000  # samples that constants are taken from
+_STARTS = 500  # real rows that chains begin at
+_SAMPLED, _CONSTANT = range(40, 42)  # what a seed is for
+_MOVES = ("dgflow", "dot", "ddls")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a method may look at to decide.
+
+    Attributes:
+        space: to refine.
+        logit: of rows, calibrated.
+        real: rows in parts.
+        seed: of all that is drawn.
+        evaluations: of logits that a sample may take, or None.
+        late: whether time is up.
+    """
+
+    space: Space
+    logit: Score
+    real: RealRows
+    seed: int
+    evaluations: float | None = None
+    late: Callable[[], bool] = lambda: False
+
+    @property
+    def pool(self) -> Tensor:
+        """Logits of samples."""
+        points = self.space.points(_POOL, self.seed, _SAMPLED)
+        logits = self.space.logits(self.logit, points)
+        if not logits.isfinite().all():
+            raise DataError("There are samples whose logit is not finite.")
+        return logits
+
+    def most(self, usual: int) -> int:
+        """The usual number of steps or proposals, or as many as the budget has."""
+        if self.evaluations is None:
+            return usual
+        return max(1, min(usual, int(self.evaluations / self.space.draws)))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A method with all that is needed to make its space.
+
+    Attributes:
+        method: by name.
+        settings: as the function of that name takes them.
+        constants: what samples gave.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    constants: dict[str, Any]
+
+
+def decide(method: str, around: Surroundings, settings: Mapping[str, Any]) -> Decision | None:
+    """Decide what a method does; None where there is nothing its logit could do.
+
+    Args:
+        method: one of :data:`METHODS`.
+        around: what it may look at.
+        settings: that replace the method's own.
+
+    Raises:
+        ParameterError: for settings the method does not have.
+    """
+    how = METHODS[method]
+    known = list(signature(how).parameters)[1:]
+    if unknown := [name for name in settings if name not in known]:
+        raise ParameterError(
+            f"{method} has no setting {unknown[0]!r}. Expected some of {', '.join(known)}."
+        )
+    decided = how(around, **settings)
+    return None if decided is None else Decision(method, *decided)
+
+
+def made(decision: Decision, space: Space, logit: Score) -> tuple[Space, Mover | None]:
+    """The space after a decision, and what moves its points, if they are moved."""
+    s, c = decision.settings, decision.constants
+    if decision.method in _MOVES:
+        mover, evaluations = _mover(decision, space, logit)
+        return moved(space, mover, evaluations), mover
+    if decision.method == "rejection":
+        accept = partial(budgeted_acceptance, constant=float(c["constant"]))
+        return thinned(space, logit, accept, 1 / s["budget"]), None
+    if decision.method == "drs":
+        accept = partial(drs_acceptance, highest=float(c["highest"]), gamma=float(c["gamma"]))
+        return thinned(space, logit, accept, float(c["rate"])), None
+    if decision.method == "mh":
+        return chained(space, logit, torch.tensor(c["starts"]), s["length"]), None
+    return resampled(space, logit, s["pool"]), None
+
+
+Decided = tuple[dict[str, Any], dict[str, Any]] | None
+
+
+def _dgflow(
+    around: Surroundings, *, preset: str | None = None, step: float | None = None,
+    steps: int = 25, divergence: str = "kl", noise: float = 0.0, longest: float | None = None,
+    search: Search | None = None,
+) -> Decided:  # fmt: skip
+    """Settings as given, as published, or, with neither a preset nor a step, chosen."""
+    if preset is not None:
+        if preset not in PUBLISHED:
+            raise ParameterError(f"preset is {preset!r}. Expected one of {', '.join(PUBLISHED)}.")
+        return {"longest": longest, **PUBLISHED[preset]}, {}
+    if step is not None:
+        return {
+            "divergence": divergence, "step": step, "noise": noise, "longest": longest,
+            "steps": steps,
+        }, {}  # fmt: skip
+    space, evaluations = around.space, around.evaluations
+    numbers = space.points(1, around.seed).numel()
+    wanted = search or search_of(numbers)
+    left = None if evaluations is None else evaluations / space.draws - space.evaluations
+    found = wanted.within(left)
+    chosen = found and found.best(space, around.logit, around.real, around.seed, around.late)
+    if not chosen:
+        return None
+    return {k: v for k, v in chosen.items() if k != "auc"}, {}
+
+
+def _dot(
+    around: Surroundings, *, constant: float | None = None, steps: int | None = None,
+    rate: float = 0.01, low: float | None = None, high: float | None = None,
+    sphere: bool = False,
+) -> Decided:  # fmt: skip
+    if constant is None:
+        pool = around.space.points(2000, around.seed, _CONSTANT)
+        score = _score(around.space, around.logit)
+        generator = generator_of(around.seed, _CONSTANT)
+        constant = lipschitz_estimate(score, pool, generator=generator)
+    return {
+        "constant": constant, "steps": steps or around.most(100), "rate": rate, "low": low,
+        "high": high, "sphere": sphere,
+    }, {}  # fmt: skip
+
+
+def _ddls(
+    around: Surroundings, *, step: float = 0.01, steps: int | None = None, metropolis: bool = True
+) -> Decided:
+    if around.space.log_prior is None:
+        raise UnsupportedError(
+            "Langevin dynamics needs the density of what it moves: latents of a prior with "
+            "log_prob. Give space='latent' to a generator that has them, or take another method."
+        )
+    steps = steps or max(1, around.most(201) - 1)
+    return {"step": step, "steps": steps, "metropolis": metropolis}, {}
+
+
+def _rejection(around: Surroundings, *, budget: float = 2.0) -> Decided:
+    return {"budget": budget}, {"constant": budgeted_constant(around.pool, budget)}
+
+
+def _drs(around: Surroundings, *, percentile: float | None = None) -> Decided:
+    if percentile is None:  # of those it keeps, one in so many
+        percentile = 95.0 if around.evaluations is None else 100 * (1 - 1 / around.most(20))
+    pool = around.pool
+    highest = float(pool.max())
+    gamma = drs_gamma(pool, highest, percentile)
+    rate = max(float(drs_acceptance(pool, highest, gamma).mean()), 1e-3)
+    return {"percentile": percentile}, {"highest": highest, "gamma": gamma, "rate": rate}
+
+
+def _mh(around: Surroundings, *, length: int | None = None) -> Decided:
+    starts = around.logit(around.real.choose[:_STARTS]).double().tolist()
+    return {"length": length or around.most(100)}, {"starts": starts}
+
+
+def _resampling(around: Surroundings, *, pool: int | None = None) -> Decided:
+    return {"pool": pool or around.most(8)}, {}
+
+
+#: Each method by name.
+METHODS: dict[str, Callable[..., Decided]] = {
+    "dgflow": _dgflow,
+    "dot": _dot,
+    "ddls": _ddls,
+    "mh": _mh,
+    "drs": _drs,
+    "rejection": _rejection,
+    "resampling": _resampling,
+}
+
+
+def _score(space: Space, logit: Score) -> Score:
+    return lambda points: logit(space.decode(points))
+
+
+def _mover(decision: Decision, space: Space, logit: Score) -> tuple[Mover, int]:
+    """What moves points, and the logits that takes."""
+    score, settings, size = _score(space, logit), decision.settings, space.batch_size
+
+    def flow(points: Tensor, generator: torch.Generator) -> Tensor:
+        return dgflow(points, score, **settings, generator=generator, batch_size=size)
+
+    def transport(points: Tensor, generator: torch.Generator) -> Tensor:
+        return dot(points, score, **settings, batch_size=size)
+
+    def diffusion(points: Tensor, generator: torch.Generator) -> Tensor:
+        prior = space.log_prior
+        assert prior is not None
+
+        def density(z: Tensor) -> Tensor:
+            return prior(z) + score(z)
+
+        return langevin(points, density, **settings, generator=generator, batch_size=size)[0]
+
+    steps = settings["steps"]
+    if decision.method == "ddls":
+        return diffusion, steps + 1
+    return (flow if decision.method == "dgflow" else transport), steps

@@ -1,0 +1,33 @@
+"""Published settings by name."""
+
+from typing import Any
+
+from ..errors import ParameterError
+from .worlds import World
+
+__all__ = ["paper", "published"]
+
+
+def published(world: World) -> str:
+    """The released configuration that is nearest to what a world makes."""
+    if type(world.model).__name__ == "Glow":
+        return "cifar10_glow"
+    shape = getattr(getattr(world.model, "pixels_", None), "shape", (3, 32, 32))
+    if max(shape[1:]) < 48:
+        return "cifar10"
+    return "stl10" if world.critic is not None else "stl10_corrected"
+
+
+def paper(method: str, kind: str) -> dict[str, Any]:
+    """Published settings of the other methods, of those that are known."""
+    known = {
+        "mh": {"length": 640},
+        "drs": {"percentile": 80.0 if kind == "images" else 95.0},
+        "dot": {"steps": 100, "rate": 0.01},
+    }
+    if method not in known:
+        raise ParameterError(
+            f"There are no published settings of {method!r} here. Expected dgflow, "
+            f"{', '.join(known)}, or settings of your own."
+        )
+    return known[method]

@@ -1,0 +1,338 @@
+"""The recipe: move, learn anew, move, learn anew, thin; each stage kept only if it helps."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, ParameterError
+from ..training import generator_of
+from .chain import Kept, chain, place_of, placed
+from .flow_search import search_of
+from .judging import RealRows, Verdict, improves
+from .logits import Logit, Teacher
+from .methods import Decision, Surroundings, decide, made
+from .outcome import RefinementReport, Stage
+from .resampling import effective_sample_size
+from .slopes import Score, in_batches
+from .spaces import Mover, Space
+from .worlds import World, check_rows_alone
+
+__all__ = ["Budget", "Recipe"]
+
+_ROUNDS = 3  # the most, of moving; one more where the first was by a critic that did not help
+_BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with
+_ALIKE = 0.005  # areas that are no different: the larger budget then carries more mass
+_LOOKED_AT = 1000  # samples that displacement and weights are measured on
+_MOVE = ("dgflow", "dot", "ddls")
+_JUDGED, _START, _LAST, _TRIED, _SHOWN = range(10, 15)  # what a seed is for
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass
+class Budget:
+    """What a refinement may take.
+
+    Attributes:
+        minutes: of the run.
+        evaluations: logits that one refined sample may take.
+        draws: samples of the generator that one refined sample may take.
+    """
+
+    minutes: float | None = None
+    evaluations: float | None = None
+    draws: float | None = None
+    _began: float = field(default_factory=time.monotonic, init=False)
+
+    def __post_init__(self) -> None:
+        for name, least in (("minutes", 0.0), ("evaluations", 1.0), ("draws", 1.0)):
+            value = getattr(self, name)
+            fits = value is None or (isinstance(value, (int, float)) and value >= least)
+            if not fits or (name == "minutes" and value == 0):
+                raise ParameterError(
+                    f"{name} is {value!r}. Expected a number of {least:g} or more, or None."
+                )
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far."""
+        return time.monotonic() - self._began
+
+    def left(self) -> float | None:
+        """Minutes there are left; a breath at the least, so that what was begun can end."""
+        return None if self.minutes is None else max(0.02, self.minutes - self.seconds / 60)
+
+    def late(self) -> bool:
+        """Whether time is up."""
+        return self.minutes is not None and self.seconds > 60 * self.minutes
+
+    def check(self, space: Space, method: str) -> None:
+        """Refuse a space whose samples cost more.
+
+        Raises:
+            ParameterError: naming the budget.
+        """
+        for name in ("evaluations", "draws"):
+            limit, cost = getattr(self, name), getattr(space, name)
+            if limit is not None and cost > 1.001 * limit:
+                raise ParameterError(
+                    f"A sample of {method} takes {cost:.3g} {name}. The budget is {limit:g}: "
+                    "raise it, or lower the settings of the method."
+                )
+
+
+@dataclass
+class Recipe:
+    """One refinement of a world by real rows.
+
+    Attributes:
+        world: of the generator.
+        real: rows in parts.
+        teacher: of logits.
+        budget: that is not exceeded.
+        logit: of rows, that is there already; None for the generator's own critic, or none.
+        seed: of all that is drawn.
+        batch_size: points whose activations are held at once.
+        tell: told what is going on, and the share done.
+        before: stages of a refinement before this one.
+        first_place: what the first of them moves or draws.
+        known: logits of the generator's samples that need not be learned: under True what moves
+            points, under False what weighs them.
+        space: that the stages kept so far make.
+        last: the space that was tried last, whether or not it was kept.
+    """
+
+    world: World
+    real: RealRows
+    teacher: Teacher
+    budget: Budget
+    logit: Score | None
+    seed: int
+    batch_size: int
+    tell: Tell
+    before: Sequence[Kept] = ()
+    first_place: str = "data"
+    known: dict[bool, Logit] = field(default_factory=dict)
+    space: Any = None
+    last: Space | None = None
+    _first: Logit | None = None
+
+    @property
+    def first(self) -> Logit:
+        """The logit that the run began with."""
+        assert self._first is not None
+        return self._first
+
+    def run(
+        self, method: str, settings: Mapping[str, Any], asked: str
+    ) -> tuple[list[Kept], RefinementReport]:
+        """Refine by one method, or by all of the recipe.
+
+        Args:
+            method: "auto", or one of the methods.
+            settings: of that method.
+            asked: "auto", "data" or "latent".
+
+        Returns:
+            The stages that are kept, those from before first, and what became of them.
+        """
+        self._kept, self._stages = list(self.before), []
+        self.space, self._place = self.beginning(asked)
+        self._first = None
+        n = self.real.drawn
+        start = self.space.heard(n, self.seed, _START)
+        self._check(start)
+        searches = method == "auto" or (
+            method == "dgflow" and not {"step", "preset"} & {*settings}
+        )
+        expected = self._expected(method, searches)
+        self._said = 0.0
+        self._say(expected, 0.0)
+        self._best = before = self.real.verdict(start)
+        self._helped = False
+        if method == "auto":
+            self._automatic()
+        else:
+            first = self._logit_of(moves=method in _MOVE, share=0.05)
+            self._try(method, first, settings)
+        after_rows = self.space.heard(n, self.seed, _LAST) if self._helped else start
+        after = self.real.verdict(after_rows) if self._helped else before
+        told = {"real": self.real.judge, "before": start, "after": after_rows}
+        logits = {name: _percentiles(in_batches(self.first, part)) for name, part in told.items()}
+        sizes = (len(self.real.learn), len(self.real.choose), len(self.real.judge))
+        self._say("done", 1.0)
+        report = RefinementReport(
+            self.real.floor(),
+            before.measure,
+            after.measure,
+            tuple(self._stages),
+            logits,
+            sizes,
+            expected,
+            self.budget.seconds,
+        )
+        return self._kept, report
+
+    def beginning(self, asked: str) -> tuple[Space, str]:
+        """The space there is before this refinement, and what its points are."""
+        place = place_of(self.world, asked) if not self.before else self.first_place
+        if not self.before:
+            self.first_place = place
+        *_, (space, _) = chain(self.world, self.before, place, self.batch_size)
+        here = self.before[-1].place if self.before else place
+        wanted = here if self.before and asked == "auto" else place_of(self.world, asked)
+        if (here, wanted) == ("latent", "data"):
+            return placed(space), "data"
+        if (here, wanted) == ("data", "latent"):
+            raise ParameterError(
+                "space is 'latent', and the model was refined in the space of the data before. "
+                "Expected 'data' or 'auto': there is no way back to latents."
+            )
+        return space, here
+
+    def _automatic(self) -> None:
+        """Move while that helps, then thin."""
+        rounds, number = _ROUNDS, 0
+        while number < rounds and (number == 0 or not self.budget.late()):
+            logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
+            helped = self._try("dgflow", logit, {})
+            if not helped and number == 0 and logit.kind in ("critic", "given"):
+                rounds += 1  # what a critic cannot do, a network learned afterwards may
+            elif not helped:
+                break
+            number += 1
+        if self.budget.late():
+            return
+        if self.logit is not None and not self._helped:
+            logit = self.first
+        else:
+            logit = self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1))
+        budget = self._thinning(logit)
+        if budget is not None:
+            self._try("rejection", logit, {"budget": budget})
+
+    def _logit_of(self, *, moves: bool, share: float) -> Logit:
+        """The logit of what the space draws now: one that is there, or one that is learned."""
+        there = self.logit if self.logit is not None else self.world.critic
+        if self._first is None and moves in self.known:
+            logit = self.known[moves]
+        elif there is not None and self._first is None and not self.before:
+            if self.logit is not None:
+                check_rows_alone("logit", there, self.real.judge[:8])
+            kind = "given" if self.logit is not None else "critic"
+            logit = self.teacher.calibrated(kind, there, self.space)
+        else:
+            self._say("learning the ratio of densities", share)
+            logit = self.teacher.learned(self.space, moves=moves)
+        self._first = self._first or logit
+        return logit
+
+    def _thinning(self, logit: Logit) -> float | None:
+        """Draws a kept sample may cost, by the rows that choose; None where none helps."""
+        most = 2.0 if self.budget.draws is None else self.budget.draws / self.space.draws
+        tries = [b for b in _BUDGETS if b <= most]
+        if self.budget.evaluations is not None:
+            each = self.space.evaluations + 1
+            tries = [b for b in tries if b * each <= self.budget.evaluations]
+        around = self._around(logit)
+        n, best = len(self.real.choose), []
+        for b in tries:
+            decision = decide("rejection", around, {"budget": b})
+            assert decision is not None
+            space, _ = made(decision, self.space, logit)
+            best.append((self.real.auc(space.heard(n, self.seed, _TRIED)).value, b))
+        return max((b for auc, b in best if auc <= min(best)[0] + _ALIKE), default=None)
+
+    def _around(self, logit: Logit) -> Surroundings:
+        return Surroundings(
+            self.space, logit, self.real, self.seed, self.budget.evaluations, self.budget.late
+        )
+
+    def _try(self, method: str, logit: Logit, settings: Mapping[str, Any]) -> bool:
+        """Try a stage, judge it, and keep it if it helps."""
+        number = len(self._stages)
+        self._say(f"trying {method}", 0.3 * (number + 0.5))
+        decision = decide(method, self._around(logit), settings)
+        if decision is None:
+            self._say(f"the {logit.kind} logit is flat: nothing moves by it", 0.3 * (number + 1))
+            return False
+        space, mover = made(decision, self.space, logit)
+        self.budget.check(space, method)
+        self.last = space
+        rows = space.heard(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
+        if not rows.isfinite().all():
+            raise DataError(
+                f"{method} with {decision.settings} moved samples to infinity. Lower the step."
+            )
+        verdict = self.real.verdict(rows)
+        stage = self._stage(decision, space, mover, logit, verdict)
+        self._stages.append(stage)
+        self._say(str(stage), 0.3 * (number + 1))
+        if stage.kept:
+            self._kept.append(Kept(decision, logit, self._place))
+            self.space, self._best, self._helped = space, verdict, True
+        return stage.kept
+
+    def _stage(
+        self, decision: Decision, space: Space, mover: Mover | None, logit: Logit, verdict: Verdict
+    ) -> Stage:
+        points = self.space.points(min(_LOOKED_AT, len(self.real.judge)), self.seed, _SHOWN)
+        displacement = None
+        if mover is not None:
+            start = self.space.decoded(points).flatten(1)
+            moved = mover(points, generator_of(self.seed, _SHOWN))
+            end = self.space.decoded(moved).flatten(1)
+            spread = (start - start.mean(dim=0)).square().sum(dim=1).mean().clamp(min=1e-30)
+            displacement = float(((end - start).square().sum(dim=1).mean() / spread).sqrt())
+        effective = effective_sample_size(self.space.logits(logit, points)) / len(points)
+        return Stage(
+            decision.method, decision.settings, logit.kind, self._place, verdict.measure,
+            improves(self._best, verdict), displacement, space.draws, space.evaluations, effective,
+        )  # fmt: skip
+
+    def _say(self, text: str, share: float) -> None:
+        """Tell what is going on; the share done never falls."""
+        self._said = 1.0 if share == 1 else max(self._said, min(0.97, share))
+        self.tell(text, self._said)
+
+    def _check(self, rows: Tensor) -> None:
+        if rows.shape[1:] != self.real.judge.shape[1:]:
+            raise DataError(
+                f"The generator makes rows of shape {tuple(rows.shape[1:])} and data has "
+                f"{tuple(self.real.judge.shape[1:])}. Expected the same."
+            )
+        if not rows.isfinite().all():
+            raise DataError("The generator makes rows that are not finite. Mend it first.")
+
+    def _expected(self, method: str, searches: bool) -> str:
+        """What the run will take at most, from a sample that is timed."""
+        points = self.space.points(256, self.seed)
+        began = time.perf_counter()
+        self.space.decoded(points)
+        each = (time.perf_counter() - began) / 256
+        search = search_of(points[0].numel())
+        trials = search.evaluations if searches else 0
+        steps = max(search.steps)
+        drawn = (_ROUNDS + 2) * 2 * (self.real.drawn + len(self.real.learn)) * (steps / 2 + 1)
+        seconds = 3 * each * ((_ROUNDS if method == "auto" else 1) * trials + drawn)
+        limit = "" if self.budget.minutes is None else f", {self.budget.minutes:g} min at most"
+        most = 2 if self.budget.draws is None else self.budget.draws
+        logits = most * (_ROUNDS * steps + 1)
+        if self.budget.evaluations is not None:
+            logits = min(logits, self.budget.evaluations)
+        cost = f"a sample then takes at most {most:g} draws and {logits:g} logits"
+        if method != "auto":
+            cost = "a sample then takes what the method's settings say"
+        return (
+            f"expected: {trials * (_ROUNDS if method == 'auto' else 1):,} trial steps, about "
+            f"{max(1, round(seconds))} s of the generator besides training networks{limit}; {cost}"
+        )
+
+
+def _percentiles(values: Tensor) -> list[float]:
+    share = torch.linspace(0, 1, 101, dtype=torch.float64, device=values.device)
+    return torch.quantile(values.double(), share).tolist()

@@ -1,0 +1,342 @@
+"""A generator with what made its samples better: a model like any other."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from ..citations import bibtex
+from ..errors import ParameterError, UnsupportedError
+from ..model import Model
+from . import saving
+from .chain import Kept, begun, chain, moved_pairs
+from .critics import rows_of, with_critic
+from .dgflow import PUBLISHED
+from .judging import RealRows
+from .logits import Logit, Teacher
+from .methods import METHODS
+from .outcome import RefinementReport
+from .presets import paper, published
+from .prior import Prior
+from .recipe import Budget, Recipe
+from .resampling import importance_weights
+from .seeing import features_for
+from .slopes import BATCH, Score, frozen
+from .spaces import Space
+from .worlds import World, check_generator, world_of
+
+__all__ = ["RefinedModel"]
+
+_IMAGES_AT_ONCE = 128
+_FEW = 16  # numbers of a row; of more, moments are judged too
+_CITES = {
+    "auto": ("ansari2021refining", "verine2024optimal"),
+    "dgflow": ("ansari2021refining",),
+    "dot": ("tanaka2019discriminator",),
+    "ddls": ("che2020your",),
+    "mh": ("turner2019metropolis",),
+    "drs": ("azadi2019discriminator",),
+    "rejection": ("verine2024optimal",),
+    "resampling": ("rubin1987calculation",),
+}
+#: What a refined model has from its base, and what its base has and it has not.
+_OF_BASE = (
+    *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
+    *("stopped_", "n_features_in_", "feature_names_in_", "networks_", "_layout_of"),
+)
+_NOT_HERE = (
+    *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),
+    *("predict", "decision_function", "explain", "distribution", "elbo"),
+)
+
+
+class LacksError(UnsupportedError, AttributeError):
+    """A refined model has no such method; the text says who has. ``hasattr`` is False."""
+
+
+class RefinedModel(Model):
+    """A generator whose samples are moved, chosen or both; :func:`refine` makes it.
+
+    Args:
+        generator, prior, logit, method, preset, space, ratio, critic_of, settings, features,
+            minutes, evaluations, draws, batch_size: as of :func:`refine`.
+        random_state: seed, RandomState or None.
+
+    Attributes:
+        report_: what was tried, what helped, and by how much.
+        base_: the generator.
+        kept_: the stages that a sample goes through.
+    """
+
+    report_: RefinementReport
+    base_: Any
+    kept_: list[Kept]
+    _world: World
+    _first: Logit
+    _place: str
+
+    _cites: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        generator: Any = None,
+        *,
+        prior: Prior | int | None = None,
+        logit: Score | None = None,
+        method: str = "auto",
+        preset: str | None = None,
+        space: str = "auto",
+        ratio: str = "direct",
+        critic_of: Any = None,
+        settings: Mapping[str, Any] | None = None,
+        features: Any = None,
+        minutes: float | None = None,
+        evaluations: float | None = None,
+        draws: float | None = None,
+        batch_size: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.generator = generator
+        self.prior = prior
+        self.logit = logit
+        self.method = method
+        self.preset = preset
+        self.space = space
+        self.ratio = ratio
+        self.critic_of = critic_of
+        self.settings = settings
+        self.features = features
+        self.minutes = minutes
+        self.evaluations = evaluations
+        self.draws = draws
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    def __getattr__(self, name: str) -> Any:
+        base = self.__dict__.get("base_")
+        if name in _OF_BASE and base is not None:
+            return getattr(base, name)
+        if name in _NOT_HERE:
+            who = "its generator may: model.base_"
+            raise LacksError(f"A refined model has no {name}(); {who}.{name}.")
+        raise AttributeError(f"'RefinedModel' object has no attribute {name!r}")
+
+    def fit(
+        self, X: Any, y: Any = None, *, report: Callable[[str, float], None] | None = None
+    ) -> "RefinedModel":
+        """Learn what makes samples better.
+
+        Args:
+            X: real data like those of the generator's ``fit``, best some it was not fitted on.
+            y: labels of images, for the features of the test; those of an ``ImageSet`` are used
+                where it is None.
+            report: called with a line of text and the share done.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            DataError, ParameterError, UnsupportedError: as :func:`refine`.
+        """
+        earlier = self.generator if isinstance(self.generator, RefinedModel) else None
+        with self._recipe(X, y, report) as recipe:
+            kept, told = recipe.run(*self._asked(self._world), self.space)
+        if earlier is not None:
+            told = told.after_more(earlier.report_)
+        self.kept_, self.report_ = kept, told
+        self._place = recipe.first_place
+        self._first = recipe.first if earlier is None else earlier._first
+        self._other = self.critic_of if earlier is None else self.critic_of or earlier._other
+        return self
+
+    @contextmanager
+    def _recipe(
+        self, X: Any, y: Any, report: Callable[[str, float], None] | None
+    ) -> Iterator[Recipe]:
+        """The recipe for such data; inside, all networks are frozen."""
+        self._check_parameters()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.base_, self._prior, kept, place = self.generator, self.prior, [], "data"
+        if isinstance(self.generator, RefinedModel):
+            earlier = self.generator
+            earlier._check_fitted()
+            if self.prior is not None:
+                raise ParameterError("A refined model knows its prior. Leave prior out.")
+            self.base_, self._prior = earlier.base_, earlier._prior
+            kept, place = earlier.kept_, earlier._place
+        self._world = world = world_of(self.base_, self._prior)
+        other = None if self.critic_of is None else with_critic(self.critic_of)
+        size = self._size(world)
+        budget = Budget(self.minutes, self.evaluations, self.draws)
+        with self._frozen(other):
+            check_generator(world)
+            rows = world.read(X, seed)
+            see, judged_by, kind = features_for(world, self.features, X, y, rows, seed)
+            wide = world.kind != "text" and rows[0].numel() > _FEW
+            real = RealRows.split(rows, judged_by, seed, kind, wide)
+            teacher = Teacher(
+                real, self.ratio, see, None if other is None else other.critic,
+                None if other is None else rows_of(other, size), seed, budget.left,
+                world.kind == "text",
+            )  # fmt: skip
+            tell = report or (lambda text, share: None)
+            yield Recipe(world, real, teacher, budget, self.logit, seed, size, tell, kept, place)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw refined rows, in the form the generator has them.
+
+        Args:
+            n_samples: how many.
+            random_state: an int repeats them, whatever the batch size and number of processes.
+
+        Returns:
+            What the generator's ``sample`` returns; of a function of latents, a tensor.
+        """
+        seed = self._seed_of(n_samples, random_state)
+        with torch.no_grad(), self._frozen():
+            return self._world.write(self._refined.rows(n_samples, seed))
+
+    def weighted_sample(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
+        """Draw rows of the generator as it was, and importance weights (n,) of sum 1.
+
+        For means rather than samples: nothing is thrown away and nothing moved.
+        """
+        seed = self._seed_of(n_samples, random_state)
+        with torch.no_grad(), self._frozen():
+            space = begun(self._world, self._place, self._size(self._world))
+            points = space.points(n_samples, seed)
+            weight = importance_weights(space.logits(self._first, points))
+            rows = self._world.write(space.decoded(points))
+        return rows, weight if isinstance(rows, Tensor) else weight.cpu().numpy()
+
+    def before_after(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
+        """Draw rows of the generator, and what becomes of the same ones: nothing is thinned."""
+        seed = self._seed_of(n_samples, random_state)
+        with torch.no_grad(), self._frozen():
+            pairs = moved_pairs(
+                self._world, self.kept_, self._place, self._size(self._world), n_samples, seed
+            )
+        before, after = (self._world.write(rows) for rows in pairs)
+        return before, after
+
+    def account(self) -> str:
+        """What was tried, for people."""
+        return str(self.report_)
+
+    def cite(self) -> str:
+        """BibTeX of the papers the method and the generator are from."""
+        of_base = self.base_.cite() if hasattr(self.base_, "cite") else ""
+        method = "dgflow" if self.preset and self.method == "auto" else self.method
+        return "\n\n".join(filter(None, (bibtex(_CITES[method]), of_base)))
+
+    # Inside
+
+    @property
+    def _refined(self) -> Space:
+        *_, (space, _) = chain(self._world, self.kept_, self._place, self._size(self._world))
+        return space
+
+    def _size(self, world: World) -> int:
+        if self.batch_size is not None:
+            return self.batch_size
+        return _IMAGES_AT_ONCE if world.kind in ("images", "text") else BATCH
+
+    @contextmanager
+    def _frozen(self, other: World | None = None) -> Iterator[None]:
+        given = [f for f in (self.logit, self.features) if callable(f)]
+        more = other.functions if other is not None else ()
+        with torch.no_grad(), frozen(*self._world.functions, *given, *more):
+            yield
+
+    def _seed_of(self, n: Any, random_state: Any) -> int:
+        self._check_fitted()
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ParameterError(f"n_samples is {n!r}. Expected a whole number of at least 1.")
+        return int(check_random_state(random_state).randint(2**31 - 1))
+
+    def _check_parameters(self) -> None:
+        if self.generator is None:
+            raise ParameterError("There is no generator. Give a model, or a function and a prior.")
+        if self.method != "auto" and self.method not in METHODS:
+            raise ParameterError(
+                f"method is {self.method!r}. Expected 'auto' or one of {', '.join(METHODS)}."
+            )
+        if self.space not in ("auto", "data", "latent"):
+            raise ParameterError(f"space is {self.space!r}. Expected 'auto', 'data' or 'latent'.")
+        if self.settings and self.method == "auto":
+            raise ParameterError(
+                f"settings are {dict(self.settings)}, and method is 'auto', which chooses its "
+                "own. Name a method, or give minutes, evaluations or draws."
+            )
+        size = self.batch_size
+        if size is not None and (not isinstance(size, (int, np.integer)) or size < 1):
+            raise ParameterError(f"batch_size is {size!r}. Expected a whole number above 0.")
+        known = (None, "paper", *PUBLISHED)
+        if self.preset not in known:
+            names = ", ".join(name for name in known if name)
+            raise ParameterError(f"preset is {self.preset!r}. Expected one of {names}.")
+
+    def _asked(self, world: World) -> tuple[str, dict[str, Any]]:
+        """Method and settings, where a preset may stand for both."""
+        settings = dict(self.settings or {})
+        if self.preset is None:
+            return self.method, settings
+        if self.preset != "paper" or self.method in ("auto", "dgflow"):
+            if self.method not in ("auto", "dgflow"):
+                raise ParameterError(
+                    f"preset {self.preset!r} is of DGflow, and method is {self.method!r}. Give "
+                    "preset='paper', or another method."
+                )
+            name = published(world) if self.preset == "paper" else self.preset
+            return "dgflow", {"preset": name, **settings}
+        return self.method, {**paper(self.method, world.kind), **settings}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "report_" in self.__dict__
+
+    # Saving
+
+    def _state(self) -> dict[str, Any]:
+        return saving.state_of(self)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return saving.tensors_of(self)
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        if isinstance(self.settings, list):
+            self.settings = dict(self.settings)
+        saving.restore(self, state, tensors)
+        _ = self._refined  # settings that make no space fail here, not in use
+
+    def _card(self) -> str:
+        import pushforward
+
+        base = type(self.base_).__name__
+        return f"""# Refined {base}
+
+A {base} whose samples are moved and chosen by what tells them from data, with pushforward
+{pushforward.__version__} (torch {torch.__version__}).
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+model.sample(16)
+model.base_      # the {base} as it was
+```
+
+## What was tried
+
+```
+{self.report_}
+```
+
+## Cite
+
+```bibtex
+{self.cite()}
+```
+"""

@@ -1,0 +1,108 @@
+"""A refined model as JSON values and tensors: the generator's own inside, by names."""
+
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import ModelFileError, UnsupportedError
+from ..model import MODELS, packed, unpacked
+from .chain import Kept
+from .critics import unrefined, with_critic
+from .logits import Logit
+from .methods import Decision
+from .outcome import RefinementReport
+from .worlds import world_of
+
+__all__ = ["restore", "state_of", "tensors_of"]
+
+
+def state_of(model: Any) -> dict[str, Any]:
+    """All but tensors, as JSON values.
+
+    Raises:
+        UnsupportedError: if a folder cannot hold all that a sample needs, saying why.
+    """
+    _check(model)
+    logits = _logits(model)
+    place = {id(logit): k for k, logit in enumerate(logits)}
+    return {
+        "base": packed(model.base_)[0],
+        "other": None if model._other is None else packed(unrefined(model._other))[0],
+        "logits": [logit.to_config() for logit in logits],
+        "kept": [
+            {
+                "method": kept.decision.method,
+                "settings": kept.decision.settings,
+                "constants": kept.decision.constants,
+                "place": kept.place,
+                "logit": place[id(kept.logit)],
+            }
+            for kept in model.kept_
+        ],
+        "place": model._place,
+        "report": model.report_.to_dict(),
+    }
+
+
+def tensors_of(model: Any) -> dict[str, Tensor]:
+    """The weights of the generator, of the model of the critic, and of every network."""
+    parts = {"base": packed(model.base_)[1]}
+    if model._other is not None:
+        parts["other"] = packed(unrefined(model._other))[1]
+    parts |= {f"logit{k}": logit.tensors() for k, logit in enumerate(_logits(model))}
+    return {f"{name}.{k}": v for name, part in parts.items() for k, v in part.items()}
+
+
+def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Make a model what :func:`state_of` and :func:`tensors_of` described."""
+
+    def part(name: str) -> dict[str, Tensor]:
+        begin = f"{name}."
+        return {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
+
+    if state["base"].get("class") == "RefinedModel":
+        raise ModelFileError("A refined model stands inside a refined one. Save it anew.")
+    model.base_ = model.generator = unpacked(state["base"], part("base"), "the generator")
+    model._prior = model._other = model.critic_of = None
+    model._world = world_of(model.base_)
+    others = None
+    if state["other"] is not None:
+        model._other = unpacked(state["other"], part("other"), "the model of the critic")
+        model.critic_of = model._other
+        others = with_critic(model._other).critic
+    logits = []
+    for k, config in enumerate(state["logits"]):
+        critic = model._world.critic if config["kind"] == "critic" else others
+        logits.append(Logit.from_config(config, part(f"logit{k}"), critic))
+    model._first = logits[0]
+    model.kept_ = [
+        Kept(
+            Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
+            logits[int(k["logit"])],
+            str(k["place"]),
+        )
+        for k in state["kept"]
+    ]
+    model._place = str(state["place"])
+    model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def _logits(model: Any) -> list[Logit]:
+    found = {id(logit): logit for logit in (model._first, *(k.logit for k in model.kept_))}
+    return list(found.values())
+
+
+def _check(model: Any) -> None:
+    kind = type(model.base_).__name__
+    if MODELS.get(kind, "") != type(model.base_).__module__:
+        reason = f"its generator is a {kind}"
+    elif any(logit.kind == "given" for logit in _logits(model)):
+        reason = "its logit is a function"
+    elif any(hasattr(logit.network, "network") for logit in _logits(model)):
+        reason = "its ratio sees rows by a function, features"
+    else:
+        return
+    raise UnsupportedError(
+        f"This refined model cannot be saved: {reason}, and a folder holds weights, never "
+        "code. Refine a model of this library, or keep samples: model.sample(n)."
+    )

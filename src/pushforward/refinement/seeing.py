@@ -1,0 +1,97 @@
+"""What the two-sample test, and the learned ratio, see of rows."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import ParameterError
+from .slopes import in_batches
+from .worlds import World
+
+__all__ = ["features_for"]
+
+_COMPONENTS = 16  # of images and wide rows, in which neighbours still mean something
+_MOST = 5000  # rows that components are learned from
+_GRAMS = 512
+
+Features = Callable[[Tensor], np.ndarray]
+
+
+def features_for(
+    world: World, features: Any, X: Any, y: Any, rows: Tensor, seed: int
+) -> tuple[Callable[[Tensor], Tensor] | None, Features, str]:
+    """What the ratio sees of rows, None for all of it; what the test sees; its classifier.
+
+    Neighbours tell rows and their few components apart, a line what networks and counts say of
+    them. A function of rows is what both see. For images, the name of features or an extractor of
+    ``pushforward.metrics`` is what the test sees. Without either the test sees the rows, of those
+    of more than 16 numbers so many principal components; of images the features of a classifier
+    where there are labels; of text counts of pairs and triples of letters.
+
+    Args:
+        world: of the generator.
+        features: as of :func:`refine`.
+        X, y: the data, and labels that are not among them.
+        rows: of the data.
+        seed: of what is learned.
+
+    Raises:
+        ParameterError: for features that are neither.
+    """
+    if world.kind == "images" and (not callable(features) or hasattr(features, "dimension")):
+        return None, *_of_images(features, X, y, rows, seed)
+    if isinstance(features, str) or (features is not None and not callable(features)):
+        raise ParameterError(
+            f"features is {features!r}. Expected a differentiable function of rows (n, ...) to "
+            "(n, d); names are for images."
+        )
+    if features is not None:
+        shown = cast(Callable[[Tensor], Tensor], features)
+        return shown, lambda x: in_batches(shown, x).flatten(1).cpu().numpy(), "neighbours"
+    if world.kind == "text":
+        return None, lambda x: _grams(x, seed), "logistic"
+    flat = rows.flatten(1).cpu().numpy()
+    if flat.shape[1] <= _COMPONENTS:
+        return None, lambda x: x.flatten(1).cpu().numpy(), "neighbours"
+    from sklearn.decomposition import PCA
+
+    fitted = PCA(_COMPONENTS, random_state=seed).fit(flat[:_MOST])
+    return None, lambda x: fitted.transform(x.flatten(1).cpu().numpy()), "neighbours"
+
+
+def _of_images(features: Any, X: Any, y: Any, rows: Tensor, seed: int) -> tuple[Features, str]:
+    from ..data.images import as_images
+    from ..metrics.features import find_features
+
+    labels = getattr(X, "labels", None) if y is None else np.asarray(y)
+    if features is None:
+        features = "pca" if labels is None else "classifier"
+    train = as_images(X)[0] if features == "classifier" else _bytes(rows)
+    extractor = find_features(features, train=train, labels=labels, seed=seed)
+    few = _COMPONENTS if features == "pca" else None
+
+    def see(x: Tensor) -> np.ndarray:
+        return np.concatenate([np.asarray(extractor(_bytes(p)))[:, :few] for p in x.split(256)])
+
+    return see, "logistic" if few is None else "neighbours"
+
+
+def _bytes(rows: Tensor) -> np.ndarray:
+    return ((rows.cpu() + 1) * 128).floor().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _grams(rows: Tensor, seed: int) -> np.ndarray:
+    """Counts of pairs and triples of letters, hashed: (n, 512)."""
+    letters = rows.argmax(dim=-1)
+    weights = torch.randint(1, 2**31 - 1, (3,), generator=torch.Generator().manual_seed(seed)).to(
+        letters
+    )
+    counts = []
+    for length in (2, 3):
+        windows = letters.unfold(1, length, 1)
+        cell = (windows * weights[:length]).sum(dim=-1) % (_GRAMS // 2)
+        counts.append(nn.functional.one_hot(cell, _GRAMS // 2).sum(dim=1))
+    return torch.cat(counts, dim=1).float().sqrt().cpu().numpy()

@@ -1,0 +1,292 @@
+"""What refinement needs of a generator: its latents, its rows, its critic, and the user's data.
+
+Rows are what moves and what ratios of densities are learned from: standardised coordinates of
+tables, pixels between -1 and 1, letters as shares, or whatever a function of latents makes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, ParameterError, UnsupportedError
+from ..training import generator_of
+from .prior import Draw, Prior
+from .slopes import Score
+
+__all__ = ["World", "world_of"]
+
+_LEVELS = 256  # of a byte
+_MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
+
+
+@dataclass(frozen=True)
+class World:
+    """A generator, seen from refinement.
+
+    Attributes:
+        kind: "rows", "table", "images" or "text".
+        decode: latents to rows, differentiable; with ``prior`` None the identity.
+        read: the user's data, and a seed of what is drawn, to rows.
+        write: rows to the user's data.
+        heard: rows as they are once the user has them, with whole numbers, bytes or letters.
+        prior: of the latents; None where the generator only gives rows.
+        draw: rows, where there are no latents.
+        critic: of rows, the generator's own.
+        functions: whose networks are to stay as they are.
+        model: what can be saved; None for functions.
+        latent_first: whether latents are what one moves; None where that is a matter of size.
+    """
+
+    kind: str
+    decode: Callable[[Tensor], Tensor]
+    read: Callable[[Any, int], Tensor]
+    write: Callable[[Tensor], Any]
+    heard: Callable[[Tensor], Tensor] = lambda rows: rows
+    prior: Prior | None = None
+    draw: Draw | None = None
+    critic: Score | None = None
+    functions: tuple[Any, ...] = ()
+    model: Any = None
+    latent_first: bool | None = None
+
+
+def world_of(generator: Any, prior: Prior | int | None = None) -> World:
+    """See a generator as refinement does.
+
+    Args:
+        generator: a model of this library, anything with ``sample(n, random_state=)`` that gives
+            rows of numbers, or, with ``prior``, a function of latents.
+        prior: of the latents of a function; a number k stands for k standard normal ones.
+
+    Raises:
+        UnsupportedError: for what can be neither sampled nor called.
+        ParameterError: for a prior that comes with a model.
+    """
+    if prior is not None:
+        if hasattr(generator, "sample") and hasattr(generator, "fit"):
+            raise ParameterError(
+                f"{type(generator).__name__} is a model and knows its prior. Leave prior out."
+            )
+        if not callable(generator):
+            raise UnsupportedError(
+                f"generator is a {type(generator).__name__}. Expected a function of latents."
+            )
+        prior = prior if isinstance(prior, Prior) else Prior.normal(int(prior))
+        decode = cast(Callable[[Tensor], Tensor], generator)
+        return World(
+            "rows", decode, _numbers, lambda rows: rows, prior=prior, functions=(generator,)
+        )
+    if hasattr(generator, "_check_fitted"):
+        generator._check_fitted()
+    if hasattr(generator, "alphabet_"):
+        return _of_text(generator)
+    if hasattr(generator, "pixels_"):
+        return _of_images(generator)
+    if hasattr(generator, "columns_"):
+        return _of_table(generator)
+    if hasattr(generator, "sample"):
+        return _of_sampler(generator)
+    raise UnsupportedError(
+        f"{type(generator).__name__} came without a prior. Expected a model with "
+        "sample(n, random_state=) whose samples are moved, or a function of latents and "
+        "their prior=."
+    )
+
+
+def _numbers(data: Any, seed: int = 0) -> Tensor:
+    if isinstance(data, Tensor):
+        return data.detach().float()
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"The rows are {array.dtype}. Expected numbers of shape (n, d), as the generator "
+            "makes them."
+        )
+    return torch.as_tensor(array).float()
+
+
+def _of_sampler(model: Any) -> World:
+    """A model of someone else's, of which only samples are known."""
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        return _numbers(model.sample(n, random_state=number))
+
+    return World(
+        "rows", lambda rows: rows, _numbers, lambda rows: rows.cpu().numpy(), draw=draw,
+        functions=(model,),
+    )  # fmt: skip
+
+
+def _latents(model: Any) -> dict[str, Any]:
+    """Prior, generator and critic of a model that was trained against one, or as one."""
+    device = model._device()
+
+    def sample(n: int, generator: torch.Generator) -> Tensor:
+        return model._codes(n, generator).to(device)
+
+    noise = torch.ones(1, model.settings_["latent"])
+    plain = model._of_prior(noise) is noise
+    has_critic = "critic" in model.networks_ and hasattr(model, "critic")
+    return {
+        "prior": Prior(sample, Prior.normal(1).log_prob if plain else None),
+        "decode": model._generate,
+        "critic": (lambda x: model._logit("critic", x)) if has_critic else None,
+    }
+
+
+def _networks(model: Any) -> tuple[nn.Module, ...]:
+    density = getattr(model, "density_", None)
+    own = tuple(getattr(model, "networks_", {}).values())
+    return (*own, density) if isinstance(density, nn.Module) else own
+
+
+# Tables: rows are coordinates
+
+
+def _of_table(model: Any) -> World:
+    columns = model.columns_
+    if not columns.n_coordinates:
+        raise UnsupportedError("All columns of this model are constant: nothing can be refined.")
+
+    def read(X: Any, seed: int) -> Tensor:
+        return columns.encode(X, draw=np.random.default_rng(seed))[0].float()
+
+    def heard(rows: Tensor) -> Tensor:
+        return read(columns.decode(rows.double()), len(rows)).to(rows)
+
+    known: dict[str, Any] = {"functions": _networks(model), "model": model}
+    if bool(columns.discrete.any()):  # a cell is a cell, wherever in it a row lies
+        known["heard"] = heard
+    if hasattr(model, "_generate"):
+        known |= _latents(model)
+    else:
+        network = getattr(model.density_, "network", None)
+        known["draw"] = lambda n, generator: model.density_.sample(n, generator).float()
+        known["decode"] = lambda rows: rows
+        if network is not None:  # a flow has latents too
+            known |= {
+                "prior": Prior.normal(columns.n_coordinates), "draw": None,
+                "decode": lambda z: network.decode([z.double()]).float(),
+                "latent_first": False,
+            }  # fmt: skip
+    return World("table", read=read, write=lambda rows: columns.decode(rows.double()), **known)
+
+
+# Images: rows are pixels from -1 to 1
+
+
+def _of_images(model: Any) -> World:
+    from ..data.images import Pixels, as_images
+
+    own = model.pixels_
+    pixels = Pixels(own.shape, own.layout, low=-1.0, high=1.0, dequantise=False)
+
+    def read(X: Any, seed: int) -> Tensor:
+        images, _ = as_images(X, model._layout_of(X))
+        if images.shape != own.shape:
+            raise DataError(
+                f"The images have shape {images.shape} (channels, height, width). Expected "
+                f"{own.shape}, as the model makes them."
+            )
+        rows = np.random.default_rng(seed).permutation(len(images))[: _most(pixels.n_values)]
+        return pixels.encode(images[np.sort(rows)], None)[0].to(model._device())
+
+    def heard(rows: Tensor) -> Tensor:
+        level = ((rows + 1) * (_LEVELS / 2)).floor().clamp(0, _LEVELS - 1)
+        return (level + 0.5) * (2 / _LEVELS) - 1
+
+    def seen(x: Tensor) -> Tensor:
+        if own.logit is None:
+            return 2 * (x - own.low) / (own.high - own.low) - 1
+        return 2 * (x.sigmoid() - own.logit) / (1 - 2 * own.logit) - 1
+
+    known: dict[str, Any] = {"functions": _networks(model), "model": model}
+    if hasattr(model, "_generate"):
+        known |= _latents(model) | {"latent_first": True}
+        generate = known["decode"]
+        known["decode"] = lambda z: seen(generate(z))
+        if (own.low, own.high, own.logit) != (-1.0, 1.0, None):
+            known["critic"] = None  # it sees other numbers
+    elif model.classes_ is None:
+        known |= _flow_latents(model, seen)
+    else:
+        known["draw"] = lambda n, generator: seen(model._make(n, generator)).to(model._device())
+        known["decode"] = lambda rows: rows
+    return World("images", read=read, write=pixels.decode, heard=heard, **known)
+
+
+def _flow_latents(model: Any, seen: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    flow, device = model.networks_["flow"], model._device()
+    sizes = [math.prod(shape) for shape in flow.latent_shapes]
+
+    def sample(n: int, generator: torch.Generator) -> Tensor:
+        parts = flow.sample_latent(n, 1.0, generator)
+        return torch.cat([part.flatten(1) for part in parts], dim=1).to(device)
+
+    def decode(z: Tensor) -> Tensor:
+        parts = z.split(sizes, dim=1)
+        shaped = [p.reshape(len(z), *s) for p, s in zip(parts, flow.latent_shapes, strict=True)]
+        # a flow that was trained briefly makes an image of infinities now and then
+        return seen(flow.decode(shaped)).float().nan_to_num(0.0, 2.0, -2.0).clamp(-2.0, 2.0)
+
+    normal = getattr(model, "settings_", {}).get("prior", "normal") == "normal"
+    return {
+        "prior": Prior(sample, Prior.normal(1).log_prob if normal else None), "decode": decode,
+        "latent_first": False,
+    }  # fmt: skip
+
+
+# Text: rows are shares of letters
+
+
+def _of_text(model: Any) -> World:
+    device = model._device()
+
+    def read(X: Any, seed: int) -> Tensor:
+        from ..data import as_lines
+
+        lines = as_lines(X)
+        most = _most(math.prod(model._row_shape()))
+        order = np.random.default_rng(seed).permutation(len(lines))[:most]
+        lines = [lines[i] for i in np.sort(order).tolist()]
+        return torch.cat([model._seen(part) for _, part in model._chunks(lines)]).to(device)
+
+    def heard(rows: Tensor) -> Tensor:
+        return nn.functional.one_hot(rows.argmax(dim=-1), rows.shape[-1]).to(rows)
+
+    return World(
+        "text", read=read, write=model._to_user, heard=heard, functions=_networks(model),
+        model=model, latent_first=True, **_latents(model),
+    )  # fmt: skip
+
+
+def _most(numbers: int) -> int:
+    """Rows of so many numbers that are looked at; more are drawn from."""
+    return min(_MOST_ROWS, max(1000, _MOST_NUMBERS // numbers))
+
+
+def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
+    """Refuse a function whose rows depend on their neighbours in the batch.
+
+    Raises:
+        DataError: naming it.
+    """
+    together, alone = function(points)[:1], function(points[:1])
+    if not torch.allclose(together, alone, rtol=1e-2, atol=1e-3):
+        raise DataError(
+            f"What {name} gives for a row changes by {float((together - alone).abs().max()):.3g} "
+            "when seven others stand beside it. Expected no change: put its networks in "
+            "evaluation mode (.eval()), batch norm above all."
+        )
+
+
+def check_generator(world: World) -> None:
+    """Refuse a function of latents whose rows depend on their neighbours."""
+    if world.model is None and world.prior is not None:
+        check_rows_alone("generator", world.decode, world.prior.sample(8, generator_of(0)))

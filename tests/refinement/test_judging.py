@@ -1,0 +1,61 @@
+"""The test that gates: fair to samples of the data, sharp where they are not, and never alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from pushforward.errors import DataError
+from pushforward.refinement.judging import RealRows, improves
+
+
+def split(rows, moments=False):
+    return RealRows.split(rows, lambda x: x.numpy(), 0, moments=moments)
+
+
+@pytest.fixture(scope="module")
+def real():
+    return split(torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)))
+
+
+def samples(real, seed, shift=0.0):
+    return torch.randn(real.drawn, 2, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def test_no_row_has_two_tasks(generator):
+    real = split(torch.arange(1000.0)[:, None])
+    parts = torch.cat([real.learn, real.choose, real.judge])
+    assert sorted(parts[:, 0].tolist()) == list(range(1000))
+    assert (len(real.choose), len(real.judge)) == (200, 250)
+    with pytest.raises(DataError, match="at least 200"):
+        split(torch.zeros(199, 1))
+
+
+def test_samples_of_the_data_are_at_the_floor(real):
+    areas = [real.verdict(samples(real, seed)).measure.value for seed in range(1, 6)]
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.02)
+    assert real.floor().value == pytest.approx(0.5, abs=0.06)
+
+
+def test_the_area_is_that_of_the_real_rows_that_beat_samples(real):
+    verdict = real.verdict(samples(real, 1, 0.7))
+    assert verdict.beaten.mean() == pytest.approx(verdict.measure.value, abs=1e-9)
+    assert len(verdict.beaten) == len(real.judge)
+
+
+def test_gains_are_seen_and_none_is_made_up(real):
+    """As good again passes once in twenty; a third nearer passes each time."""
+    far = real.verdict(samples(real, 1, 0.6))
+    passed = [improves(far, real.verdict(samples(real, seed, 0.6))) for seed in range(2, 22)]
+    assert sum(passed) <= 4
+    nearer = [improves(far, real.verdict(samples(real, seed, 0.4))) for seed in range(2, 7)]
+    assert all(nearer)
+    assert not improves(real.verdict(samples(real, 3, 0.4)), far)
+
+
+def test_what_moves_the_moments_away_is_refused():
+    draw = torch.Generator().manual_seed(0)
+    real = split(torch.randn(2000, 2, generator=draw), moments=True)
+    near, far = (real.verdict(samples(real, 1, shift)) for shift in (0.2, 0.6))
+    assert improves(far, near)
+    near.measure.details["frechet"] = far.measure.details["frechet"] + 1
+    assert not improves(far, near)

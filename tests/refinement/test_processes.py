@@ -1,0 +1,37 @@
+"""Two processes refine and sample as one does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+SCRIPT = Path(__file__).with_name("two_processes.py")
+SHORT = (
+    "import runpy, sys; from pushforward.refinement import logits, methods, recipe;"
+    "from pushforward.refinement.flow_search import Search;"
+    "logits._STEPS = logits._STEPS_THAT_WEIGH = 100;"
+    "methods.search_of = recipe.search_of = lambda n: Search(100, (0.01, 0.03), (0.5,), (5, 10));"
+    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def test_two_processes_sample_the_same_rows_as_one(tmp_path):
+    start = tmp_path / "start.py"
+    start.write_text(SHORT)
+    parts = []
+    for count in ("1", "2"):
+        out = tmp_path / f"{count}.safetensors"
+        run = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
+             count, str(start), str(SCRIPT), str(out), count],
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr[-2000:]
+        parts.append(load_file(out))
+    one, two = parts
+    assert torch.equal(one["known"], two["known"])
+    # a network that is learned together is the same but for rounding
+    gap = one["learned"].mean() - two["learned"].mean()
+    assert float(gap.abs()) < 0.1

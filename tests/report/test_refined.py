@@ -1,0 +1,45 @@
+"""The page on a refined model: all that was tried, pictures, and nothing from outside."""
+
+import re
+
+import numpy as np
+import pytest
+
+import pushforward
+from pushforward.errors import NotFittedError, UnsupportedError
+from pushforward.refinement import RefinedModel
+from pushforward.report import refinement_page
+
+
+@pytest.fixture(scope="module")
+def refined():
+    rng = np.random.default_rng(0)
+    X = np.clip(rng.integers(0, 256, (240, 1, 1)) + rng.integers(-9, 9, (240, 16, 16)), 0, 255)
+    X = X.astype(np.uint8)
+    model = pushforward.DCGAN(width=4, latent=8, steps=3, batch_size=8, random_state=0).fit(X)
+    settings = {"step": 0.02, "steps": 3}
+    return pushforward.refine(model, X, method="dgflow", settings=settings), X
+
+
+def test_images_before_and_after_of_the_same_latents(refined):
+    page = refinement_page(*refined, n=60, title="A & B", date="today", command="pushforward x")
+    for words in ("A &amp; B", "the same latents, moved", "by a critic logit", "Fréchet", "today"):
+        assert words in page.html
+    assert page.html.count("data:image/png;base64,") == 3
+    assert page.html.count("data:image/svg+xml") >= 3
+    assert "<script" not in page.html
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page.html)
+
+
+def test_it_is_written_whole_and_the_same_again(refined, tmp_path):
+    page = refinement_page(*refined, n=60)
+    path = page.save(tmp_path / "new" / "page.html")
+    assert path.read_text() == page.html == refinement_page(*refined, n=60).html
+
+
+def test_what_is_no_refined_model_is_refused(refined):
+    model, X = refined
+    with pytest.raises(UnsupportedError, match="DCGAN"):
+        refinement_page(model.base_, X)
+    with pytest.raises(NotFittedError):
+        refinement_page(RefinedModel(model.base_), X)
