@@ -14,6 +14,7 @@ from benchmarks.anomaly import DETECTORS, PROTOCOLS, TABLES
 from benchmarks.common import RESULTS, ROOT, read_results, write_text
 from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
+from benchmarks.render_generators import generators_section, refinement_section
 from benchmarks.render_images import glow_section, measures_section, table
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -374,6 +375,8 @@ def main():
     if reference.exists():
         page = put(page, "reference", reference_section(json.loads(reference.read_text())))
     page = put(page, "glow", glow_section(options.results))
+    page = put(page, "generators", generators_section(options.results))
+    page = put(page, "refinement", refinement_section(options.results))
     page = put(page, "measures", measures_section(options.results))
     readme = ROOT / "README.md"
     front = readme.read_text()
