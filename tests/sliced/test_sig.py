@@ -373,6 +373,7 @@ def test_a_fit_on_disk_is_the_fit_in_memory(goal, digits, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {"log.csv", "log.jsonl", "samples"}
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_fit_on_disk_takes_little_memory(tmp_path):
     np.save(tmp_path / "images.npy", images(30_000, 10, 10))
     script = Path(__file__).with_name("on_disk.py")
