@@ -26,7 +26,7 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# about three hours of one core; needs the folder shared beside the project
+# about ten hours of one core; needs the folder shared beside the project
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models pushforward pushforward_dequantised
 	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors pushforward
@@ -40,6 +40,12 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.glow_cifar steps --steps 300
 	$(BIN)/python -m benchmarks.glow_cifar parts
 	$(BIN)/python -m benchmarks.glow_exact
+	$(BIN)/python -m benchmarks.adversarial_fashion
+	$(BIN)/python -m benchmarks.adversarial_fashion --steps 2000 --models dcgan alpha_gan
+	$(BIN)/python -m benchmarks.adversarial_speed
+	$(BIN)/python -m benchmarks.sig_fashion
+	$(BIN)/python -m benchmarks.toy_gans
+	$(BIN)/python -m benchmarks.refinement_toys
 	$(BIN)/python -m benchmarks.render
 
 clean:

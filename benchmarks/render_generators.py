@@ -38,7 +38,7 @@ TOYS_TEXT = """\
 REFINED_TEXT = """\
 `pushforward.refine(model, data)` with nothing else said, judged by 4,000 fresh rows and samples:
 AUC of a two-sample test by neighbours, the share near a mode or the curve, the spread within modes
-as a share of the true one, how unevenly modes are filled (real rows have 0.0012 or so)."""
+as a share of the true one, how unevenly modes are filled, and how unevenly by real rows."""
 
 
 def _runs(content):
@@ -116,9 +116,9 @@ def refinement_section(results):
         groups.setdefault((row["set"], row["base"]), []).append(row)
     cells = []
     for (name, base), found in groups.items():
-        before, after = (
+        before, after, real = (
             [row["figures"][key] for row in found if key in row["figures"]]
-            for key in ("generator", "auto")
+            for key in ("generator", "auto", "real")
         )
 
         def shown(figures, key, digits):
@@ -131,11 +131,12 @@ def refinement_section(results):
                 shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
                 shown(before, "high_quality", 3), shown(after, "high_quality", 3),
                 shown(after, "spread", 2), shown(after, "imbalance", 4),
+                shown(real, "imbalance", 4),
                 f"{mean(r['base_cpu_seconds'] + r['auto_cpu_seconds'] for r in found):.0f} s",
             ]
         )  # fmt: skip
     header = [
         "base", "seeds", "AUC before", "AUC after, each seed", "near a mode before", "after",
-        "spread", "imbalance", "base and refinement, CPU",
+        "spread", "imbalance", "of real", "base and refinement, CPU",
     ]  # fmt: skip
     return "\n\n".join(["## Refinement", REFINED_TEXT, table(header, cells), *_runs(content)])
