@@ -1,5 +1,6 @@
 """Several processes, as ``torchrun`` starts them; with one, the same code with nothing to do."""
 
+import atexit
 import os
 from collections.abc import Iterable
 
@@ -27,6 +28,7 @@ class Processes:
             and "TORCHELASTIC_RUN_ID" in os.environ
         ):
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            atexit.register(_leave)  # a thread of gloo that is still there at the end aborts
         together = dist.is_available() and dist.is_initialized()
         self._device = device
         self.rank = dist.get_rank() if together else 0
@@ -72,6 +74,12 @@ class Processes:
         """Until every process is here."""
         if self.count > 1:
             dist.barrier()
+
+
+def _leave() -> None:
+    """Leave the group that was joined here."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _by_kind(gradients: list[Tensor]) -> list[list[Tensor]]:
