@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from . import errors
 from .artifact import read_folder, write_folder
 from .citations import bibtex
-from .errors import ModelFileError, NotFittedError
+from .errors import ModelFileError
+from .parameters import Parameters
 
 __all__ = ["MODELS", "Model", "load"]
 
@@ -43,7 +44,7 @@ MODELS: Mapping[str, str] = {
 }
 
 
-class Model(BaseEstimator):
+class Model(Parameters):
     """A generative model: a map from a simple distribution to the data.
 
     Constructors store their arguments and do nothing else; what is learned ends in ``_``. A
@@ -78,7 +79,7 @@ class Model(BaseEstimator):
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            raise NotFittedError(
+            raise errors.NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' first, or "
                 "pushforward.load a saved one."
             )

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import DensityMixin, OutlierMixin
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from torch import Tensor
 
 from . import __version__
@@ -17,6 +16,7 @@ from .counted_rows import canonical_order, counted
 from .data import Columns, Learned
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
+from .parameters import drawn_seed
 from .transport import Novelty, Rows, SlicedDensity, TrimmedPair
 from .transport.numerics import weighted_mean
 from .transport.trimmed import held_out_normal
@@ -26,7 +26,7 @@ __all__ = ["Report", "TableDensity", "is_number"]
 Report = Callable[[str, float], None]
 
 
-class TableDensity(DensityMixin, OutlierMixin, Model):
+class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     """An exact density of the rows of a table: scores, samples, finds outliers, explains.
 
     Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
@@ -69,7 +69,7 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
     def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
         self._check_parameters()
         rows = self._learn_columns(X, sample_weight)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = drawn_seed(self.random_state)
         X, weight = counted(rows.X, rows.sample_weight)
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
@@ -226,7 +226,7 @@ class TableDensity(DensityMixin, OutlierMixin, Model):
             raise ParameterError(
                 f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
             )
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from ..artifact import read_folder
 from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
+from ..parameters import drawn_seed
 from ..training import Batch, Optimiser
 from ..training.trained_model import TrainedModel
 
@@ -177,7 +177,7 @@ class GeneratorModel(TrainedModel):
         """
         self._check_fitted()
         positive({"n_samples": n_samples}, ["n_samples"], whole=True)
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        seed = drawn_seed(random_state)
         return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
 
     def _decoded(self, z: Tensor) -> Tensor:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
 from ..citations import bibtex
 from ..errors import DataError, ParameterError, TrainingError, UnsupportedError
 from ..nets import MLP
+from ..parameters import drawn_seed
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource
 from .adversarial_model import AdversarialModel
 from .generator_model import positive
@@ -110,7 +110,7 @@ class PPGN:
                 "the codes of its prior need no learned denoiser."
             )
         codes = torch.from_numpy(self.generator.encode(X))
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        seed = drawn_seed(random_state)
         self.blur_ = _BLUR * float(codes.std(0, correction=0).mean())
         width = codes.shape[1]
         with torch.random.fork_rng([]):
@@ -149,9 +149,7 @@ class PPGN:
         """
         positive({"n_samples": n_samples}, ["n_samples"], whole=True)
         latent = self._checked()
-        draw = torch.Generator().manual_seed(
-            int(check_random_state(random_state).randint(2**31 - 1))
-        )
+        draw = torch.Generator().manual_seed(drawn_seed(random_state))
         h = torch.randn(n_samples, latent, generator=draw)
         with _evaluating(self.generator, self.classifier):
             with torch.no_grad():

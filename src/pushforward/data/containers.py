@@ -12,7 +12,6 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array
 
 from ..errors import DataError
 from .cells import cast, convert_text, plain
@@ -187,6 +186,8 @@ class Sheet:
             X = np.ma.filled(X.astype(np.float64), np.nan)
         elif isinstance(X, (list, tuple)):
             X = _rows(X)
+        from sklearn.utils.validation import check_array  # a second, which images need not wait
+
         try:
             array = check_array(X, ensure_min_samples=min_rows, estimator=estimator, **AS_IT_IS)
         except ValueError as error:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, NotFittedError, ParameterError, UnsupportedError
+from .. import errors
+from ..errors import DataError, ParameterError, UnsupportedError
 from .flow_norm import Moments, MomentsFrom
 
 __all__ = ["CouplingFlow", "at_least_one", "normal_log_prob"]
@@ -147,7 +148,7 @@ class CouplingFlow(nn.Module):
         if initialised and not self._seen_initialised:
             self._seen_initialised = bool(self.initialised)
             if not self._seen_initialised:
-                raise NotFittedError(
+                raise errors.NotFittedError(
                     f"{type(self).__name__} is not initialised; call initialise(x) with one large "
                     "batch of training data, or load a trained state"
                 )

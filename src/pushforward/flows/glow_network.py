@@ -7,7 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, NotFittedError, ParameterError
+from .. import errors
+from ..errors import DataError, ParameterError
 from .channel_mixing import PERMUTATIONS
 from .glow_backward import MEMORY
 from .glow_frozen import FrozenGlow
@@ -166,7 +167,7 @@ class GlowNetwork(nn.Module):
 
     def _require_initialised(self) -> None:
         if not self.initialised:
-            raise NotFittedError(
+            raise errors.NotFittedError(
                 "This network is not initialised: its actnorms know no data. Call "
                 "initialise(x) on one large batch, or load the weights of a trained network."
             )

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor
 
 from ..citations import bibtex
 from ..errors import ParameterError, UnsupportedError
 from ..model import Model
+from ..parameters import drawn_seed
 from . import saving
 from .chain import Kept, begun, chain, moved_pairs
 from .critics import rows_of, with_critic
@@ -159,7 +159,7 @@ class RefinedModel(Model):
     ) -> Iterator[Recipe]:
         """The recipe for such data; inside, all networks are frozen."""
         self._check_parameters()
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = drawn_seed(self.random_state)
         self.base_, self._prior, kept, place = self.generator, self.prior, [], "data"
         if isinstance(self.generator, RefinedModel):
             earlier = self.generator
@@ -256,7 +256,7 @@ class RefinedModel(Model):
         self._check_fitted()
         if not isinstance(n, (int, np.integer)) or n < 1:
             raise ParameterError(f"n_samples is {n!r}. Expected a whole number of at least 1.")
-        return int(check_random_state(random_state).randint(2**31 - 1))
+        return drawn_seed(random_state)
 
     def _check_parameters(self) -> None:
         if self.generator is None:

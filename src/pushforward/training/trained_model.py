@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from ..errors import ModelFileError, ParameterError
 from ..model import Model
+from ..parameters import drawn_seed
 from .batches import Source
 from .loop import Loop
 from .phase import Phase
@@ -88,7 +88,7 @@ class TrainedModel(Model):
 
     def _drawn_seed(self) -> int:
         """A seed of ``random_state``."""
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return drawn_seed(self.random_state)
 
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
@@ -161,7 +161,7 @@ class TrainedModel(Model):
             raise ParameterError(
                 f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
             )
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             return self._to_user(self._make(int(n_samples), generator, **options))
