@@ -24,22 +24,26 @@ KEY = ("goal", "minutes", "seed")
 SAMPLES = 5_000
 
 
-def fitted(goal, minutes, seed, keep=None):
-    """A SIG fitted in so many CPU minutes, or the one that lies in ``keep``; and the seconds."""
+def fitted(goal, minutes, seed, keep=None, train=None):
+    """A SIG fitted in so many CPU minutes, or the one that lies in ``keep``; and the seconds.
+
+    On the training images of Fashion-MNIST, or on ``train``.
+    """
     import torch
 
     import pushforward
     from pushforward.sliced import patch_loop, sig
 
     torch.set_num_threads(1)
-    folder = None if keep is None else Path(keep) / f"sig-{goal}-{minutes:g}-{seed}"
+    train = pushforward.open_images(FASHION_MNIST, "train") if train is None else train
+    folder = None if keep is None else Path(keep) / f"sig-{train.name}-{goal}-{minutes:g}-{seed}"
     if folder is not None and folder.exists():
         return pushforward.load(folder), None
     for module in (patch_loop, sig):
         vars(module)["time"] = SimpleNamespace(monotonic=time.process_time)
     model = pushforward.SIG(goal=goal, minutes=minutes, random_state=seed)
     begun = time.process_time()
-    model.fit(pushforward.open_images(FASHION_MNIST, "train"))
+    model.fit(train)
     seconds = time.process_time() - begun
     if folder is not None:
         model.save(folder)

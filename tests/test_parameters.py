@@ -26,9 +26,9 @@ def test_a_random_state_and_the_one_of_numpy_go_on():
     state = np.random.RandomState(3)
     again = check_random_state(np.random.RandomState(3))
     assert [drawn_seed(state) for _ in range(3)] == [again.randint(2**31 - 1) for _ in range(3)]
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002 the state that None stands for
     first = drawn_seed(None), drawn_seed(None)
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002 the state that None stands for
     assert first == (drawn_seed(None), drawn_seed(None))
     assert first[0] != first[1]
 

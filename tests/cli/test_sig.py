@@ -73,7 +73,7 @@ def test_score_writes_p_values(run, sig, odd):
     model, images = pushforward.load(sig), np.load(odd)
     done = run("score", sig, odd, "-o", odd.with_suffix(".csv")).ok()
     table = pd.read_csv(odd.with_suffix(".csv"))
-    assert list(table.columns) == ["image", "log_prob", "bits_per_dim", "p_value"]
+    assert list(table.columns) == ["image", "log_prob", "bits_per_dim", "inlier_score", "p_value"]
     np.testing.assert_allclose(table.p_value, model.p_values(images))
     assert "p-value of at most 0.05" in done.err
     told = json.loads(run("score", sig, odd, "--json").ok().out)
@@ -86,12 +86,12 @@ def test_explain_draws_where_images_are_strange(run, sig, odd):
     picture = odd.with_suffix(".png")
     told = json.loads(run("explain", sig, odd, "-n", "3", "-o", picture, "--json").ok().out)
     model, images = pushforward.load(sig), np.load(odd)
-    scores = model.score_samples(images)
+    scores = model.inlier_scores(images)
     assert [one["image"] for one in told] == np.argsort(scores)[:3].tolist()
     first = told[0]
-    assert first["log_prob"] == pytest.approx(scores.min())
+    assert first["inlier_score"] == pytest.approx(scores.min())
     assert first["p_value"] == model.p_values(images)[first["image"]]
-    beside = model.score_maps(images[[first["image"]]])[0] - model.held_out_map_
+    beside = model.explain(images[[first["image"]]])[0]
     assert beside[first["row"], first["column"]] == beside.min()
     with Image.open(picture) as page:
         assert page.size[0] > page.size[1] > 8

@@ -106,6 +106,38 @@ def test_score_maps_say_where_a_score_comes_from(model, likely, digits):
     assert lower[0, :4, :4].sum() > 0.5 * lower[0].sum() > 0
 
 
+def test_inlier_scores_tell_images_that_log_densities_do_not(model, likely, digits):
+    from pushforward.metrics import auroc
+
+    same = likely.inlier_scores(digits[:50]), likely.score_samples(digits[:50])
+    assert np.allclose(*same)
+    new = pushforward.open_images("digits").images[800:][:, 0]
+    for other in (new[:, :, ::-1], new[:, ::-1]):
+        told = auroc(model.inlier_scores(new), model.inlier_scores(other)).value
+        assert told > auroc(model.score_samples(new), model.score_samples(other)).value
+        assert told > 0.6
+
+
+def test_the_inlier_score_is_of_the_layers_of_the_whole_image_alone(digits):
+    whole = small(layers=1).fit(digits)
+    first = whole._grown_layers()[:1]
+    x, _ = whole.pixels_.encode(digits[:50, None], None)
+    scaled = first[0].with_scaled_tails()
+    z = scaled(x.flatten(1).T.double())[0].T @ first[0].directions[0].double()
+    edges = [0, 1, 2, 4, 8, 16, 32, 64]
+    logs = torch.stack([z[:, a:b].square().mean(1).log() for a, b in pairwise(edges)])
+    mean, spread = whole._usual
+    expected = -((logs - mean[:, None]) / spread[:, None]).clamp_min(0).sum(0)
+    assert np.allclose(whole.inlier_scores(digits[:50]), expected)
+
+
+def test_explain_says_where_an_inlier_score_comes_from(model, likely, digits):
+    for fitted in (model, likely):
+        beside = fitted.explain(digits[:10])
+        whole = fitted.inlier_scores(digits[:10]) - fitted.held_out_map_.sum()
+        assert np.allclose(beside.sum((1, 2)), whole)
+
+
 def test_seeds_repeat_and_differ(model, digits):
     again = SIG(layers=6, validation_fraction=0.25, device="cpu", random_state=0).fit(digits)
     assert (again.score_samples(digits[:20]) == model.score_samples(digits[:20])).all()
@@ -331,7 +363,7 @@ def test_a_warm_start_keeps_the_labels(labelled):
 
 def test_p_values_are_ranks_among_held_out_images(model, digits):
     assert model.held_out_scores_.shape == (200,)
-    scores, p = model.score_samples(digits[:300]), model.p_values(digits[:300])
+    scores, p = model.inlier_scores(digits[:300]), model.p_values(digits[:300])
     expected = (1 + (model.held_out_scores_ <= scores[:, None]).sum(1)) / 201
     assert np.allclose(p, expected)
     assert np.median(model.p_values(images(20, 8, 8))) == 1 / 201

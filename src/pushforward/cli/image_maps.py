@@ -29,8 +29,8 @@ def explain_images(
         talk: where progress goes.
 
     Returns:
-        For each, the strangest first: its number, or name if it has one, score, p-value and the
-        place that costs it most, as row and column.
+        For each, the strangest first: its number, or name if it has one, inlier score, p-value and
+        the place that costs it most, as row and column.
     """
     need_label(model, label)
     y = labels_of(model, found, label)
@@ -38,7 +38,7 @@ def explain_images(
     with talk.counting("scoring", len(found)) as advance:
         for rows, images in batches(found):
             with at_row(rows.start):
-                scores[rows] = model.score_samples(images, None if y is None else y[rows])
+                scores[rows] = model.inlier_scores(images, None if y is None else y[rows])
             advance(len(images))
     numbers = np.argsort(scores, kind="stable")[:n]
     images = found.images[numbers]
@@ -51,7 +51,7 @@ def explain_images(
     for number, each in zip(numbers.tolist(), maps, strict=True):
         row, column = divmod(int(each.argmin()), each.shape[1])
         name = number if paths is None else str(paths[number])
-        one = {"image": name, "log_prob": float(scores[number]), "row": row, "column": column}
+        one = {"image": name, "inlier_score": float(scores[number]), "row": row, "column": column}
         if model.held_out_scores_ is not None and y is None:
             one["p_value"] = float(model.p_values_of(scores[number]))
         told.append(one)
@@ -60,11 +60,11 @@ def explain_images(
 
 def print_strange(told: list[dict[str, Any]]) -> None:
     """The strangest images, for people."""
-    heads = {"image": "left", "log probability": "right", "p-value": "right"}
+    heads = {"image": "left", "inlier score": "right", "p-value": "right"}
     lines = [
         (
             str(one["image"]),
-            f"{one['log_prob']:.1f}",
+            f"{one['inlier_score']:.1f}",
             f"{one['p_value']:.3g}" if "p_value" in one else "",
             f"row {one['row']}, column {one['column']}",
         )

@@ -98,7 +98,8 @@ def score_images(
                 {"image": names, "log_prob": scores, "bits_per_dim": bits * scores}
             )
             if ranked:
-                levels["p_value"] = model.p_values_of(scores)
+                levels["inlier_score"] = inlying = model.inlier_scores(images)
+                levels["p_value"] = model.p_values_of(inlying)
                 rare += int((levels["p_value"] <= _RARE).sum())
             if output is not None or to_stdout:
                 write(frame.assign(**levels))

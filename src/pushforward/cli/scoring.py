@@ -67,9 +67,9 @@ def score(
 
     Of rows, writes the columns log_density and outlier, a line for each row of DATA. Columns the
     model does not know are left out. Of images, writes the columns image, log_prob and
-    bits_per_dim, and of a model that held images out (sig) p_value: how often an image of its
-    kind has a score as low. More draws bring log_prob, a bound from below, closer. Files larger
-    than memory are fine.
+    bits_per_dim, and of a model that held images out (sig) inlier_score and p_value: how often
+    an image of its kind has an inlier score as low. More draws bring log_prob, a bound from
+    below, closer. Files larger than memory are fine.
 
     With --json, the summary goes to stdout; lines are then written only with -o.
 

@@ -101,6 +101,12 @@ class Subject:
                 for name in ("held out", "other")
             )
             pairs["input complexity"] = ("auroc [input complexity]", a, b)
+            if hasattr(self.judged.model, "inlier_scores"):
+                a, b = (
+                    self.judged.model.inlier_scores(self.parts[name])
+                    for name in ("held out", "other")
+                )
+                pairs["inlier scores"] = ("auroc [inlier scores]", a, b)
             levels = self._levels()
             if levels is not None:
                 a, b = levels

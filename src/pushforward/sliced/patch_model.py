@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from ..errors import DataError, ModelFileError, UnsupportedError
 from ..training.image_flow import ImageFlow
 from ..transport.patches import PatchFlow, PatchGrid, PatchLayer
+from .principal_bands import PrincipalBands
 
 __all__ = ["PatchModel"]
 
 _BLOCK = 256  # images that go through the layers at once
 _HELD_OUT = "held_out."  # what the names of tensors begin with that are of no network
+_USUAL = "usual_energies"
 _LEAST = 200  # held-out images that p-values rest on, where there are as many
 
 
@@ -22,13 +24,14 @@ class PatchModel(ImageFlow):
     """A flow of images made of patch layers; subclasses say how they grow.
 
     Attributes:
-        held_out_scores_: (m,) rising scores of images that were held out, what p-values rest
-            on; None where none were.
+        held_out_scores_: (m,) rising :meth:`inlier_scores` of images that were held out, what
+            p-values rest on; None where none were.
         held_out_map_: (H, W) mean of their :meth:`score_maps`, or None.
     """
 
     held_out_scores_: np.ndarray | None
     held_out_map_: np.ndarray | None
+    _usual: Tensor | None
 
     # Latents
 
@@ -96,28 +99,98 @@ class PatchModel(ImageFlow):
                 parts.append(self._mapped(images, None if y is None else y[rows]))
         return torch.cat(parts).numpy()
 
-    def explain(self, X: Any, y: Any = None) -> np.ndarray:
-        """What :meth:`score_maps` say beside what is usual there: (n, H, W) float64, nats.
-
-        Places far below 0 make an image strange. Usual is ``held_out_map_``, or, of a model that
-        held no images out, the mean over the images X themselves.
-
-        Args:
-            X, y: as of :meth:`score_maps`.
-        """
-        maps = self.score_maps(X, y)
-        return maps - (maps.mean(0) if self.held_out_map_ is None else self.held_out_map_)
-
     def _mapped(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
         x, log_det = self.pixels_.encode(images, None, draw=0)
         labels = None if labels is None else labels.to(self._device())
         each = self._flow.density_map(x.to(self._device()), labels).sum(1).cpu()
         return each + log_det[:, None, None] / math.prod(each.shape[1:])
 
+    def inlier_scores(self, X: Any, y: Any = None) -> np.ndarray:
+        """How much images as wholes are like those of ``fit``: (n,) float64, higher is more.
+
+        Log-densities tell other kinds of images badly: what is smooth or dark is likely wherever
+        texture is what is learned (Nalisnick et al., *Do deep generative models know what they
+        don't know?*, 2019). This looks at neither texture nor volume, only at the latent that
+        the layers of the whole image alone give an image, along the principal axes of the images
+        of ``fit``: minus the sum, over the octaves of axes, of how many standard deviations the
+        log energy there is above its mean over images that were fitted on. What has less of
+        everything than they, as a blurred image, is no outlier by this score.
+        ``benchmarks.sig_ood`` has it beside log-densities, on several sets.
+
+        Of goal="likelihood", which has no such layers, it is the log-density in nats.
+
+        Args:
+            X: n images like those of ``fit``.
+            y: their labels, for conditional models; without them the label they are likest to.
+        """
+        return self._inlier_maps(X, y).sum((1, 2))
+
+    def explain(self, X: Any, y: Any = None) -> np.ndarray:
+        """Where in an image its :meth:`inlier_scores` come from: (n, H, W) float64.
+
+        Beside what is usual there: places far below 0 make an image strange. Usual is
+        ``held_out_map_``, or, of a model that held no images out, the mean over the images X.
+
+        Args:
+            X, y: as of :meth:`inlier_scores`.
+        """
+        maps = self._inlier_maps(X, y)
+        return maps - (maps.mean(0) if self.held_out_map_ is None else self.held_out_map_)
+
+    def _inlier_maps(self, X: Any, y: Any) -> np.ndarray:
+        self._check_fitted()
+        labels = None if y is None else self._given_labels(y, len(X))
+        parts = []
+        with torch.no_grad():
+            for rows, images in self._chunks(X):
+                parts.append(self._inlying(images, None if labels is None else labels[rows]))
+        return torch.cat(parts).numpy()
+
+    def _inlying(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
+        """What pixels add to the inlier scores of a few images: (n, H, W), on the CPU."""
+        if self.classes_ is None or labels is not None:
+            return self._inlying_as(images, labels)
+        given = (torch.full((len(images),), c) for c in range(len(self.classes_)))
+        each = torch.stack([self._inlying_as(images, label) for label in given])
+        return each[each.sum((2, 3)).argmax(0), torch.arange(len(images))]
+
+    def _inlying_as(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
+        if not self._from_noise:
+            return self._mapped(images, labels)
+        x = self.pixels_.encode(images, None)[0].to(self._device())
+        labels = None if labels is None else labels.to(self._device())
+        maps = self._bands().maps(self._flow.whole_latent(x, labels))
+        return maps.view(x.shape).sum(1).cpu()
+
+    def _bands(self) -> PrincipalBands:
+        if self._usual is None:
+            raise UnsupportedError(
+                f"This {type(self).__name__} did not learn what is usual, which inlier_scores "
+                "need: its fit ended early, or it was saved by an earlier version. Fit it again."
+            )
+        return PrincipalBands(self._axes, self._usual.to(self._axes))
+
+    @property
+    def _axes(self) -> Tensor:
+        """Principal axes of the images of fit, (D, K): the first layer grown goes along them."""
+        return self._grown_layers()[0].directions[0].to(torch.float64)
+
+    def _learn_usual(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """Learn the usual energies of latents from images that were fitted on."""
+        if not self._from_noise:
+            return
+        y = None if labels is None else torch.from_numpy(labels).to(self._device())
+        latents = [
+            self._flow.whole_latent(x.to(self._device()), None if y is None else y[k : k + _BLOCK])
+            for k in range(0, len(images), _BLOCK)
+            for x, _ in [self.pixels_.encode(images[k : k + _BLOCK], None)]
+        ]
+        self._usual = PrincipalBands.of(self._axes, torch.cat(latents)).usual.cpu()
+
     def p_values(self, X: Any) -> np.ndarray:
         """How often an image like those of ``fit`` has a score as low: (n,), in (0, 1].
 
-        The rank of the image's :meth:`score_samples` among the m scores of held-out images,
+        The rank of the image's :meth:`inlier_scores` among the m scores of held-out images,
         ``(1 + number as low) / (1 + m)``. If the image is exchangeable with the held-out ones, a
         p-value of at most ``a`` has a probability of at most ``a``, whatever the model is worth;
         for goal="likelihood", whose growth the held-out images ended, that holds nearly.
@@ -134,10 +207,10 @@ class PatchModel(ImageFlow):
                 f"This {type(self).__name__} held no images out, which p-values need. Fit with "
                 "validation_fraction above 0, or with validation images."
             )
-        return self.p_values_of(self.score_samples(X))
+        return self.p_values_of(self.inlier_scores(X))
 
     def p_values_of(self, scores: np.ndarray) -> np.ndarray:
-        """The same of images whose :meth:`score_samples` are known: (n,) -> (n,)."""
+        """The same of images whose :meth:`inlier_scores` are known: (n,) -> (n,)."""
         assert self.held_out_scores_ is not None
         as_low = np.searchsorted(self.held_out_scores_, scores, side="right")
         return (1 + as_low) / (1 + len(self.held_out_scores_))
@@ -162,23 +235,18 @@ class PatchModel(ImageFlow):
                 parts.append(self._flow.class_log_prob(x.to(self._device())).softmax(1).cpu())
         return torch.cat(parts).numpy()
 
-    def _calibrate(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+    def _calibrate(self, images: np.ndarray) -> None:
         """Learn what is usual from held-out images; from fewer where each has many classes."""
         if self.classes_ is not None:
             most = max(_LEAST, len(images) // len(self.classes_))
             few = np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)
-            images, labels = images[few], None if labels is None else labels[few]
-        y = None if labels is None else torch.from_numpy(labels)
-        maps, scores = [], []
-        for start in range(0, len(images), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            maps.append(self._mapped(images[rows], None if y is None else y[rows]))
-            whole = maps[-1].flatten(1).sum(1)
-            scores.append(whole if y is None else self._scored(images[rows], None, 0))
-        rising = torch.cat(scores).sort().values
+            images = images[few]
+        maps = torch.cat(
+            [self._inlying(images[k : k + _BLOCK], None) for k in range(0, len(images), _BLOCK)]
+        )
+        rising = maps.sum((1, 2)).sort().values
         if bool(rising.isfinite().all()):
-            self.held_out_scores_ = rising.numpy()
-            self.held_out_map_ = torch.cat(maps).mean(0).numpy()
+            self.held_out_scores_, self.held_out_map_ = rising.numpy(), maps.mean(0).numpy()
 
     # Layers and saving
 
@@ -207,7 +275,8 @@ class PatchModel(ImageFlow):
     def _tensors(self) -> dict[str, Tensor]:
         found = {"scores": self.held_out_scores_, "map": self.held_out_map_}
         more = {f"{_HELD_OUT}{k}": torch.from_numpy(v) for k, v in found.items() if v is not None}
-        return {**super()._tensors(), **more}
+        usual = {} if self._usual is None else {_USUAL: self._usual}
+        return {**super()._tensors(), **more, **usual}
 
     def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
         """The layers that :meth:`_state` described, their tensors to be read."""
@@ -222,7 +291,8 @@ class PatchModel(ImageFlow):
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self._described = state["layers"]
-        own = {k: v for k, v in tensors.items() if not k.startswith(_HELD_OUT)}
+        other = (_HELD_OUT, _USUAL)
+        own = {k: v for k, v in tensors.items() if not k.startswith(other)}
         super()._restore(state, own)
         del self._described
         for number, layer in enumerate(self._flow.layers):
@@ -238,6 +308,15 @@ class PatchModel(ImageFlow):
             raise ModelFileError(
                 f"The shares of the classes are {share.tolist()}. The model folder was altered: "
                 "fit the model again or fetch a fresh copy."
+            )
+        self._usual = tensors.get(_USUAL)
+        if self._usual is not None and not (
+            self._usual.shape == (2, len(PrincipalBands.sizes(self._axes.shape[1])))
+            and bool(self._usual.isfinite().all() and (self._usual[1] > 0).all())
+        ):
+            raise ModelFileError(
+                "The usual energies of latents are no means and standard deviations. The model "
+                "folder was altered: fit the model again or fetch a fresh copy."
             )
         scores, usual = (tensors.get(f"{_HELD_OUT}{name}") for name in ("scores", "map"))
         self.held_out_scores_ = None if scores is None else scores.numpy()

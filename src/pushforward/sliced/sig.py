@@ -53,6 +53,7 @@ _LEAST = {  # of the parameters that are whole numbers
 }
 _GOALS = ("pictures", "likelihood")
 _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
+_USUAL = 2000  # images of fit that tell what is usual of their latents
 _LIKELIHOOD_LAYERS = 1000  # and the most there are
 
 
@@ -212,7 +213,7 @@ class SIG(PatchModel):
         self._seed = int(processes.sum(told))
         rows = np.random.default_rng(self._seed).permutation(len(images))
         judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
-        self.held_out_scores_ = self.held_out_map_ = None
+        self.held_out_scores_ = self.held_out_map_ = self._usual = None
         with torch.no_grad():
             growth, share = self._growth(
                 *(images, labels, rows[held:], judged, len(before)), processes, folder
@@ -224,8 +225,10 @@ class SIG(PatchModel):
             else:
                 folder = report = None
             self._grow(growth, before, share, kept, processes, folder, tensorboard, report)
+            few = np.sort(rows[held:][:_USUAL])
+            self._learn_usual(images[few], None if labels is None else labels[few])
             if judged is not None:
-                self._calibrate(*judged)
+                self._calibrate(judged[0])
         kept.discard()
         return self
 

@@ -8,6 +8,7 @@ and its log-determinant is the sum over the patches. No such direction is ever w
 Images are (D, n) here, coordinates first: column i is image i, flattened from (C, H, W).
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,6 +136,13 @@ class PatchLayer(nn.Module):
     def inverse(self, y: Tensor, label: int | None = None) -> tuple[Tensor, Tensor]:
         """Latent towards the data; the log-dets are those of the **forward** map."""
         return self.map(y.dtype, label).inverse(y)
+
+    def with_scaled_tails(self) -> "PatchLayer":
+        """The layer with tails as steep as the lines between the outer knots of its splines."""
+        slope = self.slope.clone()
+        chord = (self.y[..., -1] - self.y[..., 0]) / (self.x[..., -1] - self.x[..., 0])
+        slope[..., 0] = slope[..., -1] = chord
+        return PatchLayer(self.grid, self.directions, Splines(self.x, self.y, slope, self.uniform))
 
     def map(self, dtype: torch.dtype, label: int | None = None) -> "PatchMap":
         """The layer made ready for images of a type and class; three times its memory."""
@@ -268,6 +276,30 @@ class PatchFlow(nn.Module):
             return total - 0.5 * z.square() - 0.5 * LOG_2PI
 
         return _by_class(share, x.to(torch.float64), y)
+
+    def whole_latent(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """What the first layers grown, those of the whole image, alone make of images.
+
+        Beyond its outer knots the very first, which changes units from pixels to those of the
+        latent, here rises as it does between them, so that what lies outside stays as far out.
+
+        Args:
+            x: (n, C, H, W) images.
+            y: (n,) their classes, of layers by class.
+
+        Returns:
+            (n, D) float64.
+        """
+        grown, size = reversed(self._ordered()), math.prod(self.shape)
+        whole = list(itertools.takewhile(lambda layer: layer.grid.dimension == size, grown))[::-1]
+        whole[-1] = whole[-1].with_scaled_tails()
+
+        def there(z: Tensor, label: int | None) -> Tensor:
+            for layer in whole:
+                z, _ = layer(z, label)
+            return z
+
+        return _by_class(there, x.to(torch.float64), y).flatten(1)
 
     def sample_latent(
         self, n: int, temperature: float, generator: torch.Generator | None = None
