@@ -112,3 +112,13 @@ def test_grey_and_colour(shape, rng):
     model = pushforward.BEGAN(**SMALL, steps=1).fit(X)
     assert model.sample(2).shape == (2, *shape)
     assert model.critic(X[:2]).shape == (2,)
+
+
+def test_in_few_steps_samples_count_for_the_critic(images):
+    # the first samples are redrawn best of all: unless k rises, the generator stays with them
+    ks = {
+        gain: pushforward.BEGAN(**SMALL, gain=gain, steps=10).fit(images).history_[-1]
+        for gain in (None, 1e-3)
+    }
+    assert ks[None]["generator.k"] > 0.3
+    assert ks[1e-3]["generator.k"] < 0.05

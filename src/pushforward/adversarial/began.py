@@ -51,8 +51,11 @@ class BEGAN(WithEnergy):
 
     Args:
         preset: "fast", made for minutes on a processor; "paper", its rate, batch and control.
-        ratio: of the energies at equilibrium, in (0, 1): the lower, the more alike the samples.
-        gain: of the control.
+        ratio: of the energies at equilibrium. The paper's are in (0, 1): the lower, the more
+            alike the samples. Above 1, as in "fast", the critic works against samples even where
+            it redraws them as well as data: they come to differ in far fewer steps.
+        gain: of the control. The paper's is for 100,000 steps; with few, k has to rise before
+            all samples are the one image that is redrawn best.
         code: length of the critic's codes.
         norm: of the critic, "batch", "layer" or "none".
         ratio, gain, code, norm: None takes the preset's.
@@ -77,7 +80,10 @@ class BEGAN(WithEnergy):
     _cites: ClassVar[tuple[str, ...]] = ("berthelot2017began",)
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, "ratio": 0.9, "gain": 0.05, "code": 64, "norm": "batch"},
+        "fast": {
+            **FAST,
+            **{"batch_size": 32, "ratio": 1.4, "gain": 0.5, "code": 64, "norm": "batch"},
+        },
         "paper": {
             **FAST,
             **{"width": 64, "batch_size": 16, "rate": 1e-4, "betas": [0.9, 0.999]},
