@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,37 +23,12 @@ from .patch_loop import grown
 from .patch_model import PatchModel
 from .points import Block, Points, Store, blocks_of, free_memory
 from .schedule import Stage, likelihood_schedule, picture_schedule
+from .sig_settings import settings_of
 
 __all__ = ["SIG"]
 
-_PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {
-        "layers": 100,
-        "minutes": 15.0,
-        "knots": 64,
-        "samples": 1,
-        "max_images": 10_000,
-        "search_rows": 1024,
-        "search_steps": 20,
-    },
-    "paper": {
-        "layers": 100,
-        "minutes": None,
-        "knots": 400,
-        "samples": 6,
-        "max_images": None,
-        "search_rows": None,
-        "search_steps": 200,
-    },
-}
-_LEAST = {  # of the parameters that are whole numbers
-    **{"layers": 1, "knots": 4, "samples": 1, "max_images": 1},
-    **{"search_rows": 2, "search_steps": 1},
-}
-_GOALS = ("pictures", "likelihood")
 _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
 _USUAL = 2000  # images of fit that tell what is usual of their latents
-_LIKELIHOOD_LAYERS = 1000  # and the most there are
 
 
 class SIG(PatchModel):
@@ -200,7 +174,7 @@ class SIG(PatchModel):
         images, layout = as_images(X)
         processes = Processes(self._device())
         held = 0 if validation is not None else self._held_out_rows(len(images))
-        settings = self._resolve(images.shape, len(images) - held)
+        settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
         known = getattr(self, "classes_", None)
         labels = self._labels(X, y, len(images))
         before = self._layers_before(images.shape, settings, known)
@@ -427,39 +401,6 @@ class SIG(PatchModel):
         return digest(json.dumps(words, sort_keys=True), *(layer.y for layer in before))
 
     # Parameters
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        for name, known in (("goal", _GOALS), ("preset", tuple(_PRESETS))):
-            if getattr(self, name) not in known:
-                raise ParameterError(
-                    f"{name} is {getattr(self, name)!r}. Expected one of {', '.join(known)}."
-                )
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= least):
-                raise ParameterError(
-                    f"{name} is {value!r}. Expected a whole number of at least {least}, or None."
-                )
-        for name, most in (("minutes", math.inf), ("memory", math.inf), ("step", 1.0)):
-            value = getattr(self, name)
-            if name != "step" and value is None:
-                continue
-            if not isinstance(value, (int, float, np.number)) or not 0 < value <= most:
-                raise ParameterError(f"{name} is {value!r}. Expected a number in (0, {most:g}].")
-        preset = _PRESETS[self.preset]
-        said = {name: getattr(self, name) for name in _LEAST}
-        chosen = {name: preset[name] if said[name] is None else int(said[name]) for name in said}
-        if self.goal == "likelihood":
-            chosen["layers"] = self.layers or _LIKELIHOOD_LAYERS
-        elif self.layers is None:  # as published, twice as many where there are colours
-            planned = preset["layers"] * (1 if shape[0] == 1 else 2)
-            chosen["layers"] = planned if self.minutes is None else None
-        minutes = preset["minutes"] if self.minutes is None else float(self.minutes)
-        pictures = {"low": -1.0, "high": 1.0}
-        pixels = pictures if self.goal == "pictures" else {"logit": 1e-5}
-        words = {"goal": self.goal, "preset": self.preset, "step": float(self.step)}
-        return {**words, **chosen, "minutes": minutes, "pixels": pixels}
 
     def _device(self) -> torch.device:
         device = torch.device(self.device or "cpu")
