@@ -6,8 +6,9 @@
 >>> scores = model.score_samples(rows)
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._lazy import lazily
 
 if TYPE_CHECKING:
     from .adversarial import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         load_dataset,
         open_data,
         open_images,
+        open_text,
     )
     from .errors import (
         DataError,
@@ -93,6 +95,7 @@ __all__ = [
     "load_dataset",
     "open_data",
     "open_images",
+    "open_text",
     "refine",
 ]
 
@@ -103,7 +106,7 @@ _HOME = {
     ),
     "data": (
         *("Columns", "Pixels", "datasets", "image_sets", "load_dataset", "open_data"),
-        "open_images",
+        *("open_images", "open_text"),
     ),
     "errors": (
         "DataError",
@@ -122,14 +125,7 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # loaded when first used: torch and scikit-learn take seconds to import
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(importlib.import_module(f".{module}", __name__), name)
-    if name in ("metrics", "refinement", "report"):  # rooms of their own: pushforward.metrics.fid
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOME, rooms=("metrics", "refinement", "report"))
 
 
 def __dir__() -> list[str]:

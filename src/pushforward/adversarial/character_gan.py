@@ -101,10 +101,10 @@ class CharacterGAN(WassersteinGame):
     )
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
-            **{"characters": 200, "width": 48, "blocks": 2, "latent": 64, "batch_size": 64},
-            **{"optimiser": "adam", "rate": 7e-4, "betas": [0.5, 0.9], "decay": "linear"},
+            **{"characters": 96, "width": 32, "blocks": 1, "latent": 64, "batch_size": 32},
+            **{"optimiser": "adam", "rate": 1e-3, "betas": [0.5, 0.9], "decay": "linear"},
             **{"ema": 0.99, "steps": None, "minutes": 10.0},
-            **{"penalty": 10.0, "critic_steps": 5},
+            **{"penalty": 10.0, "critic_steps": 3},
         },
         "paper": {
             **{"characters": 2046, "width": 512, "blocks": 5, "latent": 128, "batch_size": 64},
