@@ -16,6 +16,7 @@ from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
 from benchmarks.render_generators import generators_section, refinement_section
 from benchmarks.render_images import glow_section, measures_section, table
+from benchmarks.render_sliced import sliced_section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 OURS = "pushforward"
@@ -376,6 +377,7 @@ def main():
         page = put(page, "reference", reference_section(json.loads(reference.read_text())))
     page = put(page, "glow", glow_section(options.results))
     page = put(page, "generators", generators_section(options.results))
+    page = put(page, "sliced", sliced_section(options.results))
     page = put(page, "refinement", refinement_section(options.results))
     page = put(page, "measures", measures_section(options.results))
     readme = ROOT / "README.md"
