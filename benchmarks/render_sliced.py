@@ -21,8 +21,7 @@ OOD_TEXT = """\
 The probability that a test image of the set trained on scores above an image of another kind
 (AUROC): the other digits or garments, Omniglot, and the same test images mirrored and upside down.
 The authors of SIG report 0.990, 0.993, 0.631 and 0.821 for theirs, trained on Fashion-MNIST on a
-GPU. The form of the inlier score was chosen looking at the sets of Fashion-MNIST; trained on MNIST
-it met sets that it had not been chosen on."""
+GPU. The form of the inlier score was chosen with these sets in view."""
 REFERENCE_TEXT = """\
 A layer of each stage of the published schedule on 2,000 images of Fashion-MNIST, one thread: CPU
 seconds against the authors' program with its searches cut short, memory above the data, and the

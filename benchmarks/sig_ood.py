@@ -9,8 +9,7 @@ same test images mirrored and upside down. Models are of preset "fast", that of 
 likelihood, on one thread; the clock is the CPU time of the process. The scores are
 
 * `log_prob`: `score_samples`, one draw of noise.
-* `inlier`: `inlier_scores` (SIG). Its form was chosen looking at the sets of Fashion-MNIST;
-  trained on MNIST it met sets that it had not been chosen on.
+* `inlier`: `inlier_scores` (SIG), whose form was chosen with these sets in view.
 * `typicality`: minus the distance of `log_prob` from its mean over training images.
 * `complexity`: `log_prob` and the length of a lossless code (`input_complexity`).
 * `last_level`: share of the coarsest level (Glow).
