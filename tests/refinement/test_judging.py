@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pushforward.errors import DataError
-from pushforward.refinement.judging import RealRows, improves
+from pushforward.refinement.judging import RealRows, Verdict, improves, likelihood_gain
 
 
 def split(rows, moments=False):
@@ -59,3 +59,40 @@ def test_what_moves_the_moments_away_is_refused():
     assert improves(far, near)
     near.measure.details["frechet"] = far.measure.details["frechet"] + 1
     assert not improves(far, near)
+
+
+# What thinning adds to the likelihood
+
+
+def gain_of(generator, n=4000, change=0.3, truth=0.3):
+    """Of samples in two modes of 1/2 each, thinned as if data had ``e^change`` times the first."""
+    odds = np.exp([truth, 0.0])
+    kind = torch.rand(2, n, generator=generator)
+    real = torch.where(kind[0] < odds[0] / odds.sum(), 0.0, -change)
+    drawn = torch.where(kind[1] < 0.5, 0.0, -change)
+    return likelihood_gain(real, drawn)
+
+
+def test_the_gain_is_the_divergence_that_goes_away(generator):
+    share = np.exp(0.3) / (1 + np.exp(0.3))
+    truth = share * np.log(2 * share) + (1 - share) * np.log(2 * (1 - share))
+    gains = [gain_of(generator) for _ in range(50)]
+    assert np.mean([g for g, _ in gains]) == pytest.approx(truth, abs=0.003)
+    assert np.std([g for g, _ in gains]) == pytest.approx(np.mean([e for _, e in gains]), rel=0.3)
+
+
+def test_what_thins_by_chance_gains_nothing(generator):
+    """A wrong change loses; the right one is found where no two-sample test would see it."""
+    assert sum(g > 1.645 * e for g, e in (gain_of(generator, truth=0.0) for _ in range(40))) <= 2
+    assert all(g > 1.645 * e for g, e in (gain_of(generator) for _ in range(10)))
+
+
+def test_a_gain_passes_unless_the_test_finds_samples_farther(real):
+    far, near = (real.verdict(samples(real, seed, s)) for seed, s in ((1, 0.6), (2, 0.4)))
+
+    def gaining(verdict, gain):
+        return Verdict(verdict.measure, verdict.beaten, verdict.variance, gain)
+
+    assert not improves(near, gaining(near, (0.01, 0.01)))
+    assert improves(near, gaining(near, (0.05, 0.01)))
+    assert not improves(near, gaining(far, (0.05, 0.01)))

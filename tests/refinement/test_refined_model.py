@@ -252,6 +252,58 @@ def test_a_corrected_model_is_saved_with_the_model_of_its_critic(table, tmp_path
         assert same(ours, theirs)
 
 
+def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, generator):
+    from pushforward.refinement import logits
+    from pushforward.refinement.judging import RealRows
+    from pushforward.refinement.spaces import Space
+
+    seen = []
+
+    def fit(real, generated, **how):
+        seen.append((how["penalty"], len(generated)))
+        return pushforward.refinement.fit_ratio(real, generated, **{**how, "steps": 1})
+
+    monkeypatch.setattr(logits, "fit_ratio", fit)
+    for d in (2, 20):
+        rows = torch.randn(400, d, generator=generator)
+        teacher = logits.Teacher(RealRows.split(rows, lambda x: x.numpy(), 0))
+        space = Space(Prior.normal(d).sample, lambda z: z)
+        for how in ({"moves": True}, {"moves": True, "near": True}, {"moves": False}):
+            teacher.learned(space, **how)
+    narrow, wide = seen[:3], seen[3:]
+    assert [penalty for penalty, _ in narrow] == [0.002, 0.0, 0.0]
+    assert narrow[2][1] > narrow[0][1]
+    assert [penalty for penalty, _ in wide] == [0.05, 0.05, 5e-5]
+
+
+def test_a_little_too_much_mass_is_seen_and_thinned(grid, generator):
+    """The exact ratio of shares, of which a two-sample test of 1,000 rows sees nothing."""
+    tilt = 0.25 * torch.randn(25, generator=generator)
+    shares = tilt.exp() / tilt.exp().sum()
+
+    def draw(n, generator):
+        kind = torch.multinomial(shares, n, replacement=True, generator=generator)
+        return grid.centres[kind] + grid.sd * torch.randn(n, 2, generator=generator)
+
+    def logit(x):
+        return -(25 * shares).log()[(x[:, None] - grid.centres).norm(dim=-1).argmin(dim=1)]
+
+    data = grid.real(4000, generator)
+    model = refine(
+        lambda z: z, data, prior=Prior(draw), logit=logit, method="rejection",
+        settings={"budget": 2.0},
+    )  # fmt: skip
+    (stage,) = model.report_.stages
+    assert stage.kept
+    assert stage.auc.details["gain"] == pytest.approx(0.03, abs=0.02)
+    assert "nats" in str(model.report_)
+    _, _, before = pushforward.metrics.modes(draw(20_000, generator), grid.centres, grid.sd)
+    _, _, after = pushforward.metrics.modes(
+        model.sample(20_000, random_state=0), grid.centres, grid.sd
+    )
+    assert after.value < before.value / 4
+
+
 # Budgets and presets
 
 

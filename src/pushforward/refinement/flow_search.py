@@ -151,5 +151,5 @@ def _least(said: Tensor) -> int:
 def search_of(numbers: int) -> Search:
     """The search that suits rows of so many numbers: what is dear is tried less often."""
     if numbers < 17:
-        return Search(1000)
+        return Search(2000)
     return Search(500, (0.01, 0.02, 0.05), (0.0, 0.5), (2, 5, 10, 25))

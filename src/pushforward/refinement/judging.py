@@ -14,9 +14,10 @@ from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
 
-__all__ = ["RealRows", "Verdict", "improves"]
+__all__ = ["RealRows", "Verdict", "improves", "likelihood_gain"]
 
 _LEAST = 200
+_JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
 _MOST = 5000  # rows of one side that a test looks at
 _SAMPLES = 2000  # that are judged at the least, up to four for a real row
 _Z = 1.645  # one-sided, 5 %: a useless stage passes once in twenty
@@ -28,9 +29,9 @@ class RealRows:
     """Real rows, split so that none both teaches, chooses and judges.
 
     Attributes:
-        learn: 55 % of them, to teach ratio networks.
-        choose: a fifth, to calibrate and to choose settings.
-        judge: the rest, to gate and to report.
+        learn: 55 % of them or more, to teach ratio networks.
+        choose: a fifth, at most 2,000, to calibrate and to choose settings.
+        judge: a quarter, at most 4,000, to gate and to report.
         features: what the test sees of rows, (n, d).
         classifier: of the test, "neighbours" or "logistic".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
@@ -66,7 +67,7 @@ class RealRows:
             bad = int((~rows.flatten(1).isfinite().all(dim=1)).sum())
             raise DataError(f"data has {bad} row(s) with NaN or infinity. Leave them out first.")
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        judge, choose = (min(_MOST, round(share * len(rows))) for share in (0.25, 0.2))
+        judge, choose = (min(most, round(share * len(rows))) for share, most in (_JUDGE, _CHOOSE))
         parts = order.split([judge, choose, len(rows) - judge - choose])
         judged, chosen, learned = (rows[part] for part in parts)
         return cls(learned, chosen, judged, features, classifier, moments)
@@ -107,6 +108,35 @@ class RealRows:
         return _held_out(judged, known, made[:half], made[half:], self.classifier).measure
 
 
+def likelihood_gain(real: Tensor, drawn: Tensor) -> tuple[float, float]:
+    """What thinning adds to the mean log-likelihood of real rows, in nats, and its error.
+
+    Samples of density p that are kept with probability a(x) have density ``a(x) p(x) / E_p[a]``:
+    the gain is ``E_real[log a] - log E_p[a]``, known without knowing p. It sees what a two-sample
+    test of as many rows does not: that modes have a little too much mass or too little.
+
+    Args:
+        real: (n,) log acceptance of real rows that taught nothing.
+        drawn: (m,) log acceptance of samples that the acceptance was not fitted on.
+
+    Returns:
+        The gain and its standard error.
+
+    Examples:
+        Half of the samples are of a kind that data is not, and of those half are kept:
+
+        >>> log_half = torch.tensor(0.5).log()
+        >>> drawn = torch.cat([torch.zeros(500), log_half.expand(500)])
+        >>> gain, _ = likelihood_gain(torch.zeros(100), drawn)
+        >>> round(gain, 4)  # log(4 / 3)
+        0.2877
+    """
+    real, share = real.double(), drawn.double().exp()
+    kept = share.mean()
+    variance = real.var() / len(real) + share.var() / kept.square() / len(share)
+    return float(real.mean() - kept.log()), float(variance.sqrt())
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the test says of samples.
@@ -115,19 +145,22 @@ class Verdict:
         measure: the area.
         beaten: (n,) for each real row that judges, the share of the samples that it beats.
         variance: of the area, of what it owes to the samples that were drawn.
+        gain: of :func:`likelihood_gain` and its error, of what thins.
     """
 
     measure: Measure
     beaten: np.ndarray
     variance: float
+    gain: tuple[float, float] = (0.0, 0.0)
 
 
 def improves(before: Verdict, after: Verdict) -> bool:
     """Whether the test finds samples nearer to the data than before, beyond chance.
 
     The real rows are the same in both and the samples are not: DeLong's variance of the difference
-    of two areas that share one side. Of images and wide rows the Fréchet distance of the features
-    must not have grown either.
+    of two areas that share one side. What thins may instead raise the likelihood of the real rows
+    beyond chance, as long as the test does not find samples farther off. Of images and wide rows
+    the Fréchet distance of the features must not have grown either.
     """
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
     if distance[1] > distance[0]:
@@ -136,7 +169,9 @@ def improves(before: Verdict, after: Verdict) -> bool:
     variance = before.variance + after.variance
     if len(gain) > 1:
         variance += float(np.var(gain, ddof=1)) / len(gain)
-    return float(gain.mean()) > _Z * variance**0.5
+    nearer = float(gain.mean()) / max(variance, 1e-300) ** 0.5
+    nats, error = after.gain
+    return nearer > _Z or (nats > _Z * error and nearer > -_Z)
 
 
 def _held_out(

@@ -11,6 +11,7 @@ from ..errors import ParameterError
 from .calibration import Calibration, calibrate
 from .judging import RealRows
 from .ratio import LineRatio, fit_ratio, network_of
+from .settling import settle
 from .slopes import Score, in_batches
 from .spaces import Space
 
@@ -19,10 +20,11 @@ __all__ = ["RATIOS", "Logit", "Teacher"]
 #: How a logit is learned where a model has no critic of its own.
 RATIOS = ("direct", "corrected", "residual")
 
-_MOVES, _WEIGHS = 0.002, 5e-5  # penalties: what points move by is smooth, what weighs is sharp
-_FEW, _MOVES_WIDE = 16, 0.05  # of rows of many numbers
+_FEW = 16  # numbers of a row; more are wide
+_SMOOTH, _SMOOTH_WIDE, _SHARP_WIDE = 0.002, 0.05, 5e-5  # penalties; none is sharpest
 _POOLED = 4000  # samples at the least that a network learns from, however few rows there are
-_WIDE = 128
+_FOR_ONE = 4  # samples to a real row that a sharp network learns from: they cost little
+_WIDTH, _BATCH = 128, 1024  # of a sharp network
 _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
 _RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
 
@@ -132,23 +134,42 @@ class Teacher:
                 "'corrected' and 'residual' begin with the critic of another model."
             )
 
+    @property
+    def few(self) -> bool:
+        """Whether a network sees few numbers of a row."""
+        return in_batches(self._seen, self.real.learn[:2]).flatten(1).shape[1] <= _FEW
+
+    def _seen(self, rows: Tensor) -> Tensor:
+        return rows if self.see is None else self.see(rows)
+
     def calibrated(self, kind: str, raw: Score, space: Space) -> Logit:
         """A logit that is there already, on the scale of what the space draws."""
         return self._with_line(Logit(kind, _none(), frozen=raw), space)
 
     def learned(
-        self, space: Space, *, moves: bool, report: Callable[[str, float], None] | None = None
+        self,
+        space: Space,
+        *,
+        moves: bool,
+        near: bool = False,
+        report: Callable[[str, float], None] | None = None,
     ) -> Logit:
         """A logit of what the space draws.
+
+        What weighs samples is sharp. What moves them is smooth, so that it leads them a long
+        way; near the data there is none to go and only fine structure is left, and for rows of
+        few numbers it is sharp too.
 
         Args:
             space: whose samples count as generated.
             moves: whether points are to move along its gradient, or only to be weighed.
+            near: whether a stage has brought them near the data.
             report: called with a line of text and the share done.
         """
         self._count += 1
         seed = self.seed + self._count
-        pool = max(_POOLED, len(self.real.learn))
+        sharp = not moves or (near and self.few)
+        pool = max(_POOLED, len(self.real.learn) * (_FOR_ONE if sharp and self.few else 1))
         generated = self._drawn(space, moves)(pool, seed, _RATIO)
         real, frozen, share, shift, offset = self.real.learn, self.other, 1.0, 0.0, None
         if self.ratio == "corrected":
@@ -159,18 +180,22 @@ class Teacher:
             line = self._with_line(Logit("critic", _none(), frozen=frozen), space).line
             shift, share = line.values.tolist()
             offset = Logit("critic", line, frozen=frozen)
-        see = self.see or (lambda rows: rows)
-        wide = in_batches(see, real[:2]).flatten(1).shape[1] > _FEW
-        penalty = (_MOVES_WIDE if wide else _MOVES) if moves else _WEIGHS
+        see = self._seen
+        if not sharp:
+            how = {"penalty": _SMOOTH if self.few else _SMOOTH_WIDE, "steps": _STEPS}
+        else:
+            how = {"penalty": _SHARP_WIDE, "steps": _STEPS_THAT_WEIGH, "width": _WIDTH}
+            if self.few:
+                how |= {"penalty": 0.0, "batch_size": _BATCH}
         if self.lines and not moves:
-            penalty = 0.0  # letters that are chosen have no gradient
+            how["penalty"] = 0.0  # letters that are chosen have no gradient
+        seen = in_batches(see, real), in_batches(see, generated)
         network: Any = fit_ratio(
-            in_batches(see, real), in_batches(see, generated),
-            steps=_STEPS if moves else _STEPS_THAT_WEIGH,
-            penalty=penalty, width=64 if moves else _WIDE, seed=seed, offset=offset,
-            minutes=self.left(), report=report,
+            *seen, **how, seed=seed, offset=offset, minutes=self.left(), report=report,
             network=self._network(real, moves, seed) if self.lines else None,
         )  # fmt: skip
+        if self.few and not moves:
+            settle(network, *seen, offset)
         if self.see is not None:
             network = _Seen(self.see, network)
         logit = Logit(self.ratio, _none(), frozen, share, shift, network)

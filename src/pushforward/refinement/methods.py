@@ -6,7 +6,7 @@ JSON values, so that a space is made again from a file.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from typing import Any
 
@@ -52,7 +52,7 @@ class Surroundings:
     evaluations: float | None = None
     late: Callable[[], bool] = lambda: False
 
-    @property
+    @cached_property
     def pool(self) -> Tensor:
         """Logits of samples."""
         points = self.space.points(_POOL, self.seed, _SAMPLED)

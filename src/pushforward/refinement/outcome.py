@@ -173,6 +173,8 @@ def _told(measure: Measure) -> str:
     low, high = measure.interval or (measure.value, measure.value)
     distance = measure.details.get("frechet")
     more = "" if distance is None else f", Fréchet distance {distance:.4g}"
+    gain = measure.details.get("gain")
+    more += "" if gain is None else f", {gain:+.3g} nats of held-out likelihood"
     return f"{measure.value:.3f} [{low:.3f}, {high:.3f}]{more}"
 
 

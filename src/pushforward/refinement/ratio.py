@@ -15,7 +15,7 @@ from ..nets import CharacterCritic, find_architecture, halvings
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource, generator_of
 from .slopes import in_batches
 
-__all__ = ["ImageRatio", "LineRatio", "RatioNetwork", "fit_ratio", "network_of"]
+__all__ = ["ImageRatio", "LineRatio", "RatioNetwork", "fit_ratio", "labelled", "network_of"]
 
 _FOURIER_BELOW = 5  # dimensions: in more, random frequencies are noise
 _FOURIER = 64
@@ -72,13 +72,17 @@ class RatioNetwork(nn.Module):
             layers += [layer, nn.SiLU()]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The logit, log of real over generated density."""
+    def seen(self, x: Tensor) -> Tensor:
+        """Rows as the first layer sees them: standardised, with their Fourier features."""
         x = (x.flatten(1).to(self.mean) - self.mean) / self.scale
         if self.frequencies.numel():
             phase = x @ self.frequencies
             x = torch.cat([x, phase.sin(), phase.cos()], dim=1)
-        return self.layers(x)[:, 0]
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logit, log of real over generated density."""
+        return self.layers(self.seen(x))[:, 0]
 
     def to_config(self) -> dict[str, Any]:
         """What :func:`network_of` needs besides the weights."""
@@ -253,14 +257,10 @@ def fit_ratio(
             f"Real rows have shape {tuple(real.shape)} and generated {tuple(generated.shape)}. "
             "Expected at least 20 of each and the same width."
         )
-    both = torch.cat([real, generated])
+    both, *known = labelled(real, generated, offset)
     if not both.isfinite().all():
         raise DataError("There are rows that are not finite. Leave them out first.")
-    label = torch.cat([torch.ones(len(real)), torch.zeros(len(generated))]).to(both)
-    start = torch.zeros_like(label) if offset is None else in_batches(offset, both).to(both)
-    # rows of the rarer kind count more, so that the prior odds are even
-    weight = torch.where(label > 0, len(both) / len(real), len(both) / len(generated)) / 2
-    facts = torch.stack([label, weight, start], dim=1)
+    facts = torch.stack(known, dim=1)
     trained = _network_for(real, width, seed) if network is None else network.to(real.device)
     order = np.random.default_rng([seed, _SPLIT]).permutation(len(both))
     held_out, learn = (torch.from_numpy(part) for part in np.split(order, [len(both) // 10]))
@@ -298,3 +298,15 @@ def fit_ratio(
     with torch.enable_grad():
         loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
     return trained.requires_grad_(False)
+
+
+def labelled(
+    real: Tensor, generated: Tensor, offset: Callable[[Tensor], Tensor] | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All rows; whether each is real, its weight, and the logit that is there already."""
+    both = torch.cat([real, generated])
+    label = torch.cat([torch.ones(len(real)), torch.zeros(len(generated))]).to(both)
+    start = torch.zeros_like(label) if offset is None else in_batches(offset, both).to(both)
+    # rows of the rarer kind count more, so that the prior odds are even
+    weight = torch.where(label > 0, len(both) / len(real), len(both) / len(generated)) / 2
+    return both, label, weight, start

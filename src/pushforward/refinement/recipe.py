@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from ..errors import DataError, ParameterError
 from ..training import generator_of
 from .chain import Kept, chain, place_of, placed
 from .flow_search import search_of
-from .judging import RealRows, Verdict, improves
+from .judging import RealRows, Verdict, improves, likelihood_gain
 from .logits import Logit, Teacher
 from .methods import Decision, Surroundings, decide, made
 from .outcome import RefinementReport, Stage
+from .rejection import budgeted_constant, budgeted_log_acceptance
 from .resampling import effective_sample_size
 from .slopes import Score, in_batches
 from .spaces import Mover, Space
@@ -25,10 +26,9 @@ __all__ = ["Budget", "Recipe"]
 
 _ROUNDS = 3  # the most, of moving; one more where the first was by a critic that did not help
 _BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with
-_ALIKE = 0.005  # areas that are no different: the larger budget then carries more mass
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
-_JUDGED, _START, _LAST, _TRIED, _SHOWN = range(10, 15)  # what a seed is for
+_JUDGED, _START, _LAST, _WEIGHED, _SHOWN = range(10, 15)  # what a seed is for
 
 Tell = Callable[[str, float], None]
 
@@ -227,7 +227,7 @@ class Recipe:
             logit = self.teacher.calibrated(kind, there, self.space)
         else:
             self._say("learning the ratio of densities", share)
-            logit = self.teacher.learned(self.space, moves=moves)
+            logit = self.teacher.learned(self.space, moves=moves, near=bool(self._kept))
         self._first = self._first or logit
         return logit
 
@@ -238,14 +238,14 @@ class Recipe:
         if self.budget.evaluations is not None:
             each = self.space.evaluations + 1
             tries = [b for b in tries if b * each <= self.budget.evaluations]
-        around = self._around(logit)
-        n, best = len(self.real.choose), []
+        around, gains = self._around(logit), []
+        real = in_batches(logit, self.real.choose, self.batch_size)
         for b in tries:
-            decision = decide("rejection", around, {"budget": b})
-            assert decision is not None
-            space, _ = made(decision, self.space, logit)
-            best.append((self.real.auc(space.heard(n, self.seed, _TRIED)).value, b))
-        return max((b for auc, b in best if auc <= min(best)[0] + _ALIKE), default=None)
+            constant = budgeted_constant(around.pool, b)
+            kept = (budgeted_log_acceptance(x, constant) for x in (real, around.pool))
+            gains.append((likelihood_gain(*kept)[0], b))
+        gain, budget = max(gains, default=(0.0, None))
+        return budget if gain > 0 else None
 
     def _around(self, logit: Logit) -> Surroundings:
         return Surroundings(
@@ -269,6 +269,8 @@ class Recipe:
                 f"{method} with {decision.settings} moved samples to infinity. Lower the step."
             )
         verdict = self.real.verdict(rows)
+        if method == "rejection":
+            verdict = self._with_gain(verdict, logit, decision.constants["constant"])
         stage = self._stage(decision, space, mover, logit, verdict)
         self._stages.append(stage)
         self._say(str(stage), 0.3 * (number + 1))
@@ -276,6 +278,16 @@ class Recipe:
             self._kept.append(Kept(decision, logit, self._place))
             self.space, self._best, self._helped = space, verdict, True
         return stage.kept
+
+    def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
+        """The verdict on samples that were thinned, with what that adds to the likelihood."""
+        points = self.space.points(self.real.drawn, self.seed, _WEIGHED)
+        drawn = self.space.logits(logit, points)
+        real = in_batches(logit, self.real.judge, self.batch_size)
+        kept = (budgeted_log_acceptance(x, constant) for x in (real, drawn))
+        gain = likelihood_gain(*kept)
+        verdict.measure.details["gain"] = gain[0]
+        return replace(verdict, gain=gain)
 
     def _stage(
         self, decision: Decision, space: Space, mover: Mover | None, logit: Logit, verdict: Verdict

@@ -7,7 +7,13 @@ from torch import Tensor
 
 from ..errors import DataError, ParameterError
 
-__all__ = ["budgeted_acceptance", "budgeted_constant", "drs_acceptance", "drs_gamma"]
+__all__ = [
+    "budgeted_acceptance",
+    "budgeted_constant",
+    "budgeted_log_acceptance",
+    "drs_acceptance",
+    "drs_gamma",
+]
 
 
 def drs_acceptance(logit: Tensor, highest: float, gamma: float = 0.0) -> Tensor:
@@ -87,4 +93,9 @@ def budgeted_constant(logit: Tensor, budget: float) -> float:
 
 def budgeted_acceptance(logit: Tensor, constant: float) -> Tensor:
     """Probability of acceptance ``min(1, e^(constant + d))``: (n,)."""
-    return (logit + constant).clamp(max=0.0).exp()
+    return budgeted_log_acceptance(logit, constant).exp()
+
+
+def budgeted_log_acceptance(logit: Tensor, constant: float) -> Tensor:
+    """Its logarithm, finite wherever the logit is: (n,)."""
+    return (logit + constant).clamp(max=0.0)
