@@ -13,7 +13,7 @@ from .common import RESULTS, run_all
 SETS = ("gaussians", "roll")
 BASES = ("table_gan", "realnvp", "gis", "table_sig")
 KEY = ("set", "base", "seed", "methods")
-ROWS, FRESH = 20_000, 4000  # real rows to fit and refine on; fresh ones, and samples, to judge by
+ROWS, FRESH = 50_000, 4000  # real rows to fit and refine on; fresh ones, and samples, to judge by
 
 
 def _real(name, n, rng):
