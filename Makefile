@@ -26,7 +26,7 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# about ten hours of one core; needs the folder shared beside the project
+# about thirty hours of one core; needs the folder shared beside the project
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.density --seeds 0 1 2 --models pushforward pushforward_dequantised
 	$(BIN)/python -m benchmarks.anomaly --seeds 0 1 2 --detectors pushforward
@@ -42,8 +42,13 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.glow_exact
 	$(BIN)/python -m benchmarks.adversarial_fashion
 	$(BIN)/python -m benchmarks.adversarial_fashion --steps 2000 --models dcgan alpha_gan
+	$(BIN)/python -m benchmarks.adversarial_paper --cpu-minutes 5 --runs 10
 	$(BIN)/python -m benchmarks.adversarial_speed
 	$(BIN)/python -m benchmarks.sig_fashion
+	$(BIN)/python -m benchmarks.sig_fashion --cpu-minutes 10
+	$(BIN)/python -m benchmarks.sig_ood --models sig glow
+	$(BIN)/python -m benchmarks.sig_ood --own mnist --models sig --cpu-minutes 5
+	$(BIN)/python -m benchmarks.sig_bits
 	$(BIN)/python -m benchmarks.toy_gans
 	$(BIN)/python -m benchmarks.refinement_toys
 	$(BIN)/python -m benchmarks.render

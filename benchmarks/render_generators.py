@@ -29,6 +29,11 @@ Fréchet distance of 5,000 samples to the 10,000 test images in the features of 
 against real: see the floors), precision and recall, mean absolute error of reconstructed test
 images in shares of a pixel's range. Means over the seeds; the distance of each is in brackets."""
 STEPS_TEXT = "The same after equal steps, whatever a step costs."
+PAPER_TEXT = """\
+Models of preset `fast`, each run with so many CPU minutes of one thread and settings drawn at
+random but for the first: the best run, and the last of the ten best. The independent critic and
+the Inception score are better where they are higher, diversity where it is near that of real
+images."""
 SPEED_TEXT = """\
 CPU milliseconds of a training step against a loop written by hand for the same networks, medians
 of blocks in turn, and what a fresh process takes to load a model and draw 64 images."""
@@ -74,6 +79,23 @@ def _fashion_table(lines):
     return table(header, cells)
 
 
+def _paper_table(rows, name):
+    """A line for each model on one set."""
+    found = [row for row in rows if row["set"] == name]
+    measures = list(found[0]["best"])
+    cells = [
+        [
+            f"{MODEL_NAMES[row['model']]}, {row['minutes']:g} min, {row['runs']} runs",
+            *(
+                " ... ".join(f"{v:.3g}" for v in dict.fromkeys((values[0], values[-1])))
+                for values in row["best"].values()
+            ),
+        ]
+        for row in found
+    ]
+    return table([name, *measures], cells)
+
+
 def generators_section(results):
     """Images of GANs and SIG after equal time, their speed, and the toy sets."""
     parts = ["## Generators"]
@@ -110,6 +132,11 @@ def generators_section(results):
             if row["what"] != "step"
         ]
         parts += ["### Speed", SPEED_TEXT, table(header, cells), *loads, *_runs(timed)]
+    paper, rows = _ok(results / "adversarial_paper.json")
+    if rows:
+        parts += ["### The comparison of the alpha-GAN paper", PAPER_TEXT]
+        parts += [_paper_table(rows, name) for name in dict.fromkeys(row["set"] for row in rows)]
+        parts += _runs(paper)
     toys, rows = _ok(results / "toy_gans.json")
     if rows:
         cells = [
