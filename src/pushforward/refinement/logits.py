@@ -23,7 +23,8 @@ RATIOS = ("direct", "corrected", "residual")
 _FEW = 16  # numbers of a row; more are wide
 _SMOOTH, _SMOOTH_WIDE, _SHARP_WIDE = 0.002, 0.05, 5e-5  # penalties; none is sharpest
 _POOLED = 4000  # samples at the least that a network learns from, however few rows there are
-_FOR_ONE = 4  # samples to a real row that a sharp network learns from: they cost little
+_FOR_ONE = 4  # samples to a real row that a sharp network learns from: they cost little,
+_ENOUGH = 64_000  # and of so many it has enough, as long as there is one for each
 _WIDTH, _BATCH = 128, 1024  # of a sharp network
 _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
 _RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
@@ -169,7 +170,9 @@ class Teacher:
         self._count += 1
         seed = self.seed + self._count
         sharp = not moves or (near and self.few)
-        pool = max(_POOLED, len(self.real.learn) * (_FOR_ONE if sharp and self.few else 1))
+        pool = max(_POOLED, len(self.real.learn))
+        if sharp and self.few:
+            pool = max(pool, min(_FOR_ONE * pool, _ENOUGH))
         generated = self._drawn(space, moves)(pool, seed, _RATIO)
         real, frozen, share, shift, offset = self.real.learn, self.other, 1.0, 0.0, None
         if self.ratio == "corrected":
