@@ -32,6 +32,8 @@ def explain_images(
         For each, the strangest first: its number, or name if it has one, inlier score, p-value and
         the place that costs it most, as row and column.
     """
+    from scipy.ndimage import uniform_filter
+
     need_label(model, label)
     y = labels_of(model, found, label)
     scores = np.empty(len(found))
@@ -49,7 +51,9 @@ def explain_images(
     paths = getattr(found.images, "paths", None)
     told: list[dict[str, Any]] = []
     for number, each in zip(numbers.tolist(), maps, strict=True):
-        row, column = divmod(int(each.argmin()), each.shape[1])
+        # a place is larger than a pixel: of 28, five by five of them
+        around = uniform_filter(each, 2 * (min(each.shape) // 14) + 1)
+        row, column = divmod(int(around.argmin()), each.shape[1])
         name = number if paths is None else str(paths[number])
         one = {"image": name, "inlier_score": float(scores[number]), "row": row, "column": column}
         if model.held_out_scores_ is not None and y is None:
