@@ -139,30 +139,38 @@ class PatchModel(ImageFlow):
 
     def _inlier_maps(self, X: Any, y: Any) -> np.ndarray:
         self._check_fitted()
-        labels = None if y is None else self._given_labels(y, len(X))
+        labels, bands = None if y is None else self._given_labels(y, len(X)), self._bands()
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
-                parts.append(self._inlying(images, None if labels is None else labels[rows]))
+                own = None if labels is None else labels[rows]
+                parts.append(self._inlying(images, own, bands))
         return torch.cat(parts).numpy()
 
-    def _inlying(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
+    def _inlying(
+        self, images: np.ndarray, labels: Tensor | None, bands: PrincipalBands | None
+    ) -> Tensor:
         """What pixels add to the inlier scores of a few images: (n, H, W), on the CPU."""
         if self.classes_ is None or labels is not None:
-            return self._inlying_as(images, labels)
+            return self._inlying_as(images, labels, bands)
         given = (torch.full((len(images),), c) for c in range(len(self.classes_)))
-        each = torch.stack([self._inlying_as(images, label) for label in given])
+        each = torch.stack([self._inlying_as(images, label, bands) for label in given])
         return each[each.sum((2, 3)).argmax(0), torch.arange(len(images))]
 
-    def _inlying_as(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
-        if not self._from_noise:
+    def _inlying_as(
+        self, images: np.ndarray, labels: Tensor | None, bands: PrincipalBands | None
+    ) -> Tensor:
+        if bands is None:
             return self._mapped(images, labels)
         x = self.pixels_.encode(images, None)[0].to(self._device())
         labels = None if labels is None else labels.to(self._device())
-        maps = self._bands().maps(self._flow.whole_latent(x, labels))
+        maps = bands.maps(self._flow.whole_latent(x, labels))
         return maps.view(x.shape).sum(1).cpu()
 
-    def _bands(self) -> PrincipalBands:
+    def _bands(self) -> PrincipalBands | None:
+        """What inlier scores are told by; None where log-densities are."""
+        if not self._from_noise:
+            return None
         if self._usual is None:
             raise UnsupportedError(
                 f"This {type(self).__name__} did not learn what is usual, which inlier_scores "
@@ -241,9 +249,8 @@ class PatchModel(ImageFlow):
             most = max(_LEAST, len(images) // len(self.classes_))
             few = np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)
             images = images[few]
-        maps = torch.cat(
-            [self._inlying(images[k : k + _BLOCK], None) for k in range(0, len(images), _BLOCK)]
-        )
+        bands, runs = self._bands(), range(0, len(images), _BLOCK)
+        maps = torch.cat([self._inlying(images[k : k + _BLOCK], None, bands) for k in runs])
         rising = maps.sum((1, 2)).sort().values
         if bool(rising.isfinite().all()):
             self.held_out_scores_, self.held_out_map_ = rising.numpy(), maps.mean(0).numpy()
