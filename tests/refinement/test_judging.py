@@ -1,5 +1,7 @@
 """The test that gates: fair to samples of the data, sharp where they are not, and never alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,3 +98,27 @@ def test_a_gain_passes_unless_the_test_finds_samples_farther(real):
     assert not improves(near, gaining(near, (0.01, 0.01)))
     assert improves(near, gaining(near, (0.05, 0.01)))
     assert not improves(near, gaining(far, (0.05, 0.01)))
+
+
+# What moments add to the test
+
+
+def with_distance(verdict, value, error):
+    measure = replace(verdict.measure, details={**verdict.measure.details, "frechet": value})
+    return replace(verdict, measure=measure, error=error)
+
+
+def test_a_distance_that_has_fallen_beyond_chance_is_enough_where_the_area_is_no_larger(real):
+    # of the same samples the area is the same
+    before = with_distance(real.verdict(samples(real, 1, 0.6)), 0.10, 0.01)
+    assert improves(before, with_distance(before, 0.06, 0.01))
+    assert not improves(before, with_distance(before, 0.09, 0.01))  # within chance
+    farther = with_distance(real.verdict(samples(real, 1, 0.9)), 0.06, 0.01)
+    assert not improves(before, farther)
+
+
+def test_a_distance_within_its_error_does_not_refuse_what_is_nearer(real):
+    far, near = (real.verdict(samples(real, 1, shift)) for shift in (0.6, 0.2))
+    before = with_distance(far, 0.10, 0.01)
+    assert improves(before, with_distance(near, 0.105, 0.01))
+    assert not improves(before, with_distance(near, 0.13, 0.01))

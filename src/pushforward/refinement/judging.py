@@ -1,7 +1,8 @@
 """Real rows in three parts, and the two-sample test that chooses and gates on two of them."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -95,7 +96,9 @@ class RealRows:
         verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
         if self.moments:
             real = np.concatenate([judged, known])
-            verdict.measure.details["frechet"] = fid(real, made, interval=False).value
+            distance = fid(real, made)
+            verdict.measure.details["frechet"] = distance.value
+            return replace(verdict, error=distance.details["standard_error"])
         return verdict
 
     def floor(self) -> Measure:
@@ -146,12 +149,14 @@ class Verdict:
         beaten: (n,) for each real row that judges, the share of the samples that it beats.
         variance: of the area, of what it owes to the samples that were drawn.
         gain: of :func:`likelihood_gain` and its error, of what thins.
+        error: standard error of the Fréchet distance, where it is judged.
     """
 
     measure: Measure
     beaten: np.ndarray
     variance: float
     gain: tuple[float, float] = (0.0, 0.0)
+    error: float = 0.0
 
 
 def improves(before: Verdict, after: Verdict) -> bool:
@@ -160,10 +165,14 @@ def improves(before: Verdict, after: Verdict) -> bool:
     The real rows are the same in both and the samples are not: DeLong's variance of the difference
     of two areas that share one side. What thins may instead raise the likelihood of the real rows
     beyond chance, as long as the test does not find samples farther off. Of images and wide rows
-    the Fréchet distance of the features must not have grown either.
+    the Fréchet distance of the features must not have grown either, by more than its error; where
+    it has fallen beyond chance an area that is no larger will do: where rows are few and features
+    many, moments tell what neighbours do not. Its error is taken as if the real rows were not the
+    same, which makes it too large.
     """
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
-    if distance[1] > distance[0]:
+    fallen, unsure = distance[0] - distance[1], math.hypot(before.error, after.error)
+    if fallen < -unsure:
         return False
     gain = before.beaten - after.beaten
     variance = before.variance + after.variance
@@ -171,6 +180,8 @@ def improves(before: Verdict, after: Verdict) -> bool:
         variance += float(np.var(gain, ddof=1)) / len(gain)
     nearer = float(gain.mean()) / max(variance, 1e-300) ** 0.5
     nats, error = after.gain
+    if fallen > _Z * unsure:
+        return nearer >= 0
     return nearer > _Z or (nats > _Z * error and nearer > -_Z)
 
 
