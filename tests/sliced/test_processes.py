@@ -20,7 +20,7 @@ def of_two(tmp_path_factory):
          str(SCRIPT), str(folder), "2"],
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.returncode == 0, run.stderr
     return folder
 
 

@@ -3,6 +3,7 @@
 import atexit
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 import torch
 import torch.distributed as dist
@@ -77,9 +78,16 @@ class Processes:
 
 
 def _leave() -> None:
-    """Leave the group that was joined here."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    """Leave the group that was joined here, all together.
+
+    One that ends early ends badly now and then, for threads of its connections; torchrun then ends
+    the others too, which may still be saving.
+    """
+    if not dist.is_initialized():
+        return
+    with suppress(RuntimeError):  # one of them is gone already
+        dist.barrier()
+    dist.destroy_process_group()
 
 
 def _by_kind(gradients: list[Tensor]) -> list[list[Tensor]]:
