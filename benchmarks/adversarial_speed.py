@@ -138,7 +138,7 @@ def load_and_sample(_, name, average):
     with tempfile.TemporaryDirectory() as parent:
         folder = model.save(Path(parent) / "model")
         code = f"import pushforward; pushforward.load({str(folder)!r}).sample(64)"
-        # an installed package has its bytecode; here the first run, which does not count, writes it
+        # an installed package has its bytecode: the first run, which does not count, writes it
         usual = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         wall, cpu = [], []
         for _ in range(8):
