@@ -41,10 +41,10 @@ TOYS_TEXT = """\
 `TableGAN`, preset `fast`, against fresh rows: the share near a mode or the curve, modes found of
 25, and the AUC of a two-sample test by neighbours (0.5: not told apart)."""
 REFINED_TEXT = """\
-`pushforward.refine(model, data)` with 50,000 rows (20,000 in the runs of commit `a3e564a2ff65`) and
-nothing else said, judged by 4,000 fresh rows and samples: AUC of a two-sample test by neighbours,
-the share near a mode or the curve, the spread within modes as a share of the true one, how unevenly
-modes are filled, and how unevenly by real rows."""
+`pushforward.refine(model, data)` with 50,000 rows (20,000 in the runs of commit `a3e564a2ff65`)
+and nothing else said, judged by 4,000 fresh rows and samples: AUC of a two-sample test by
+neighbours, the share near a mode or the curve, the spread within modes as a share of the true one,
+how unevenly modes are filled, and how unevenly by real rows."""
 
 
 def _runs(content):
