@@ -320,6 +320,30 @@ def test_budgets_are_kept(table):
             refine(model, data, **{name: 0})
 
 
+def test_a_search_leaves_time_for_the_judging(grid):
+    from pushforward.refinement.flow_search import Search
+    from pushforward.refinement.judging import RealRows
+    from pushforward.refinement.spaces import Space
+
+    draw = torch.Generator().manual_seed(0)
+    real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
+    space, asked, steps = Space(grid.generated, lambda x: x), [], []
+
+    def logit(x):
+        steps.append(len(x))
+        return grid.logit(x)
+
+    def late(each):
+        asked.append(each)
+        return True
+
+    found = Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5)).best(space, logit, real, 0, late)
+    assert len(steps) == 1 + 2 * 5  # the steepness, and one run of either divergence
+    assert found["steps"] in (2, 5)
+    assert asked  # it is told what a sample takes
+    assert min(asked) > 0
+
+
 def test_no_time_is_time_enough_for_an_answer(table):
     lines = []
     made = refine(*table, minutes=1e-3, report=lambda text, share: lines.append((text, share)))

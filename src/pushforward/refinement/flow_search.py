@@ -1,5 +1,6 @@
 """The settings of DGflow, found by a two-sample test on rows that taught nothing."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Search:
         logit: Score,
         real: RealRows,
         seed: int,
-        late: Callable[[], bool] = lambda: False,
+        late: Callable[[float], bool] = lambda each: False,
     ) -> dict[str, Any] | None:
         """Settings of DGflow whose samples the test finds nearest to the data.
 
@@ -79,7 +80,8 @@ class Search:
             logit: of rows.
             real: rows in parts.
             seed: of start and noise, the same for all settings.
-            late: whether to stop and take the best so far.
+            late: whether to stop and take the best so far, as a sample may take so many
+                seconds.
 
         Returns:
             Settings, and under "auc" what the test said; None where the logit is flat.
@@ -107,18 +109,20 @@ class Search:
         def tried(tries: list[dict[str, Any]]) -> Tensor:
             """The test's word on each setting (rows) after each number of steps (columns)."""
             said = torch.full((len(tries), len(self.steps)), 0.0)
-            processes = Processes(start.device)
+            processes, each = Processes(start.device), 0.0
             for k in range(processes.rank, len(tries), processes.count):
                 path = dgflow_path(
                     start, score, **tries[k],
                     generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
                 )  # fmt: skip
                 said[k] = torch.tensor([2.0] * len(self.steps))
-                if late() and k:
+                if k and late(each):
                     continue
+                began = time.perf_counter()
                 for column, points in self._looks(path):
                     rows = space.hear(space.decoded(points))
                     said[k, column] = real.auc(rows, n).value
+                each = (time.perf_counter() - began) / n
             return processes.sum(said.to(start.device)).cpu()
 
         grid = [(share, noise) for share in self.shares for noise in self.noises]

@@ -42,7 +42,7 @@ class Surroundings:
         real: rows in parts.
         seed: of all that is drawn.
         evaluations: of logits that a sample may take, or None.
-        late: whether time is up.
+        late: whether time will be up, once samples that take so many seconds each are judged.
     """
 
     space: Space
@@ -50,7 +50,7 @@ class Surroundings:
     real: RealRows
     seed: int
     evaluations: float | None = None
-    late: Callable[[], bool] = lambda: False
+    late: Callable[[float], bool] = lambda each: False
 
     @cached_property
     def pool(self) -> Tensor:

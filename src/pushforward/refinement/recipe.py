@@ -66,9 +66,9 @@ class Budget:
         """Minutes there are left; a breath at the least, so that what was begun can end."""
         return None if self.minutes is None else max(0.02, self.minutes - self.seconds / 60)
 
-    def late(self) -> bool:
-        """Whether time is up."""
-        return self.minutes is not None and self.seconds > 60 * self.minutes
+    def late(self, ahead: float = 0.0) -> bool:
+        """Whether time is up, or will be after so many seconds more."""
+        return self.minutes is not None and self.seconds + ahead > 60 * self.minutes
 
     def check(self, space: Space, method: str) -> None:
         """Refuse a space whose samples cost more.
@@ -153,14 +153,16 @@ class Recipe:
         self._said = 0.0
         self._say(expected, 0.0)
         self._best = before = self.real.verdict(start)
-        self._helped = False
+        self._helped, self._rows = False, start
         if method == "auto":
             self._automatic()
         else:
             first = self._logit_of(moves=method in _MOVE, share=0.05)
             self._try(method, first, settings)
-        after_rows = self.space.heard(n, self.seed, _LAST) if self._helped else start
-        after = self.real.verdict(after_rows) if self._helped else before
+        after_rows, after = self._rows, self._best
+        if self._helped and not self.budget.late():  # others than those it was kept for
+            after_rows = self.space.heard(n, self.seed, _LAST)
+            after = self.real.verdict(after_rows)
         told = {"real": self.real.judge, "before": start, "after": after_rows}
         logits = {name: _percentiles(in_batches(self.first, part)) for name, part in told.items()}
         sizes = (len(self.real.learn), len(self.real.choose), len(self.real.judge))
@@ -248,8 +250,11 @@ class Recipe:
         return budget if gain > 0 else None
 
     def _around(self, logit: Logit) -> Surroundings:
+        def late(each: float) -> bool:  # samples are yet to be drawn, and judged
+            return self.budget.late(each * self.real.drawn)
+
         return Surroundings(
-            self.space, logit, self.real, self.seed, self.budget.evaluations, self.budget.late
+            self.space, logit, self.real, self.seed, self.budget.evaluations, late
         )
 
     def _try(self, method: str, logit: Logit, settings: Mapping[str, Any]) -> bool:
@@ -276,7 +281,7 @@ class Recipe:
         self._say(str(stage), 0.3 * (number + 1))
         if stage.kept:
             self._kept.append(Kept(decision, logit, self._place))
-            self.space, self._best, self._helped = space, verdict, True
+            self.space, self._best, self._rows, self._helped = space, verdict, rows, True
         return stage.kept
 
     def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
