@@ -253,9 +253,7 @@ class Recipe:
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
             return self.budget.late(each * self.real.drawn)
 
-        return Surroundings(
-            self.space, logit, self.real, self.seed, self.budget.evaluations, late
-        )
+        return Surroundings(self.space, logit, self.real, self.seed, self.budget.evaluations, late)
 
     def _try(self, method: str, logit: Logit, settings: Mapping[str, Any]) -> bool:
         """Try a stage, judge it, and keep it if it helps."""
