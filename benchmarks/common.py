@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -124,7 +125,7 @@ def run_job(function, arguments, timeout, preload=()):
     The row gets a `status`: ok, failed or timeout, the last two with a `reason`. With `preload`,
     jobs are forked from a clean server that has imported those modules, for many short jobs.
     """
-    context = multiprocessing.get_context("forkserver" if preload else "spawn")
+    context: Any = multiprocessing.get_context("forkserver" if preload else "spawn")
     if preload:
         context.set_forkserver_preload(list(preload))
     receive, send = context.Pipe(duplex=False)

@@ -27,6 +27,7 @@ def measure(name, features, n_train, n_test, seed):
     from pushforward.data.images import open_images
     from pushforward.metrics import fid
     from pushforward.metrics.features import extract, find_features, provenance
+    from pushforward.metrics.features.classifier import ClassifierFeatures
 
     torch.set_num_threads(1)
     folder = FASHION_MNIST if name == "fashion-mnist" else shared("data", "mnist")
@@ -50,7 +51,7 @@ def measure(name, features, n_train, n_test, seed):
     )
     row = {"learning_cpu_s": round(ready - begun, 1)}
     row["features_cpu_s"] = round(time.process_time() - ready, 1)
-    if hasattr(extractor, "accuracy"):
+    if isinstance(extractor, ClassifierFeatures):
         images, labels = test.images, test.labels
         right = [
             extractor.probabilities(images[i : i + 500]).argmax(axis=1) == labels[i : i + 500]

@@ -5,7 +5,7 @@ import torch
 from pushforward.sliced.patch_growth import PictureGrowth
 from pushforward.sliced.patch_layers import Making
 from pushforward.sliced.points import Points, Store, blocks_of
-from pushforward.sliced.sig import _PRESETS
+from pushforward.sliced.sig_settings import PRESETS
 from pushforward.training.processes import Processes
 
 DEVICE = torch.device("cpu")
@@ -13,7 +13,7 @@ DEVICE = torch.device("cpu")
 
 def growth(data, samples, *, held_out=None, knots=None):
     """Samples (m, D) on their way to data (n, D), both float32, as preset "fast" moves them."""
-    fast = _PRESETS["fast"]
+    fast = PRESETS["fast"]
     making = Making(knots or fast["knots"], fast["search_rows"], fast["search_steps"])
     held = None if held_out is None else torch.from_numpy(held_out).T.contiguous()
     return PictureGrowth(_points(data), _points(samples), held, making, Processes(DEVICE))

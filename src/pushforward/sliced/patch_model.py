@@ -112,8 +112,8 @@ class PatchModel(ImageFlow):
         texture is what is learned (Nalisnick et al., *Do deep generative models know what they
         don't know?*, 2019). This looks at neither texture nor volume, only at the latent that
         the layers of the whole image alone give an image, along the principal axes of the images
-        of ``fit``: minus the sum, over the octaves of axes, of how many standard deviations the
-        log energy there is above its mean over images that were fitted on. What has less of
+        of ``fit``: minus the sum, over the whole octaves of axes, of how many standard deviations
+        the log energy there is above its mean over images that were fitted on. What has less of
         everything than they, as a blurred image, is no outlier by this score.
         ``benchmarks.sig_ood`` has it beside log-densities, on several sets.
 
@@ -171,7 +171,8 @@ class PatchModel(ImageFlow):
         """What inlier scores are told by; None where log-densities are."""
         if not self._from_noise:
             return None
-        if self._usual is None:
+        bands = len(PrincipalBands.sizes(self._axes.shape[1]))
+        if self._usual is None or self._usual.shape[1] != bands:
             raise UnsupportedError(
                 f"This {type(self).__name__} did not learn what is usual, which inlier_scores "
                 "need: its fit ended early, or it was saved by an earlier version. Fit it again."

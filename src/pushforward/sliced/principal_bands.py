@@ -13,13 +13,14 @@ _LEAST = 1e-12  # energy of a latent that has none
 
 @dataclass(frozen=True)
 class PrincipalBands:
-    """Octaves of principal axes, 1, 2, 4, ... of them, and the usual energies there.
+    """Whole octaves of principal axes, 1, 1, 2, 4, ... of them, and the usual energies there.
 
     The energy of a band is the mean square of a latent along its axes, 1 under the model. Its
     logarithm is compared with that of images of the kind the model was fitted on, in units of
     their standard deviation. What is in excess counts, in every octave alike: the sum over all
     axes would be that of the hundreds along which images hardly vary, and less energy than usual
-    in one octave is no reason to forgive too much in another.
+    in one octave is no reason to forgive too much in another. Axes after the last whole octave,
+    along which images vary least, are left out: they would count as much as a whole one.
 
     Args:
         axes: (D, K) float64, orthonormal columns, by falling variance of the images.
@@ -32,7 +33,7 @@ class PrincipalBands:
     @classmethod
     def of(cls, axes: Tensor, latents: Tensor) -> "PrincipalBands":
         """Learn what is usual from latents (n, D)."""
-        bands = axes.split(cls.sizes(axes.shape[1]), 1)
+        bands = cls._split(axes)
         logs = torch.stack([(latents @ a).square().mean(1).clamp_min(_LEAST).log() for a in bands])
         spread = logs.std(1, correction=0)
         spread = torch.where(spread > 0, spread, 1.0)
@@ -50,21 +51,25 @@ class PrincipalBands:
             True
         """
         total = torch.zeros_like(latents)
-        bands = self.axes.split(self.sizes(self.axes.shape[1]), 1)
-        for a, mean, spread in zip(bands, *self.usual, strict=True):
+        for a, mean, spread in zip(self._split(self.axes), *self.usual, strict=True):
             squares = (latents @ a @ a.mT).square()
             energy = squares.sum(1, keepdim=True).clamp_min(_LEAST)
             excess = (((energy / a.shape[1]).log() - mean) / spread).clamp_min(0)
             total -= excess * squares / energy
         return total
 
+    @classmethod
+    def _split(cls, axes: Tensor) -> tuple[Tensor, ...]:
+        sizes = cls.sizes(axes.shape[1])
+        return axes[:, : sum(sizes)].split(sizes, 1)
+
     @staticmethod
     def sizes(axes: int) -> list[int]:
-        """Axes of each octave of so many.
+        """Axes of each whole octave of so many.
 
         Examples:
             >>> PrincipalBands.sizes(9)
-            [1, 1, 2, 4, 1]
+            [1, 1, 2, 4]
         """
-        edges = [0, *(2**k for k in range((axes - 1).bit_length())), axes]
+        edges = [0, *(2**k for k in range(axes.bit_length()))]
         return [last - first for first, last in pairwise(edges)]

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import ParameterError
 
-__all__ = ["settings_of"]
+__all__ = ["PRESETS", "settings_of"]
 
-_PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, dict[str, Any]] = {
     "fast": {
         "layers": 100,
         "minutes": 15.0,
@@ -54,7 +54,7 @@ def settings_of(given: Mapping[str, Any], *, channels: int) -> dict[str, Any]:
         32
     """
     _check(given)
-    preset, goal, layers = _PRESETS[given["preset"]], given["goal"], given["layers"]
+    preset, goal, layers = PRESETS[given["preset"]], given["goal"], given["layers"]
     settings = {name: preset[name] if given[name] is None else int(given[name]) for name in _LEAST}
     if goal == "likelihood":
         settings["layers"] = layers or _LIKELIHOOD_LAYERS
@@ -68,7 +68,7 @@ def settings_of(given: Mapping[str, Any], *, channels: int) -> dict[str, Any]:
 
 
 def _check(given: Mapping[str, Any]) -> None:
-    for name, known in (("goal", _GOALS), ("preset", tuple(_PRESETS))):
+    for name, known in (("goal", _GOALS), ("preset", tuple(PRESETS))):
         if given[name] not in known:
             raise ParameterError(f"{name} is {given[name]!r}. Expected one of {', '.join(known)}.")
     for name, least in _LEAST.items():
