@@ -23,6 +23,7 @@ __all__ = ["Making", "gaussianising_layer", "matching_layer", "principal_layer"]
 _PIECE = 1 << 23  # numbers in the projections, or the patches, of one piece
 _SHARES = 4  # pieces at least, where there are as many slices or patches
 _WIDEST = 4096  # coordinates of a patch whose principal axes are all found
+_AT_ONCE = 256  # points that are looked at in float64
 
 Fit = Callable[[Sequence[Tensor]], Splines]
 
@@ -79,22 +80,35 @@ def principal_layer(
     """
     d = grid.dimension
     rows = 2048 if d > _WIDEST else min(16384, max(4096, 4 * d))
-    x = data.columns(_some(len(data), min(len(data), rows), generator))
-    a = _principal_axes(x[grid.index(x.device)]).to(x.dtype)
+    some = _some(len(data), min(len(data), rows), generator)
+    axes = _few_principal_axes if d > _WIDEST else _principal_axes
+    a = axes(_patches(grid, data.columns(some))).float()
     a = processes.sum(a if processes.first else torch.zeros_like(a))
     return _matching(grid, a, data, samples, making.knots, processes)
 
 
 def _principal_axes(x: Tensor) -> Tensor:
-    """Principal axes of points (P, d, n), by falling variance: (P, d, d), float64.
+    """Principal axes of points (P, d, n), by falling variance: (P, d, d), float64."""
+    mean = x.mean(2, keepdim=True)
+    scatter = torch.zeros(*x.shape[:2], x.shape[1], dtype=torch.float64, device=x.device)
+    for run in x.split(_AT_ONCE, 2):  # all of them in float64 would be the most there is
+        run = (run - mean).to(torch.float64)
+        scatter.baddbmm_(run, run.mT)
+    del x
+    return torch.linalg.eigh(scatter).eigenvectors.flip(2).contiguous()
 
-    Of more than 4,096 coordinates, the first 1,024 or as many as there are points.
-    """
+
+def _few_principal_axes(x: Tensor) -> Tensor:
+    """The first 1,024 of them, or as many as there are points: (P, d, K), float64."""
     x = (x - x.mean(2, keepdim=True)).to(torch.float64)
-    if x.shape[1] <= _WIDEST:
-        return torch.linalg.eigh(x @ x.mT).eigenvectors.flip(2).contiguous()
     few = torch.linalg.eigh(x.mT @ x).eigenvectors.flip(2)[..., :1024]
     return torch.linalg.qr(x @ few).Q
+
+
+def _patches(grid: PatchGrid, x: Tensor) -> Tensor:
+    """What columns (D, n) have in every patch, (P, d, n): the same memory where it is all."""
+    whole = grid.dimension == len(x) and grid.shift == (0, 0)
+    return x[None] if whole else x[grid.index(x.device)]
 
 
 def _matching(
@@ -159,7 +173,8 @@ def _directions(
     pieces = list(_runs(grid.count, grid.dimension * few))
     seeds = torch.randint(2**62, (len(pieces),), generator=generator).tolist()
     for i in range(processes.rank, len(pieces), processes.count):
-        x = [images[index[pieces[i]]] for images in chosen]
+        whole = len(pieces) == 1
+        x = [_patches(grid, y) if whole else y[index[pieces[i]]] for y in chosen]
         a[pieces[i]] = matching_directions(
             x[0],
             x[1] if len(x) > 1 else None,

@@ -4,6 +4,8 @@ A search for the directions of all patches of an image is one batch of matrix pr
 and so is the fit of the splines of all their slices.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,21 +51,22 @@ def matching_directions(
     problems, d, n = x.shape
     # random mixtures of points lie where the points vary, and so are on their way already
     mix = torch.randn(problems, n, slices, generator=generator).to(x)
-    a = _orthonormal((x - x.mean(2, keepdim=True)) @ mix, generator).to(x.dtype)
+    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), generator).to(x.dtype)
     if d == 1:
         return a
-    points = x if target is None else torch.cat([x, target], dim=-1)
+    points = [x] if target is None else [x, target]
     best, best_value = a, torch.full((problems,), -1.0, device=x.device)
     previous: tuple[Tensor, Tensor] | None = None
     for step in range(steps):
-        residual = _residual(a.mT @ points, target is not None)
+        residual = _residual(_along(a, points), target is not None)
         value = residual.square().sum((1, 2)).to(best_value.dtype)
         better = value > best_value
         best = torch.where(better[:, None, None], a, best)
         best_value = torch.where(better, value, best_value)
         if step == steps - 1:
             break
-        gradient = points @ residual.mT / x.shape[-1]
+        shares = zip(points, residual.split(n, dim=-1), strict=True)
+        gradient = sum(part @ share.mT for part, share in shares) / n
         overlap = a.mT @ gradient
         gradient = gradient - a @ (0.5 * (overlap + overlap.mT))
         norm = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
@@ -85,9 +88,14 @@ def matching_directions(
 
 def matching_value(a: Tensor, x: Tensor, target: Tensor | None) -> Tensor:
     """Root of the mean squared 2-Wasserstein distance over the slices ``a``: (P,)."""
-    points = x if target is None else torch.cat([x, target], dim=-1)
-    residual = _residual(a.mT @ points, target is not None)[..., : x.shape[-1]]
+    points = [x] if target is None else [x, target]
+    residual = _residual(_along(a, points), target is not None)[..., : x.shape[-1]]
     return residual.square().mean((1, 2)).sqrt()
+
+
+def _along(a: Tensor, points: Sequence[Tensor]) -> Tensor:
+    """Projections of all points, one sample after the other; they themselves are not copied."""
+    return torch.cat([a.mT @ part for part in points], dim=-1)
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
