@@ -14,8 +14,9 @@ from benchmarks.anomaly import DETECTORS, PROTOCOLS, TABLES
 from benchmarks.common import RESULTS, ROOT, read_results, write_text
 from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
-from benchmarks.render_generators import generators_section, refinement_section
+from benchmarks.render_generators import generators_section
 from benchmarks.render_images import glow_section, measures_section, table
+from benchmarks.render_refinement import readme_images, refinement_section
 from benchmarks.render_sliced import sliced_section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -383,7 +384,7 @@ def main():
     readme = ROOT / "README.md"
     front = readme.read_text()
     short_table = readme_table(read_results(options.results / "density.json"))
-    new_front = put(front, "bench", short_table)
+    new_front = put(front, "bench", f"{short_table}\n\n{readme_images(options.results)}")
     if not options.check:
         write_text(options.page, page)
         write_text(readme, new_front)

@@ -1,11 +1,11 @@
-"""The tables of generators without a flow, and of their refinement, for `docs/benchmarks.md`."""
+"""The tables of generators without a flow, for `docs/benchmarks.md`."""
 
 from statistics import mean
 
 from benchmarks.common import read_results
 from benchmarks.render_images import table, told
 
-__all__ = ["generators_section", "refinement_section"]
+__all__ = ["MODEL_NAMES", "generators_section"]
 
 MODEL_NAMES = {
     "dcgan": "DCGAN",
@@ -40,11 +40,6 @@ of blocks in turn, and what a fresh process takes to load a model and draw 64 im
 TOYS_TEXT = """\
 `TableGAN`, preset `fast`, against fresh rows: the share near a mode or the curve, modes found of
 25, and the AUC of a two-sample test by neighbours (0.5: not told apart)."""
-REFINED_TEXT = """\
-`pushforward.refine(model, data)` with 50,000 rows (20,000 in the runs of commit `a3e564a2ff65`)
-and nothing else said, judged by 4,000 fresh rows and samples: AUC of a two-sample test by
-neighbours, the share near a mode or the curve, the spread within modes as a share of the true one,
-how unevenly modes are filled, and how unevenly by real rows."""
 
 
 def _runs(content):
@@ -150,39 +145,3 @@ def generators_section(results):
         header = ["set", "seed", "training, CPU", "high quality", "modes", "AUC"]
         parts += ["### Toy sets", TOYS_TEXT, table(header, cells), *_runs(toys)]
     return "\n\n".join(parts)
-
-
-def refinement_section(results):
-    """What refinement does to weak models of the toy sets."""
-    content, rows = _ok(results / "refinement_toys.json")
-    if not rows:
-        return "## Refinement\n\nNothing has been measured yet."
-    groups = {}
-    for row in rows:
-        groups.setdefault((row["set"], row["base"]), []).append(row)
-    cells = []
-    for (name, base), found in groups.items():
-        before, after, real = (
-            [row["figures"][key] for row in found if key in row["figures"]]
-            for key in ("generator", "auto", "real")
-        )
-
-        def shown(figures, key, digits):
-            values = [f[key] for f in figures if key in f]
-            return f"{mean(values):.{digits}f}" if values else ""
-
-        cells.append(
-            [
-                f"{base} on {name}", ", ".join(str(row["seed"]) for row in found),
-                shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
-                shown(before, "high_quality", 3), shown(after, "high_quality", 3),
-                shown(after, "spread", 2), shown(after, "imbalance", 4),
-                shown(real, "imbalance", 4),
-                f"{mean(r['base_cpu_seconds'] + r['auto_cpu_seconds'] for r in found):.0f} s",
-            ]
-        )  # fmt: skip
-    header = [
-        "base", "seeds", "AUC before", "AUC after, each seed", "near a mode before", "after",
-        "spread", "imbalance", "of real", "base and refinement, CPU",
-    ]  # fmt: skip
-    return "\n\n".join(["## Refinement", REFINED_TEXT, table(header, cells), *_runs(content)])

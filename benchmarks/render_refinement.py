@@ -1,0 +1,191 @@
+"""The tables of refinement, for `docs/benchmarks.md` and the README."""
+
+from statistics import mean
+
+from benchmarks.common import read_results
+from benchmarks.render_generators import MODEL_NAMES
+from benchmarks.render_images import table, told
+
+__all__ = ["readme_images", "refinement_section"]
+
+TOYS_TEXT = """\
+`pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
+rows and samples: AUC of a two-sample test by neighbours (0.5: not told apart), the share near a
+mode or the curve, the spread within modes as a share of the true one, how unevenly modes are
+filled, and how unevenly by real rows. `table_gan` has all its steps, `early_gan` a third of them;
+`realnvp`, `gis` and `table_sig` have few layers, and narrow ones."""
+METHODS_TEXT = """\
+Every method on the same base and rows, each with as many logits a sample as `auto` takes and
+judged like it; `ms` is what a sample costs. `paper` has published settings."""
+DIGITS_TEXT = """\
+A VAE of the small digits (16 latents), refined with 1,400 images: Fréchet distance of classifier
+features to the 397 others, which the training images have too (floor)."""
+FOLDERS_TEXT = """\
+Models of Fashion-MNIST after ten CPU minutes of training, refined with the training images in so
+many seconds (two or three jobs at a time on two cores): Fréchet distance of 5,000 samples to the
+test images, and the report's own AUC on held-out training images."""
+BASES = {"gaussians": "25 Gaussians", "roll": "Swiss roll"}
+NAMES = {
+    "table_gan": "TableGAN",
+    "early_gan": "TableGAN, a third of the steps",
+    "realnvp": "weak RealNVP",
+    "gis": "GIS of three layers",
+    "table_sig": "TableSIG of three layers",
+}
+
+
+def _good(results, name):
+    content = read_results(results / name)
+    return content, [row for row in content["rows"] if row["status"] == "ok"]
+
+
+def _shown(figures, key, digits):
+    """The mean over the runs, where there is one."""
+    values = [one[key] for one in figures if key in one]
+    return f"{mean(values):.{digits}f}" if values else ""
+
+
+def _by_base(rows):
+    """Rows of "auto" by set and base."""
+    groups = {}
+    for row in rows:
+        if row["methods"] == "auto":
+            groups.setdefault((row["set"], row["base"]), []).append(row)
+    return groups
+
+
+def _toys(rows):
+    cells = []
+    for (name, base), found in _by_base(rows).items():
+        before, after, real = (
+            [row["figures"][key] for row in found] for key in ("generator", "auto", "real")
+        )
+        cells.append(
+            [
+                f"{base} on {name}", ", ".join(str(row["seed"]) for row in found),
+                _shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
+                _shown(before, "high_quality", 3), _shown(after, "high_quality", 3),
+                _shown(after, "spread", 2), _shown(after, "imbalance", 4),
+                _shown(real, "imbalance", 4),
+                f"{mean(r['base_cpu_seconds'] + r['auto_cpu_seconds'] for r in found):.0f} s",
+            ]
+        )  # fmt: skip
+    header = [
+        "base", "seeds", "AUC before", "AUC after, each seed", "near a mode before", "after",
+        "spread", "imbalance", "of real", "base and refinement, CPU",
+    ]  # fmt: skip
+    return table(header, cells)
+
+
+def _methods(row):
+    """Every method on one base, the nearest to the data first."""
+    judged = {name: one for name, one in row["figures"].items() if "auc" in one}
+    cells = [
+        [
+            name, f"{one['auc']:.3f}", f"{one['high_quality']:.3f}", f"{one.get('modes', '')}",
+            *(f"{one[key]:{form}}" if key in one else ""
+              for key, form in (("spread", ".2f"), ("imbalance", ".4f"), ("draws", ".1f"),
+                                ("evaluations", ".0f"), ("ms", ".2f"))),
+        ]
+        for name, one in sorted(judged.items(), key=lambda pair: pair[1]["auc"])
+    ]  # fmt: skip
+    header = [
+        f"{row['base']} on {row['set']}, seed {row['seed']}", "AUC", "near a mode", "modes",
+        "spread", "imbalance", "draws", "logits", "ms",
+    ]  # fmt: skip
+    left = [f"{k}: {one['reason']}" for k, one in row["figures"].items() if "reason" in one]
+    return table(header, cells) + ("\n\nNot run: " + "; ".join(left) + "." if left else "")
+
+
+def _images(results):
+    """Digits, trained models and the cost of a step."""
+    content, rows = _good(results, "refinement_images.json")
+    of = {what: [r for r in rows if r["what"] == what] for what in ("digits", "folders", "cost")}
+    parts = []
+    if of["digits"]:
+        cells = [
+            [
+                str(r["seed"]), f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.2f}",
+                f"{r['floor']:.2f}", *(f"{value:.3f}" for value in r["auc"]),
+                f"{sum(r['cpu_seconds']):.0f} s",
+            ]
+            for r in of["digits"]
+        ]  # fmt: skip
+        header = ["seed", "before", "after", "floor", "AUC before", "AUC after", "CPU"]
+        parts += ["### Digits", DIGITS_TEXT, table(header, cells)]
+    if of["folders"]:
+        cells = [
+            [
+                _named(r["model"]), f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.1f}",
+                f"{r['auc_before']:.3f}", f"{r['auc_after']:.3f}", f"{r['draws']:.1f}",
+                f"{r['evaluations']:.0f}", f"{r['seconds']:.0f} s",
+            ]
+            for r in of["folders"]
+        ]  # fmt: skip
+        header = [
+            "model", "before", "after", "AUC before", "AUC after", "draws", "logits", "refining",
+        ]  # fmt: skip
+        parts += ["### Trained models", FOLDERS_TEXT, table(header, cells)]
+    for r in of["cost"]:
+        parts += [
+            f"A step of DGflow of a DCGAN's latents costs {r['ratio']:.3f} forward and backward "
+            f"passes of generator and critic ({r['step_ms']:.1f} ms against {r['pass_ms']:.1f})."
+        ]
+    return [*parts, *(told(run) for run in content["runs"].values())]
+
+
+def _named(folder):
+    name, _, rest = folder.partition("-")
+    return f"{MODEL_NAMES.get(name, name)}, seed {rest.rpartition('-')[2]}"
+
+
+def refinement_section(results):
+    """What refinement does to weak models of the toy sets, and to models of images."""
+    content, rows = _good(results, "refinement_toys.json")
+    if not rows:
+        return "## Refinement\n\nNothing has been measured yet."
+    parts = ["## Refinement", TOYS_TEXT, _toys(rows)]
+    every = [row for row in rows if row["methods"] == "all"]
+    if every:
+        parts += ["### Every method", METHODS_TEXT, *map(_methods, every)]
+    parts += [told(run) for run in content["runs"].values()]
+    return "\n\n".join([*parts, *_images(results)])
+
+
+def readme_images(results):
+    """Images after equal time, and what refinement does: a few lines for the README."""
+    _, gans = _good(results, "adversarial_fashion.json")
+    _, grown = _good(results, "sig_fashion.json")
+    found = {}
+    for row in gans:
+        if row["budget"] == "10 minutes":
+            found.setdefault(MODEL_NAMES[row["model"]], []).append(row["fid"])
+    for row in grown:
+        if row["minutes"] == 10:
+            found.setdefault("SIG", []).append(row["fid"])
+    best = sorted(found, key=lambda name: mean(found[name]))
+    wanted = ("SIG", "EBGAN", "DFM", "BEGAN", "DCGAN", "alpha-GAN", "WGAN-GP", "VAE")
+    line = ", ".join(f"{n} {mean(found[n]):.1f}" for n in best if n in wanted)
+    text = (
+        "Fréchet distance of samples from Fashion-MNIST after ten CPU minutes on one thread\n"
+        f"(features of a classifier; lower is better): {line}.\n\n"
+        "`pushforward.refine(model, data)`, with nothing else said: AUC of a test that tells "
+        "samples\nfrom data (0.5: it cannot), and the same Fréchet distance."
+    )
+    _, toys = _good(results, "refinement_toys.json")
+    cells = [
+        [f"{BASES[name]}, {NAMES[base]}", "AUC",
+         _shown([r["figures"]["generator"] for r in rows], "auc", 3),
+         _shown([r["figures"]["auto"] for r in rows], "auc", 3)]
+        for (name, base), rows in _by_base(toys).items()
+        if base in ("early_gan", "realnvp") or (base == "gis" and name == "gaussians")
+    ]  # fmt: skip
+    _, images = _good(results, "refinement_images.json")
+    cells += [
+        ["Fashion-MNIST, " + _named(r["model"]).split(",")[0], "Fréchet distance",
+         f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.1f}"]
+        for r in images
+        if r["what"] == "folders"
+    ]  # fmt: skip
+    header = ["refined", "measure", "before", "after"]
+    return f"{text}\n\n{table(header, cells)}"
