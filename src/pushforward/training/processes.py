@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -28,6 +29,9 @@ class Processes:
             and not dist.is_initialized()
             and "TORCHELASTIC_RUN_ID" in os.environ
         ):
+            # functions there have the group that is there at their import as a default, which
+            # would keep it, and its threads, until the interpreter ends, and aborts by them
+            import_module("torch.distributed.nn")
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
             atexit.register(_leave)  # a thread of gloo that is still there at the end aborts
         together = dist.is_available() and dist.is_initialized()
