@@ -89,6 +89,16 @@ def test_what_thins_by_chance_gains_nothing(generator):
     assert all(g > 1.645 * e for g, e in (gain_of(generator) for _ in range(10)))
 
 
+def test_a_gain_over_another_acceptance_is_the_difference_and_surer(generator):
+    real, drawn = -torch.rand(2, 500, generator=generator)
+    nearly = [x - 0.01 * torch.rand(500, generator=generator) for x in (real, drawn)]
+    gain, error = likelihood_gain(real, drawn, *nearly)
+    own, others = likelihood_gain(real, drawn), likelihood_gain(*nearly)
+    assert gain == pytest.approx(own[0] - others[0], abs=1e-12)
+    assert error < 0.1 * own[1]
+    assert likelihood_gain(real, drawn, real, drawn) == (0.0, 0.0)
+
+
 def test_a_gain_passes_unless_the_test_finds_samples_farther(real):
     far, near = (real.verdict(samples(real, seed, s)) for seed, s in ((1, 0.6), (2, 0.4)))
 

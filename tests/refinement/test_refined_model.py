@@ -303,6 +303,12 @@ def test_a_little_too_much_mass_is_seen_and_thinned(grid, generator):
     )
     assert after.value < before.value / 4
 
+    chosen = refine(lambda z: z, data, prior=Prior(draw), logit=lambda x: logit(x) + 0 * x[:, 0])
+    *_, stage = chosen.report_.stages
+    assert stage.name == "rejection"
+    assert stage.kept
+    assert 1 < chosen.report_.draws <= 2  # no ratio is over 2, and more draws change nothing
+
 
 # Budgets and presets
 

@@ -111,7 +111,12 @@ class RealRows:
         return _held_out(judged, known, made[:half], made[half:], self.classifier).measure
 
 
-def likelihood_gain(real: Tensor, drawn: Tensor) -> tuple[float, float]:
+def likelihood_gain(
+    real: Tensor,
+    drawn: Tensor,
+    other_real: Tensor | None = None,
+    other_drawn: Tensor | None = None,
+) -> tuple[float, float]:
     """What thinning adds to the mean log-likelihood of real rows, in nats, and its error.
 
     Samples of density p that are kept with probability a(x) have density ``a(x) p(x) / E_p[a]``:
@@ -121,6 +126,8 @@ def likelihood_gain(real: Tensor, drawn: Tensor) -> tuple[float, float]:
     Args:
         real: (n,) log acceptance of real rows that taught nothing.
         drawn: (m,) log acceptance of samples that the acceptance was not fitted on.
+        other_real, other_drawn: by another acceptance, of the same rows; then the gain is over
+            that one, and its error is the smaller for what both share.
 
     Returns:
         The gain and its standard error.
@@ -135,9 +142,13 @@ def likelihood_gain(real: Tensor, drawn: Tensor) -> tuple[float, float]:
         0.2877
     """
     real, share = real.double(), drawn.double().exp()
-    kept = share.mean()
-    variance = real.var() / len(real) + share.var() / kept.square() / len(share)
-    return float(real.mean() - kept.log()), float(variance.sqrt())
+    gain, share = real.mean() - share.mean().log(), share / share.mean()
+    if other_real is not None and other_drawn is not None:
+        other, by_other = other_real.double(), other_drawn.double().exp()
+        gain = gain - (other.mean() - by_other.mean().log())
+        real, share = real - other, share - by_other / by_other.mean()
+    variance = real.var() / len(real) + share.var() / len(share)
+    return float(gain), float(variance.sqrt())
 
 
 @dataclass(frozen=True)

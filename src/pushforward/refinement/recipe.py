@@ -25,7 +25,8 @@ from .worlds import World, check_rows_alone
 __all__ = ["Budget", "Recipe"]
 
 _ROUNDS = 3  # the most, of moving; one more where the first was by a critic that did not help
-_BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with
+_BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with,
+_DRAWS = 4.0  # and the most of them where the user says nothing
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
 _JUDGED, _START, _LAST, _WEIGHED, _SHOWN = range(10, 15)  # what a seed is for
@@ -234,20 +235,29 @@ class Recipe:
         return logit
 
     def _thinning(self, logit: Logit) -> float | None:
-        """Draws a kept sample may cost, by the rows that choose; None where none helps."""
-        most = 2.0 if self.budget.draws is None else self.budget.draws / self.space.draws
+        """Draws a kept sample may cost, by the rows that choose; None where none helps.
+
+        The fewest that are not worse than the best beyond its error: more draws always bring
+        samples nearer to what the logit says, and cost all who sample.
+        """
+        most = _DRAWS if self.budget.draws is None else self.budget.draws / self.space.draws
         tries = [b for b in _BUDGETS if b <= most]
         if self.budget.evaluations is not None:
             each = self.space.evaluations + 1
             tries = [b for b in tries if b * each <= self.budget.evaluations]
-        around, gains = self._around(logit), []
+        around = self._around(logit)
         real = in_batches(logit, self.real.choose, self.batch_size)
+        kept = {}
         for b in tries:
             constant = budgeted_constant(around.pool, b)
-            kept = (budgeted_log_acceptance(x, constant) for x in (real, around.pool))
-            gains.append((likelihood_gain(*kept)[0], b))
-        gain, budget = max(gains, default=(0.0, None))
-        return budget if gain > 0 else None
+            kept[b] = [budgeted_log_acceptance(x, constant) for x in (real, around.pool)]
+        gains = {b: likelihood_gain(*parts)[0] for b, parts in kept.items()}
+        best = max(gains, key=lambda b: gains[b], default=None)
+        if best is None or gains[best] <= 0:
+            return None
+        return next(
+            b for b in tries if gains[best] - gains[b] <= likelihood_gain(*kept[best], *kept[b])[1]
+        )
 
     def _around(self, logit: Logit) -> Surroundings:
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
@@ -335,7 +345,7 @@ class Recipe:
         drawn = (_ROUNDS + 2) * 2 * (self.real.drawn + len(self.real.learn)) * (steps / 2 + 1)
         seconds = 3 * each * ((_ROUNDS if method == "auto" else 1) * trials + drawn)
         limit = "" if self.budget.minutes is None else f", {self.budget.minutes:g} min at most"
-        most = 2 if self.budget.draws is None else self.budget.draws
+        most = _DRAWS if self.budget.draws is None else self.budget.draws
         logits = most * (_ROUNDS * steps + 1)
         if self.budget.evaluations is not None:
             logits = min(logits, self.budget.evaluations)

@@ -68,7 +68,7 @@ def refine(
         labels: of images, for a test by features of a classifier.
         minutes: time for the whole run; the best so far is kept.
         evaluations: of logits that one refined sample may take.
-        draws: samples of the generator that one refined sample may take; 2 with "auto".
+        draws: samples of the generator that one refined sample may take; "auto" takes up to 4.
         seed: of everything that is drawn here.
         batch_size: rows whose activations are held in memory at once; changes nothing else.
         report: called with a line of text and the share done; first with what to expect.
