@@ -81,7 +81,8 @@ def _paper_table(rows, name):
     measures = list(found[0]["best"])
     cells = [
         [
-            f"{MODEL_NAMES[row['model']]}, {row['minutes']:g} min, {row['runs']} runs",
+            f"{MODEL_NAMES[row['model']]}, {row['minutes']:g} min, "
+            f"{row['runs']} run{'s' * (row['runs'] > 1)}",
             *(
                 " ... ".join(f"{v:.3g}" for v in dict.fromkeys((values[0], values[-1])))
                 for values in row["best"].values()

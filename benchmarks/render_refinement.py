@@ -24,6 +24,13 @@ FOLDERS_TEXT = """\
 Models of Fashion-MNIST after ten CPU minutes of training, refined with the training images in so
 many seconds (two or three jobs at a time on two cores): Fréchet distance of 5,000 samples to the
 test images, and the report's own AUC on held-out training images."""
+TEXT_TEXT = """\
+The character model trained on sentences of news for so many minutes and refined by others for as
+many: Jensen-Shannon divergence of the n-grams of 3,000 samples from those of 3,000 further
+sentences, in bits, and that of as many other sentences (floor)."""
+RATIOS_TEXT = """\
+Where a model has no critic: a network learned directly, the critic of another model with a network
+from that model's samples to this one's ("corrected"), or with what it lacks ("residual")."""
 BASES = {"gaussians": "25 Gaussians", "roll": "Swiss roll"}
 NAMES = {
     "table_gan": "TableGAN",
@@ -100,7 +107,8 @@ def _methods(row):
 def _images(results):
     """Digits, trained models and the cost of a step."""
     content, rows = _good(results, "refinement_images.json")
-    of = {what: [r for r in rows if r["what"] == what] for what in ("digits", "folders", "cost")}
+    kinds = ("digits", "folders", "ratios", "cost")
+    of = {what: [r for r in rows if r["what"] == what] for what in kinds}
     parts = []
     if of["digits"]:
         cells = [
@@ -113,25 +121,48 @@ def _images(results):
         ]  # fmt: skip
         header = ["seed", "before", "after", "floor", "AUC before", "AUC after", "CPU"]
         parts += ["### Digits", DIGITS_TEXT, table(header, cells)]
+    header = [
+        "model", "before", "after", "AUC before", "AUC after", "draws", "logits", "refining",
+    ]  # fmt: skip
     if of["folders"]:
-        cells = [
-            [
-                _named(r["model"]), f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.1f}",
-                f"{r['auc_before']:.3f}", f"{r['auc_after']:.3f}", f"{r['draws']:.1f}",
-                f"{r['evaluations']:.0f}", f"{r['seconds']:.0f} s",
-            ]
-            for r in of["folders"]
-        ]  # fmt: skip
-        header = [
-            "model", "before", "after", "AUC before", "AUC after", "draws", "logits", "refining",
-        ]  # fmt: skip
+        cells = [[_named(r["model"]), *_refined(r)] for r in of["folders"]]
         parts += ["### Trained models", FOLDERS_TEXT, table(header, cells)]
+    for r in of["ratios"]:
+        cells = [[f"{_named(r['model'])}, {k}", *_refined(one)] for k, one in r["ratios"].items()]
+        parts += ["### Without a critic", RATIOS_TEXT, table(header, cells)]
     for r in of["cost"]:
         parts += [
             f"A step of DGflow of a DCGAN's latents costs {r['ratio']:.3f} forward and backward "
             f"passes of generator and critic ({r['step_ms']:.1f} ms against {r['pass_ms']:.1f})."
         ]
     return [*parts, *(told(run) for run in content["runs"].values())]
+
+
+def _refined(row):
+    return [
+        f"{row['frechet_before']:.1f}", f"{row['frechet_after']:.1f}",
+        f"{row['auc_before']:.3f}", f"{row['auc_after']:.3f}", f"{row['draws']:.1f}",
+        f"{row['evaluations']:.0f}", f"{row['seconds']:.0f} s",
+    ]  # fmt: skip
+
+
+def _text(results):
+    """The character model before and after."""
+    content, rows = _good(results, "refinement_text.json")
+    cells = [
+        [
+            f"{r['minutes']:g} minutes, seed {r['seed']}, n = {n}",
+            *(f"{r[f'js_{n}_{name}']:.3f}" for name in ("before", "after", "floor")),
+            *(f"{value:.3f}" for value in r["auc"]), f"{r['seconds']:.0f} s",
+        ]
+        for r in rows
+        for n in (4, 6)
+    ]  # fmt: skip
+    if not cells:
+        return []
+    header = ["trained for", "before", "after", "floor", "AUC before", "AUC after", "refining"]
+    runs = (told(run) for run in content["runs"].values())
+    return ["### Text", TEXT_TEXT, table(header, cells), *runs]
 
 
 def _named(folder):
@@ -149,7 +180,7 @@ def refinement_section(results):
     if every:
         parts += ["### Every method", METHODS_TEXT, *map(_methods, every)]
     parts += [told(run) for run in content["runs"].values()]
-    return "\n\n".join([*parts, *_images(results)])
+    return "\n\n".join([*parts, *_images(results), *_text(results)])
 
 
 def readme_images(results):

@@ -96,7 +96,7 @@ def refine(
         float | None,
         typer.Option(
             metavar="N", rich_help_panel=_BUDGET, show_default=False,
-            help="Samples of the model that one refined sample may take. Default: up to 4 with auto.",
+            help="Samples of the model that one refined sample may take. By default at most 4.",
         ),
     ] = None,
     batch_size: Annotated[
