@@ -15,6 +15,7 @@ from pathlib import Path
 from .common import RESULTS, provenance, run_job, save_row
 
 SAMPLES = 5000
+DRAWS = 10  # of samples of the digits, of which one differs from the next by a tenth
 
 
 def _frechet(extractor, real, samples):
@@ -94,8 +95,15 @@ def digits(seed):
         "classifier", train=images(train), labels=y[:1400], seed=seed, cache=False
     )
 
+    seen = extractor(images(test))
+
     def distance(x):
-        return round(fid(extractor(images(test)), extractor(images(x))).value, 3)
+        return round(fid(seen, extractor(images(x))).value, 3)
+
+    def distances(draw):
+        """Mean and standard deviation over draws of as many samples as there are rows."""
+        values = [distance(draw(1000 + seed + k)) for k in range(DRAWS)]
+        return round(statistics.mean(values), 3), round(statistics.stdev(values), 3)
 
     began = time.process_time()
     vae = DigitsVAE(train, seed)
@@ -103,16 +111,22 @@ def digits(seed):
     began = time.process_time()
     model = refine(vae.decoder, train, prior=DigitsVAE.latent, space="latent", seed=seed)
     spent = time.process_time() - began
-    draw = torch.Generator().manual_seed(1000 + seed)
-    with torch.no_grad():
-        before = vae.decoder(torch.randn(len(train), DigitsVAE.latent, generator=draw))
+
+    def generated(number):
+        draw = torch.Generator().manual_seed(number)
+        with torch.no_grad():
+            return vae.decoder(torch.randn(len(train), DigitsVAE.latent, generator=draw))
+
+    before, _ = distances(generated)
+    after, spread = distances(lambda number: model.sample(len(train), random_state=number))
     paper = refine(
         vae.decoder, train, prior=DigitsVAE.latent, space="latent", seed=seed, preset="paper"
     )
     return {
         "floor": distance(train),
-        "frechet_before": distance(before),
-        "frechet_after": distance(model.sample(len(train), random_state=1000 + seed)),
+        "frechet_before": before,
+        "frechet_after": after,
+        "spread_after": spread,
         "paper_helped": paper.report_.helped,
         "auc": [round(m.value, 4) for m in (model.report_.before, model.report_.after)],
         "stages": [f"{s.name}{'' if s.kept else ' (left out)'}" for s in model.report_.stages],

@@ -19,7 +19,8 @@ Every method on the same base and rows, each with as many logits a sample as `au
 judged like it; `ms` is what a sample costs. `paper` has published settings."""
 DIGITS_TEXT = """\
 A VAE of the small digits (16 latents), refined with 1,400 images: Fréchet distance of classifier
-features to the 397 others, which the training images have too (floor)."""
+features to the 397 others, mean over ten draws of 1,400 samples and the deviation of one draw;
+the training images have one too (floor)."""
 FOLDERS_TEXT = """\
 Models of Fashion-MNIST after ten CPU minutes of training, refined with the training images in so
 many seconds (two or three jobs at a time on two cores): Fréchet distance of 5,000 samples to the
@@ -113,9 +114,9 @@ def _images(results):
     if of["digits"]:
         cells = [
             [
-                str(r["seed"]), f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.2f}",
-                f"{r['floor']:.2f}", *(f"{value:.3f}" for value in r["auc"]),
-                f"{sum(r['cpu_seconds']):.0f} s",
+                str(r["seed"]), f"{r['frechet_before']:.1f}",
+                f"{r['frechet_after']:.2f} ({r['spread_after']:.2f})", f"{r['floor']:.2f}",
+                *(f"{value:.3f}" for value in r["auc"]), f"{sum(r['cpu_seconds']):.0f} s",
             ]
             for r in of["digits"]
         ]  # fmt: skip

@@ -87,7 +87,9 @@ class Search:
             Settings, and under "auc" what the test said; None where the logit is flat.
         """
         n = min(self.rows, len(real.choose))
+        began = time.perf_counter()
         start = space.points(n, seed, _START)
+        drawing = (time.perf_counter() - began) / n  # with all the stages before this one
 
         def score(points: Tensor) -> Tensor:
             return logit(space.decode(points))
@@ -109,7 +111,7 @@ class Search:
         def tried(tries: list[dict[str, Any]]) -> Tensor:
             """The test's word on each setting (rows) after each number of steps (columns)."""
             said = torch.full((len(tries), len(self.steps)), 0.0)
-            processes, each = Processes(start.device), 0.0
+            processes, each = Processes(start.device), drawing
             for k in range(processes.rank, len(tries), processes.count):
                 path = dgflow_path(
                     start, score, **tries[k],
@@ -122,7 +124,7 @@ class Search:
                 for column, points in self._looks(path):
                     rows = space.hear(space.decoded(points))
                     said[k, column] = real.auc(rows, n).value
-                each = (time.perf_counter() - began) / n
+                each = drawing + (time.perf_counter() - began) / n
             return processes.sum(said.to(start.device)).cpu()
 
         grid = [(share, noise) for share in self.shares for noise in self.noises]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -73,9 +74,18 @@ class RealRows:
         judged, chosen, learned = (rows[part] for part in parts)
         return cls(learned, chosen, judged, features, classifier, moments)
 
+    @cached_property
+    def _chosen(self) -> np.ndarray:
+        """What the test sees of the rows that choose: a network's time, and it is asked often."""
+        return self.features(self.choose)
+
+    @cached_property
+    def _judged(self) -> np.ndarray:
+        return self.features(self.judge)
+
     def auc(self, samples: Tensor, most: int = _MOST) -> Measure:
         """AUC between samples and the rows that choose, cross-validated."""
-        real, made = self.features(self.choose[:most]), self.features(samples[:most])
+        real, made = self._chosen[:most], self.features(samples[:most])
         return classifier_two_sample(real, made, classifier=self.classifier)
 
     @property
@@ -90,8 +100,7 @@ class RealRows:
         folds of those that judge: it sees more than a test of as many rows as are judged, which
         would find samples nearer to the data than they are. Ranks are within folds.
         """
-        judged, known = self.features(self.judge), self.features(self.choose)
-        made = self.features(samples)
+        judged, known, made = self._judged, self._chosen, self.features(samples)
         n = len(made) - len(known)
         verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
         if self.moments:
@@ -106,9 +115,9 @@ class RealRows:
         n = len(self.judge)
         spare = self.learn[: n + len(self.choose)]
         half = max(1, round(len(spare) * n / (n + len(self.choose))))
-        judged, known = self.features(self.judge), self.features(self.choose)
         made = self.features(spare)
-        return _held_out(judged, known, made[:half], made[half:], self.classifier).measure
+        parts = (self._judged, self._chosen, made[:half], made[half:])
+        return _held_out(*parts, self.classifier).measure
 
 
 def likelihood_gain(

@@ -121,6 +121,7 @@ class Recipe:
     space: Any = None
     last: Space | None = None
     _first: Logit | None = None
+    _judging: float = 0.0  # seconds that the last stage took to judge; the next takes no less
 
     @property
     def first(self) -> Logit:
@@ -161,7 +162,9 @@ class Recipe:
             first = self._logit_of(moves=method in _MOVE, share=0.05)
             self._try(method, first, settings)
         after_rows, after = self._rows, self._best
-        if self._helped and not self.budget.late():  # others than those it was kept for
+        if self._helped and not self.budget.late(
+            self._judging
+        ):  # others than those it was kept for
             after_rows = self.space.heard(n, self.seed, _LAST)
             after = self.real.verdict(after_rows)
         told = {"real": self.real.judge, "before": start, "after": after_rows}
@@ -200,7 +203,7 @@ class Recipe:
     def _automatic(self) -> None:
         """Move while that helps, then thin."""
         rounds, number = _ROUNDS, 0
-        while number < rounds and (number == 0 or not self.budget.late()):
+        while number < rounds and (number == 0 or not self.budget.late(self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
             helped = self._try("dgflow", logit, {})
             if not helped and number == 0 and logit.kind in ("critic", "given"):
@@ -208,7 +211,7 @@ class Recipe:
             elif not helped:
                 break
             number += 1
-        if self.budget.late():
+        if self.budget.late((1 + _DRAWS) * self._judging):  # a pool, and draws for those kept
             return
         if self.logit is not None and not self._helped:
             logit = self.first
@@ -276,12 +279,14 @@ class Recipe:
         space, mover = made(decision, self.space, logit)
         self.budget.check(space, method)
         self.last = space
+        began = time.monotonic()
         rows = space.heard(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
         if not rows.isfinite().all():
             raise DataError(
                 f"{method} with {decision.settings} moved samples to infinity. Lower the step."
             )
         verdict = self.real.verdict(rows)
+        self._judging = time.monotonic() - began
         if method == "rejection":
             verdict = self._with_gain(verdict, logit, decision.constants["constant"])
         stage = self._stage(decision, space, mover, logit, verdict)
