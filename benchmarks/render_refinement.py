@@ -10,13 +10,13 @@ __all__ = ["readme_images", "refinement_section"]
 
 TOYS_TEXT = """\
 `pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
-rows and samples: AUC of a two-sample test by neighbours (0.5: not told apart), the share near a
-mode or the curve, the spread within modes as a share of the true one, how unevenly modes are
-filled, and how unevenly by real rows. `table_gan` has all its steps, `early_gan` a third of them;
-`realnvp`, `gis` and `table_sig` have few layers, and narrow ones."""
+rows and samples (means over four draws of both): AUC of a two-sample test by neighbours (0.5: not
+told apart), the share near a mode or the curve, the spread within modes as a share of the true
+one, how unevenly modes are filled, and how unevenly by real rows. `table_gan` has all its steps,
+`early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers, and narrow ones."""
 METHODS_TEXT = """\
 Every method on the same base and rows, each with as many logits a sample as `auto` takes and
-judged like it; `ms` is what a sample costs. `paper` has published settings."""
+judged like it; `ms` is what a sample costs. `dgflow, published` has the settings of its paper."""
 DIGITS_TEXT = """\
 A VAE of the small digits (16 latents), refined with 1,400 images: Fréchet distance of classifier
 features to the 397 others, mean over ten draws of 1,400 samples and the deviation of one draw;
@@ -90,7 +90,7 @@ def _methods(row):
     judged = {name: one for name, one in row["figures"].items() if "auc" in one}
     cells = [
         [
-            name, f"{one['auc']:.3f}", f"{one['high_quality']:.3f}", f"{one.get('modes', '')}",
+            name, f"{one['auc']:.3f}", f"{one['high_quality']:.3f}", f"{one['modes']:g}" if "modes" in one else "",
             *(f"{one[key]:{form}}" if key in one else ""
               for key, form in (("spread", ".2f"), ("imbalance", ".4f"), ("draws", ".1f"),
                                 ("evaluations", ".0f"), ("ms", ".2f"))),
