@@ -88,15 +88,12 @@ def _toys(rows):
 def _methods(row):
     """Every method on one base, the nearest to the data first."""
     judged = {name: one for name, one in row["figures"].items() if "auc" in one}
+    forms = {"auc": ".3f", "high_quality": ".3f", "modes": "g", "spread": ".2f"}
+    forms |= {"imbalance": ".4f", "draws": ".1f", "evaluations": ".0f", "ms": ".2f"}
     cells = [
-        [
-            name, f"{one['auc']:.3f}", f"{one['high_quality']:.3f}", f"{one['modes']:g}" if "modes" in one else "",
-            *(f"{one[key]:{form}}" if key in one else ""
-              for key, form in (("spread", ".2f"), ("imbalance", ".4f"), ("draws", ".1f"),
-                                ("evaluations", ".0f"), ("ms", ".2f"))),
-        ]
+        [name, *(f"{one[key]:{form}}" if key in one else "" for key, form in forms.items())]
         for name, one in sorted(judged.items(), key=lambda pair: pair[1]["auc"])
-    ]  # fmt: skip
+    ]
     header = [
         f"{row['base']} on {row['set']}, seed {row['seed']}", "AUC", "near a mode", "modes",
         "spread", "imbalance", "draws", "logits", "ms",
