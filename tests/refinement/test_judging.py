@@ -108,6 +108,9 @@ def test_a_gain_passes_unless_the_test_finds_samples_farther(real):
     assert not improves(near, gaining(near, (0.01, 0.01)))
     assert improves(near, gaining(near, (0.05, 0.01)))
     assert not improves(near, gaining(far, (0.05, 0.01)))
+    # of wide rows samples and data hardly overlap, and the gain is no gain
+    wide = with_distance(near, 0.1, 0.01)
+    assert not improves(wide, replace(wide, gain=(0.05, 0.01)))
 
 
 # What moments add to the test

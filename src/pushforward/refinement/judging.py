@@ -183,13 +183,14 @@ def improves(before: Verdict, after: Verdict) -> bool:
     """Whether the test finds samples nearer to the data than before, beyond chance.
 
     The real rows are the same in both and the samples are not: DeLong's variance of the difference
-    of two areas that share one side. What thins may instead raise the likelihood of the real rows
-    beyond chance, as long as the test does not find samples farther off. Of images and wide rows
-    the Fréchet distance of the features must not have grown either, by more than its error; where
-    it has fallen beyond chance an area that is no larger will do: where rows are few and features
-    many, moments tell what neighbours do not. Its error is taken as if the real rows were not the
-    same, which makes it too large.
+    of two areas that share one side. Of rows of few numbers what thins may instead raise the
+    likelihood of the real rows beyond chance, as long as the test does not find samples farther
+    off. Of images and wide rows the Fréchet distance of the features must not have grown either,
+    by more than its error; where it has fallen beyond chance an area that is no larger will do:
+    where rows are few and features many, moments tell what neighbours do not. Its error is taken
+    as if the real rows were not the same, which makes it too large.
     """
+    wide = "frechet" in after.measure.details
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
     fallen, unsure = distance[0] - distance[1], math.hypot(before.error, after.error)
     if fallen < -unsure:
@@ -202,7 +203,7 @@ def improves(before: Verdict, after: Verdict) -> bool:
     nats, error = after.gain
     if fallen > _Z * unsure:
         return nearer >= 0
-    return nearer > _Z or (nats > _Z * error and nearer > -_Z)
+    return nearer > _Z or (not wide and nats > _Z * error and nearer > -_Z)
 
 
 def _held_out(

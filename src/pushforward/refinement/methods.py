@@ -53,10 +53,14 @@ class Surroundings:
     late: Callable[[float], bool] = lambda each: False
 
     @cached_property
+    def drawn(self) -> Tensor:
+        """Points of the space that constants are taken from."""
+        return self.space.points(_POOL, self.seed, _SAMPLED)
+
+    @cached_property
     def pool(self) -> Tensor:
-        """Logits of samples."""
-        points = self.space.points(_POOL, self.seed, _SAMPLED)
-        logits = self.space.logits(self.logit, points)
+        """Logits of their rows."""
+        logits = self.space.logits(self.logit, self.drawn)
         if not logits.isfinite().all():
             raise DataError("There are samples whose logit is not finite.")
         return logits

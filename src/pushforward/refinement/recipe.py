@@ -16,10 +16,11 @@ from .judging import RealRows, Verdict, improves, likelihood_gain
 from .logits import Logit, Teacher
 from .methods import Decision, Surroundings, decide, made
 from .outcome import RefinementReport, Stage
-from .rejection import budgeted_constant, budgeted_log_acceptance
+from .rejection import budgeted_log_acceptance
 from .resampling import effective_sample_size
 from .slopes import Score, in_batches
 from .spaces import Mover, Space
+from .thinning_search import draws_for
 from .worlds import World, check_rows_alone
 
 __all__ = ["Budget", "Recipe"]
@@ -238,29 +239,13 @@ class Recipe:
         return logit
 
     def _thinning(self, logit: Logit) -> float | None:
-        """Draws a kept sample may cost, by the rows that choose; None where none helps.
-
-        The fewest that are not worse than the best beyond its error: more draws always bring
-        samples nearer to what the logit says, and cost all who sample.
-        """
+        """Draws a kept sample may cost, by the rows that choose; None where none helps."""
         most = _DRAWS if self.budget.draws is None else self.budget.draws / self.space.draws
         tries = [b for b in _BUDGETS if b <= most]
         if self.budget.evaluations is not None:
             each = self.space.evaluations + 1
             tries = [b for b in tries if b * each <= self.budget.evaluations]
-        around = self._around(logit)
-        real = in_batches(logit, self.real.choose, self.batch_size)
-        kept = {}
-        for b in tries:
-            constant = budgeted_constant(around.pool, b)
-            kept[b] = [budgeted_log_acceptance(x, constant) for x in (real, around.pool)]
-        gains = {b: likelihood_gain(*parts)[0] for b, parts in kept.items()}
-        best = max(gains, key=lambda b: gains[b], default=None)
-        if best is None or gains[best] <= 0:
-            return None
-        return next(
-            b for b in tries if gains[best] - gains[b] <= likelihood_gain(*kept[best], *kept[b])[1]
-        )
+        return draws_for(self._around(logit), tries)
 
     def _around(self, logit: Logit) -> Surroundings:
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged

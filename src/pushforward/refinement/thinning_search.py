@@ -1,0 +1,67 @@
+"""The draws that thinning may cost, found by rows that taught nothing."""
+
+from collections.abc import Sequence
+
+import torch
+
+from ..training import generator_of
+from .judging import likelihood_gain
+from .methods import Surroundings
+from .rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
+from .slopes import in_batches
+
+__all__ = ["draws_for"]
+
+_MOST = 2000  # samples that the test looks at
+_UNIFORM = 50  # what a seed is for
+
+
+def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
+    """Draws a kept sample may cost; None where no budget helps.
+
+    Of rows of few numbers the budget by which the likelihood of the real rows gains most, or the
+    least that is not worse beyond its error: more draws always bring samples nearer to what the
+    logit says, and cost all who sample. Of images and wide rows the one whose samples the
+    two-sample test finds nearest: there samples and data hardly overlap, real rows are all taken,
+    and what looks like a gain is a choice of the few kinds of sample that pass for real.
+
+    Args:
+        around: space, logit and real rows.
+        budgets: to choose among, in order.
+    """
+    if not budgets:
+        return None
+    return _by_test(around, budgets) if around.real.moments else _by_likelihood(around, budgets)
+
+
+def _by_likelihood(around: Surroundings, budgets: Sequence[float]) -> float | None:
+    real, kept = in_batches(around.logit, around.real.choose, around.space.batch_size), {}
+    for budget in budgets:
+        constant = budgeted_constant(around.pool, budget)
+        kept[budget] = [budgeted_log_acceptance(x, constant) for x in (real, around.pool)]
+    gains = {budget: likelihood_gain(*parts)[0] for budget, parts in kept.items()}
+    best = max(budgets, key=lambda budget: gains[budget])
+    if gains[best] <= 0:
+        return None
+
+    def near(budget: float) -> bool:
+        behind, error = likelihood_gain(*kept[best], *kept[budget])
+        return behind <= error
+
+    return next(budget for budget in budgets if near(budget))
+
+
+def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
+    space, real, points = around.space, around.real, around.drawn
+    n = min(_MOST, len(real.choose), int(len(points) / max(budgets)))
+    uniform = torch.rand(len(points), generator=generator_of(around.seed, _UNIFORM))
+
+    def area(budget: float) -> float:
+        kept = points[:n]
+        if budget > 1:
+            accept = budgeted_acceptance(around.pool, budgeted_constant(around.pool, budget))
+            kept = points[(uniform.to(accept) < accept).to(points.device)][:n]
+        return real.auc(space.hear(space.decoded(kept)), n).value
+
+    best = min([1.0, *budgets], key=area)
+    return best if best > 1 else None

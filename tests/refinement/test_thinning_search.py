@@ -1,0 +1,52 @@
+"""How many draws thinning takes: as many as help, by rows that taught nothing."""
+
+import pytest
+import torch
+
+from pushforward.refinement.judging import RealRows
+from pushforward.refinement.methods import Surroundings
+from pushforward.refinement.spaces import Space
+from pushforward.refinement.thinning_search import draws_for
+
+BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)
+
+
+def surroundings(logit, d, moments, strangers=0.5):
+    """Samples of which a share lies elsewhere."""
+    rows = torch.randn(2000, d, generator=torch.Generator().manual_seed(0))
+
+    def draw(n, generator):
+        x = torch.randn(n, d, generator=generator)
+        away = torch.rand(n, generator=generator) < strangers
+        return torch.where(away[:, None], 0.7 * x + 1.5, x)
+
+    real = RealRows.split(rows, lambda x: x.numpy(), 0, moments=moments)
+    return Surroundings(Space(draw, lambda x: x), logit, real, seed=0)
+
+
+def exact(d, strangers=0.5):
+    def logit(x):
+        strange = -((x - 1.5) / 0.7).square().sum(dim=1) / 2 - d * torch.tensor(0.7).log()
+        own = -x.square().sum(dim=1) / 2
+        shares = torch.tensor([1 - strangers, strangers]).log()
+        return own - torch.logsumexp(torch.stack([own, strange]) + shares[:, None], dim=0)
+
+    return logit
+
+
+@pytest.mark.parametrize(("d", "moments"), [(2, False), (20, True)])
+def test_half_of_the_samples_cost_two_draws(d, moments):
+    """The exact ratio is never over two, so that more draws change nothing but chance."""
+    found = draws_for(surroundings(exact(d), d, moments), BUDGETS)
+    assert found is not None
+    assert 1.5 <= found <= (2.0 if not moments else 4.0)
+
+
+@pytest.mark.parametrize(("d", "moments"), [(2, False), (20, True)])
+def test_a_logit_that_is_wrong_costs_none(d, moments):
+    right = exact(d)
+    assert draws_for(surroundings(lambda x: -right(x), d, moments), BUDGETS) is None
+
+
+def test_no_budget_no_draws():
+    assert draws_for(surroundings(exact(2), 2, False), ()) is None
