@@ -10,10 +10,11 @@ __all__ = ["readme_images", "refinement_section"]
 
 TOYS_TEXT = """\
 `pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
-rows and samples (means over four draws of both): AUC of a two-sample test by neighbours (0.5: not
-told apart), the share near a mode or the curve, the spread within modes as a share of the true
-one, how unevenly modes are filled, and how unevenly by real rows. `table_gan` has all its steps,
-`early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers, and narrow ones."""
+rows and samples (means over four draws of both; * one draw): AUC of a two-sample test by neighbours
+(0.5: not told apart), the share near a mode or the curve, the spread within modes as a share of the
+true one, how unevenly modes are filled, and how unevenly by real rows. `table_gan` has all its
+steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers, and narrow
+ones."""
 METHODS_TEXT = """\
 Every method on the same base and rows, each with as many logits a sample as `auto` takes and
 judged like it; `ms` is what a sample costs. `dgflow, published` has the settings of its paper."""
@@ -62,6 +63,11 @@ def _by_base(rows):
     return groups
 
 
+def _seed(row):
+    """The seed of a row, marked where it is from before more than one draw was judged."""
+    return f"{row['seed']}{'' if 'auc_deviation' in row['figures']['auto'] else '*'}"
+
+
 def _toys(rows):
     cells = []
     for (name, base), found in _by_base(rows).items():
@@ -70,7 +76,7 @@ def _toys(rows):
         )
         cells.append(
             [
-                f"{base} on {name}", ", ".join(str(row["seed"]) for row in found),
+                f"{base} on {name}", ", ".join(_seed(row) for row in found),
                 _shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
                 _shown(before, "high_quality", 3), _shown(after, "high_quality", 3),
                 _shown(after, "spread", 2), _shown(after, "imbalance", 4),
