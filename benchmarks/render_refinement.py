@@ -10,11 +10,11 @@ __all__ = ["readme_images", "refinement_section"]
 
 TOYS_TEXT = """\
 `pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
-rows and samples (means over four draws of both; * one draw): AUC of a two-sample test by neighbours
-(0.5: not told apart), the share near a mode or the curve, the spread within modes as a share of the
-true one, how unevenly modes are filled, and how unevenly by real rows. `table_gan` has all its
-steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers, and narrow
-ones."""
+rows and samples (means over four draws of both; * one draw): AUC of a two-sample test by
+neighbours (0.5: not told apart), the share near a mode or the curve, the spread within modes as a
+share of the true one, how unevenly modes are filled, and how unevenly by real rows. `table_gan`
+has all its steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers,
+and narrow ones."""
 METHODS_TEXT = """\
 Every method on the same base and rows, each with as many logits a sample as `auto` takes and
 judged like it; `ms` is what a sample costs. `dgflow, published` has the settings of its paper."""
