@@ -1,5 +1,6 @@
 """Logits of real against generated: whose they are, how they are learned, how they are kept."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ _FOR_ONE = 4  # samples to a real row that a sharp network learns from: they cos
 _ENOUGH = 64_000  # and of so many it has enough, as long as there is one for each
 _WIDTH, _BATCH = 128, 1024  # of a sharp network
 _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
+_PASSES, _STEP = 30, 256  # of wide rows: more steps know them by heart; rows of a step
 _RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
 
 
@@ -185,7 +187,9 @@ class Teacher:
             offset = Logit("critic", line, frozen=frozen)
         see = self._seen
         if not sharp:
-            how = {"penalty": _SMOOTH if self.few else _SMOOTH_WIDE, "steps": _STEPS}
+            rows = len(real) + len(generated)
+            steps = _STEPS if self.few else min(_STEPS, math.ceil(_PASSES * rows / _STEP))
+            how = {"penalty": _SMOOTH if self.few else _SMOOTH_WIDE, "steps": steps}
         else:
             how = {"penalty": _SHARP_WIDE, "steps": _STEPS_THAT_WEIGH, "width": _WIDTH}
             if self.few:
