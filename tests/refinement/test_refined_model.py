@@ -261,7 +261,7 @@ def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, gen
     seen = []
 
     def fit(real, generated, **how):
-        seen.append((how["penalty"], len(generated)))
+        seen.append((how["penalty"], len(generated), how["steps"]))
         return pushforward.refinement.fit_ratio(real, generated, **{**how, "steps": 1})
 
     monkeypatch.setattr(logits, "fit_ratio", fit)
@@ -272,9 +272,12 @@ def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, gen
         for how in ({"moves": True}, {"moves": True, "near": True}, {"moves": False}):
             teacher.learned(space, **how)
     narrow, wide = seen[:3], seen[3:]
-    assert [penalty for penalty, _ in narrow] == [0.002, 0.0, 0.0]
+    assert [penalty for penalty, *_ in narrow] == [0.002, 0.0, 0.0]
     assert narrow[2][1] > narrow[0][1]
-    assert [penalty for penalty, _ in wide] == [0.05, 0.05, 5e-5]
+    assert [penalty for penalty, *_ in wide] == [0.05, 0.05, 5e-5]
+    # few wide rows are soon known by heart: thirty times each is enough
+    assert narrow[0][2] == 1000
+    assert wide[0][2] == 495  # 30 * (220 + 4000) / 256
 
 
 def test_a_little_too_much_mass_is_seen_and_thinned(grid, generator):
