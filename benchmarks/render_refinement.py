@@ -33,6 +33,7 @@ sentences, in bits, and that of as many other sentences (floor)."""
 RATIOS_TEXT = """\
 Where a model has no critic: a network learned directly, the critic of another model with a network
 from that model's samples to this one's ("corrected"), or with what it lacks ("residual")."""
+README_MODELS = ("ebgan", "dfm", "began", "dcgan", "alpha_gan", "wgan_gp", "vae")
 BASES = {"gaussians": "25 Gaussians", "roll": "Swiss roll"}
 NAMES = {
     "table_gan": "TableGAN",
@@ -217,10 +218,10 @@ def readme_images(results):
     ]  # fmt: skip
     _, images = _good(results, "refinement_images.json")
     cells += [
-        ["Fashion-MNIST, " + _named(r["model"]).split(",")[0], "Fréchet distance",
+        ["Fashion-MNIST, " + MODEL_NAMES[kind], "Fréchet distance",
          f"{r['frechet_before']:.1f}", f"{r['frechet_after']:.1f}"]
         for r in images
-        if r["what"] == "folders"
+        if r["what"] == "folders" and (kind := r["model"].partition("-")[0]) in README_MODELS
     ]  # fmt: skip
     header = ["refined", "measure", "before", "after"]
     return f"{text}\n\n{table(header, cells)}"
