@@ -56,7 +56,7 @@ class Stage:
 
     def __str__(self) -> str:
         told = ", ".join(f"{k} {_short(v)}" for k, v in self.settings.items() if v is not None)
-        how = f"{self.draws:.3g} draws and {self.evaluations:.3g} logits a sample"
+        how = f"{_cost(self.draws, self.evaluations)} a sample"
         if self.displacement is not None:
             how += f", moved by {self.displacement:.1%} of the spread"
         verdict = "kept" if self.kept else "does not help on held-out rows: left out"
@@ -152,12 +152,17 @@ class RefinementReport:
             + "; ".join(
                 f"{name} {a:.2f} {b:.2f} {c:.2f}" for name, (a, b, c) in quartiles.items()
             ),
-            f"one refined sample takes {self.draws:.3g} draws and {self.evaluations:.3g} logits; "
+            f"one refined sample takes {_cost(self.draws, self.evaluations)}; "
             f"refining took {self.seconds:.0f} s ({self.expected})",
         ]
         if not self.helped:
             lines.append("Nothing helped: the refined model is the generator as it was.")
         return "\n".join(lines)
+
+
+def _cost(draws: float, logits: float) -> str:
+    parts = ((draws, "draw"), (logits, "logit"))
+    return " and ".join(f"{n:.3g} {name}{'' if n == 1 else 's'}" for n, name in parts)
 
 
 def _measure(told: Mapping[str, Any]) -> Measure:
