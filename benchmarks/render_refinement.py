@@ -122,7 +122,7 @@ def _images(results):
                 f"{r['frechet_after']:.2f} ({r['spread_after']:.2f})", f"{r['floor']:.2f}",
                 *(f"{value:.3f}" for value in r["auc"]), f"{sum(r['cpu_seconds']):.0f} s",
             ]
-            for r in of["digits"]
+            for r in sorted(of["digits"], key=lambda r: r["seed"])
         ]  # fmt: skip
         header = ["seed", "before", "after", "floor", "AUC before", "AUC after", "CPU"]
         parts += ["### Digits", DIGITS_TEXT, table(header, cells)]

@@ -197,8 +197,10 @@ class Teacher:
         if self.lines and not moves:
             how["penalty"] = 0.0  # letters that are chosen have no gradient
         seen = in_batches(see, real), in_batches(see, generated)
+        left = self.left()
+        half = None if left is None else left / 2  # the other is for what is done with it
         network: Any = fit_ratio(
-            *seen, **how, seed=seed, offset=offset, minutes=self.left(), report=report,
+            *seen, **how, seed=seed, offset=offset, minutes=half, report=report,
             network=self._network(real, moves, seed) if self.lines else None,
         )  # fmt: skip
         if self.few and not moves:
