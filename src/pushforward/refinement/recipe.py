@@ -218,9 +218,10 @@ class Recipe:
             logit = self.first
         else:
             logit = self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1))
-        budget = self._thinning(logit)
+        around = self._around(logit)  # whose pool of samples serves both
+        budget = self._thinning(around)
         if budget is not None:
-            self._try("rejection", logit, {"budget": budget})
+            self._try("rejection", logit, {"budget": budget}, around)
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
@@ -238,14 +239,14 @@ class Recipe:
         self._first = self._first or logit
         return logit
 
-    def _thinning(self, logit: Logit) -> float | None:
+    def _thinning(self, around: Surroundings) -> float | None:
         """Draws a kept sample may cost, by the rows that choose; None where none helps."""
         most = _DRAWS if self.budget.draws is None else self.budget.draws / self.space.draws
         tries = [b for b in _BUDGETS if b <= most]
         if self.budget.evaluations is not None:
             each = self.space.evaluations + 1
             tries = [b for b in tries if b * each <= self.budget.evaluations]
-        return draws_for(self._around(logit), tries)
+        return draws_for(around, tries)
 
     def _around(self, logit: Logit) -> Surroundings:
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
@@ -253,11 +254,17 @@ class Recipe:
 
         return Surroundings(self.space, logit, self.real, self.seed, self.budget.evaluations, late)
 
-    def _try(self, method: str, logit: Logit, settings: Mapping[str, Any]) -> bool:
+    def _try(
+        self,
+        method: str,
+        logit: Logit,
+        settings: Mapping[str, Any],
+        around: Surroundings | None = None,
+    ) -> bool:
         """Try a stage, judge it, and keep it if it helps."""
         number = len(self._stages)
         self._say(f"trying {method}", 0.3 * (number + 0.5))
-        decision = decide(method, self._around(logit), settings)
+        decision = decide(method, around or self._around(logit), settings)
         if decision is None:
             self._say(f"the {logit.kind} logit is flat: nothing moves by it", 0.3 * (number + 1))
             return False
