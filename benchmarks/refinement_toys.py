@@ -14,7 +14,8 @@ SETS = ("gaussians", "roll")
 BASES = ("table_gan", "early_gan", "realnvp", "gis", "table_sig")
 KEY = ("set", "base", "seed", "methods")
 ROWS = 50_000  # real, to fit and again to refine on
-FRESH, DRAWS = 4000, 4  # fresh ones, and samples, to judge by; so often: areas differ by .006
+FRESH, DRAWS = 4000, 16  # fresh ones, and samples, to judge by; so often: from one to the next
+# areas differ by .006 and imbalances, of real rows too, by a third
 
 
 def _real(name, n, rng):
@@ -116,6 +117,7 @@ def work(name, base, seed, which):
     return {
         "base_cpu_seconds": round(base_seconds, 1),
         "auto_cpu_seconds": round(after - marks[0][1], 1),
+        "draws": DRAWS,
         "figures": figures_of,
     }
 

@@ -10,7 +10,7 @@ __all__ = ["readme_images", "refinement_section"]
 
 TOYS_TEXT = """\
 `pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
-rows and samples (means over four draws of both; * one draw): AUC of a two-sample test by
+rows and samples (means over sixteen draws of both; † four, * one): AUC of a two-sample test by
 neighbours (0.5: not told apart), the share near a mode or the curve, the spread within modes as a
 share of the true one, how unevenly modes are filled, and how unevenly by real rows. `table_gan`
 has all its steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers,
@@ -20,8 +20,9 @@ Every method on the same base and rows, each with as many logits a sample as `au
 judged like it; `ms` is what a sample costs. `dgflow, published` has the settings of its paper."""
 DIGITS_TEXT = """\
 A VAE of the small digits (16 latents), refined with 1,400 images: Fréchet distance of classifier
-features to the 397 others, mean over ten draws of 1,400 samples and the deviation of one draw;
-the training images have one too (floor)."""
+features to the 397 others, of 10,000 samples, and of as many samples as there are images (mean of
+ten draws and the deviation of one): few samples add to it. So do the 1,400 training images, whose
+distance is the floor."""
 FOLDERS_TEXT = """\
 Models of Fashion-MNIST after ten CPU minutes of training, refined with the training images in so
 many seconds (two or three jobs at a time on two cores): Fréchet distance of 5,000 samples to the
@@ -65,8 +66,9 @@ def _by_base(rows):
 
 
 def _seed(row):
-    """The seed of a row, marked where it is from before more than one draw was judged."""
-    return f"{row['seed']}{'' if 'auc_deviation' in row['figures']['auto'] else '*'}"
+    """The seed of a row, marked where it is from before so many draws were judged."""
+    judged = row.get("draws", 4 if "auc_deviation" in row["figures"]["auto"] else 1)
+    return f"{row['seed']}{ {1: '*', 4: '†'}.get(judged, '') }"
 
 
 def _toys(rows):
@@ -118,13 +120,17 @@ def _images(results):
     if of["digits"]:
         cells = [
             [
-                str(r["seed"]), f"{r['frechet_before']:.1f}",
+                str(r["seed"]), *(f"{value:.2f}" for value in r["frechet_of_many"]),
+                f"{r['frechet_before']:.2f}",
                 f"{r['frechet_after']:.2f} ({r['spread_after']:.2f})", f"{r['floor']:.2f}",
                 *(f"{value:.3f}" for value in r["auc"]), f"{sum(r['cpu_seconds']):.0f} s",
             ]
             for r in sorted(of["digits"], key=lambda r: r["seed"])
         ]  # fmt: skip
-        header = ["seed", "before", "after", "floor", "AUC before", "AUC after", "CPU"]
+        header = [
+            "seed", "before", "after", "before, 1,400 samples", "after", "floor", "AUC before",
+            "AUC after", "CPU",
+        ]  # fmt: skip
         parts += ["### Digits", DIGITS_TEXT, table(header, cells)]
     header = [
         "model", "before", "after", "AUC before", "AUC after", "draws", "logits", "refining",

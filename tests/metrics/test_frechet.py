@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from pushforward.errors import DataError
-from pushforward.metrics import Moments, fid, frechet_distance
+from pushforward.metrics import Moments, fid, frechet_distance, frechet_influence
 
 
 def textbook(a, b):
@@ -104,3 +104,21 @@ def test_bad_features_are_refused(rng):
         fid(good, np.array([["a", "b", "c"]] * 10))
     with pytest.raises(DataError, match="No batch"):
         Moments.of(iter([]))
+
+
+@pytest.mark.parametrize(("n", "d"), [(300, 5), (60, 80)])
+def test_influence_is_what_the_distance_changes_by_without_a_row(n, d):
+    rng = np.random.default_rng(3)
+    scale = np.exp(-np.arange(d) / 4)  # most of it in few directions: a row less is a small change
+    real, made = (rng.normal(size=(n, d)) * scale * wide + 0.4 * wide for wide in (1, 1.3))
+    value, of_real, of_made = frechet_influence(real, made)
+    assert value == pytest.approx(fid(real, made, interval=False).value)
+
+    def without(k, of, beside):
+        return fid(np.delete(of, k, axis=0), beside, interval=False).value
+
+    for influence, of, beside in ((of_real, real, made), (of_made, made, real)):
+        fallen = value - np.array([without(k, of, beside) for k in range(n)])
+        fallen = n * (fallen - fallen.mean())  # the mean is the bias of one row less
+        assert np.corrcoef(fallen, influence)[0, 1] > 0.97
+        assert np.std(fallen) == pytest.approx(np.std(influence), rel=0.2)

@@ -118,7 +118,7 @@ def test_a_gain_passes_unless_the_test_finds_samples_farther(real):
 
 def with_distance(verdict, value, error):
     measure = replace(verdict.measure, details={**verdict.measure.details, "frechet": value})
-    return replace(verdict, measure=measure, error=error)
+    return replace(verdict, measure=measure, scatter=error**2)
 
 
 def test_a_distance_that_has_fallen_beyond_chance_is_enough_where_the_area_is_no_larger(real):
@@ -135,3 +135,12 @@ def test_a_distance_within_its_error_does_not_refuse_what_is_nearer(real):
     before = with_distance(far, 0.10, 0.01)
     assert improves(before, with_distance(near, 0.105, 0.01))
     assert not improves(before, with_distance(near, 0.13, 0.01))
+
+
+def test_real_rows_that_both_distances_share_make_their_difference_surer(real):
+    """What all real rows owe to one distance as to the other is no reason to doubt the fall."""
+    before = with_distance(real.verdict(samples(real, 1, 0.6)), 0.10, 0.001)
+    after = with_distance(before, 0.06, 0.001)
+    owed = np.random.default_rng(0).normal(size=400)  # a standard error of 0.05 each
+    assert improves(replace(before, influence=owed), replace(after, influence=owed))
+    assert not improves(replace(before, influence=owed), replace(after, influence=-owed))

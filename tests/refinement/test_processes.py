@@ -32,6 +32,7 @@ def test_two_processes_sample_the_same_rows_as_one(tmp_path):
         parts.append(load_file(out))
     one, two = parts
     assert torch.equal(one["known"], two["known"])
+    assert len(two["hurried"]) == 3000  # none waits for one that has stopped
     # a network that is learned together is the same but for rounding
     gap = one["learned"].mean() - two["learned"].mean()
     assert float(gap.abs()) < 0.1

@@ -361,6 +361,27 @@ def test_a_search_leaves_time_for_the_judging(grid):
     assert min(asked) > 0.05 / 100
 
 
+def test_a_search_leaves_a_run_that_leads_away(grid):
+    """Samples begin where data is, so that every step of a wrong logit takes them from there."""
+    from pushforward.refinement.flow_search import Search
+    from pushforward.refinement.judging import RealRows
+    from pushforward.refinement.spaces import Space
+
+    draw = torch.Generator().manual_seed(0)
+    real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
+    steps = []
+
+    def away(x):
+        steps.append(len(x))
+        return x.sum(dim=1)
+
+    space = Space(lambda n, generator: grid.real(n, generator), lambda x: x)
+    looks = (2, 5, 10, 25, 50)
+    found = Search(200, (0.3,), (0.0,), looks).best(space, away, real, 0)
+    assert found["steps"] == 2
+    assert len(steps) < 1 + 2 * max(looks)
+
+
 def test_no_time_is_time_enough_for_an_answer(table):
     lines = []
     made = refine(*table, minutes=1e-3, report=lambda text, share: lines.append((text, share)))

@@ -34,12 +34,18 @@ def exact(d, strangers=0.5):
     return logit
 
 
-@pytest.mark.parametrize(("d", "moments"), [(2, False), (20, True)])
-def test_half_of_the_samples_cost_two_draws(d, moments):
-    """The exact ratio is never over two, so that more draws change nothing but chance."""
-    found = draws_for(surroundings(exact(d), d, moments), BUDGETS)
+@pytest.mark.parametrize(("strangers", "draws"), [(0.05, 1.25), (0.5, 2.0), (0.8, 4.0)])
+def test_rows_of_few_numbers_cost_no_more_draws_than_change_them(strangers, draws):
+    """The exact ratio is never over one in the share that are none: 1.05, 2 and 5."""
+    around = surroundings(exact(2, strangers), 2, False, strangers)
+    assert draws_for(around, BUDGETS) == draws
+
+
+def test_half_of_the_samples_of_wide_rows_cost_about_two_draws():
+    """More change nothing but chance."""
+    found = draws_for(surroundings(exact(20), 20, True), BUDGETS)
     assert found is not None
-    assert 1.5 <= found <= (2.0 if not moments else 4.0)
+    assert 1.5 <= found <= 4.0
 
 
 @pytest.mark.parametrize(("d", "moments"), [(2, False), (20, True)])

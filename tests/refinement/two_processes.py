@@ -6,17 +6,23 @@ import torch
 from safetensors.torch import save_file
 
 from pushforward.refinement import refine
+from pushforward.refinement.recipe import Budget
 from pushforward.training import Processes
 
 
 def refined():
-    """One refinement by a logit that is known, and one whose network is learned."""
+    """By a logit that is known, by networks that are learned, and while clocks disagree."""
     torch.set_num_threads(1)
     draw = torch.Generator().manual_seed(0)
     data = torch.randn(600, 1, generator=draw) + 1
     known = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5)
     learned = refine(lambda z: z, data, prior=1, method="rejection")
+    late = Budget.late
+    here = Processes(torch.device("cpu")).rank
+    Budget.late = lambda self, ahead=0.0: here > 0 or late(self, ahead)  # a clock that is ahead
+    hurried = refine(lambda z: z, data, prior=1, minutes=10)
     return {
+        "hurried": hurried.sample(3000, random_state=0),
         "known": known.sample(3000, random_state=0),
         "learned": learned.sample(3000, random_state=0),
     }

@@ -10,7 +10,7 @@ fid
 from .blind import BLIND_TO, blind_to
 from .critic import independent_critic
 from .evaluate import compare, evaluate
-from .frechet import fid, frechet_distance
+from .frechet import fid, frechet_distance, frechet_influence
 from .inception_score import inception_score
 from .kid import kid
 from .likelihood import bits_per_dimension, nats_per_row
@@ -54,6 +54,7 @@ __all__ = [
     "fid",
     "fpr_at_95",
     "frechet_distance",
+    "frechet_influence",
     "grid_of_gaussians",
     "inception_score",
     "independent_critic",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from ..errors import DataError
-from ..metrics.frechet import fid
+from ..metrics.frechet import frechet_influence
 from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
@@ -90,8 +90,12 @@ class RealRows:
 
     @property
     def drawn(self) -> int:
-        """Samples that :meth:`verdict` wants: where real rows are few, more than of those."""
-        return max(len(self.judge), min(_SAMPLES, 4 * len(self.judge))) + len(self.choose)
+        """Samples that :meth:`verdict` wants: where real rows are few, more than of those.
+
+        Of images and wide rows, whose samples are dear, no more than are needed.
+        """
+        few = min(_SAMPLES, 4 * len(self.judge))
+        return (few if self.moments else max(len(self.judge), few)) + len(self.choose)
 
     def verdict(self, samples: Tensor) -> "Verdict":
         """AUC between samples and the rows that judge.
@@ -105,9 +109,10 @@ class RealRows:
         verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
         if self.moments:
             real = np.concatenate([judged, known])
-            distance = fid(real, made)
-            verdict.measure.details["frechet"] = distance.value
-            return replace(verdict, error=distance.details["standard_error"])
+            distance, of_real, of_made = frechet_influence(real, made)
+            verdict.measure.details["frechet"] = distance
+            error = float(np.var(of_made, ddof=1)) / len(made)
+            return replace(verdict, influence=of_real, scatter=error)
         return verdict
 
     def floor(self) -> Measure:
@@ -169,30 +174,34 @@ class Verdict:
         beaten: (n,) for each real row that judges, the share of the samples that it beats.
         variance: of the area, of what it owes to the samples that were drawn.
         gain: of :func:`likelihood_gain` and its error, of what thins.
-        error: standard error of the Fréchet distance, where it is judged.
+        influence: of each real row on the Fréchet distance, where that is judged.
+        scatter: variance of that distance, of what it owes to the samples.
     """
 
     measure: Measure
     beaten: np.ndarray
     variance: float
     gain: tuple[float, float] = (0.0, 0.0)
-    error: float = 0.0
+    influence: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    scatter: float = 0.0
 
 
 def improves(before: Verdict, after: Verdict) -> bool:
     """Whether the test finds samples nearer to the data than before, beyond chance.
 
     The real rows are the same in both and the samples are not: DeLong's variance of the difference
-    of two areas that share one side. Of rows of few numbers what thins may instead raise the
-    likelihood of the real rows beyond chance, as long as the test does not find samples farther
-    off. Of images and wide rows the Fréchet distance of the features must not have grown either,
-    by more than its error; where it has fallen beyond chance an area that is no larger will do:
-    where rows are few and features many, moments tell what neighbours do not. Its error is taken
-    as if the real rows were not the same, which makes it too large.
+    of two areas that share one side, and likewise of that of two Fréchet distances. Of rows of few
+    numbers what thins may instead raise the likelihood of the real rows beyond chance, as long as
+    the test does not find samples farther off. Of images and wide rows the Fréchet distance of
+    the features must not have grown either, by more than the error of its change; where it has
+    fallen beyond chance an area that is no larger will do: where rows are few and features many,
+    moments tell what neighbours do not.
     """
     wide = "frechet" in after.measure.details
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
-    fallen, unsure = distance[0] - distance[1], math.hypot(before.error, after.error)
+    change = np.var(after.influence - before.influence, ddof=1) / len(after.influence)
+    unsure = math.sqrt(float(change) + before.scatter + after.scatter)
+    fallen = distance[0] - distance[1]
     if fallen < -unsure:
         return False
     gain = before.beaten - after.beaten

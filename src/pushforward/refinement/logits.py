@@ -1,8 +1,10 @@
 """Logits of real against generated: whose they are, how they are learned, how they are kept."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import ParameterError
 from .calibration import Calibration, calibrate
 from .judging import RealRows
-from .ratio import LineRatio, fit_ratio, network_of
+from .ratio import LineRatio, convolves, fit_ratio, network_of
 from .settling import settle
 from .slopes import Score, in_batches
 from .spaces import Space
@@ -22,13 +24,15 @@ __all__ = ["RATIOS", "Logit", "Teacher"]
 RATIOS = ("direct", "corrected", "residual")
 
 _FEW = 16  # numbers of a row; more are wide
-_SMOOTH, _SMOOTH_WIDE, _SHARP_WIDE = 0.002, 0.05, 5e-5  # penalties; none is sharpest
+# penalties; none is sharpest, and convolutions are smooth by themselves
+_SMOOTH, _SMOOTH_WIDE, _SHARP_WIDE = 0.002, 0.05, 5e-5
 _POOLED = 4000  # samples at the least that a network learns from, however few rows there are
 _FOR_ONE = 4  # samples to a real row that a sharp network learns from: they cost little,
-_ENOUGH = 64_000  # and of so many it has enough, as long as there is one for each
+_ENOUGH, _TO_WEIGH = 64_000, 200_000  # and of so many it has enough, to move or to weigh them
 _WIDTH, _BATCH = 128, 1024  # of a sharp network
 _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
 _PASSES, _STEP = 30, 256  # of wide rows: more steps know them by heart; rows of a step
+_TIMED, _TRIED = 256, 4  # rows and steps that tell what learning takes
 _RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
 
 
@@ -140,7 +144,11 @@ class Teacher:
     @property
     def few(self) -> bool:
         """Whether a network sees few numbers of a row."""
-        return in_batches(self._seen, self.real.learn[:2]).flatten(1).shape[1] <= _FEW
+        return math.prod(self._shape) <= _FEW
+
+    @cached_property
+    def _shape(self) -> torch.Size:
+        return in_batches(self._seen, self.real.learn[:2]).shape[1:]
 
     def _seen(self, rows: Tensor) -> Tensor:
         return rows if self.see is None else self.see(rows)
@@ -171,10 +179,10 @@ class Teacher:
         """
         self._count += 1
         seed = self.seed + self._count
-        sharp = not moves or (near and self.few)
+        sharp = self._sharp(moves, near)
         pool = max(_POOLED, len(self.real.learn))
         if sharp and self.few:
-            pool = max(pool, min(_FOR_ONE * pool, _ENOUGH))
+            pool = max(pool, min(_FOR_ONE * pool, _ENOUGH if moves else _TO_WEIGH))
         generated = self._drawn(space, moves)(pool, seed, _RATIO)
         real, frozen, share, shift, offset = self.real.learn, self.other, 1.0, 0.0, None
         if self.ratio == "corrected":
@@ -186,16 +194,7 @@ class Teacher:
             shift, share = line.values.tolist()
             offset = Logit("critic", line, frozen=frozen)
         see = self._seen
-        if not sharp:
-            rows = len(real) + len(generated)
-            steps = _STEPS if self.few else min(_STEPS, math.ceil(_PASSES * rows / _STEP))
-            how = {"penalty": _SMOOTH if self.few else _SMOOTH_WIDE, "steps": steps}
-        else:
-            how = {"penalty": _SHARP_WIDE, "steps": _STEPS_THAT_WEIGH, "width": _WIDTH}
-            if self.few:
-                how |= {"penalty": 0.0, "batch_size": _BATCH}
-        if self.lines and not moves:
-            how["penalty"] = 0.0  # letters that are chosen have no gradient
+        how = self._how(len(real) + len(generated), moves, sharp)
         seen = in_batches(see, real), in_batches(see, generated)
         left = self.left()
         half = None if left is None else left / 2  # the other is for what is done with it
@@ -209,6 +208,37 @@ class Teacher:
             network = _Seen(self.see, network)
         logit = Logit(self.ratio, _none(), frozen, share, shift, network)
         return self._with_line(logit, space, moves)
+
+    def seconds(self, rows: Tensor, *, moves: bool, near: bool = False) -> float:
+        """What :meth:`learned` takes to train, from a few steps that are timed.
+
+        Args:
+            rows: some that the space drew.
+            moves, near: as there.
+        """
+        real = self.real.learn
+        how = self._how(max(_POOLED, len(real)) + len(real), moves, self._sharp(moves, near))
+        seen = [in_batches(self._seen, x[:_TIMED]) for x in (real, rows)]
+        network = self._network(real, moves, self.seed) if self.lines else None
+        began = time.perf_counter()
+        fit_ratio(*seen, **how | {"steps": _TRIED}, network=network)
+        return (time.perf_counter() - began) / _TRIED * how["steps"]
+
+    def _sharp(self, moves: bool, near: bool) -> bool:
+        return not moves or (near and self.few)
+
+    def _how(self, rows: int, moves: bool, sharp: bool) -> dict[str, Any]:
+        """How so many rows teach."""
+        if not sharp:
+            smooth = self.few or convolves(self._shape)
+            steps = _STEPS if self.few else min(_STEPS, math.ceil(_PASSES * rows / _STEP))
+            return {"penalty": _SMOOTH if smooth else _SMOOTH_WIDE, "steps": steps}
+        how = {"penalty": _SHARP_WIDE, "steps": _STEPS_THAT_WEIGH, "width": _WIDTH}
+        if self.few:
+            how |= {"penalty": 0.0, "batch_size": _BATCH}
+        if self.lines and not moves:
+            how["penalty"] = 0.0  # letters that are chosen have no gradient
+        return how
 
     def _network(self, real: Tensor, moves: bool, seed: int) -> LineRatio:
         return LineRatio((real.shape[1], real.shape[2]), hard=not moves, seed=seed)

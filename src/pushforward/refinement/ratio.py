@@ -15,7 +15,9 @@ from ..nets import CharacterCritic, find_architecture, halvings
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource, generator_of
 from .slopes import in_batches
 
-__all__ = ["ImageRatio", "LineRatio", "RatioNetwork", "fit_ratio", "labelled", "network_of"]
+__all__ = [
+    "ImageRatio", "LineRatio", "RatioNetwork", "convolves", "fit_ratio", "labelled", "network_of",
+]  # fmt: skip
 
 _FOURIER_BELOW = 5  # dimensions: in more, random frequencies are noise
 _FOURIER = 64
@@ -177,7 +179,7 @@ def network_of(config: dict[str, Any]) -> RatioNetwork | ImageRatio | LineRatio:
 
 def _network_for(real: Tensor, width: int, seed: int) -> RatioNetwork | ImageRatio:
     """A network for such rows, with the weights it begins with."""
-    if _convolves(real.shape[1:]):
+    if convolves(real.shape[1:]):
         c, h, w = real.shape[1:]
         scale = real.std().clamp(min=1e-6)
         return ImageRatio((c, h, w), real.mean(), scale, width=_WIDTH, seed=seed).to(real.device)
@@ -190,7 +192,7 @@ def _network_for(real: Tensor, width: int, seed: int) -> RatioNetwork | ImageRat
     return RatioNetwork(flat.mean(dim=0), scale, width=width, generator=generator).to(real.device)
 
 
-def _convolves(shape: torch.Size) -> bool:
+def convolves(shape: torch.Size) -> bool:
     """Whether rows are images that halve twice; smaller ones are rows of numbers."""
     if len(shape) != 3:
         return False

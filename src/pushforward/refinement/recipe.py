@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, ParameterError
-from ..training import generator_of
+from ..training import Processes, generator_of
 from .chain import Kept, chain, place_of, placed
 from .flow_search import search_of
 from .judging import RealRows, Verdict, improves, likelihood_gain
@@ -28,6 +28,7 @@ __all__ = ["Budget", "Recipe"]
 _ROUNDS = 3  # the most, of moving; one more where the first was by a critic that did not help
 _BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with,
 _DRAWS = 4.0  # and the most of them where the user says nothing
+_LEAST = 0.5  # of the time a network wants: half of that is a fourth of its steps
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
 _JUDGED, _START, _LAST, _WEIGHED, _SHOWN = range(10, 15)  # what a seed is for
@@ -123,6 +124,7 @@ class Recipe:
     last: Space | None = None
     _first: Logit | None = None
     _judging: float = 0.0  # seconds that the last stage took to judge; the next takes no less
+    _learning: float = 0.0  # seconds that a network wants
 
     @property
     def first(self) -> Logit:
@@ -152,7 +154,7 @@ class Recipe:
         searches = method == "auto" or (
             method == "dgflow" and not {"step", "preset"} & {*settings}
         )
-        expected = self._expected(method, searches)
+        expected = self._expected(method, searches, start)
         self._said = 0.0
         self._say(expected, 0.0)
         self._best = before = self.real.verdict(start)
@@ -163,9 +165,7 @@ class Recipe:
             first = self._logit_of(moves=method in _MOVE, share=0.05)
             self._try(method, first, settings)
         after_rows, after = self._rows, self._best
-        if self._helped and not self.budget.late(
-            self._judging
-        ):  # others than those it was kept for
+        if self._helped and not self._late(self._judging):  # others than those it was kept for
             after_rows = self.space.heard(n, self.seed, _LAST)
             after = self.real.verdict(after_rows)
         told = {"real": self.real.judge, "before": start, "after": after_rows}
@@ -204,7 +204,7 @@ class Recipe:
     def _automatic(self) -> None:
         """Move while that helps, then thin."""
         rounds, number = _ROUNDS, 0
-        while number < rounds and (number == 0 or not self.budget.late(self._judging)):
+        while number < rounds and (number == 0 or not self._no_time_to_learn(self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
             helped = self._try("dgflow", logit, {})
             if not helped and number == 0 and logit.kind in ("critic", "given"):
@@ -212,7 +212,7 @@ class Recipe:
             elif not helped:
                 break
             number += 1
-        if self.budget.late((1 + _DRAWS) * self._judging):  # a pool, and draws for those kept
+        if self._no_time_to_learn((1 + _DRAWS) * self._judging):  # a pool, draws for those kept
             return
         if self.logit is not None and not self._helped:
             logit = self.first
@@ -330,8 +330,8 @@ class Recipe:
         if not rows.isfinite().all():
             raise DataError("The generator makes rows that are not finite. Mend it first.")
 
-    def _expected(self, method: str, searches: bool) -> str:
-        """What the run will take at most, from a sample that is timed."""
+    def _expected(self, method: str, searches: bool, rows: Tensor) -> str:
+        """What the run will take at most, from a sample and steps of learning that are timed."""
         points = self.space.points(256, self.seed)
         began = time.perf_counter()
         self.space.decoded(points)
@@ -341,6 +341,7 @@ class Recipe:
         steps = max(search.steps)
         drawn = (_ROUNDS + 2) * 2 * (self.real.drawn + len(self.real.learn)) * (steps / 2 + 1)
         seconds = 3 * each * ((_ROUNDS if method == "auto" else 1) * trials + drawn)
+        seconds += self._learning_all(method, rows)
         limit = "" if self.budget.minutes is None else f", {self.budget.minutes:g} min at most"
         most = _DRAWS if self.budget.draws is None else self.budget.draws
         logits = most * (_ROUNDS * steps + 1)
@@ -351,8 +352,32 @@ class Recipe:
             cost = "a sample then takes what the method's settings say"
         return (
             f"expected: {trials * (_ROUNDS if method == 'auto' else 1):,} trial steps, about "
-            f"{max(1, round(seconds))} s of the generator besides training networks{limit}; {cost}"
+            f"{max(1, round(seconds))} s{limit}; {cost}"
         )
+
+    def _learning_all(self, method: str, rows: Tensor) -> float:
+        """Seconds that learning all networks takes; those of one that moves are kept."""
+        known = self.logit is not None or (self.world.critic is not None and not self.before)
+        if method != "auto" and known:
+            return 0.0
+        first = self._learning = self.teacher.seconds(rows, moves=method in (*_MOVE, "auto"))
+        if method != "auto":
+            return first
+        later = self.teacher.seconds(rows, moves=True, near=True) if self.teacher.few else first
+        weighs = self.teacher.seconds(rows, moves=False)
+        return (_ROUNDS - 1) * later + (later if known else first) + weighs
+
+    def _no_time_to_learn(self, judging: float) -> bool:
+        """Whether what is left is too little for a network to learn in half of it and to judge.
+
+        Args:
+            judging: seconds that what comes after takes.
+        """
+        return self._late(max(2 * judging, _LEAST * self._learning))
+
+    def _late(self, ahead: float) -> bool:
+        """Whether time will be up after so many seconds, by the clock of the first process."""
+        return Processes(self.real.judge.device).agree(self.budget.late(ahead))
 
 
 def _percentiles(values: Tensor) -> list[float]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ..training import generator_of
 from .judging import likelihood_gain
@@ -13,17 +14,19 @@ from .slopes import in_batches
 __all__ = ["draws_for"]
 
 _MOST = 2000  # samples that the test looks at
+_SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _UNIFORM = 50  # what a seed is for
 
 
 def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
     """Draws a kept sample may cost; None where no budget helps.
 
-    Of rows of few numbers the budget by which the likelihood of the real rows gains most, or the
-    least that is not worse beyond its error: more draws always bring samples nearer to what the
-    logit says, and cost all who sample. Of images and wide rows the one whose samples the
-    two-sample test finds nearest: there samples and data hardly overlap, real rows are all taken,
-    and what looks like a gain is a choice of the few kinds of sample that pass for real.
+    Of rows of few numbers the most draws that the real rows do not speak against: beyond its
+    error their likelihood gains no less than at the best. Of those fewer, where samples stay
+    what they are: what clipping takes from a logit is known from the samples alone. Of images
+    and wide rows the one whose samples the two-sample test finds nearest: there samples and data
+    hardly overlap, real rows are all taken, and what looks like a gain is a choice of the few
+    kinds of sample that pass for real.
 
     Args:
         around: space, logit and real rows.
@@ -44,11 +47,22 @@ def _by_likelihood(around: Surroundings, budgets: Sequence[float]) -> float | No
     if gains[best] <= 0:
         return None
 
-    def near(budget: float) -> bool:
+    def fits(budget: float) -> bool:
         behind, error = likelihood_gain(*kept[best], *kept[budget])
-        return behind <= error
+        return behind <= error and gains[budget] > 0
 
-    return next(budget for budget in budgets if near(budget))
+    most = max(budget for budget in budgets if fits(budget))
+    return next(b for b in budgets if _divergence(kept[most][1], kept[b][1]) < _SAME)
+
+
+def _divergence(of: Tensor, from_: Tensor) -> float:
+    """Kullback-Leibler divergence of what one acceptance keeps from what another does, in nats.
+
+    Args:
+        of, from_: (n,) log acceptance of the same samples.
+    """
+    kept, other = (x.double().log_softmax(dim=0) for x in (of, from_))
+    return float((kept.exp() * (kept - other)).sum())
 
 
 def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
