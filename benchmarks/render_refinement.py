@@ -16,8 +16,8 @@ share of the true one, how unevenly modes are filled, and how unevenly by real r
 has all its steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers,
 and narrow ones."""
 METHODS_TEXT = """\
-Every method on the same base and rows, each with as many logits a sample as `auto` takes and
-judged like it; `ms` is what a sample costs. `dgflow, published` has the settings of its paper."""
+Every method on the same base and rows, each with as many logits a sample as `auto` takes, judged
+by so many draws; `ms` is what a sample costs. `dgflow, published`: the settings of its paper."""
 DIGITS_TEXT = """\
 A VAE of the small digits (16 latents), refined with 1,400 images: Fréchet distance of classifier
 features to the 397 others, of 10,000 samples, and of as many samples as there are images (mean of
@@ -65,10 +65,14 @@ def _by_base(rows):
     return groups
 
 
+def _judged(row):
+    """Draws of samples that a row is the mean of."""
+    return row.get("draws", 4 if "auc_deviation" in row["figures"]["auto"] else 1)
+
+
 def _seed(row):
     """The seed of a row, marked where it is from before so many draws were judged."""
-    judged = row.get("draws", 4 if "auc_deviation" in row["figures"]["auto"] else 1)
-    return f"{row['seed']}{ {1: '*', 4: '†'}.get(judged, '') }"
+    return f"{row['seed']}{ {1: '*', 4: '†'}.get(_judged(row), '') }"
 
 
 def _toys(rows):
@@ -104,8 +108,8 @@ def _methods(row):
         for name, one in sorted(judged.items(), key=lambda pair: pair[1]["auc"])
     ]
     header = [
-        f"{row['base']} on {row['set']}, seed {row['seed']}", "AUC", "near a mode", "modes",
-        "spread", "imbalance", "draws", "logits", "ms",
+        f"{row['base']} on {row['set']}, seed {row['seed']}, {_judged(row)} draws", "AUC",
+        "near a mode", "modes", "spread", "imbalance", "draws", "logits", "ms",
     ]  # fmt: skip
     left = [f"{k}: {one['reason']}" for k, one in row["figures"].items() if "reason" in one]
     return table(header, cells) + ("\n\nNot run: " + "; ".join(left) + "." if left else "")
