@@ -382,6 +382,15 @@ def test_a_search_leaves_a_run_that_leads_away(grid):
     assert len(steps) < 1 + 2 * max(looks)
 
 
+def test_no_round_begins_without_time_to_learn(table, monkeypatch):
+    from pushforward.refinement.logits import Teacher
+
+    monkeypatch.setattr(Teacher, "seconds", lambda self, rows, moves, near=False: 3600.0)
+    told = refine(*table, minutes=5).report_
+    assert [stage.name for stage in told.stages] == ["dgflow"]  # the first is always tried
+    assert int(told.expected.split("about ")[1].split(" s")[0]) >= 4 * 3600  # of four networks
+
+
 def test_no_time_is_time_enough_for_an_answer(table):
     lines = []
     made = refine(*table, minutes=1e-3, report=lambda text, share: lines.append((text, share)))
