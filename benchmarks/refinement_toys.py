@@ -12,8 +12,8 @@ from .common import RESULTS, run_all
 
 SETS = ("gaussians", "roll")
 BASES = ("table_gan", "early_gan", "realnvp", "gis", "table_sig")
-KEY = ("set", "base", "seed", "methods")
-ROWS = 50_000  # real, to fit and again to refine on
+KEY = ("set", "base", "seed", "methods", "rows")
+ROWS = 50_000  # real, to fit, and by default again to refine on
 FRESH, DRAWS = 4000, 16  # fresh ones, and samples, to judge by; so often: from one to the next
 # areas differ by .006 and imbalances, of real rows too, by a third
 
@@ -76,14 +76,14 @@ def _figures(name, samples, fresh):
     }
 
 
-def work(name, base, seed, which):
-    """Fit one base, refine it by every method, judge each by fresh rows."""
+def work(name, base, seed, which, rows):
+    """Fit one base, refine it by every method with so many rows, judge each by fresh ones."""
     import numpy as np
 
     from pushforward.refinement import compare_methods
 
     rng = np.random.default_rng([seed, SETS.index(name)])
-    train, data = (_real(name, ROWS, rng) for _ in range(2))
+    train, data = (_real(name, n, rng) for n in (ROWS, rows))
     fresh, other = ([_real(name, FRESH, rng) for _ in range(DRAWS)] for _ in range(2))
     began = time.process_time()
     model = _base(base, seed).fit(train)
@@ -128,11 +128,12 @@ def main():
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--bases", nargs="+", default=BASES, choices=BASES)
     parser.add_argument("--methods", choices=("all", "auto"), default="all")
+    parser.add_argument("--rows", type=int, default=ROWS, help="real ones, to refine with")
     parser.add_argument("--timeout", type=float, default=3600)
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     jobs = [
-        {"set": name, "base": base, "seed": seed, "methods": options.methods}
+        {"set": name, "base": base, "seed": seed, "methods": options.methods, "rows": options.rows}
         for seed in options.seeds
         for base in options.bases
         for name in options.sets

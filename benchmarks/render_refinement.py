@@ -3,18 +3,19 @@
 from statistics import mean
 
 from benchmarks.common import read_results
+from benchmarks.refinement_toys import ROWS
 from benchmarks.render_generators import MODEL_NAMES
 from benchmarks.render_images import table, told
 
 __all__ = ["readme_images", "refinement_section"]
 
 TOYS_TEXT = """\
-`pushforward.refine(model, data)` with 50,000 rows and nothing else said, judged by 4,000 fresh
-rows and samples (means over sixteen draws of both; † four, * one): AUC of a two-sample test by
-neighbours (0.5: not told apart), the share near a mode or the curve, the spread within modes as a
-share of the true one, how unevenly modes are filled, and how unevenly by real rows. `table_gan`
-has all its steps, `early_gan` a third of them; `realnvp`, `gis` and `table_sig` have few layers,
-and narrow ones."""
+`pushforward.refine(model, data)` with 50,000 rows, where no other number stands, and nothing else
+said, judged by 4,000 fresh rows and samples (means over sixteen draws of both; † four, * one): AUC
+of a two-sample test by neighbours (0.5: not told apart), the share near a mode or the curve, the
+spread within modes as a share of the true one, how unevenly modes are filled, and how unevenly by
+real rows. `table_gan` has all its steps, `early_gan` a third of them; `realnvp`, `gis` and
+`table_sig` have few layers, and narrow ones."""
 METHODS_TEXT = """\
 Every method on the same base and rows, each with as many logits a sample as `auto` takes, judged
 by so many draws; `ms` is what a sample costs. `dgflow, published`: the settings of its paper."""
@@ -57,11 +58,11 @@ def _shown(figures, key, digits):
 
 
 def _by_base(rows):
-    """Rows of "auto" by set and base."""
+    """Rows of "auto" by set, base and number of real rows."""
     groups = {}
     for row in rows:
         if row["methods"] == "auto":
-            groups.setdefault((row["set"], row["base"]), []).append(row)
+            groups.setdefault((row["set"], row["base"], row["rows"]), []).append(row)
     return groups
 
 
@@ -77,13 +78,14 @@ def _seed(row):
 
 def _toys(rows):
     cells = []
-    for (name, base), found in _by_base(rows).items():
+    for (name, base, real_rows), found in _by_base(rows).items():
+        more = "" if real_rows == ROWS else f", {real_rows:,} rows"
         before, after, real = (
             [row["figures"][key] for row in found] for key in ("generator", "auto", "real")
         )
         cells.append(
             [
-                f"{base} on {name}", ", ".join(_seed(row) for row in found),
+                f"{base} on {name}{more}", ", ".join(_seed(row) for row in found),
                 _shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
                 _shown(before, "high_quality", 3), _shown(after, "high_quality", 3),
                 _shown(after, "spread", 2), _shown(after, "imbalance", 4),
@@ -223,7 +225,8 @@ def readme_images(results):
         [f"{BASES[name]}, {NAMES[base]}", "AUC",
          _shown([r["figures"]["generator"] for r in rows], "auc", 3),
          _shown([r["figures"]["auto"] for r in rows], "auc", 3)]
-        for (name, base), rows in _by_base(toys).items()
+        for (name, base, number), rows in _by_base(toys).items()
+        if number == ROWS
         if base in ("early_gan", "realnvp") or (base == "gis" and name == "gaussians")
     ]  # fmt: skip
     _, images = _good(results, "refinement_images.json")
