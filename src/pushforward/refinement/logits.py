@@ -219,9 +219,9 @@ class Teacher:
         real = self.real.learn
         how = self._how(max(_POOLED, len(real)) + len(real), moves, self._sharp(moves, near))
         seen = [in_batches(self._seen, x[:_TIMED]) for x in (real, rows)]
-        network = self._network(real, moves, self.seed) if self.lines else None
         each = 0.0
         for steps in (1, _TRIED):  # the first finds its kernels, which takes as long as many
+            network = self._network(real, moves, self.seed) if self.lines else None
             began = time.perf_counter()
             fit_ratio(*seen, **how | {"steps": steps}, network=network)
             each = (time.perf_counter() - began) / steps
