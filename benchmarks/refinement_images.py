@@ -16,7 +16,7 @@ from .common import RESULTS, provenance, run_job, save_row
 
 SAMPLES = 5000
 DRAWS = 10  # of samples of the digits, as many as rows: one differs from the next by a tenth
-MANY = 10_000  # the distance without what few samples add to it
+MANY = 10_000  # samples, to which chance adds little distance
 
 
 def _frechet(extractor, real, samples):

@@ -111,8 +111,8 @@ class RealRows:
             real = np.concatenate([judged, known])
             distance, of_real, of_made = frechet_influence(real, made)
             verdict.measure.details["frechet"] = distance
-            error = float(np.var(of_made, ddof=1)) / len(made)
-            return replace(verdict, influence=of_real, scatter=error)
+            scatter = float(np.var(of_made, ddof=1)) / len(made)
+            return replace(verdict, influence=of_real, scatter=scatter)
         return verdict
 
     def floor(self) -> Measure:
