@@ -192,17 +192,16 @@ def improves(before: Verdict, after: Verdict) -> bool:
     The real rows are the same in both and the samples are not: DeLong's variance of the difference
     of two areas that share one side, and likewise of that of two Fréchet distances. Of rows of few
     numbers what thins may instead raise the likelihood of the real rows beyond chance, as long as
-    the test does not find samples farther off. Of images and wide rows the Fréchet distance of
-    the features must not have grown either, by more than the error of its change; where it has
-    fallen beyond chance an area that is no larger will do: where rows are few and features many,
-    moments tell what neighbours do not.
+    the test does not find samples farther off. Of images and wide rows neither the area nor the
+    Fréchet distance of the features may have grown, and one must have fallen beyond chance: where
+    rows are few and features many, moments tell what neighbours do not.
     """
     wide = "frechet" in after.measure.details
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
     change = np.var(after.influence - before.influence, ddof=1) / len(after.influence)
     unsure = math.sqrt(float(change) + before.scatter + after.scatter)
     fallen = distance[0] - distance[1]
-    if fallen < -unsure:
+    if fallen < 0:
         return False
     gain = before.beaten - after.beaten
     variance = before.variance + after.variance
