@@ -14,6 +14,7 @@ from .worlds import World
 
 __all__ = ["Kept", "begun", "chain", "moved_pairs", "place_of", "placed"]
 
+_MOVED = 70  # what a seed is for
 _MOVES_DATA_BELOW = 17  # dimensions: in more, a logit is easier to fool than a decoder
 
 
@@ -106,6 +107,6 @@ def moved_pairs(
         if (here, stage.place) == ("latent", "data"):
             points, here = spaces[0][0].decoded(points), "data"
         if mover is not None:
-            points = mover(points, generator_of(seed, number))
+            points = mover(points, generator_of(seed, _MOVED, number))
     after = points if here == "data" else spaces[0][0].decoded(points)
     return before, after

@@ -150,14 +150,15 @@ class Stream:
 
 
 def generator_of(*key: int) -> torch.Generator:
-    """A generator on the CPU whose stream depends on every number of the key.
+    """A generator on the CPU whose stream depends on every number of the key, and how many it has.
 
     >>> import torch
-    >>> a, b = (torch.rand(1, generator=generator_of(0, 1, k)) for k in (5, 6))
-    >>> bool(a != b)
-    True
+    >>> a, b, c = (torch.rand(1, generator=generator_of(0, *k)) for k in ((1,), (2,), (1, 0)))
+    >>> bool(a != b), bool(a != c)
+    (True, True)
     """
-    state = np.random.SeedSequence(_unsigned(key)).generate_state(1, np.uint64)[0]
+    entropy = [len(key), *_unsigned(key)]  # without its length, (1,) would be padded to (1, 0)
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
