@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -438,6 +439,8 @@ class Fake:
 
     def sum(self, value):
         return value
+
+    together = nullcontext
 
 
 @pytest.mark.parametrize("n", [100, 3000])

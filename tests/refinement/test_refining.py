@@ -2,6 +2,7 @@
 
 import copy
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -168,7 +169,8 @@ def test_samples_do_not_depend_on_the_batch_size(networks, generator):
 
 
 def test_a_network_whose_rows_see_each_other_is_refused(generator):
-    hidden = {"norm": nn.BatchNorm1d(2).train()}  # where it is not found and set right
+    norm = nn.BatchNorm1d(2).train()
+    hidden = weakref.WeakValueDictionary(norm=norm)  # where it is not found and set right
     data = torch.randn(400, 2, generator=generator)
     with pytest.raises(DataError, match="evaluation mode"):
         refine(

@@ -14,7 +14,7 @@ from .worlds import World
 
 __all__ = ["Kept", "begun", "chain", "moved_pairs", "place_of", "placed"]
 
-_MOVED = 70  # what a seed is for
+_MOVED = 80  # what a seed is for
 _MOVES_DATA_BELOW = 17  # dimensions: in more, a logit is easier to fool than a decoder
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,8 +78,9 @@ def collapse(
     world, size = model._world, model._size(model._world)
     with model._frozen():
         rows = world.read(data, seed)
-        _, features, kind = features_for(world, model.features, data, labels, rows, seed)
-        real = RealRows(rows[:0], rows[:n], rows[:0], features, kind)
+        _, features, kind = features_for(world, model.features, data, labels, rows, seed, size)
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
+        real = RealRows(rows[:0], rows[order[:n]], rows[:0], features, kind)
         space = begun(world, model._place, size)
         start = space.points(min(n, len(rows)), seed, _KEY)
 

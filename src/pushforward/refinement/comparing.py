@@ -12,7 +12,6 @@ from .methods import METHODS
 from .presets import published
 from .recipe import Recipe
 from .refined_model import RefinedModel
-from .slopes import frozen
 from .spaces import Space
 
 __all__ = ["Compared", "compare_methods"]
@@ -42,14 +41,14 @@ class Compared:
     milliseconds: float
     reason: str = ""
     _space: Space | None = None
-    _recipe: Recipe | None = None
+    _model: RefinedModel | None = None
 
     def sample(self, n_samples: int = 1, random_state: int = 0) -> Any:
         """Draw samples of the method, whether it helped or not."""
-        if self._space is None or self._recipe is None:
+        if self._space is None or self._model is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
-        with frozen(*self._recipe.world.functions):
-            return self._recipe.world.write(self._space.rows(n_samples, random_state, _KEY))
+        with self._model._frozen():
+            return self._model._world.write(self._space.rows(n_samples, random_state, _KEY))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
@@ -109,8 +108,8 @@ def compare_methods(
         tell("auto", 0.0)
         _, told = recipe.run("auto", {}, model.space)
         lines = [
-            _line("generator", recipe, None, told.before, False),
-            _line("auto", recipe, recipe.space, told.after, told.helped),
+            _line("generator", model, recipe, None, told.before, False),
+            _line("auto", model, recipe, recipe.space, told.after, told.helped),
         ]
         cost = evaluations or max(10.0, round(told.evaluations))
         spent = time.process_time() - began
@@ -124,12 +123,13 @@ def compare_methods(
             recipe.known[False] = recipe.first
         for number, name in enumerate(names):
             tell(name, 0.4 + 0.6 * number / len(names))
-            lines.append(_of_method(name, recipe, model.space))
+            lines.append(_of_method(name, model, recipe))
     return lines
 
 
-def _of_method(name: str, recipe: Recipe, space: str) -> Compared:
+def _of_method(name: str, model: RefinedModel, recipe: Recipe) -> Compared:
     settings: dict[str, Any] = {}
+    space = model.space
     method, cost = name, recipe.budget.evaluations
     assert cost is not None
     if name in (PAPER, "ddls") and recipe.world.prior is not None:
@@ -137,29 +137,32 @@ def _of_method(name: str, recipe: Recipe, space: str) -> Compared:
     if name == PAPER:
         method, settings = "dgflow", {"preset": published(recipe.world)}
         recipe.budget.evaluations = max(cost, PUBLISHED[settings["preset"]]["steps"])
-    elif name == "rejection":
-        settings = {"budget": max(1.5, cost)}
-    elif name == "resampling":
-        settings = {"pool": max(2, int(cost))}
+    elif name in ("rejection", "resampling"):  # as many as all can have; alone they take fewer
+        start, _ = recipe.beginning(space)
+        most = cost / (start.evaluations + 1)
+        budget = {"budget": max(1.5, most)}
+        settings = budget if name == "rejection" else {"pool": max(2, int(most))}
     try:
         recipe.last = None
         _, told = recipe.run(method, settings, space)
         if recipe.last is None:
             return Compared(name, None, False, 0, 0, 0, "its logit is flat")
         stage = told.stages[-1]
-        return _line(name, recipe, recipe.last, stage.auc, stage.kept)
+        return _line(name, model, recipe, recipe.last, stage.auc, stage.kept)
     except PushforwardError as error:
         return Compared(name, None, False, 0, 0, 0, str(error))
     finally:
         recipe.budget.evaluations = cost
 
 
-def _line(name: str, recipe: Recipe, space: Space | None, auc: Measure, helped: bool) -> Compared:
+def _line(
+    name: str, model: RefinedModel, recipe: Recipe, space: Space | None, auc: Measure, helped: bool
+) -> Compared:
     if space is None:
         space, _ = recipe.beginning("auto")
     began = time.process_time()
     space.rows(_TIMED, recipe.seed, _KEY)
     milliseconds = 1e3 * (time.process_time() - began) / _TIMED
     return Compared(
-        name, auc, helped, space.draws, space.evaluations, milliseconds, "", space, recipe
+        name, auc, helped, space.draws, space.evaluations, milliseconds, "", space, model
     )

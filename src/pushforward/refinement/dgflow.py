@@ -114,7 +114,7 @@ def dgflow_path(
     points = start.detach()
     while True:
         logit, slope = value_and_slope(score, points, batch_size)
-        drift = step * _like(DIVERGENCES[divergence](logit), slope) * slope
+        drift = step * _like(DIVERGENCES[divergence](logit).to(slope), slope) * slope
         if longest is not None:
             length = drift.flatten(1).norm(dim=1)
             drift = drift * _like(longest / length.clamp(min=longest), drift)

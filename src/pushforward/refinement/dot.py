@@ -16,6 +16,7 @@ def lipschitz_estimate(
     generator: torch.Generator | None = None,
     pairs: int = 100,
     repeats: int = 10,
+    batch_size: int = BATCH,
 ) -> float:
     """The largest slope of the score between random pairs of points, averaged over repeats.
 
@@ -30,6 +31,7 @@ def lipschitz_estimate(
         points: (n, ...), at least two different ones.
         generator: of the pairs.
         pairs, repeats: maxima over so many pairs, averaged over so many repeats.
+        batch_size: points whose activations are held in memory at once.
 
     Raises:
         DataError: if all points are the same or the score is constant.
@@ -41,7 +43,8 @@ def lipschitz_estimate(
     """
     index = torch.randint(len(points), (2, repeats * pairs), generator=generator)
     a, b = points[index[0].to(points.device)], points[index[1].to(points.device)]
-    rise = (in_batches(score, a) - in_batches(score, b)).abs().flatten()
+    ends = (in_batches(score, end, batch_size) for end in (a, b))
+    rise = torch.sub(*ends).abs().flatten()
     distance = (a - b).flatten(1).norm(dim=1)
     slope = torch.where(distance > 0, rise / distance.clamp(min=1e-30), 0.0)
     constant = float(slope.reshape(repeats, pairs).amax(dim=1).mean())

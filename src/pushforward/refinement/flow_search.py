@@ -121,11 +121,12 @@ class Search:
                 if k and late(each):
                     continue
                 began = time.perf_counter()
-                for column, points in self._looks(path):
-                    rows = space.hear(space.decoded(points))
-                    said[k, column] = real.auc(rows, n).value
-                    if _leaves(said[k, : column + 1]):
-                        break
+                with suppress(DataError):  # a step to where nothing is finite ends the run
+                    for column, points in self._looks(path):
+                        rows = space.hear(space.decoded(points))
+                        said[k, column] = real.auc(rows, n).value
+                        if _leaves(said[k, : column + 1]):
+                            break
                 each = max(each, drawing + (time.perf_counter() - began) / n)
             return processes.sum(said.to(start.device)).cpu()
 
@@ -142,16 +143,15 @@ class Search:
         return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
 
     def _looks(self, path: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
-        with suppress(DataError):  # a step to where no logit is finite ends the run
-            for number, points in enumerate(islice(path, max(self.steps)), start=1):
-                if number in self.steps:
-                    yield self.steps.index(number), points
+        for number, points in enumerate(islice(path, max(self.steps)), start=1):
+            if number in self.steps:
+                yield self.steps.index(number), points
 
 
 def _least(said: Tensor) -> int:
     """The place of the least area: of those that are no more than chance, the first.
 
-    They come in order of the length of the way.
+    They come in order of the length of a step, then of their number.
     """
     return int(said.clamp(min=0.5).flatten().numpy().argmin())
 

@@ -16,7 +16,7 @@ from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
 
-__all__ = ["RealRows", "Verdict", "improves", "likelihood_gain"]
+__all__ = ["RealRows", "Verdict", "check_rows", "improves", "likelihood_gain"]
 
 _LEAST = 200
 _JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
@@ -25,6 +25,22 @@ _SAMPLES = 2000  # that are judged at the least, up to four for a real row
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
 _FOLDS = 5
+
+
+def check_rows(rows: Tensor) -> None:
+    """Refuse real rows that cannot judge.
+
+    Raises:
+        DataError: for under 200 rows, or values that are not finite.
+    """
+    if len(rows) < _LEAST:
+        raise DataError(
+            f"data has {len(rows)} rows. Expected at least {_LEAST}: some of them must tell "
+            "whether refinement helps."
+        )
+    if not rows.isfinite().all():
+        bad = int((~rows.flatten(1).isfinite().all(dim=1)).sum())
+        raise DataError(f"data has {bad} row(s) with NaN or infinity. Leave them out first.")
 
 
 @dataclass(frozen=True)
@@ -59,16 +75,9 @@ class RealRows:
         """Split at random.
 
         Raises:
-            DataError: for under 200 rows, or values that are not finite.
+            DataError: as :func:`check_rows`.
         """
-        if len(rows) < _LEAST:
-            raise DataError(
-                f"data has {len(rows)} rows. Expected at least {_LEAST}: some of them must tell "
-                "whether refinement helps."
-            )
-        if not rows.isfinite().all():
-            bad = int((~rows.flatten(1).isfinite().all(dim=1)).sum())
-            raise DataError(f"data has {bad} row(s) with NaN or infinity. Leave them out first.")
+        check_rows(rows)
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         judge, choose = (min(most, round(share * len(rows))) for share, most in (_JUDGE, _CHOOSE))
         parts = order.split([judge, choose, len(rows) - judge - choose])

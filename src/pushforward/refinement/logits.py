@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from .calibration import Calibration, calibrate
 from .judging import RealRows
 from .ratio import LineRatio, convolves, fit_ratio, network_of
 from .settling import settle
-from .slopes import Score, in_batches
+from .slopes import BATCH, Score, in_batches
 from .spaces import Space
 
 __all__ = ["RATIOS", "Logit", "Teacher"]
@@ -49,6 +49,7 @@ class Logit:
         frozen: the logit of a critic that was trained before.
         share, shift: its own line, of a "residual".
         network: what was learned afterwards.
+        others: the model whose critic is frozen, where it is not the generator's own.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Logit:
     share: float = 1.0
     shift: float = 0.0
     network: Any = None
+    others: Any = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Logits (n,) of rows (n, ...), differentiable."""
@@ -85,25 +87,33 @@ class Logit:
 
     @classmethod
     def from_config(
-        cls, config: dict[str, Any], tensors: dict[str, Tensor], frozen: Score | None
+        cls,
+        config: dict[str, Any],
+        tensors: dict[str, Tensor],
+        frozen: Score | None,
+        others: Any,
+        device: torch.device,
     ) -> "Logit":
         """The logit that :meth:`to_config` and :meth:`tensors` described.
 
         Args:
             config, tensors: of those.
             frozen: the critic that it is about.
+            others: the model whose critic that is, where it is not the generator's own.
+            device: where its network is to be.
         """
         network = None
         if config["network"] is not None:
             network = network_of(config["network"])
             network.load_state_dict(tensors)
-            network.eval().requires_grad_(False)
+            network.to(device).eval().requires_grad_(False)
         line = Calibration(
             "platt", torch.empty(0), torch.tensor(config["line"], dtype=torch.float64)
         )
         kind = str(config["kind"])
         frozen = None if kind == "direct" else frozen
-        return cls(kind, line, frozen, float(config["share"]), float(config["shift"]), network)
+        share, shift = float(config["share"]), float(config["shift"])
+        return cls(kind, line, frozen, share, shift, network, others)
 
 
 @dataclass
@@ -119,6 +129,8 @@ class Teacher:
         seed: of all that is drawn.
         left: minutes there are left, or None.
         lines: whether rows are lines of text, as shares of letters.
+        others: the model whose critic ``other`` is.
+        batch_size: rows whose activations are held at once.
     """
 
     real: RealRows
@@ -129,6 +141,8 @@ class Teacher:
     seed: int = 0
     left: Callable[[], float | None] = lambda: None
     lines: bool = False
+    others: Any = None
+    batch_size: int = BATCH
     _count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -148,10 +162,13 @@ class Teacher:
 
     @cached_property
     def _shape(self) -> torch.Size:
-        return in_batches(self._seen, self.real.learn[:2]).shape[1:]
+        return self._all_seen(self.real.learn[:2]).shape[1:]
 
     def _seen(self, rows: Tensor) -> Tensor:
         return rows if self.see is None else self.see(rows)
+
+    def _all_seen(self, rows: Tensor) -> Tensor:
+        return in_batches(self._seen, rows, self.batch_size)
 
     def calibrated(self, kind: str, raw: Score, space: Space) -> Logit:
         """A logit that is there already, on the scale of what the space draws."""
@@ -193,20 +210,20 @@ class Teacher:
             line = self._with_line(Logit("critic", _none(), frozen=frozen), space).line
             shift, share = line.values.tolist()
             offset = Logit("critic", line, frozen=frozen)
-        see = self._seen
         how = self._how(len(real) + len(generated), moves, sharp)
-        seen = in_batches(see, real), in_batches(see, generated)
+        seen = self._all_seen(real), self._all_seen(generated)
         left = self.left()
         half = None if left is None else left / 2  # the other is for what is done with it
         network: Any = fit_ratio(
             *seen, **how, seed=seed, offset=offset, minutes=half, report=report,
             network=self._network(real, moves, seed) if self.lines else None,
         )  # fmt: skip
-        if self.few and not moves:
+        if self.few and not moves and not self.lines:
             settle(network, *seen, offset)
         if self.see is not None:
             network = _Seen(self.see, network)
-        logit = Logit(self.ratio, _none(), frozen, share, shift, network)
+        others = None if frozen is None else self.others
+        logit = Logit(self.ratio, _none(), frozen, share, shift, network, others)
         return self._with_line(logit, space, moves)
 
     def seconds(self, rows: Tensor, *, moves: bool, near: bool = False) -> float:
@@ -218,7 +235,7 @@ class Teacher:
         """
         real = self.real.learn
         how = self._how(max(_POOLED, len(real)) + len(real), moves, self._sharp(moves, near))
-        seen = [in_batches(self._seen, x[:_TIMED]) for x in (real, rows)]
+        seen = [self._all_seen(x[:_TIMED]) for x in (real, rows)]
         each = 0.0
         for steps in (1, _TRIED):  # the first finds its kernels, which takes as long as many
             network = self._network(real, moves, self.seed) if self.lines else None
@@ -254,9 +271,9 @@ class Teacher:
         """The logit with Platt's line, from rows that taught nothing."""
         draw = self._drawn(space, moves)
         held_out = draw(len(self.real.choose), self.seed + self._count, _POOL)
-        parts = (in_batches(logit.raw, rows) for rows in (self.real.choose, held_out))
-        line = calibrate(*parts, kind="platt")
-        return Logit(logit.kind, line, logit.frozen, logit.share, logit.shift, logit.network)
+        both = (self.real.choose, held_out)
+        parts = (in_batches(logit.raw, rows, self.batch_size) for rows in both)
+        return replace(logit, line=calibrate(*parts, kind="platt"))
 
 
 class _Seen(nn.Module):

@@ -21,7 +21,7 @@ from .dot import dot, lipschitz_estimate
 from .flow_search import Search, search_of
 from .judging import RealRows
 from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
-from .slopes import Score
+from .slopes import Score, in_batches
 from .spaces import Mover, Space, chained, moved, resampled, thinned
 
 __all__ = ["METHODS", "Decision", "Surroundings", "decide", "made"]
@@ -42,6 +42,7 @@ class Surroundings:
         real: rows in parts.
         seed: of all that is drawn.
         evaluations: of logits that a sample may take, or None.
+        draws: of the generator that a sample may take, or None.
         late: whether time will be up, once samples that take so many seconds each are judged.
     """
 
@@ -50,6 +51,7 @@ class Surroundings:
     real: RealRows
     seed: int
     evaluations: float | None = None
+    draws: float | None = None
     late: Callable[[float], bool] = lambda each: False
 
     @cached_property
@@ -65,11 +67,21 @@ class Surroundings:
             raise DataError("There are samples whose logit is not finite.")
         return logits
 
-    def most(self, usual: int) -> int:
-        """The usual number of steps or proposals, or as many as the budget has."""
+    def most_steps(self, usual: int) -> int:
+        """The usual number of steps, or as many as the budget has left."""
+        space = self.space
         if self.evaluations is None:
             return usual
-        return max(1, min(usual, int(self.evaluations / self.space.draws)))
+        return max(1, min(usual, int((self.evaluations - space.evaluations) / space.draws)))
+
+    def most_draws(self, usual: int) -> int:
+        """The usual number of proposals, or as many as the budgets have."""
+        most = [float(usual)]
+        if self.evaluations is not None:
+            most.append(self.evaluations / (self.space.evaluations + 1))
+        if self.draws is not None:
+            most.append(self.draws / self.space.draws)
+        return max(1, int(min(most)))
 
 
 @dataclass(frozen=True)
@@ -130,19 +142,25 @@ Decided = tuple[dict[str, Any], dict[str, Any]] | None
 
 def _dgflow(
     around: Surroundings, *, preset: str | None = None, step: float | None = None,
-    steps: int = 25, divergence: str = "kl", noise: float = 0.0, longest: float | None = None,
-    search: Search | None = None,
+    steps: int | None = None, divergence: str | None = None, noise: float | None = None,
+    longest: float | None = None, search: Search | None = None,
 ) -> Decided:  # fmt: skip
     """Settings as given, as published, or, with neither a preset nor a step, chosen."""
+    said = {
+        "divergence": divergence, "step": step, "noise": noise, "longest": longest, "steps": steps,
+    }  # fmt: skip
+    given = {name: value for name, value in said.items() if value is not None}
     if preset is not None:
         if preset not in PUBLISHED:
             raise ParameterError(f"preset is {preset!r}. Expected one of {', '.join(PUBLISHED)}.")
-        return {"longest": longest, **PUBLISHED[preset]}, {}
+        return {"longest": None, **PUBLISHED[preset], **given}, {}
     if step is not None:
-        return {
-            "divergence": divergence, "step": step, "noise": noise, "longest": longest,
-            "steps": steps,
-        }, {}  # fmt: skip
+        return {"divergence": "kl", "noise": 0.0, "longest": None, "steps": 25, **given}, {}
+    if given:
+        raise ParameterError(
+            f"dgflow has {', '.join(given)} and no step. Expected a step with them, or none of "
+            "them: without a step all are chosen on held-out rows."
+        )
     space, evaluations = around.space, around.evaluations
     numbers = space.points(1, around.seed).numel()
     wanted = search or search_of(numbers)
@@ -163,10 +181,12 @@ def _dot(
         pool = around.space.points(2000, around.seed, _CONSTANT)
         score = _score(around.space, around.logit)
         generator = generator_of(around.seed, _CONSTANT)
-        constant = lipschitz_estimate(score, pool, generator=generator)
+        size = around.space.batch_size
+        constant = lipschitz_estimate(score, pool, generator=generator, batch_size=size)
+    steps = around.most_steps(100) if steps is None else steps
     return {
-        "constant": constant, "steps": steps or around.most(100), "rate": rate, "low": low,
-        "high": high, "sphere": sphere,
+        "constant": constant, "steps": steps, "rate": rate, "low": low, "high": high,
+        "sphere": sphere,
     }, {}  # fmt: skip
 
 
@@ -178,7 +198,7 @@ def _ddls(
             "Langevin dynamics needs the density of what it moves: latents of a prior with "
             "log_prob. Give space='latent' to a generator that has them, or take another method."
         )
-    steps = steps or max(1, around.most(201) - 1)
+    steps = max(1, around.most_steps(201) - 1) if steps is None else steps
     return {"step": step, "steps": steps, "metropolis": metropolis}, {}
 
 
@@ -188,7 +208,7 @@ def _rejection(around: Surroundings, *, budget: float = 2.0) -> Decided:
 
 def _drs(around: Surroundings, *, percentile: float | None = None) -> Decided:
     if percentile is None:  # of those it keeps, one in so many
-        percentile = 95.0 if around.evaluations is None else 100 * (1 - 1 / around.most(20))
+        percentile = 100 * (1 - 1 / around.most_draws(20))
     pool = around.pool
     highest = float(pool.max())
     gamma = drs_gamma(pool, highest, percentile)
@@ -197,12 +217,21 @@ def _drs(around: Surroundings, *, percentile: float | None = None) -> Decided:
 
 
 def _mh(around: Surroundings, *, length: int | None = None) -> Decided:
-    starts = around.logit(around.real.choose[:_STARTS]).double().tolist()
-    return {"length": length or around.most(100)}, {"starts": starts}
+    size = around.space.batch_size
+    starts = in_batches(around.logit, around.real.choose[:_STARTS], size).double().tolist()
+    return {"length": _at_least_one("length", length, around.most_draws(100))}, {"starts": starts}
 
 
 def _resampling(around: Surroundings, *, pool: int | None = None) -> Decided:
-    return {"pool": pool or around.most(8)}, {}
+    return {"pool": _at_least_one("pool", pool, around.most_draws(8))}, {}
+
+
+def _at_least_one(name: str, value: int | None, usual: int) -> int:
+    if value is None:
+        return usual
+    if not value >= 1:
+        raise ParameterError(f"{name} is {value!r}. Expected a whole number of at least 1.")
+    return value
 
 
 #: Each method by name.

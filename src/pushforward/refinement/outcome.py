@@ -72,13 +72,15 @@ class RefinementReport:
 
     Attributes:
         floor: AUC of the two-sample test between real rows and other real rows.
-        before, after: AUC of the samples of the generator and of the refined model, drawn anew.
+        before, after: AUC of the samples of the generator and of the refined model, drawn anew
+            where one stage helped and there was time.
         stages: what was tried, in order.
         logits: percentiles 0 to 100 of the first calibrated logit of "real", "before" and "after"
             rows. A median "after" above "real" is the sign of samples piled up on peaks of it.
         rows: numbers of real rows that taught the ratio, chose, and judged.
         expected: what the run was expected to take, as it was told before it began.
         seconds: what it took.
+        notes: what could not be judged, and why.
     """
 
     floor: Measure
@@ -89,6 +91,7 @@ class RefinementReport:
     rows: tuple[int, int, int]
     expected: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def helped(self) -> bool:
@@ -112,6 +115,7 @@ class RefinementReport:
             stages=(*before.stages, *self.stages),
             before=before.before,
             seconds=before.seconds + self.seconds,
+            notes=(*before.notes, *self.notes),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,6 +129,7 @@ class RefinementReport:
             "rows": list(self.rows),
             "expected": self.expected,
             "seconds": self.seconds,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -140,6 +145,7 @@ class RefinementReport:
             (learned, chose, judged),
             str(told["expected"]),
             float(told["seconds"]),
+            tuple(str(note) for note in told["notes"]),
         )
 
     def __str__(self) -> str:
@@ -148,6 +154,7 @@ class RefinementReport:
             f"AUC real against samples: before {_told(self.before)}; after {_told(self.after)}; "
             f"{self.floor.value:.3f} between real rows; 0.5 cannot be told apart",
             *(f"  {stage}" for stage in self.stages),
+            *(f"  {note}" for note in self.notes),
             "logits, quartiles: "
             + "; ".join(
                 f"{name} {a:.2f} {b:.2f} {c:.2f}" for name, (a, b, c) in quartiles.items()

@@ -1,5 +1,6 @@
 """The recipe: move, learn anew, move, learn anew, thin; each stage kept only if it helps."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -145,7 +146,7 @@ class Recipe:
         Returns:
             The stages that are kept, those from before first, and what became of them.
         """
-        self._kept, self._stages = list(self.before), []
+        self._kept, self._stages, self._notes = list(self.before), [], []
         self.space, self._place = self.beginning(asked)
         self._first = None
         n = self.real.drawn
@@ -160,7 +161,12 @@ class Recipe:
         self._best = before = self.real.verdict(start)
         self._helped, self._rows = False, start
         if method == "auto":
-            self._automatic()
+            try:
+                self._automatic()
+            except DataError as error:
+                if self._first is None:  # before there is a logit nothing else is at fault
+                    raise
+                self._leave_out("what was to follow", error)
         else:
             first = self._logit_of(moves=method in _MOVE, share=0.05)
             self._try(method, first, settings)
@@ -169,7 +175,10 @@ class Recipe:
             after_rows = self.space.heard(n, self.seed, _LAST)
             after = self.real.verdict(after_rows)
         told = {"real": self.real.judge, "before": start, "after": after_rows}
-        logits = {name: _percentiles(in_batches(self.first, part)) for name, part in told.items()}
+        logits = {
+            name: _percentiles(in_batches(self.first, part, self.batch_size))
+            for name, part in told.items()
+        }
         sizes = (len(self.real.learn), len(self.real.choose), len(self.real.judge))
         self._say("done", 1.0)
         report = RefinementReport(
@@ -181,6 +190,7 @@ class Recipe:
             sizes,
             expected,
             self.budget.seconds,
+            tuple(self._notes),
         )
         return self._kept, report
 
@@ -206,7 +216,7 @@ class Recipe:
         rounds, number = _ROUNDS, 0
         while number < rounds and (number == 0 or not self._no_time_to_learn(self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
-            helped = self._try("dgflow", logit, {})
+            helped = self._spared("dgflow", logit, {})
             if not helped and number == 0 and logit.kind in ("critic", "given"):
                 rounds += 1  # what a critic cannot do, a network learned afterwards may
             elif not helped:
@@ -221,7 +231,7 @@ class Recipe:
         around = self._around(logit)  # whose pool of samples serves both
         budget = self._thinning(around)
         if budget is not None:
-            self._try("rejection", logit, {"budget": budget}, around)
+            self._spared("rejection", logit, {"budget": budget}, around)
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
@@ -252,7 +262,10 @@ class Recipe:
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
             return self.budget.late(each * self.real.drawn)
 
-        return Surroundings(self.space, logit, self.real, self.seed, self.budget.evaluations, late)
+        budget = self.budget
+        return Surroundings(
+            self.space, logit, self.real, self.seed, budget.evaluations, budget.draws, late
+        )
 
     def _try(
         self,
@@ -275,7 +288,8 @@ class Recipe:
         rows = space.heard(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
         if not rows.isfinite().all():
             raise DataError(
-                f"{method} with {decision.settings} moved samples to infinity. Lower the step."
+                f"{method} with {decision.settings} makes samples that are not finite. Lower the "
+                "step, or see where the generator ends."
             )
         verdict = self.real.verdict(rows)
         self._judging = time.monotonic() - began
@@ -288,6 +302,24 @@ class Recipe:
             self._kept.append(Kept(decision, logit, self._place))
             self.space, self._best, self._rows, self._helped = space, verdict, rows, True
         return stage.kept
+
+    def _spared(
+        self,
+        method: str,
+        logit: Logit,
+        settings: Mapping[str, Any],
+        around: Surroundings | None = None,
+    ) -> bool:
+        """Try a stage; one whose samples cannot be judged is left out like one that harms."""
+        try:
+            return self._try(method, logit, settings, around)
+        except DataError as error:
+            self._leave_out(f"{method} by a {logit.kind} logit", error)
+            return False
+
+    def _leave_out(self, what: str, error: DataError) -> None:
+        self._notes.append(f"{what} was left out: {error}")
+        self._say(self._notes[-1], self._said)
 
     def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
         """The verdict on samples that were thinned, with what that adds to the likelihood."""
@@ -305,11 +337,12 @@ class Recipe:
         points = self.space.points(min(_LOOKED_AT, len(self.real.judge)), self.seed, _SHOWN)
         displacement = None
         if mover is not None:
-            start = self.space.decoded(points).flatten(1)
+            start = self.space.decoded(points).flatten(1).double()
             moved = mover(points, generator_of(self.seed, _SHOWN))
-            end = self.space.decoded(moved).flatten(1)
+            end = self.space.decoded(moved).flatten(1).double()
             spread = (start - start.mean(dim=0)).square().sum(dim=1).mean().clamp(min=1e-30)
             displacement = float(((end - start).square().sum(dim=1).mean() / spread).sqrt())
+            displacement = displacement if math.isfinite(displacement) else None
         effective = effective_sample_size(self.space.logits(logit, points)) / len(points)
         return Stage(
             decision.method, decision.settings, logit.kind, self._place, verdict.measure,

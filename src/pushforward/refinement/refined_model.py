@@ -16,7 +16,7 @@ from . import saving
 from .chain import Kept, begun, chain, moved_pairs
 from .critics import rows_of, with_critic
 from .dgflow import PUBLISHED
-from .judging import RealRows
+from .judging import RealRows, check_rows
 from .logits import Logit, Teacher
 from .methods import METHODS
 from .outcome import RefinementReport
@@ -143,14 +143,19 @@ class RefinedModel(Model):
             DataError, ParameterError, UnsupportedError: as :func:`refine`.
         """
         earlier = self.generator if isinstance(self.generator, RefinedModel) else None
-        with self._recipe(X, y, report) as recipe:
-            kept, told = recipe.run(*self._asked(self._world), self.space)
+        was = dict(vars(self))
+        try:
+            with self._recipe(X, y, report) as recipe:
+                kept, told = recipe.run(*self._asked(self._world), self.space)
+        except BaseException:  # what it was fitted to before is left as it was
+            vars(self).clear()
+            vars(self).update(was)
+            raise
         if earlier is not None:
             told = told.after_more(earlier.report_)
         self.kept_, self.report_ = kept, told
         self._place = recipe.first_place
         self._first = recipe.first if earlier is None else earlier._first
-        self._other = self.critic_of if earlier is None else self.critic_of or earlier._other
         return self
 
     @contextmanager
@@ -175,13 +180,14 @@ class RefinedModel(Model):
         with self._frozen(other):
             check_generator(world)
             rows = world.read(X, seed)
-            see, judged_by, kind = features_for(world, self.features, X, y, rows, seed)
+            check_rows(rows)
+            see, judged_by, kind = features_for(world, self.features, X, y, rows, seed, size)
             wide = world.kind != "text" and rows[0].numel() > _FEW
             real = RealRows.split(rows, judged_by, seed, kind, wide)
             teacher = Teacher(
                 real, self.ratio, see, None if other is None else other.critic,
                 None if other is None else rows_of(other, size), seed, budget.left,
-                world.kind == "text",
+                world.kind == "text", self.critic_of, size,
             )  # fmt: skip
             tell = report or (lambda text, share: None)
             yield Recipe(world, real, teacher, budget, self.logit, seed, size, tell, kept, place)
@@ -249,7 +255,11 @@ class RefinedModel(Model):
     def _frozen(self, other: World | None = None) -> Iterator[None]:
         given = [f for f in (self.logit, self.features) if callable(f)]
         more = other.functions if other is not None else ()
-        with torch.no_grad(), frozen(*self._world.functions, *given, *more):
+        # what is made in inference mode has no gradients ever
+        with (
+            torch.inference_mode(False), torch.no_grad(),
+            frozen(*self._world.functions, *given, *more),
+        ):  # fmt: skip
             yield
 
     def _seed_of(self, n: Any, random_state: Any) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import ModelFileError, UnsupportedError
@@ -23,12 +24,15 @@ def state_of(model: Any) -> dict[str, Any]:
         UnsupportedError: if a folder cannot hold all that a sample needs, saying why.
     """
     _check(model)
-    logits = _logits(model)
+    logits, others = _logits(model), _others(model)
     place = {id(logit): k for k, logit in enumerate(logits)}
+    whose = {id(other): k for k, other in enumerate(others)}
     return {
         "base": packed(model.base_)[0],
-        "other": None if model._other is None else packed(unrefined(model._other))[0],
-        "logits": [logit.to_config() for logit in logits],
+        "others": [packed(unrefined(other))[0] for other in others],
+        "logits": [
+            {**logit.to_config(), "other": whose.get(id(logit.others))} for logit in logits
+        ],
         "kept": [
             {
                 "method": kept.decision.method,
@@ -47,8 +51,7 @@ def state_of(model: Any) -> dict[str, Any]:
 def tensors_of(model: Any) -> dict[str, Tensor]:
     """The weights of the generator, of the model of the critic, and of every network."""
     parts = {"base": packed(model.base_)[1]}
-    if model._other is not None:
-        parts["other"] = packed(unrefined(model._other))[1]
+    parts |= {f"other{k}": packed(unrefined(x))[1] for k, x in enumerate(_others(model))}
     parts |= {f"logit{k}": logit.tensors() for k, logit in enumerate(_logits(model))}
     return {f"{name}.{k}": v for name, part in parts.items() for k, v in part.items()}
 
@@ -63,17 +66,20 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     if state["base"].get("class") == "RefinedModel":
         raise ModelFileError("A refined model stands inside a refined one. Save it anew.")
     model.base_ = model.generator = unpacked(state["base"], part("base"), "the generator")
-    model._prior = model._other = model.critic_of = None
+    model._prior = model.critic_of = None
     model._world = world_of(model.base_)
-    others = None
-    if state["other"] is not None:
-        model._other = unpacked(state["other"], part("other"), "the model of the critic")
-        model.critic_of = model._other
-        others = with_critic(model._other).critic
+    others = [
+        unpacked(config, part(f"other{k}"), "the model of a critic")
+        for k, config in enumerate(state["others"])
+    ]
+    if others:
+        model.critic_of = others[-1]
+    device = model.base_._device() if hasattr(model.base_, "_device") else torch.device("cpu")
     logits = []
     for k, config in enumerate(state["logits"]):
-        critic = model._world.critic if config["kind"] == "critic" else others
-        logits.append(Logit.from_config(config, part(f"logit{k}"), critic))
+        other = None if config["other"] is None else others[int(config["other"])]
+        critic = model._world.critic if other is None else with_critic(other).critic
+        logits.append(Logit.from_config(config, part(f"logit{k}"), critic, other, device))
     model._first = logits[0]
     model.kept_ = [
         Kept(
@@ -89,6 +95,12 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
 
 def _logits(model: Any) -> list[Logit]:
     found = {id(logit): logit for logit in (model._first, *(k.logit for k in model.kept_))}
+    return list(found.values())
+
+
+def _others(model: Any) -> list[Any]:
+    """The models whose critics logits begin with, in the order of their use."""
+    found = {id(x.others): x.others for x in _logits(model) if x.others is not None}
     return list(found.values())
 
 

@@ -21,7 +21,13 @@ Features = Callable[[Tensor], np.ndarray]
 
 
 def features_for(
-    world: World, features: Any, X: Any, y: Any, rows: Tensor, seed: int
+    world: World,
+    features: Any,
+    X: Any,
+    y: Any,
+    rows: Tensor,
+    seed: int,
+    batch_size: int,
 ) -> tuple[Callable[[Tensor], Tensor] | None, Features, str]:
     """What the ratio sees of rows, None for all of it; what the test sees; its classifier.
 
@@ -37,6 +43,7 @@ def features_for(
         X, y: the data, and labels that are not among them.
         rows: of the data.
         seed: of what is learned.
+        batch_size: rows that a function of the user sees at once.
 
     Raises:
         ParameterError: for features that are neither.
@@ -50,16 +57,20 @@ def features_for(
         )
     if features is not None:
         shown = cast(Callable[[Tensor], Tensor], features)
-        return shown, lambda x: in_batches(shown, x).flatten(1).cpu().numpy(), "neighbours"
+        return shown, lambda x: _array(in_batches(shown, x, batch_size)), "neighbours"
     if world.kind == "text":
         return None, lambda x: _grams(x, seed), "logistic"
-    flat = rows.flatten(1).cpu().numpy()
-    if flat.shape[1] <= _COMPONENTS:
-        return None, lambda x: x.flatten(1).cpu().numpy(), "neighbours"
+    if rows[0].numel() <= _COMPONENTS:
+        return None, _array, "neighbours"
     from sklearn.decomposition import PCA
 
-    fitted = PCA(_COMPONENTS, random_state=seed).fit(flat[:_MOST])
-    return None, lambda x: fitted.transform(x.flatten(1).cpu().numpy()), "neighbours"
+    order = np.random.default_rng(seed).permutation(len(rows))[:_MOST]
+    fitted = PCA(_COMPONENTS, random_state=seed).fit(_array(rows[np.sort(order)]))
+    return None, lambda x: fitted.transform(_array(x)), "neighbours"
+
+
+def _array(rows: Tensor) -> np.ndarray:
+    return rows.flatten(1).float().cpu().numpy()
 
 
 def _of_images(features: Any, X: Any, y: Any, rows: Tensor, seed: int) -> tuple[Features, str]:

@@ -8,6 +8,8 @@ points of the data, the logit after the decoder moves latents.
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -15,11 +17,12 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 
-__all__ = ["Score", "frozen", "in_batches", "value_and_slope"]
+__all__ = ["Score", "frozen", "in_batches", "modules_of", "value_and_slope"]
 
 Score = Callable[[Tensor], Tensor]
 
 BATCH = 1024  # rows whose activations are held at once
+_DEPTH = 5  # references that networks are looked for behind
 
 
 def in_batches(function: Score, points: Tensor, batch_size: int = BATCH) -> Tensor:
@@ -33,7 +36,8 @@ def value_and_slope(
 ) -> tuple[Tensor, Tensor]:
     """Logits (n,) of points (n, ...) and their gradients (n, ...).
 
-    Works inside ``torch.no_grad``, and leaves no gradient on any parameter.
+    Works inside ``torch.no_grad`` and ``torch.inference_mode``, and leaves no gradient on any
+    parameter.
 
     Raises:
         DataError: if logits are not finite, not one a point, or do not depend on the points.
@@ -44,8 +48,8 @@ def value_and_slope(
     """
     values, slopes = [], []
     for part in points.split(batch_size):
-        with torch.enable_grad():
-            part = part.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            part = part.detach().clone().requires_grad_()
             value = _one_each(score(part), len(part))
             if value.grad_fn is None:
                 raise DataError(
@@ -80,8 +84,8 @@ def frozen(*functions: Any) -> Iterator[None]:
     """Inside, the networks behind the functions are in evaluation mode; then as they were.
 
     Batch norm that runs on the statistics of a batch makes a sample depend on its neighbours,
-    and spectral norm in training mode changes at every look. Found are modules, methods of
-    modules, and modules, or lists of them, that a plain function refers to.
+    and spectral norm in training mode changes at every look. Found are modules, and those that
+    functions, their arguments, methods, objects and containers refer to.
 
     >>> network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).train()
     >>> with frozen(lambda z: network(z)):
@@ -90,7 +94,7 @@ def frozen(*functions: Any) -> Iterator[None]:
     >>> network[1].training
     True
     """
-    parts = {module for function in functions for module in _modules(function)}
+    parts = modules_of(*functions)
     modes = {part: part.training for module in parts for part in module.modules()}
     for part in modes:
         part.training = False
@@ -101,15 +105,36 @@ def frozen(*functions: Any) -> Iterator[None]:
             part.training = mode
 
 
-def _modules(function: Any) -> list[nn.Module]:
-    owner = getattr(function, "__self__", function)
-    if isinstance(owner, nn.Module):
-        return [owner]
-    if not inspect.isfunction(function):
-        return []
-    seen = inspect.getclosurevars(function)
-    found = []
-    for value in (*seen.nonlocals.values(), *seen.globals.values()):
-        held = value if isinstance(value, list | tuple) else [value]
-        found += [part for part in held if isinstance(part, nn.Module)]
+def modules_of(*functions: Any) -> set[nn.Module]:
+    """The modules behind functions, as far as they can be seen."""
+    found: set[nn.Module] = set()
+    known: dict[int, Any] = {}  # kept, so that no number is given twice
+    here: list[Any] = list(functions)
+    for _ in range(_DEPTH):
+        following = []
+        for value in here:
+            if isinstance(value, nn.Module):
+                found.add(value)
+            elif id(value) not in known:
+                known[id(value)] = value
+                following += _referred(value)
+        here = following
     return found
+
+
+def _referred(value: Any) -> list[Any]:
+    """What a function, an object or a container refers to."""
+    if isinstance(value, dict):
+        return [*value.values()]
+    if isinstance(value, list | tuple | set):
+        return [*value]
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if inspect.ismethod(value):
+        return [value.__self__, value.__func__]
+    if inspect.isfunction(value):
+        seen = inspect.getclosurevars(value)
+        return [*seen.nonlocals.values(), *seen.globals.values(), *(value.__defaults__ or ())]
+    if isinstance(value, type | ModuleType | Tensor):
+        return []
+    return [*getattr(value, "__dict__", {}).values()]

@@ -53,10 +53,11 @@ class Space:
         """
         processes = Processes(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         starts = range(0, n, _TOGETHER)
-        mine = {
-            start: self.draw(min(_TOGETHER, n - start), generator_of(*key, start))
-            for start in starts[processes.rank :: processes.count]
-        }
+        with processes.together():
+            mine = {
+                start: self.draw(min(_TOGETHER, n - start), generator_of(*key, start))
+                for start in starts[processes.rank :: processes.count]
+            }
         if processes.count == 1:
             return torch.cat([*mine.values()])
         like = next(iter(mine.values())) if mine else self.draw(1, generator_of(*key))
@@ -139,7 +140,7 @@ def chained(space: Space, logit: Score, starts: Tensor, length: int) -> Space:
         points = space.draw(n * length, generator)
         logits = space.logits(logit, points).reshape(n, length)
         pick = torch.randint(len(starts), (n,), generator=generator)
-        at, _ = metropolis_hastings(starts[pick.to(starts.device)], logits, generator)
+        at, _ = metropolis_hastings(starts[pick].to(logits), logits, generator)
         return points[torch.arange(n, device=at.device) * length + at]
 
     return _per_block(space, block, length)
@@ -160,7 +161,7 @@ def _per_block(space: Space, block: Draw, each: int) -> Space:
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
         parts = [block(min(size, n - done), generator) for done in range(0, n, size)]
-        return torch.cat(parts) if parts else space.draw(0, generator)
+        return torch.cat(parts)
 
     cost = (space.evaluations + 1) * each
     return replace(space, draw=draw, log_prior=None, draws=space.draws * each, evaluations=cost)

@@ -181,7 +181,8 @@ def _tried(told: RefinementReport) -> Section:
         "that count when the logit weighs them. Accepted: of all draws. Logits: of one sample."
     )
     table = Table(heads, tuple(lines), numbers=(2, 4, 5, 6, 7))
-    return Section("tried", "What was tried", (table,), note)
+    left = (f" {line[0].upper()}{line[1:].rstrip('.')}." for line in told.notes)
+    return Section("tried", "What was tried", (table,), note + "".join(left))
 
 
 def _measured(told: RefinementReport) -> Section:

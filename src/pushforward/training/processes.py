@@ -2,13 +2,16 @@
 
 import atexit
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from ..errors import DataError, PushforwardError
 
 __all__ = ["Processes"]
 
@@ -75,6 +78,26 @@ class Processes:
         dist.broadcast(said, 0)
         return bool(said.item())
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What fails inside in one process fails in all: none waits for one that has stopped.
+
+        Raises:
+            DataError: where it was another process that failed.
+        """
+        failure = None
+        try:
+            yield
+        except PushforwardError as error:
+            failure = error
+        failed = 0
+        if self.count > 1:
+            failed = int(self.sum(torch.tensor([float(failure is not None)], device=self._device)))
+        if failure is not None:
+            raise failure
+        if failed:
+            raise DataError(f"{failed} of {self.count} processes failed. See what they say.")
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.count > 1:
@@ -87,8 +110,8 @@ def _leave() -> None:
     One that ends early ends badly now and then, for threads of its connections; torchrun then ends
     the others too, which may still be saving.
     """
-    if not dist.is_initialized():
-        return
+    if not dist.is_initialized() or hasattr(sys, "last_value"):
+        return  # after an error nobody comes: torchrun ends the others once this one has ended
     with suppress(RuntimeError):  # one of them is gone already
         dist.barrier()
     dist.destroy_process_group()
