@@ -17,17 +17,22 @@ SHORT = (
 )
 
 
+def launched(count, *arguments):
+    """What became of so many processes."""
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count,
+         *map(str, arguments)],
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
 def test_two_processes_sample_the_same_rows_as_one(tmp_path):
     start = tmp_path / "start.py"
     start.write_text(SHORT)
     parts = []
     for count in ("1", "2"):
         out = tmp_path / f"{count}.safetensors"
-        run = subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-             count, str(start), str(SCRIPT), str(out), count],
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
+        run = launched(count, start, SCRIPT, out, count)
         assert run.returncode == 0, run.stderr
         parts.append(load_file(out))
     one, two = parts
@@ -36,3 +41,15 @@ def test_two_processes_sample_the_same_rows_as_one(tmp_path):
     # a network that is learned together is the same but for rounding
     gap = one["learned"].mean() - two["learned"].mean()
     assert float(gap.abs()) < 0.1
+
+
+def test_none_waits_for_a_process_that_failed():
+    """Each knows of an error that has a name; a defect ends them all."""
+    script = SCRIPT.with_name("failing_process.py")
+    run = launched("2", script, "named")
+    assert run.returncode == 0, run.stderr
+    assert "process 1: a bad point" in run.stdout
+    assert "process 0: 1 of 2 processes failed" in run.stdout
+    run = launched("2", script, "defect")
+    assert run.returncode != 0
+    assert "a defect" in run.stderr

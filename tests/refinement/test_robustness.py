@@ -319,3 +319,140 @@ def test_the_order_of_rows_does_not_matter_to_the_collapse(ahead):
     )
     areas = [collapse(model, rows, steps=(0,), n=400)[0].auc for rows in (ahead, ahead.sort(0)[0])]
     assert abs(areas[0] - areas[1]) < 0.06
+
+
+# Thinning that does nothing
+
+
+@pytest.mark.parametrize("method", ["auto", "rejection"])
+def test_a_logit_that_tells_nothing_thins_nothing(generator, method):
+    """Its gain is 0 but for rounding, and so is the error of that."""
+    for n in (220, 1000, 3000):
+        data = torch.randn(n, 2, generator=generator)
+        model = refine(
+            identity, data, prior=2, logit=lambda x: 0 * x[:, 0], method=method, seed=n
+        )  # fmt: skip
+        assert not model.report_.helped
+
+
+def test_samples_that_are_all_alike_are_not_thinned(generator):
+    data = torch.randn(600, 2, generator=generator)
+    model = refine(lambda z: 0 * z, data, prior=2, method="rejection")
+    assert not model.report_.helped
+
+
+def test_weights_that_leave_means_to_a_few_rows_warn(generator):
+    data = torch.randn(800, 2, generator=generator) + 4
+    model = refine(
+        identity, data, prior=2, logit=lambda x: 4 * x.sum(dim=1) - 16, method="rejection"
+    )
+    with pytest.warns(UserWarning, match="hardly overlap"):
+        model.weighted_sample(500, random_state=0)
+
+
+# Rows of the user's own
+
+
+def test_numbers_of_other_spreads_move_alike(generator):
+    """Step and noise have one length, which incomes beside ages would turn to nothing."""
+    near = torch.randn(1500, 2, generator=generator) + 1
+    units = torch.tensor([1.0, 1000.0])
+    areas = []
+    for unit in (torch.ones(2), units):
+        model = refine(
+            lambda z, unit=unit: z * unit, near * unit, prior=2, method="dgflow", space="data",
+            logit=lambda x, unit=unit: (x / unit).sum(dim=1) - 1,
+            settings={"step": 0.2 * float(unit.max()) ** 2, "steps": 5},
+        )  # fmt: skip
+        assert model.report_.helped
+        areas.append(model.report_.after.value)
+        again = refine(
+            model, near * unit, method="dgflow", settings={"step": 1e-3, "steps": 1},
+            logit=lambda x, unit=unit: (x / unit).sum(dim=1) - 1,
+        )  # fmt: skip
+        before, after = again.before_after(500, random_state=0)
+        moved = ((after - before) / unit).mean(dim=0)
+        assert torch.allclose(moved, torch.ones(2), atol=0.35)
+    assert areas[0] == pytest.approx(areas[1], abs=0.02)
+
+
+def test_a_number_that_never_changes_stays_as_it_is(generator):
+    def decode(z):
+        return torch.cat([z, torch.full_like(z, 3.0)], dim=1)
+
+    data = decode(torch.randn(1500, 1, generator=generator) + 1)
+    model = refine(
+        decode, data, prior=1, logit=lambda x: x[:, 0] - 0.5, method="dgflow", space="data",
+        settings={"step": 0.2, "steps": 5, "noise": 0.01},
+    )  # fmt: skip
+    assert model.report_.helped
+    assert torch.allclose(model.sample(100, random_state=0)[:, 1], torch.tensor(3.0), atol=1e-4)
+
+
+def test_frames_may_be_backwards_and_read_only(generator):
+    data = (torch.randn(600, 2, generator=generator) + 1).numpy()
+    frame = pd.DataFrame(data[:, ::-1], columns=["b", "a"])[["a", "b"]]
+    model = refine(
+        identity, frame, prior=2, logit=lambda x: x.sum(dim=1) - 1, method="dgflow", settings=MOVE
+    )
+    assert model.sample(3).shape == (3, 2)
+
+
+def test_rows_that_single_precision_does_not_tell_apart_are_refused(generator):
+    data = torch.randn(600, 2, generator=generator).double() + 1e8
+    with pytest.raises(DataError, match="Single precision"):
+        refine(lambda z: z + 1e8, data, prior=2)
+
+
+class NoSeed:
+    def sample(self, n):
+        return np.zeros((n, 2))
+
+
+class TooMany:
+    def sample(self, n, random_state=None):
+        return np.zeros((2 * n, 2))
+
+
+@pytest.mark.parametrize(
+    ("generator_", "options", "text"),
+    [
+        (lambda z: nn.Linear(3, 2)(z), {"prior": 2}, "generator failed"),
+        (lambda z: nn.Linear(2, 2).double()(z), {"prior": 2}, "other precision"),
+        (lambda z: z.numpy(), {"prior": 2}, "gives ndarray"),
+        (lambda z: z + torch.randn_like(z), {"prior": 2}, "from call to call"),
+        (lambda z: z / 0, {"prior": 2}, "not finite"),
+        (NoSeed(), {}, "random_state"),
+        (TooMany(), {}, "16 rows"),
+        (identity, {"prior": 2, "logit": lambda x: x}, "one number a point|one"),
+        (identity, {"prior": 2, "logit": lambda x: x[:, 0] * torch.nan}, "not finite"),
+        (identity, {"prior": 2, "logit": lambda x: x[:, 0].sum()}, "a row for each"),
+        (identity, {"prior": 2, "features": lambda x: x * torch.nan}, "not finite"),
+    ],
+)
+def test_what_a_function_gives_is_looked_at_first(generator, generator_, options, text):
+    with pytest.raises(DataError, match=text):
+        refine(generator_, torch.randn(400, 2, generator=generator), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"prior": 2.7}, "standard normal"),
+        ({"prior": "normal"}, "Prior.normal"),
+        ({"logit": "critic"}, "logit is 'critic'"),
+        ({"method": "drs", "settings": ["budget"]}, "mapping"),
+        ({"method": "dgflow", "settings": {"step": float("nan")}}, "finite number"),
+        ({"method": "drs", "settings": {"percentile": 150}}, "between 0 and 100"),
+        ({"method": "drs", "settings": {"percentile": "abc"}}, "finite number"),
+        ({"method": "resampling", "settings": {"pool": 2.5}}, "whole number"),
+        ({"method": "dot", "settings": {"sphere": "maybe"}}, "True or False"),
+        ({"method": "rejection", "settings": {"budget": "lots"}}, "finite number"),
+        ({"method": "rejection", "settings": {"budgets": 2}}, "no setting 'budgets'"),
+        ({"minutes": 0}, "above 0"),
+        ({"draws": float("nan")}, "1 or more"),
+    ],
+)
+def test_what_is_asked_is_looked_at_first(generator, options, text):
+    with pytest.raises(ParameterError, match=text):
+        refine(identity, torch.randn(400, 2, generator=generator), **{"prior": 2, **options})

@@ -47,7 +47,7 @@ def refine(
         list[str] | None,
         typer.Option(
             "--set", metavar="NAME=VALUE", rich_help_panel=_HOW, show_default=False,
-            help="A setting of the method, such as steps=10. Can be repeated.",
+            help="A setting of the method, such as budget=3. Can be repeated.",
         ),
     ] = None,
     space: Annotated[
@@ -160,7 +160,9 @@ def refine(
                 **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},
             )  # fmt: skip
         made = None
-        if output is not None or report is not None:
+        if compared and (output is not None or report is not None):
+            made = compared[1].model  # of "auto"
+        elif not compare:
             made = RefinedModel(model, **options, random_state=seed or 0)
             made.fit(rows, labels, report=_spoken(told, talk))
     found: dict[str, Any] = {}
@@ -248,6 +250,7 @@ def _print_compared(compared: list[Any]) -> None:
             auc = f"{c.auc.value:.3f}"
             ends = "{:.3f} ... {:.3f}".format(*(c.auc.interval or (c.auc.value, c.auc.value)))
         verdict = c.reason or ("helps" if c.helped else "does not help")
+        verdict = "" if c.method == "generator" else verdict
         cost = (f"{c.draws:.3g}", f"{c.evaluations:.3g}", f"{c.milliseconds:.3g}")
         lines.append((c.method, auc, ends, *cost, verdict))
     print_table(heads, lines)

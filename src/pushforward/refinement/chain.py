@@ -57,21 +57,26 @@ def place_of(world: World, asked: str) -> str:
 def begun(world: World, place: str, batch_size: int) -> Space:
     """The space of a world before any stage."""
     if world.prior is None:
-        assert world.draw is not None
-        return Space(world.draw, world.decode, batch_size=batch_size, hear=world.heard)
+        draw = world.draw
+        assert draw is not None
+        return Space(
+            lambda n, generator: world.inward(draw(n, generator)),
+            lambda points: world.decode(world.outward(points)),
+            batch_size=batch_size, hear=world.heard,
+        )  # fmt: skip
     latent = Space(
         world.prior.sample, world.decode, world.prior.log_prob, batch_size=batch_size,
         hear=world.heard,
     )  # fmt: skip
-    return latent if place == "latent" else placed(latent)
+    return latent if place == "latent" else placed(latent, world)
 
 
-def placed(space: Space) -> Space:
+def placed(space: Space, world: World) -> Space:
     """The space of the rows of another: what moves from here on are data."""
     return replace(
         space,
-        draw=lambda n, generator: space.decoded(space.draw(n, generator)),
-        decode=lambda rows: rows,
+        draw=lambda n, generator: world.inward(space.decoded(space.draw(n, generator))),
+        decode=world.outward,
         log_prior=None,
     )
 
@@ -91,7 +96,7 @@ def chain(
     yield space, None
     for stage in kept:
         if (here, stage.place) == ("latent", "data"):
-            space, here = placed(space), "data"
+            space, here = placed(space, world), "data"
         space, mover = made(stage.decision, space, stage.logit)
         yield space, mover
 
@@ -105,8 +110,8 @@ def moved_pairs(
     before, here = spaces[0][0].decoded(points), place
     for number, (stage, (_, mover)) in enumerate(zip(kept, spaces[1:], strict=True)):
         if (here, stage.place) == ("latent", "data"):
-            points, here = spaces[0][0].decoded(points), "data"
+            points, here = world.inward(spaces[0][0].decoded(points)), "data"
         if mover is not None:
             points = mover(points, generator_of(seed, _MOVED, number))
-    after = points if here == "data" else spaces[0][0].decoded(points)
+    after = world.outward(points) if here == "data" else spaces[0][0].decoded(points)
     return before, after

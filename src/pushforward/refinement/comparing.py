@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ParameterError, PushforwardError
@@ -31,6 +31,7 @@ class Compared:
         draws, evaluations: that a sample takes.
         milliseconds: of the processor, likewise.
         reason: why it cannot be used, or "".
+        model: what "auto" made, as :func:`refine` returns it; None for all others.
     """
 
     method: str
@@ -40,15 +41,16 @@ class Compared:
     evaluations: float
     milliseconds: float
     reason: str = ""
+    model: RefinedModel | None = None
     _space: Space | None = None
-    _model: RefinedModel | None = None
+    _base: RefinedModel | None = None
 
     def sample(self, n_samples: int = 1, random_state: int = 0) -> Any:
         """Draw samples of the method, whether it helped or not."""
-        if self._space is None or self._model is None:
+        if self._space is None or self._base is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
-        with self._model._frozen():
-            return self._model._world.write(self._space.rows(n_samples, random_state, _KEY))
+        with self._base._frozen():
+            return self._base._world.write(self._space.rows(n_samples, random_state, _KEY))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
@@ -106,10 +108,12 @@ def compare_methods(
         recipe.budget.evaluations = evaluations
         began = time.process_time()
         tell("auto", 0.0)
-        _, told = recipe.run("auto", {}, model.space)
+        kept, told = recipe.run("auto", {}, model.space)
+        model._keep(recipe, kept, told)
+        auto = _line("auto", model, recipe, recipe.space, told.after, told.helped)
         lines = [
             _line("generator", model, recipe, None, told.before, False),
-            _line("auto", model, recipe, recipe.space, told.after, told.helped),
+            replace(auto, model=model),
         ]
         cost = evaluations or max(10.0, round(told.evaluations))
         spent = time.process_time() - began
@@ -164,5 +168,5 @@ def _line(
     space.rows(_TIMED, recipe.seed, _KEY)
     milliseconds = 1e3 * (time.process_time() - began) / _TIMED
     return Compared(
-        name, auc, helped, space.draws, space.evaluations, milliseconds, "", space, model
+        name, auc, helped, space.draws, space.evaluations, milliseconds, _space=space, _base=model
     )

@@ -16,12 +16,13 @@ from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
 
-__all__ = ["RealRows", "Verdict", "check_rows", "improves", "likelihood_gain"]
+__all__ = ["SAME", "RealRows", "Verdict", "check_rows", "improves", "likelihood_gain"]
 
 _LEAST = 200
 _JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
 _MOST = 5000  # rows of one side that a test looks at
 _SAMPLES = 2000  # that are judged at the least, up to four for a real row
+SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
 _FOLDS = 5
@@ -220,7 +221,7 @@ def improves(before: Verdict, after: Verdict) -> bool:
     nats, error = after.gain
     if fallen > _Z * unsure:
         return nearer >= 0
-    return nearer > _Z or (not wide and nats > _Z * error and nearer > -_Z)
+    return nearer > _Z or (not wide and nats > max(SAME, _Z * error) and nearer > -_Z)
 
 
 def _held_out(

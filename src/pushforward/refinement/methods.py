@@ -4,11 +4,12 @@ What is decided are settings, as the user knows them, and constants, which sampl
 JSON values, so that a space is made again from a file.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from inspect import signature
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import torch
 from torch import Tensor
@@ -24,12 +25,16 @@ from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, d
 from .slopes import Score, in_batches
 from .spaces import Mover, Space, chained, moved, resampled, thinned
 
-__all__ = ["METHODS", "Decision", "Surroundings", "decide", "made"]
+__all__ = ["METHODS", "Decision", "Surroundings", "check_settings", "decide", "made"]
 
 _POOL = 10_000  # samples that constants are taken from
 _STARTS = 500  # real rows that chains begin at
 _SAMPLED, _CONSTANT = range(40, 42)  # what a seed is for
 _MOVES = ("dgflow", "dot", "ddls")
+_WORDS = {
+    float: "a finite number", int: "a whole number", bool: "True or False", str: "a name",
+    type(None): "None",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,14 +115,34 @@ def decide(method: str, around: Surroundings, settings: Mapping[str, Any]) -> De
     Raises:
         ParameterError: for settings the method does not have.
     """
-    how = METHODS[method]
-    known = list(signature(how).parameters)[1:]
-    if unknown := [name for name in settings if name not in known]:
-        raise ParameterError(
-            f"{method} has no setting {unknown[0]!r}. Expected some of {', '.join(known)}."
-        )
-    decided = how(around, **settings)
+    check_settings(method, settings)
+    decided = METHODS[method](around, **settings)
     return None if decided is None else Decision(method, *decided)
+
+
+def check_settings(method: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that a method does not have, or of another kind.
+
+    Raises:
+        ParameterError: naming the setting.
+    """
+    kinds = {k: v for k, v in get_type_hints(METHODS[method]).items() if k in _settings(method)}
+    for name, value in settings.items():
+        if name not in kinds:
+            known = ", ".join(k for k, kind in kinds.items() if Search not in get_args(kind))
+            raise ParameterError(f"{method} has no setting {name!r}. Expected some of {known}.")
+        allowed = get_args(kinds[name]) or (kinds[name],)
+        if float in allowed:
+            allowed = (*allowed, int)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
+        if not fits or (number and not math.isfinite(value)):
+            words = " or ".join(dict.fromkeys(_WORDS.get(kind, kind.__name__) for kind in allowed))
+            raise ParameterError(f"{name} of {method} is {value!r}. Expected {words}.")
+
+
+def _settings(method: str) -> list[str]:
+    return list(signature(METHODS[method]).parameters)[1:]
 
 
 def made(decision: Decision, space: Space, logit: Score) -> tuple[Space, Mover | None]:
@@ -207,6 +232,8 @@ def _rejection(around: Surroundings, *, budget: float = 2.0) -> Decided:
 
 
 def _drs(around: Surroundings, *, percentile: float | None = None) -> Decided:
+    if percentile is not None and not 0 < percentile < 100:
+        raise ParameterError(f"percentile is {percentile!r}. Expected a number between 0 and 100.")
     if percentile is None:  # of those it keeps, one in so many
         percentile = 100 * (1 - 1 / around.most_draws(20))
     pool = around.pool

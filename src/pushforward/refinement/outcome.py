@@ -114,6 +114,7 @@ class RefinementReport:
             self,
             stages=(*before.stages, *self.stages),
             before=before.before,
+            expected=f"the last run {self.expected}",
             seconds=before.seconds + self.seconds,
             notes=(*before.notes, *self.notes),
         )

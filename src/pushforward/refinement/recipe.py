@@ -13,15 +13,15 @@ from ..errors import DataError, ParameterError
 from ..training import Processes, generator_of
 from .chain import Kept, chain, place_of, placed
 from .flow_search import search_of
-from .judging import RealRows, Verdict, improves, likelihood_gain
+from .judging import SAME, RealRows, Verdict, improves, likelihood_gain
 from .logits import Logit, Teacher
 from .methods import Decision, Surroundings, decide, made
 from .outcome import RefinementReport, Stage
 from .rejection import budgeted_log_acceptance
-from .resampling import effective_sample_size
-from .slopes import Score, in_batches
+from .resampling import effective_sample_size, importance_weights
+from .slopes import Score, in_batches, one_each
 from .spaces import Mover, Space
-from .thinning_search import draws_for
+from .thinning_search import divergence, draws_for
 from .worlds import World, check_rows_alone
 
 __all__ = ["Budget", "Recipe"]
@@ -53,12 +53,15 @@ class Budget:
     _began: float = field(default_factory=time.monotonic, init=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("minutes", 0.0), ("evaluations", 1.0), ("draws", 1.0)):
+        if self.minutes is not None and not (_number(self.minutes) and self.minutes > 0):
+            raise ParameterError(
+                f"minutes is {self.minutes!r}. Expected a number above 0, or None."
+            )
+        for name in ("evaluations", "draws"):
             value = getattr(self, name)
-            fits = value is None or (isinstance(value, (int, float)) and value >= least)
-            if not fits or (name == "minutes" and value == 0):
+            if value is not None and not (_number(value) and value >= 1):
                 raise ParameterError(
-                    f"{name} is {value!r}. Expected a number of {least:g} or more, or None."
+                    f"{name} is {value!r}. Expected a number of 1 or more, or None."
                 )
 
     @property
@@ -203,7 +206,7 @@ class Recipe:
         here = self.before[-1].place if self.before else place
         wanted = here if self.before and asked == "auto" else place_of(self.world, asked)
         if (here, wanted) == ("latent", "data"):
-            return placed(space), "data"
+            return placed(space, self.world), "data"
         if (here, wanted) == ("data", "latent"):
             raise ParameterError(
                 "space is 'latent', and the model was refined in the space of the data before. "
@@ -240,7 +243,9 @@ class Recipe:
             logit = self.known[moves]
         elif there is not None and self._first is None and not self.before:
             if self.logit is not None:
-                check_rows_alone("logit", there, self.real.judge[:8])
+                eight = self.real.judge[:8]
+                check_rows_alone("logit", there, eight)
+                one_each(there(eight), len(eight))
             kind = "given" if self.logit is not None else "critic"
             logit = self.teacher.calibrated(kind, there, self.space)
         else:
@@ -326,7 +331,11 @@ class Recipe:
         points = self.space.points(self.real.drawn, self.seed, _WEIGHED)
         drawn = self.space.logits(logit, points)
         real = in_batches(logit, self.real.judge, self.batch_size)
-        kept = (budgeted_log_acceptance(x, constant) for x in (real, drawn))
+        kept = [budgeted_log_acceptance(x, constant) for x in (real, drawn)]
+        if divergence(kept[1], torch.zeros_like(kept[1])) < SAME:
+            return (
+                verdict  # all samples are taken as often: whatever real rows are, none is nearer
+            )
         gain = likelihood_gain(*kept)
         verdict.measure.details["gain"] = gain[0]
         return replace(verdict, gain=gain)
@@ -343,7 +352,8 @@ class Recipe:
             spread = (start - start.mean(dim=0)).square().sum(dim=1).mean().clamp(min=1e-30)
             displacement = float(((end - start).square().sum(dim=1).mean() / spread).sqrt())
             displacement = displacement if math.isfinite(displacement) else None
-        effective = effective_sample_size(self.space.logits(logit, points)) / len(points)
+        weights = importance_weights(self.space.logits(logit, points).double())
+        effective = effective_sample_size(weights) / len(points)
         return Stage(
             decision.method, decision.settings, logit.kind, self._place, verdict.measure,
             improves(self._best, verdict), displacement, space.draws, space.evaluations, effective,
@@ -411,6 +421,10 @@ class Recipe:
     def _late(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""
         return Processes(self.real.judge.device).agree(self.budget.late(ahead))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _percentiles(values: Tensor) -> list[float]:

@@ -1,5 +1,6 @@
 """A generator with what made its samples better: a model like any other."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -18,20 +19,22 @@ from .critics import rows_of, with_critic
 from .dgflow import PUBLISHED
 from .judging import RealRows, check_rows
 from .logits import Logit, Teacher
-from .methods import METHODS
+from .methods import METHODS, check_settings
 from .outcome import RefinementReport
 from .presets import paper, published
 from .prior import Prior
 from .recipe import Budget, Recipe
-from .resampling import importance_weights
+from .resampling import effective_sample_size, importance_weights
 from .seeing import features_for
 from .slopes import BATCH, Score, frozen
 from .spaces import Space
-from .worlds import World, check_generator, world_of
+from .worlds import World, check_generator, scaled, world_of
 
 __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
+_SPREAD, _SCALE = 1000, 81  # samples that spreads are measured on; what a seed is for
+_EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
 _FEW = 16  # numbers of a row; of more, moments are judged too
 _CITES = {
     "auto": ("ansari2021refining", "verine2024optimal"),
@@ -142,21 +145,23 @@ class RefinedModel(Model):
         Raises:
             DataError, ParameterError, UnsupportedError: as :func:`refine`.
         """
-        earlier = self.generator if isinstance(self.generator, RefinedModel) else None
         was = dict(vars(self))
         try:
             with self._recipe(X, y, report) as recipe:
-                kept, told = recipe.run(*self._asked(self._world), self.space)
+                self._keep(recipe, *recipe.run(*self._asked(self._world), self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
             vars(self).update(was)
             raise
-        if earlier is not None:
-            told = told.after_more(earlier.report_)
-        self.kept_, self.report_ = kept, told
+        return self
+
+    def _keep(self, recipe: Recipe, kept: list[Kept], told: RefinementReport) -> None:
+        """Be what a recipe came to."""
+        earlier = self.generator if isinstance(self.generator, RefinedModel) else None
+        self.kept_ = kept
+        self.report_ = told if earlier is None else told.after_more(earlier.report_)
         self._place = recipe.first_place
         self._first = recipe.first if earlier is None else earlier._first
-        return self
 
     @contextmanager
     def _recipe(
@@ -181,6 +186,11 @@ class RefinedModel(Model):
             check_generator(world)
             rows = world.read(X, seed)
             check_rows(rows)
+            if isinstance(self.generator, RefinedModel):  # its stages move in that world
+                world = earlier._world
+            elif world.kind == "rows" and 1 < rows[0].numel() <= _FEW:
+                world = scaled(world, rows, begun(world, "data", size).rows(_SPREAD, seed, _SCALE))
+            self._world = world
             see, judged_by, kind = features_for(world, self.features, X, y, rows, seed, size)
             wide = world.kind != "text" and rows[0].numel() > _FEW
             real = RealRows.split(rows, judged_by, seed, kind, wide)
@@ -209,13 +219,22 @@ class RefinedModel(Model):
     def weighted_sample(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
         """Draw rows of the generator as it was, and importance weights (n,) of sum 1.
 
-        For means rather than samples: nothing is thrown away and nothing moved.
+        For means rather than samples: nothing is thrown away and nothing moved. Weights are by
+        the logit that refinement began with; where few rows have nearly all the weight, means are
+        worse than of :meth:`sample`, and a warning says so.
         """
         seed = self._seed_of(n_samples, random_state)
         with torch.no_grad(), self._frozen():
             space = begun(self._world, self._place, self._size(self._world))
             points = space.points(n_samples, seed)
             weight = importance_weights(space.logits(self._first, points))
+            share = effective_sample_size(weight) / n_samples
+            if share < _EFFECTIVE:
+                warnings.warn(
+                    f"The weights of {n_samples} rows tell as much as {share:.1%} of them would: "
+                    "generator and data hardly overlap. Take means over sample() instead.",
+                    stacklevel=2,
+                )
             rows = self._world.write(space.decoded(points))
         return rows, weight if isinstance(rows, Tensor) else weight.cpu().numpy()
 
@@ -285,6 +304,20 @@ class RefinedModel(Model):
         size = self.batch_size
         if size is not None and (not isinstance(size, (int, np.integer)) or size < 1):
             raise ParameterError(f"batch_size is {size!r}. Expected a whole number above 0.")
+        if self.settings is not None and not isinstance(self.settings, Mapping):
+            raise ParameterError(
+                f"settings is {self.settings!r}. Expected a mapping of names to values."
+            )
+        if self.method != "auto":
+            check_settings(self.method, self.settings or {})
+        for name in ("logit", "features"):
+            value = getattr(self, name)
+            if (
+                value is not None
+                and not callable(value)
+                and (name, type(value)) != ("features", str)
+            ):
+                raise ParameterError(f"{name} is {value!r}. Expected a function of rows (n, ...).")
         known = (None, "paper", *PUBLISHED)
         if self.preset not in known:
             names = ", ".join(name for name in known if name)

@@ -25,15 +25,19 @@ def importance_weights(logit: Tensor) -> Tensor:
     return torch.softmax(logit, dim=0)
 
 
-def effective_sample_size(logit: Tensor) -> float:
-    """How many equal weights tell as much as these: ``1 / sum w^2``.
+def effective_sample_size(weights: Tensor) -> float:
+    """How many equal weights tell as much as these: ``(sum w)^2 / sum w^2``.
 
     Source: Kong, Liu and Wong, "Sequential imputations and Bayesian missing data problems", 1994.
 
-    >>> round(effective_sample_size(torch.tensor([0.0, 0.0, 0.0, -99.0])), 6)
+    Args:
+        weights: (n,) as of :func:`importance_weights`.
+
+    >>> effective_sample_size(torch.tensor([0.2, 0.2, 0.2, 0.0]))
     3.0
     """
-    return 1 / float(importance_weights(logit.double()).square().sum())
+    weights = torch.as_tensor(weights).double()
+    return float(weights.sum().square() / weights.square().sum())
 
 
 def resample(logit: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from .slopes import in_batches
-from .worlds import World
+from .worlds import World, check_rows_alone
 
 __all__ = ["features_for"]
 
@@ -57,6 +57,7 @@ def features_for(
         )
     if features is not None:
         shown = cast(Callable[[Tensor], Tensor], features)
+        check_rows_alone("features", shown, rows[:8])
         return shown, lambda x: _array(in_batches(shown, x, batch_size)), "neighbours"
     if world.kind == "text":
         return None, lambda x: _grams(x, seed), "logistic"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 
-__all__ = ["Score", "frozen", "in_batches", "modules_of", "value_and_slope"]
+__all__ = ["Score", "frozen", "in_batches", "modules_of", "one_each", "value_and_slope"]
 
 Score = Callable[[Tensor], Tensor]
 
@@ -50,7 +50,7 @@ def value_and_slope(
     for part in points.split(batch_size):
         with torch.inference_mode(False), torch.enable_grad():
             part = part.detach().clone().requires_grad_()
-            value = _one_each(score(part), len(part))
+            value = one_each(score(part), len(part))
             if value.grad_fn is None:
                 raise DataError(
                     "The logit does not depend on the points it is given. Expected a "
@@ -70,7 +70,12 @@ def value_and_slope(
     return value, slope
 
 
-def _one_each(value: Tensor, n: int) -> Tensor:
+def one_each(value: Tensor, n: int) -> Tensor:
+    """Logits as (n,).
+
+    Raises:
+        DataError: where there is not one for each of n points.
+    """
     if value.numel() != n:
         raise DataError(
             f"The logit of {n} points has shape {tuple(value.shape)}. Expected ({n},): one "

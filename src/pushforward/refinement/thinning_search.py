@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 
 from ..training import generator_of
-from .judging import likelihood_gain
+from .judging import SAME, likelihood_gain
 from .methods import Surroundings
 from .rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
 from .slopes import in_batches
 
-__all__ = ["draws_for"]
+__all__ = ["divergence", "draws_for"]
 
 _MOST = 2000  # samples that the test looks at
-_SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _UNIFORM = 50  # what a seed is for
 
 
@@ -44,7 +43,7 @@ def _by_likelihood(around: Surroundings, budgets: Sequence[float]) -> float | No
         kept[budget] = [budgeted_log_acceptance(x, constant) for x in (real, around.pool)]
     gains = {budget: likelihood_gain(*parts)[0] for budget, parts in kept.items()}
     best = max(budgets, key=lambda budget: gains[budget])
-    if gains[best] <= 0:
+    if gains[best] < SAME:
         return None
 
     def fits(budget: float) -> bool:
@@ -52,10 +51,13 @@ def _by_likelihood(around: Surroundings, budgets: Sequence[float]) -> float | No
         return behind <= error and gains[budget] > 0
 
     most = max(budget for budget in budgets if fits(budget))
-    return next(b for b in budgets if _divergence(kept[most][1], kept[b][1]) < _SAME)
+    thinned = kept[most][1]
+    if divergence(thinned, torch.zeros_like(thinned)) < SAME:  # samples are all alike to the logit
+        return None
+    return next(b for b in budgets if divergence(thinned, kept[b][1]) < SAME)
 
 
-def _divergence(of: Tensor, from_: Tensor) -> float:
+def divergence(of: Tensor, from_: Tensor) -> float:
     """Kullback-Leibler divergence of what one acceptance keeps from what another does, in nats.
 
     Args:

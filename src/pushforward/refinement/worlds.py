@@ -6,7 +6,7 @@ tables, pixels between -1 and 1, letters as shares, or whatever a function of la
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError, UnsupportedError
 from ..training import generator_of
 from .prior import Draw, Prior
-from .slopes import Score
+from .slopes import Score, modules_of
 
 __all__ = ["World", "world_of"]
 
 _LEVELS = 256  # of a byte
+_STILL = 1e-6  # of the spread, what a number that never changes may move
+_LOST = 1e-3  # of the spread of a number, what single precision may take
+_TOGETHER = 8  # rows that are looked at, together and alone
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
 
@@ -40,6 +43,8 @@ class World:
         functions: whose networks are to stay as they are.
         model: what can be saved; None for functions.
         latent_first: whether latents are what one moves; None where that is a matter of size.
+        middle, scale: (d,) of rows that move in units of their own; None where they are those of
+            all.
     """
 
     kind: str
@@ -53,6 +58,40 @@ class World:
     functions: tuple[Any, ...] = ()
     model: Any = None
     latent_first: bool | None = None
+    middle: Tensor | None = None
+    scale: Tensor | None = None
+
+    def inward(self, rows: Tensor) -> Tensor:
+        """Rows (n, ...) as what moves."""
+        if self.scale is None or self.middle is None:
+            return rows
+        return ((rows.flatten(1) - self.middle) / self.scale).view_as(rows)
+
+    def outward(self, points: Tensor) -> Tensor:
+        """What moves, as rows."""
+        if self.scale is None or self.middle is None:
+            return points
+        return (points.flatten(1) * self.scale + self.middle).view_as(points)
+
+
+def scaled(world: World, real: Tensor, generated: Tensor) -> World:
+    """The world whose rows move along each number in proportion to its spread.
+
+    Steps and noise have one length, and ages beside incomes would not move or fly apart. The
+    number of the largest spread moves as it is.
+
+    Args:
+        world: of rows of few numbers.
+        real, generated: (n, ...) and (m, ...) rows.
+    """
+    if real.shape[1:] != generated.shape[1:]:
+        return world  # which is refused
+    spread = torch.stack([x.flatten(1).double().std(dim=0) for x in (real, generated)]).amax(dim=0)
+    largest = spread.max()
+    if not (largest > 0 and spread.isfinite().all()):
+        return world
+    scale = (spread / largest).clamp(min=_STILL)
+    return replace(world, middle=real.flatten(1).mean(dim=0), scale=scale.to(real))
 
 
 def world_of(generator: Any, prior: Prior | int | None = None) -> World:
@@ -76,11 +115,23 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
             raise UnsupportedError(
                 f"generator is a {type(generator).__name__}. Expected a function of latents."
             )
-        prior = prior if isinstance(prior, Prior) else Prior.normal(int(prior))
+        if not isinstance(prior, Prior):
+            if not isinstance(prior, int | np.integer) or isinstance(prior, bool):
+                raise ParameterError(
+                    f"prior is {prior!r}. Expected a number of standard normal latents, or a "
+                    "Prior: Prior.normal(k), Prior.uniform(k), Prior.sphere(k), or one with a "
+                    "sample of your own."
+                )
+            prior = Prior.normal(int(prior))
         decode = cast(Callable[[Tensor], Tensor], generator)
-        return World(
-            "rows", decode, _numbers, lambda rows: rows, prior=prior, functions=(generator,)
-        )
+        device = _device_of(generator)
+        own = prior
+        prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
+
+        def read(data: Any, seed: int = 0) -> Tensor:
+            return _numbers(data).to(device)
+
+        return World("rows", decode, read, lambda rows: rows, prior=prior, functions=(generator,))
     if hasattr(generator, "_check_fitted"):
         generator._check_fitted()
     if hasattr(generator, "alphabet_"):
@@ -100,14 +151,30 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
 
 def _numbers(data: Any, seed: int = 0) -> Tensor:
     if isinstance(data, Tensor):
-        return data.detach().float()
-    array = np.asarray(data)
-    if array.dtype.kind not in "fiub":
-        raise DataError(
-            f"The rows are {array.dtype}. Expected numbers of shape (n, d), as the generator "
-            "makes them."
-        )
-    return torch.as_tensor(array).float()
+        exact = data.detach()
+    else:
+        array = np.asarray(data)
+        if array.dtype.kind not in "fiub":
+            raise DataError(
+                f"The rows are {array.dtype}. Expected numbers of shape (n, d), as the generator "
+                "makes them."
+            )
+        exact = torch.from_numpy(np.array(array))  # frames may be read-only, or backwards
+    rows = exact.float()
+    if exact.dtype == torch.float64 and len(rows) > 1 and exact.isfinite().all():
+        lost = (rows.double() - exact).abs().amax(dim=0)
+        if bool((lost > _LOST * exact.std(dim=0)).any()):
+            raise DataError(
+                "Single precision, which networks have, does not tell these rows apart: they are "
+                "far from 0 beside their spread. Subtract their mean, from samples too."
+            )
+    return rows
+
+
+def _device_of(function: Any) -> torch.device:
+    """Where the networks behind a function are."""
+    held = (p.device for module in modules_of(function) for p in module.parameters())
+    return next(held, torch.device("cpu"))
 
 
 def _of_sampler(model: Any) -> World:
@@ -272,21 +339,74 @@ def _most(numbers: int) -> int:
 
 
 def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
-    """Refuse a function whose rows depend on their neighbours in the batch.
+    """Refuse a function that fails, is random, or whose rows depend on their neighbours.
+
+    Args:
+        name: of the function, for people.
+        function: of points (n, ...) to (n, ...).
+        points: some.
 
     Raises:
         DataError: naming it.
     """
-    together, alone = function(points)[:1], function(points[:1])
-    if not torch.allclose(together, alone, rtol=1e-2, atol=1e-3):
+    form = f"{len(points)} {points.dtype} points of shape {tuple(points.shape[1:])}"
+    try:
+        together, alone, again = function(points), function(points[:1]), function(points[:1])
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as e:
         raise DataError(
-            f"What {name} gives for a row changes by {float((together - alone).abs().max()):.3g} "
-            "when seven others stand beside it. Expected no change: put its networks in "
-            "evaluation mode (.eval()), batch norm above all."
+            f"{name} failed on {form}: {e}. Expected a function in PyTorch of such points: see "
+            "the prior, the width of rows, and networks of other precision."
+        ) from e
+    if not isinstance(together, Tensor) or together.ndim == 0 or len(together) != len(points):
+        got = tuple(together.shape) if isinstance(together, Tensor) else type(together).__name__
+        raise DataError(f"{name} gives {got} for {form}. Expected a tensor with a row for each.")
+    if not together.isfinite().all():
+        raise DataError(
+            f"What {name} gives for {form} is not finite. Expected finite numbers: mend it first."
+        )
+    if not torch.equal(alone, again):
+        raise DataError(
+            f"What {name} gives for a point changes from call to call. Expected no chance in it: "
+            "draw the noise as further latents, and put dropout into evaluation mode (.eval())."
+        )
+    if alone.shape != together[:1].shape or not torch.allclose(
+        together[:1], alone, rtol=1e-2, atol=1e-3
+    ):
+        raise DataError(
+            f"What {name} gives for a row changes when {len(points) - 1} others stand beside it. "
+            "Expected no change: put its networks in evaluation mode (.eval()), batch norm above "
+            "all."
         )
 
 
 def check_generator(world: World) -> None:
-    """Refuse a function of latents whose rows depend on their neighbours."""
-    if world.model is None and world.prior is not None:
-        check_rows_alone("generator", world.decode, world.prior.sample(8, generator_of(0)))
+    """Refuse a generator whose rows fail, or depend on their neighbours.
+
+    Raises:
+        DataError: naming what is wrong.
+    """
+    if world.model is not None:
+        return
+    if world.prior is not None:
+        points = world.prior.sample(_TOGETHER, generator_of(0))
+        check_rows_alone("generator", world.decode, points)
+        return
+    assert world.draw is not None
+    try:
+        rows = world.draw(_TOGETHER, generator_of(0))
+    except TypeError as error:
+        raise DataError(
+            f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "
+            "that gives n rows; wrap it in a class that has one."
+        ) from error
+    if len(rows) != _TOGETHER:
+        raise DataError(
+            f"sample({_TOGETHER}) of the generator gives {len(rows)} rows. Expected {_TOGETHER}."
+        )

@@ -100,7 +100,7 @@ def refinement_page(
         title=title or f"{name[0].upper()}{name[1:]}, refined",
         style=_packaged("style.css"),
         facts=_facts(model, name, date),
-        verdicts=[("", AFTER, _verdict(told))],
+        verdicts=[("", AFTER if _nearer(told) else QUIET, _verdict(told))],
         sections=sections,
         tints=[tint for _, tint in _LEGEND],
     )
@@ -124,6 +124,10 @@ def _verdict(told: RefinementReport) -> str:
     )
 
 
+def _nearer(told: RefinementReport) -> bool:
+    return told.helped and told.after.value < told.before.value
+
+
 def _facts(model: RefinedModel, name: str, date: str | None) -> list[tuple[str, str]]:
     told = model.report_
     taught, chose, judged = told.rows
@@ -133,7 +137,8 @@ def _facts(model: RefinedModel, name: str, date: str | None) -> list[tuple[str, 
         ("Real rows", f"{taught:,} taught, {chose:,} chose, {judged:,} judged"),
         (
             "A refined sample takes",
-            f"{told.draws:.3g} draws of the generator, {told.evaluations:.3g} logits",
+            f"{told.draws:.3g} draw{'' if told.draws == 1 else 's'} of the generator, "
+            f"{told.evaluations:.3g} logits",
         ),
         ("Refining took", f"{told.seconds:.0f} s"),
         ("Before it began", told.expected.removeprefix("expected: ")),
@@ -161,6 +166,9 @@ def _tried(told: RefinementReport) -> Section:
         words = (
             f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items()
         )
+        gain = stage.auc.details.get("gain")
+        if gain is not None:
+            words = (*words, f"{gain:+.2g} nats")
         moved = "" if stage.displacement is None else f"{stage.displacement:.1%}"
         lines.append(
             (
@@ -176,7 +184,8 @@ def _tried(told: RefinementReport) -> Section:
     )
     note = (
         "Each stage is judged on fresh samples and held-out rows that taught and chose nothing, "
-        "and kept only if the test finds samples nearer to the data, beyond chance. Moved: root "
+        "and kept only if the test finds samples nearer to the data, beyond chance, or thinning "
+        "raises the mean log-likelihood of those rows (nats) beyond chance. Moved: root "
         "mean square, of the spread of the rows. Effective: share of the samples before the stage "
         "that count when the logit weighs them. Accepted: of all draws. Logits: of one sample."
     )
