@@ -18,7 +18,7 @@ FITTED, ROWS = 50_000, 100_000  # real ones, to fit, and by default others to re
 FRESH, DRAWS = 4000, 16  # fresh ones, and samples, to judge by; so often: from one to the next
 # areas differ by .006 and imbalances by a third:
 EVEN = 200  # draws of real rows whose imbalance is averaged
-EARLY = {"gaussians": 700, "roll": 200}  # steps of 2,000 that leave a GAN easily told from data
+EARLY = {"gaussians": 700, "roll": 320}  # steps of 2,000 that leave a GAN easily told from data
 
 
 def _real(name, n, rng):
