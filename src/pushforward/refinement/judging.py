@@ -48,9 +48,8 @@ def check_rows(rows: Tensor) -> None:
 class RealRows:
     """Real rows, split so that none both teaches, chooses and judges.
 
-    But for one thing: Fréchet distances are of the rows that judge and those that choose. They
-    chose by areas, and a distance is the smaller for that by a hundredth part of what a stage
-    changes; of the rows that judge alone its error hid half of the stages that help.
+    But for one thing: Fréchet distances are of the rows that judge and those that choose, of the
+    few there are. Those chose by areas, and the distance after a stage is a little smaller for it.
 
     Attributes:
         learn: 55 % of them or more, to teach ratio networks.
