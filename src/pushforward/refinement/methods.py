@@ -131,13 +131,12 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
         if name not in kinds:
             known = ", ".join(k for k, kind in kinds.items() if Search not in get_args(kind))
             raise ParameterError(f"{method} has no setting {name!r}. Expected some of {known}.")
-        allowed = get_args(kinds[name]) or (kinds[name],)
-        if float in allowed:
-            allowed = (*allowed, int)
+        asked = get_args(kinds[name]) or (kinds[name],)
+        allowed = (*asked, int) if float in asked else asked
         number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
         if not fits or (number and not math.isfinite(value)):
-            words = " or ".join(dict.fromkeys(_WORDS.get(kind, kind.__name__) for kind in allowed))
+            words = " or ".join(_WORDS.get(kind, kind.__name__) for kind in asked)
             raise ParameterError(f"{name} of {method} is {value!r}. Expected {words}.")
 
 
