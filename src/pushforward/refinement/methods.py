@@ -131,7 +131,7 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
         if name not in kinds:
             known = ", ".join(k for k, kind in kinds.items() if Search not in get_args(kind))
             raise ParameterError(f"{method} has no setting {name!r}. Expected some of {known}.")
-        asked = get_args(kinds[name]) or (kinds[name],)
+        asked: tuple[type, ...] = get_args(kinds[name]) or (kinds[name],)
         allowed = (*asked, int) if float in asked else asked
         number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
