@@ -137,6 +137,15 @@ def test_a_distance_within_its_error_does_not_refuse_what_is_nearer(real):
     assert not improves(before, with_distance(near, 0.13, 0.01))
 
 
+def test_a_distance_of_features_of_a_network_may_not_grow_at_all(real):
+    """By it images are judged: one base had a smaller area and a larger distance."""
+    seen = replace(real, classifier="logistic")
+    far, near = (seen.verdict(samples(real, 1, shift)) for shift in (0.6, 0.2))
+    before = with_distance(far, 0.10, 0.01)
+    assert improves(before, with_distance(near, 0.099, 0.01))
+    assert not improves(before, with_distance(near, 0.101, 0.01))
+
+
 def test_real_rows_that_both_distances_share_make_their_difference_surer(real):
     """What all real rows owe to one distance as to the other is no reason to doubt the fall."""
     before = with_distance(real.verdict(samples(real, 1, 0.6)), 0.10, 0.001)
