@@ -28,8 +28,8 @@ distance is the floor."""
 FOLDERS_TEXT = """\
 Models of Fashion-MNIST after ten CPU minutes of training, refined with the training images in so
 many seconds (two or three jobs at a time on two cores): Fréchet distance of 5,000 samples to the
-test images, before and after of the same latents, and the report's own AUC on held-out training
-images."""
+test images, before and after of the same latents (of residual networks: of two draws), and the
+report's own AUC on held-out training images."""
 TEXT_TEXT = """\
 The character model trained on sentences of news for so many minutes and refined by others for as
 many: Jensen-Shannon divergence of the n-grams of 3,000 samples from those of 3,000 further

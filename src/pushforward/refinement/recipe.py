@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -219,7 +220,9 @@ class Recipe:
         rounds, number = _ROUNDS, 0
         while number < rounds and (number == 0 or not self._no_time_to_learn(self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
-            helped = self._spared("dgflow", logit, {})
+            helped = False
+            with self._sparing(f"dgflow by a {logit.kind} logit"):
+                helped = self._try("dgflow", logit, {})
             if not helped and number == 0 and logit.kind in ("critic", "given"):
                 rounds += 1  # what a critic cannot do, a network learned afterwards may
             elif not helped:
@@ -234,7 +237,8 @@ class Recipe:
         around = self._around(logit)  # whose pool of samples serves both
         budget = self._thinning(around)
         if budget is not None:
-            self._spared("rejection", logit, {"budget": budget}, around)
+            with self._sparing(f"rejection by a {logit.kind} logit"):
+                self._try("rejection", logit, {"budget": budget}, around)
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
@@ -308,19 +312,13 @@ class Recipe:
             self.space, self._best, self._rows, self._helped = space, verdict, rows, True
         return stage.kept
 
-    def _spared(
-        self,
-        method: str,
-        logit: Logit,
-        settings: Mapping[str, Any],
-        around: Surroundings | None = None,
-    ) -> bool:
-        """Try a stage; one whose samples cannot be judged is left out like one that harms."""
+    @contextmanager
+    def _sparing(self, what: str) -> Iterator[None]:
+        """Leave out, like what harms, a stage whose samples cannot be judged."""
         try:
-            return self._try(method, logit, settings, around)
+            yield
         except DataError as error:
-            self._leave_out(f"{method} by a {logit.kind} logit", error)
-            return False
+            self._leave_out(what, error)
 
     def _leave_out(self, what: str, error: DataError) -> None:
         self._notes.append(f"{what} was left out: {error}")
