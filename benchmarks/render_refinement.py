@@ -14,7 +14,7 @@ TOYS_TEXT = """\
 said, judged by 4,000 fresh rows and samples (means over sixteen draws of both; † four, * one): AUC
 of a two-sample test by neighbours (0.5: not told apart), the share near a mode or the curve, the
 spread within modes as a share of the true one, how unevenly modes are filled, and how unevenly by
-real rows (with 100,000 rows, a mean of 200 draws). `table_gan` has all its steps, `early_gan` a
+real rows (with 100,000 rows, means of 100 draws and more). `table_gan` has all its steps, `early_gan` a
 third of them, on the roll a sixth; `realnvp` has hardly begun, `gis` and `table_sig` have one
 layer. The roll is so noisy that a Gaussian has a fifth of its samples near the curve."""
 METHODS_TEXT = """\
@@ -90,8 +90,8 @@ def _toys(rows):
                 f"{base} on {name}{more}", ", ".join(_seed(row) for row in found),
                 _shown(before, "auc", 3), " ".join(f"{f['auc']:.3f}" for f in after),
                 _shown(before, "high_quality", 3), _shown(after, "high_quality", 3),
-                _shown(after, "spread", 2), _shown(after, "imbalance", 4),
-                _shown(real, "imbalance", 4),
+                _shown(after, "spread", 2), _shown(after, "imbalance", 5),
+                _shown(real, "imbalance", 5),
                 f"{mean(r['base_cpu_seconds'] + r['auto_cpu_seconds'] for r in found):.0f} s",
             ]
         )  # fmt: skip
@@ -106,7 +106,7 @@ def _methods(row):
     """Every method on one base, the nearest to the data first."""
     judged = {name: one for name, one in row["figures"].items() if "auc" in one}
     forms = {"auc": ".3f", "high_quality": ".3f", "modes": "g", "spread": ".2f"}
-    forms |= {"imbalance": ".4f", "draws": ".1f", "evaluations": ".0f", "ms": ".2f"}
+    forms |= {"imbalance": ".5f", "draws": ".1f", "evaluations": ".0f", "ms": ".2f"}
     cells = [
         [name, *(f"{one[key]:{form}}" if key in one else "" for key, form in forms.items())]
         for name, one in sorted(judged.items(), key=lambda pair: pair[1]["auc"])
