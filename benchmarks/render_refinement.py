@@ -14,9 +14,9 @@ TOYS_TEXT = """\
 said, judged by 4,000 fresh rows and samples (means over sixteen draws of both; † four, * one): AUC
 of a two-sample test by neighbours (0.5: not told apart), the share near a mode or the curve, the
 spread within modes as a share of the true one, how unevenly modes are filled, and how unevenly by
-real rows (with 100,000 rows, means of 100 draws and more). `table_gan` has all its steps, `early_gan` a
-third of them, on the roll a sixth; `realnvp` has hardly begun, `gis` and `table_sig` have one
-layer. The roll is so noisy that a Gaussian has a fifth of its samples near the curve."""
+real rows (with 100,000 rows, means of 100 draws and more). `table_gan` has all its steps,
+`early_gan` a third of them, on the roll a sixth; `realnvp` has hardly begun, `gis` and `table_sig`
+have one layer. The roll is so noisy that a Gaussian has a fifth of its samples near the curve."""
 METHODS_TEXT = """\
 Every method on the same base and rows, each with as many logits a sample as `auto` takes, judged
 by so many draws; `ms` is what a sample costs. `dgflow, published`: the settings of its paper."""

@@ -77,6 +77,9 @@ def test_it_can_be_refined_again_saved_and_keeps_its_story(refined, table, tmp_p
     assert twice.kept_[: len(refined.kept_)] == refined.kept_
     assert len(twice.report_.stages) > len(refined.report_.stages)
     assert twice.report_.before == refined.report_.before
+    assert twice.report_.logits["before"] == refined.report_.logits["before"]
+    known = [told.logits["real"][50] for told in (twice.report_, refined.report_)]
+    assert abs(known[0] - known[1]) < 0.3  # of one logit: that which the first run began with
     loaded = again(twice, tmp_path / "model")
     assert same(loaded.sample(50, random_state=5), twice.sample(50, random_state=5))
 
@@ -383,6 +386,40 @@ def test_a_search_leaves_a_run_that_leads_away(grid):
     assert len(steps) < 1 + 2 * max(looks)
 
 
+class Misled:
+    """Real rows whose area falls with every step, and whose distance grows after the fifth."""
+
+    def __init__(self, choose, far_at_once=False):
+        self.choose, self.far_at_once, self.asked = choose, far_at_once, 0
+
+    def nearness(self, samples, most):
+        moved = float(samples.mean())
+        self.asked += 1
+        distance = moved if self.far_at_once else abs(moved - 0.5)
+        return 0.9 - 0.1 * moved, distance
+
+
+@pytest.mark.parametrize(("far_at_once", "steps"), [(False, 5), (True, 2)])
+def test_a_search_takes_no_smaller_area_for_a_larger_distance(far_at_once, steps):
+    """From 0 to 1.5 in three looks; .5 is the distance at the start, or else 0."""
+    from pushforward.refinement.flow_search import Search
+    from pushforward.refinement.spaces import Space
+
+    real = Misled(torch.zeros(100, 1), far_at_once)
+    space = Space(lambda n, generator: torch.linspace(-1, 1, n)[:, None], lambda x: x)
+    spread = float(torch.linspace(-1, 1, 100).square().mean().sqrt())
+    search = Search(100, (0.16 / spread,), (0.0,), (2, 5, 10))
+    found = search.best(space, lambda x: x.sum(dim=1), real, 0)
+    assert found["steps"] == steps
+
+
+def test_a_search_by_nothing_that_can_be_seen_finds_nothing():
+    from pushforward.refinement.flow_search import _UNSEEN, _least
+
+    unseen = torch.full((2, 3, 2), _UNSEEN)
+    assert unseen[0].flatten()[_least(unseen, 1.0)] == _UNSEEN
+
+
 def test_no_round_begins_without_time_to_learn(table, monkeypatch):
     from pushforward.refinement.logits import Teacher
 
@@ -485,7 +522,7 @@ def test_two_processes_share_the_search(monkeypatch, grid):
     for rank in (0, 1):
         monkeypatch.setattr(flow_search, "Processes", lambda device, rank=rank: Recording(rank))
         best()
-    first, second = said[0], said[2]
+    first, second = said[0][0], said[2][0]  # areas
     assert ((first == 0) != (second == 0)).all()
 
 

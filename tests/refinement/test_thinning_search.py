@@ -56,3 +56,16 @@ def test_a_logit_that_is_wrong_costs_none(d, moments):
 
 def test_no_budget_no_draws():
     assert draws_for(surroundings(exact(2), 2, False), ()) is None
+
+
+def test_what_brings_the_area_down_and_the_distance_up_costs_none(monkeypatch):
+    """Of images: the distance of what a network sees decides which budgets may be chosen."""
+    around, said = surroundings(exact(20), 20, True), []
+
+    def nearness(self, samples, most):
+        said.append(len(samples))
+        return 0.9 - 0.1 * len(said), {3: 0.9}.get(len(said), 1.0 + 0.1 * (len(said) > 1))
+
+    monkeypatch.setattr(RealRows, "nearness", nearness)
+    assert draws_for(around, BUDGETS) == BUDGETS[1]
+    assert len(said) == 1 + len(BUDGETS)

@@ -1,5 +1,6 @@
 """The settings of DGflow, found by a two-sample test on rows that taught nothing."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ from .spaces import Space
 __all__ = ["Search", "search_of"]
 
 _REACH = 5.0  # mean lengths that no drift exceeds
+_UNSEEN = math.inf  # area and distance of what was not come to
 _START, _NOISE = range(30, 32)  # what a seed is for
 
 
@@ -101,6 +103,9 @@ class Search:
         if not (steepness > 0 and spread > 0):
             return None
 
+        def heard(points: Tensor) -> Tensor:
+            return torch.tensor(real.nearness(space.hear(space.decoded(points)), n))
+
         def settings(share: float, noise: float, divergence: str) -> dict[str, Any]:
             length = share * spread
             step = length / steepness
@@ -109,36 +114,38 @@ class Search:
             return {"divergence": divergence, "step": step, "noise": gamma, "longest": longest}
 
         def tried(tries: list[dict[str, Any]]) -> Tensor:
-            """The test's word on each setting (rows) after each number of steps (columns)."""
-            said = torch.full((len(tries), len(self.steps)), 0.0)
+            """The test's word on each setting (rows) after each number of steps (columns).
+
+            Areas, and as often Fréchet distances.
+            """
+            said = torch.zeros(2, len(tries), len(self.steps))
             processes, each = Processes(start.device), drawing
             for k in range(processes.rank, len(tries), processes.count):
                 path = dgflow_path(
                     start, score, **tries[k],
                     generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
                 )  # fmt: skip
-                said[k] = torch.tensor([2.0] * len(self.steps))
+                said[:, k] = _UNSEEN
                 if k and late(each):
                     continue
                 began = time.perf_counter()
                 with suppress(DataError):  # a step to where nothing is finite ends the run
                     for column, points in self._looks(path):
-                        rows = space.hear(space.decoded(points))
-                        said[k, column] = real.auc(rows, n).value
-                        if _leaves(said[k, : column + 1]):
+                        said[:, k, column] = heard(points)
+                        if _leaves(said[0, k, : column + 1]):
                             break
                 each = max(each, drawing + (time.perf_counter() - began) / n)
             return processes.sum(said.to(start.device)).cpu()
 
         grid = [(share, noise) for share in self.shares for noise in self.noises]
         tries = [settings(*place, "kl") for place in grid]
-        said = tried(tries)
-        best = grid[_least(said) // len(self.steps)]
+        said, far = tried(tries), float(heard(start)[1])
+        best = grid[_least(said, far) // len(self.steps)]
         others = [settings(best[0], noise, "log_d") for noise in self.noises]
-        said = torch.cat([said, tried(others)])
-        run, look = divmod(_least(said), len(self.steps))
-        lowest = float(said[run, look])
-        if lowest > 1:
+        said = torch.cat([said, tried(others)], dim=1)
+        run, look = divmod(_least(said, far), len(self.steps))
+        lowest = float(said[0, run, look])
+        if lowest == _UNSEEN:
             return None
         return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
 
@@ -148,12 +155,21 @@ class Search:
                 yield self.steps.index(number), points
 
 
-def _least(said: Tensor) -> int:
+def _least(said: Tensor, far: float) -> int:
     """The place of the least area: of those that are no more than chance, the first.
 
     They come in order of the length of a step, then of their number.
+
+    Args:
+        said: areas and distances (2, runs, looks).
+        far: the distance at the start. Where a run ends farther off it is not taken, unless all
+            do: then the one that ends least far.
     """
-    return int(said.clamp(min=0.5).flatten().numpy().argmin())
+    area, distance = said.flatten(1)
+    nearer = distance <= far
+    if not nearer.any():
+        return int(distance.argmin())
+    return int(area.clamp(min=0.5).where(nearer, _UNSEEN).argmin())
 
 
 def _leaves(said: Tensor) -> bool:

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from ..errors import DataError
-from ..metrics.frechet import frechet_influence
+from ..metrics.frechet import fid, frechet_influence
 from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
@@ -26,6 +26,7 @@ SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
 _FOLDS = 5
+_OF_NETWORK = "logistic"  # the classifier of features that a network sees, and of counts
 
 
 def check_rows(rows: Tensor) -> None:
@@ -101,6 +102,17 @@ class RealRows:
         """AUC between samples and the rows that choose, cross-validated."""
         real, made = self._chosen[:most], self.features(samples[:most])
         return classifier_two_sample(real, made, classifier=self.classifier)
+
+    def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
+        """What settings are chosen by: that area, and the Fréchet distance to the same rows.
+
+        The latter is 0 unless it is judged by what a network sees of images: of other features
+        the area alone chooses.
+        """
+        real, made = self._chosen[:most], self.features(samples[:most])
+        area = classifier_two_sample(real, made, classifier=self.classifier).value
+        strict = self.moments and self.classifier == _OF_NETWORK
+        return area, fid(real, made, interval=False).value if strict else 0.0
 
     @property
     def drawn(self) -> int:
@@ -217,7 +229,7 @@ def improves(before: Verdict, after: Verdict) -> bool:
     change = np.var(after.influence - before.influence, ddof=1) / len(after.influence)
     unsure = math.sqrt(float(change) + before.scatter + after.scatter)
     fallen = distance[0] - distance[1]
-    strict = after.measure.details["classifier"] == "logistic"  # features of a network
+    strict = after.measure.details["classifier"] == _OF_NETWORK
     if fallen < (0 if strict else -unsure):
         return False
     gain = before.beaten - after.beaten

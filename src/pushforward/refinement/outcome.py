@@ -109,11 +109,16 @@ class RefinementReport:
         return next((s.evaluations for s in reversed(self.stages) if s.kept), 0.0)
 
     def after_more(self, before: "RefinementReport") -> "RefinementReport":
-        """This report of a model that was refined before, with the story from its beginning."""
+        """This report of a model that was refined before, with the story from its beginning.
+
+        Args:
+            before: the report from before, whose logits were told by the same one.
+        """
         return replace(
             self,
             stages=(*before.stages, *self.stages),
             before=before.before,
+            logits=self.logits | {"before": before.logits["before"]},
             expected=f"the last run {self.expected}",
             seconds=before.seconds + self.seconds,
             notes=(*before.notes, *self.notes),

@@ -110,6 +110,7 @@ class Recipe:
         first_place: what the first of them moves or draws.
         known: logits of the generator's samples that need not be learned: under True what moves
             points, under False what weighs them.
+        told_by: the logit whose percentiles are reported; by default the first.
         space: that the stages kept so far make.
         last: the space that was tried last, whether or not it was kept.
     """
@@ -125,6 +126,7 @@ class Recipe:
     before: Sequence[Kept] = ()
     first_place: str = "data"
     known: dict[bool, Logit] = field(default_factory=dict)
+    told_by: Logit | None = None
     space: Any = None
     last: Space | None = None
     _first: Logit | None = None
@@ -180,7 +182,7 @@ class Recipe:
             after = self.real.verdict(after_rows)
         told = {"real": self.real.judge, "before": start, "after": after_rows}
         logits = {
-            name: _percentiles(in_batches(self.first, part, self.batch_size))
+            name: _percentiles(in_batches(self.told_by or self.first, part, self.batch_size))
             for name, part in told.items()
         }
         sizes = (len(self.real.learn), len(self.real.choose), len(self.real.judge))

@@ -171,13 +171,14 @@ class RefinedModel(Model):
         self._check_parameters()
         seed = drawn_seed(self.random_state)
         self.base_, self._prior, kept, place = self.generator, self.prior, [], "data"
+        told_by = None
         if isinstance(self.generator, RefinedModel):
             earlier = self.generator
             earlier._check_fitted()
             if self.prior is not None:
                 raise ParameterError("A refined model knows its prior. Leave prior out.")
             self.base_, self._prior = earlier.base_, earlier._prior
-            kept, place = earlier.kept_, earlier._place
+            kept, place, told_by = earlier.kept_, earlier._place, earlier._first
         self._world = world = world_of(self.base_, self._prior)
         other = None if self.critic_of is None else with_critic(self.critic_of)
         size = self._size(world)
@@ -200,7 +201,10 @@ class RefinedModel(Model):
                 world.kind == "text", self.critic_of, size,
             )  # fmt: skip
             tell = report or (lambda text, share: None)
-            yield Recipe(world, real, teacher, budget, self.logit, seed, size, tell, kept, place)
+            yield Recipe(
+                world, real, teacher, budget, self.logit, seed, size, tell, kept, place,
+                told_by=told_by,
+            )  # fmt: skip
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw refined rows, in the form the generator has them.

@@ -23,9 +23,10 @@ def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
     Of rows of few numbers the most draws that the real rows do not speak against: beyond its
     error their likelihood gains no less than at the best. Of those fewer, where samples stay
     what they are: what clipping takes from a logit is known from the samples alone. Of images
-    and wide rows the one whose samples the two-sample test finds nearest: there samples and data
-    hardly overlap, real rows are all taken, and what looks like a gain is a choice of the few
-    kinds of sample that pass for real.
+    and wide rows the one whose samples the two-sample test finds nearest, of those that do not
+    raise the Fréchet distance of what a network sees: there samples and data hardly overlap, real
+    rows are all taken, and what looks like a gain is a choice of the few kinds of sample that
+    pass for real.
 
     Args:
         around: space, logit and real rows.
@@ -72,12 +73,14 @@ def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
     n = min(_MOST, len(real.choose), int(len(points) / max(budgets)))
     uniform = torch.rand(len(points), generator=generator_of(around.seed, _UNIFORM))
 
-    def area(budget: float) -> float:
+    def nearness(budget: float) -> tuple[float, float]:
         kept = points[:n]
         if budget > 1:
             accept = budgeted_acceptance(around.pool, budgeted_constant(around.pool, budget))
             kept = points[(uniform.to(accept) < accept).to(points.device)][:n]
-        return real.auc(space.hear(space.decoded(kept)), n).value
+        return real.nearness(space.hear(space.decoded(kept)), n)
 
-    best = min([1.0, *budgets], key=area)
+    said = {budget: nearness(budget) for budget in (1.0, *budgets)}
+    nearer = [budget for budget in said if said[budget][1] <= said[1.0][1]]
+    best = min(nearer, key=lambda budget: said[budget][0])
     return best if best > 1 else None
