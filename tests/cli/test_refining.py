@@ -40,7 +40,9 @@ def test_a_refined_folder_is_a_model_and_the_same_as_in_python(refined, gis, tab
     assert again.sample(20, random_state=0).equals(model.sample(20, random_state=0))
     out = run("sample", home / "model", "-n", "5", "--seed", "0").ok().out
     assert out.splitlines()[0] == "length,age,count,group"
-    assert "one refined sample takes" in run("info", home / "model").ok().out
+    known = run("info", home / "model").ok().out
+    assert "one refined sample takes" in known
+    assert known.splitlines()[1].split() == ["of", "GIS"]
     assert run("evaluate", home / "model", gis.parent / "none.csv").code == 2
 
 
@@ -79,3 +81,18 @@ def test_a_method_and_published_settings_by_name(run, gis, csv, tmp_path):
     assert told["report"]["stages"][0]["settings"] == {"budget": 1.5}
     told = json.loads(run("refine", gis, csv, "-o", tmp_path / "b", "--paper", "--json").ok().out)
     assert told["report"]["stages"][0]["settings"]["steps"] == 25
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("page.txt", ".html"), ("there.html", "a folder"), ("file.csv/page.html", "no folder")],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(page, words, run, gis, csv):
+    home = csv.parent / "pages"
+    (home / "there.html").mkdir(parents=True, exist_ok=True)
+    (home / "file.csv").touch()
+    done = run("refine", gis, csv, "-o", home / "model", "--report", home / page)
+    assert done.code == 2
+    assert words in done.err
+    assert "expected: " not in done.err
+    assert not (home / "model").exists()

@@ -7,6 +7,7 @@ __all__ = ["facts", "facts_text", "unusual_parameters"]
 
 _WORDS = {
     "class": "model",
+    "generator": "of",
     "n_rows": "fitted on rows",
     "n_columns": "columns",
     "held_out_nats": "held-out nats a row",
@@ -33,6 +34,7 @@ def facts(model: Any) -> dict[str, Any]:
     columns = getattr(model, "columns_", None)
     found = {
         "class": type(model).__name__,
+        "generator": type(model.base_).__name__ if hasattr(model, "base_") else None,
         "n_rows": getattr(columns, "n_rows", None),
         "n_columns": getattr(model, "n_features_in_", None),
         "held_out_nats": getattr(model, "held_out_", None),

@@ -1,6 +1,7 @@
 """The options of a fit, from the command line and from a ``--config`` file."""
 
 import ast
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -9,7 +10,7 @@ from typing import Any
 
 from ..errors import ParameterError
 
-__all__ = ["FitOptions", "bounds_of", "contamination_of", "literal", "pairs"]
+__all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
 
 Interval = tuple[float | None, float | None]
 
@@ -28,6 +29,21 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "bounds": ((dict,), 'a table of NAME = "LOW:HIGH"'),
     "set": ((dict,), "a table of parameter = value"),
 }
+
+
+def check_page(option: str, path: Path) -> None:
+    """Refuse, before the work, a page that could not be written after it.
+
+    Raises:
+        ParameterError: naming the option.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ParameterError(f"{option} is {path}. Expected a name that ends in .html.")
+    if path.is_dir():
+        raise ParameterError(f"{option} is {path}, which is a folder. Expected a file's name.")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise ParameterError(f"{option} is {path}, and {there} is no folder that can be written.")
 
 
 @dataclass

@@ -13,7 +13,7 @@ from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
 from .arguments import Seed as SeedOption
 from .console import Talk, print_json, print_table
 from .images import open_for
-from .options import literal, pairs
+from .options import check_page, literal, pairs
 from .registry import loaded, of_images
 from .tables import ModelRows, open_source
 
@@ -134,8 +134,8 @@ def refine(
     """
     if output is None and not compare:
         raise ParameterError("--output is missing. Expected a folder for the refined model.")
-    if report is not None and report.suffix.lower() not in (".html", ".htm"):
-        raise ParameterError(f"--report is {report}. Expected a name that ends in .html.")
+    if report is not None:
+        check_page("--report", report)
     if compare and (method != "auto" or paper or set_):
         raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:

@@ -12,6 +12,7 @@ from ..errors import ParameterError
 from .arguments import Drop, Quiet, Seed
 from .console import Talk
 from .judging import Features, Images, Measures, Opened, Other, Target, Train
+from .options import check_page
 
 __all__ = ["report"]
 
@@ -67,8 +68,7 @@ def report(
     from ..report import page
 
     talk = Talk(quiet)
-    if output.suffix.lower() not in (".html", ".htm"):
-        raise ParameterError(f"--output is {output}. Expected a name that ends in .html.")
+    check_page("--output", output)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
     opened = Opened(what, data, train, other, target, drop or [], images, talk)
