@@ -413,6 +413,21 @@ def test_a_search_takes_no_smaller_area_for_a_larger_distance(far_at_once, steps
     assert found["steps"] == steps
 
 
+@pytest.mark.parametrize(("crossed", "runs"), [(True, 3 * 2 + 2), (False, 3 + 1 + 2)])
+def test_a_search_tries_noise_with_every_length_or_with_the_best(crossed, runs):
+    from pushforward.refinement.flow_search import Search
+    from pushforward.refinement.spaces import Space
+
+    real = Misled(torch.zeros(100, 1))
+    space = Space(lambda n, generator: torch.linspace(-1, 1, n)[:, None], lambda x: x)
+    search = Search(100, (0.01, 0.02, 0.005), (0.0, 0.5), (1, 2), crossed)
+    found = search.best(space, lambda x: x.sum(dim=1), real, 0)
+    assert real.asked == 1 + 2 * search.runs  # the start, and two looks at each
+    assert search.runs == runs
+    assert found["steps"] == 2
+    assert found["longest"] == pytest.approx(5 * 0.02 * 0.583, rel=0.01)  # of the best length
+
+
 def test_a_search_by_nothing_that_can_be_seen_finds_nothing():
     from pushforward.refinement.flow_search import _UNSEEN, _least
 
