@@ -3,6 +3,7 @@
 python -m benchmarks.refinement_images digits --seeds 0 1 2
 python -m benchmarks.refinement_images folders MODEL... --data fashion_mnist --features classifier
 python -m benchmarks.refinement_images ratios MODEL --critic-of GAN --data fashion_mnist
+python -m benchmarks.refinement_images cifar wgan_gp sn_dcgan sn_resnet_gan --features inception
 python -m benchmarks.refinement_images cost
 """
 
@@ -12,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from .common import RESULTS, provenance, run_job, save_row
+from .common import RESULTS, provenance, run_job, save_row, shared
 
 SAMPLES = 5000
 DRAWS = 10  # of samples of the digits, as many as rows: one differs from the next by a tenth
@@ -164,6 +165,37 @@ def folder(name, data, features, minutes, seed):
     return _judged(extractor, real, model, refined, SAMPLES)
 
 
+def cifar(name, features, train_minutes, minutes, seed):
+    """A model trained on 30,000 images of CIFAR-10 for so many minutes, on a GPU if there is one.
+
+    The 10,000 test images judge it.
+    """
+    import torch
+
+    import pushforward
+    from pushforward.metrics.features import find_features
+
+    from .adversarial_fashion import MODELS
+    from .shared_images import load
+
+    train, test = (load("cifar10", split) for split in ("train", "test"))
+    folder = {"inception": "inception_fid"}.get(features, "cifar_resnet")
+    extractor = find_features(features, weights=shared("data", folder))
+    cls, parameters = MODELS[name]
+    model = getattr(pushforward, cls)(**parameters, minutes=train_minutes, random_state=seed)
+    model.fit(train)
+    refined = pushforward.refine(
+        model, train, seed=seed, minutes=minutes, features=extractor, report=_say
+    )
+    return {
+        "features": features,
+        "train_minutes": train_minutes,
+        "steps": model.history_[-1]["step"],
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        **_judged(extractor, test.images, model, refined, SAMPLES),
+    }
+
+
 def ratios(name, critic_of, data, features, minutes, seed):
     """The three ways to a logit where the model has no critic of its own."""
     import pushforward
@@ -231,11 +263,12 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("digits", "folders", "ratios", "cost"))
-    parser.add_argument("models", nargs="*", help="model folders")
+    parser.add_argument("what", choices=("digits", "folders", "ratios", "cifar", "cost"))
+    parser.add_argument("models", nargs="*", help="model folders; of cifar, names")
     parser.add_argument("--data", default="fashion_mnist")
     parser.add_argument("--features", default="classifier")
     parser.add_argument("--critic-of")
+    parser.add_argument("--train-minutes", type=float, default=30.0)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
@@ -248,6 +281,8 @@ def main():
             ratios,
             [(Path(m).name, (m, options.critic_of, *more)) for m in options.models],
         )
+        of_cifar = (options.features, options.train_minutes, options.minutes, seed)
+        jobs["cifar"] = (cifar, [(m, (m, *of_cifar)) for m in options.models])
         function, calls = jobs[options.what]
         for name, arguments in calls:
             row = {"what": options.what, "model": name, "seed": seed}
