@@ -40,8 +40,8 @@ from that model's samples to this one's ("corrected"), or with what it lacks ("r
 CIFAR_TEXT = """\
 Models of CIFAR-10, trained on 30,000 images for so many minutes and refined with them: Fréchet
 distance of 5,000 samples to the 10,000 test images, by the features named. Published models train
-for a day, and their distances are of Inception and 50,000 samples: nothing to compare with. STL-10,
-which Ansari et al. refine too, is left out: there is no copy of it here."""
+for a day, and their distances are of Inception and 50,000 samples: nothing to compare with.
+STL-10, which Ansari et al. refine too, is left out: there is no copy of it here."""
 README_MODELS = ("ebgan", "dfm", "began", "dcgan", "alpha_gan", "wgan_gp", "vae")
 BASES = {"gaussians": "25 Gaussians", "roll": "Swiss roll"}
 NAMES = {

@@ -3,11 +3,13 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pushforward
 from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.refinement import RefinedModel
+from pushforward.report import refined as page_of_refined
 from pushforward.report import refinement_page
 
 
@@ -29,6 +31,29 @@ def test_images_before_and_after_of_the_same_latents(refined):
     assert page.html.count("data:image/svg+xml") >= 3
     assert "<script" not in page.html
     assert not re.search(r"(src|href)=\"(?!data:|#)", page.html)
+
+
+def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "kind": rng.choice(["a", "b", "c"], 400), "always": 1.0,
+            "width": rng.normal(size=400), "height": rng.normal(size=400),
+        }
+    )  # fmt: skip
+    base = pushforward.GIS(max_layers=1, random_state=0).fit(rows)
+    settings = {"step": 0.001, "steps": 2}
+    model = pushforward.refine(base, rows, method="dgflow", settings=settings)
+    drawn, cloud = [], page_of_refined._cloud
+
+    def told(*arguments):
+        drawn.append(tuple(arguments[4]))
+        return cloud(*arguments)
+
+    monkeypatch.setattr(page_of_refined, "_cloud", told)
+    page = refinement_page(model, rows, n=60)
+    assert set(drawn) == {("width", "height")}
+    assert "Shares of kind" in page.html
 
 
 def test_it_is_written_whole_and_the_same_again(refined, tmp_path):

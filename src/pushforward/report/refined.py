@@ -20,6 +20,7 @@ __all__ = ["RefinementPage", "refinement_page"]
 
 BEFORE, AFTER = MODELS[0], MODELS[1]
 _SHEET, _LINES, _POINTS, _PAIRS, _CATEGORIES = 40, 12, 1500, 2, 12
+_UNORDERED = ("category", "boolean")
 _LEGEND = (("real", REAL), ("before", BEFORE), ("after", AFTER))
 
 
@@ -262,7 +263,8 @@ def _shown(model: RefinedModel, data: Any, n: int, seed: int) -> list[Section]:
     if sides[0].shape[1] > 1:
         names = getattr(getattr(model, "columns_", None), "names", None)
         names = names or [f"x{k}" for k in range(sides[0].shape[1])]
-        sections.append(_clouds(sides, names))
+        drawn = _drawn(model, sides[0].shape[1])
+        sections.append(_clouds([x[:, drawn] for x in sides], [names[k] for k in drawn]))
     shares = _categories(model, data, before, after)
     return [*sections, *shares]
 
@@ -291,6 +293,14 @@ def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
         return columns.encode(X)[0].numpy()
     array = np.asarray(X, dtype=float)
     return array.reshape(len(array), -1)
+
+
+def _drawn(model: RefinedModel, width: int) -> list[int]:
+    """Coordinates that make pairs: numbers, where there are two; categories have their shares."""
+    columns = getattr(model, "columns_", None)
+    kinds = [] if columns is None else [kind for kind in columns.kinds if kind != "constant"]
+    numbers = [k for k, kind in enumerate(kinds) if kind not in _UNORDERED]
+    return numbers if len(numbers) > 1 else [*range(width)]
 
 
 def _clouds(sides: list[np.ndarray], names: Sequence[str]) -> Section:
@@ -332,7 +342,7 @@ def _categories(model: RefinedModel, data: Any, before: Any, after: Any) -> list
     """Shares of the commonest categories of the first column that has any."""
     columns = getattr(model, "columns_", None)
     kinds = [] if columns is None else list(columns.kinds)
-    place = next((k for k, kind in enumerate(kinds) if kind in ("category", "boolean")), None)
+    place = next((k for k, kind in enumerate(kinds) if kind in _UNORDERED), None)
     if columns is None or place is None:
         return []
     import narwhals as nw
