@@ -9,6 +9,7 @@ import pytest
 import pushforward
 from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.refinement import RefinedModel
+from pushforward.refinement.collapsing import Look
 from pushforward.report import refined as page_of_refined
 from pushforward.report import refinement_page
 
@@ -68,3 +69,10 @@ def test_what_is_no_refined_model_is_refused(refined):
         refinement_page(model.base_, X)
     with pytest.raises(NotFittedError):
         refinement_page(RefinedModel(model.base_), X)
+
+
+@pytest.mark.parametrize(("last", "words"), [(0.7, "no harm yet"), (0.95, "likes 5 steps best")])
+def test_the_dial_is_told_as_it_went(last, words):
+    looks = [Look(0, 0.1, 0.9), Look(5, 0.5, 0.8), Look(50, 0.9, last)]
+    (gallery,) = page_of_refined._wrong_dial(looks).parts
+    assert words in gallery.pictures[0].caption

@@ -386,8 +386,9 @@ def _wrong_dial(looks: Sequence[Look]) -> Section:
     note = (
         "The generator's samples, moved on and on by the first logit, without noise and without a "
         "stop. The logit is that of the start and does not know that they moved. The share of "
-        "samples it finds good rises all the while; the two-sample test sees them pile up. So "
-        "refinement is chosen and judged by the test, on rows that taught nothing."
+        "samples it finds good rises all the while, and goes on rising as they pile up, which the "
+        "two-sample test sees. So refinement is chosen and judged by that test, on rows that "
+        "taught nothing."
     )
     if not looks:
         note = "The logit is flat: there is nothing to move by."
@@ -403,12 +404,18 @@ def _wrong_dial(looks: Sequence[Look]) -> Section:
 
     best = min(looks, key=lambda look: look.auc)
     last = looks[-1]
+    caption = (
+        f"The test likes {best.steps} steps best (AUC {best.auc:.3f}, {best.good:.0%} good); "
+        f"after {last.steps} steps {last.good:.0%} are good, and the AUC is {last.auc:.3f}."
+    )
+    if best is last:
+        caption = (
+            f"Here {last.steps} steps do no harm yet: {last.good:.0%} are good, and the AUC is "
+            f"{last.auc:.3f}, its lowest."
+        )
     picture = panel(
         draw, f"Share of good samples and AUC after {steps[0]} to {steps[-1]} steps",
-        caption=f"The test likes {best.steps} steps best (AUC {best.auc:.3f}, {best.good:.0%} "
-        f"good); after {last.steps} steps {last.good:.0%} are good, and the AUC is "
-        f"{last.auc:.3f}.",
-        size=(5.6, 3.2),
+        caption=caption, size=(5.6, 3.2),
     )  # fmt: skip
     legend = (("share of samples the logit finds good", QUIET), ("AUC; lower is better", AFTER))
     parts = (Gallery((picture,), size="large", legend=legend),)
