@@ -360,7 +360,7 @@ def test_a_search_leaves_time_for_the_judging(grid):
 
     found = Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5)).best(space, logit, real, 0, late)
     assert len(steps) == 1 + 2 * 5  # the steepness, and one run of either divergence
-    assert found["steps"] in (2, 5)
+    assert found["steps"] == 2  # samples of five could not be judged in time
     assert asked  # it is told what a sample takes, with what came before this stage
     assert min(asked) > 0.05 / 100
 

@@ -100,8 +100,8 @@ class Search:
             logit: of rows.
             real: rows in parts.
             seed: of start and noise, the same for all settings.
-            late: whether to stop and take the best so far, as a sample may take so many
-                seconds.
+            late: whether samples that take so many seconds each could not be judged in time any
+                more: then a run ends, and the best so far is taken.
 
         Returns:
             Settings, and under "auc" what the test said; None where the logit is flat.
@@ -149,10 +149,13 @@ class Search:
                 began = time.perf_counter()
                 with suppress(DataError):  # a step to where nothing is finite ends the run
                     for column, points in self._looks(path):
+                        here = drawing + (time.perf_counter() - began) / n
+                        if column and late(here):  # as many steps could not be judged in time
+                            break
+                        each = max(each, here)
                         said[:, k, column] = heard(points)
                         if _leaves(said[0, k, : column + 1]):
                             break
-                each = max(each, drawing + (time.perf_counter() - began) / n)
             return processes.sum(said.to(start.device)).cpu()
 
         tries = [settings(*place) for place in self._first]
