@@ -537,7 +537,7 @@ def test_two_processes_share_the_search(monkeypatch, grid):
     for rank in (0, 1):
         monkeypatch.setattr(flow_search, "Processes", lambda device, rank=rank: Recording(rank))
         best()
-    first, second = said[0][0], said[2][0]  # areas
+    first, second = said[0][0], said[3][0]  # areas; between them the start, and log D
     assert ((first == 0) != (second == 0)).all()
 
 

@@ -159,7 +159,7 @@ class Search:
             return processes.sum(said.to(start.device)).cpu()
 
         tries = [settings(*place) for place in self._first]
-        said, far = tried(tries), float(heard(start)[1])
+        said, far = tried(tries), self._told(heard, start)
         _, best, _ = self._first[_least(said, far) // len(self.steps)]
         others = [settings(*place) for place in self._then(best)]
         said = torch.cat([said, tried(others)], dim=1)
@@ -168,6 +168,12 @@ class Search:
         if lowest == _UNSEEN:
             return None
         return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
+
+    def _told(self, heard: Callable[[Tensor], Tensor], start: Tensor) -> float:
+        """The distance at the start, the same bits in every process, so that all choose alike."""
+        processes = Processes(start.device)
+        said = heard(start) if processes.rank == 0 else torch.zeros(2)
+        return float(processes.sum(said.to(start.device))[1])
 
     def _looks(self, path: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
         for number, points in enumerate(islice(path, max(self.steps)), start=1):
@@ -201,5 +207,5 @@ def search_of(numbers: int) -> Search:
     """The search that suits rows of so many numbers: what is dear is tried less often."""
     if numbers < 17:
         return Search(2000)
-    # latents of some generators hardly move before their images do: the last share is for those
+    # images of some generators jump where latents hardly move: the last share is for those
     return Search(500, (0.01, 0.05, 0.002), (0.0, 0.5), crossed=False)
