@@ -121,6 +121,8 @@ class Search:
         if not (steepness > 0 and spread > 0):
             return None
 
+        processes = Processes(start.device)
+
         def heard(points: Tensor) -> Tensor:
             return torch.tensor(real.nearness(space.hear(space.decoded(points)), n))
 
@@ -137,7 +139,7 @@ class Search:
             Areas, and as often Fréchet distances.
             """
             said = torch.zeros(2, len(tries), len(self.steps))
-            processes, each = Processes(start.device), drawing
+            each = drawing
             for k in range(processes.rank, len(tries), processes.count):
                 path = dgflow_path(
                     start, score, **tries[k],
@@ -159,7 +161,9 @@ class Search:
             return processes.sum(said.to(start.device)).cpu()
 
         tries = [settings(*place) for place in self._first]
-        said, far = tried(tries), self._told(heard, start)
+        said = tried(tries)
+        begun = heard(start) if processes.rank == 0 else torch.zeros(2)
+        far = float(processes.sum(begun.to(start.device))[1])  # of one, so that all choose alike
         _, best, _ = self._first[_least(said, far) // len(self.steps)]
         others = [settings(*place) for place in self._then(best)]
         said = torch.cat([said, tried(others)], dim=1)
@@ -168,12 +172,6 @@ class Search:
         if lowest == _UNSEEN:
             return None
         return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
-
-    def _told(self, heard: Callable[[Tensor], Tensor], start: Tensor) -> float:
-        """The distance at the start, the same bits in every process, so that all choose alike."""
-        processes = Processes(start.device)
-        said = heard(start) if processes.rank == 0 else torch.zeros(2)
-        return float(processes.sum(said.to(start.device))[1])
 
     def _looks(self, path: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
         for number, points in enumerate(islice(path, max(self.steps)), start=1):

@@ -100,8 +100,10 @@ class RealRows:
 
     def auc(self, samples: Tensor, most: int = _MOST) -> Measure:
         """AUC between samples and the rows that choose, cross-validated."""
-        real, made = self._chosen[:most], self.features(samples[:most])
-        return classifier_two_sample(real, made, classifier=self.classifier)
+        return self._area(self.features(samples[:most]), most)
+
+    def _area(self, made: np.ndarray, most: int) -> Measure:
+        return classifier_two_sample(self._chosen[:most], made, classifier=self.classifier)
 
     def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
         """What settings are chosen by: that area, and the Fréchet distance to the same rows.
@@ -109,10 +111,10 @@ class RealRows:
         The latter is 0 unless it is judged by what a network sees of images: of other features
         the area alone chooses.
         """
-        real, made = self._chosen[:most], self.features(samples[:most])
-        area = classifier_two_sample(real, made, classifier=self.classifier).value
-        strict = self.moments and self.classifier == _OF_NETWORK
-        return area, fid(real, made, interval=False).value if strict else 0.0
+        made, distance = self.features(samples[:most]), 0.0
+        if self.moments and self.classifier == _OF_NETWORK:
+            distance = fid(self._chosen[:most], made, interval=False).value
+        return self._area(made, most).value, distance
 
     @property
     def drawn(self) -> int:
