@@ -17,7 +17,7 @@ from .data import Columns, Learned
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed
-from .transport import Novelty, Rows, SlicedDensity, TrimmedPair
+from .transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from .transport.numerics import weighted_mean
 from .transport.trimmed import held_out_normal
 
@@ -34,7 +34,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     the units of the table, thresholds, explanations, saving.
     """
 
-    density_: SlicedDensity
+    density_: Density
     detector_: Novelty | TrimmedPair | None
     held_out_: float
 
@@ -152,7 +152,12 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         for j in torch.nonzero(discrete)[:, 0].tolist():
             low, high = self.columns_.edges(j, 0)
             origin[j], width[j] = low, high - low
-        return Rows(z, weight, log_det, discrete, origin, width)
+        nominal = torch.tensor([kind == "category" for kind in self._live_kinds()])
+        atoms = tuple(torch.zeros(0, 2).double() for _ in discrete)
+        return Rows(z, weight, log_det, discrete, origin, width, nominal, atoms)
+
+    def _live_kinds(self) -> list[str]:
+        return [kind for kind in self.columns_.kinds if kind != "constant"]
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, **options: Any
@@ -346,7 +351,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""
-        return SlicedDensity.from_state(tensors)
+        return density_from_state(tensors)
 
 
 def is_number(value: Any) -> bool:

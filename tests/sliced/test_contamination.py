@@ -23,9 +23,7 @@ def polluted(share, seed=0, n=600):
 
 
 def as_rows(x):
-    x = torch.from_numpy((x - x.mean(0)) / x.std(0))
-    none = torch.zeros(x.shape[1], dtype=torch.bool)
-    return Rows(x, None, torch.zeros(len(x)).double(), none, 0.0 * x[0], 0.0 * x[0] + 1)
+    return Rows.continuous(torch.from_numpy((x - x.mean(0)) / x.std(0)))
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.35])

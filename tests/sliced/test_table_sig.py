@@ -8,7 +8,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import pushforward
 from pushforward import TableSIG
 from pushforward.errors import ParameterError
-from pushforward.sliced.table_sig import _evenly
 from pushforward.transport import Rows
 
 QUICK = {"layers": 3, "search_steps": 3, "knots": 16}
@@ -69,11 +68,8 @@ def test_a_saved_model_is_the_same_and_seeds_repeat(model, ring, tmp_path):
 
 def test_rows_count_as_often_as_they_weigh():
     x = torch.arange(4.0).double()[:, None]
-    nothing = torch.zeros(1)
-    rows = Rows(
-        x, torch.tensor([1.0, 0, 3, 2]).double(), x[:, 0], nothing.bool(), nothing, nothing
-    )
-    counts = torch.bincount(_evenly(rows)[:, 0].long(), minlength=4)
+    rows = Rows.continuous(x, torch.tensor([1.0, 0, 3, 2]).double())
+    counts = torch.bincount(rows.evenly().x[:, 0].long(), minlength=4)
     assert torch.allclose(counts / counts.sum(), torch.tensor([1, 0, 3, 2]) / 6, atol=0.1)
 
 

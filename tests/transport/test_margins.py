@@ -9,7 +9,7 @@ from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from pushforward.transport import Margins
-from pushforward.transport.margins import SmoothMargins
+from pushforward.transport.smooth_margins import SmoothMargins
 from pushforward.transport.numerics import normal_log_prob
 
 

@@ -10,10 +10,7 @@ from pushforward.transport.novelty import _Neighbours
 
 
 def rows_of(x):
-    x = torch.from_numpy(x)
-    none = torch.zeros(x.shape[1], dtype=torch.bool)
-    zero = torch.zeros(x.shape[1]).double()
-    return Rows(x, None, torch.zeros(len(x)).double(), none, zero, zero + 1)
+    return Rows.continuous(torch.from_numpy(x))
 
 
 def fit(x, seed=0):

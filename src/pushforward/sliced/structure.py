@@ -13,7 +13,7 @@ from ..transport.rows import Rows
 from ..transport.sliced_flow import SliceLayer
 from .greedy import Layering, grow
 
-__all__ = ["GAUSSIAN", "Structure", "fit_structure"]
+__all__ = ["GAUSSIAN", "Structure", "fit_structure", "wide_gaussian"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def fit_structure(
     on_layer: Callable[[int, float], None] | None = None,
     checkpoint: Checkpoint | None = None,
     step: str = "",
-) -> SlicedDensity:
+) -> list[Component]:
     """Fit one structure on rows that already went through their marginal layer.
 
     Every row goes to one component, drawn by responsibility, and trains that component's
@@ -74,7 +74,7 @@ def fit_structure(
         mixture: the Gaussian mixture of the same structure and rows, where already fitted.
 
     Returns:
-        The density of the rows, without margins.
+        The terms of the density of the rows behind the marginal layer.
     """
     d = train.x.shape[1]
     if mixture is None:
@@ -86,8 +86,6 @@ def fit_structure(
             weight=train.weight,
             seed=seed,
         )
-    if structure == GAUSSIAN:  # the floor everything is compared with, as it is
-        return SlicedDensity.assemble([Component(0.0, mixture.mean[0], mixture.factor[0], [])])
     flows: list[list[SliceLayer]] = [[] for _ in range(structure.components)]
     if structure.flow and held_out is not None:
         generator = torch.Generator().manual_seed(seed)
@@ -121,24 +119,18 @@ def fit_structure(
                 checkpoint=checkpoint,
                 step=f"{step}/flow {c}",
             ).layers
-    terms = [
+    return [
         Component(float(mixture.log_weight[c]), mixture.mean[c], mixture.factor[c], flows[c])
         for c in range(structure.components)
     ]
-    return SlicedDensity.assemble([*terms, *_background(train)])
 
 
-def _background(rows: Rows) -> list[Component]:
-    """Wide Gaussians that share one row's weight: what is unlike all rows is not impossible.
+def wide_gaussian(rows: Rows) -> SlicedDensity:
+    """A Gaussian three times as wide as the rows: what is unlike all rows is not impossible.
 
-    Without them a single far row can outweigh all others in a mean log density, and the
-    distance of a far row says nothing about how wide the table as a whole is.
+    With the weight of one row beside a density it keeps a single far row from outweighing all
+    others in a mean log density. It is wide in the coordinates of the table: behind a marginal
+    layer, whose tails grow fast, its samples could have any size.
     """
-    n, d = rows.x.shape
     whole = GaussianMixture.fit(rows.x, 1, diagonal=0.5, weight=rows.weight)
-    eye = torch.eye(d, dtype=torch.float64)
-    log_weight = math.log(0.5 / n)
-    return [
-        Component(log_weight, whole.mean[0], 3 * whole.factor[0], []),
-        Component(log_weight, whole.mean[0], 10 * eye, []),
-    ]
+    return SlicedDensity.assemble([Component(0.0, whole.mean[0], 3 * whole.factor[0], [])])

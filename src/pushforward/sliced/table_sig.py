@@ -102,7 +102,7 @@ class TableSIG(TableDensity):
             train, judged = rows.take(fit), rows.take(out)
         margins = train.fit_margins() if d > 0 else None
         generator = torch.Generator().manual_seed(seed)
-        data = _evenly(train.through(margins)).T.float().contiguous()
+        data = train.through(margins).evenly().x.T.float().contiguous()
         samples = torch.randn(d, max(_FEWEST_SAMPLES, data.shape[1]), generator=generator)
         layers: list[SliceLayer] = []
         most = self.layers if d > 0 and len(train) > 1 else 0
@@ -155,14 +155,3 @@ class TableSIG(TableDensity):
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         super()._restore(state, tensors)
         self.n_layers_ = 0 if self.density_.flow is None else int(self.density_.flow.depths[0])
-
-
-def _evenly(rows: Rows) -> Tensor:
-    """Rows as often as they weigh, (n, d): those at even steps of the sum of weights."""
-    if rows.weight is None:
-        return rows.x
-    total = rows.weight.cumsum(0)
-    n = math.ceil(float(total[-1] / rows.weight.max().clamp_min(1e-300)))
-    n = min(max(len(rows), n), 4 * len(rows))
-    place = (torch.arange(n, dtype=torch.float64) + 0.5) / n * total[-1]
-    return rows.x[torch.searchsorted(total, place).clamp_max(len(rows) - 1)]

@@ -2,19 +2,27 @@
 
 from .density import Component, SlicedDensity
 from .directions import max_sliced_directions, sliced_distances
+from .discrete_chain import DiscreteChain
+from .joint_density import JointDensity
 from .margins import Margins
 from .mixture import GaussianMixture
+from .mixture_density import MixtureDensity
 from .novelty import Novelty
 from .rows import Rows
 from .sliced_flow import SlicedFlow, SliceLayer
 from .smooth import gaussianising_splines
 from .spline import Splines
+from .states import Density, density_from_state
 from .trimmed import TrimmedPair
 
 __all__ = [
     "Component",
+    "Density",
+    "DiscreteChain",
     "GaussianMixture",
+    "JointDensity",
     "Margins",
+    "MixtureDensity",
     "Novelty",
     "Rows",
     "SliceLayer",
@@ -22,6 +30,7 @@ __all__ = [
     "SlicedFlow",
     "Splines",
     "TrimmedPair",
+    "density_from_state",
     "gaussianising_splines",
     "max_sliced_directions",
     "sliced_distances",

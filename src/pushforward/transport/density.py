@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .margins import Margins
-from .numerics import normal_log_prob
+from .numerics import normal_log_prob, under
 from .sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Component", "SlicedDensity"]
@@ -86,8 +86,7 @@ class SlicedDensity(nn.Module):
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
         _check_state(state)
-        margins = {k.removeprefix("margins."): v for k, v in state.items() if k[:8] == "margins."}
-        flow = {k.removeprefix("flow."): v for k, v in state.items() if k[:5] == "flow."}
+        margins, flow = under(state, "margins."), under(state, "flow.")
         return cls(
             Margins.from_state(margins) if margins else None,
             state["log_weight"],
@@ -185,16 +184,6 @@ class SlicedDensity(nn.Module):
             for c, w in enumerate(self.log_weight)
         ]
 
-    @classmethod
-    def average(cls, densities: "list[SlicedDensity]") -> "SlicedDensity":
-        """The mean of densities that share one marginal layer: again one mixture."""
-        terms = [
-            Component(t.log_weight - math.log(len(densities)), t.mean, t.factor, t.layers)
-            for density in densities
-            for t in density.components()
-        ]
-        return cls.assemble(terms, densities[0].margins)
-
 
 def _check_state(state: dict[str, Tensor]) -> None:
     """Raise ValueError unless the tensors have the shapes that belong together, and values."""
@@ -225,20 +214,33 @@ def _check_state(state: dict[str, Tensor]) -> None:
         expect((layers, d, slices), "flow.directions")
         expect((), "flow.uniform")
         knots((layers, slices), "flow.")
-    if "margins.tabled" in state:
-        expect((d,), "margins.tabled")
-        tabled = int(state["margins.tabled"].sum())
-        tails = ("edge", "log_mass", "shape", "scale")
-        if tabled < d:
-            expect((2, d - tabled), *(f"margins.smooth.tails.{p}" for p in tails))
-            knots((d - tabled,), "margins.smooth.coarse.")
-            knots((d - tabled,), "margins.smooth.fine.")
+    if "margins.kind" in state:
+        expect((d,), "margins.kind")
+        smooth, tabled, mixed = (int((state["margins.kind"] == k).sum()) for k in range(3))
+        if smooth + tabled + mixed != d:
+            raise ValueError("the marginal layer has coordinates of an unknown kind")
+        tails = ("edge", "log_mass", "shape", "scale", "last", "rise")
+
+        def expect_smooth(count: int, prefix: str) -> None:
+            expect((2, count), *(f"{prefix}tails.{p}" for p in tails))
+            knots((count,), f"{prefix}coarse.")
+            knots((count,), f"{prefix}fine.")
+
+        if smooth:
+            expect_smooth(smooth, "margins.smooth.")
         if tabled:
             expect((2, tabled), *(f"margins.cells.tails.{p}" for p in tails))
             expect((tabled,), *(f"margins.cells.{p}" for p in ("origin", "width", "first")))
             expect((tabled, state["margins.cells.mass"].shape[-1]), "margins.cells.mass")
+        for i in range(mixed):
+            part = f"margins.atoms.{i}."
+            expect_smooth(1, f"{part}smooth.")
+            expect((len(state[f"{part}low"]),), *(f"{part}{p}" for p in ("low", "high", "mass")))
+            ends = torch.stack([state[f"{part}low"], state[f"{part}high"]], dim=1).flatten()
+            if not bool((ends.diff() >= 0).all()) or not float(state[f"{part}mass"].sum()) < 1:
+                raise ValueError("the atoms of a marginal layer overlap")
     elif any(name.startswith("margins.") for name in state):
-        raise ValueError("tensor margins.tabled is missing")
+        raise ValueError("tensor margins.kind is missing")
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ValueError(f"tensor {name} holds values that are not finite")

@@ -13,6 +13,7 @@ __all__ = [
     "gaussian_scores",
     "log_ndtri",
     "normal_log_prob",
+    "under",
     "weighted_mean",
 ]
 
@@ -91,3 +92,8 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> float:
     if weight is None:
         return float(values.mean())
     return float((values * weight).sum() / weight.sum())
+
+
+def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of a state whose names begin with a prefix, by the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,6 +1,7 @@
 """The coordinates of a table as the fits see them."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,8 @@ class Rows:
         log_det: (n,) log-determinants that carry densities to the units of the table.
         discrete: (d,) bool, which coordinates are dequantised whole numbers.
         origin, width: (d,) where their cell 0 starts and how wide a cell is.
+        nominal: (d,) bool, which of the discrete ones have no order: categories.
+        atoms: for each coordinate the cells (m, 2) of its point masses; m = 0 for most.
     """
 
     x: Tensor
@@ -30,6 +33,16 @@ class Rows:
     discrete: Tensor
     origin: Tensor
     width: Tensor
+    nominal: Tensor
+    atoms: tuple[Tensor, ...]
+
+    @classmethod
+    def continuous(cls, x: Tensor, weight: Tensor | None = None) -> "Rows":
+        """Points (n, d) of which nothing is known, with their weights (n,)."""
+        d = x.shape[1]
+        none, zero = torch.zeros(d, dtype=torch.bool), x.new_zeros(d)
+        atoms = tuple(x.new_zeros(0, 2) for _ in range(d))
+        return cls(x, weight, x.new_zeros(len(x)), none, zero, zero + 1, none, atoms)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -41,24 +54,57 @@ class Rows:
             self, x=self.x[index], weight=weight, log_det=self.log_det[index]
         )
 
+    def coordinates(self, which: Tensor) -> "Rows":
+        """The rows with the chosen coordinates, (d,) bool; the log-determinants stay whole."""
+        parts = {
+            name: getattr(self, name)[which] for name in ("discrete", "origin", "width", "nominal")
+        }
+        atoms = tuple(p for p, taken in zip(self.atoms, which.tolist(), strict=True) if taken)
+        return dataclasses.replace(self, x=self.x[:, which], atoms=atoms, **parts)
+
+    def evenly(self) -> "Rows":
+        """The rows without weights, each as often as it weighs: at even steps of their sum."""
+        if self.weight is None:
+            return self
+        total = self.weight.cumsum(0)
+        n = math.ceil(float(total[-1] / self.weight.max().clamp_min(1e-300)))
+        n = min(max(len(self), n), 4 * len(self))
+        place = (torch.arange(n, dtype=torch.float64) + 0.5) / n * total[-1]
+        index = torch.searchsorted(total, place).clamp_max(len(self) - 1)
+        return dataclasses.replace(self.take(index), weight=None)
+
     def split(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
         """Indices of rows to fit on and of about ``count`` rows to hold out, at random.
 
         Copies of a row stay on one side: a copy held out would praise a density for spikes. A
         value so frequent that it is a feature of the table, not a copy, is divided.
         """
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        values, group = self._keys().unique(return_inverse=True)
-        if 0 < len(values) < len(self):
-            place = torch.empty_like(order).scatter_(0, order, torch.arange(len(self)))
-            first = place.new_full((len(values),), len(self))
-            first = first.scatter_reduce(0, group, place, "amin")
-            frequent = torch.bincount(group)[group] > max(1, count // 4)
-            first = torch.where(frequent, place, first[group])
-            order = first.argsort(stable=True)
-            while count < len(self) - 1 and first[order[count]] == first[order[count - 1]]:
-                count += 1
+        order, first = self._shuffled(count, seed)
+        while count < len(self) - 1 and first[order[count]] == first[order[count - 1]]:
+            count += 1
         return order[count:], order[:count]
+
+    def folds(self, count: int, seed: int) -> Tensor:
+        """A fold for each row, (n,) from 0 to ``count - 1``, copies of a row in one as above."""
+        _, first = self._shuffled(len(self) // count, seed)
+        return first * count // max(1, len(self))
+
+    def _shuffled(self, part: int, seed: int) -> tuple[Tensor, Tensor]:
+        """The rows in random order, copies together; for each row, the place of its first copy.
+
+        Values that more than a quarter of ``part`` rows have are no copies.
+        """
+        n = len(self)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        place = torch.empty_like(order).scatter_(0, order, torch.arange(n))
+        values, group = self._keys().unique(return_inverse=True)
+        if not 0 < len(values) < n:
+            return order, place
+        first = place.new_full((len(values),), n)
+        first = first.scatter_reduce(0, group, place, "amin")
+        frequent = torch.bincount(group)[group] > max(1, part // 4)
+        first = torch.where(frequent, place, first[group])
+        return first.argsort(stable=True), first
 
     def distinct(self) -> int:
         """Number of different rows."""
@@ -72,9 +118,8 @@ class Rows:
 
     def fit_margins(self) -> Margins:
         """The marginal layer of these rows."""
-        return Margins.fit(
-            self.x.T.contiguous(), self.discrete, self.origin, self.width, self.weight
-        )
+        x = self.x.T.contiguous()
+        return Margins.fit(x, self.discrete, self.origin, self.width, self.weight, self.atoms)
 
     def through(self, margins: Margins | None) -> "Rows":
         """The rows after a marginal layer."""

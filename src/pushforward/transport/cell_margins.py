@@ -1,0 +1,101 @@
+"""Marginal maps of dequantised whole numbers, whose distribution function is piecewise linear."""
+
+import torch
+from torch import Tensor, nn
+
+from .numerics import LOG_2PI
+from .tails import Tails
+
+__all__ = ["CellMargins"]
+
+_SMOOTHINGS = (0.01, 0.03, 0.1, 0.3, 1.0)  # pseudo-counts a value, chosen by leaving one out
+
+
+class CellMargins(nn.Module):
+    """Exact maps of D dequantised whole-number coordinates to N(0, 1) each.
+
+    Buffers: ``origin`` and ``width`` (D,) place the unit cells in the coordinate; ``first``
+    (D,) is the lowest tabled cell; ``mass`` (D, V) the probability a cell, zero where a
+    coordinate has fewer cells; exponential tails carry what no row has shown.
+    """
+
+    origin: Tensor
+    width: Tensor
+    first: Tensor
+    mass: Tensor
+
+    def __init__(
+        self, tails: Tails, origin: Tensor, width: Tensor, first: Tensor, mass: Tensor
+    ) -> None:
+        super().__init__()
+        self.tails = tails
+        self.register_buffer("origin", origin)
+        self.register_buffer("width", width)
+        self.register_buffer("first", first)
+        self.register_buffer("mass", mass)
+
+    @classmethod
+    def fit(
+        cls, x: Tensor, origin: Tensor, width: Tensor, weight: Tensor | None = None
+    ) -> "CellMargins":
+        """Learn from (D, n) coordinates whose cells start at ``origin + k * width``."""
+        d, n = x.shape
+        cell = ((x - origin[:, None]) / width[:, None]).floor()
+        first = cell.amin(1)
+        index = (cell - first[:, None]).long()
+        size = int(index.max()) + 1
+        each = torch.ones(n, dtype=x.dtype) if weight is None else weight * n / weight.sum()
+        count = torch.zeros(d, size, dtype=x.dtype).scatter_add_(1, index, each.expand(d, -1))
+        tabled = torch.arange(size) <= index.amax(1, keepdim=True)
+        values = tabled.sum(1, keepdim=True) + 2.0  # the two tails are values of their own
+        smoothing = torch.tensor(_SMOOTHINGS, dtype=x.dtype)
+        left_out = ((count - 1).clamp_min(0)[..., None] + smoothing).log()
+        left_out = left_out - (n - 1 + smoothing * values[..., None]).log()
+        best = (count[..., None] * left_out).sum(1).argmax(1)
+        alpha = smoothing[best][:, None]
+        mass = (count + alpha) / (n + alpha * values) * tabled
+        log_tail = (alpha / (n + alpha * values)).log()[:, 0]
+        low = origin + first * width
+        high = low + (index.amax(1) + 1) * width
+        both = torch.ones(2, 1, dtype=x.dtype)
+        tails = Tails.fit(
+            torch.stack([low, high]), both * log_tail, 0 * both * width, both * width, low, high
+        )
+        return cls(tails, origin, width, first, mass)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> "CellMargins":
+        """Rebuild from the tensors of ``state_dict()``."""
+        parts = ("origin", "width", "first", "mass")
+        return cls(Tails.from_state(state, "tails."), *(state[part] for part in parts))
+
+    def _edges(self) -> Tensor:
+        """(D, V + 1) distribution function at the cell edges."""
+        start = self.tails.log_mass[0].exp()[:, None]
+        return torch.cat([start, start + self.mass.cumsum(1)], dim=1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data to latent: (D, n) -> (D, n) and log derivatives (D, n)."""
+        u = (x - self.origin[:, None]) / self.width[:, None] - self.first[:, None]
+        last = (self.mass > 0).sum(1, keepdim=True) - 1
+        cell = torch.minimum(u.floor().clamp_min(0), last.to(u.dtype))
+        index = cell.long()
+        mass = self.mass.gather(1, index)
+        level = self._edges().gather(1, index) + (u - cell) * mass
+        z = torch.special.ndtri(level.clamp(1e-300, 1 - 1e-16))
+        log_derivative = (mass / self.width[:, None]).log() + 0.5 * z * z + 0.5 * LOG_2PI
+        self.tails(x, z, log_derivative)
+        return z, log_derivative
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Latent to data, (D, n) -> (D, n)."""
+        edges = self._edges()
+        level = torch.special.ndtr(z)
+        last = (self.mass > 0).sum(1, keepdim=True) - 1
+        index = torch.searchsorted(edges, level.contiguous(), right=True) - 1
+        index = torch.minimum(index.clamp_min(0), last)
+        within = (level - edges.gather(1, index)) / self.mass.gather(1, index)
+        u = index + within.clamp(0, 1)
+        x = self.origin[:, None] + (self.first[:, None] + u) * self.width[:, None]
+        self.tails.inverse(z, x)
+        return x
