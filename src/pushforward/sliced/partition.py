@@ -12,7 +12,7 @@ from .structure import Structure, fit_structure
 __all__ = ["choose_chained"]
 
 _MOST_CELLS = 4096  # a wider range of whole numbers is no list of values
-_LOOKED = 5000  # rows the choice looks at
+_LOOKED = 3000  # rows the choice looks at
 _QUICK = (Structure(True), Structure(True, 4, 1.0))  # stand for what the others will become
 
 
@@ -52,7 +52,7 @@ def _value(train: Rows, out: Rows, chained: Tensor, seed: int) -> float:
     """Mean log density of the rows ``out``, the smooth part by a density that is quick to fit."""
     value = torch.zeros(len(out), dtype=torch.float64)
     if bool(chained.any()):
-        chain = DiscreteChain.fit(train, torch.nonzero(chained)[:, 0], seed)
+        chain = DiscreteChain.fit(train, torch.nonzero(chained)[:, 0], seed, quick=True)
         value += chain.log_prob(out.x)
     if not bool(chained.all()):
         fit, judged = train.coordinates(~chained), out.coordinates(~chained)

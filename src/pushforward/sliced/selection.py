@@ -23,8 +23,9 @@ from .structure import GAUSSIAN, Structure, fit_structure, wide_gaussian
 __all__ = ["Selection", "Trial", "select"]
 
 _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
+_FEW = 1000
 _MANY = 3000  # from here on rows for scores are left out of everything; below, all are fitted on
-_FOLDS = 5
+_FOLDS = 5  # ten below a thousand rows, where a fifth of them matters
 
 
 @dataclass
@@ -85,9 +86,9 @@ def select(
     n, d = rows.x.shape
     if d == 0 or rows.distinct() < 20:
         return _too_small(rows)
-    fold = rows.folds(_FOLDS, seed + 1)
+    fold = rows.folds(2 * _FOLDS if n < _FEW else _FOLDS, seed + 1)
     if n >= _MANY:
-        fitted, aside = rows.split(min(max(300, round(0.05 * n)), 2000), seed + 1)
+        fitted, aside = rows.split(min(max(300, round(0.02 * n)), 2000), seed + 1)
         fold = torch.full((n,), -1)
         fold[aside] = 0
     else:
@@ -232,7 +233,7 @@ def _stack(
     """
     if not trials:
         return []
-    most, count = (3, 5) if n < _MANY else (2, 2)
+    most, count = (3, 5) if n < _MANY else (2, 3)
     scores = {
         t.structure: t.held_out if within is None else t.held_out[within[t.rows]] for t in trials
     }

@@ -22,8 +22,10 @@ _TREES = 16
 _FEW_TREES = 4  # of the fits that choose
 _LEAVES = (2, 5, 20)  # fewest rows of a leaf
 _STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # m, pseudo-counts of the node above
-_FOLDS = 3
+_QUICK = (5, 1.0)  # leaf and m of a fit that does not choose
+_HELD_OUT = 0.3
 _CHOOSING_ROWS = 4000
+_MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
 
@@ -64,7 +66,14 @@ class ConditionalTrees(nn.Module):
 
     @classmethod
     def fit(
-        cls, features: Tensor, value: Tensor, base: Tensor, *, ordered: bool, seed: int
+        cls,
+        features: Tensor,
+        value: Tensor,
+        base: Tensor,
+        *,
+        ordered: bool,
+        seed: int,
+        quick: bool = False,
     ) -> "ConditionalTrees":
         """Choose the size of leaves and the smoothing by held-out likelihood, and grow the trees.
 
@@ -73,16 +82,17 @@ class ConditionalTrees(nn.Module):
             value: (n,) int64 in [0, V).
             base: (V,) float64, the margin: positive, sums to one.
             ordered: whether neighbouring values are alike.
-            seed: of bootstrap samples and folds.
+            seed: of bootstrap samples and of the rows held out.
+            quick: a few trees, nothing chosen: to see what trees could do.
         """
         x, y = features.numpy(), value.numpy()
         rng = np.random.default_rng(seed)
         if x.shape[1] == 0 or len(y) < 10:
             return cls(**_packed([], [], base, 1.0))
         few = rng.permutation(len(y))[:_CHOOSING_ROWS]
-        leaf, strength = _choose(x[few], y[few], base, ordered, rng)
+        leaf, strength = _QUICK if quick else _choose(x[few], y[few], base, ordered, rng)
         trees, rows = [], []
-        for _ in range(_TREES):
+        for _ in range(_FEW_TREES if quick else _TREES):
             drawn, kept = _bootstrap(len(y), rng)
             trees.append(_grown(x, y, drawn, leaf, ordered, rng))
             rows.append((x[kept], y[kept]))
@@ -199,14 +209,20 @@ def _grown(
     """A tree on the rows ``drawn``: by classes, or by ranks where there are many in an order."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    seed = int(rng.integers(2**31))
+    width = x.shape[1]
+    most = width if width <= _MOST_FEATURES else max(_MOST_FEATURES, width // 3)
+    options: dict[str, Any] = {
+        "min_samples_leaf": leaf,
+        "max_features": most,
+        "random_state": int(rng.integers(2**31)),
+    }
     target = y[drawn]
     if ordered and len(np.unique(target)) > _CLASSES:
         count = np.bincount(target)
         rank = count.cumsum() - 0.5 * count
-        tree: Any = DecisionTreeRegressor(min_samples_leaf=leaf, random_state=seed)
+        tree: Any = DecisionTreeRegressor(**options)
         return tree.fit(x[drawn], rank[target]).tree_
-    tree = DecisionTreeClassifier(criterion="entropy", min_samples_leaf=leaf, random_state=seed)
+    tree = DecisionTreeClassifier(criterion="entropy", **options)
     return tree.fit(x[drawn], target).tree_
 
 
@@ -218,23 +234,21 @@ def _choose(
     Of choices within one standard error of the best the smoothest is taken, so that the last
     bits of a sum choose nothing.
     """
-    fold = rng.permutation(len(y)) % _FOLDS
+    order = rng.permutation(len(y))
+    count = max(1, round(_HELD_OUT * len(y)))
+    out, train = order[:count], order[count:]
+    features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
     scores: dict[tuple[int, float], Tensor] = {}
     for leaf in _LEAVES:
-        values: dict[float, list[Tensor]] = {m: [] for m in _STRENGTHS}
-        for f in range(_FOLDS):
-            train, out = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
-            trees = [
-                _grown(x, y, train[rng.integers(0, len(train), len(train))], leaf, ordered, rng)
-                for _ in range(_FEW_TREES)
-            ]
-            parts = _packed(trees, [(x[train], y[train])] * _FEW_TREES, base, 1.0)
-            features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
-            model = ConditionalTrees(**parts)
-            for m in _STRENGTHS:
-                model.strength.fill_(m)
-                values[m].append(model.log_prob(features, value))
-        scores |= {(leaf, m): torch.cat(v) for m, v in values.items()}
+        trees = [
+            _grown(x, y, train[rng.integers(0, len(train), len(train))], leaf, ordered, rng)
+            for _ in range(_FEW_TREES)
+        ]
+        rows = [(x[train], y[train])] * _FEW_TREES
+        model = ConditionalTrees(**_packed(trees, rows, base, 1.0))
+        for m in _STRENGTHS:
+            model.strength.fill_(m)
+            scores[leaf, m] = model.log_prob(features, value)
     best = max(scores.values(), key=lambda v: float(v.mean()))
 
     def near(score: Tensor) -> bool:

@@ -58,8 +58,15 @@ class DiscreteChain(nn.Module):
         self.smooth[self.places] = False
 
     @classmethod
-    def fit(cls, rows: Rows, places: Tensor, seed: int) -> "DiscreteChain":
-        """Learn the distribution of the coordinates ``places`` given all others."""
+    def fit(cls, rows: Rows, places: Tensor, seed: int, *, quick: bool = False) -> "DiscreteChain":
+        """Learn the distribution of the coordinates ``places`` given all others.
+
+        Args:
+            rows: all coordinates.
+            places: (m,) which of them; the others are given.
+            seed: of everything random.
+            quick: as of :meth:`ConditionalTrees.fit`.
+        """
         rows = rows.evenly()
         x = rows.x[:, places].T.contiguous()
         origin, width = rows.origin[places], rows.width[places]
@@ -91,7 +98,12 @@ class DiscreteChain(nn.Module):
             ordered = not bool(rows.nominal[places[j]])
             known = features[:, : chain._width_before(i)]
             trees = ConditionalTrees.fit(
-                known, value[:, i], base / base.sum(), ordered=ordered, seed=seed + i
+                known,
+                value[:, i],
+                base / base.sum(),
+                ordered=ordered,
+                seed=seed + i,
+                quick=quick,
             )
             chain.trees.append(trees)
         return chain
