@@ -32,8 +32,9 @@ def explain_rows(
         gain = (best.values - own[:, None]).clamp_min(0)
         expected = values[best.indices, torch.arange(d)]
         # another place in the row's own cell is the same value to the user
-        same = columns.cell_index(z) == columns.cell_index(expected)
-        gain[same & columns.discrete] = 0.0
+        own_cell = columns.cell_index(z)
+        same = own_cell == columns.cell_index(expected)
+        gain[same & (columns.discrete | (columns.dequantised & (own_cell > 0)))] = 0.0
     # the values as they came: decoded ones stay within what was seen in fit
     cells = {label: _column(X, j) for j, label in enumerate(columns.labels)}
     live = [

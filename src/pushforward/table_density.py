@@ -201,7 +201,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
                 z, log_det = self.columns_.encode(X, draw=draw)
                 value = self.density_.log_prob(z) + log_det
                 total = value if total is None else torch.logaddexp(total, value)
-                if not bool(self.columns_.discrete.any()):
+                if not bool(self.columns_.dequantised.any()):
                     n_draws = 1
                     break
         assert total is not None

@@ -166,7 +166,7 @@ def test_measurements_in_fixed_steps_are_a_grid():
     low, high = columns.edges(0, 0)
     np.testing.assert_allclose(log_det, np.log(float(high - low) / 0.1), rtol=1e-9)
     assert kinds(r.normal(size=(200, 1))) == ("continuous",)
-    assert kinds(np.repeat(r.normal(size=20), 10)[:, None]) == ("continuous",)
+    assert kinds(np.repeat(r.normal(size=20), 10)[:, None]) == ("discrete",)
 
 
 def test_grids_do_not_take_bounds_and_must_be_grids():

@@ -16,9 +16,11 @@ from .checks import (
     refuse_missing,
     rows_text,
 )
+from .column import Column
 from .containers import Layout, Sheet
 from .coordinates import Coordinates
-from .kinds import Column, check_declared, recognise
+from .kinds import check_declared, recognise
+from .noise import row_keys
 
 __all__ = ["Columns", "Learned"]
 
@@ -55,6 +57,13 @@ class Columns:
       on the evaluation of generative models", 2016).
     * **grid**: a measurement recorded in fixed steps, so that rows share values; its cells are
       dequantised likewise, and the density is that of x (per unit, not per cell).
+    * **discrete**: a list of numbers, such as prices; the index of the value, dequantised
+      likewise. Its cell reaches half way to its neighbours, and the density is that of x: that of
+      the cell divided by its width. A value that was never seen counts in the cell it lies in.
+    * **mixed**: numbers among which some values, the atoms, have a probability of their own, such
+      as zero. An interval is inserted in the line at each atom, over which it is dequantised
+      (:class:`~pushforward.data.atoms.Atoms`). An atom counts with its probability, any other
+      value with its density per unit.
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
@@ -149,6 +158,7 @@ class Columns:
         if (infinite := sheet.infinite()).any():
             refuse_infinite(sheet.labels, infinite)
         found = []
+        distinct_rows = _distinct_rows(sheet)
         for j, label in enumerate(sheet.labels):
             values, family = sheet.column(j)
             column = recognise(
@@ -159,6 +169,7 @@ class Columns:
                 categorical=sheet.layout.storage[j].levels is not None,
                 bounds=intervals.get(label, (None, None)),
                 weights=weights,
+                distinct_rows=distinct_rows,
             )
             found.append(column)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator)
@@ -207,6 +218,26 @@ class Columns:
         return torch.from_numpy(self._coordinates.discrete.copy())
 
     @property
+    def nominal(self) -> torch.Tensor:
+        """Boolean of shape (D,): which coordinates are categories, whose order means nothing."""
+        return torch.from_numpy(self._coordinates.nominal.copy())
+
+    @property
+    def dequantised(self) -> torch.Tensor:
+        """Boolean of shape (D,): the coordinates with noise, discrete or mixed."""
+        return torch.from_numpy(self._coordinates.dequantised.copy())
+
+    @property
+    def atoms(self) -> tuple[torch.Tensor, ...]:
+        """The point masses of each of the D coordinates: float64 of shape (m, 2), m = 0 for none.
+
+        Each row is the interval, in model coordinates, that one value with a probability of its
+        own is spread over; in rising order. The model's probability between its ends is that of
+        the value.
+        """
+        return self._coordinates.atoms()
+
+    @property
     def loc(self) -> torch.Tensor:
         """Float64 of shape (D,), subtracted from each coordinate; in the column's own unit.
 
@@ -231,7 +262,7 @@ class Columns:
                 "low": column.low,
                 "high": column.high,
                 "bounds": None if column.bounds == (None, None) else column.bounds,
-                "categories": column.values or None,
+                "categories": None if column.kind == "discrete" else column.values or None,
                 "distinct": column.distinct,
             }
             for label, column in zip(self.labels, self.columns, strict=True)
@@ -328,8 +359,8 @@ class Columns:
                 values = self._coordinates.inverse(line[:, live[j]], live[j])
             if column.discrete:
                 values = column.cells_to_values(np.floor(values))
-            elif column.family == "int":
-                values = np.rint(values)
+            else:
+                values = column.clip(np.rint(values) if column.family == "int" else values)
             limit = np.finfo(np.float64).max
             out.append(np.clip(values, -limit, limit) if values.dtype.kind == "f" else values)
         return self.layout.build(out)
@@ -341,7 +372,8 @@ class Columns:
 
         Cells count from 0: the smallest integer seen, or the most frequent category. They are not
         clipped, so integers below the smallest seen are negative. Continuous coordinates have no
-        cells; their entries are 0.
+        cells; their entries are 0. So are those of mixed coordinates between the atoms, while an
+        atom has 1 + its number.
         """
         line = torch.as_tensor(z).detach().cpu().double().numpy()
         return torch.from_numpy(self._coordinates.cell_index(line))
@@ -373,3 +405,22 @@ class Columns:
             ModelFileError: for an unknown, missing or wrong entry.
         """
         return cls(*config.read(values))
+
+
+def _distinct_rows(sheet: Sheet) -> np.ndarray | None:
+    """Mark the first of equal rows, shape (n,), so that copies count like weights; or None.
+
+    In a table of one column a value that comes again is a repeat of the value, and all rows count.
+    """
+    import pandas as pd
+
+    if len(sheet.labels) == 1:
+        return None
+    codes = np.empty((sheet.n_rows, len(sheet.labels)))
+    for j in range(len(sheet.labels)):
+        values, family = sheet.column(j)
+        codes[:, j] = pd.factorize(values)[0] if family == "text" else values
+    _, places = np.unique(row_keys(codes), return_index=True)
+    first = np.zeros(sheet.n_rows, dtype=bool)
+    first[places] = True
+    return first

@@ -1,14 +1,17 @@
 """What :class:`Columns` learned, as JSON values and back, strictly checked."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelFileError
+from .atoms import Atoms
 from .bend import Bend
+from .column import Column
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage
-from .kinds import KINDS, Column
+from .kinds import KINDS
 
 __all__ = ["read", "write"]
 
@@ -30,7 +33,9 @@ ENTRY = {
     "loc": float,
     "scale": float,
     "step": float,
+    "atoms": (dict, type(None)),
 }
+ATOMS = {"values": list, "widths": list, "step": float}
 BEND = {
     "low": (float, type(None)),
     "high": (float, type(None)),
@@ -64,6 +69,7 @@ def write(
                 "loc": column.loc,
                 "scale": column.scale,
                 "step": column.step,
+                "atoms": None if column.atoms is None else _write_atoms(column.atoms),
             }
         )
     return {
@@ -147,6 +153,30 @@ def _read_storage(entry: dict[str, Any], container: str, where: str) -> Storage:
     return Storage(dtype, None if levels is None else tuple(levels), entry["ordered"])
 
 
+def _write_atoms(atoms: Atoms) -> dict[str, Any]:
+    return {"values": list(atoms.values), "widths": list(atoms.widths), "step": atoms.step}
+
+
+def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
+    atoms = entry["atoms"]
+    _expect((atoms is not None) == (entry["kind"] == "mixed"), f"{where}.atoms", atoms)
+    if atoms is None:
+        return None
+    _check_entry(atoms, ATOMS, f"{where}.atoms")
+    values, widths = atoms["values"], atoms["widths"]
+    _expect(_rising(values) and len(values) > 0, f"{where}.atoms.values", values)
+    fine = len(widths) == len(values) and all(type(w) is float and w > 0 for w in widths)
+    fine = fine and math.isfinite(sum(widths))
+    _expect(fine, f"{where}.atoms.widths", widths)
+    _expect(0 <= atoms["step"] <= min(widths), f"{where}.atoms.step", atoms["step"])
+    return Atoms(tuple(values), tuple(widths), atoms["step"])
+
+
+def _rising(values: list, types: tuple[type, ...] = (float,)) -> bool:
+    numbers = all(type(value) in types and math.isfinite(value) for value in values)
+    return numbers and all(a < b for a, b in pairwise(values))
+
+
 def _is_pandas_dtype(name: str) -> bool:
     import pandas as pd
 
@@ -177,8 +207,14 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
     else:
         low, high = entry["low"], entry["high"]
         number = int if kind == "integer" else float
+        if kind == "discrete":
+            number = FAMILIES[family]
+            fine = _rising(cells, (int, float)) and len(cells) > 1 and fine
+            cells_fit = fine and (cells[0], cells[-1]) == (low, high)
+        else:
+            cells_fit = not cells
         ranged = type(low) is number and type(high) is number and low <= high
-        fine = not cells and ranged and low >= -(2**63) and high < 2**64 and family != "text"
+        fine = cells_fit and ranged and low >= -(2**63) and high < 2**64 and family != "text"
     if levels is not None:
         fine = fine and bool(cells) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
@@ -205,4 +241,5 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["loc"],
         entry["scale"],
         entry["step"],
+        _read_atoms(entry, where),
     )

@@ -1,151 +1,25 @@
 """What each column of a table is: recognised from its values, or declared by the user."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, ParameterError
+from .atoms import Atoms
 from .bend import Bend
 from .checks import column_text, rows_text
+from .column import Column, offset
+from .repeats import EXACT, Repeats, grid_step, whole
 
-__all__ = ["KINDS", "Column", "recognise"]
+__all__ = ["KINDS", "check_declared", "recognise"]
 
-KINDS = ("continuous", "integer", "grid", "category", "boolean")  # those a user can declare
+KINDS = (  # those a user can declare
+    *("continuous", "mixed", "integer", "grid", "discrete", "category", "boolean"),
+)
 MAX_CATEGORIES = 1000
-MAX_CELLS = 100_000  # of a grid: a finer one is continuous to all purposes
-IDENTITY = Bend()
-EXACT = 2**53  # whole numbers up to here are exact in float64
-
-
-@dataclass(frozen=True)
-class Column:
-    """What was learned about one column.
-
-    Attributes:
-        kind: "continuous", "integer", "grid", "category", "boolean" or "constant".
-        family: what the cells are: "bool", "int", "float" or "text".
-        values: the categories in the order of their cells, or the one value of a constant.
-        low: smallest value seen; None without an order.
-        high: largest value seen; None without an order.
-        distinct: how many different values were seen; None where they were not counted.
-        bounds: (low, high) declared by the user, either may be None.
-        bend: the map of the column's numbers to the whole line.
-        loc: mean on that line, subtracted to standardise.
-        scale: standard deviation on that line, divided by to standardise.
-        step: distance of neighbouring values of a grid; 1 for every other kind.
-    """
-
-    kind: str
-    family: str
-    values: tuple = ()
-    low: float | int | None = None
-    high: float | int | None = None
-    distinct: int | None = None
-    bounds: tuple[float | None, float | None] = (None, None)
-    bend: Bend = IDENTITY
-    loc: float = 0.0
-    scale: float = 1.0
-    step: float = 1.0
-
-    @property
-    def discrete(self) -> bool:
-        """Whether the column's coordinate is a dequantised cell number."""
-        return self.kind in ("integer", "grid", "category", "boolean")
-
-    @property
-    def n_cells(self) -> int:
-        """How many cells were seen: integers or grid values from low to high, or categories."""
-        if self.kind == "grid":
-            return round((float(self.high or 0) - float(self.low or 0)) / self.step) + 1
-        if self.kind == "integer":
-            return int(self.high or 0) - int(self.low or 0) + 1
-        return len(self.values)
-
-    def numbers(self, values: np.ndarray, family: str, label: str | int) -> np.ndarray:
-        """Turn the cells of a column into float64: x as it is, or the number of its cell.
-
-        Args:
-            values: shape (n,), as :meth:`Sheet.column` gives it.
-            family: the family of these values.
-            label: name of the column, for errors.
-
-        Raises:
-            DataError: for text where numbers were seen in fit (or the other way round), values
-                outside the bounds and fractions in an integer column.
-        """
-        if (family == "text") != (self.family == "text"):
-            held = {True: "text", False: "numbers"}
-            raise DataError(
-                f"{column_text(label)} holds {held[family == 'text']}, and held "
-                f"{held[self.family == 'text']} in fit. Expected the same type: convert it."
-            )
-        if self.kind in ("category", "boolean"):
-            return self._index(values)
-        self._refuse_outside(values, label)
-        if self.kind == "continuous":
-            return values.astype(np.float64)
-        if self.kind == "grid":
-            return np.floor((values.astype(np.float64) - float(self.low or 0)) / self.step + 0.5)
-        if family == "float":
-            whole = values == np.floor(values)
-            if not whole.all():
-                raise DataError(
-                    f"{column_text(label)} was learned as integer and holds fractions in "
-                    f"{rows_text(~whole)}. Expected whole numbers: round them, or fit with "
-                    f'columns={{{label!r}: "continuous"}}.'
-                )
-        return _offset(values, int(self.low or 0))
-
-    def _index(self, values: np.ndarray) -> np.ndarray:
-        import pandas as pd
-
-        index = pd.Index(list(self.values), dtype=object)
-        found = index.get_indexer(pd.Index(values, dtype=object))
-        return np.where(found < 0, len(self.values), found).astype(np.float64)
-
-    def _refuse_outside(self, values: np.ndarray, label: str | int) -> None:
-        low, high = self.bounds
-        outside = np.zeros(len(values), dtype=bool)
-        if low is not None:
-            outside |= values < low
-        if high is not None:
-            outside |= values > high
-        if outside.any():
-            raise DataError(
-                f"{column_text(label)} leaves its bounds {self.bounds} in {rows_text(outside)}. "
-                "Expected values inside: correct these rows, or fit with wider bounds."
-            )
-
-    def cells_to_values(self, cells: np.ndarray) -> np.ndarray:
-        """Turn float cell numbers, clipped to those seen, into the values of the column."""
-        last = min(float(self.n_cells - 1), np.nextafter(2.0**64, 0.0))
-        cells = np.clip(cells, 0.0, last)
-        if self.kind == "grid":
-            values = float(self.low or 0) + cells * self.step
-            digits = 10 - int(np.floor(np.log10(self.step)))
-            if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
-                values = np.round(values, digits)
-            return np.where(cells == last, float(self.high or 0), values)
-        if self.kind != "integer":
-            table = np.array(self.values, dtype=object)
-            return table[cells.astype(np.int64)]
-        low = int(self.low or 0)
-        if self.family == "float":
-            return cells + low
-        steps = np.minimum(cells.astype(np.uint64), np.uint64(self.n_cells - 1))
-        total = steps + np.uint64(low % 2**64)
-        return total if int(self.high or 0) >= 2**63 else total.view(np.int64)
-
-
-def _offset(values: np.ndarray, low: int) -> np.ndarray:
-    """Return values - low as float64, exact for every int64 and uint64 near low."""
-    rough = values.astype(np.float64) - float(low)
-    if values.dtype.kind == "f":
-        return rough
-    exact = (values.astype(np.uint64) - np.uint64(low % 2**64)).view(np.int64)
-    return np.where(np.abs(rough) < 2.0**62, exact.astype(np.float64), rough)
+UNIQUE = 0.8  # share of different values from which a column tells rows apart
 
 
 def recognise(
@@ -157,6 +31,7 @@ def recognise(
     categorical: bool = False,
     bounds: tuple[float | None, float | None] = (None, None),
     weights: np.ndarray | None = None,
+    distinct_rows: np.ndarray | None = None,
 ) -> Column:
     """Decide what a column is.
 
@@ -168,6 +43,8 @@ def recognise(
         categorical: whether the column is stored with a categorical dtype.
         bounds: (low, high) of the values the column can take.
         weights: shape (n,), counted for the order of categories.
+        distinct_rows: boolean of shape (n,), False for copies of an earlier row of the table,
+            whose values may be no repeats; None where all rows count.
 
     Raises:
         DataError: where a declared kind does not fit, a value is out of bounds, or a text
@@ -179,11 +56,12 @@ def recognise(
         if family != "text":
             column._refuse_outside(values, label)
         return column
-    kind = declared or _kind(values, family, categorical, bounds != (None, None))
-    if kind in ("category", "boolean", "grid") and bounds != (None, None):
+    bounded = bounds != (None, None)
+    kind = declared or _kind(_without_copies(values, distinct_rows), family, categorical, bounded)
+    if kind in ("category", "boolean", "grid") and bounded:
         raise ParameterError(
             f"bounds were given for {column_text(label)}, a {kind} column. Bounds are for "
-            "continuous and integer columns: leave them out."
+            "columns of numbers that are not a grid: leave them out."
         )
     if kind in ("category", "boolean"):
         return _categories(values, family, label, kind, declared is not None, weights)
@@ -197,20 +75,16 @@ def recognise(
         values = values.astype(np.int64)
     column = Column(kind, family, bounds=bounds)
     column._refuse_outside(values, label)
-    if kind == "grid":
-        if (step := _grid_step(values.astype(np.float64), declared is not None)) is None:
-            raise DataError(
-                f"{column_text(label)} was declared grid, and its values are not a fixed distance "
-                "apart. Leave it continuous."
-            )
-        low, high = float(values.min()), float(values.max())
-        distinct = len(np.unique(values))
-        return Column(kind, family, low=low, high=high, distinct=distinct, step=step)
+    distinct = len(np.unique(values))
+    if kind in ("grid", "discrete", "mixed"):
+        low, high = values.min(), values.max()
+        column = replace(column, low=_python(low, family), high=_python(high, family))
+        return _FINISH[kind](replace(column, distinct=distinct), values, label, weights)
     if kind == "continuous":
         low, high = float(values.min()), float(values.max())
         bend = Bend.learn(values.astype(np.float64), bounds, weights)
         return Column(kind, family, low=low, high=high, bounds=bounds, bend=bend)
-    if family == "float" and not _whole(values):
+    if family == "float" and not whole(values):
         raise DataError(
             f"{column_text(label)} was declared integer and holds fractions (or numbers beyond "
             f"2**53) in {rows_text((values != np.floor(values)) | (abs(values) >= EXACT))}. "
@@ -221,9 +95,16 @@ def recognise(
         None if bounds[0] is None else float(np.ceil(bounds[0])) - low,
         None if bounds[1] is None else float(np.floor(bounds[1])) + 1.0 - low,
     )
-    bend = Bend.learn(_offset(values, low) + 0.5, edges, weights)
-    distinct = len(np.unique(values))
+    bend = Bend.learn(offset(values, low) + 0.5, edges, weights)
     return Column(kind, family, (), low, high, distinct, bounds, bend)
+
+
+def _without_copies(values: np.ndarray, distinct_rows: np.ndarray | None) -> np.ndarray:
+    """Leave copies of whole rows out where they alone make a column's values repeat."""
+    if distinct_rows is None or values.dtype.kind not in "iuf":
+        return values
+    once = values[distinct_rows]
+    return once if len(np.unique(once)) > UNIQUE * len(once) else values
 
 
 def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> str:
@@ -231,38 +112,52 @@ def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> 
         return "boolean"
     if family == "text" or categorical:
         return "category"
-    if family == "int":
-        return "integer"
-    n = len(values)
-    # Whole numbers that repeat are counts or codes stored as floats, like scikit-learn's digits.
-    if n >= 10 and _whole(values[:1000]) and _whole(values) and len(np.unique(values)) <= n / 2:
-        return "integer"
-    if n >= 20 and not bounded and _grid_step(values.astype(np.float64), False) is not None:
-        return "grid"
-    return "continuous"
+    found = Repeats.of(values, family)
+    if found.listed:
+        return "discrete"
+    if found.wide and found.atoms.any() and not found.atoms.all():
+        return "mixed"
+    if family == "int" or (found.step and whole(found.seen)):
+        return "integer" if found.step == 1.0 or bounded else "grid"
+    return "grid" if found.step and not bounded else "continuous"
 
 
-def _grid_step(values: np.ndarray, declared: bool) -> float | None:
-    """Distance of the values if all lie a whole number of steps apart and repeat, or None.
-
-    Measurements are recorded at a resolution. Where that makes rows share values, a density
-    of the bare numbers is without bound on them; it has to be dequantised like a count.
-    """
-    seen = np.unique(values)
-    if len(seen) < 2 or (not declared and len(seen) > len(values) / 2):
-        return None
-    with np.errstate(over="ignore"):
-        gaps, width = np.diff(seen), seen[-1] - seen[0]
-        if not np.isfinite(width) or width / gaps.min() > MAX_CELLS:
-            return None
-    step = float(width / round(width / gaps.min()))
-    position = (seen - seen[0]) / step
-    on_grid = np.abs(position - np.round(position)).max() < 0.05
-    return step if on_grid and step > 0 else None
+def _as_grid(
+    column: Column, values: np.ndarray, label: str | int, weights: np.ndarray | None
+) -> Column:
+    step = grid_step(np.unique(values.astype(np.float64)))
+    if step is None:
+        raise DataError(
+            f"{column_text(label)} was declared grid, and its values are not a fixed distance "
+            "apart. Leave it continuous."
+        )
+    return replace(column, low=float(values.min()), high=float(values.max()), step=step)
 
 
-def _whole(values: np.ndarray) -> bool:
-    return bool((values == np.floor(values)).all() and abs(values).max() < EXACT)
+def _as_discrete(
+    column: Column, values: np.ndarray, label: str | int, weights: np.ndarray | None
+) -> Column:
+    listed = tuple(_python(value, column.family) for value in np.unique(values))
+    return replace(column, values=listed)
+
+
+def _as_mixed(
+    column: Column, values: np.ndarray, label: str | int, weights: np.ndarray | None
+) -> Column:
+    found = Repeats.of(values, column.family)
+    atoms = found.atoms
+    if not atoms.any():  # declared: the most frequent value, if there is one
+        atoms = found.counts == found.counts.max()
+        if atoms.sum() > 1 or found.counts.max() < 3:
+            raise DataError(
+                f"{column_text(label)} was declared mixed, and no value has more rows than the "
+                "others. Leave it continuous."
+            )
+    numbers, masses = values.astype(np.float64), found.seen[atoms].astype(np.float64)
+    return replace(column, atoms=Atoms.learn(numbers, masses, found.step, weights))
+
+
+_FINISH = {"grid": _as_grid, "discrete": _as_discrete, "mixed": _as_mixed}
 
 
 def _categories(

@@ -60,7 +60,7 @@ class TableCode:
 
     def ordered(self, j: int) -> bool:
         """Whether column j holds numbers whose order means something."""
-        return self.columns.columns[j].kind in ("continuous", "integer", "grid")
+        return self.columns.columns[j].kind not in ("category", "boolean", "constant")
 
     def numbers(self, X: Any) -> np.ndarray:
         """Values of ordered columns and numbers of categories: float64 (n, p).

@@ -228,7 +228,7 @@ def _of_table(model: Any) -> World:
         return read(columns.decode(rows.double()), len(rows)).to(rows)
 
     known: dict[str, Any] = {"functions": _networks(model), "model": model}
-    if bool(columns.discrete.any()):  # a cell is a cell, wherever in it a row lies
+    if bool(columns.dequantised.any()):  # a cell is a cell, wherever in it a row lies
         known["heard"] = heard
     if hasattr(model, "_generate"):
         known |= _latents(model)

@@ -1,0 +1,106 @@
+"""Point masses of a continuous column: intervals that are inserted into its line."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+__all__ = ["Atoms"]
+
+MOST = 4.0  # width of an atom's interval in spreads of the other values, at most
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Values that hold probability by themselves, each with an interval of the line of its own.
+
+    A value between atoms moves up by the widths of the atoms below it, and an atom becomes
+    ``start + u * width`` with u uniform on (0, 1). The density of the line over an atom's interval
+    then stands for the probability of the atom, and elsewhere for the density of the value.
+
+    Attributes:
+        values: the m atoms in rising order.
+        widths: widths of their intervals on the line.
+        step: distance of neighbouring values of the column; 0 where it has none. With a step every
+            value is dequantised, and an atom's interval takes the place of its cell.
+
+    Examples:
+        >>> atoms = Atoms((0.0,), (2.0,))
+        >>> line, log_slope = atoms.forward(np.array([-1.0, 0.0, 1.0]), np.full(3, 0.5))
+        >>> line.tolist(), log_slope.round(3).tolist()
+        ([-1.0, 1.0, 3.0], [0.0, 0.693, 0.0])
+        >>> atoms.inverse(line).tolist()
+        [-1.0, 0.0, 1.0]
+    """
+
+    values: tuple[float, ...]
+    widths: tuple[float, ...]
+    step: float = 0.0
+
+    @classmethod
+    def learn(
+        cls, values: np.ndarray, atoms: np.ndarray, step: float, weights: np.ndarray | None
+    ) -> "Atoms":
+        """Choose the widths: by them the line is about as dense in the intervals as beside them.
+
+        Args:
+            values: shape (n,), the column.
+            atoms: shape (m,), in rising order.
+            step: distance of neighbouring values, or 0.
+            weights: shape (n,) or None.
+        """
+        share = np.full(len(values), 1.0) if weights is None else weights
+        others = ~np.isin(values, atoms)
+        rest = values[others] if others.any() else atoms
+        low, high = np.quantile(rest, [0.05, 0.95])
+        least = max(float(np.ptp(values)) / 1000, step)
+        spread = max(float(high - low), least)
+        total = max(float(share[others].sum()), 1e-9 * float(share.sum()))
+        held = np.array([float(share[values == atom].sum()) for atom in atoms])
+        widths = np.maximum(np.minimum(held / total, MOST) * spread, least)
+        return cls(tuple(map(float, atoms)), tuple(map(float, widths)), step)
+
+    @cached_property
+    def intervals(self) -> np.ndarray:
+        """Start and end of each atom's interval on the line: float64 of shape (m, 2)."""
+        moved = np.cumsum(self._moves) - self._moves
+        start = np.array(self.values) - self.step / 2 + moved
+        return np.column_stack([start, start + np.array(self.widths)])
+
+    @cached_property
+    def _moves(self) -> np.ndarray:
+        """How far each atom moves the values above it, shape (m,)."""
+        return np.array(self.widths) - self.step
+
+    def forward(self, x: np.ndarray, u: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        """Map values of shape (n,) to the line, atoms and cells by the noise u in (0, 1).
+
+        Returns:
+            The line and what turns the log density on it into that of the value: log width at an
+            atom, 0 elsewhere; both of shape (n,).
+        """
+        atoms = np.array(self.values)
+        below = np.searchsorted(atoms, x - self.step / 2)  # atoms wholly below the value
+        here = np.minimum(below, len(atoms) - 1)
+        hit = np.abs(x - atoms[here]) <= self.step / 2
+        moved = np.concatenate([[0.0], np.cumsum(self._moves)])[below]
+        line = x + moved + self.step * (np.asarray(u) - 0.5)
+        start, width = self.intervals[here, 0], np.array(self.widths)[here]
+        line = np.where(hit, start + u * width, line)
+        return line, np.where(hit, np.log(width), 0.0)
+
+    def find(self, line: np.ndarray) -> np.ndarray:
+        """Return 1 + the number of the atom that each place on the line belongs to, 0 for none."""
+        here = np.searchsorted(self.intervals[:, 0], line, side="right") - 1
+        inside = (here >= 0) & (line < self.intervals[np.maximum(here, 0), 1])
+        return np.where(inside, here + 1, 0)
+
+    def inverse(self, line: np.ndarray) -> np.ndarray:
+        """Map the line back to values; all of an atom's interval is exactly the atom."""
+        passed = np.searchsorted(self.intervals[:, 1], line, side="right")
+        x = line - np.concatenate([[0.0], np.cumsum(self._moves)])[passed]
+        if self.step:
+            origin = self.values[0]
+            x = origin + np.round((x - origin) / self.step) * self.step
+        found = self.find(line)
+        return np.where(found > 0, np.array(self.values)[np.maximum(found - 1, 0)], x)
