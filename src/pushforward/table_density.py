@@ -152,12 +152,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         for j in torch.nonzero(discrete)[:, 0].tolist():
             low, high = self.columns_.edges(j, 0)
             origin[j], width[j] = low, high - low
-        nominal = torch.tensor([kind == "category" for kind in self._live_kinds()])
-        atoms = tuple(torch.zeros(0, 2).double() for _ in discrete)
+        nominal, atoms = self.columns_.nominal, self.columns_.atoms
         return Rows(z, weight, log_det, discrete, origin, width, nominal, atoms)
-
-    def _live_kinds(self) -> list[str]:
-        return [kind for kind in self.columns_.kinds if kind != "constant"]
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, **options: Any
