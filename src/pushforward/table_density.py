@@ -152,8 +152,19 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         for j in torch.nonzero(discrete)[:, 0].tolist():
             low, high = self.columns_.edges(j, 0)
             origin[j], width[j] = low, high - low
-        nominal, atoms = self.columns_.nominal, self.columns_.atoms
-        return Rows(z, weight, log_det, discrete, origin, width, nominal, atoms)
+        learned = self.columns_
+        kinds = [kind for kind in learned.kinds if kind != "constant"]
+        return Rows(
+            x=z,
+            weight=weight,
+            log_det=log_det,
+            discrete=discrete,
+            origin=origin,
+            width=width,
+            nominal=learned.nominal,
+            listed=torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool),
+            atoms=learned.atoms,
+        )
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, **options: Any

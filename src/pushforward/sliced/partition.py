@@ -13,17 +13,22 @@ __all__ = ["choose_chained"]
 
 _MOST_CELLS = 4096  # a wider range of whole numbers is no list of values
 _LOOKED = 3000  # rows the choice looks at
-_QUICK = (Structure(True), Structure(True, 4, 1.0))  # stand for what the others will become
+_QUICK = (
+    Structure(True),
+    Structure(True, 4, 1.0),
+    Structure(True, 16, 1.0),
+)  # stand for what the others will become
 
 
-def choose_chained(rows: Rows, seed: int) -> Tensor:
+def choose_chained(rows: Rows, layering: Layering, seed: int) -> Tensor:
     """Coordinates for :class:`~pushforward.transport.DiscreteChain`, by held-out density: (d,).
 
     Categories and two-valued columns always are: cells in a row have neighbours, categories have
     none. Of numbers with more values, more and more are tried, those of few values first; the
     others are dequantised and left to smooth densities.
     """
-    rows = rows.take(torch.arange(min(len(rows), _LOOKED)))
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    rows = rows.take(order[:_LOOKED])
     count = torch.tensor([_values(rows, j) for j in range(rows.x.shape[1])])
     able = rows.discrete & (count > 0)
     always = able & (rows.nominal | (count <= 2))
@@ -36,7 +41,9 @@ def choose_chained(rows: Rows, seed: int) -> Tensor:
     if len(choices) == 1:
         return always
     train, out = rows.split(max(5, n // 4), seed)
-    values = [_value(rows.take(train), rows.take(out), chained, seed) for chained in choices]
+    values = [
+        _value(rows.take(train), rows.take(out), chained, layering, seed) for chained in choices
+    ]
     return choices[max(range(len(choices)), key=values.__getitem__)]
 
 
@@ -48,7 +55,7 @@ def _values(rows: Rows, j: int) -> int:
     return len(cell.unique()) if float(cell.max() - cell.min()) < _MOST_CELLS else 0
 
 
-def _value(train: Rows, out: Rows, chained: Tensor, seed: int) -> float:
+def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: int) -> float:
     """Mean log density of the rows ``out``, the smooth part by a density that is quick to fit."""
     value = torch.zeros(len(out), dtype=torch.float64)
     if bool(chained.any()):
@@ -59,7 +66,9 @@ def _value(train: Rows, out: Rows, chained: Tensor, seed: int) -> float:
         layer = fit.fit_margins()
         inner, behind = fit.through(layer), judged.through(layer)
         densities = [
-            SlicedDensity.assemble(fit_structure(s, inner, None, layering=Layering(1), seed=seed))
+            SlicedDensity.assemble(
+                fit_structure(s, inner, behind, layering=layering, seed=seed, patience=3)
+            )
             for s in _QUICK
             if s.components < len(train) / 20 or s.components == 1
         ]

@@ -212,7 +212,12 @@ class Search:
         return best
 
     def grow_flows(self, mixture: Structure) -> list[Structure]:
-        """The mixture and smaller ones of its kind, each with flows."""
+        """The mixture and smaller ones of its kind, each with flows.
+
+        One coordinate has none: a marginal layer is all that a flow could be.
+        """
+        if self.splits[0].train.x.shape[1] == 1:
+            return []
         counts = {1, *(mixture.components // 2**i for i in range(4))} - {0}
         return [
             replace(
@@ -243,10 +248,10 @@ class Search:
         bests.sort(key=self.value, reverse=True)
         # flows add more where the mixture is poor, so both kinds of margin get one try
         for i, best in enumerate(bests):
-            structure = self.grow_flows(best)[-2:][0]
-            if not self.out_of_time():
-                report(f"trying {structure}", 0.4 + 0.1 * i)
-                self.value(structure)
+            for structure in self.grow_flows(best)[-2:][:1]:
+                if not self.out_of_time():
+                    report(f"trying {structure}", 0.4 + 0.1 * i)
+                    self.value(structure)
         margins = self.ranked()[0].structure.margins
         for structure in self.grow_flows(next(b for b in bests if b.margins == margins)):
             if not self.out_of_time():

@@ -23,9 +23,9 @@ from .structure import GAUSSIAN, Structure, fit_structure, wide_gaussian
 __all__ = ["Selection", "Trial", "select"]
 
 _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
-_FEW = 1000
+_FEW = 500
 _MANY = 3000  # from here on rows for scores are left out of everything; below, all are fitted on
-_FOLDS = 5  # ten below a thousand rows, where a fifth of them matters
+_FOLDS = 5  # ten of so few rows that a fifth of them matters
 
 
 @dataclass
@@ -96,7 +96,7 @@ def select(
 
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
-    chained = choose_chained(learn, seed)
+    chained = choose_chained(learn, layering, seed)
     fitter = _Fitter(layering, seed, deadline, checkpoint, chained)
     trials: list[Trial] = []
     if not bool(chained.all()):

@@ -33,6 +33,27 @@ class Lookup(nn.Module):
         for name in Lookup.__annotations__:
             self.register_buffer(name, parts[name])
 
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor], place: int, size: int) -> "Lookup":
+        """Rebuild the lookup of the column ``place``, which has ``size`` values.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
+        m = len(state["code"])
+        value, keys = state["value"], state["keys"]
+        if (
+            m == 0
+            or value.shape != (m,)
+            or state["count"].shape != (m,)
+            or keys.shape != state["size"].shape
+            or not bool(((keys >= 0) & (keys < place)).all())
+            or not bool(((value >= 0) & (value < size)).all())
+            or bool((state["code"].diff() <= 0).any())
+        ):
+            raise ValueError("the table of a column that others determine is none")
+        return cls(**state)
+
     def find(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of values (n, C): whether the key is known, its value, and the rows it was seen in."""
         code = _coded(values, self.keys, self.size)

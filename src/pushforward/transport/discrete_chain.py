@@ -6,12 +6,12 @@ others. In the language of maps it is the triangular (Knothe-Rosenblatt) transpo
 noise.
 """
 
-import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .cell_margins import CellMargins
+from .cells import Cells
 from .conditional_trees import ConditionalTrees
 from .dependencies import Lookup, find_lookups
 from .numerics import under
@@ -20,42 +20,38 @@ from .rows import Rows
 __all__ = ["DiscreteChain"]
 
 _INDICATORS = 12  # most frequent categories that trees may ask for one by one
-_INSIDE = 1e-6  # samples keep this share of a cell from its edges
 
 
 class DiscreteChain(nn.Module):
     """Exact conditional distribution of some coordinates; build it with :meth:`fit`.
 
-    Values count from 0: 0 stands for all cells below those seen, the last for all above, in
-    which the probability halves from cell to cell.
-
-    Buffers, m coordinates in the order of the chain: ``places`` (m,) where they stand among all;
-    ``nominal`` (D,) categories; ``origin``, ``width``, ``first``, ``size`` (m,): cell ``k``, from
-    ``origin + k * width`` on, has the value ``k - first + 1``, up to ``size - 1``.
+    Buffers: ``places`` (m,) where the coordinates of the chain, in its order, stand among all;
+    ``nominal`` (D,) bool, which of all are categories.
 
     Args:
-        trees: the conditional distribution of each coordinate.
+        cells: the values of each coordinate of the chain.
+        trees: its conditional distribution.
         lookups: by position in the chain, the coordinates that are functions of others.
     """
 
     places: Tensor
     nominal: Tensor
-    origin: Tensor
-    width: Tensor
-    first: Tensor
-    size: Tensor
 
     def __init__(
-        self, trees: list[ConditionalTrees], lookups: dict[int, Lookup], **parts: Tensor
+        self,
+        places: Tensor,
+        nominal: Tensor,
+        cells: Sequence[Cells],
+        trees: Sequence[ConditionalTrees],
+        lookups: dict[int, Lookup],
     ) -> None:
         super().__init__()
-        for name in DiscreteChain.__annotations__:
-            self.register_buffer(name, parts[name])
-        self.trees = nn.ModuleList(trees)
+        self.register_buffer("places", places)
+        self.register_buffer("nominal", nominal)
+        self.cells, self.trees = nn.ModuleList(cells), nn.ModuleList(trees)
         self.lookups = nn.ModuleDict({str(i): lookup for i, lookup in lookups.items()})
-        d = len(self.nominal)
-        self.smooth = torch.ones(d, dtype=torch.bool)
-        self.smooth[self.places] = False
+        self.smooth = torch.ones(len(nominal), dtype=torch.bool)
+        self.smooth[places] = False
 
     @classmethod
     def fit(cls, rows: Rows, places: Tensor, seed: int, *, quick: bool = False) -> "DiscreteChain":
@@ -68,40 +64,32 @@ class DiscreteChain(nn.Module):
             quick: as of :meth:`ConditionalTrees.fit`.
         """
         rows = rows.evenly()
-        x = rows.x[:, places].T.contiguous()
-        origin, width = rows.origin[places], rows.width[places]
-        cells = CellMargins.fit(x, origin, width)
-        last = (cells.mass > 0).sum(1)
-        value = ((x - origin[:, None]) / width[:, None]).floor() - cells.first[:, None] + 1
-        value = value.long().T
-        lookups = find_lookups(value, (last + 2).tolist())
+        cells = [
+            Cells.fit(rows.x[:, j], rows.origin[j], rows.width[j], rows.listed[j]) for j in places
+        ]
+        value = torch.stack(
+            [c.encode(rows.x[:, j])[0] for c, j in zip(cells, places, strict=True)], dim=1
+        )
+        lookups = find_lookups(value, [len(c) for c in cells])
         distinct = [len(value[:, j].unique()) for j in range(len(places))]
         # what others determine comes last; else few values before many
         order = sorted(range(len(places)), key=lambda j: (j in lookups, distinct[j], j))
         position = {j: i for i, j in enumerate(order)}
-        by_order = torch.tensor(order)
         chain = cls(
+            places[torch.tensor(order)],
+            rows.nominal,
+            [cells[j] for j in order],
             [],
             {position[j]: _moved(lookup, position) for j, lookup in lookups.items()},
-            places=places[by_order],
-            nominal=rows.nominal,
-            origin=origin[by_order],
-            width=width[by_order],
-            first=cells.first[by_order],
-            size=(last + 2)[by_order],
         )
-        value = value[:, by_order]
+        value = value[:, order]
         features = chain._features(rows.x, value)
-        for i, j in enumerate(order):
-            tail = cells.tails.log_mass[:, j].exp()
-            base = torch.cat([tail[:1], cells.mass[j, : last[j]], tail[1:]])
-            ordered = not bool(rows.nominal[places[j]])
-            known = features[:, : chain._width_before(i)]
+        for i in range(len(order)):
             trees = ConditionalTrees.fit(
-                known,
+                features[:, : chain._width_before(i)],
                 value[:, i],
-                base / base.sum(),
-                ordered=ordered,
+                chain.cells[i].margin(value[:, i]),
+                ordered=not bool(rows.nominal[chain.places[i]]),
                 seed=seed + i,
                 quick=quick,
             )
@@ -115,38 +103,27 @@ class DiscreteChain(nn.Module):
         Raises:
             ValueError: for tensors that do not belong together.
         """
-        count, d = len(state["places"]), len(state["nominal"])
-        shapes = {state[name].shape for name in ("origin", "width", "first", "size")}
-        places = state["places"].sort().values
-        if (
-            shapes != {(count,)}
-            or bool((places.diff() <= 0).any())
-            or not bool(((places >= 0) & (places < d)).all())
-            or not bool((state["width"] > 0).all())
-        ):
-            raise ValueError("the coordinates of a chain do not belong together")
+        places, count, d = state["places"], len(state["places"]), len(state["nominal"])
+        if len(places.unique()) != count or not bool(((places >= 0) & (places < d)).all()):
+            raise ValueError("the coordinates of a chain are not those of its table")
+        cells = [Cells.from_state(under(state, f"cells.{i}.")) for i in range(count)]
         trees = [ConditionalTrees.from_state(under(state, f"trees.{i}.")) for i in range(count)]
-        for one, size in zip(trees, state["size"].tolist(), strict=True):
-            if len(one.base) != size:
-                raise ValueError("a coordinate of a chain has trees of another size")
+        if [len(one.base) for one in trees] != [len(c) for c in cells]:
+            raise ValueError("a coordinate of a chain has trees of another size")
         lookups = {}
         for i in range(count):
             if parts := under(state, f"lookups.{i}."):
-                lookups[i] = Lookup(**parts)
-                if not bool((lookups[i].keys < i).all() and (lookups[i].keys >= 0).all()):
-                    raise ValueError("a column of a chain is looked up by one that comes later")
-        return cls(trees, lookups, **{name: state[name] for name in cls.__annotations__})
+                lookups[i] = Lookup.from_state(parts, i, len(cells[i]))
+        chain = cls(places, state["nominal"], cells, trees, lookups)
+        for i, one in enumerate(trees):
+            if bool((one.feature >= chain._width_before(i)).any()):
+                raise ValueError("a coordinate of a chain is given by one that comes later")
+        return chain
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density of the chain's coordinates given the others: (n, D) -> (n,)."""
-        cell = ((x[:, self.places] - self.origin) / self.width).floor()
-        value = (cell - self.first + 1).clamp_min(0)
-        value = torch.minimum(value, (self.size - 1).to(value.dtype)).long()
-        below = (self.first - cell).clamp_min(0)
-        above = (cell - self.first + 2 - self.size).clamp_min(0) + 1
-        last = value == self.size - 1
-        beyond = torch.where(value == 0, below, 0.0) + torch.where(last, above, 0.0)
-        result = -math.log(2) * beyond.sum(1) - self.width.log().sum()
+        value, log_det = self._values(x)
+        result = log_det
         features = self._features(x, value)
         for i, trees in enumerate(self.trees):
             own = value[:, i]
@@ -161,29 +138,31 @@ class DiscreteChain(nn.Module):
         return result
 
     def sample(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Fill the chain's coordinates of rows in: (n, D) with the others given -> (n, D)."""
-        n = len(x)
+        """Fill the chain's coordinates of rows in: (n, D) with the others given -> (n, D).
+
+        What is a function of other columns is that function, without the doubt that
+        :meth:`log_prob` has of it: like a constant column it is the same in all samples.
+        """
         x = x.clone()
-        value = torch.zeros(n, len(self.places), dtype=torch.long)
+        value = torch.zeros(len(x), len(self.places), dtype=torch.long)
         features = self._features(x, value)
         for i, trees in enumerate(self.trees):
-            drawn = trees.sample(features[:, : self._width_before(i)], generator)
+            begin = self._width_before(i)
+            drawn = trees.sample(features[:, :begin], generator)
             if str(i) in self.lookups:
                 known, looked_up, _ = self.lookups[str(i)].find(value)
                 drawn = torch.where(known, looked_up, drawn)
             value[:, i] = drawn
             block = self._block(drawn, i)
-            begin = self._width_before(i)
             features[:, begin : begin + block.shape[1]] = block
-        u = torch.rand(value.shape, generator=generator, dtype=torch.float64)
-        cell = self.first + (value - 1)
-        for end, sign in ((value == 0, -1), (value == self.size - 1, 1)):
-            count = int(end.sum())
-            far = torch.rand(count, generator=generator, dtype=torch.float64)
-            cell[end] += (sign * (-far.clamp_min(1e-12).log2()).floor()).to(cell.dtype)
-        inside = _INSIDE + (1 - 2 * _INSIDE) * u
-        x[:, self.places] = self.origin + (cell + inside) * self.width
+            x[:, self.places[i]] = self.cells[i].decode(drawn, generator)
         return x
+
+    def _values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (n, m) of the chain's coordinates, and their log-determinant (n,)."""
+        coded = [cells.encode(x[:, j]) for cells, j in zip(self.cells, self.places, strict=True)]
+        values, log_dets = zip(*coded, strict=True)
+        return torch.stack(values, dim=1), torch.stack(log_dets).sum(0)
 
     def _features(self, x: Tensor, value: Tensor) -> Tensor:
         """What the trees look at, float32: the smooth coordinates, then those of the chain."""
@@ -202,7 +181,7 @@ class DiscreteChain(nn.Module):
     def _indicators(self, i: int) -> int:
         if not bool(self.nominal[self.places[i]]):
             return 0
-        return min(_INDICATORS, int(self.size[i]) - 2)
+        return min(_INDICATORS, len(self.cells[i]) - 2)
 
     def _width_before(self, i: int) -> int:
         """How many features come before those of coordinate ``i`` of the chain."""

@@ -24,6 +24,7 @@ class Rows:
         discrete: (d,) bool, which coordinates are dequantised whole numbers.
         origin, width: (d,) where their cell 0 starts and how wide a cell is.
         nominal: (d,) bool, which of the discrete ones have no order: categories.
+        listed: (d,) bool, which are lists of numbers, whose cells are not evenly spaced values.
         atoms: for each coordinate the cells (m, 2) of its point masses; m = 0 for most.
     """
 
@@ -34,6 +35,7 @@ class Rows:
     origin: Tensor
     width: Tensor
     nominal: Tensor
+    listed: Tensor
     atoms: tuple[Tensor, ...]
 
     @classmethod
@@ -42,7 +44,7 @@ class Rows:
         d = x.shape[1]
         none, zero = torch.zeros(d, dtype=torch.bool), x.new_zeros(d)
         atoms = tuple(x.new_zeros(0, 2) for _ in range(d))
-        return cls(x, weight, x.new_zeros(len(x)), none, zero, zero + 1, none, atoms)
+        return cls(x, weight, x.new_zeros(len(x)), none, zero, zero + 1, none, none, atoms)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -57,7 +59,8 @@ class Rows:
     def coordinates(self, which: Tensor) -> "Rows":
         """The rows with the chosen coordinates, (d,) bool; the log-determinants stay whole."""
         parts = {
-            name: getattr(self, name)[which] for name in ("discrete", "origin", "width", "nominal")
+            name: getattr(self, name)[which]
+            for name in ("discrete", "origin", "width", "nominal", "listed")
         }
         atoms = tuple(p for p, taken in zip(self.atoms, which.tolist(), strict=True) if taken)
         return dataclasses.replace(self, x=self.x[:, which], atoms=atoms, **parts)
