@@ -57,7 +57,7 @@ def _values(rows: Rows, j: int) -> int:
 
 def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: int) -> float:
     """Mean log density of the rows ``out``, the smooth part by a density that is quick to fit."""
-    value = torch.zeros(len(out), dtype=torch.float64)
+    value = out.log_det.clone()
     if bool(chained.any()):
         chain = DiscreteChain.fit(train, torch.nonzero(chained)[:, 0], seed, quick=True)
         value += chain.log_prob(out.x)
@@ -72,6 +72,7 @@ def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: in
             for s in _QUICK
             if s.components < len(train) / 20 or s.components == 1
         ]
-        scores = [density.log_prob(behind.x) + behind.log_det for density in densities]
+        change = behind.log_det - out.log_det
+        scores = [density.log_prob(behind.x) + change for density in densities]
         value += max(scores, key=out.mean)
     return out.mean(value)

@@ -20,9 +20,8 @@ __all__ = ["ConditionalTrees"]
 
 _TREES = 12
 _FEW_TREES = 3  # of the fits that choose
-_LEAVES = (2, 5, 20)  # fewest rows of a leaf
-_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # m, pseudo-counts of the node above
-_QUICK = (5, 1.0)  # leaf and m of a fit that does not choose
+_LEAVES = (20, 5, 2)  # fewest rows of a leaf
+_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
 _HELD_OUT = 0.3
 _CHOOSING_ROWS = 2000
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
@@ -83,14 +82,15 @@ class ConditionalTrees(nn.Module):
             base: (V,) float64, the margin: positive, sums to one.
             ordered: whether neighbouring values are alike.
             seed: of bootstrap samples and of the rows held out.
-            quick: a few trees, nothing chosen: to see what trees could do.
+            quick: few trees and leaves tried, to see what trees could do.
         """
         x, y = features.numpy(), value.numpy()
         rng = np.random.default_rng(seed)
         if x.shape[1] == 0 or len(y) < 10:
             return cls(**_packed([], [], base, 1.0))
         few = rng.permutation(len(y))[:_CHOOSING_ROWS]
-        leaf, strength = _QUICK if quick else _choose(x[few], y[few], base, ordered, rng)
+        leaves = _LEAVES[:2] if quick else _LEAVES
+        leaf, strength = _choose(x[few], y[few], base, leaves, ordered, rng)
         trees, rows = [], []
         for _ in range(_FEW_TREES if quick else _TREES):
             drawn, kept = _bootstrap(len(y), rng)
@@ -228,7 +228,12 @@ def _grown(
 
 
 def _choose(
-    x: np.ndarray, y: np.ndarray, base: Tensor, ordered: bool, rng: np.random.Generator
+    x: np.ndarray,
+    y: np.ndarray,
+    base: Tensor,
+    leaves: tuple[int, ...],
+    ordered: bool,
+    rng: np.random.Generator,
 ) -> tuple[int, float]:
     """The fewest rows of a leaf and the smoothing whose held-out likelihood is highest.
 
@@ -240,7 +245,7 @@ def _choose(
     out, train = order[:count], order[count:]
     features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
     scores: dict[tuple[int, float], Tensor] = {}
-    for leaf in _LEAVES:
+    for leaf in leaves:
         trees = [
             _grown(x, y, train[rng.integers(0, len(train), len(train))], leaf, ordered, rng)
             for _ in range(_FEW_TREES)
