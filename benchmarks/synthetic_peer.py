@@ -10,6 +10,7 @@ training column.
 import importlib.metadata
 import json
 import sys
+import tempfile
 import time
 import warnings
 
@@ -22,7 +23,7 @@ FEW = 20  # values of a numeric column up to which arfpy and NRGBoost get it as 
 def arfpy(train, rows, seed):
     from arfpy import arf
 
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002, the peer draws from it
     few = [c for c in train if train[c].nunique() <= FEW or not is_number(train[c])]
     coded = train.copy()
     for name in few:
@@ -55,7 +56,7 @@ def sdv(name, train, seed):
     from sdv.metadata import Metadata
 
     torch.manual_seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002, the peer draws from it
     kinds = {c: "numerical" if is_number(train[c]) else "categorical" for c in train}
     columns = {name: {"sdtype": kind} for name, kind in kinds.items()}
     metadata = Metadata.load_from_dict({"tables": {"table": {"columns": columns}}})
@@ -66,15 +67,42 @@ def sdv(name, train, seed):
 
 
 def mostlyai(train, rows, seed):
-    raise NotImplementedError
+    """TabularARGN, its defaults, with the values of the columns as they are."""
+    from mostlyai.engine import TabularARGN
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = TabularARGN(workspace_dir=folder, random_state=seed, value_protection=False)
+        model.fit(train)
+        drawn = model.sample(n_samples=rows)
+    return lambda n: drawn
 
 
 def nrgboost(train, rows, seed):
-    raise NotImplementedError
+    """The settings of its README, as far as they depend on nothing: 200 trees of 256 leaves."""
+    from nrgboost import Dataset, NRGBooster
+
+    few = [c for c in train if train[c].nunique() <= FEW or not is_number(train[c])]
+    coded = train.astype(dict.fromkeys(few, "category"))
+    model = NRGBooster.fit(Dataset(coded), {"num_threads": 1}, seed=seed)
+
+    def sample(n):
+        drawn = model.sample(n, num_steps=100, num_threads=1, seed=seed)
+        return drawn.astype({c: train[c].dtype for c in few})
+
+    return sample
 
 
 def vine(train, rows, seed):
-    raise NotImplementedError
+    """A vine copula of kernel margins, selected by its defaults; for numbers only."""
+    import pyvinecopulib as pv
+
+    text = [c for c in train if not is_number(train[c])]
+    if text:
+        raise ValueError(f"the columns {text} are no numbers")
+    whole = [pd.api.types.is_integer_dtype(train[c]) and train[c].nunique() <= FEW for c in train]
+    rows_ = np.asfortranarray(train.to_numpy(dtype=float))
+    model = pv.Vinedist.from_data(rows_, var_types=["d" if x else "c" for x in whole])
+    return lambda n: pd.DataFrame(model.sample(n, seeds=[seed + 1]), columns=list(train))
 
 
 PEERS = {

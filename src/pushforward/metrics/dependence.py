@@ -1,6 +1,5 @@
 """Which dependences between columns a generated table breaks."""
 
-import math
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -32,13 +31,13 @@ def broken_dependence(real: Any, generated: Any, *, train: Any = None, seed: int
     loses is the larger of two shares.
 
     *Lost*: 1 - <R, S> / <R, R>, between 0 and 1, of Pearson's residuals
-    R = (p(a, b) - p(a) p(b)) / sqrt(p(a) p(b)) of real and S of generated rows (both scaled by the
-    real margins), <R, R> without its bias: 0 where samples have the pattern, or more of it, 1 where
-    they are independent or depend the other way.
+    R = (p(a, b) - p(a) p(b)) / sqrt(p(a) p(b)) of real and S of generated rows (both scaled by
+    the real margins), <R, R> without its bias: 0 where samples have the pattern, or more of it, 1
+    where they are independent or depend the other way.
 
     *Impossible*, of pairs with combinations that do not occur (where one column determines the
-    other, or nearly): the share of generated rows with a combination that no real row has, over the
-    share that the generated columns would have if they were independent.
+    other, or nearly): the share of generated rows with a combination that no real row has, over
+    the share that the generated columns would have if they were independent.
 
     Args:
         real, generated: tables of shape (n, p) and (m, p) with p of at least 2.
