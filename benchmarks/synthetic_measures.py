@@ -33,7 +33,6 @@ def judge(train, test, samples, target, seed):
         "floor": classifier_two_sample(new, seen[as_many], seed=seed).value,
         **use(code, train, test, samples, target, seed),
         "broken": broken.value,
-        "broken_floor": broken_dependence(test, train, train=train, seed=seed).value,
         "impossible": broken.details["impossible"],
         "worst_pair": " ".join(broken.details["worst_pairs"][0]["columns"])
         if broken.details["pairs"]
