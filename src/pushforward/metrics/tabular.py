@@ -220,7 +220,8 @@ def _predict(
     classes = np.unique(y)
     if len(classes) < 2:
         return np.ones((len(test), 1)), classes
-    # Without the penalty, the steps of many classes diverge where some of them have few rows.
+    # Without the penalty the steps of many classes can diverge: of Adult, whose `education` is a
+    # function of `education_num`, real rows predicted it with an AUROC of 0.52 instead of 1.
     options = {"random_state": seed, "l2_regularization": 1.0}
     if ordered:
         predicted = HistGradientBoostingRegressor(**options).fit(X, y).predict(Z)
