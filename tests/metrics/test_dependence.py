@@ -91,6 +91,29 @@ def test_few_rows_say_little_about_what_never_occurs():
     assert broken_dependence(few, torn(few, 1.0, "b")).details["impossible"] == 0
 
 
+@pytest.mark.parametrize("n", [40, 80])
+def test_few_rows_show_a_strong_dependence_and_its_loss(n):
+    few = table(n, 5)
+    found = broken_dependence(few, torn(table(n, 6), 1.0, "country", "y"))
+    pairs = {tuple(pair["columns"]) for pair in found.details["worst_pairs"]}
+    assert ("city", "country") in pairs
+    assert found.value > 0.7
+    assert broken_dependence(few, table(n, 7)).value < 0.3
+
+
+def test_rare_levels_do_not_make_dependence_or_loss(real):
+    rng = np.random.default_rng(0)
+
+    def long_tailed(n):
+        code = np.minimum(rng.geometric(0.15, size=(n, 2)), 60)
+        return pd.DataFrame(
+            {"a": [f"a{k}" for k in code[:, 0]], "b": [f"b{k}" for k in code[:, 1]]}
+        )
+
+    counted = [broken_dependence(long_tailed(400), long_tailed(400)) for _ in range(20)]
+    assert sum(one.details["pairs"] for one in counted) <= 1
+
+
 def test_nothing_to_break_is_said_and_one_column_refused(real):
     found = broken_dependence(real[["x", "alone"]], real[["x", "alone"]])
     assert found.value == 0
