@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test lint types bench clean
 .DEFAULT_GOAL = test
 
-demo: $(VENV)/installed        ## fit a real table, write demo-output/report.html: seconds
+demo: $(VENV)/installed        ## fit two real tables, write demo-output/report.html: seconds
 	$(BIN)/python -m pushforward.demo
 
 test: $(VENV)/installed        ## all tests and doctests: minutes

@@ -194,17 +194,23 @@ def save_row(path, key, row, run):
         write_text(path, f'{{"runs": {{\n{lines["runs"]}\n}},\n"rows": [\n{lines["rows"]}\n]}}\n')
 
 
-def run_all(jobs, *, work, key, out, module, timeout, package, again=False, preload=()):
+def run_all(
+    jobs, *, work, key, out, module, timeout, package, version=None, again=False, preload=()
+):
     """Run every job that has no valid row yet, one at a time, saving after each.
 
     A job is a dict with the fields of `key`; `work(*its values)` returns the measurements. A row
     is valid if it did not fail and nothing it depends on has changed: our source for our own
     models (`package(job) == "pushforward"`), the peer's installed version for a peer.
+    `version(job)` says which that is where a peer has an environment of its own.
     """
     run = provenance(module)
     for count, job in enumerate(jobs, 1):
         ours = package(job) == "pushforward"
-        row = dict(job, version=source_digest() if ours else package_version(package(job)))
+        if version is not None:
+            row = dict(job, version=version(job))
+        else:
+            row = dict(job, version=source_digest() if ours else package_version(package(job)))
         label = f"[{count}/{len(jobs)}] {' '.join(str(job[k]) for k in key)}:"
         same = [r for r in read_results(out)["rows"] if all(r[k] == job[k] for k in key)]
         if not again and any(

@@ -18,6 +18,7 @@ from benchmarks.render_generators import generators_section
 from benchmarks.render_images import glow_section, measures_section, table
 from benchmarks.render_refinement import readme_images, refinement_section
 from benchmarks.render_sliced import sliced_section
+from benchmarks.render_synthetic import synthetic_section
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 OURS = "pushforward"
@@ -376,6 +377,7 @@ def main():
     reference = options.results / "gis_reference.json"
     if reference.exists():
         page = put(page, "reference", reference_section(json.loads(reference.read_text())))
+    page = put(page, "synthetic", synthetic_section(options.results))
     page = put(page, "glow", glow_section(options.results))
     page = put(page, "generators", generators_section(options.results))
     page = put(page, "sliced", sliced_section(options.results))

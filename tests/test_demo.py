@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import pushforward
-from pushforward.demo import breast_cancer, main
+from pushforward.demo import breast_cancer, main, split, titanic
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,8 @@ def ran(tmp_path_factory):
 def test_it_leaves_model_rows_scores_and_figure(ran):
     folder, said = ran
     assert {path.name for path in folder.iterdir()} == {
-        *("model", "samples.csv", "scores.csv", "figure.png", "report.html")
+        *("model", "samples.csv", "scores.csv", "figure.png", "report.html"),
+        *("titanic.html", "titanic-samples.csv"),
     }
     for path in folder.iterdir():
         assert path.name in said
@@ -34,6 +35,23 @@ def test_it_leaves_model_rows_scores_and_figure(ran):
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "one Gaussian" in report
     assert "worst radius 14.91" in report
+
+
+def test_it_ends_with_a_mixed_table(ran):
+    folder, said = ran
+    table, rows = titanic(), pd.read_csv(folder / "titanic-samples.csv")
+    assert table.shape == rows.shape == (1309, 8)
+    assert list(table.columns) == list(rows.columns)
+    assert table.isna().any(axis=1).sum() == 266
+    assert (table["fare"] == 0).sum() == 17
+    for name in ("class", "survived", "sex", "embarked"):
+        assert set(rows[name]) <= set(table[name].dropna())
+    train = split(table)[0]
+    assert f"{len(train.dropna())} of {len(train)} are fitted on" in said
+    html = (folder / "titanic.html").read_text(encoding="utf-8")
+    assert "Where samples differ" in html
+    assert "Sampled rows that are recognised" in html
+    assert html.index("Where samples differ") < html.index("Column by column")
 
 
 def test_the_scores_are_those_of_the_model_and_name_the_strangest(ran):

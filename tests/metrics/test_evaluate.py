@@ -39,14 +39,15 @@ def test_a_table_and_its_model():
     names = [m.name for m in found.measures]
     assert found.kind == "table"
     assert found.name == "GIS"
-    expected = ["column_fidelity", "pair_fidelity", "train_on_synthetic", "mmd2",
-                "two_sample_auroc", "closer_to_train", "nats_per_row", "auroc",
+    expected = ["column_fidelity", "pair_fidelity", "broken_dependence", "train_on_synthetic",
+                "mmd2", "two_sample_auroc", "closer_to_train", "nats_per_row", "auroc",
                 "average_precision", "fpr_at_95", "auroc [typicality]"]  # fmt: skip
     assert names == expected
     assert not found.skipped
     again = pushforward.evaluate(model, real, train=train, other=real.assign(x=9.0), n=200, seed=3)
     assert again.to_dict() == found.to_dict()
     assert found["nats_per_row"].details["n_real"] == 200
+    assert 0.4 < found["two_sample_auroc"].details["floor"] < 0.6
     json.dumps(found.to_dict(), allow_nan=False)
 
 

@@ -67,6 +67,36 @@ def test_use_for_prediction_orders(real, fresh):
     assert train_on_synthetic(real, fresh.assign(flag=True), target="flag").value == 0.5
 
 
+def test_a_class_that_a_number_gives_away_is_predicted_however_rare():
+    rng = np.random.default_rng(0)
+    thousandths = np.array([325, 222, 164, 55, 43, 37, 28, 26, 19, 17, 16, 14, 12, 10, 5, 2])
+    years = np.array([9, 10, 13, 14, 11, 7, 12, 6, 4, 15, 5, 8, 16, 3, 2, 1])
+
+    def degrees(n):
+        level = rng.choice(16, n, p=thousandths / thousandths.sum())
+        age = rng.integers(17, 90, n)
+        return pd.DataFrame(
+            {"degree": [f"d{k}" for k in level], "years": years[level], "age": age}
+        )
+
+    real, fresh, held_out = (degrees(n) for n in (3750, 3750, 1250))
+    found = train_on_synthetic(real, fresh, target="degree", held_out=held_out)
+    assert min(found.value, found.details["train_real"]) > 0.98
+    assert found.details["balanced_accuracy"] > 0.9
+
+
+def test_what_else_users_look_at_is_there(real, fresh):
+    held_out = mixture(600, 3)
+    number = train_on_synthetic(real, fresh, target="x", held_out=held_out).details
+    assert number["r2"] <= 1
+    assert number["train_real_r2"] == pytest.approx(number["r2"], abs=0.3)
+    two = [t.assign(big=(t["x"] > 0).astype(int)) for t in (real, fresh, held_out)]
+    found = train_on_synthetic(*two[:2], target="big", held_out=two[2])
+    assert found.details["score"] == "auroc"  # two values are classes
+    assert found.value > 0.99
+    assert found.details["balanced_accuracy"] > 0.95
+
+
 def test_containers_and_order_of_columns_do_not_matter(real, fresh):
     pl = pytest.importorskip("polars")
     expected = pair_fidelity(real, fresh).value

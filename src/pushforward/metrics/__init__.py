@@ -9,6 +9,7 @@ fid
 
 from .blind import BLIND_TO, blind_to
 from .critic import independent_critic
+from .dependence import broken_dependence
 from .evaluate import compare, evaluate
 from .frechet import fid, frechet_distance, frechet_influence
 from .inception_score import inception_score
@@ -46,6 +47,7 @@ __all__ = [
     "average_precision",
     "bits_per_dimension",
     "blind_to",
+    "broken_dependence",
     "class_modes",
     "classifier_two_sample",
     "column_fidelity",

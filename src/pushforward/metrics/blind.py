@@ -66,6 +66,8 @@ BLIND_TO: dict[str, str] = {
     "column_fidelity": "All dependence between columns. Copied training rows.",
     "pair_fidelity": "Dependence of more than two columns at once; of two ordered ones all that "
     "their rank correlation leaves out. Copied training rows.",
+    "broken_dependence": "Dependence of more than two columns at once, weak dependence, and "
+    "dependence that samples exaggerate. Copied training rows.",
     "train_on_synthetic": "All that does not help to predict the one target. Copied training "
     "rows score best.",
     "closer_to_train": "Quality: noise is as far from training as from held-out rows. Memory of "

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError, UnsupportedError
 from .coded import TableCode
+from .two_sample import classifier_two_sample
 
 __all__ = ["Judged", "Reference", "is_source", "kind_of", "take"]
 
@@ -142,6 +143,13 @@ class Reference:
             return self.code.points(self.code.numbers(X))
         array = np.asarray(X)
         return array.reshape(len(array), -1)
+
+    @cached_property
+    def two_sample_floor(self) -> float:
+        """What the two-sample test of a table comes to for training rows, which are real."""
+        train = self.code.numbers(_thinned(self.train, len(self.real), self.seed))
+        real = self.code.numbers(self.real)
+        return classifier_two_sample(real, train, seed=self.seed).value
 
     @cached_property
     def real_rows(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import ood
 from .critic import independent_critic
+from .dependence import broken_dependence
 from .frechet import fid
 from .inception_score import inception_score
 from .judged import Judged, is_source, take
@@ -83,7 +84,8 @@ def _take_two_sample(judged: Judged) -> Iterable[Measure]:
     reference = judged.reference
     if reference.kind == "table":  # trees take categories as numbers better than as corners
         real, generated = (reference.code.numbers(x) for x in (reference.real, judged.samples))
-        yield classifier_two_sample(real, generated, seed=reference.seed)
+        told = {} if reference.train is None else {"floor": reference.two_sample_floor}
+        yield classifier_two_sample(real, generated, seed=reference.seed, details=told)
         return
     kind = "logistic" if reference.kind == "images" else "boosting"
     real, generated = reference.real_rows, judged.rows
@@ -206,6 +208,14 @@ MEASURES: dict[str, Entry] = {
     "pair_fidelity": Entry(
         ("table",),
         lambda j: [pair_fidelity(j.reference.real, j.samples, seed=j.reference.seed)],
+    ),
+    "broken_dependence": Entry(
+        ("table",),
+        lambda j: [
+            broken_dependence(
+                j.reference.real, j.samples, train=j.reference.train, seed=j.reference.seed
+            )
+        ],
     ),
     "train_on_synthetic": Entry(
         ("table",),

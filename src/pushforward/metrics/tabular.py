@@ -135,8 +135,10 @@ def train_on_synthetic(
     """How well a model fitted on generated rows predicts a column of held-out real rows.
 
     Gradient-boosted trees; scored by AUROC (of more than two classes the mean of each against the
-    rest) or, for an ordered target, by rank correlation. ``details["train_real"]`` is the score
-    after fitting on as many real rows; ``details["gap"]`` what is lost.
+    rest) or, for an ordered target of more than two values, by rank correlation.
+    ``details["train_real"]`` is the score after fitting on as many real rows; ``details["gap"]``
+    what is lost. ``details["r2"]`` of an ordered target and ``details["balanced_accuracy"]`` of
+    classes are what else users look at, ``details["train_real_r2"]`` and so on those of real rows.
 
     Source: Esteban, Hyland and Rätsch, "Real-valued (medical) time series generation with
     recurrent conditional GANs", 2017, section 4 (TSTR).
@@ -178,10 +180,13 @@ def train_on_synthetic(
     size = min(len(fitted), len(b))
     fitted = fitted[rng.permutation(len(fitted))[:size]]
     b = b[rng.permutation(len(b))[:size]]
-    score = _rank_score if kinds[chosen] else _class_score
-    answers = [_predict(train, test, chosen, kinds[chosen], seed) for train in (b, fitted)]
     truth = test[:, chosen]
+    ordered = kinds[chosen] and len(np.unique(np.concatenate([fitted[:, chosen], truth]))) > 2
+    score = _rank_score if ordered else _class_score
+    answers = [_predict(train, test, chosen, ordered, seed) for train in (b, fitted)]
     value, reference = (score(truth, *answer) for answer in answers)
+    also, also_score = ("r2", _r2) if ordered else ("balanced_accuracy", _balanced_accuracy)
+    others = [also_score(truth, *answer) for answer in answers]
     error, _ = jackknife(
         lambda i, _: score(truth[i], answers[0][0][i], answers[0][1]),
         len(test), len(test), value, seed,
@@ -191,14 +196,16 @@ def train_on_synthetic(
         "n_generated": size,
         "n_test": len(test),
         "target": code.names[chosen],
-        "score": "rank correlation" if kinds[chosen] else "auroc",
+        "score": "rank correlation" if ordered else "auroc",
         "train_real": reference,
         "gap": reference - value,
+        also: others[0],
+        f"train_real_{also}": others[1],
         "standard_error": error,
         "interval": "test rows left out in groups, normal",
         "seed": seed,
     }
-    interval = normal_interval(value, error, -1.0 if kinds[chosen] else 0.0, 1.0)
+    interval = normal_interval(value, error, -1.0 if ordered else 0.0, 1.0)
     return Measure("train_on_synthetic", value, interval, "higher", told)
 
 
@@ -213,15 +220,30 @@ def _predict(
     classes = np.unique(y)
     if len(classes) < 2:
         return np.ones((len(test), 1)), classes
+    # Without the penalty the steps of many classes can diverge: of Adult, whose `education` is a
+    # function of `education_num`, real rows predicted it with an AUROC of 0.52 instead of 1.
+    options = {"random_state": seed, "l2_regularization": 1.0}
     if ordered:
-        predicted = HistGradientBoostingRegressor(random_state=seed).fit(X, y).predict(Z)
+        predicted = HistGradientBoostingRegressor(**options).fit(X, y).predict(Z)
         return predicted[:, None], classes
-    model = HistGradientBoostingClassifier(random_state=seed).fit(X, y)
+    model = HistGradientBoostingClassifier(**options).fit(X, y)
     return model.predict_proba(Z), model.classes_
 
 
 def _rank_score(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> float:
     return float(_correlation(np.stack([truth, predicted[:, 0]], axis=1))[0, 1])
+
+
+def _r2(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> float:
+    """Share of the variance that is predicted; 0 where there is none."""
+    left, all_of_it = ((truth - predicted[:, 0]) ** 2).sum(), ((truth - truth.mean()) ** 2).sum()
+    return float(1 - left / all_of_it) if all_of_it > 0 else 0.0
+
+
+def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> float:
+    """Mean over the classes of the share of their rows that are called that class."""
+    right = classes[predicted.argmax(axis=1)] == truth
+    return float(np.mean([right[truth == kind].mean() for kind in np.unique(truth)]))
 
 
 def _class_score(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> float:

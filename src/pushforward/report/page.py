@@ -62,9 +62,9 @@ def page(
 
     The page has every measure that suits the data with its interval, what each is blind to and
     was computed from; of images samples, their nearest training images, interpolations and
-    reconstructions; of tables pairs and single columns and the strangest rows, explained; scores
-    of training, held-out, sampled and other rows, curves for other data, the training's records,
-    and the papers to cite.
+    reconstructions; of tables pairs and single columns, where samples differ, and the strangest
+    rows, explained; scores of training, held-out, sampled and other rows, curves for other data,
+    the training's records, and the papers to cite.
 
     Args:
         models: a model or samples, or several as {name: model}; as of :func:`pushforward.compare`.

@@ -48,7 +48,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Table:
-    """A plain table; columns of numbers stand right."""
+    """A plain table; columns of numbers stand right, cells ``marked`` (line, column) stand out."""
 
     kind: ClassVar[str] = "table"
     heads: tuple[str, ...]
@@ -56,6 +56,7 @@ class Table:
     title: str = ""
     note: str = ""
     numbers: tuple[int, ...] = ()
+    marked: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True)

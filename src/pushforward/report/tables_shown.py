@@ -11,6 +11,7 @@ from ..table_density import TableDensity
 from .canvas import name_axis, tick_places
 from .choosing import dependence, most_telling_pairs, telling_singles
 from .columns_drawn import Drawn, draw_columns, shortened, spoken
+from .differences_shown import difference_section
 from .panel import REAL, color, panel
 from .parts import Bars, Gallery, Part, Picture, Section, Table
 from .strange import strangest_rows
@@ -43,6 +44,9 @@ def table_sections(subjects: Sequence[Subject], found: Comparison) -> list[Secti
         ]
         kept = tuple(part for part in parts if part.pictures)
         sections.append(Section("columns", "Real rows and sampled rows", kept, note))
+    differences = difference_section(subjects, drawn, found)
+    if differences:
+        sections.append(differences)
     fidelity = _fidelity(found)
     if fidelity:
         sections.append(Section("fidelity", "Column by column", fidelity))
