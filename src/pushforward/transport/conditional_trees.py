@@ -258,7 +258,7 @@ def _choose(
 
     def near(score: Tensor) -> bool:
         gap = best - score
-        return float(gap.mean()) <= float(gap.std() / len(gap) ** 0.5)
+        return float(gap.mean()) <= 0.5 * float(gap.std() / len(gap) ** 0.5)
 
     return max(choice for choice, score in scores.items() if near(score))
 

@@ -72,8 +72,8 @@ class DiscreteChain(nn.Module):
         )
         lookups = find_lookups(value, [len(c) for c in cells])
         distinct = [len(value[:, j].unique()) for j in range(len(places))]
-        # what others determine comes last; else few values before many
-        order = sorted(range(len(places)), key=lambda j: (j in lookups, distinct[j], j))
+        # what others determine comes last; else few values are easier to tell from many
+        order = sorted(range(len(places)), key=lambda j: (j in lookups, -distinct[j], j))
         position = {j: i for i, j in enumerate(order)}
         chain = cls(
             places[torch.tensor(order)],
