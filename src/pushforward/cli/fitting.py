@@ -74,8 +74,8 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="NAME=KIND", rich_help_panel=_DATA, show_default=False,
-            help="What a column is, where it is not recognised: continuous, integer, category "
-            "or boolean. Can be repeated.",
+            help="What a column is, where it is not recognised: continuous, mixed, integer, grid, "
+            "discrete, date, category, boolean, identifier, text or drop. Can be repeated.",
         ),
     ] = None,
     bounds: Annotated[
@@ -192,6 +192,7 @@ def _fit_table(
 
         def opened() -> tuple[Any, str]:
             X = take(table.read(), labels, left)
+            _show_columns(entry, X, parameters, talk)
             return X, f"{len(X):,} rows of {len(left)} columns"
 
         return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
@@ -199,6 +200,7 @@ def _fit_table(
     work, resumed = _unfinished(made, output, talk)
     with talk.fitting(made.get_params().get("minutes")) as report:
         X = table.read()
+        _show_columns(entry, take(X, labels, left), parameters, talk)
         weights = None
         if options.weight is not None:
             weights = take(X, labels, gone[-1:])
@@ -210,6 +212,21 @@ def _fit_table(
     if work is not None:
         work.discard()
     return made
+
+
+def _show_columns(entry: Entry, X: Any, parameters: dict[str, Any], talk: Talk) -> None:
+    """Say, before the fit, what is made of each column and how many rows are left out."""
+    if talk.quiet:
+        return
+    from ..column_table import columns_text, kept_text
+    from ..data import Columns
+
+    words = ("columns", "bounds", "missing")
+    given = {word: parameters[word] for word in words if parameters.get(word) is not None}
+    learned = Columns.learn(X, estimator=entry.cls, min_rows=1, **given)
+    talk.say(columns_text(learned.columns))
+    if kept := kept_text(learned):
+        talk.note(f"{kept}.")
 
 
 def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:

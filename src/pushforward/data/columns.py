@@ -321,15 +321,7 @@ class Columns:
                 declared bounds, fractions in an integer column.
         """
         sheet, places = self._open(X)
-        blank = self._blank(sheet, places)
-        if blank.any():
-            refuse_missing(self.labels, blank, fitting=False)
-        cells = {
-            j: read(sheet, place, self.columns[j], self.labels[j])
-            for j, place in enumerate(places)
-            if place is not None and not self.columns[j].left_out
-        }
-        _refuse_infinite(self.labels, cells)
+        cells = self._cells(sheet, places)
         z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
         log_det += self._constants(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
@@ -346,25 +338,64 @@ class Columns:
         sheet, places = self._open(X)
         return np.logical_not(self._blank(sheet, places).any(axis=1))
 
+    def places(self, X: Any) -> dict[str | int, int]:
+        """Where the columns of a table are: a dict from the names in fit to positions in X."""
+        _, places = self._open(X)
+        found = zip(self.labels, places, strict=True)
+        return {label: place for label, place in found if place is not None}
+
     def take(self, X: Any, rows: np.ndarray) -> Any:
         """Return the rows of a table where the boolean mask of shape (n,) is set."""
         return Sheet.open(X, self.estimator).take(rows).native
 
-    def values(self, X: Any, j: int) -> tuple[np.ndarray, str]:
-        """Return column j of a table as numbers, categories or counts of a date's unit.
+    def cells(self, X: Any) -> dict[int, tuple[np.ndarray, str]]:
+        """Read the cells of a table, which may have other columns besides.
 
         Args:
-            X: table with the columns seen in fit and no missing cells.
-            j: which of the p columns; none that is left out.
+            X: table with the columns seen in fit, in any order, and no missing cells in them.
 
         Returns:
-            Values of shape (n,), and "bool", "int", "float" or "text".
+            For each of the p columns that is not left out, by its number: values of shape (n,),
+            which are numbers, categories or counts of a date's unit, and "bool", "int", "float" or
+            "text".
+
+        Raises:
+            DataError: for lacking columns, missing or infinite cells, text for numbers.
         """
-        sheet, places = self._open(X)
-        place = places[j]
-        if place is None or self.columns[j].left_out:
-            raise DataError(f"{self.labels[j]!r} is left out of the model: it has no values.")
-        return read(sheet, place, self.columns[j], self.labels[j])
+        sheet = Sheet.open(X, self.estimator)
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        wanted = [
+            label
+            for label, column in zip(self.labels, self.columns, strict=True)
+            if not column.left_out
+        ]
+        lacking = [label for label in wanted if label not in given]
+        if lacking and len(given) == self.n_columns and not sheet.layout.named:
+            lacking, given = [], {label: place for place, label in enumerate(self.labels)}
+        if lacking:
+            raise DataError(
+                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
+                f"{list(sheet.labels)}."
+            )
+        return self._cells(sheet, [given.get(label) for label in self.labels])
+
+    def kept(self) -> "Columns":
+        """The columns without those that are left out."""
+        kept = [j for j, column in enumerate(self.columns) if not column.left_out]
+        columns = tuple(self.columns[j] for j in kept)
+        return type(self)(self.layout.take(kept), columns, self.n_rows, self.estimator)
+
+    def _cells(self, sheet: Sheet, places: list[int | None]) -> dict[int, tuple[np.ndarray, str]]:
+        blank = self._blank(sheet, places)
+        if blank.any():
+            refuse_missing(self.labels, blank, fitting=False)
+        cells = {
+            j: read(sheet, place, self.columns[j], self.labels[j])
+            for j, place in enumerate(places)
+            if place is not None and not self.columns[j].left_out
+        }
+        _refuse_infinite(self.labels, cells)
+        return cells
 
     def _open(self, X: Any) -> tuple[Sheet, list[int | None]]:
         """Read a table, and find where each of the p columns is; one left out may be absent."""

@@ -143,10 +143,9 @@ class DateFormat:
 
         moments: Any
         if self.source == "duration":
-            moments = pd.to_timedelta(pd.Series(cells), errors="coerce")
-            bad = moments.isna().to_numpy()
-            counts = moments.fillna(pd.Timedelta(0)).astype("m8[ns]").to_numpy()
-            return counts.astype(np.int64) // UNITS[self.unit], bad
+            spans = _durations(cells)
+            counts = spans.fillna(pd.Timedelta(0)).to_numpy().astype("m8[ns]").astype(np.int64)
+            return counts // UNITS[self.unit], spans.isna().to_numpy()
         held = getattr(getattr(cells, "dtype", None), "kind", "O")
         if self.source == "integer" and held != "M":
             whole = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
@@ -245,6 +244,13 @@ def _patterns(texts: list[str]) -> list[str]:
         if any(shape.match(text) for text in digits[:5])
         and sum(shape.match(text) is not None for text in texts) >= len(texts) / 2
     ]
+
+
+def _durations(cells: Any) -> Any:
+    """Durations as a pandas series; NaT for what is none."""
+    import pandas as pd
+
+    return pd.to_timedelta(pd.Series(cells), errors="coerce")
 
 
 def _parse_text(cells: Any, pattern: str) -> Any:
