@@ -143,12 +143,12 @@ class DateFormat:
 
         moments: Any
         if self.source == "duration":
-            spans = _durations(cells)
+            spans: Any = pd.to_timedelta(pd.Series(cells), errors="coerce")
             counts = spans.fillna(pd.Timedelta(0)).to_numpy().astype("m8[ns]").astype(np.int64)
             return counts // UNITS[self.unit], spans.isna().to_numpy()
         held = getattr(getattr(cells, "dtype", None), "kind", "O")
         if self.source == "integer" and held != "M":
-            whole = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
+            whole: Any = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
             text = whole.fillna(0).astype(np.int64).astype(str)
             moments = pd.to_datetime(text, format=self.pattern, errors="coerce", utc=True)
         elif self.source == "text" and held != "M":
@@ -244,13 +244,6 @@ def _patterns(texts: list[str]) -> list[str]:
         if any(shape.match(text) for text in digits[:5])
         and sum(shape.match(text) is not None for text in texts) >= len(texts) / 2
     ]
-
-
-def _durations(cells: Any) -> Any:
-    """Durations as a pandas series; NaT for what is none."""
-    import pandas as pd
-
-    return pd.to_timedelta(pd.Series(cells), errors="coerce")
 
 
 def _parse_text(cells: Any, pattern: str) -> Any:
