@@ -156,8 +156,9 @@ class Columns:
             for j, label in enumerate(sheet.labels)
         ]
         found = [_undecided(holding) for holding in holdings]
-        if all(column.kind == "empty" for column in found):
-            refuse_missing(sheet.labels, blank, fitting=True)
+        bare = np.array([column.kind == "empty" for column in found])
+        if bare.all() or (bare.any() and not sheet.layout.named):
+            refuse_missing(sheet.labels, blank & bare, fitting=True)
         blank = _blank(sheet, list(range(len(found))), found, blank)
         shares = [
             1.0 if one.kind == "empty" else float(blank[kept, j].mean())

@@ -7,6 +7,7 @@ import numpy as np
 __all__ = ["Digits"]
 
 FEWEST = 20
+EPSILON = float(np.finfo(np.float64).eps)
 MOST_DECIMALS = 8
 MOST_DIGITS = 15
 
@@ -67,7 +68,8 @@ class Digits:
         rounded = self.round(values)
         if (single == values).all():
             return bool((rounded.astype(np.float32) == single).all())
-        return bool((rounded == values).all())
+        # Sums and products leave errors in the last bits, such as 186.63400000000001.
+        return bool((np.abs(rounded - values) <= 4 * EPSILON * np.abs(values)).all())
 
     def round(self, values: np.ndarray) -> np.ndarray:
         """Round values, of any shape, to this precision."""
