@@ -69,13 +69,17 @@ class Columns:
       value with its density per unit.
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
+    * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
+      steps, or a list like a discrete column.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
       smoothing: the same value adds log((n+1)/(n+2)) to the log-determinant, any other
       log(1/(n+2)).
+    * **identifier**, **text**, **empty**, **drop**: left out of the density. Identifiers are
+      numbered anew in :meth:`decode`; text and empty columns are empty there, and dropped ones
+      are not there.
 
-    A column is recognised from its values: a float column is integer if all its values are whole
-    numbers and repeat (at most n/2 different ones in n >= 10 rows), and a grid if all are a whole
-    number of steps apart and repeat (n >= 20).
+    What a column is follows from its values (:mod:`pushforward.data.reading` and
+    :mod:`pushforward.data.repeats` hold the rules), or is declared.
 
     Build it with :meth:`learn`.
 
@@ -122,10 +126,12 @@ class Columns:
             X: table of shape (n, p): a pandas, polars or pyarrow frame, a NumPy array, a list of
                 rows or a torch tensor.
             columns: kinds that are not to be recognised but taken as given: a dict from a
-                column's name (its position in an array) to "continuous", "integer", "category"
-                or "boolean". A constant column stays constant.
+                column's name (its position in an array) to "continuous", "mixed", "integer",
+                "grid", "discrete", "date", "category", "boolean", "identifier", "text" or "drop".
+                A constant column stays constant.
             bounds: a dict from a column's name (or position) to (low, high), the interval of the
-                values it can take; either end may be None.
+                values it can take; either end may be None. (None, None) takes away the bounds
+                that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
@@ -319,7 +325,10 @@ class Columns:
 
         Raises:
             DataError: for other columns than in fit, missing or infinite cells, values outside
-                declared bounds, fractions in an integer column.
+                declared bounds.
+
+        Warns:
+            UserWarning: for fractions in an integer column, which count as the nearest.
         """
         sheet, places = self._open(X)
         cells = self._cells(sheet, places)
