@@ -38,6 +38,7 @@ PARTS = {
     "%H": r"(?:[01]?\d|2[0-3])", "%I": r"(?:0?[1-9]|1[0-2])", "%M": r"[0-5]\d", "%S": r"[0-5]\d",
     "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
 }  # fmt: skip
+DAY, MONTH = "\x01", "\x02"  # places of numbers without a leading zero
 CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
 
 
@@ -90,7 +91,7 @@ class DateFormat:
         if best is None or (odd > ODD * len(cells) and not declared) or most < words / 9:
             return None
         texts = [text for text in counted if _shape(best).match(text)]
-        ones = re.compile(r"(?<![\d:.])\d(?=[/\-., ])")
+        ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
         padded = not any(ones.search(text) for text in texts)
         offset, places = None, 6
         if best.endswith("%z"):
@@ -186,6 +187,8 @@ class DateFormat:
             index = index + pd.Timedelta(minutes=self.offset)
             sign, size = "-" if self.offset < 0 else "+", abs(self.offset)
             pattern = pattern.replace("%z", f"{sign}{size // 60:02d}:{size % 60:02d}")
+        if not self.padded:
+            pattern = pattern.replace("%d", DAY).replace("%m", MONTH)
         if "%f" in pattern:
             head, tail = pattern.split("%f")
             parts = (index.microsecond * 1000 + index.nanosecond).astype(str).str.zfill(9)
@@ -193,9 +196,12 @@ class DateFormat:
             texts = texts if tail else texts.str[:-1]
         else:
             texts = index.strftime(pattern)
-        if not self.padded:
-            texts = texts.str.replace(r"(?<![\d:.])0(\d)(?=[/\-., ])", r"\1", regex=True)
-        return texts.to_numpy(dtype=object)
+        if self.padded:
+            return texts.to_numpy(dtype=object)
+        parts = zip(texts, index.day, index.month, strict=True)
+        return np.array(
+            [t.replace(DAY, str(d)).replace(MONTH, str(m)) for t, d, m in parts], object
+        )
 
     def text(self, count: float) -> str:
         """One count of the unit as people read it.

@@ -46,7 +46,7 @@ def names_rows(cells: np.ndarray) -> tuple[str, str] | None:
     import pandas as pd
 
     n, distinct = len(cells), int(pd.Series(cells).nunique())
-    if distinct <= MAX_CATEGORIES and (n <= 50 or distinct < NEARLY * n):
+    if distinct <= MAX_CATEGORIES and (n <= FEWEST or distinct < NEARLY * n):
         return None
     some = [str(cell) for cell in cells[:500]]
     words = float(np.mean([len(text.split()) for text in some]))
