@@ -20,10 +20,10 @@ from .checks import (
 from .column import Column
 from .containers import Layout, Sheet
 from .coordinates import Coordinates
+from .holding import Holding, gaps, read, survey, write
 from .kinds import check_declared, recognise
 from .left_out import LEFT_OUT, made_anew
 from .noise import row_keys
-from .reading import Holding, gaps, read, survey, write
 
 __all__ = ["Columns", "Learned"]
 
@@ -78,7 +78,7 @@ class Columns:
       numbered anew in :meth:`decode`; text and empty columns are empty there, and dropped ones
       are not there.
 
-    What a column is follows from its values (:mod:`pushforward.data.reading` and
+    What a column is follows from its values (:mod:`pushforward.data.holding` and
     :mod:`pushforward.data.repeats` hold the rules), or is declared.
 
     Build it with :meth:`learn`.

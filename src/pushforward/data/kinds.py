@@ -12,7 +12,7 @@ from .bend import Bend
 from .checks import column_text, rows_text
 from .column import Column, offset
 from .digits import Digits
-from .reading import Holding
+from .holding import Holding
 from .repeats import EXACT, FEWEST, Repeats, grid_step, whole
 
 __all__ = ["KINDS", "check_declared", "recognise"]
