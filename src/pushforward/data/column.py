@@ -40,7 +40,7 @@ class Column:
         scale: standard deviation on that line, divided by to standardise.
         step: distance of neighbouring values of a grid or of dates; 1 for every other kind.
         atoms: the point masses of a mixed column; None for every other kind.
-        digits: how finely a continuous or mixed column's values are written; None for as they are.
+        digits: how finely the fractions of a column are written; None for as they are.
         natural: (low, high) that samples stay within where the user gave no bounds.
         format: how numbers or dates are written in the cells; None where they are plain values.
         missing: share of the rows in which the cell was missing.
@@ -210,6 +210,7 @@ class Column:
             digits = 10 - int(np.floor(np.log10(self.step)))
             if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
                 values = np.round(values, digits)
+            values = values if self.digits is None else self.digits.round(values)
             return np.where(cells == last, float(self.high or 0), values)
         if self.is_list:
             return np.array(self.values)[cells.astype(np.int64)]

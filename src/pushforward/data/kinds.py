@@ -73,10 +73,11 @@ def recognise(
     notes = [holding.note]
     if column.kind in ("continuous", "mixed") and family in ("int", "float"):
         numbers = values.astype(np.float64)
-        digits = Digits.learn(numbers) if family == "float" else None
         natural = natural_bounds(numbers, column.atoms) if bounds is None else (None, None)
-        column = replace(column, digits=digits, natural=natural)
+        column = replace(column, natural=natural)
         notes.append(_within(natural))
+    if column.kind in ("continuous", "mixed", "grid") and family == "float":
+        column = replace(column, digits=Digits.learn(values))
     note = "; ".join(filter(None, notes))
     why = f"{why}, {holding.why}" if holding.why else why
     return replace(column, format=holding.format, why=why, note=note)

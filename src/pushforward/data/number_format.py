@@ -21,11 +21,12 @@ ODD = 0.05  # share of cells that are neither numbers nor such words, at most
 MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
 SPACES = " \u00a0\u202f"
 CURRENCY = "$€£¥₹"
+CODES = "USD|EUR|GBP|JPY|CNY|CHF|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|SGD|HKD|kr|Rs"
 CELL = re.compile(
-    rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[{CURRENCY}]|[A-Z]{{2,3}}\$?(?=[ \d-]))?"
+    rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[A-Z]{{0,2}}[{CURRENCY}]|{CODES})?"
     rf"(?P<left>[{SPACES}]*)(?P<inner>[-\u2212])?"
     rf"(?P<body>(?:\d[\d.,'{SPACES}]*\d|\d)\.?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|[A-Z]{{3}})?(?P<close>\))?$"
+    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES})?(?P<close>\))?$"
 )
 GROUPS = {
     "": re.compile(r"^\d+$"),
@@ -91,11 +92,13 @@ class NumberFormat:
         if how is None:
             return None
         bodies = [match["body"] for match in found.values()]
+        if not declared and any(
+            len(body) > 1 and body[0] == "0" and body[1].isdigit() for body in bodies
+        ):
+            return None
         plain = how == cls() or how == cls(places=0)
         digits = [body for body in bodies if body.isdigit()]
         if not declared and plain and len(digits) == len(bodies):
-            if any(len(body) > 1 and body[0] == "0" for body in bodies):
-                return None
             if any(len(body) > 15 for body in bodies):
                 return None
             lengths = {len(body) for body in bodies}
