@@ -131,6 +131,10 @@ def test_samples_keep_decimals_and_natural_bounds():
     free = Columns.learn(X, bounds={"price": (None, None)}).columns
     assert free.decode(z)["price"].min() < 0
     pd.testing.assert_frame_equal(columns.decode(columns.encode(X)[0]), X)
+    odd = X.assign(price=-1.2345, percent=250.0)
+    back = columns.decode(columns.encode(odd)[0], exact=True)
+    np.testing.assert_allclose(back["price"], -1.2345)
+    np.testing.assert_allclose(back["percent"], 250.0)
 
 
 @pytest.mark.parametrize(

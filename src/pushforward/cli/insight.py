@@ -173,7 +173,7 @@ def _print_columns(columns: list[dict[str, Any]]) -> None:
     from ..column_table import extent, share
 
     words = ("column", "kind", "seen", "bounds", "why", "missing", "note")
-    heads = dict.fromkeys(words, "left")
+    heads: dict[str, str] = {word: "left" for word in words}
     lines = [
         (
             *(str(entry["name"]), entry["kind"], extent(entry), _interval(entry["bounds"])),

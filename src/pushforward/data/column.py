@@ -198,6 +198,10 @@ class Column:
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = self.digits.round(values)
             values = np.where(np.isfinite(rounded), rounded, values)
+        return self.clip(values)
+
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        """Clip values of shape (n,) to the declared bounds."""
         low, high = self.bounds
         return values if low is None and high is None else np.clip(values, low, high)
 

@@ -454,15 +454,18 @@ class Columns:
 
     # Back to the user
 
-    def decode(self, z: torch.Tensor) -> Any:
+    def decode(self, z: torch.Tensor, *, exact: bool = False) -> Any:
         """Map coordinates back to a table in the container, names and dtypes seen in fit.
 
         Discrete values are the cell that z falls in, clipped to those seen in fit; bounded values
-        are clipped to their bounds, and all to the finite range of their dtype. Rows are numbered
-        from 0: a pandas index is not kept.
+        are clipped to their bounds, and all to the finite range of their dtype. Other numbers are
+        rounded to the decimals of the data and kept within the bounds that the rows of the fit
+        show. Rows are numbered from 0: a pandas index is not kept.
 
         Args:
             z: shape (n, D), of any float dtype and device.
+            exact: whether numbers stay what z says, neither rounded nor kept within such bounds:
+                the inverse of :meth:`encode` for any row.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
@@ -492,7 +495,8 @@ class Columns:
             if column.discrete:
                 values = column.cells_to_values(np.floor(values))
             else:
-                values = column.finish(np.rint(values) if column.family == "int" else values)
+                values = np.rint(values) if column.family == "int" else values
+                values = column.clip(values) if exact else column.finish(values)
             limit = np.finfo(np.float64).max
             values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
             out.append(write(column, values))

@@ -178,7 +178,7 @@ class GIS(TransformerMixin, TableDensity):
             )
         with torch.no_grad():
             which = torch.zeros(len(z), dtype=torch.long)
-            return self.columns_.decode(self.density_.from_latent(z, which))
+            return self.columns_.decode(self.density_.from_latent(z, which), exact=True)
 
     encode = transform
     decode = inverse_transform
