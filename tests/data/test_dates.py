@@ -138,6 +138,18 @@ def test_odd_cells_are_missing():
     assert learned.columns.complete(frame).tolist() == [True] * 300 + [False] * 2
 
 
+def test_the_same_dates_in_another_dtype():
+    text = days().strftime("%Y%m%d")
+    x = np.arange(300.0) ** 2
+    frame = pd.DataFrame({"d": list(text), "x": x})
+    columns = Columns.learn(frame).columns
+    for cells in (text.astype("int64"), days()):
+        z, _ = columns.encode(pd.DataFrame({"d": cells, "x": x}), draw=3)
+        assert torch.equal(z, columns.encode(frame, draw=3)[0])
+    numbers = Columns.learn(pd.DataFrame({"d": text.astype("int64"), "x": x})).columns
+    assert torch.equal(numbers.encode(frame)[0], columns.encode(frame)[0])
+
+
 def test_a_few_dates_are_a_list():
     ends = pd.date_range("2020-01-31", periods=8, freq="ME").strftime("%Y-%m-%d")
     cells = np.random.default_rng(0).choice(list(ends), 400)

@@ -173,7 +173,7 @@ def _print_columns(columns: list[dict[str, Any]]) -> None:
     from ..column_table import extent, share
 
     words = ("column", "kind", "seen", "bounds", "why", "missing", "note")
-    heads: dict[str, str] = {word: "left" for word in words}
+    heads: dict[str, str] = dict.fromkeys(words, "left")
     lines = [
         (
             *(str(entry["name"]), entry["kind"], extent(entry), _interval(entry["bounds"])),

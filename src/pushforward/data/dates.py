@@ -256,8 +256,9 @@ def _parse_text(cells: Any, pattern: str) -> Any:
     """Text as moments in UTC; NaT for what does not have the pattern."""
     import pandas as pd
 
-    texts = cells.where(cells.map(lambda cell: isinstance(cell, str))).astype(object)
-    stripped = texts.str.strip()
+    # A file of dates like 20240131 alone is read as whole numbers.
+    texts = cells.map(lambda cell: str(cell) if isinstance(cell, (str, int, np.integer)) else None)
+    stripped = texts.astype(object).str.strip()
     if pattern in TIMES:
         stripped, pattern = "1970-01-01 " + stripped, f"%Y-%m-%d {pattern}"
     return pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
