@@ -4,7 +4,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["extent", "table_card"]
+from .column_table import columns_table
+
+__all__ = ["table_card"]
 
 
 def table_card(model: Any) -> str:
@@ -12,10 +14,7 @@ def table_card(model: Any) -> str:
     import pushforward
 
     name = type(model).__name__
-    rows = "\n".join(
-        f"| {entry['name']} | {entry['kind']} | {extent(entry)} |"
-        for entry in model.columns_.describe()
-    )
+    rows = columns_table(model.columns_)
     account = (
         f"\n## What was tried\n\n```\n{model.account()}\n```\n"
         if hasattr(model, "account")
@@ -37,8 +36,6 @@ model.predict(X)         # -1 where a row does not belong: log density below {mo
 
 ## Columns
 
-| column | kind | seen |
-|---|---|---|
 {rows}
 {account}
 ## Cite
@@ -47,11 +44,3 @@ model.predict(X)         # -1 where a row does not belong: log density below {mo
 {model.cite()}
 ```
 """
-
-
-def extent(entry: dict[str, Any]) -> str:
-    """What was seen in a column that ``Columns.describe`` describes: its range or categories."""
-    if entry["categories"]:
-        values = [str(v) for v in entry["categories"]]
-        return ", ".join(values[:6]) + (f" and {len(values) - 6} more" if len(values) > 6 else "")
-    return f"{entry['low']:.6g} to {entry['high']:.6g}"

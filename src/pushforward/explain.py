@@ -36,13 +36,12 @@ def explain_rows(
         same = own_cell == columns.cell_index(expected)
         gain[same & (columns.discrete | (columns.dequantised & (own_cell > 0)))] = 0.0
     # the values as they came: decoded ones stay within what was seen in fit
-    cells = {label: _column(X, j) for j, label in enumerate(columns.labels)}
+    places = columns.places(X)
+    cells = {label: _column(X, place) for label, place in places.items()}
     live = [
-        label
-        for label, kind in zip(columns.labels, columns.kinds, strict=True)
-        if kind != "constant"
+        label for label, column in zip(columns.labels, columns.columns, strict=True) if column.live
     ]
-    place = {label: j for j, label in enumerate(columns.labels)}
+    place = columns.places(columns.decode(z[:1]))
     wishes = [
         _column(columns.decode(_with(z, j, expected[:, j])), place[label])
         for j, label in enumerate(live)
@@ -87,10 +86,11 @@ def _constant_penalty(
 ) -> dict[Any, tuple[Any, list[float]]]:
     """The value of each constant column, and the nats that another one costs each row."""
     penalties = {}
-    for j, (label, kind) in enumerate(zip(columns.labels, columns.kinds, strict=True)):
+    for label, kind in zip(columns.labels, columns.kinds, strict=True):
         if kind != "constant":
             continue
-        usual = _column(columns.decode(torch.zeros(1, columns.n_coordinates)), j)[0]
+        made = columns.decode(torch.zeros(1, columns.n_coordinates))
+        usual = _column(made, columns.places(made)[label])[0]
         cost = math.log(columns.n_rows + 1.0)
         penalties[label] = (usual, [0.0 if value == usual else cost for value in cells[label]])
     return penalties

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from . import __version__
 from .checkpoint import Checkpoint, digest
+from .column_table import columns_text, kept_text
 from .counted_rows import canonical_order, counted
 from .data import Columns, Learned
+from .data.checks import check_option
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed
@@ -136,6 +138,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             min_rows=1,
         )
         self._set_columns(learned.columns)
+        if self.verbose:
+            print(columns_text(learned.columns), file=sys.stderr)
+            if kept := kept_text(learned):
+                print(kept, file=sys.stderr)
         return learned
 
     def _set_columns(self, columns: Columns) -> None:
@@ -180,7 +186,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         rank = math.floor(self.false_alarm_rate * (len(scores) + 1))
         return float(scores.sort().values[max(rank - 1, 0)])
 
-    def score_samples(self, X: Any, *, n_draws: int = 1) -> np.ndarray:
+    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
 
         Whole-number and category columns count with probabilities: they are dequantised,
@@ -190,9 +196,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         Args:
             X: table of shape (n, p) with the columns of ``fit``.
             n_draws: draws per row, 1 or more; more than 1 matters only for discrete columns.
+            missing: "error" refuses rows with missing cells, "blank" gives them NaN.
 
         Returns:
-            (n,) float64, always finite.
+            (n,) float64, finite but for the NaN of ``missing="blank"``.
 
         Raises:
             DataError: for other columns, missing or infinite cells, values out of bounds, and
@@ -202,6 +209,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         self._check_fitted()
         if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
             raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
+        if missing != "error":
+            return self._leave_blank(X, missing, lambda Y: self.score_samples(Y, n_draws=n_draws))
         total: Tensor | None = None
         with torch.no_grad():
             for draw in range(n_draws):
@@ -243,15 +252,30 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         with torch.no_grad():
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def _leave_blank(
+        self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
+    ) -> np.ndarray:
+        """Scores of the rows without missing cells, NaN for the others: (n,)."""
+        check_option("missing", missing, ("error", "blank"))
+        complete = self.columns_.complete(X)
+        found = np.full(len(complete), np.nan)
+        if complete.any():
+            found[complete] = scores(X if complete.all() else self.columns_.take(X, complete))
+        return found
+
+    def decision_function(self, X: Any, *, missing: str = "error") -> np.ndarray:
         """Score minus threshold, in nats: negative for outliers.
 
         The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
         log densities fitted to the core of the rows, which outliers among them do not bend. With
         ``contamination=0`` it is a mean log p-value, of three views of the row of which the
         density is one (:class:`~pushforward.transport.Novelty`).
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have NaN.
         """
         self._check_fitted()
+        if missing != "error":
+            return self._leave_blank(X, missing, self.decision_function)
         if self.detector_ is None:
             return self.score_samples(X) - self.offset_
         with torch.no_grad():
@@ -262,9 +286,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             return self.density_.log_prob(z) + log_det
         return self.detector_.score(z, log_det)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+    def predict(self, X: Any, *, missing: str = "error") -> np.ndarray:
+        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int.
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have 0.
+        """
+        decision = self.decision_function(X, missing=missing)
+        return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
 
     def explain(self, X: Any, *, candidates: int = 33) -> Any:
         """Which columns make rows unlikely.

@@ -37,7 +37,6 @@ def learn(X, **options):
         (torch.ones(3, 1, dtype=torch.complex64), "Complex data not supported"),
         (pd.Series([1, 2, 3]), "Expected a 2-dimensional container|Expected 2D array"),
         ([[1, 2], [3]], "rows of one length"),
-        (np.array([["2024-01-01"], ["2024-01-02"]], dtype="M8[D]"), "convert dates"),
         (pl.DataFrame({"a": [1, 2]}).lazy(), "collect"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "occur twice"),
         (pd.DataFrame({("a", "b"): [1, 2]}), "Column label"),

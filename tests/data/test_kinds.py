@@ -5,6 +5,7 @@ import decimal
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from pushforward.data import Columns
@@ -100,27 +101,29 @@ def test_unusable_options(options):
         kinds(frame, **options)
 
 
-def test_identifiers_are_refused_unless_declared():
-    frame = pd.DataFrame({"id": [f"user{i}" for i in range(60)]})
-    with pytest.raises(DataError, match=r"looks like an identifier\. Drop it, or declare"):
-        kinds(frame)
-    assert kinds(frame, columns={"id": "category"}) == ("category",)
-    many = pd.DataFrame({"id": [f"user{i}" for i in range(1001)] * 2})
-    with pytest.raises(DataError, match="1001 different values in 2002 rows"):
-        kinds(many)
+def test_identifiers_are_left_out_unless_declared():
+    frame = pd.DataFrame({"id": [f"user{i}" for i in range(60)], "x": np.arange(60.0) ** 2})
+    columns = Columns.learn(frame).columns
+    assert columns.kinds == ("identifier", "continuous")
+    assert columns.describe()[0]["why"] == "60 different texts in 60 rows"
+    rows = columns.decode(torch.zeros(3, 1))
+    assert rows["id"].tolist() == ["id-1", "id-2", "id-3"]
+    assert rows.dtypes.equals(frame.dtypes)
+    assert torch.equal(columns.encode(frame[["x"]])[0], columns.encode(frame)[0])
+    assert kinds(frame, columns={"id": "category"})[0] == "category"
+    many = pd.DataFrame({"id": [f"user{i}" for i in range(1001)] * 2, "x": 0.5})
+    assert kinds(many)[0] == "text"
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        pd.date_range("2024-01-01", periods=3),
-        pd.to_timedelta([1, 2, 3], unit="D"),
         pd.period_range("2024-01", periods=3, freq="M"),
         pd.Categorical(pd.date_range("2024-01-01", periods=3)),
         np.array([b"a", b"b", b"c"], dtype=object),
     ],
 )
-def test_dates_and_bytes_have_to_be_converted(values):
+def test_periods_and_bytes_have_to_be_converted(values):
     with pytest.raises(DataError, match=r"column 'd' holds .* convert the column to numbers"):
         kinds(pd.DataFrame({"d": values}))
 
@@ -140,19 +143,31 @@ def test_objects_are_a_type_error_too():
         kinds(X)
 
 
-def test_fractions_in_an_integer_column_are_refused_when_scored():
+def test_fractions_in_an_integer_column_count_as_the_nearest():
     columns = Columns.learn(pd.DataFrame({"n": [1, 2, 3]})).columns
     columns.encode(pd.DataFrame({"n": [1.0, 9.0, -4.0]}))
-    with pytest.raises(DataError, match="learned as integer and holds fractions in row 1"):
-        columns.encode(pd.DataFrame({"n": [1.0, 2.5]}))
+    with pytest.warns(UserWarning, match="learned as integer and holds fractions in rows 1, 2"):
+        z, _ = columns.encode(pd.DataFrame({"n": [1.0, 2.5, 2.4]}))
+    assert columns.decode(z)["n"].tolist() == [1, 3, 2]
 
 
 def test_text_where_numbers_were_learned_is_refused():
     columns = Columns.learn(pd.DataFrame({"n": [1, 2, 3], "s": ["a", "b", "a"]})).columns
     with pytest.raises(DataError, match="'n' holds text, and held numbers in fit"):
-        columns.encode(pd.DataFrame({"n": ["1"], "s": ["a"]}))
+        columns.encode(pd.DataFrame({"n": ["one"], "s": ["a"]}))
     with pytest.raises(DataError, match="'s' holds numbers, and held text in fit"):
         columns.encode(pd.DataFrame({"n": [1], "s": [1]}))
+
+
+def test_numbers_that_come_as_text_are_numbers():
+    columns = Columns.learn(pd.DataFrame({"n": [1, 2, 3], "s": ["a", "b", "a"]})).columns
+    batch = pd.DataFrame({"n": ["1", "?", "3"], "s": ["a", "b", "a"]})
+    assert columns.complete(batch).tolist() == [True, False, True]
+    with pytest.raises(DataError, match=r"missing values .* column 'n': 1 \(row 1\)"):
+        columns.encode(batch)
+    numbers = pd.DataFrame({"n": [1, 3], "s": ["a", "a"]})
+    kept = columns.take(batch, columns.complete(batch))
+    assert torch.equal(columns.encode(kept)[0], columns.encode(numbers)[0])
 
 
 def test_measurements_in_fixed_steps_are_a_grid():

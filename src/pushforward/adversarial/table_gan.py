@@ -240,17 +240,13 @@ class TableGAN(WassersteinGame):
         super()._restore(state, tensors)
 
     def _card(self) -> str:
-        from ..card import extent
+        from ..column_table import columns_table
         from ..training.run_card import run_card
 
-        lines = "\n".join(
-            f"| {entry['name']} | {entry['kind']} | {extent(entry)} |"
-            for entry in self.columns_.describe()
-        )
         return run_card(
             self,
             what=f"A model of the rows of a table, of {self.columns_.n_rows} rows",
             use="rows = model.sample(1000)   # new rows like the old ones",
             held_out="rows",
-            more=f"## Columns\n\n| column | kind | seen |\n|---|---|---|\n{lines}\n\n",
+            more=f"## Columns\n\n{columns_table(self.columns_)}\n\n",
         )

@@ -3,11 +3,13 @@
 import inspect
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..column_table import columns_text
 from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Missing, Quiet, Seed, Size, Split
 from .console import Talk, print_json
@@ -74,8 +76,8 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="NAME=KIND", rich_help_panel=_DATA, show_default=False,
-            help="What a column is, where it is not recognised: continuous, integer, category "
-            "or boolean. Can be repeated.",
+            help="What a column is, where it is not recognised: continuous, mixed, integer, grid, "
+            "discrete, date, category, boolean, identifier, text or drop. Can be repeated.",
         ),
     ] = None,
     bounds: Annotated[
@@ -194,7 +196,9 @@ def _fit_table(
             X = take(table.read(), labels, left)
             return X, f"{len(X):,} rows of {len(left)} columns"
 
-        return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+        made = fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+        talk.say(columns_text(made.columns_))
+        return made
     made = _made(entry, parameters, output if more and there else None)
     work, resumed = _unfinished(made, output, talk)
     with talk.fitting(made.get_params().get("minutes")) as report:
@@ -203,13 +207,35 @@ def _fit_table(
         if options.weight is not None:
             weights = take(X, labels, gone[-1:])
             weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
-        made.fit(take(X, labels, left), sample_weight=weights, report=report, **resumed)
+        told = _after_columns(report, made, len(X), talk)
+        made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
     if more:
         made.set_params(warm_start=False)
     made.save(output)
     if work is not None:
         work.discard()
     return made
+
+
+def _after_columns(
+    report: Callable[[str, float], None], made: Any, n_rows: int, talk: Talk
+) -> Callable[[str, float], None]:
+    """The report of a fit that says, when the fit begins, what was made of each column."""
+    begun = False
+
+    def told(text: str, share: float) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            talk.say(columns_text(made.columns_))
+            if (gone := n_rows - made.columns_.n_rows) > 0:
+                talk.note(
+                    f"{gone:,} of {n_rows:,} rows were left out, for missing cells or weights of "
+                    "zero."
+                )
+        report(text, share)
+
+    return told
 
 
 def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:

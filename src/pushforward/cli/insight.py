@@ -170,11 +170,15 @@ def info(folder: Folder, json: Json = False) -> None:
 
 
 def _print_columns(columns: list[dict[str, Any]]) -> None:
-    from ..card import extent
+    from ..column_table import extent, share
 
-    heads = {"column": "left", "kind": "left", "seen": "left", "bounds": "left"}
+    words = ("column", "kind", "seen", "bounds", "why", "missing", "note")
+    heads: dict[str, str] = dict.fromkeys(words, "left")
     lines = [
-        (str(entry["name"]), entry["kind"], extent(entry), _interval(entry["bounds"]))
+        (
+            *(str(entry["name"]), entry["kind"], extent(entry), _interval(entry["bounds"])),
+            *(entry["why"], share(entry), entry["note"]),
+        )
         for entry in columns
     ]
     print_table(heads, lines)

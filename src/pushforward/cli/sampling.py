@@ -83,7 +83,10 @@ def sample(
         with talk.counting("sampling", n) as advance:
             for i, start in enumerate(range(0, n, block)):
                 rows = min(block, n - start)
-                write(model.sample(rows, random_state=seed_of_block(seed, i)))
+                drawn = model.sample(rows, random_state=seed_of_block(seed, i))
+                if i and hasattr(model, "columns_"):
+                    drawn = model.columns_.number_on(drawn, start)
+                write(drawn)
                 advance(rows)
     if output is not None:
         print(output)

@@ -136,13 +136,11 @@ def scored(
     rows: ModelRows, model: Any, draws: int, missing: Blank
 ) -> Iterator[tuple[int, Any, np.ndarray]]:
     """Yield (number of the first row, the batch, its log densities: NaN for blank ones)."""
-    import pandas as pd
-
     for start, batch in rows.batches():
         X = rows.for_model(batch)
         there = np.ones(len(batch), dtype=bool)
         if missing is Blank.blank:
-            there = ~np.asarray(pd.isna(X)).any(axis=1)
+            there = model.columns_.complete(X)
         scores = np.full(len(batch), np.nan)
         if there.any():
             with at_row(start):

@@ -113,6 +113,10 @@ class ModelRows:
         if columns is None or not (columns.layout.named and _named(self._labels)):
             return
         known = list(columns.labels)
+        left_out = [
+            label for label, one in zip(known, columns.columns, strict=True) if one.left_out
+        ]
+        known = [label for label in known if label in self._wanted or label not in left_out]
         lacking = [label for label in known if label not in self._wanted]
         if lacking:
             raise DataError(

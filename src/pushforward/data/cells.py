@@ -95,6 +95,12 @@ def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "O":
         return np.array(values.tolist(), dtype=object)
     if dtype.kind in "US":
+        if values.dtype.kind == "O":  # an empty cell is an empty text, not "None"
+            values = np.where(values == None, "", values)  # noqa: E711
+        return values.astype(dtype)
+    if dtype.kind == "f" and values.dtype.kind == "O":
+        values = values.astype(np.float64)  # an empty cell is NaN
+    if dtype.kind in "Mm":
         return values.astype(dtype)
     if values.dtype.kind == "O":
         values = np.array(values.tolist())

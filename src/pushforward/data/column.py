@@ -1,5 +1,6 @@
 """One column of a table: what was learned about it, and its cells as numbers and back."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,10 @@ from ..errors import DataError
 from .atoms import Atoms
 from .bend import Bend
 from .checks import column_text, rows_text
+from .dates import DateFormat
+from .digits import Digits
+from .left_out import LEFT_OUT
+from .number_format import NumberFormat
 from .value_list import ValueList
 
 __all__ = ["Column", "offset"]
@@ -21,11 +26,11 @@ class Column:
     """What was learned about one column.
 
     Attributes:
-        kind: "continuous", "mixed", "integer", "grid", "discrete", "category", "boolean" or
-            "constant".
+        kind: "continuous", "mixed", "integer", "grid", "discrete", "date", "category", "boolean",
+            "constant", or one that is left out: "identifier", "text", "empty", "drop".
         family: what the cells are: "bool", "int", "float" or "text".
         values: the categories in the order of their cells, the values of a discrete column in
-            rising order, or the one value of a constant.
+            rising order (so those of dates that are a list), or the one value of a constant.
         low: smallest value seen; None without an order.
         high: largest value seen; None without an order.
         distinct: how many different values were seen; None where they were not counted.
@@ -33,8 +38,14 @@ class Column:
         bend: the map of the column's numbers to the whole line.
         loc: mean on that line, subtracted to standardise.
         scale: standard deviation on that line, divided by to standardise.
-        step: distance of neighbouring values of a grid; 1 for every other kind.
+        step: distance of neighbouring values of a grid or of dates; 1 for every other kind.
         atoms: the point masses of a mixed column; None for every other kind.
+        digits: how finely the fractions of a column are written; None for as they are.
+        natural: (low, high) that samples stay within where the user gave no bounds.
+        format: how numbers or dates are written in the cells; None where they are plain values.
+        missing: share of the rows in which the cell was missing.
+        why: what the kind was recognised by.
+        note: what the user should know of it.
     """
 
     kind: str
@@ -49,11 +60,32 @@ class Column:
     scale: float = 1.0
     step: float = 1.0
     atoms: Atoms | None = None
+    digits: Digits | None = None
+    natural: tuple[float | None, float | None] = (None, None)
+    format: NumberFormat | DateFormat | None = None
+    missing: float = 0.0
+    why: str = ""
+    note: str = ""
 
     @property
     def discrete(self) -> bool:
         """Whether the column's coordinate is a dequantised cell number."""
-        return self.kind in ("integer", "grid", "discrete", "category", "boolean")
+        return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")
+
+    @property
+    def live(self) -> bool:
+        """Whether the column has a coordinate."""
+        return self.kind != "constant" and not self.left_out
+
+    @property
+    def left_out(self) -> bool:
+        """Whether models do not see the column at all."""
+        return self.kind in LEFT_OUT
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the cells are those of a list of numbers."""
+        return self.kind == "discrete" or (self.kind == "date" and bool(self.values))
 
     @property
     def nominal(self) -> bool:
@@ -73,7 +105,9 @@ class Column:
     @property
     def n_cells(self) -> int:
         """How many cells were seen: integers or steps from low to high, or listed values."""
-        if self.kind == "grid":
+        if self.values:
+            return len(self.values)
+        if self.kind in ("grid", "date"):
             return round((float(self.high or 0) - float(self.low or 0)) / self.step) + 1
         if self.atoms is not None:
             step = self.atoms.step or float("inf")
@@ -81,6 +115,12 @@ class Column:
         if self.kind == "integer":
             return int(self.high or 0) - int(self.low or 0) + 1
         return len(self.values)
+
+    def shown(self, value: float | int | None) -> float | int | str | None:
+        """A value of the range as people read it: dates as dates; None for columns left out."""
+        if value is None or self.left_out:
+            return None
+        return self.format.text(value) if isinstance(self.format, DateFormat) else value
 
     def numbers(self, values: np.ndarray, family: str, label: str | int) -> np.ndarray:
         """Turn the cells of a column into float64: x as it is, or the number of its cell.
@@ -105,18 +145,21 @@ class Column:
         self._refuse_outside(values, label)
         if self.kind in ("continuous", "mixed"):
             return values.astype(np.float64)
-        if self.kind == "discrete":
+        if self.is_list:
             return self.listed.index(values.astype(np.float64))
+        if self.kind == "date":
+            return np.floor(offset(values, int(self.low or 0)) / self.step + 0.5)
         if self.kind == "grid":
             return np.floor((values.astype(np.float64) - float(self.low or 0)) / self.step + 0.5)
         if family == "float":
-            whole = values == np.floor(values)
-            if not whole.all():
-                raise DataError(
+            fractions = values != np.floor(values)
+            if fractions.any():
+                warnings.warn(
                     f"{column_text(label)} was learned as integer and holds fractions in "
-                    f"{rows_text(~whole)}. Expected whole numbers: round them, or fit with "
-                    f'columns={{{label!r}: "continuous"}}.'
+                    f"{rows_text(fractions)}: they count as the nearest whole numbers.",
+                    stacklevel=2,
                 )
+                values = np.floor(values + 0.5)
         return offset(values, int(self.low or 0))
 
     def _index(self, values: np.ndarray) -> np.ndarray:
@@ -139,8 +182,26 @@ class Column:
                 "Expected values inside: correct these rows, or fit with wider bounds."
             )
 
+    def finish(self, values: np.ndarray) -> np.ndarray:
+        """Bring values of shape (n,) within the bounds, in the precision of the column.
+
+        What lies beyond a natural bound is reflected at it; a mixed column has an atom there.
+        """
+        low, high = self.natural
+        if self.atoms is None:
+            if low is not None:
+                values = low + np.abs(values - low)
+            if high is not None:
+                values = high - np.abs(high - values)
+        values = values if low is None and high is None else np.clip(values, low, high)
+        if self.digits is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rounded = self.digits.round(values)
+            values = np.where(np.isfinite(rounded), rounded, values)
+        return self.clip(values)
+
     def clip(self, values: np.ndarray) -> np.ndarray:
-        """Clip values, shape (n,), to the bounds."""
+        """Clip values of shape (n,) to the declared bounds."""
         low, high = self.bounds
         return values if low is None and high is None else np.clip(values, low, high)
 
@@ -153,9 +214,13 @@ class Column:
             digits = 10 - int(np.floor(np.log10(self.step)))
             if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
                 values = np.round(values, digits)
+            values = values if self.digits is None else self.digits.round(values)
             return np.where(cells == last, float(self.high or 0), values)
-        if self.kind == "discrete":
+        if self.is_list:
             return np.array(self.values)[cells.astype(np.int64)]
+        if self.kind == "date":
+            steps = cells.astype(np.int64) * np.int64(self.step)
+            return np.int64(self.low or 0) + steps
         if self.kind != "integer":
             table = np.array(self.values, dtype=object)
             return table[cells.astype(np.int64)]

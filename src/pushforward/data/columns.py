@@ -1,12 +1,13 @@
 """Carries a table to the model's coordinates and back, with its log-determinant."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from ..errors import DataError
+from ..errors import DataError, ParameterError
 from . import config
 from .checks import (
     check_names,
@@ -19,7 +20,9 @@ from .checks import (
 from .column import Column
 from .containers import Layout, Sheet
 from .coordinates import Coordinates
+from .holding import Holding, gaps, read, survey, write
 from .kinds import check_declared, recognise
+from .left_out import LEFT_OUT, made_anew
 from .noise import row_keys
 
 __all__ = ["Columns", "Learned"]
@@ -66,13 +69,17 @@ class Columns:
       value with its density per unit.
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
+    * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
+      steps, or a list like a discrete column.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
       smoothing: the same value adds log((n+1)/(n+2)) to the log-determinant, any other
       log(1/(n+2)).
+    * **identifier**, **text**, **empty**, **drop**: left out of the density. Identifiers are
+      numbered anew in :meth:`decode`; text and empty columns are empty there, and dropped ones
+      are not there.
 
-    A column is recognised from its values: a float column is integer if all its values are whole
-    numbers and repeat (at most n/2 different ones in n >= 10 rows), and a grid if all are a whole
-    number of steps apart and repeat (n >= 20).
+    What a column is follows from its values (:mod:`pushforward.data.holding` and
+    :mod:`pushforward.data.repeats` hold the rules), or is declared.
 
     Build it with :meth:`learn`.
 
@@ -96,7 +103,7 @@ class Columns:
         self.columns = columns
         self.n_rows = n_rows
         self.estimator = estimator
-        self._live = [j for j, column in enumerate(columns) if column.kind != "constant"]
+        self._live = [j for j, column in enumerate(columns) if column.live]
         self._coordinates = Coordinates(
             [columns[j] for j in self._live], [layout.labels[j] for j in self._live]
         )
@@ -119,10 +126,12 @@ class Columns:
             X: table of shape (n, p): a pandas, polars or pyarrow frame, a NumPy array, a list of
                 rows or a torch tensor.
             columns: kinds that are not to be recognised but taken as given: a dict from a
-                column's name (its position in an array) to "continuous", "integer", "category"
-                or "boolean". A constant column stays constant.
+                column's name (its position in an array) to "continuous", "mixed", "integer",
+                "grid", "discrete", "date", "category", "boolean", "identifier", "text" or "drop".
+                A constant column stays constant.
             bounds: a dict from a column's name (or position) to (low, high), the interval of the
-                values it can take; either end may be None.
+                values it can take; either end may be None. (None, None) takes away the bounds
+                that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
@@ -138,9 +147,30 @@ class Columns:
         check_option("missing", missing, ("error", "drop"))
         sheet = Sheet.open(X, estimator, min_rows)
         declared, intervals = check_declared(columns, bounds, sheet.labels)
+        _refuse_dropped_positions(sheet, declared)
         weights = check_weights(sample_weight, sheet.n_rows)
         kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
-        gaps = sheet.missing() & kept[:, None]
+        blank = sheet.missing()
+        holdings = [
+            survey(
+                sheet.raw(j)[kept & ~blank[:, j]],
+                label,
+                declared=declared.get(label),
+                categorical=sheet.layout.storage[j].levels is not None,
+                alone=len(sheet.labels) == 1,
+            )
+            for j, label in enumerate(sheet.labels)
+        ]
+        found = [_undecided(holding) for holding in holdings]
+        bare = np.array([column.kind == "empty" for column in found])
+        if bare.all() or (bare.any() and not sheet.layout.named):
+            refuse_missing(sheet.labels, blank & bare, fitting=True)
+        blank = _blank(sheet, list(range(len(found))), found, blank)
+        shares = [
+            1.0 if one.kind == "empty" else float(blank[kept, j].mean())
+            for j, one in enumerate(found)
+        ]
+        gaps = blank & kept[:, None] & np.array([not column.left_out for column in found])
         if gaps.any():
             if missing == "error":
                 refuse_missing(sheet.labels, gaps, fitting=True)
@@ -155,25 +185,28 @@ class Columns:
                     f"{estimator}. Fill the missing values in, or leave out the columns that "
                     "have most of them."
                 )
-        if (infinite := sheet.infinite()).any():
-            refuse_infinite(sheet.labels, infinite)
-        found = []
-        distinct_rows = _distinct_rows(sheet)
+        cells = {
+            j: read(sheet, j, column, sheet.labels[j])
+            for j, column in enumerate(found)
+            if not column.left_out
+        }
+        _refuse_infinite(sheet.labels, cells)
+        distinct_rows = _distinct_rows(cells, sheet.n_rows)
         for j, label in enumerate(sheet.labels):
-            values, family = sheet.column(j)
-            column = recognise(
-                values,
-                family,
-                label,
-                declared=declared.get(label),
-                categorical=sheet.layout.storage[j].levels is not None,
-                bounds=intervals.get(label, (None, None)),
-                weights=weights,
-                distinct_rows=distinct_rows,
-            )
-            found.append(column)
+            if j in cells:
+                found[j] = recognise(
+                    *cells[j],
+                    label,
+                    holding=holdings[j],
+                    declared=declared.get(label),
+                    categorical=sheet.layout.storage[j].levels is not None,
+                    bounds=intervals.get(label),
+                    weights=weights,
+                    distinct_rows=distinct_rows,
+                )
+            found[j] = dataclasses.replace(found[j], missing=shares[j])
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator)
-        moments = learned._coordinates.moments(learned._numbers(sheet), weights)
+        moments = learned._coordinates.moments(learned._numbers(sheet, cells), weights)
         for j, (loc, scale) in zip(learned._live, moments, strict=True):
             found[j] = dataclasses.replace(found[j], loc=loc, scale=scale)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator)
@@ -253,17 +286,21 @@ class Columns:
     def describe(self) -> list[dict[str, Any]]:
         """Describe each column by name, kind, range, categories and count, for a table of them.
 
-        Entries that do not apply are None.
+        "missing" is the share of rows in which the cell was missing, "why" what the kind was
+        recognised by, "note" what the user should know. Entries that do not apply are None.
         """
         return [
             {
                 "name": label,
                 "kind": column.kind,
-                "low": column.low,
-                "high": column.high,
+                "low": column.shown(column.low),
+                "high": column.shown(column.high),
                 "bounds": None if column.bounds == (None, None) else column.bounds,
-                "categories": None if column.kind == "discrete" else column.values or None,
+                "categories": None if column.is_list else column.values or None,
                 "distinct": column.distinct,
+                "missing": column.missing,
+                "why": column.why,
+                "note": column.note,
             }
             for label, column in zip(self.labels, self.columns, strict=True)
         ]
@@ -288,22 +325,109 @@ class Columns:
 
         Raises:
             DataError: for other columns than in fit, missing or infinite cells, values outside
-                declared bounds, fractions in an integer column.
+                declared bounds.
+
+        Warns:
+            UserWarning: for fractions in an integer column, which count as the nearest.
         """
-        sheet = Sheet.open(X, self.estimator)
-        check_names(
-            sheet.labels, self.labels, sheet.layout.named and self.layout.named, self.estimator
-        )
-        if (gaps := sheet.missing()).any():
-            refuse_missing(sheet.labels, gaps, fitting=False)
-        if (infinite := sheet.infinite()).any():
-            refuse_infinite(sheet.labels, infinite)
-        z, log_det = self._coordinates.forward(self._numbers(sheet), draw)
-        log_det += self._constants(sheet)
+        sheet, places = self._open(X)
+        cells = self._cells(sheet, places)
+        z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
+        log_det += self._constants(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
 
-    def _numbers(self, sheet: Sheet) -> np.ndarray:
-        """Return the numbers of the columns that are not constant, float64 of shape (n, D)."""
+    def complete(self, X: Any) -> np.ndarray:
+        """Mark the rows of a table that have no missing cells, boolean of shape (n,).
+
+        Cells of columns that are left out do not count. Words where numbers or dates were in fit
+        count as missing.
+
+        Raises:
+            DataError: for other columns than in fit.
+        """
+        sheet, places = self._open(X)
+        return np.logical_not(self._blank(sheet, places).any(axis=1))
+
+    def places(self, X: Any) -> dict[str | int, int]:
+        """Where the columns of a table are: a dict from the names in fit to positions in X."""
+        _, places = self._open(X)
+        found = zip(self.labels, places, strict=True)
+        return {label: place for label, place in found if place is not None}
+
+    def take(self, X: Any, rows: np.ndarray) -> Any:
+        """Return the rows of a table where the boolean mask of shape (n,) is set."""
+        return Sheet.open(X, self.estimator).take(rows).native
+
+    def cells(self, X: Any) -> dict[int, tuple[np.ndarray, str]]:
+        """Read the cells of a table, which may have other columns besides.
+
+        Args:
+            X: table with the columns seen in fit, in any order, and no missing cells in them.
+
+        Returns:
+            For each of the p columns that is not left out, by its number: values of shape (n,),
+            which are numbers, categories or counts of a date's unit, and "bool", "int", "float" or
+            "text".
+
+        Raises:
+            DataError: for lacking columns, missing or infinite cells, text for numbers.
+        """
+        sheet = Sheet.open(X, self.estimator)
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        wanted = [
+            label
+            for label, column in zip(self.labels, self.columns, strict=True)
+            if not column.left_out
+        ]
+        lacking = [label for label in wanted if label not in given]
+        if lacking and len(given) == self.n_columns and not sheet.layout.named:
+            lacking, given = [], {label: place for place, label in enumerate(self.labels)}
+        if lacking:
+            raise DataError(
+                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
+                f"{list(sheet.labels)}."
+            )
+        return self._cells(sheet, [given.get(label) for label in self.labels])
+
+    def kept(self) -> "Columns":
+        """The columns without those that are left out."""
+        kept = [j for j, column in enumerate(self.columns) if not column.left_out]
+        columns = tuple(self.columns[j] for j in kept)
+        return type(self)(self.layout.take(kept), columns, self.n_rows, self.estimator)
+
+    def _cells(self, sheet: Sheet, places: list[int | None]) -> dict[int, tuple[np.ndarray, str]]:
+        blank = self._blank(sheet, places)
+        if blank.any():
+            refuse_missing(self.labels, blank, fitting=False)
+        cells = {
+            j: read(sheet, place, self.columns[j], self.labels[j])
+            for j, place in enumerate(places)
+            if place is not None and not self.columns[j].left_out
+        }
+        _refuse_infinite(self.labels, cells)
+        return cells
+
+    def _open(self, X: Any) -> tuple[Sheet, list[int | None]]:
+        """Read a table, and find where each of the p columns is; one left out may be absent."""
+        sheet = Sheet.open(X, self.estimator)
+        named = sheet.layout.named and self.layout.named
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        expected = [
+            label
+            for label, column in zip(self.labels, self.columns, strict=True)
+            if not (named and column.left_out and label not in given)
+        ]
+        check_names(sheet.labels, expected, named, self.estimator)
+        if not named:
+            return sheet, list(range(len(self.labels)))
+        return sheet, [given.get(label) for label in self.labels]
+
+    def _blank(self, sheet: Sheet, places: list[int | None]) -> np.ndarray:
+        """Mark the cells (n, p) that are missing; none of columns that are left out."""
+        return _blank(sheet, places, self.columns, sheet.missing())
+
+    def _numbers(self, sheet: Sheet, cells: dict[int, tuple[np.ndarray, str]]) -> np.ndarray:
+        """Return the numbers of the columns with a coordinate, float64 of shape (n, D)."""
         matrix = sheet.matrix
         copied = matrix is not None and matrix.dtype.kind in "biuf"
         if matrix is not None and copied:
@@ -315,30 +439,33 @@ class Columns:
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
             if not copied or column.kind != "continuous" or column.bend.bounded:
-                raw[:, i] = column.numbers(*sheet.column(j), self.labels[j])
+                raw[:, i] = column.numbers(*cells[j], self.labels[j])
         return raw
 
-    def _constants(self, sheet: Sheet) -> np.ndarray:
+    def _constants(self, cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray:
         """Return the log-probability of the constant columns, shape (n,)."""
-        log_probability = np.zeros(sheet.n_rows)
+        log_probability = np.zeros(n)
         for j, column in enumerate(self.columns):
             if column.kind == "constant":
-                same = sheet.column(j)[0] == column.values[0]
+                same = cells[j][0] == column.values[0]
                 share = np.where(same, self.n_rows + 1.0, 1.0) / (self.n_rows + 2.0)
                 log_probability += np.log(share)
         return log_probability
 
     # Back to the user
 
-    def decode(self, z: torch.Tensor) -> Any:
+    def decode(self, z: torch.Tensor, *, exact: bool = False) -> Any:
         """Map coordinates back to a table in the container, names and dtypes seen in fit.
 
         Discrete values are the cell that z falls in, clipped to those seen in fit; bounded values
-        are clipped to their bounds, and all to the finite range of their dtype. Rows are numbered
-        from 0: a pandas index is not kept.
+        are clipped to their bounds, and all to the finite range of their dtype. Other numbers are
+        rounded to the decimals of the data and kept within the bounds that the rows of the fit
+        show. Rows are numbered from 0: a pandas index is not kept.
 
         Args:
             z: shape (n, D), of any float dtype and device.
+            exact: whether numbers stay what z says, neither rounded nor kept within such bounds:
+                the inverse of :meth:`encode` for any row.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
@@ -352,18 +479,54 @@ class Columns:
         live = {j: i for i, j in enumerate(self._live)}
         out = []
         for j, column in enumerate(self.columns):
+            if column.kind == "drop":
+                continue
+            if column.left_out:
+                first = int(column.low or 0) if column.low is not None else 1
+                out.append(made_anew(column.kind, column.family, first, len(line)))
+                continue
             if column.kind == "constant":
-                out.append(np.full(len(line), column.values[0], dtype=object))
+                value = column.values[0]
+                same = np.full(len(line), value, dtype=None if column.format else object)
+                out.append(write(column, same))
                 continue
             with np.errstate(over="ignore"):
                 values = self._coordinates.inverse(line[:, live[j]], live[j])
             if column.discrete:
                 values = column.cells_to_values(np.floor(values))
             else:
-                values = column.clip(np.rint(values) if column.family == "int" else values)
+                values = np.rint(values) if column.family == "int" else values
+                values = column.clip(values) if exact else column.finish(values)
             limit = np.finfo(np.float64).max
-            out.append(np.clip(values, -limit, limit) if values.dtype.kind == "f" else values)
-        return self.layout.build(out)
+            values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+            out.append(write(column, values))
+        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
+        layout = self.layout if len(kept) == self.n_columns else self.layout.take(kept)
+        return layout.build(out)
+
+    def number_on(self, X: Any, before: int) -> Any:
+        """Renumber the identifiers of sampled rows that follow ``before`` others.
+
+        Args:
+            X: table that :meth:`decode` returned.
+            before: rows that were sampled before these.
+        """
+        found = [j for j, column in enumerate(self.columns) if column.kind == "identifier"]
+        if not found or not before:
+            return X
+        sheet, places = self._open(X)
+        columns = []
+        for j, column in enumerate(self.columns):
+            place = places[j]
+            if place is None:
+                continue
+            if column.kind == "identifier":
+                first = before + (1 if column.low is None else int(column.low))
+                columns.append(made_anew(column.kind, column.family, first, sheet.n_rows))
+            else:
+                columns.append(sheet.raw(place))
+        kept = [j for j, place in enumerate(places) if place is not None]
+        return self.layout.take(kept).build(columns)
 
     # Cells of discrete coordinates
 
@@ -407,20 +570,69 @@ class Columns:
         return cls(*config.read(values))
 
 
-def _distinct_rows(sheet: Sheet) -> np.ndarray | None:
+def _undecided(holding: Holding) -> Column:
+    """The column that reads the cells of a holding; whole where it is left out."""
+    if holding.kind in LEFT_OUT:
+        first = holding.first if holding.kind == "identifier" else None
+        why, note = holding.why, holding.note
+        return Column(holding.kind, holding.family, low=first, why=why, note=note)
+    return Column("undecided", "text", format=holding.format)
+
+
+def _blank(
+    sheet: Sheet, places: Sequence[int | None], columns: Sequence[Column], missing: np.ndarray
+) -> np.ndarray:
+    """Mark missing cells, shape (n, p), and words where numbers or dates should be.
+
+    Columns that are left out have no missing cells.
+    """
+    blank = np.zeros((sheet.n_rows, len(columns)), dtype=bool)
+    for j, (place, column) in enumerate(zip(places, columns, strict=True)):
+        if place is None or column.left_out:
+            continue
+        blank[:, j] = missing[:, place]
+        if (more := gaps(sheet, place, column)) is not None:
+            blank[:, j] |= more
+    return blank
+
+
+def _refuse_infinite(
+    labels: Sequence[str | int], cells: dict[int, tuple[np.ndarray, str]]
+) -> None:
+    """Raise DataError where a number is infinite."""
+    mask = {
+        j: ~np.isfinite(values)
+        for j, (values, family) in cells.items()
+        if family == "float" and not np.isfinite(values).all()
+    }
+    if mask:
+        whole = np.zeros((len(next(iter(mask.values()))), len(labels)), dtype=bool)
+        for j, rows in mask.items():
+            whole[:, j] = rows
+        refuse_infinite(labels, whole)
+
+
+def _refuse_dropped_positions(sheet: Sheet, declared: dict) -> None:
+    if not sheet.layout.named and "drop" in declared.values():
+        raise ParameterError(
+            'columns says "drop" of a column that has a position and no name. Expected a frame: '
+            "the others would change their positions. Leave the column out before the fit."
+        )
+
+
+def _distinct_rows(cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray | None:
     """Mark the first of equal rows, shape (n,), so that copies count like weights; or None.
 
     In a table of one column a value that comes again is a repeat of the value, and all rows count.
     """
     import pandas as pd
 
-    if len(sheet.labels) == 1:
+    if len(cells) < 2:
         return None
-    codes = np.empty((sheet.n_rows, len(sheet.labels)))
-    for j in range(len(sheet.labels)):
-        values, family = sheet.column(j)
-        codes[:, j] = pd.factorize(values)[0] if family == "text" else values
+    codes = np.empty((n, len(cells)))
+    for i, (values, family) in enumerate(cells.values()):
+        codes[:, i] = pd.factorize(values)[0] if family == "text" else values
     _, places = np.unique(row_keys(codes), return_index=True)
-    first = np.zeros(sheet.n_rows, dtype=bool)
+    first = np.zeros(n, dtype=bool)
     first[places] = True
     return first

@@ -10,8 +10,12 @@ from ..errors import ModelFileError
 from .atoms import Atoms
 from .bend import Bend
 from .column import Column
-from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage
+from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
+from .dates import SOURCES, UNITS, DateFormat, known_pattern
+from .digits import Digits
 from .kinds import KINDS
+from .left_out import LEFT_OUT
+from .number_format import GROUPS, NumberFormat
 
 __all__ = ["read", "write"]
 
@@ -34,6 +38,29 @@ ENTRY = {
     "scale": float,
     "step": float,
     "atoms": (dict, type(None)),
+    "digits": (dict, type(None)),
+    "natural": list,
+    "format": (dict, type(None)),
+    "missing": float,
+    "why": str,
+    "note": str,
+}
+DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
+NUMBERS = {
+    "decimal": str,
+    "thousands": str,
+    "prefix": str,
+    "suffix": str,
+    "parentheses": bool,
+    "places": (int, type(None)),
+}
+DATES = {
+    "source": str,
+    "unit": str,
+    "pattern": str,
+    "padded": bool,
+    "offset": (int, type(None)),
+    "places": int,
 }
 ATOMS = {"values": list, "widths": list, "step": float}
 BEND = {
@@ -42,6 +69,7 @@ BEND = {
     "unit": float,
     "reach": float,
 }
+OBJECTS = ("object", "Object", "|O")
 FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
 
 
@@ -51,7 +79,6 @@ def write(
     """Return the JSON values that :func:`read` reads."""
     entries = []
     for name, storage, column in zip(layout.labels, layout.storage, columns, strict=True):
-        bend = column.bend
         entries.append(
             {
                 "name": name,
@@ -65,11 +92,19 @@ def write(
                 "high": column.high,
                 "distinct": column.distinct,
                 "bounds": list(column.bounds),
-                "bend": {key: getattr(bend, key) for key in BEND},
+                "bend": _write(column.bend, BEND),
                 "loc": column.loc,
                 "scale": column.scale,
                 "step": column.step,
-                "atoms": None if column.atoms is None else _write_atoms(column.atoms),
+                "atoms": _write(column.atoms, ATOMS),
+                "digits": _write(column.digits, DIGITS),
+                "natural": list(column.natural),
+                "format": _write(
+                    column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
+                ),
+                "missing": column.missing,
+                "why": column.why,
+                "note": column.note,
             }
         )
     return {
@@ -143,7 +178,7 @@ def _read_storage(entry: dict[str, Any], container: str, where: str) -> Storage:
     if container == "pandas":
         fine = _is_pandas_dtype(dtype) and (levels is not None) == (dtype == "category")
     elif container in FRAMES:
-        fine = dtype in ELEMENTS or dtype == "Enum"
+        fine = dtype in ELEMENTS or dtype == "Enum" or is_moment(dtype)
         fine = fine and (levels is not None) == (dtype == "Enum")
     elif container == "torch":
         fine = dtype in TENSORS and levels is None
@@ -153,8 +188,12 @@ def _read_storage(entry: dict[str, Any], container: str, where: str) -> Storage:
     return Storage(dtype, None if levels is None else tuple(levels), entry["ordered"])
 
 
-def _write_atoms(atoms: Atoms) -> dict[str, Any]:
-    return {"values": list(atoms.values), "widths": list(atoms.widths), "step": atoms.step}
+def _write(part: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The attributes of a part of a column that a schema names; None for no part."""
+    if part is None:
+        return None
+    values = {key: getattr(part, key) for key in schema}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
@@ -168,8 +207,58 @@ def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
     fine = len(widths) == len(values) and all(type(w) is float and w > 0 for w in widths)
     fine = fine and math.isfinite(sum(widths))
     _expect(fine, f"{where}.atoms.widths", widths)
-    _expect(0 <= atoms["step"] <= min(widths), f"{where}.atoms.step", atoms["step"])
+    fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
+    _expect(fits, f"{where}.atoms.step", atoms["step"])
     return Atoms(tuple(values), tuple(widths), atoms["step"])
+
+
+def _read_digits(entry: dict[str, Any], where: str) -> Digits | None:
+    digits = entry["digits"]
+    if digits is None:
+        return None
+    _check_entry(digits, DIGITS, f"{where}.digits")
+    decimals, significant = digits["decimals"], digits["significant"]
+    fine = (decimals is None) != (significant is None)
+    fine = fine and (decimals is None or -20 <= decimals <= 20)
+    fine = fine and (significant is None or 1 <= significant <= 20)
+    _expect(fine, f"{where}.digits", digits)
+    return Digits(decimals, significant)
+
+
+def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat | None:
+    """Read how cells are written; a date is always written in some way."""
+    how, where = entry["format"], f"{where}.format"
+    if how is None:
+        _expect(entry["kind"] != "date", where, how)
+        readable = entry["kind"] in LEFT_OUT or not is_moment(entry["dtype"])
+        _expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
+        return None
+    if "source" in how:
+        _check_entry(how, DATES, where)
+        dates = DateFormat(**how)
+        _expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
+        moments = dates.source in ("moment", "duration") and entry["dtype"] not in OBJECTS
+        fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
+        fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
+        fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
+        fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
+        _expect(fine, where, how)
+        return dates
+    _check_entry(how, NUMBERS, where)
+    numbers = NumberFormat(**how)
+    marks = numbers.decimal in (".", ",") and numbers.thousands in GROUPS
+    fine = marks and numbers.decimal != numbers.thousands
+    fine = fine and (numbers.places is None or 0 <= numbers.places <= 30)
+    fine = fine and max(len(numbers.prefix), len(numbers.suffix)) < 9
+    numeric = entry["kind"] not in ("category", "boolean", "date") and entry["family"] != "text"
+    _expect(fine and numeric and not is_moment(entry["dtype"]), where, how)
+    return numbers
+
+
+def _read_ends(ends: list, where: str) -> tuple[float | None, float | None]:
+    fine = all(end is None or (type(end) is float and math.isfinite(end)) for end in ends)
+    _expect(len(ends) == 2 and fine, where, ends)
+    return ends[0], ends[1]
 
 
 def _rising(values: list, types: tuple[type, ...] = (float,)) -> bool:
@@ -189,14 +278,14 @@ def _is_pandas_dtype(name: str) -> bool:
 
 def _is_numpy_dtype(name: str) -> bool:
     try:
-        return np.dtype(name).kind in "biufOUS"
+        return np.dtype(name).kind in "biufOUSMm"
     except TypeError:
         return False
 
 
 def _read_column(entry: dict[str, Any], where: str) -> Column:
     kind, family = entry["kind"], entry["family"]
-    _expect(kind in (*KINDS, "constant"), f"{where}.kind", kind)
+    _expect(kind in (*KINDS, *LEFT_OUT, "constant"), f"{where}.kind", kind)
     _expect(family in FAMILIES, f"{where}.family", family)
     cells, levels = entry["values"], entry["levels"]
     fine = all(type(value) is FAMILIES[family] for value in cells)
@@ -204,11 +293,16 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         fine = fine and len(cells) == 1
     elif kind in ("category", "boolean"):
         fine = fine and len(cells) >= 2 and len(set(cells)) == len(cells)
+    elif kind in LEFT_OUT:
+        low = entry["low"]
+        number = type(low) is int and kind == "identifier" and abs(low) < 2**62
+        fine = not cells and (low is None or number)
     else:
         low, high = entry["low"], entry["high"]
-        number = int if kind == "integer" else float
-        if kind == "discrete":
+        number = int if kind in ("integer", "date") else float
+        if kind in ("discrete", "mixed"):
             number = FAMILIES[family]
+        if kind == "discrete" or (kind == "date" and cells):
             fine = _rising(cells, (int, float)) and len(cells) > 1 and fine
             cells_fit = fine and (cells[0], cells[-1]) == (low, high)
         else:
@@ -218,9 +312,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
     if levels is not None:
         fine = fine and bool(cells) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
-    bounds = entry["bounds"]
-    ends = all(end is None or (type(end) is float and math.isfinite(end)) for end in bounds)
-    _expect(len(bounds) == 2 and ends, f"{where}.bounds", bounds)
+    bounds = _read_ends(entry["bounds"], f"{where}.bounds")
     bend = Bend(**entry["bend"])
     if bend.low is not None and bend.high is not None:
         _expect(bend.low < bend.high, f"{where}.bend", entry["bend"])
@@ -236,10 +328,16 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["low"],
         entry["high"],
         entry["distinct"],
-        (bounds[0], bounds[1]),
+        bounds,
         bend,
         entry["loc"],
         entry["scale"],
         entry["step"],
         _read_atoms(entry, where),
+        _read_digits(entry, where),
+        _read_ends(entry["natural"], f"{where}.natural"),
+        _read_format(entry, where),
+        entry["missing"],
+        entry["why"],
+        entry["note"],
     )

@@ -5,6 +5,7 @@ list of rows or a torch tensor. A :class:`Layout` is what has to be remembered o
 values go back into the same container with the same names, order and dtypes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from ..errors import DataError
 from .cells import cast, convert_text, plain
 from .checks import check_shape
 
-__all__ = ["Layout", "Sheet", "Storage"]
+__all__ = ["Layout", "Sheet", "Storage", "is_moment"]
 
 FRAMES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 TENSORS = {
@@ -36,6 +37,11 @@ ELEMENTS = {
         *(nw.Float32, nw.Float64, nw.Boolean, nw.String, nw.Categorical, nw.Object),
     )
 }
+
+
+MOMENT = re.compile(
+    r"(datetime64|timedelta64)\[|[<>=]?[Mm]8\[|(Datetime|Duration):(ns|us|ms|s)(:[\w/+-]+)?$|Date$"
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Layout:
         Nor has a pandas frame made from an array without naming its columns.
         """
         return self.container in FRAMES and self.labels != tuple(range(len(self.labels)))
+
+    def take(self, places: Sequence[int]) -> "Layout":
+        """The layout of some of the columns."""
+        labels = tuple(self.labels[j] for j in places)
+        return Layout(self.container, labels, tuple(self.storage[j] for j in places))
 
     def build(self, columns: Sequence[np.ndarray]) -> Any:
         """Put columns of values, each of shape (n,), back into the user's container."""
@@ -95,7 +106,13 @@ class Layout:
                 series[label] = pd.Series(data)
                 continue
             dtype = pd.api.types.pandas_dtype(storage.dtype)
+            if isinstance(dtype, pd.DatetimeTZDtype):
+                moments = pd.DatetimeIndex(values).tz_localize("UTC")
+                series[label] = pd.Series(moments).astype(dtype)
+                continue
             numpy_dtype = getattr(dtype, "numpy_dtype", dtype)
+            if len(values) and all(value is None for value in values):
+                numpy_dtype = None  # an empty column has no values to convert
             if isinstance(numpy_dtype, np.dtype):
                 values = cast(values, numpy_dtype)
             series[label] = pd.Series(values, dtype=dtype)
@@ -107,6 +124,8 @@ class Layout:
         for label, storage, values in zip(self.labels, self.storage, columns, strict=True):
             if storage.dtype == "Enum":
                 dtype: Any = nw.Enum(storage.levels or ())
+            elif is_moment(storage.dtype):
+                dtype, values = _python_moments(storage.dtype, values)
             else:
                 dtype = ELEMENTS[storage.dtype]
             kind = storage.dtype.lower()
@@ -192,10 +211,9 @@ class Sheet:
             array = check_array(X, ensure_min_samples=min_rows, estimator=estimator, **AS_IT_IS)
         except ValueError as error:
             raise DataError(str(error)) from error
-        if array.dtype.kind not in "biufOUS":
+        if array.dtype.kind not in "biufOUSMm":
             raise DataError(
-                f"X has dtype {array.dtype}. Expected numbers, booleans or text: convert dates "
-                "and durations to numbers first (days since a date of your choice, say)."
+                f"X has dtype {array.dtype}. Expected numbers, booleans, text, dates or durations."
             )
         n, p = array.shape
         layout = Layout("numpy", tuple(range(p)), (Storage(array.dtype.str),) * p)
@@ -241,16 +259,27 @@ class Sheet:
             masks.append(null.to_numpy())
         return np.column_stack(masks)
 
-    def infinite(self) -> np.ndarray:
-        """Return the (n, p) mask of infinite cells; there must be no missing cells."""
-        if self.matrix is not None and self.matrix.dtype == np.float64:
-            return ~np.isfinite(self.matrix)
-        mask = np.zeros((self.n_rows, len(self.labels)), dtype=bool)
-        for j in range(len(self.labels)):
-            values, family = self.column(j)
-            if family == "float":
-                mask[:, j] = ~np.isfinite(values)
-        return mask
+    def plain_numbers(self, j: int) -> bool:
+        """Whether the dtype of column j holds numbers or booleans and nothing else."""
+        if self.matrix is not None:
+            return self.matrix.dtype.kind in "biuf"
+        if self.layout.container == "pandas":
+            return getattr(self.native.dtypes.iloc[j], "kind", "O") in "biuf"
+        dtype = self.frame[self.layout.labels[j]].dtype
+        return dtype.is_numeric() or dtype == nw.Boolean
+
+    def raw(self, j: int) -> np.ndarray:
+        """Return the cells of column j as they came, shape (n,), gaps among them."""
+        if self.matrix is not None:
+            return np.asarray(self.matrix[:, j])
+        if self.layout.container != "pandas":
+            return self.frame[self.layout.labels[j]].to_numpy()
+        series = self.native.iloc[:, j]
+        if getattr(series.dtype, "tz", None) is not None:
+            return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        if getattr(series.dtype, "kind", "O") in "Mm" and hasattr(series, "dt"):
+            return series.to_numpy()
+        return series.to_numpy(dtype=object)
 
     def column(self, j: int) -> tuple[np.ndarray, str]:
         """Return the values of column j, shape (n,), and their family.
@@ -317,9 +346,46 @@ def _frame_storage(series: Any) -> Storage:
         return Storage("Enum", tuple(dtype.categories), True)
     if isinstance(dtype, nw.Decimal):
         return Storage("Float64")
+    if isinstance(dtype, (nw.Date, nw.Datetime, nw.Duration)):
+        unit = getattr(dtype, "time_unit", "")
+        zone = getattr(dtype, "time_zone", None) or ""
+        name = type(dtype).__name__
+        return Storage(name if name == "Date" else f"{name}:{unit}:{zone}".rstrip(":"))
     if str(dtype) not in ELEMENTS:
         raise DataError(convert_text(series.name, str(dtype)))
     return Storage(str(dtype))
+
+
+def is_moment(dtype: str) -> bool:
+    """Whether a dtype, by the name of its storage, is one of dates, times or durations.
+
+    >>> is_moment("datetime64[ns, UTC]"), is_moment("Datetime:us"), is_moment("int64")
+    (True, True, False)
+    """
+    return MOMENT.match(dtype) is not None
+
+
+def _python_moments(dtype: str, values: np.ndarray) -> tuple[Any, np.ndarray]:
+    """The narwhals dtype of a storage, and moments as the Python objects it takes."""
+    import pandas as pd
+
+    parts: list[Any] = [*dtype.split(":", 2), "", ""]
+    name, unit, zone = parts[:3]
+    if pd.isna(values).all():
+        values = np.full(len(values), None, dtype=object)
+    elif name == "Duration":
+        values = pd.TimedeltaIndex(values).to_pytimedelta()
+    elif name == "Date":
+        values = pd.DatetimeIndex(values).date
+    else:
+        index = pd.DatetimeIndex(values)
+        values = (index.tz_localize("UTC").tz_convert(zone) if zone else index).to_pydatetime()
+    made = {
+        "Date": nw.Date,
+        "Duration": lambda: nw.Duration(unit),
+        "Datetime": lambda: nw.Datetime(unit, zone or None),
+    }[name]()
+    return made, values
 
 
 def _rows(rows: Sequence) -> np.ndarray:

@@ -176,7 +176,7 @@ class Coordinates:
                 numbers[:, i], log_width = column.atoms.forward(numbers[:, i], u)
                 log_cell += log_width
                 continue
-            if column.kind == "discrete":
+            if column.is_list:
                 log_cell -= column.listed.log_width(numbers[:, i])
             numbers[:, i] += u
         return log_cell

@@ -11,14 +11,16 @@ from .atoms import Atoms
 from .bend import Bend
 from .checks import column_text, rows_text
 from .column import Column, offset
-from .repeats import EXACT, Repeats, grid_step, whole
+from .digits import Digits
+from .holding import Holding
+from .repeats import EXACT, FEWEST, Repeats, grid_step, whole
 
 __all__ = ["KINDS", "check_declared", "recognise"]
 
 KINDS = (  # those a user can declare
-    *("continuous", "mixed", "integer", "grid", "discrete", "category", "boolean"),
+    *("continuous", "mixed", "integer", "grid", "discrete", "date", "category", "boolean"),
+    *("identifier", "text", "drop"),
 )
-MAX_CATEGORIES = 1000
 UNIQUE = 0.8  # share of different values from which a column tells rows apart
 
 
@@ -27,44 +29,77 @@ def recognise(
     family: str,
     label: str | int,
     *,
+    holding: Holding | None = None,
     declared: str | None = None,
     categorical: bool = False,
-    bounds: tuple[float | None, float | None] = (None, None),
+    bounds: tuple[float | None, float | None] | None = None,
     weights: np.ndarray | None = None,
     distinct_rows: np.ndarray | None = None,
 ) -> Column:
     """Decide what a column is.
 
     Args:
-        values: shape (n,), as :meth:`Sheet.column` gives it.
+        values: shape (n,), as :func:`read` gives it.
         family: the family of these values.
         label: name of the column, for errors.
+        holding: what the column was found to hold.
         declared: the kind the user asked for, or None.
         categorical: whether the column is stored with a categorical dtype.
-        bounds: (low, high) of the values the column can take.
+        bounds: (low, high) of the values the column can take; None where the values say it.
         weights: shape (n,), counted for the order of categories.
         distinct_rows: boolean of shape (n,), False for copies of an earlier row of the table,
             whose values may be no repeats; None where all rows count.
 
     Raises:
-        DataError: where a declared kind does not fit, a value is out of bounds, or a text
-            column looks like an identifier.
+        DataError: where a declared kind does not fit, or a value is out of bounds.
     """
-    first = values[0]
-    if bool((values == first).all()):
-        column = Column("constant", family, (_python(first, family),), distinct=1, bounds=bounds)
+    holding = holding or Holding()
+    interval = bounds or (None, None)
+    if bool((values == values[0]).all()):
+        cells = (_python(values[0], family),)
+        column = Column("constant", family, cells, distinct=1, bounds=interval)
         if family != "text":
             column._refuse_outside(values, label)
-        return column
-    bounded = bounds != (None, None)
-    kind = declared or _kind(_without_copies(values, distinct_rows), family, categorical, bounded)
-    if kind in ("category", "boolean", "grid") and bounded:
+        return replace(column, format=holding.format, why="one value", note=holding.note)
+    once = _without_copies(values, distinct_rows)
+    if holding.kind == "date":
+        column = _date(values, once, label, interval)
+        return replace(column, format=holding.format, why=holding.why, note=holding.note)
+    kind = declared or _kind(once, family, categorical, interval != (None, None))
+    column = _of_kind(
+        kind, values, family, label, categorical, interval, weights, declared is not None
+    )
+    why = "declared" if declared else _why(column, values)
+    notes = [holding.note]
+    if column.kind in ("continuous", "mixed") and family in ("int", "float"):
+        numbers = values.astype(np.float64)
+        natural = natural_bounds(numbers, column.atoms) if bounds is None else (None, None)
+        column = replace(column, natural=natural)
+        notes.append(_within(natural))
+    if column.kind in ("continuous", "mixed", "grid") and family == "float":
+        column = replace(column, digits=Digits.learn(values))
+    note = "; ".join(filter(None, notes))
+    why = f"{why}, {holding.why}" if holding.why else why
+    return replace(column, format=holding.format, why=why, note=note)
+
+
+def _of_kind(
+    kind: str,
+    values: np.ndarray,
+    family: str,
+    label: str | int,
+    categorical: bool,
+    bounds: tuple[float | None, float | None],
+    weights: np.ndarray | None,
+    declared: bool,
+) -> Column:
+    if kind in ("category", "boolean", "grid") and bounds != (None, None):
         raise ParameterError(
             f"bounds were given for {column_text(label)}, a {kind} column. Bounds are for "
             "columns of numbers that are not a grid: leave them out."
         )
     if kind in ("category", "boolean"):
-        return _categories(values, family, label, kind, declared is not None, weights)
+        return _categories(values, family, label, kind, declared, weights)
     if family == "text" or categorical:
         held = "has a categorical dtype" if categorical else "holds text"
         raise DataError(
@@ -97,6 +132,77 @@ def recognise(
     )
     bend = Bend.learn(offset(values, low) + 0.5, edges, weights)
     return Column(kind, family, (), low, high, distinct, bounds, bend)
+
+
+def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | None, float | None]:
+    """Ends that the values show, None where they show none.
+
+    Zero where no value lies beyond it and some come near; 1 and 100 where values from zero on
+    come near them and none lies beyond; and the point masses at the ends of a mixed column.
+    """
+    if len(values) < FEWEST:
+        return None, None
+    low: float | None = None
+    high: float | None = None
+    least, most, spread = float(values.min()), float(values.max()), float(values.std())
+    if 0 <= least < spread:
+        low = 0.0
+    elif -spread < most <= 0:
+        high = 0.0
+    for top in (1.0, 100.0):
+        if least >= 0 and 0.98 * top <= most <= top:
+            high = top
+    if atoms is not None:
+        low = least if atoms.values[0] == least else low
+        high = most if atoms.values[-1] == most else high
+    return low, high
+
+
+def _within(natural: tuple[float | None, float | None]) -> str:
+    low, high = natural
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return (
+            f"samples are not above {high:g}" if low is None else f"samples are not below {low:g}"
+        )
+    return f"samples are within {low:g} and {high:g}"
+
+
+def _why(column: Column, values: np.ndarray) -> str:
+    """What a kind was recognised by."""
+    if column.atoms is not None:
+        shares = [(float((values == atom).mean()), atom) for atom in column.atoms.values]
+        shown = [f"{100 * share:.0f} % are {atom:g}" for share, atom in sorted(shares)[::-1][:3]]
+        return "of the rows " + ", ".join(shown) + (", ..." if len(shares) > 3 else "")
+    if column.kind == "category":
+        return "text" if column.family == "text" else "categories"
+    return {
+        "boolean": "booleans",
+        "integer": "whole numbers",
+        "grid": f"numbers in steps of {column.step:.6g}",
+        "discrete": f"{column.distinct or 0:,} different numbers in {len(values):,} rows",
+    }.get(column.kind, "numbers")
+
+
+def _date(
+    values: np.ndarray,
+    once: np.ndarray,
+    label: str | int,
+    bounds: tuple[float | None, float | None],
+) -> Column:
+    """A column of dates as counts of its unit: on its own steps, or a list of dates."""
+    if bounds != (None, None):
+        raise ParameterError(
+            f"bounds were given for {column_text(label)}, a date column. Bounds are for columns "
+            "of numbers: leave them out."
+        )
+    seen, counts = np.unique(once, return_counts=True)
+    step = float(np.gcd.reduce(np.diff(np.unique(values))))
+    listed = Repeats(seen, counts, step).listed
+    cells = tuple(np.unique(values).tolist()) if listed else ()
+    low, high, distinct = int(values.min()), int(values.max()), len(np.unique(values))
+    return Column("date", "int", cells, low, high, distinct, step=1.0 if listed else step)
 
 
 def _without_copies(values: np.ndarray, distinct_rows: np.ndarray | None) -> np.ndarray:
@@ -171,16 +277,11 @@ def _categories(
     import pandas as pd
 
     codes, found = pd.factorize(values)
-    n, distinct = len(values), len(found)
+    distinct = len(found)
     if kind == "boolean" and distinct != 2:
         raise DataError(
             f"{column_text(label)} was declared boolean and holds {distinct} different values. "
             'Expected two: declare it "category".'
-        )
-    if not declared and (distinct > MAX_CATEGORIES or (distinct == n and n > 50)):
-        raise DataError(
-            f"{column_text(label)} has {distinct} different values in {n} rows: it looks like an "
-            f'identifier. Drop it, or declare columns={{{label!r}: "category"}} to keep it.'
         )
     categories = [_python(value, family) for value in found]
     counts = np.bincount(codes, weights=weights, minlength=distinct)

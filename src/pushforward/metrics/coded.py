@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ..data import Columns
-from ..data.containers import Sheet
 from ..errors import DataError
 
 __all__ = ["TableCode"]
@@ -20,7 +19,7 @@ class TableCode:
     """How the columns of a table become numbers: learned on real rows, applied to any.
 
     Attributes:
-        columns: what the columns are.
+        columns: what the columns are, without those that say nothing of their rows.
         edges: for each ordered column the inner edges of its tenths; None for categories.
         spread: for each ordered column its standard deviation, 1 for the others.
 
@@ -41,7 +40,7 @@ class TableCode:
         Raises:
             DataError: for a table that cannot be used, such as one with missing cells.
         """
-        columns = Columns.learn(real, estimator="a measure of tables").columns
+        columns = Columns.learn(real, estimator="a measure of tables").columns.kept()
         bare = cls(columns, (None,) * columns.n_columns, np.ones(columns.n_columns))
         numbers = bare.numbers(real)
         edges, spread = [], np.ones(columns.n_columns)
@@ -71,25 +70,13 @@ class TableCode:
         Raises:
             DataError: for lacking columns, missing or infinite cells, text for numbers.
         """
-        sheet = Sheet.open(X, "a measure of tables", 1)
-        labels = list(sheet.labels)
-        lacking = [label for label in self.columns.labels if label not in labels]
-        if lacking and len(labels) == self.columns.n_columns and not sheet.layout.named:
-            lacking, labels = [], list(self.columns.labels)
-        if lacking:
-            raise DataError(
-                f"The table lacks the columns {lacking}, which the real one has. Expected the "
-                f"same columns; it has {labels}."
-            )
-        if sheet.missing().any() or sheet.infinite().any():
-            raise DataError(
-                "The table has missing or infinite cells. Fill them in or leave those rows out."
-            )
-        out = np.empty((sheet.n_rows, self.columns.n_columns))
+        cells = self.columns.cells(X)
+        n = len(cells[0][0]) if cells else 0
+        out = np.empty((n, self.columns.n_columns))
         for j, (label, column) in enumerate(
             zip(self.columns.labels, self.columns.columns, strict=True)
         ):
-            values, family = sheet.column(labels.index(label))
+            values, family = cells[j]
             if column.kind == "constant":
                 out[:, j] = values != column.values[0]
             elif self.ordered(j):

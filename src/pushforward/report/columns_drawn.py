@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..data import Columns
-from ..data.containers import Sheet
+from ..data.dates import DateFormat
+from ..data.number_format import NumberFormat
 
 __all__ = ["Drawn", "draw_columns", "shortened", "spoken"]
 
@@ -44,6 +45,7 @@ class Drawn:
         discrete: whether values stand on whole positions, and are jittered in scatter plots.
         real, sampled: positions, float64 of shapes (n,) and (m,).
         ticks: positions and texts of categories; None for numbers.
+        how: how the numbers are written in the cells, where they are text or dates.
         limits: ends of the axis; a few values may lie beyond them.
     """
 
@@ -53,6 +55,7 @@ class Drawn:
     real: np.ndarray
     sampled: np.ndarray
     ticks: tuple[list[float], list[str]] | None = None
+    how: NumberFormat | DateFormat | None = None
     limits: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,9 @@ class Drawn:
 
     def place(self, value: Any) -> float:
         """Position of one cell value."""
+        if self.ticks is None and self.how is not None:
+            parsed: Any = self.how.parse(np.array([value], dtype=object))
+            return float(parsed[0][0] if isinstance(self.how, DateFormat) else parsed[0])
         if self.ticks is None:
             return float(value)
         texts = self.ticks[1]
@@ -129,17 +135,18 @@ class Drawn:
 
 def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[Drawn]:
     """The columns that are not constant, of a table and of sampled rows."""
-    sheets = [Sheet.open(X, "table_figure") for X in (real, sampled)]
+    tables = [columns.cells(X) for X in (real, sampled)]
     drawn = []
     for j, entry in enumerate(columns.describe()):
-        if entry["kind"] == "constant":
+        if not columns.columns[j].live:
             continue
         label = entry["name"]
         name = shortened(label if isinstance(label, str) else f"column {label}", 26)
-        cells = [sheet.column(j)[0] for sheet in sheets]
+        cells = [table[j][0] for table in tables]
         if entry["categories"] is None:
             numbers = [values.astype(np.float64) for values in cells]
-            drawn.append(Drawn(label, name, entry["kind"] == "integer", numbers[0], numbers[1]))
+            whole, how = entry["kind"] == "integer", columns.columns[j].format
+            drawn.append(Drawn(label, name, whole, numbers[0], numbers[1], how=how))
             continue
         texts = [spoken(value) for value in entry["categories"]]
         if len(texts) > MOST_TICKS or any(spoken(v) not in texts for v in cells[0]):

@@ -298,7 +298,7 @@ def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
 def _drawn(model: RefinedModel, width: int) -> list[int]:
     """Coordinates that make pairs: numbers, where there are two; categories have their shares."""
     columns = getattr(model, "columns_", None)
-    kinds = [] if columns is None else [kind for kind in columns.kinds if kind != "constant"]
+    kinds = [] if columns is None else [one.kind for one in columns.columns if one.live]
     numbers = [k for k, kind in enumerate(kinds) if kind not in _UNORDERED]
     return numbers if len(numbers) > 1 else [*range(width)]
 

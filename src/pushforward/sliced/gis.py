@@ -49,8 +49,10 @@ class GIS(TransformerMixin, TableDensity):
         faithful: the published algorithm and its settings instead of ours, for comparison;
             overrules ``slices`` to ``patience`` but for the options on data.
         columns: kinds of columns by name or position, where they shall not be recognised:
-            "continuous", "integer", "category", "boolean".
-        bounds: (low, high) by column, either may be None: no density lies outside.
+            "continuous", "mixed", "integer", "grid", "discrete", "date", "category", "boolean",
+            "identifier", "text", or "drop" to leave a column out, of samples too.
+        bounds: (low, high) by column, either may be None: no density lies outside. (None, None):
+            samples need not keep to the bounds that the rows show.
         missing: "error", or "drop" to leave out rows with missing cells.
         contamination: None; a share of outliers in the training rows, or "auto": the fit
             then leaves out the rows that fit worst and starts anew. 0 says that there are none:
@@ -176,7 +178,7 @@ class GIS(TransformerMixin, TableDensity):
             )
         with torch.no_grad():
             which = torch.zeros(len(z), dtype=torch.long)
-            return self.columns_.decode(self.density_.from_latent(z, which))
+            return self.columns_.decode(self.density_.from_latent(z, which), exact=True)
 
     encode = transform
     decode = inverse_transform

@@ -1,0 +1,273 @@
+"""Dates, times and durations as whole numbers of a unit, and back to how they were written."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .number_format import is_blank
+
+__all__ = ["SOURCES", "UNITS", "DateFormat", "known_pattern"]
+
+UNITS = {  # nanoseconds of each; months are counted by the calendar
+    "month": 0,
+    "day": 86_400 * 10**9,
+    "second": 10**9,
+    "millisecond": 10**6,
+    "microsecond": 10**3,
+    "nanosecond": 1,
+}
+SOURCES = ("text", "integer", "moment", "duration", "date")
+ODD = 0.05  # share of cells that are no dates, at most
+DAYS = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
+    *("%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
+    *("%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a %b %d %Y", "%Y%m%d"),
+)
+CLOCKS = ("", *(f"{gap}{clock}{zone}" for gap in (" ", "T") for clock in (
+    "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p"
+) for zone in ("", "Z", "%z", " %z")))  # fmt: skip
+MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
+TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
+PARTS = {
+    "%Y": r"[12]\d{3}", "%m": r"(?:0?[1-9]|1[0-2])", "%d": r"(?:0?[1-9]|[12]\d|3[01])",
+    "%y": r"\d{2}", "%b": r"[A-Za-z]{3}", "%B": r"[A-Za-z]{3,9}", "%a": r"[A-Za-z]{3}",
+    "%H": r"(?:[01]?\d|2[0-3])", "%I": r"(?:0?[1-9]|1[0-2])", "%M": r"[0-5]\d", "%S": r"[0-5]\d",
+    "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
+}  # fmt: skip
+DAY, MONTH = "\x01", "\x02"  # places of numbers without a leading zero
+CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """How a column holds dates, times or durations.
+
+    Attributes:
+        source: "text", "integer" (such as 20240131), "moment" and "duration" for dtypes of those,
+            "date" for Python's ``datetime.date``.
+        unit: what the numbers count: months, days, seconds or parts of them, since 1970.
+        pattern: of text and integers, in the words of ``strftime``; "" for dtypes.
+        padded: whether days and months below ten have a leading zero in the text.
+        offset: minutes from UTC that times of the text are written in; None without a zone.
+        places: digits of fractions of a second in the text.
+
+    Examples:
+        >>> cells = np.array(["2024-01-31", "2024-02-01", "?"], dtype=object)
+        >>> how = DateFormat.of_text(cells, declared=True)
+        >>> how.parse(cells)
+        (array([19753, 19754,     0]), array([False, False,  True]))
+        >>> how.write(np.array([19755])).tolist()
+        ['2024-02-02']
+    """
+
+    source: str
+    unit: str
+    pattern: str = ""
+    padded: bool = True
+    offset: int | None = None
+    places: int = 6
+
+    @classmethod
+    def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
+        """Find the format of text cells, shape (n,) and none missing; None if they are no dates.
+
+        Nearly all cells have to be dates in one format. Where the day could be the month in every
+        row, the day is taken to be first.
+        """
+        counted = Counter(str(cell).strip() for cell in cells)
+        few = [text for text in list(counted)[:300] if not is_blank(text)]
+        best, most = None, 0
+        for pattern in _patterns(few):
+            shape = _shape(pattern)
+            hits = sum(count for text, count in counted.items() if shape.match(text))
+            if hits > most and (good := _valid(pattern, counted)) > most:
+                best, most = pattern, good
+        words = sum(count for text, count in counted.items() if is_blank(text))
+        odd = len(cells) - most - words
+        if best is None or (odd > ODD * len(cells) and not declared) or most < words / 9:
+            return None
+        texts = [text for text in counted if _shape(best).match(text)]
+        ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
+        padded = not any(ones.search(text) for text in texts)
+        offset, places = None, 6
+        if best.endswith("%z"):
+            zones = Counter(re.sub(":", "", text[-6:])[-5:] for text in texts)
+            zone = zones.most_common(1)[0][0]
+            offset = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
+        if "%f" in best:
+            lengths = (re.search(r"\.(\d+)", text) for text in texts)
+            places = max(len(match[1]) for match in lengths if match)
+        how = cls("text", "nanosecond", best, padded, offset, places)
+        return how._with_unit(*how.parse(cells))
+
+    @classmethod
+    def of_integers(cls, values: np.ndarray) -> "DateFormat | None":
+        """Recognise whole numbers such as 20240131 or 202401, shape (n,); None for others."""
+        if len(values) < 5 or not (values == np.floor(values)).all():
+            return None
+        for pattern, (low, high) in CALENDAR.items():
+            if values.min() < low or values.max() > high or len(np.unique(values)) < 3:
+                continue
+            how = cls("integer", "nanosecond", pattern)
+            counts, bad = how.parse(values)
+            if not bad.any():
+                return how._with_unit(counts, bad)
+        return None
+
+    @classmethod
+    def of_moments(cls, values: Any, source: str) -> "DateFormat":
+        """Choose the unit of a column of moments, dates or durations without gaps."""
+        how = cls(source, "nanosecond")
+        return how._with_unit(*how.parse(values))
+
+    def _with_unit(self, counts: np.ndarray, bad: np.ndarray) -> "DateFormat":
+        """The coarsest unit that all moments are whole numbers of."""
+        good = counts[~bad]
+        unit = next(u for u, size in UNITS.items() if size and (good % size == 0).all())
+        if unit == "day" and self.source != "duration" and len(good):
+            days = good.astype("M8[ns]")
+            months = days.astype("M8[M]")
+            if (months.astype("M8[ns]") == days).all() and len(np.unique(months)) > 1:
+                unit = "month"
+        return DateFormat(self.source, unit, self.pattern, self.padded, self.offset, self.places)
+
+    def parse(self, cells: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return (int64 counts of the unit, mask of cells that are no dates), shape (n,) each.
+
+        Counts round down to whole units.
+        """
+        import pandas as pd
+
+        moments: Any
+        if self.source == "duration":
+            spans: Any = pd.to_timedelta(pd.Series(cells), errors="coerce")
+            counts = spans.fillna(pd.Timedelta(0)).to_numpy().astype("m8[ns]").astype(np.int64)
+            return counts // UNITS[self.unit], spans.isna().to_numpy()
+        held = getattr(getattr(cells, "dtype", None), "kind", "O")
+        if self.source == "integer" and held != "M":
+            whole: Any = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
+            text = whole.fillna(0).astype(np.int64).astype(str)
+            moments = pd.to_datetime(text, format=self.pattern, errors="coerce", utc=True)
+        elif self.source == "text" and held != "M":
+            moments = _parse_text(pd.Series(np.asarray(cells, dtype=object)), self.pattern)
+        else:
+            moments = pd.to_datetime(pd.Series(cells), errors="coerce", utc=True)
+        bad = moments.isna().to_numpy()
+        filled = moments.fillna(pd.Timestamp(0, tz="UTC")).dt.tz_localize(None)
+        stamps = filled.to_numpy().astype("M8[ns]")
+        if self.unit == "month":
+            return stamps.astype("M8[M]").astype(np.int64), bad
+        return stamps.astype(np.int64) // UNITS[self.unit], bad
+
+    def moments(self, counts: np.ndarray) -> np.ndarray:
+        """Return counts of the unit as datetime64[ns] (timedelta64[ns] of a duration)."""
+        if self.unit == "month":
+            return counts.astype("M8[M]").astype("M8[ns]")
+        stamps = counts.astype(np.int64) * UNITS[self.unit]
+        return stamps.astype("m8[ns]" if self.source == "duration" else "M8[ns]")
+
+    def write(self, counts: np.ndarray) -> np.ndarray:
+        """Return counts of the unit, shape (n,), as the column held them."""
+        import pandas as pd
+
+        moments = self.moments(counts)
+        if self.source in ("moment", "duration"):
+            return moments
+        if self.source == "date":
+            return pd.DatetimeIndex(moments).date
+        if self.source == "integer":
+            return pd.DatetimeIndex(moments).strftime(self.pattern).to_numpy().astype(np.int64)
+        index = pd.DatetimeIndex(moments)
+        pattern = self.pattern
+        if self.offset is not None:
+            index = index + pd.Timedelta(minutes=self.offset)
+            sign, size = "-" if self.offset < 0 else "+", abs(self.offset)
+            pattern = pattern.replace("%z", f"{sign}{size // 60:02d}:{size % 60:02d}")
+        if not self.padded:
+            pattern = pattern.replace("%d", DAY).replace("%m", MONTH)
+        if "%f" in pattern:
+            head, tail = pattern.split("%f")
+            parts = (index.microsecond * 1000 + index.nanosecond).astype(str).str.zfill(9)
+            texts = index.strftime(head) + parts.str[: self.places] + index.strftime(tail or " ")
+            texts = texts if tail else texts.str[:-1]
+        else:
+            texts = index.strftime(pattern)
+        if self.padded:
+            return texts.to_numpy(dtype=object)
+        parts = zip(texts, index.day, index.month, strict=True)
+        return np.array(
+            [t.replace(DAY, str(d)).replace(MONTH, str(m)) for t, d, m in parts], object
+        )
+
+    def text(self, count: float) -> str:
+        """One count of the unit as people read it.
+
+        >>> DateFormat("integer", "day", "%Y%m%d").text(19753)
+        '2024-01-31'
+        """
+        moment = self.moments(np.array([int(count)]))
+        if self.source == "duration":
+            import pandas as pd
+
+            return str(pd.Timedelta(moment[0]))
+        return str(moment[0].astype({"month": "M8[M]", "day": "M8[D]"}.get(self.unit, "M8[s]")))
+
+
+def known_pattern(pattern: str) -> bool:
+    """Whether a pattern is one that texts or whole numbers are recognised by."""
+    return pattern in CALENDAR or pattern in _every_pattern()
+
+
+@cache
+def _every_pattern() -> tuple[str, ...]:
+    return (*(f"{day}{clock}" for day in DAYS for clock in CLOCKS), *MONTHS, *TIMES)
+
+
+@cache
+def _shape(pattern: str) -> re.Pattern:
+    """The regular expression of texts that a pattern may parse."""
+    if pattern == "%Y%m%d":
+        return re.compile(r"^(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
+    expression = re.escape(pattern)
+    for mark, part in PARTS.items():
+        expression = expression.replace(re.escape(mark), part)
+    return re.compile(f"^{expression}$")
+
+
+def _patterns(texts: list[str]) -> list[str]:
+    """The patterns whose shape most of a few texts have."""
+    digits = [text for text in texts if any(map(str.isdigit, text))]
+    if len(digits) < len(texts) / 2 or not texts:
+        return []
+    shapes = ((pattern, _shape(pattern)) for pattern in _every_pattern())
+    return [
+        pattern
+        for pattern, shape in shapes
+        if any(shape.match(text) for text in digits[:5])
+        and sum(shape.match(text) is not None for text in texts) >= len(texts) / 2
+    ]
+
+
+def _parse_text(cells: Any, pattern: str) -> Any:
+    """Text as moments in UTC; NaT for what does not have the pattern."""
+    import pandas as pd
+
+    # A file of dates like 20240131 alone is read as whole numbers.
+    texts = cells.map(lambda cell: str(cell) if isinstance(cell, (str, int, np.integer)) else None)
+    stripped = texts.astype(object).str.strip()
+    if pattern in TIMES:
+        stripped, pattern = "1970-01-01 " + stripped, f"%Y-%m-%d {pattern}"
+    return pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
+
+
+def _valid(pattern: str, counted: Counter) -> int:
+    """How many cells are dates in a pattern."""
+    import pandas as pd
+
+    texts = list(counted)
+    good = _parse_text(pd.Series(texts, dtype=object), pattern).notna().to_numpy()
+    return int(np.array(list(counted.values()))[good].sum())

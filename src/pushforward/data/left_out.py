@@ -1,0 +1,69 @@
+"""Columns that say nothing of their rows: identifiers, free text, empty ones."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+__all__ = ["LEFT_OUT", "made_anew", "names_rows", "numbers_rows"]
+
+LEFT_OUT = ("identifier", "text", "empty", "drop")
+FEWEST = 20
+NEARLY = 0.9  # share of different values from which a text column tells rows apart
+MAX_CATEGORIES = 1000
+NAMED_ID = re.compile(
+    r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rownames?|row ?(no|num|nr|number)|unnamed: 0)$"
+    r"|^(id|uuid|guid|x|no|nr|#)$|^id[^a-z]|^unnamed: \d+$",
+    re.IGNORECASE,
+)
+ENDS_IN_ID = re.compile(r"[a-z]I[dD]$|ID$")
+
+
+def numbers_rows(values: np.ndarray, label: str | int) -> str | None:
+    """Say why a column of whole numbers, shape (n,), numbers the rows; None if it does not.
+
+    It counts 0, 1, 2, ... or 1, 2, 3, ... through them, or all its values differ and its name is
+    that of an identifier.
+    """
+    if len(values) < FEWEST or not isinstance(label, str):
+        return None
+    low, high = int(values.min()), int(values.max())
+    if high - low + 1 < len(values) or len(np.unique(values)) < len(values):
+        return None
+    if low in (0, 1) and high - low + 1 == len(values):
+        return f"numbers the rows from {low}"
+    if NAMED_ID.search(label.strip()) or ENDS_IN_ID.search(label.strip()):
+        return "another whole number in every row, by name an identifier"
+    return None
+
+
+def names_rows(cells: np.ndarray) -> tuple[str, str] | None:
+    """Say what a column of text, shape (n,) and none missing, is if no category.
+
+    Returns:
+        "identifier" or "text", and why; None for a category.
+    """
+    import pandas as pd
+
+    n, distinct = len(cells), int(pd.Series(cells).nunique())
+    if distinct <= MAX_CATEGORIES and (n <= FEWEST or distinct < NEARLY * n):
+        return None
+    some = [str(cell) for cell in cells[:500]]
+    words = float(np.mean([len(text.split()) for text in some]))
+    why = f"{distinct:,} different texts in {n:,} rows"
+    if distinct >= NEARLY * n and words < 4:
+        return "identifier", why
+    return "text", why
+
+
+def made_anew(kind: str, family: str, first: int, n: int) -> np.ndarray:
+    """Return the cells of a left-out column in n sampled rows, objects of shape (n,).
+
+    Identifiers are numbered from ``first``, as whole numbers or as "id-1", "id-2", ...; other
+    cells are None.
+    """
+    cells: Any = np.full(n, None, dtype=object)
+    if kind == "identifier":
+        numbers = range(first, first + n)
+        cells[:] = [f"id-{k}" for k in numbers] if family == "text" else list(numbers)
+    return cells

@@ -1,0 +1,230 @@
+"""Numbers written as text: decimal commas, groups of thousands, currencies, percent."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["GROUPS", "NumberFormat", "is_blank"]
+
+# What people write where a number is missing; compared without case and outer blanks.
+MISSING_WORDS = frozenset(
+    (
+        *("", "?", "-", "--", "---", ".", "..", "*", "x", "n/a", "na", "#n/a", "n.a.", "nan"),
+        *("null", "none", "nil", "missing", "unknown", "not available", "tbd", "#value!"),
+        *("#div/0!", "\\n"),
+    )
+)
+ODD = 0.05  # share of cells that are neither numbers nor such words, at most
+MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
+SPACES = " \u00a0\u202f"
+CURRENCY = "$€£¥₹"
+CODES = "USD|EUR|GBP|JPY|CNY|CHF|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|SGD|HKD|kr|Rs"
+CELL = re.compile(
+    rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[A-Z]{{0,2}}[{CURRENCY}]|{CODES})?"
+    rf"(?P<left>[{SPACES}]*)(?P<inner>[-\u2212])?"
+    rf"(?P<body>(?:\d[\d.,'{SPACES}]*\d|\d)\.?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
+    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES})?(?P<close>\))?$"
+)
+GROUPS = {
+    "": re.compile(r"^\d+$"),
+    ",": re.compile(r"^\d{1,3}(,\d{3})+$"),
+    ".": re.compile(r"^\d{1,3}(\.\d{3})+$"),
+    "'": re.compile(r"^\d{1,3}('\d{3})+$"),
+    **{space: re.compile(rf"^\d{{1,3}}({space}\d{{3}})+$") for space in SPACES},
+}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of a text column are written.
+
+    Attributes:
+        decimal: the decimal mark, "." or ",".
+        thousands: what groups of three digits are separated by, "" for nothing.
+        prefix: text before a number, such as "$".
+        suffix: text after a number, such as "%".
+        parentheses: whether negative numbers stand in parentheses.
+        places: decimals of every number, None where they vary.
+
+    Examples:
+        >>> cells = np.array(["$1,234.50", "$7.25", "n/a"], dtype=object)
+        >>> how = NumberFormat.learn(cells)
+        >>> how.parse(cells).tolist()
+        [1234.5, 7.25, nan]
+        >>> how.write(np.array([1e6])).tolist()
+        ['$1,000,000.00']
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    parentheses: bool = False
+    places: int | None = None
+
+    @classmethod
+    def learn(cls, cells: np.ndarray, *, declared: bool = False) -> "NumberFormat | None":
+        """Find the format of text cells, shape (n,) and none missing; None if they are no numbers.
+
+        Nearly all cells have to be numbers in one format. Codes stay text: whole numbers with a
+        leading zero or more than 15 digits, and those of few values or of one length without
+        anything that only a number has.
+        """
+        texts = [str(cell).strip() for cell in cells]
+        counted = Counter(texts)
+        few = list(counted)[:200]
+        if sum(CELL.match(text) is not None for text in few) < (1 - MOST_GAPS) / 2 * len(few):
+            return None
+        found = {text: match for text in counted if (match := CELL.match(text))}
+        if not found:
+            return None
+        n_numbers = sum(counted[text] for text in found)
+        odd = len(texts) - n_numbers
+        strange = sum(
+            count for text, count in counted.items() if text not in found and not is_blank(text)
+        )
+        if odd > MOST_GAPS * len(texts) or (strange > ODD * len(texts) and not declared):
+            return None
+        how = cls._of(list(found.values()))
+        if how is None:
+            return None
+        bodies = [match["body"] for match in found.values()]
+        if not declared and any(
+            len(body) > 1 and body[0] == "0" and body[1].isdigit() for body in bodies
+        ):
+            return None
+        plain = how == cls() or how == cls(places=0)
+        digits = [body for body in bodies if body.isdigit()]
+        if not declared and plain and len(digits) == len(bodies):
+            if any(len(body) > 15 for body in bodies):
+                return None
+            lengths = {len(body) for body in bodies}
+            codes = len(bodies) <= 30 or (len(lengths) == 1 and lengths != {1, 2, 3})
+            if not odd and codes:
+                return None
+        parsed = how.parse(cells)
+        kept = int(np.isfinite(parsed).sum())
+        return how if kept and kept >= n_numbers - ODD * len(texts) else None
+
+    @classmethod
+    def _of(cls, matches: list[re.Match]) -> "NumberFormat | None":
+        def common(part: str) -> str:
+            held = Counter(match[part] or "" for match in matches)
+            word, count = held.most_common(1)[0]
+            return word if count >= (1 - ODD) * len(matches) else "\0"
+
+        prefix, suffix = common("prefix"), common("suffix")
+        prefix += Counter(match["left"] for match in matches).most_common(1)[0][0] * bool(prefix)
+        suffix = Counter(match["right"] for match in matches).most_common(1)[0][0] + suffix
+        if "\0" in prefix + suffix:
+            return None
+        bodies = [match["body"] for match in matches]
+        marks = _marks(bodies)
+        if marks is None:
+            return None
+        decimal, thousands = marks
+        places = {len(body.partition(decimal)[2]) for body in bodies}
+        powers = any(match["power"] for match in matches)
+        return cls(
+            decimal,
+            thousands,
+            prefix,
+            suffix,
+            any(match["open"] and match["close"] for match in matches),
+            places.pop() if len(places) == 1 and not powers else None,
+        )
+
+    def parse(self, cells: np.ndarray) -> np.ndarray:
+        """Return float64 of shape (n,), NaN for cells that are no numbers in this format."""
+        known: dict[Any, float] = {}
+        out = np.full(len(cells), np.nan)
+        for i, cell in enumerate(cells):
+            if not isinstance(cell, (str, int, float, np.number)):
+                continue
+            if cell not in known:
+                known[cell] = self._number(cell)
+            out[i] = known[cell]
+        return out
+
+    def _number(self, cell: Any) -> float:
+        if isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool):
+            return float(cell)
+        match = CELL.match(str(cell).strip()) if isinstance(cell, str) else None
+        if match is None or bool(match["open"]) != bool(match["close"]):
+            return np.nan
+        if (match["suffix"] or "") not in (self.suffix.strip(), ""):
+            return np.nan
+        if (match["prefix"] or "") not in (self.prefix.strip(), ""):
+            return np.nan
+        whole, mark, rest = match["body"].partition(self.decimal)
+        grouped = not whole or whole.isdigit() or bool(GROUPS[self.thousands].match(whole))
+        if not grouped or (mark and rest and not rest.isdigit()):
+            return np.nan
+        whole = whole.replace(self.thousands, "") if self.thousands else whole
+        value = float(f"{whole or '0'}.{rest or '0'}{match['power'] or ''}")
+        negative = bool(match["open"]) or bool(match["inner"]) or match["sign"] in ("-", "\u2212")
+        return -value if negative else value
+
+    def write(self, values: np.ndarray) -> np.ndarray:
+        """Return the numbers as text: objects of shape (n,)."""
+        return np.array([self._text(float(value)) for value in values], dtype=object)
+
+    def _text(self, value: float) -> str:
+        size = abs(value)
+        if self.places is not None:
+            text = f"{size:,.{self.places}f}"
+        elif size == round(size) and size < 1e15:
+            text = f"{size:,.0f}"
+        else:
+            digits = np.format_float_positional(size, trim="-")
+            text = f"{int(digits.partition('.')[0]):,}.{digits.partition('.')[2]}"
+        whole, mark, rest = text.partition(".")
+        text = whole.replace(",", self.thousands) + (self.decimal if mark else "") + rest
+        text = f"{self.prefix}{text}{self.suffix}"
+        negative = value < 0 and any(digit in text for digit in "123456789")
+        if not negative:
+            return text
+        return f"({text})" if self.parentheses else f"-{text}"
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell says in a common word that its number is missing.
+
+    >>> is_blank(" N/A "), is_blank("12")
+    (True, False)
+    """
+    return text.strip().lower() in MISSING_WORDS
+
+
+def _marks(bodies: list[str]) -> tuple[str, str] | None:
+    """Decimal mark and separator of thousands of numbers without their signs; None if unclear."""
+    dots, commas = (sum(mark in body for body in bodies) for mark in ".,")
+    spaced = [mark for mark in ("'", *SPACES) if any(mark in body for body in bodies)]
+    if len(spaced) > 1:
+        return None
+    if spaced:
+        decimal = "," if commas >= dots and commas else "."
+        return decimal, spaced[0]
+    if dots and commas:
+        both = [body for body in bodies if "." in body and "," in body]
+        if both:
+            last = Counter(
+                max(body.rfind("."), body.rfind(",")) == body.rfind(".") for body in both
+            )
+            decimal = "." if last.most_common(1)[0][0] else ","
+        else:  # 1,234 and 5.5: the mark that only separates groups of three is not decimal
+            grouped = all(GROUPS[","].match(body) for body in bodies if "," in body)
+            decimal = "." if grouped else ","
+        return decimal, "," if decimal == "." else "."
+    mark = "," if commas else "."
+    held = [body for body in bodies if mark in body]
+    if not held:
+        return ".", ""
+    grouped = all(GROUPS[mark].match(body) and body[0] != "0" for body in held)
+    several = any(body.count(mark) > 1 for body in held)
+    if grouped and (several or mark == ","):
+        return (".", ",") if mark == "," else (",", ".")
+    return (mark, "") if not several else None
