@@ -1,0 +1,99 @@
+"""Whether the first record of a file holds names: judged by the records below it."""
+
+import re
+from collections.abc import Container, Sequence
+from itertools import pairwise
+
+__all__ = ["blank", "is_names"]
+
+_JUDGED = 200  # rows and columns that are looked at
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?/\d\d?/\d{2,4}|\d\d?\.\d\d?\.\d{2,4}")
+_SIGNS = re.compile(r"[$€£%\s]")
+
+
+def blank(cell: str) -> bool:
+    """Whether a cell is empty or holds blanks only."""
+    return not cell.strip()
+
+
+def is_names(
+    first: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    decimal: str = ".",
+    expected: Container[str] = (),
+) -> bool:
+    """Whether a record names the columns of the rows below it.
+
+    A text above numbers is a name; a number above numbers is a value, unless the numbers of the
+    record are rising years, or positions from 0 or 1. In columns of text, a cell that is among
+    the values below is a value. Without evidence, the record holds names.
+
+    Args:
+        first: the record.
+        rows: those below it.
+        decimal: the decimal mark.
+        expected: names that the columns should have: one of them settles it.
+
+    >>> is_names(["age", "town"], [["3", "Bern"], ["5", "Rome"]])
+    True
+    >>> is_names(["3", "Bern"], [["4", "Bern"], ["5", "Rome"]])
+    False
+    """
+    if any(cell in expected for cell in first):
+        return True
+    if not rows:
+        return not all(_kind(cell, decimal) in ("number", "date") for cell in first)
+    if _labels(first, rows, decimal):
+        return True
+    names = values = matches = misses = 0
+    for j, cell in enumerate(first[:_JUDGED]):
+        if blank(cell):
+            continue
+        below = [row[j] for row in rows[:_JUDGED] if j < len(row) and not blank(row[j])]
+        kinds = [_kind(one, decimal) for one in below]
+        if not below:
+            continue
+        usual = max(("number", "date", "text"), key=kinds.count)
+        mine = _kind(cell, decimal)
+        if usual != "text" and kinds.count(usual) >= 0.7 * len(kinds):
+            if mine == usual:
+                values += 1
+            elif mine == "text" and any(letter.isalpha() for letter in cell):
+                names += 1
+        elif usual == "text" and len(set(below)) <= 0.7 * len(below):
+            matches += cell in below
+            misses += cell not in below
+    if names or values:
+        return names >= values
+    return matches <= misses
+
+
+def _kind(cell: str, decimal: str) -> str:
+    cell = _SIGNS.sub("", cell)
+    if _DATE.match(cell):
+        return "date"
+    try:
+        float(cell.replace(",", ".") if decimal == "," else cell.replace(",", ""))
+    except ValueError:
+        return "text"
+    return "text" if cell.strip("+-").lower()[:3] in ("nan", "inf") else "number"
+
+
+def _labels(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> bool:
+    """Whether the numbers of a record are labels: years in steps, or positions."""
+    places = [j for j, cell in enumerate(first) if cell.strip().isdecimal()]
+    numbers = [int(first[j]) for j in places]
+    others = [cell for cell in first if not cell.strip().isdecimal()]
+    if len(numbers) < 2 or any(_kind(cell, decimal) == "number" for cell in others):
+        return False
+    steps = {after - before for before, after in pairwise(numbers)}
+    if min(steps) <= 0 <= max(steps):
+        return False
+    below = [row[j].strip() for row in rows[:_JUDGED] for j in places if j < len(row)]
+    below = [cell for cell in below if cell]
+    if all(1500 <= n <= 2200 for n in numbers):
+        years = [cell for cell in below if cell.isdecimal() and 1500 <= int(cell) <= 2200]
+        return len(years) < 0.5 * len(below)
+    if len(numbers) < 3 or steps != {1} or numbers[0] > 1 or len(numbers) < len(first) - 1:
+        return False
+    return any(not cell.isdecimal() or int(cell) > numbers[-1] for cell in below)
