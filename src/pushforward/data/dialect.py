@@ -19,9 +19,10 @@ __all__ = ["Dialect", "Format", "sniff"]
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 40  # characters of a line that a note quotes
 JUDGED = 60  # records, and cells of each, that candidates are judged by
-_TOKEN = re.compile(r'"(?:[^"]|"")*"|[^\s"]\S*|\S')
+_TOKEN = re.compile(r'"(?:[^"]|"")*"(?!\S)|\S+')
 _EITHER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?", re.ASCII)
-_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = r"[+-]?[1-9]\d{0,2}(,\d{3})+"
+_COMMA = re.compile(rf"(?!{_THOUSANDS}$)[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 
@@ -256,7 +257,7 @@ def _plainness(cell: str, separator: str) -> float:
         return 1.0
     other = [mark for mark in SEPARATORS if mark != separator]
     crowded = any(mark in cell for mark in other if mark != ",") or (
-        separator != "," and re.search(r",\S", cell) is not None
+        separator != "," and re.search(r",(\S|$)", cell) is not None
     )
     return 0.2 if crowded else 0.9
 
@@ -282,18 +283,21 @@ def _preamble(
         cells = records[first][1]
         filled = sum(not blank(cell) for cell in cells)
         short = len(cells) < width and filled <= max(1, width // 3)
-        title = len(cells) == width and filled == 1 and not blank(cells[0])
+        title = len(cells) == width and (filled == 0 or (filled == 1 and not blank(cells[0])))
         if not (short or title):
             break
         first += 1
-    rows = [cells for _, cells in records[first + 1 :]]
-    if rows and len(records[first][1]) >= width - 1 and (headed or is_names(records[first][1], rows, decimal, expected.families)):
-        return first
-    return 0
+    found, rows = records[first][1], [cells for _, cells in records[first + 1 :]]
+    if not rows or len(found) < width - 1:
+        return 0
+    return first if headed or is_names(found, rows, decimal, expected.families) else 0
 
 
 def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
-    """A comma where some columns of numbers have commas and none has points."""
+    """A comma where more columns of numbers have such commas than have points.
+
+    Commas that could mark thousands say nothing.
+    """
     if form.separator == ",":
         return "."  # a comma in a quoted cell marks thousands as often
     commas = points = 0

@@ -25,10 +25,9 @@ class ExcelTable(TextTable):
     def __init__(
         self, path: Path, reading: Reading | None = None, expected: Expected | None = None
     ) -> None:
-        said = (reading or Reading()).said
-        said |= {"separator": ",", "decimal": ".", "encoding": "utf-8"}
         self._csv, self._sheet_note = _sheet(path)
-        super().__init__(path, Reading(**said), expected)
+        as_csv = Reading(encoding="utf-8", decimal=".", separator=",")
+        super().__init__(path, as_csv.over(reading or Reading()), expected)
 
     def _start(self) -> bytes:
         return b""

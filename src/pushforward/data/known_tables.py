@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from .files import SUFFIXES, open_table
+from ..errors import DataError, ParameterError
+from .files import SUFFIXES, TEXT, open_table
 from .reading import Expected, Reading
 from .table import Table
 from .toys import gaussian_grid, swiss_roll
@@ -204,6 +204,7 @@ def open_data(
     178
     """
     reading = Reading(header, encoding, decimal, separator, missing_values)
+    _refuse_idle(reading, source)
     expected = Expected()
     if like is not None:
         reading, expected = reading.over(getattr(like, "reading_", Reading())), Expected.of(like)
@@ -218,6 +219,22 @@ def open_data(
         f"{text!r} is no file, folder or known data set{_close(text)}. Expected a file ending in "
         f"{', '.join(SUFFIXES)}, a folder of parquet files, or one of {_known()}."
     )
+
+
+def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
+    """Refuse what was said of a table that is not in a file of text.
+
+    Raises:
+        ParameterError: naming it.
+    """
+    name = Path(source).name.lower()
+    of_text = name.endswith(TEXT) and not Path(source).is_dir()
+    used = ("header", "missing_values") if name.endswith(".xlsx") else ()
+    idle = [word for word in reading.said if word not in used]
+    if idle and not of_text:
+        raise ParameterError(
+            f"{idle[0]} is for csv and tsv files, and {os.fspath(source)} is none. Leave it out."
+        )
 
 
 def _known() -> str:

@@ -12,14 +12,16 @@ __all__ = ["NUMBER_WORDS", "TEXT_WORDS", "TextColumn"]
 
 #: What a missing cell is called in a column of numbers, in lower case.
 NUMBER_WORDS = frozenset(
-    ("na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>", "nan", "-nan", "+nan", "null", "nil")
-    + ("none", "missing", "unknown", "undefined", "not available", "no data", "#null!", "#value!")
-    + ("#div/0!", "#ref!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "?", "??", ".")
-    + ("..", "...", "-", "--", "---", "\N{EN DASH}", "\N{EM DASH}")
+    [
+        *("", "?", "??", ".", "..", "...", "-", "--", "---", "\N{EN DASH}", "\N{EM DASH}"),
+        *("na", "n/a", "n.a.", "<na>", "nan", "-nan", "+nan", "null", "nil", "none", "no data"),
+        *("missing", "unknown", "undefined", "not available", "#n/a", "#n/a n/a", "#na", "#null!"),
+        *("#value!", "#div/0!", "#ref!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    ]
 )
 #: What it is called in a column of text: "None", "?" and "-" may be values there.
 TEXT_WORDS = frozenset(
-    ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "NULL", "null")
+    ["", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "NULL", "null"]
 )
 _PARTS = (
     r"\s*(?:(?P<padded>[+-]?0\d+)|(?P<whole>[+-]?\d+)|"
@@ -49,7 +51,7 @@ class TextColumn:
     def __init__(self, decimal: str, words: Sequence[str] | None, family: str | None) -> None:
         self._decimal, self._match = decimal, _CELL[decimal].fullmatch
         self._said = frozenset(words or ())
-        self._words = TEXT_WORDS if words is None else self._said
+        self._words = TEXT_WORDS if words is None else self._said | {""}
         self._family = family
         self._kinds: set[str] = {"text"} if family == "text" else set()
         self._gaps = self._seen = False
@@ -110,14 +112,14 @@ class TextColumn:
     @property
     def empty(self) -> bool:
         """Whether no cell holds anything."""
-        return not self._seen
+        return not self._seen and self.dtype == "float64"
 
     @property
     def dtype(self) -> str:
         """The dtype of pandas that holds all cells seen."""
         kinds = self._kinds
-        if not kinds:
-            return "float64"
+        if not kinds:  # words alone are text: a column of numbers has some
+            return "float64" if all(c.strip() in self._words for c in self.missing) else "str"
         if "text" in kinds or (len(kinds) > 1 and "truth" in kinds):
             return "str"
         gaps = self._gaps or bool(self.missing)
@@ -140,5 +142,4 @@ class TextColumn:
         """The texts that are missing cells under :attr:`dtype`, as they stand in the file."""
         if self.dtype != "str":
             return list(self.missing)
-        known = self._words | {""}
-        return [cell for cell in self.missing if cell.strip() in known]
+        return [cell for cell in self.missing if cell.strip() in self._words]

@@ -59,9 +59,10 @@ class TextTable(Table):
         tabs: bool = False,
     ) -> None:
         self.path = path
-        self._said, self._expected, self._tabs = reading or Reading(), expected or Expected(), tabs
+        self.reading = reading or Reading()
+        self._expected, self._tabs = expected or Expected(), tabs
         with self._reading():
-            self._encodings = _encodings(self._start(), self._said.encoding)
+            self._encodings = _encodings(self._start(), self.reading.encoding)
             self._dialect = self._sniff()
 
     def _bytes(self) -> Any:
@@ -99,7 +100,7 @@ class TextTable(Table):
             except UnicodeDecodeError:
                 self._next_encoding()
         self._ascii = all(line.isascii() for line in lines)
-        found = sniff(lines, whole, self._said, self._expected, self._tabs)
+        found = sniff(lines, whole, self.reading, self._expected, self._tabs)
         if found is None:
             raise DataError(f"{self.path} has no lines. Expected a header and rows.")
         return found
@@ -139,7 +140,7 @@ class TextTable(Table):
 
     def _encoding_note(self) -> list[str]:
         used = self._encodings[0]
-        if self._said.encoding or used in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        if self.reading.encoding or used in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
             return []
         return [f"it is not UTF-8 and was read as {used} (encoding= says otherwise)"]
 
@@ -159,7 +160,7 @@ class TextTable(Table):
     def _look(self) -> _Survey:
         """Read all cells once: see what they are, and that every record has its place."""
         names, families = self._dialect.names, self._expected.families
-        words = self._said.missing_values
+        words = self.reading.missing_values
         seen = [TextColumn(self._dialect.decimal, words, families.get(name)) for name in names]
         n_rows, short, blank_end = 0, [], 0
         for chunk, lines in self._chunks(max(1, SURVEYED_CELLS // len(names))):
@@ -234,8 +235,8 @@ class TextTable(Table):
         raise DataError(
             f"{self.path} has more cells in a line than columns: {len(cells)} in line "
             f"{number + 1}, and the columns are {width}. Expected one cell for each, separated by "
-            f"{self._dialect.format.mark}: name all columns in the header, correct the line, or quote a cell "
-            "that holds the separator."
+            f"{self._dialect.format.mark}: name all columns in the header, correct the line, or "
+            "quote a cell that holds the separator."
         )
 
     @contextmanager
@@ -276,7 +277,7 @@ class TextTable(Table):
             "header": None,
             "names": every,
             "index_col": False,
-            "dtype": _dtypes([*survey.dtypes.values(), *["str"] * (len(every) - len(names))], every),
+            "dtype": _dtypes([*survey.dtypes.values(), "str"][: len(every)], every),
             "keep_default_na": False,
             "na_values": [""]
             if not any(survey.missing.values())
