@@ -66,6 +66,14 @@ def test_a_separator_at_the_end_of_every_line_is_an_empty_column(opened, header)
         opened(f"{header}\n" + "1,2,\n" * 1500 + "1,2,3\n").read()
 
 
+def test_several_empty_columns_at_the_end(opened):
+    table = opened("a,b,,,\n1,2,,,\n4,,,,\n")
+    assert table.columns == ["a", "b"]
+    assert rows(table) == [[1, 2], [4, None]]
+    assert "every line ends in 3 separators" in table.note
+    assert opened("a,b,,\n1,2,,3\n").columns == ["a", "b", "Unnamed: 2", "Unnamed: 3"]
+
+
 def test_trailing_separators_without_a_header(opened):
     assert rows(opened("1,2,\n4,5,\n")) == [[1, 2], [4, 5]]
 
@@ -185,6 +193,8 @@ def test_names_in_a_comment(opened):
         "p,x,s\ne,x,y\np,x,s\ne,b,s\np,x,s\n",
         "2020-01-01,a\n2020-01-02,b\n2020-01-03,c\n",
         "1990,1.5\n1991,2.5\n1992,3.5\n",
+        "x,2000\ny,300\nz,450\n",
+        "1\n2\n3\n",
     ],
 )
 def test_a_file_without_names_keeps_its_first_row(opened, content):
@@ -204,6 +214,9 @@ def test_a_file_without_names_keeps_its_first_row(opened, content):
         "Country,1990,1995,2005\nA,1.5,2,3\nB,2,3.1,4\n",
         ",0,1,2\n0,1.5,2,3\n1,2,3.1,4\n",
         "0,1,2\n1.5,2,3\n2,3.1,4\n",
+        "0\n1.5\n0.25\n",
+        "state,2021\nAlabama,-29.59\nAlaska,-14.62\n",
+        ",16.5,16.75\n71,0,1\n70,0,0\n69,1,0\n",
         "name,?\nx,1\ny,2\n",
         "sex,class\nmale,first\nfemale,second\nmale,first\nmale,third\nfemale,first\n",
     ],

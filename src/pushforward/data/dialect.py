@@ -71,7 +71,7 @@ class Dialect:
         decimal: "." or ",".
         names: names of the columns.
         skip: lines before the first row.
-        spare: whether every row ends in a separator, so in one empty cell too many.
+        spare: how many empty cells without a name stand at the end of every row.
         notes: what was decided and is not usual.
     """
 
@@ -79,7 +79,7 @@ class Dialect:
     decimal: str
     names: tuple[str, ...]
     skip: int
-    spare: bool
+    spare: int
     notes: tuple[str, ...] = field(default=())
 
 
@@ -123,13 +123,13 @@ def sniff(
     skip = comments + (records[start][0] if rows else len(lines) - comments)
     headed = names is not None
     names = [""] * width if names is None else list(names)
-    spare = False
-    if len(names) > 1 and blank(names[-1]) and _ends_blank(rows, len(names)):
-        names, spare = names[:-1], True
-    elif headed and _ends_blank(rows, len(names) + 1):
-        spare = True
+    names, spare = _without_spare(names, rows)
     if spare:
-        notes.append("every line ends in a separator: the empty column after it was left out")
+        notes.append(
+            "every line ends in a separator: the empty column after it was left out"
+            if spare == 1
+            else f"every line ends in {spare} separators: the empty columns there were left out"
+        )
     if headed:
         names, renamed = _unique(names)
         if renamed:
@@ -310,8 +310,17 @@ def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
     return "," if commas > points else "."
 
 
-def _ends_blank(rows: Sequence[Sequence[str]], width: int) -> bool:
-    return bool(rows) and all(len(row) == width and blank(row[-1]) for row in rows)
+def _without_spare(names: list[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], int]:
+    """Names without those of empty columns at the end of every row, and how many these are."""
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or (width := widths.pop()) < len(names):
+        return names, 0
+    left = width
+    while left > 1 and blank("".join(names[left - 1 :])):
+        if not all(blank(row[left - 1]) for row in rows):
+            break
+        left -= 1
+    return (names[:left], width - left) if left <= len(names) else (names, 0)
 
 
 def _unique(names: Sequence[str]) -> tuple[list[str], list[str]]:

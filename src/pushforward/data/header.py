@@ -43,7 +43,7 @@ def is_names(
         return True
     if not rows:
         return not all(_kind(cell, decimal) in ("number", "date") for cell in first)
-    if _labels(first, rows, decimal):
+    if _row_names(first, rows) or _labels(first, rows, decimal):
         return True
     names = values = matches = misses = 0
     for j, cell in enumerate(first[:_JUDGED]):
@@ -80,20 +80,30 @@ def _kind(cell: str, decimal: str) -> str:
 
 
 def _labels(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> bool:
-    """Whether the numbers of a record are labels: years in steps, or positions."""
+    """Whether the numbers of a record are labels: rising years, or positions from 0 or 1."""
     places = [j for j, cell in enumerate(first) if cell.strip().isdecimal()]
     numbers = [int(first[j]) for j in places]
     others = [cell for cell in first if not cell.strip().isdecimal()]
-    if len(numbers) < 2 or any(_kind(cell, decimal) == "number" for cell in others):
-        return False
-    steps = {after - before for before, after in pairwise(numbers)}
-    if min(steps) <= 0 <= max(steps):
+    if not numbers or any(_kind(cell, decimal) == "number" for cell in others):
         return False
     below = [row[j].strip() for row in rows[:_JUDGED] for j in places if j < len(row)]
     below = [cell for cell in below if cell]
-    if all(1500 <= n <= 2200 for n in numbers):
-        years = [cell for cell in below if cell.isdecimal() and 1500 <= int(cell) <= 2200]
-        return len(years) < 0.5 * len(below)
-    if len(numbers) < 3 or steps != {1} or numbers[0] > 1 or len(numbers) < len(first) - 1:
+    whole = [int(cell) for cell in below if cell.isdecimal()]
+    steps = {after - before for before, after in pairwise(numbers)}
+    years = all(1500 <= n <= 2200 for n in numbers)
+    positions = steps <= {1} and numbers[0] <= 1
+    if below and not whole and (positions or (years and len(numbers) == 1)):
+        return True  # a whole number above fractions
+    if years and steps and (min(steps) > 0 or max(steps) < 0):
+        return sum(1500 <= n <= 2200 for n in whole) < 0.5 * len(below)
+    if not positions or len(numbers) < 3 or len(others) > 1:
         return False
-    return any(not cell.isdecimal() or int(cell) > numbers[-1] for cell in below)
+    return len(whole) < len(below) or any(n > numbers[-1] for n in whole)
+
+
+def _row_names(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether only the first name is missing, above cells that number or name the rows."""
+    if len(first) < 2 or not blank(first[0]) or any(map(blank, first[1:])):
+        return False
+    below = [row[0] for row in rows[:_JUDGED] if row]
+    return len(set(below)) == len(below) > 1 and not any(map(blank, below))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .dialect import Dialect, sniff
+from .dialect import SHOWN, Dialect, sniff
 from .reading import Expected, Reading
 from .table import Table
 from .text_columns import TextColumn
@@ -202,7 +202,7 @@ class TextTable(Table):
         Raises:
             DataError: for a record with more cells than there are columns.
         """
-        width, spare = len(self._dialect.names), self._dialect.spare
+        width = len(self._dialect.names)
         chunk: list[list[str]] = []
         numbers: list[int] = []
         with self._rows() as file:
@@ -211,7 +211,7 @@ class TextTable(Table):
             try:
                 for start, cells in records:
                     number = start + self._dialect.skip
-                    if len(cells) != width and (len(cells) > width or spare):
+                    if len(cells) > width:
                         self._check_width(cells, number)
                     chunk.append(cells)
                     numbers.append(number)
@@ -227,16 +227,19 @@ class TextTable(Table):
             yield chunk, numbers
 
     def _check_width(self, cells: list[str], number: int) -> None:
-        width = len(self._dialect.names)
-        if self._dialect.spare and len(cells) == width + 1 and not cells[-1].strip():
-            return
-        if self._dialect.spare and len(cells) <= width:
+        """Refuse more cells than there are columns, and empty ones at the end of every row.
+
+        Raises:
+            DataError: naming the line.
+        """
+        width, spare = len(self._dialect.names), self._dialect.spare
+        if len(cells) == width + spare and not "".join(cells[width:]).strip():
             return
         raise DataError(
             f"{self.path} has more cells in a line than columns: {len(cells)} in line "
             f"{number + 1}, and the columns are {width}. Expected one cell for each, separated by "
-            f"{self._dialect.format.mark}: name all columns in the header, correct the line, or "
-            "quote a cell that holds the separator."
+            f"{self._dialect.format.mark}: name all columns in the header, row names too, "
+            "correct the line, or quote a cell that holds the separator."
         )
 
     @contextmanager
@@ -264,10 +267,10 @@ class TextTable(Table):
             if n_rows is None:
                 yield pd.DataFrame({name: pd.Series([], dtype=float) for name in names})
             return
-        spare = "spare"
-        while spare in survey.dtypes:
-            spare += "_"
-        every = [*names, spare] if self._dialect.spare else names
+        spare = [f"spare {i}" for i in range(self._dialect.spare)]
+        while survey.dtypes.keys() & set(spare):
+            spare = [f"{name}_" for name in spare]
+        every = [*names, *spare]
         options: dict[str, Any] = {
             "sep": r"\s+" if form.separator == "whitespace" else form.separator,
             "quotechar": form.quote,
@@ -277,7 +280,7 @@ class TextTable(Table):
             "header": None,
             "names": every,
             "index_col": False,
-            "dtype": _dtypes([*survey.dtypes.values(), "str"][: len(every)], every),
+            "dtype": _dtypes([*survey.dtypes.values(), *["str"] * len(spare)], every),
             "keep_default_na": False,
             "na_values": [""]
             if not any(survey.missing.values())
@@ -293,8 +296,8 @@ class TextTable(Table):
                 opened: Any = pd.read_csv(file, **options)
                 for frame in [opened] if n_rows is None else opened:
                     read += len(frame)
-                    if self._dialect.spare:
-                        del frame[spare]
+                    if spare:
+                        frame = frame[names]
                     if len(frame):
                         yield frame.reset_index(drop=True)
         except ValueError as error:
@@ -362,5 +365,6 @@ def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> lis
 
 
 def _listed(names: list[str]) -> str:
+    shown = [name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..." for name in names[:5]]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more
+    return ", ".join(map(repr, shown)) + more
