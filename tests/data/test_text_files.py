@@ -278,7 +278,7 @@ def test_missing_cells_of_numbers_and_of_text(opened):
         [6, "a", None],
     ]  # fmt: skip
     assert "'-', '?', 'None' in the column 'n' mean a missing cell" in table.note
-    assert "'NA' in the column 't' means a missing cell; missing_values=[] keeps" in table.note
+    assert "'NA' in the column 't' means a missing cell; missing_values=[] (--" in table.note
     kept = opened(content, missing_values=[])
     assert kept.read()["t"].iloc[:4].tolist() == ["NA", "None", "?", "-"]
     assert kept.read()["n"].tolist()[0] == 1
@@ -404,6 +404,13 @@ def test_a_model_knows_the_names_of_its_columns(opened):
     model = pushforward.fit(X, random_state=0, verbose=False)
     assert opened("a,b\n", like=model).columns == ["a", "b"]
     assert rows(opened("b,a\n1,2\n", like=model)) == [[1, "2"]]
+
+
+def test_a_row_for_a_model_of_a_file_without_names(opened):
+    lines = "".join(f"{k % 7},{'ab'[k % 2]}\n" for k in range(60))
+    model = pushforward.fit(opened(lines), random_state=0, verbose=False)
+    assert rows(opened("3,a\n", like=model)) == [[3, "a"]]
+    assert rows(opened("column_0,column_1\n3,a\n", like=model)) == [[3, "a"]]
 
 
 def test_open_table_needs_no_options(tmp_path):

@@ -110,7 +110,7 @@ def sniff(
         first = _preamble(records, width, decimal, expected, said.header is True)
         below = [cells for _, cells in records[first + 1 :]]
         found = records[first][1]
-        if said.header or is_names(found, below, decimal, expected.families):
+        if said.header or is_names(found, below, decimal, expected):
             names = found
         else:
             first = None
@@ -290,7 +290,7 @@ def _preamble(
     found, rows = records[first][1], [cells for _, cells in records[first + 1 :]]
     if not rows or len(found) < width - 1:
         return 0
-    return first if headed or is_names(found, rows, decimal, expected.families) else 0
+    return first if headed or is_names(found, rows, decimal, expected) else 0
 
 
 def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
@@ -304,7 +304,7 @@ def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
     rows = [cells for _, cells in records[:1000]]
     for column in range(min(JUDGED * 4, max(map(len, rows)))):
         cells = [row[column].strip() for row in rows if column < len(row)]
-        numbers = [cell for cell in cells[1:] or cells if _EITHER.fullmatch(cell)]
+        numbers = [cell for cell in cells if _EITHER.fullmatch(cell)]
         commas += any(map(_COMMA.fullmatch, numbers))
         points += any(map(_POINT.fullmatch, numbers))
     return "," if commas > points else "."

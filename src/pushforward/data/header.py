@@ -1,8 +1,10 @@
 """Whether the first record of a file holds names: judged by the records below it."""
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+
+from .reading import Expected
 
 __all__ = ["blank", "is_names"]
 
@@ -20,7 +22,7 @@ def is_names(
     first: Sequence[str],
     rows: Sequence[Sequence[str]],
     decimal: str = ".",
-    expected: Container[str] = (),
+    expected: Expected | None = None,
 ) -> bool:
     """Whether a record names the columns of the rows below it.
 
@@ -32,15 +34,17 @@ def is_names(
         first: the record.
         rows: those below it.
         decimal: the decimal mark.
-        expected: names that the columns should have: one of them settles it.
+        expected: what the model that will get the table knows: one of its names settles it.
 
     >>> is_names(["age", "town"], [["3", "Bern"], ["5", "Rome"]])
     True
     >>> is_names(["3", "Bern"], [["4", "Bern"], ["5", "Rome"]])
     False
     """
-    if any(cell in expected for cell in first):
+    if expected is not None and any(cell in expected.families for cell in first):
         return True
+    if expected is not None and expected.unnamed:
+        return False
     if not rows:
         return not all(_kind(cell, decimal) in ("number", "date") for cell in first)
     if _row_names(first, rows) or _labels(first, rows, decimal):

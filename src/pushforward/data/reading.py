@@ -109,6 +109,12 @@ class Expected:
 
     families: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether the file of the fit had no names, so that its columns were numbered."""
+        numbered = {f"column_{i}" for i in range(len(self.families))}
+        return bool(numbered) and self.families.keys() == numbered
+
     @classmethod
     def of(cls, model: Any) -> "Expected":
         """What a model fitted on a table expects; nothing of other models."""

@@ -142,7 +142,7 @@ class TextTable(Table):
         used = self._encodings[0]
         if self.reading.encoding or used in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
             return []
-        return [f"it is not UTF-8 and was read as {used} (encoding= says otherwise)"]
+        return [f"it is not UTF-8 and was read as {used} (encoding=, --encoding say otherwise)"]
 
     @cached_property
     def _survey(self) -> _Survey:
@@ -356,7 +356,7 @@ def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> lis
                 where.append(name)
                 found |= dict.fromkeys(sorted(words))
         if where:
-            keep = "; missing_values=[] keeps such texts" if text else ""
+            keep = '; missing_values=[] (--missing-values "") keeps such texts' if text else ""
             notes.append(
                 f"{_listed(list(found))} in the column{'s' if len(where) > 1 else ''} "
                 f"{_listed(where)} {'mean' if len(found) > 1 else 'means'} a missing cell{keep}"
