@@ -100,6 +100,7 @@ def test_records_that_end_early_have_missing_cells_and_are_told_of(opened):
         ('x,y\n"a ""b"", c",1\nd,2\n', [['a "b", c', 1], ["d", 2]]),
         ('x,y\n"a \\"b\\", c",1\nd,2\n', [['a "b", c', 1], ["d", 2]]),
         ("x,y\n'a, b',1\n'c',2\n", [["a, b", 1], ["c", 2]]),
+        ("'x'\t'y'\n1\t2\n3\t4\n", [[1, 2], [3, 4]]),
         ("x,y\nit's,1\no'er,2\n", [["it's", 1], ["o'er", 2]]),
         ("x\nJohn Smith\nMary Jones\n", [["John Smith"], ["Mary Jones"]]),
         ("x,y\r1,2\r3,4\r", [[1, 2], [3, 4]]),

@@ -255,6 +255,8 @@ def _plainness(cell: str, separator: str) -> float:
     cell = cell.strip()
     if not cell or _EITHER.fullmatch(cell) or _DATE.fullmatch(cell):
         return 1.0
+    if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "'\"":
+        return 0.5  # quotes that this candidate leaves on
     other = [mark for mark in SEPARATORS if mark != separator]
     crowded = any(mark in cell for mark in other if mark != ",") or (
         separator != "," and re.search(r",(\S|$)", cell) is not None
