@@ -66,6 +66,16 @@ def test_latents_and_judgement_read_alike(run, fitted, german, tmp_path):
     run("evaluate", fitted, new, "-n", 50, "-m", "two_sample", "-q").ok()
 
 
+def test_a_model_goes_on_with_the_table_read_as_before(run, german, tmp_path, small):
+    words = ["--missing-values", "-99", "--missing", "drop", "--seed", "0", *small]
+    run("fit", "gis", german, "-o", tmp_path / "m", *words).ok()
+    words = ["--missing", "drop", "--continue", "--set", "max_layers=4"]
+    run("fit", "gis", german, "-o", tmp_path / "m", *words).ok()
+    model = pushforward.load(tmp_path / "m")
+    assert model.n_layers_ > 3
+    assert model.reading_.said == {"missing_values": ["-99"]}
+
+
 def test_words_of_a_config_file(run, german, tmp_path, small):
     config = tmp_path / "fit.toml"
     config.write_text(

@@ -183,9 +183,12 @@ def _fit_table(
     talk: Talk,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
+    from ..model import load
+
     of_images = {"--split": options.split, "--size": options.size, "--crop": options.crop}
     only_for("images", entry.cls, of_images)
-    table = open_source(data, talk, options.reading)
+    before = load(output) if more and there else None
+    table = open_source(data, talk, options.reading, before)
     labels = list(table.columns)
     columns = [*options.drop, *([] if options.weight is None else [options.weight])]
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
@@ -201,7 +204,7 @@ def _fit_table(
 
         return fit_run(
             entry, opened, output, parameters,
-            there=there, more=more, reading=options.reading, talk=talk,
+            there=there, more=more, reading=table.reading, talk=talk,
         )  # fmt: skip
     made = _made(entry, parameters, output if more and there else None)
     work, resumed = _unfinished(made, output, talk)
@@ -214,7 +217,7 @@ def _fit_table(
         made.fit(take(X, labels, left), sample_weight=weights, report=report, **resumed)
     if more:
         made.set_params(warm_start=False)
-    made.reading_ = options.reading
+    made.reading_ = table.reading
     made.save(output)
     if work is not None:
         work.discard()

@@ -28,6 +28,7 @@ class ExcelTable(TextTable):
         self._csv, self._sheet_note = _sheet(path)
         as_csv = Reading(encoding="utf-8", decimal=".", separator=",")
         super().__init__(path, as_csv.over(reading or Reading()), expected)
+        self.reading = reading or Reading()
 
     def _start(self) -> bytes:
         return b""

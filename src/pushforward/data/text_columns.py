@@ -53,7 +53,7 @@ class TextColumn:
         self._said = frozenset(words or ())
         self._words = TEXT_WORDS if words is None else self._said | {""}
         self._family = family
-        self._kinds: set[str] = {"text"} if family == "text" else set()
+        self._kinds: set[str] = set() if family in (None, "bool", "int", "float") else {"text"}
         self._gaps = self._seen = False
         self._low = self._high = 0
         self.missing: Counter[str] = Counter()

@@ -21,7 +21,7 @@ from .text_columns import TextColumn
 __all__ = ["TextTable"]
 
 SAMPLE_LINES, SAMPLE_CHARACTERS = 1000, 1 << 18  # that the dialect is found from
-SURVEYED_CELLS = 1 << 20  # held at once while dtypes are learned
+SURVEYED_CELLS = 1 << 19  # held at once while dtypes are learned
 _MARKS = (  # UTF-32 before UTF-16, whose mark it begins with
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -163,7 +163,7 @@ class TextTable(Table):
         words = self.reading.missing_values
         seen = [TextColumn(self._dialect.decimal, words, families.get(name)) for name in names]
         n_rows, short, blank_end = 0, [], 0
-        for chunk, lines in self._chunks(max(1, SURVEYED_CELLS // len(names))):
+        for chunk, lines in self._chunks(max(8, SURVEYED_CELLS // len(names))):
             least = min(map(len, chunk))
             if least < len(names):
                 gaps = [
