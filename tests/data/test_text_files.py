@@ -175,6 +175,15 @@ def test_lines_above_the_names_are_left_out_and_told_of(opened, above, told):
     assert told in table.note
 
 
+def test_odd_white_space_is_no_end_of_a_table(opened):
+    assert opened("\n\na,b\n1,2\n").note is None
+    assert rows(opened("\n\na,b\n1,2\n")) == [[1, 2]]
+    assert rows(opened("a\nx\n\x85\ny\n")) == [["x"], [None], ["y"]]
+    assert opened("\n\x85\n").read().shape == (0, 1)
+    with pytest.raises(DataError, match="4 in line 2"):
+        opened('a b c\n1 "x y" \x85 z\n2 3 4\n', separator="whitespace").read()
+
+
 def test_names_in_a_comment(opened):
     table = opened("# by x\n# a,b\n1,2\n3,4\n")
     assert table.columns == ["a", "b"]

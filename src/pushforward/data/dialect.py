@@ -19,7 +19,8 @@ __all__ = ["Dialect", "Format", "sniff"]
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 40  # characters of a line that a note quotes
 JUDGED = 60  # records, and cells of each, that candidates are judged by
-_TOKEN = re.compile(r'"(?:[^"]|"")*"(?!\S)|\S+')
+# blanks are spaces and tabs, as for pandas; other white space belongs to a cell
+_TOKEN = re.compile(r'"(?:[^"]|"")*"(?![^ \t\r\n])|[^ \t\r\n]+')
 _EITHER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?", re.ASCII)
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(,\d{3})+"
 _COMMA = re.compile(rf"(?!{_THOUSANDS}$)[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
@@ -57,7 +58,8 @@ class Format:
         )
         start = 0
         for cells in reader:
-            if cells and not (len(cells) == 1 and cells[0].isspace()):
+            empty = not cells or (len(cells) == 1 and cells[0] and not cells[0].strip(" \t"))
+            if not empty:
                 yield start, cells
             start = reader.line_num
 
@@ -116,7 +118,7 @@ def sniff(
             first = None
     above = comments + (0 if first is None else records[first][0])
     above -= first is None and names is not None  # a comment with the names was not left out
-    if above:
+    if any(line.strip() for line in lines[:above]):
         notes.append(_above(lines, above))
     start = 0 if first is None else first + 1
     rows = [cells for _, cells in records[start:]]

@@ -86,7 +86,7 @@ def _kind(cell: str, decimal: str) -> str:
 def _labels(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> bool:
     """Whether the numbers of a record are labels: rising years, or positions from 0 or 1."""
     places = [j for j, cell in enumerate(first) if cell.strip().isdecimal()]
-    numbers = [int(first[j]) for j in places]
+    numbers = [int(first[j].strip()) for j in places]
     others = [cell for cell in first if not cell.strip().isdecimal()]
     if not numbers or any(_kind(cell, decimal) == "number" for cell in others):
         return False

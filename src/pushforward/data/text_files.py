@@ -267,7 +267,9 @@ class TextTable(Table):
             if n_rows is None:
                 yield pd.DataFrame({name: pd.Series([], dtype=float) for name in names})
             return
-        spare = [f"spare {i}" for i in range(self._dialect.spare)]
+        # Where there are more cells than names, pandas leaves cells out or shifts the row: they
+        # would have been refused before, and one column more makes sure that there are none.
+        spare = [f"spare {i}" for i in range(self._dialect.spare + 1)]
         while survey.dtypes.keys() & set(spare):
             spare = [f"{name}_" for name in spare]
         every = [*names, *spare]
@@ -296,8 +298,10 @@ class TextTable(Table):
                 opened: Any = pd.read_csv(file, **options)
                 for frame in [opened] if n_rows is None else opened:
                     read += len(frame)
-                    if spare:
-                        frame = frame[names]
+                    if frame[spare].notna().to_numpy().any():
+                        raise ValueError("there are more cells in a line than columns")
+                    for name in spare:
+                        del frame[name]
                     if len(frame):
                         yield frame.reset_index(drop=True)
         except ValueError as error:
