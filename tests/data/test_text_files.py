@@ -76,6 +76,7 @@ def test_several_empty_columns_at_the_end(opened):
 
 def test_trailing_separators_without_a_header(opened):
     assert rows(opened("1,2,\n4,5,\n")) == [[1, 2], [4, 5]]
+    assert rows(opened("a,b\n1,2, \n4,5, \n")) == [[1, 2], [4, 5]]
 
 
 def test_records_that_end_early_have_missing_cells_and_are_told_of(opened):

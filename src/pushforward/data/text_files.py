@@ -298,7 +298,7 @@ class TextTable(Table):
                 opened: Any = pd.read_csv(file, **options)
                 for frame in [opened] if n_rows is None else opened:
                     read += len(frame)
-                    if frame[spare].notna().to_numpy().any():
+                    if frame[spare[-1]].notna().any():
                         raise ValueError("there are more cells in a line than columns")
                     for name in spare:
                         del frame[name]
