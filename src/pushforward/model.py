@@ -12,6 +12,7 @@ from torch import Tensor
 from . import errors
 from .artifact import read_folder, write_folder
 from .citations import bibtex
+from .data.reading import Reading
 from .errors import ModelFileError
 from .parameters import Parameters
 
@@ -54,6 +55,8 @@ class Model(Parameters):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ()
+
+    reading_: Reading  # what was said of how the file of the fit is written, if it was one
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the fitted model to a folder: ``config.json``, weights, a readable card.
@@ -136,6 +139,9 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "parameters": {k: _plain(v) for k, v in model.get_params(deep=False).items()},
         **model._state(),
     }
+    reading = getattr(model, "reading_", None)
+    if reading is not None and reading.said:
+        config["reading"] = reading.said
     return config, model._tensors()
 
 
@@ -159,6 +165,8 @@ def unpacked(config: dict[str, Any], tensors: dict[str, Tensor], place: object) 
                 parameters[key] = dict(parameters[key])
         model = cls(**parameters)
         model._restore(config, tensors)
+        if "reading" in config:
+            model.reading_ = Reading.of_json(config["reading"])
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:

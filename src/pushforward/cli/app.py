@@ -26,8 +26,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "DATA is a csv, tsv, parquet, feather, npy or npz file, a folder of parquet files, a "
-        "picture, a folder of pictures, or a known name (see **datasets**).  Results go to "
+        "DATA is a csv, tsv, xlsx, parquet, feather, npy or npz file, a folder of parquet files, "
+        "a picture, a folder of pictures, or a known name (see **datasets**).  Results go to "
         "stdout, the rest to stderr.  Exit: 0 done, 2 something for you to mend, 130 "
         "interrupted, 1 a bug."
     ),

@@ -10,12 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from ..column_table import columns_text
+from ..data.reading import Reading
 from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Missing, Quiet, Seed, Size, Split
 from .console import Talk, print_json
 from .facts import facts, facts_text
 from .image_fitting import fit_images
 from .options import FitOptions, bounds_of, contamination_of, literal, pairs
+from .reading import AS_FOUND, reads_tables
 from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
 from .run_fitting import fit_run
 from .tables import find_column, open_source, take
@@ -26,6 +28,7 @@ __all__ = ["fit"]
 _DATA, _MODEL = "What the data are", "The model"
 
 
+@reads_tables
 def fit(
     model: Annotated[
         str,
@@ -88,6 +91,7 @@ def fit(
         ),
     ] = None,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     weight: Annotated[
         str | None,
         typer.Option(
@@ -141,6 +145,7 @@ def fit(
         missing=None if missing is None else missing.value,
         weight=weight,
         drop=drop or [],
+        reading=reading,
         column=pairs(column, "--column", last=True),
         bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
         split=split,
@@ -180,9 +185,12 @@ def _fit_table(
     talk: Talk,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
+    from ..model import load
+
     of_images = {"--split": options.split, "--size": options.size, "--crop": options.crop}
     only_for("images", entry.cls, of_images)
-    table = open_source(data, talk)
+    before = load(output) if more and there else None
+    table = open_source(data, talk, options.reading, before)
     labels = list(table.columns)
     columns = [*options.drop, *([] if options.weight is None else [options.weight])]
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
@@ -196,7 +204,10 @@ def _fit_table(
             X = take(table.read(), labels, left)
             return X, f"{len(X):,} rows of {len(left)} columns"
 
-        made = fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+        made = fit_run(
+            entry, opened, output, parameters,
+            there=there, more=more, reading=table.reading, talk=talk,
+        )  # fmt: skip
         talk.say(columns_text(made.columns_))
         return made
     made = _made(entry, parameters, output if more and there else None)
@@ -211,6 +222,7 @@ def _fit_table(
         made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
     if more:
         made.set_params(warm_start=False)
+    made.reading_ = table.reading
     made.save(output)
     if work is not None:
         work.discard()

@@ -6,6 +6,7 @@ from typing import Any
 from .console import Talk
 from .images import open_images_as
 from .options import FitOptions
+from .reading import refuse_reading
 from .registry import Entry, only_for, parameters_of
 from .run_fitting import fit_run
 
@@ -24,6 +25,7 @@ def fit_images(
 ) -> Any:
     """Train a model on what ``open_images`` opens; arguments as of :func:`fit_run`."""
     words = ("contamination", "missing", "column", "bounds", "drop", "weight")
+    refuse_reading(options.reading, entry.cls)
     only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
 
     def opened() -> tuple[Any, str]:

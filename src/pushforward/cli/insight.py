@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ..data.reading import Reading
 from .arguments import (
     IMAGES,
     Blank,
@@ -24,6 +25,7 @@ from .console import Talk, print_json, print_table
 from .facts import facts, facts_text, unusual_parameters
 from .image_maps import explain_images, print_strange
 from .images import check_picture, open_for
+from .reading import AS_FOUND, reads_tables, refuse_reading
 from .registry import need, of_images, only_for
 from .scoring import scored
 from .tables import ModelRows, open_source
@@ -31,6 +33,7 @@ from .tables import ModelRows, open_source
 __all__ = ["explain", "info"]
 
 
+@reads_tables
 def explain(
     folder: Folder,
     data: Data,
@@ -57,6 +60,7 @@ def explain(
     ] = None,
     missing: Gaps = Blank.error,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -81,6 +85,7 @@ def explain(
     model = load(folder)
     name = type(model).__name__
     if of_images(model) and hasattr(model, "explain"):
+        refuse_reading(reading, name)
         gaps = missing is not Blank.error
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
         if output is not None:
@@ -96,7 +101,7 @@ def explain(
     of = {"--output": output, "--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", name, of)
     columns = columns or 3
-    table = open_source(data, talk)
+    table = open_source(data, talk, reading, model)
     source = ModelRows(table, model, drop or [], talk)
     found: list[tuple[float, int, Any]] = []  # (score, row number, the row as a table)
     with talk.counting("scoring", table.n_rows) as advance:

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.reading import Reading
 from ..errors import DataError, ParameterError
 from .arguments import Crop, Drop, Json, Quiet, Seed, Size
 from .console import Talk, print_json, print_table
 from .images import open_images_as
+from .reading import AS_FOUND, reads_tables
 from .registry import find_model
 from .sweeping import Minutes, Ranges, Runs, Sweeps, compare_fitted, to_fit
 from .tables import find_column, open_source, take
@@ -86,6 +88,7 @@ Images = Annotated[
 ]  # fmt: skip
 
 
+@reads_tables
 def evaluate(
     what: Annotated[
         str,
@@ -104,6 +107,7 @@ def evaluate(
     rows: Rows = 10_000,
     images: Images = False,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -118,7 +122,7 @@ def evaluate(
     `pushforward evaluate samples.npy mnist:test --train mnist:train --features classifier`
     """
     talk = Talk(quiet)
-    opened = Opened([what], data, train, other, target, drop or [], images, talk)
+    opened = Opened([what], data, train, other, target, drop or [], images, talk, reading=reading)
     with talk.fitting(None) as report:
         found = opened.judge(
             measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
@@ -133,6 +137,7 @@ def evaluate(
     )
 
 
+@reads_tables
 def compare(
     what: Annotated[
         list[str],
@@ -156,6 +161,7 @@ def compare(
     crop: Crop = None,
     output: Sweeps = None,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -178,7 +184,7 @@ def compare(
     if to_fit(what):
         images = images or find_model(what[0]).data == "images"
         framing = size, crop
-        opened = Opened([], data, train, other, target, drop or [], images, talk, framing)
+        opened = Opened([], data, train, other, target, drop or [], images, talk, framing, reading)
         compare_fitted(
             what, opened, minutes=minutes, runs=runs, ranges=range_, output=output, json=json,
             talk=talk, **settings,
@@ -188,7 +194,7 @@ def compare(
     only |= {"--size": size, "--crop": crop}
     if said := [name for name, value in only.items() if value]:
         raise ParameterError(f"{said[0]} is for names of models, which are fitted. Leave it out.")
-    opened = Opened(what, data, train, other, target, drop or [], images, talk)
+    opened = Opened(what, data, train, other, target, drop or [], images, talk, reading=reading)
     with talk.fitting(None) as report:
         found = opened.judge(report=report, **settings)
     for name, evaluation in found.evaluations.items():
@@ -232,16 +238,17 @@ class Opened:
     def __init__(
         self, what: list[str], data: str, train: str | None, other: str | None,
         target: str | None, drop: list[str], images: bool, talk: Talk,
-        framing: tuple[str | None, str | None] = (None, None),
+        framing: tuple[str | None, str | None] = (None, None), reading: Reading = AS_FOUND,
     ) -> None:  # fmt: skip
         from ..model import load
 
-        self._talk, self._drop, self._framing = talk, drop, framing
+        self._talk, self._drop, self._framing, self._reading = talk, drop, framing, reading
         models = {name: load(name) for name in what if _is_model(name)}
         self._images = images or any(hasattr(model, "pixels_") for model in models.values())
         self._text = next((model for model in models.values() if of_text(model)), None)
-        known = [m.columns_ for m in models.values() if hasattr(m, "columns_")]
-        self._columns = list(known[0].labels) if known and known[0].layout.named else None
+        self._like = next((m for m in models.values() if hasattr(m, "columns_")), None)
+        known = None if self._like is None else self._like.columns_
+        self._columns = list(known.labels) if known is not None and known.layout.named else None
         self.judged = {
             name: models[name] if name in models else self._open(name, None) for name in what
         }
@@ -280,7 +287,7 @@ class Opened:
         return _open_images(source, split, *self._framing)
 
     def _table(self, source: str) -> Any:
-        table = open_source(source, self._talk)
+        table = open_source(source, self._talk, self._reading, self._like)
         labels = list(table.columns)
         gone = [find_column(name, labels, "--drop") for name in self._drop]
         wanted = [label for label in labels if label not in gone]

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from ..data.reading import Reading
 from ..errors import DataError
 from .arguments import Crop, Data, Drop, Folder, Label, Output, Quiet, Size, Split
 from .console import Talk
 from .image_rows import decode_images, encode_images
 from .images import open_for
+from .reading import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, only_for
 from .tables import ModelRows, at_row, numbers, open_source, rows_at_a_time, sink
 from .texts import decode_text, of_text
@@ -17,11 +19,13 @@ from .texts import decode_text, of_text
 __all__ = ["decode", "encode"]
 
 
+@reads_tables
 def encode(
     folder: Folder,
     data: Data,
     output: Output = None,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -37,6 +41,7 @@ def encode(
     talk = Talk(quiet)
     model = loaded(folder, "encode")
     if of_images(model):
+        refuse_reading(reading, type(model).__name__)
         only_for("tables", type(model).__name__, {"--drop": drop})
         found = open_for(model, data, split, size, crop, talk)
         encode_images(model, found, output, label=label, talk=talk)
@@ -46,7 +51,7 @@ def encode(
     of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", type(model).__name__, of)
     with sink(output) as write:
-        table = open_source(data, talk)
+        table = open_source(data, talk, reading, model)
         rows = ModelRows(table, model, drop or [], talk)
         names = list(model.get_feature_names_out())
         with talk.counting("encoding", table.n_rows) as advance:

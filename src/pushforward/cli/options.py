@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..data.reading import Reading
 from ..errors import ParameterError
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
@@ -22,6 +23,11 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "missing": ((str,), '"error" or "drop"'),
     "weight": ((str,), "the name of a column"),
     "drop": ((list,), "a list of names"),
+    "header": ((bool,), "true or false"),
+    "encoding": ((str,), "the name of an encoding"),
+    "decimal": ((str,), '"." or ","'),
+    "separator": ((str,), "a character, tab or whitespace"),
+    "missing_values": ((list,), "a list of texts"),
     "split": ((str,), "the name of a part of a set"),
     "size": ((int, str), 'a side, or "HxW"'),
     "crop": ((int, str), 'a side, "closecrop" or "resizecrop"'),
@@ -29,6 +35,7 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "bounds": ((dict,), 'a table of NAME = "LOW:HIGH"'),
     "set": ((dict,), "a table of parameter = value"),
 }
+_READING = ("header", "encoding", "decimal", "separator", "missing_values")
 
 
 def check_page(option: str, path: Path) -> None:
@@ -56,6 +63,7 @@ class FitOptions:
     missing: str | None = None
     weight: str | None = None
     drop: list[str] = field(default_factory=list)
+    reading: Reading = field(default_factory=Reading)
     split: str | None = None
     size: str | None = None
     crop: str | None = None
@@ -84,11 +92,13 @@ class FitOptions:
                     f"{path} has the unknown word {word!r}. Expected some of {', '.join(_WORDS)}."
                 )
             types, expected = _WORDS[word]
-            if not isinstance(value, types) or isinstance(value, bool):
+            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise ParameterError(f"{path}: {word} is {value!r}. Expected {expected}.")
         if "contamination" in values:
             values["contamination"] = contamination_of(str(values["contamination"]))
         values |= {word: str(values[word]) for word in ("size", "crop") if word in values}
+        said = {word: values.pop(word) for word in _READING if word in values}
+        values["reading"] = Reading(**said)
         values["bounds"] = {name: bounds_of(v) for name, v in values.get("bounds", {}).items()}
         return cls(**values)
 
@@ -97,7 +107,9 @@ class FitOptions:
         merged: dict[str, Any] = {}
         for one in fields(self):
             mine, theirs = getattr(self, one.name), getattr(other, one.name)
-            if isinstance(mine, dict):
+            if isinstance(mine, Reading):
+                merged[one.name] = mine.over(theirs)
+            elif isinstance(mine, dict):
                 merged[one.name] = theirs | mine
             else:
                 merged[one.name] = theirs if mine is None or mine == [] else mine

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.reading import Reading
 from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
 from .arguments import Seed as SeedOption
 from .console import Talk, print_json, print_table
 from .images import open_for
 from .options import check_page, literal, pairs
+from .reading import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images
 from .tables import ModelRows, open_source
 
@@ -22,6 +24,7 @@ __all__ = ["refine"]
 _HOW, _BUDGET = "How", "Budget"
 
 
+@reads_tables
 def refine(
     folder: Folder,
     data: Data,
@@ -116,6 +119,7 @@ def refine(
         bool, typer.Option("--overwrite", help="Replace a model that is there already.")
     ] = False,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -144,7 +148,7 @@ def refine(
 
     talk = Talk(quiet)
     model = loaded(folder, "sample")
-    rows, labels = _opened(model, data, drop or [], split, size, crop, talk)
+    rows, labels = _opened(model, data, drop or [], reading, split, size, crop, talk)
     options: dict[str, Any] = {
         "method": method, "preset": "paper" if paper else None, "space": space, "ratio": ratio,
         "critic_of": None if critic_of is None else loaded(critic_of, "sample"),
@@ -194,10 +198,12 @@ def refine(
 
 
 def _opened(
-    model: Any, data: str, drop: list[str], split: str | None, size: str | None,
-    crop: str | None, talk: Talk,
+    model: Any, data: str, drop: list[str], reading: Reading, split: str | None,
+    size: str | None, crop: str | None, talk: Talk,
 ) -> tuple[Any, Any]:  # fmt: skip
     """The data as the model takes them, and labels."""
+    if of_images(model) or hasattr(model, "alphabet_"):
+        refuse_reading(reading, type(model).__name__)
     if of_images(model):
         name, colon, given = data.rpartition(":")
         if colon and not Path(data).exists():
@@ -208,7 +214,7 @@ def _opened(
         from ..data import as_lines
 
         return as_lines(data), None
-    table = open_source(data, talk)
+    table = open_source(data, talk, reading, model)
     source = ModelRows(table, model, drop, talk)
     return source.for_model(table.read()), None
 

@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
+from ..data.reading import Reading
 from ..errors import ParameterError
 from .arguments import Drop, Quiet, Seed
 from .console import Talk
 from .judging import Features, Images, Measures, Opened, Other, Target, Train
 from .options import check_page
+from .reading import AS_FOUND, reads_tables
 
 __all__ = ["report"]
 
 
+@reads_tables
 def report(
     what: Annotated[
         list[str],
@@ -48,6 +51,7 @@ def report(
     ] = 2000,
     images: Images = False,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     seed: Seed = 0,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", show_default=False, help="The heading.")
@@ -71,7 +75,7 @@ def report(
     check_page("--output", output)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
-    opened = Opened(what, data, train, other, target, drop or [], images, talk)
+    opened = Opened(what, data, train, other, target, drop or [], images, talk, reading=reading)
     with talk.fitting(None) as told:
         made = page(
             dict(zip(_names(what), opened.judged.values(), strict=True)), opened.real,

@@ -6,9 +6,11 @@ from typing import Any
 
 import typer
 
+from ..data.reading import Reading
 from ..errors import ModelFileError, ParameterError, TrainingError
 from .console import Talk
 from .exits import INTERRUPTED
+from .reading import AS_FOUND
 from .registry import Entry, class_of
 
 __all__ = ["fit_run"]
@@ -27,6 +29,7 @@ def fit_run(
     more: bool,
     talk: Talk,
     noted: dict[str, Any] | None = None,
+    reading: Reading = AS_FOUND,
 ) -> Any:
     """Train a model in the folder ``output``.run, and save it to ``output``.
 
@@ -39,6 +42,7 @@ def fit_run(
         more: whether to go on with it.
         talk: where notes and progress go.
         noted: what of the data is saved among the model's settings.
+        reading: what was said of how the data are written; saved with the model.
 
     Returns:
         The fitted model.
@@ -54,6 +58,7 @@ def fit_run(
         made = _of_before(entry, output, parameters, run)
     else:  # a command without a seed and its repetition have the same: else it could not go on
         made = class_of(entry)(**{"random_state": 0} | parameters)
+    made.reading_ = reading
     found, what = opened()
     processes = Processes(made._device())
     talk.quiet |= not processes.first

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from ..data.reading import Reading
 from ..errors import DataError
 from .arguments import (
     IMAGES,
@@ -26,6 +27,7 @@ from .arguments import (
 from .console import Talk, print_json
 from .image_rows import score_images, score_sentence
 from .images import open_for
+from .reading import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, only_for
 from .tables import ModelRows, as_frame, at_row, open_source, sink
 
@@ -34,6 +36,7 @@ __all__ = ["score", "scored"]
 _NEW = ["log_density", "outlier"]
 
 
+@reads_tables
 def score(
     folder: Folder,
     data: Data,
@@ -49,6 +52,7 @@ def score(
     ] = 1,
     missing: Gaps = Blank.error,
     drop: Drop = None,
+    reading: Reading = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -82,6 +86,7 @@ def score(
     name = type(model).__name__
     if of_images(model):
         gaps = missing is not Blank.error
+        refuse_reading(reading, name)
         only_for("tables", name, {"--keep": keep, "--missing": gaps, "--drop": drop})
         summary = score_images(
             model, open_for(model, data, split, size, crop, talk), output,
@@ -92,7 +97,7 @@ def score(
     of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", name, of | {"--per-level": per_level})
     with sink(output) as write:
-        table = open_source(data, talk)
+        table = open_source(data, talk, reading, model)
         if keep and (clash := [name for name in _NEW if name in table.columns]):
             raise DataError(
                 f"{data} has the column(s) {clash} already. Rename them, or score without --keep."

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.reading import Reading
 from ..errors import DataError
 from .console import Talk
 
@@ -53,13 +54,21 @@ def numbers(batch: Any) -> np.ndarray:
         raise DataError(f"Latents have to be numbers: {error}.") from error
 
 
-def open_source(source: str, talk: Talk) -> Any:
-    """Open a file, folder or known set, and say what was noticed about it."""
+def open_source(source: str, talk: Talk, reading: Reading | None = None, model: Any = None) -> Any:
+    """Open a file, folder or known set, and say what was noticed about it.
+
+    Args:
+        source: what was named.
+        talk: where notes go.
+        reading: how a file of text is written, as far as it was said.
+        model: the model that will get the table, or None.
+    """
     from ..data import open_data
 
-    table = open_data(source)
-    if table.note:
-        talk.note(table.note)
+    said = {} if reading is None else reading.said
+    table = open_data(source, **said, like=model)
+    for line in (table.note or "").splitlines():
+        talk.note(line)
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from .console import Talk
 from .options import FitOptions
+from .reading import refuse_reading
 from .registry import Entry, only_for, parameters_of
 from .run_fitting import fit_run
 from .tables import numbers, open_source, rows_at_a_time, seed_of_block
@@ -40,6 +41,7 @@ def fit_text(
 ) -> Any:
     """Train a model on the lines of a file; arguments as of :func:`fit_run`."""
     words = ("contamination", "missing", "column", "bounds", "drop", "weight")
+    refuse_reading(options.reading, entry.cls)
     only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
     words = ("split", "size", "crop")
     only_for("images", entry.cls, {f"--{word}": getattr(options, word) for word in words})

@@ -3,24 +3,27 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
 from .arrow_files import FeatherTable, ParquetTable
+from .excel_files import ExcelTable
+from .reading import Expected, Reading
 from .table import Table, unreadable
 from .text_files import TextTable
 
-__all__ = ["SUFFIXES", "open_table", "suffix_of"]
+__all__ = ["SUFFIXES", "WRITTEN", "open_table", "suffix_of"]
 
-SUFFIXES = (
-    *(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".feather", ".arrow", ".npy", ".npz"),
-)
+ARRAYS = (".parquet", ".feather", ".arrow", ".npy", ".npz")
+TEXT = tuple(f"{s}{z}" for s in (".csv", ".tsv", ".tab", ".dat", ".data") for z in ("", ".gz"))
+SUFFIXES = (*TEXT, ".xlsx", *ARRAYS)
+WRITTEN = (".csv", ".csv.gz", ".tsv", ".tsv.gz", *ARRAYS)
 
 
-def suffix_of(path: str | os.PathLike) -> str:
+def suffix_of(path: str | os.PathLike, known: Sequence[str] = SUFFIXES) -> str:
     """Return the known ending of a file name.
 
     Raises:
@@ -30,22 +33,26 @@ def suffix_of(path: str | os.PathLike) -> str:
     '.csv.gz'
     """
     name = Path(path).name.lower()
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+    for suffix in sorted(known, key=len, reverse=True):
         if name.endswith(suffix):
             return suffix
-    raise DataError(f"{path} has no known ending. Expected one of {', '.join(SUFFIXES)}.")
+    raise DataError(f"{path} has no known ending. Expected one of {', '.join(known)}.")
 
 
-def open_table(source: str | os.PathLike) -> "Table":
+def open_table(
+    source: str | os.PathLike, reading: Reading | None = None, expected: Expected | None = None
+) -> "Table":
     """Open a file, or a folder of parquet files, without reading its rows.
 
     Args:
-        source: path of a csv or tsv (also gzipped), parquet, feather or arrow, npy or npz file,
-            or of a folder whose parquet files are the parts of one table, in order of name.
+        source: path of a csv or tsv (also gzipped), xlsx, parquet, feather or arrow, npy or npz
+            file, or of a folder whose parquet files are the parts of one table, in order of name.
+        reading: how a file of text is written, as far as it is known.
+        expected: what the model that will get the table knows of its columns.
 
     Raises:
         DataError: for a path that does not exist, is empty, has an unknown ending, or cannot be
-            read; and where pyarrow is needed and not installed.
+            read; and where pyarrow or openpyxl is needed and not installed.
     """
     path = Path(source)
     if path.is_dir():
@@ -58,8 +65,10 @@ def open_table(source: str | os.PathLike) -> "Table":
     suffix = suffix_of(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is an empty file. Expected a table: write it again.")
-    if suffix in (".csv", ".csv.gz", ".tsv", ".tsv.gz"):
-        return TextTable(path, "\t" if suffix.startswith(".tsv") else None)
+    if suffix in TEXT:
+        return TextTable(path, reading, expected, tabs=suffix.startswith((".tsv", ".tab")))
+    if suffix == ".xlsx":
+        return ExcelTable(path, reading, expected)
     if suffix == ".parquet":
         return ParquetTable(path, [path])
     if suffix in (".feather", ".arrow"):

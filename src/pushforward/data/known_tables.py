@@ -2,15 +2,16 @@
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from .files import SUFFIXES, open_table
+from ..errors import DataError, ParameterError
+from .files import SUFFIXES, TEXT, open_table
+from .reading import Expected, Reading
 from .table import Table
 from .toys import gaussian_grid, swiss_roll
 
@@ -164,30 +165,76 @@ def load_dataset(name: str) -> Any:
     return DATASETS[name].load()
 
 
-def open_data(source: str | os.PathLike) -> Table:
+def open_data(
+    source: str | os.PathLike,
+    *,
+    header: bool | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    separator: str | None = None,
+    missing_values: Sequence[str] | None = None,
+    like: Any = None,
+) -> Table:
     """Open a file, a folder of parquet files, or a data set by its name.
 
     A file or folder that exists comes first; a name with the ending of a file is never taken for
-    a data set.
+    a data set. How a file of text is written is found out; what is said here is taken as said.
+    ``Table.note`` says what was decided.
+
+    Args:
+        source: path or name.
+        header: whether the first record of a csv, tsv or xlsx file holds names.
+        encoding: of a csv or tsv file, such as "cp1252"; else UTF-8, UTF-16, or, where neither
+            is, cp1252.
+        decimal: the decimal mark of a csv or tsv file, "." or ",".
+        separator: what is between the cells of a csv or tsv file: one character, "tab", or
+            "whitespace".
+        missing_values: texts that mean a missing cell in every column, in place of NA, N/A, NaN
+            and NULL in columns of text: so [] keeps a category called "NA". Empty cells are
+            always missing, and in columns of numbers also NA, None, ?, - and the like.
+        like: a fitted model that will get the table. What was said when its table was read
+            holds unless it is said anew, and columns that were text are read as text.
 
     Raises:
         DataError: if it is none of them, listing the known names and endings; and whatever
             :func:`open_table` raises.
+        ParameterError: for a value that cannot be meant.
 
     >>> open_data("wine").n_rows
     178
     """
+    reading = Reading(header, encoding, decimal, separator, missing_values)
+    _refuse_idle(reading, source)
+    expected = Expected()
+    if like is not None:
+        reading, expected = reading.over(getattr(like, "reading_", Reading())), Expected.of(like)
     text = os.fspath(source)
     if Path(source).exists():
-        return open_table(source)
+        return open_table(source, reading, expected)
     if text in DATASETS:
         return Table.of(DATASETS[text].load())
     if Path(source).name.lower().endswith(SUFFIXES):
-        return open_table(source)
+        return open_table(source, reading, expected)
     raise DataError(
         f"{text!r} is no file, folder or known data set{_close(text)}. Expected a file ending in "
         f"{', '.join(SUFFIXES)}, a folder of parquet files, or one of {_known()}."
     )
+
+
+def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
+    """Refuse what was said of a table that is not in a file of text.
+
+    Raises:
+        ParameterError: naming it.
+    """
+    name = Path(source).name.lower()
+    of_text = name.endswith(TEXT) and not Path(source).is_dir()
+    used = ("header", "missing_values") if name.endswith(".xlsx") else ()
+    idle = [word for word in reading.said if word not in used]
+    if idle and not of_text:
+        raise ParameterError(
+            f"{idle[0]} is for csv and tsv files, and {os.fspath(source)} is none. Leave it out."
+        )
 
 
 def _known() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, ParameterError
+from .reading import Reading
 
 __all__ = ["CHUNK", "Table", "unreadable"]
 
@@ -18,7 +19,8 @@ class Table:
         path: where it is.
         columns: its column names; positions for arrays, none for arrays that are not 2-D.
         n_rows: number of rows, None if it is unknown before reading.
-        note: what a reader should know about how the file was understood, or None.
+        note: what a reader should know about how the file was understood, a line each, or None.
+        reading: what was said of how the file is written.
 
     A table already in memory, such as a built-in set, is ``Table.of(frame)``.
     """
@@ -26,6 +28,7 @@ class Table:
     path: Path | None = None
     n_rows: int | None = None
     note: str | None = None
+    reading: Reading = Reading()
 
     @classmethod
     def of(cls, X: Any) -> "Table":

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 
 from ..errors import DataError
 from .arrow_files import need_pyarrow
-from .files import suffix_of
+from .files import WRITTEN, suffix_of
 
 __all__ = ["TableWriter", "write_table"]
 
@@ -60,7 +60,7 @@ class TableWriter:
     def __init__(self, path: str | os.PathLike, overwrite: bool = True) -> None:
         self.path = Path(os.path.realpath(path))
         self.overwrite = overwrite
-        self._suffix = suffix_of(self.path)
+        self._suffix = suffix_of(self.path, WRITTEN)
         self._sink: _TextSink | _ArrowSink | _ArraySink | None = None
         self._broken = False
 

@@ -50,6 +50,7 @@ _CITES = {
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
     *("stopped_", "n_features_in_", "feature_names_in_", "networks_", "_layout_of"),
+    "reading_",
 )
 _NOT_HERE = (
     *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..checkpoint import Checkpoint, Folder
-from ..data import open_data
+from ..data import Table, open_data
 from ..errors import ParameterError
 from ..table_density import Report, TableDensity, is_number
 from ..transport import Rows
@@ -160,7 +160,8 @@ def fit(
     """Fit the automatic model and print what was tried and why it was chosen.
 
     Args:
-        X: table of shape (n, p): DataFrame, array, tensor, or the path or name of one.
+        X: table of shape (n, p): DataFrame, array, tensor, the path or name of one, or a table
+            of :func:`pushforward.open_data`, which says how its file is to be read.
         sample_weight: (n,) row weights.
         verbose: print progress and the account to stderr.
         checkpoint: folder for unfinished work, as in :meth:`AutoDensity.fit`.
@@ -186,10 +187,17 @@ def fit(
             f"Unknown parameter(s) {', '.join(sorted(unknown))}. "
             f"Expected some of {', '.join(AutoDensity._get_param_names())}."
         )
+    reading = None
     if isinstance(X, (str, os.PathLike)):
-        X = open_data(X).read()
+        X = open_data(X)
+    if isinstance(X, Table):
+        if verbose and X.note:
+            print(X.note, file=sys.stderr)
+        reading, X = X.reading, X.read()
     model = AutoDensity(verbose=verbose, **parameters)
     model.fit(X, sample_weight=sample_weight, checkpoint=checkpoint)
+    if reading is not None:
+        model.reading_ = reading
     if verbose:
         print(model.account(), file=sys.stderr)
     return model
