@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
+from ..gradients import with_gradients
 from ..nets import CharacterCritic, find_architecture, halvings
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource, generator_of
 from .slopes import in_batches
@@ -202,6 +203,7 @@ def convolves(shape: torch.Size) -> bool:
         return False
 
 
+@with_gradients
 def fit_ratio(
     real: Tensor,
     generated: Tensor,
@@ -297,8 +299,7 @@ def fit_ratio(
         seed=seed,
         ema=0.98,
     )
-    with torch.enable_grad():
-        loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
+    loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
     return trained.requires_grad_(False)
 
 

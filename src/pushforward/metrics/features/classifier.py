@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ... import artifact
 from ...errors import DataError, ModelFileError, ParameterError
+from ...gradients import with_gradients
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from .networks import NetworkFeatures, as_batch, tensors_digest
 from .sources import as_source
@@ -87,6 +88,7 @@ class ClassifierFeatures(NetworkFeatures):
         TrainingError: The loss became non-finite.
     """
 
+    @with_gradients
     def __init__(
         self,
         train: Any,
