@@ -25,6 +25,7 @@ _SAMPLES = 2000  # that are judged at the least, up to four for a real row
 SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
+_LEAST_AREA, _LEAST_SHARE = 5e-4, 0.01  # of the area, and of the distance: less is no gain
 _FOLDS = 5
 _OF_NETWORK = "logistic"  # the classifier of features that a network sees, and of counts
 
@@ -224,7 +225,8 @@ def improves(before: Verdict, after: Verdict) -> bool:
     the features must not have grown either: of principal components by more than the error of its
     change, and of what a network sees of images, by which they are judged, at all. Where it has
     fallen beyond chance an area that is no larger will do: where rows are few and features many,
-    moments tell what neighbours do not.
+    moments tell what neighbours do not. What is beyond chance and still nothing, under half a
+    thousandth of the area or a hundredth of the distance, does not count.
     """
     wide = "frechet" in after.measure.details
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
@@ -238,11 +240,14 @@ def improves(before: Verdict, after: Verdict) -> bool:
     variance = before.variance + after.variance
     if len(gain) > 1:
         variance += float(np.var(gain, ddof=1)) / len(gain)
-    nearer = float(gain.mean()) / max(variance, 1e-300) ** 0.5
+    area = float(gain.mean())
+    nearer = area / max(variance, 1e-300) ** 0.5
     nats, error = after.gain
-    if fallen > _Z * unsure:
+    if fallen > max(_Z * unsure, _LEAST_SHARE * distance[0]):
         return nearer >= 0
-    return nearer > _Z or (not wide and nats > max(SAME, _Z * error) and nearer > -_Z)
+    if not wide and nats > max(SAME, _Z * error) and nearer > -_Z:
+        return True
+    return nearer > _Z and area >= _LEAST_AREA
 
 
 def _held_out(

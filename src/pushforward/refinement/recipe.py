@@ -174,8 +174,7 @@ class Recipe:
                     raise
                 self._leave_out("what was to follow", error)
         else:
-            first = self._logit_of(moves=method in _MOVE, share=0.05)
-            self._try(method, first, settings)
+            self._by_itself(method, settings)
         after_rows, after = self._rows, self._best
         if self._helped and not self._late(self._judging):  # others than those it was kept for
             after_rows = self.space.heard(n, self.seed, _LAST)
@@ -217,10 +216,27 @@ class Recipe:
             )
         return space, here
 
+    def _by_itself(self, method: str, settings: Mapping[str, Any]) -> None:
+        """One method, by the logit there is; by a network where the generator's critic is no use.
+
+        A logit of the user is what was asked for, and stays.
+        """
+        moves = method in _MOVE
+        logit = self._logit_of(moves=moves, share=0.05)
+        if self._try(method, logit, settings) or logit.kind not in ("given", "critic"):
+            return
+        if logit.kind == "given":
+            self._note(
+                f"{method} went by the given logit alone, which does not help: leave logit out, "
+                "or method, for a network that is learned"
+            )
+        elif not self._no_time("a network instead of the critic", self._judging):
+            self._try(method, self._logit_of(moves=moves, share=0.5), settings)
+
     def _automatic(self) -> None:
         """Move while that helps, then thin."""
         rounds, number = _ROUNDS, 0
-        while number < rounds and (number == 0 or not self._no_time_to_learn(self._judging)):
+        while number < rounds and not (number and self._no_time("moving further", self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
             helped = False
             with self._sparing(f"dgflow by a {logit.kind} logit"):
@@ -230,17 +246,20 @@ class Recipe:
             elif not helped:
                 break
             number += 1
-        if self._no_time_to_learn((1 + _DRAWS) * self._judging):  # a pool, draws for those kept
+        if self._no_time("thinning", (1 + _DRAWS) * self._judging):  # a pool, draws for those kept
             return
-        if self.logit is not None and not self._helped:
-            logit = self.first
-        else:
-            logit = self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1))
+        if self.logit is not None and not self._helped and self._thinned_by(self.first):
+            return
+        self._thinned_by(self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1)))
+
+    def _thinned_by(self, logit: Logit) -> bool:
+        """Thin by a logit, where that helps."""
         around = self._around(logit)  # whose pool of samples serves both
         budget = self._thinning(around)
         if budget is not None:
             with self._sparing(f"rejection by a {logit.kind} logit"):
-                self._try("rejection", logit, {"budget": budget}, around)
+                return self._try("rejection", logit, {"budget": budget}, around)
+        return False
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
@@ -323,8 +342,11 @@ class Recipe:
             self._leave_out(what, error)
 
     def _leave_out(self, what: str, error: DataError) -> None:
-        self._notes.append(f"{what} was left out: {error}")
-        self._say(self._notes[-1], self._said)
+        self._note(f"{what} was left out: {error}")
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._say(text, self._said)
 
     def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
         """The verdict on samples that were thinned, with what that adds to the likelihood."""
@@ -410,13 +432,17 @@ class Recipe:
         weighs = self.teacher.seconds(rows, moves=False)
         return (_ROUNDS - 1) * later + (later if known else first) + weighs
 
-    def _no_time_to_learn(self, judging: float) -> bool:
+    def _no_time(self, what: str, judging: float) -> bool:
         """Whether what is left is too little for a network to learn in half of it and to judge.
 
         Args:
+            what: is left out then, which a note says.
             judging: seconds that what comes after takes.
         """
-        return self._late(max(2 * judging, _LEAST * self._learning))
+        if not self._late(max(2 * judging, _LEAST * self._learning)):
+            return False
+        self._note(f"{what} was left out: there was no time")
+        return True
 
     def _late(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""

@@ -25,6 +25,7 @@ from .presets import paper, published
 from .prior import Prior
 from .recipe import Budget, Recipe
 from .resampling import effective_sample_size, importance_weights
+from .scales import check_scale
 from .seeing import features_for
 from .slopes import BATCH, Score, frozen
 from .spaces import Space
@@ -33,7 +34,8 @@ from .worlds import World, check_generator, scaled, world_of
 __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
-_SPREAD, _SCALE = 1000, 81  # samples that spreads are measured on; what a seed is for
+_SPREAD, _SOME = 1000, 100  # samples that spreads are measured on, of wide rows fewer
+_SCALE = 81  # what a seed is for
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
 _FEW = 16  # numbers of a row; of more, moments are judged too
 _CITES = {
@@ -189,8 +191,12 @@ class RefinedModel(Model):
             check_rows(rows)
             if isinstance(self.generator, RefinedModel):  # its stages move in that world
                 world = earlier._world
-            elif world.kind == "rows" and 1 < rows[0].numel() <= _FEW:
-                world = scaled(world, rows, begun(world, "data", size).rows(_SPREAD, seed, _SCALE))
+            elif world.kind == "rows":
+                few = rows[0].numel() <= _FEW
+                drawn = begun(world, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
+                check_scale(rows, drawn)
+                if few and rows[0].numel() > 1:
+                    world = scaled(world, rows, drawn)
             self._world = world
             see, judged_by, kind = features_for(world, self.features, X, y, rows, seed, size)
             wide = world.kind != "text" and rows[0].numel() > _FEW

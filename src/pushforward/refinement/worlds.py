@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError, UnsupportedError
 from ..training import generator_of
 from .prior import Draw, Prior
+from .scales import pixels_like
 from .slopes import Score, modules_of
 
 __all__ = ["World", "world_of"]
@@ -129,7 +130,7 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
         prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
 
         def read(data: Any, seed: int = 0) -> Tensor:
-            return _numbers(data).to(device)
+            return _rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
 
         return World("rows", decode, read, lambda rows: rows, prior=prior, functions=(generator,))
     if hasattr(generator, "_check_fitted"):
@@ -149,7 +150,24 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
     )
 
 
-def _numbers(data: Any, seed: int = 0) -> Tensor:
+def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
+    """Rows of numbers; those of an ``ImageSet`` in the shape and on the scale of what is drawn."""
+    from ..data.images import ImageSet
+
+    if not isinstance(data, ImageSet):
+        return _numbers(data)
+    images = _some_images(data.images, seed)
+    return pixels_like(torch.from_numpy(images), draw(_TOGETHER, generator_of(seed)))
+
+
+def _some_images(images: Any, seed: int) -> np.ndarray:
+    """As many as are looked at, drawn at random where there are more: uint8 (n, C, H, W)."""
+    most = _most(math.prod(images.shape))
+    rows = np.random.default_rng(seed).permutation(len(images))[:most]
+    return np.ascontiguousarray(images[np.sort(rows)])
+
+
+def _numbers(data: Any) -> Tensor:
     if isinstance(data, Tensor):
         exact = data.detach()
     else:
@@ -184,8 +202,11 @@ def _of_sampler(model: Any) -> World:
         number = int(torch.randint(2**31 - 1, (1,), generator=generator))
         return _numbers(model.sample(n, random_state=number))
 
+    def read(data: Any, seed: int) -> Tensor:
+        return _rows_of(data, seed, draw)
+
     return World(
-        "rows", lambda rows: rows, _numbers, lambda rows: rows.cpu().numpy(), draw=draw,
+        "rows", lambda rows: rows, read, lambda rows: rows.cpu().numpy(), draw=draw,
         functions=(model,),
     )  # fmt: skip
 
@@ -261,8 +282,7 @@ def _of_images(model: Any) -> World:
                 f"The images have shape {images.shape} (channels, height, width). Expected "
                 f"{own.shape}, as the model makes them."
             )
-        rows = np.random.default_rng(seed).permutation(len(images))[: _most(pixels.n_values)]
-        return pixels.encode(images[np.sort(rows)], None)[0].to(model._device())
+        return pixels.encode(_some_images(images, seed), None)[0].to(model._device())
 
     def heard(rows: Tensor) -> Tensor:
         level = ((rows + 1) * (_LEVELS / 2)).floor().clamp(0, _LEVELS - 1)
