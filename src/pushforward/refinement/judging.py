@@ -58,7 +58,7 @@ class RealRows:
         choose: a fifth, at most 2,000, to calibrate and to choose settings.
         judge: a quarter, at most 4,000, to gate and to report.
         features: what the test sees of rows, (n, d).
-        classifier: of the test, "neighbours" or "logistic".
+        classifier: of the test, "neighbours", "logistic" or "boosting".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
     """
 
@@ -104,7 +104,9 @@ class RealRows:
         return self._area(self.features(samples[:most]), most)
 
     def _area(self, made: np.ndarray, most: int) -> Measure:
-        return classifier_two_sample(self._chosen[:most], made, classifier=self.classifier)
+        # trees take seconds, and settings are many
+        kind = "neighbours" if self.classifier == "boosting" else self.classifier
+        return classifier_two_sample(self._chosen[:most], made, classifier=kind)
 
     def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
         """What settings are chosen by: that area, and the Fréchet distance to the same rows.

@@ -18,6 +18,7 @@ from ..training import generator_of
 from .prior import Draw, Prior
 from .scales import pixels_like
 from .slopes import Score, modules_of
+from .trees import Numbers
 
 __all__ = ["World", "world_of"]
 
@@ -44,6 +45,7 @@ class World:
         functions: whose networks are to stay as they are.
         model: what can be saved; None for functions.
         latent_first: whether latents are what one moves; None where that is a matter of size.
+        numbers: of rows of a table with categories or whole numbers, what trees see (n, p).
         middle, scale: (d,) of rows that move in units of their own; None where they are those of
             all.
     """
@@ -59,6 +61,7 @@ class World:
     functions: tuple[Any, ...] = ()
     model: Any = None
     latent_first: bool | None = None
+    numbers: Numbers | None = None
     middle: Tensor | None = None
     scale: Tensor | None = None
 
@@ -248,14 +251,20 @@ def _of_table(model: Any) -> World:
     def heard(rows: Tensor) -> Tensor:
         return read(columns.decode(rows.double()), len(rows)).to(rows)
 
+    def numbers(rows: Tensor) -> np.ndarray:
+        return bare.numbers(columns.decode(rows.double()))
+
     known: dict[str, Any] = {"functions": _networks(model), "model": model}
     if bool(columns.discrete.any()):  # a cell is a cell, wherever in it a row lies
-        known["heard"] = heard
+        from ..metrics.coded import TableCode
+
+        bare = TableCode(columns, (None,) * columns.n_columns, np.ones(columns.n_columns))
+        known |= {"heard": heard, "numbers": numbers}
     if hasattr(model, "_generate"):
         known |= _latents(model)
     else:
         network = getattr(model.density_, "network", None)
-        known["draw"] = lambda n, generator: model.density_.sample(n, generator).float()
+        known["draw"] = _draw_of(model, read)
         known["decode"] = lambda rows: rows
         if network is not None:  # a flow has latents too
             known |= {
@@ -264,6 +273,18 @@ def _of_table(model: Any) -> World:
                 "latent_first": False,
             }  # fmt: skip
     return World("table", read=read, write=lambda rows: columns.decode(rows.double()), **known)
+
+
+def _draw_of(model: Any, read: Callable[[Any, int], Tensor]) -> Draw:
+    """Rows of a density of coordinates; of another, of what the model samples."""
+    if hasattr(model.density_, "sample"):
+        return lambda n, generator: model.density_.sample(n, generator).float()
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        return read(model.sample(n, random_state=number), number)
+
+    return draw
 
 
 # Images: rows are pixels from -1 to 1
