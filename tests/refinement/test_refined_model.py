@@ -439,7 +439,6 @@ def test_no_round_begins_without_time_to_learn(generator, monkeypatch):
     from pushforward.refinement.logits import Teacher
 
     data = torch.randn(1200, 2, generator=generator) + 1
-
     monkeypatch.setattr(Teacher, "seconds", lambda self, rows, moves, near=False: 3600.0)
     told = refine(lambda z: z, data, prior=2, minutes=5).report_
     assert any("no time" in note for note in told.notes)

@@ -27,6 +27,7 @@ _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages 
 # for DeLong's variance leaves out that the classifier might have been another
 _LEAST_AREA, _LEAST_SHARE = 5e-4, 0.01  # of the area, and of the distance: less is no gain
 _FOLDS = 5
+_TREES = "boosting"  # the classifier of columns of several kinds
 _OF_NETWORK = "logistic"  # the classifier of features that a network sees, and of counts
 
 
@@ -105,7 +106,7 @@ class RealRows:
 
     def _area(self, made: np.ndarray, most: int) -> Measure:
         # trees take seconds, and settings are many
-        kind = "neighbours" if self.classifier == "boosting" else self.classifier
+        kind = "neighbours" if self.classifier == _TREES else self.classifier
         return classifier_two_sample(self._chosen[:most], made, classifier=kind)
 
     def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
@@ -119,6 +120,17 @@ class RealRows:
             distance = fid(self._chosen[:most], made, interval=False).value
         return self._area(made, most).value, distance
 
+    @cached_property
+    def _known(self) -> np.ndarray:
+        """What the classifier that judges learns from besides the other folds.
+
+        Trees want all rows there are. None of these is judged, so that those that taught a ratio
+        may teach the classifier as well.
+        """
+        if self.classifier != _TREES:
+            return self._chosen
+        return np.concatenate([self._chosen, self.features(self.learn[:_MOST])])
+
     @property
     def drawn(self) -> int:
         """Samples that :meth:`verdict` wants: where real rows are few, more than of those.
@@ -126,7 +138,10 @@ class RealRows:
         Of images and wide rows, whose samples are dear, no more than are needed.
         """
         few = min(_SAMPLES, 4 * len(self.judge))
-        return (few if self.moments else max(len(self.judge), few)) + len(self.choose)
+        others = len(self.choose)
+        if self.classifier == _TREES:
+            others += min(len(self.learn), _MOST)
+        return (few if self.moments else max(len(self.judge), few)) + others
 
     def verdict(self, samples: Tensor) -> "Verdict":
         """AUC between samples and the rows that judge.
@@ -135,7 +150,7 @@ class RealRows:
         folds of those that judge: it sees more than a test of as many rows as are judged, which
         would find samples nearer to the data than they are. Ranks are within folds.
         """
-        judged, known, made = self._judged, self._chosen, self.features(samples)
+        judged, known, made = self._judged, self._known, self.features(samples)
         n = len(made) - len(known)
         verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
         if self.moments:

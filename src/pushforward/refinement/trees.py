@@ -55,7 +55,10 @@ class TreeRatio(nn.Module):
         """
         from sklearn.ensemble import GradientBoostingClassifier
 
-        parts = [numbers(rows[:most]) for rows, most in zip((real, generated), _MOST, strict=True)]
+        parts = [
+            _single(numbers(rows[:most]))
+            for rows, most in zip((real, generated), _MOST, strict=True)
+        ]
         label = np.repeat([1, 0], [len(part) for part in parts])
         weight = np.repeat([len(label) / 2 / len(part) for part in parts], [*map(len, parts)])
         fitted = GradientBoostingClassifier(
@@ -77,8 +80,7 @@ class TreeRatio(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The logit (n,), log of real over generated density."""
         assert self.numbers is not None
-        # scikit-learn's thresholds are of single precision
-        seen = torch.from_numpy(self.numbers(x).astype(np.float32)).to(self.value)
+        seen = torch.from_numpy(_single(self.numbers(x))).to(self.value)
         tree = torch.arange(len(self.feature), device=seen.device)
         node = torch.zeros(len(seen), len(tree), dtype=torch.int64, device=seen.device)
         for _ in range(_DEPTH):
@@ -91,3 +93,9 @@ class TreeRatio(nn.Module):
         """What :func:`network_of` needs besides the values of the nodes."""
         trees, nodes = self.feature.shape
         return {"kind": "trees", "trees": trees, "nodes": nodes}
+
+
+def _single(numbers: np.ndarray) -> np.ndarray:
+    """Numbers in single precision, which scikit-learn's trees have; the largest as the largest."""
+    most = np.finfo(np.float32).max
+    return numbers.clip(-most, most).astype(np.float32)

@@ -25,6 +25,7 @@ __all__ = ["World", "world_of"]
 _LEVELS = 256  # of a byte
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _LOST = 1e-3  # of the spread of a number, what single precision may take
+_FARTHEST = 1e15  # coordinates, which are of the order of 1
 _TOGETHER = 8  # rows that are looked at, together and alone
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
@@ -269,7 +270,7 @@ def _of_table(model: Any) -> World:
         if network is not None:  # a flow has latents too
             known |= {
                 "prior": Prior.normal(columns.n_coordinates), "draw": None,
-                "decode": lambda z: network.decode([z.double()]).float(),
+                "decode": lambda z: _single(network.decode([z.double()])),
                 "latent_first": False,
             }  # fmt: skip
     return World("table", read=read, write=lambda rows: columns.decode(rows.double()), **known)
@@ -278,13 +279,21 @@ def _of_table(model: Any) -> World:
 def _draw_of(model: Any, read: Callable[[Any, int], Tensor]) -> Draw:
     """Rows of a density of coordinates; of another, of what the model samples."""
     if hasattr(model.density_, "sample"):
-        return lambda n, generator: model.density_.sample(n, generator).float()
+        return lambda n, generator: _single(model.density_.sample(n, generator))
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
         number = int(torch.randint(2**31 - 1, (1,), generator=generator))
         return read(model.sample(n, random_state=number), number)
 
     return draw
+
+
+def _single(rows: Tensor) -> Tensor:
+    """Coordinates in single precision, those of absurd rows too, so that their squares are finite.
+
+    Such a row is one that thinning leaves out.
+    """
+    return rows.clamp(-_FARTHEST, _FARTHEST).float()
 
 
 # Images: rows are pixels from -1 to 1
