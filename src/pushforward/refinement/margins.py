@@ -127,13 +127,14 @@ def respelled(X: Any, known: dict[str | int, np.ndarray]) -> Any:
     if sheet.frame is not None:
         columns = (
             nw.new_series(
-                name, values, sheet.frame[name].dtype, backend=sheet.frame.implementation
+                str(name), values, sheet.frame[name].dtype, backend=sheet.frame.implementation
             )
             for name, values in changed.items()
         )
         return sheet.frame.with_columns(*columns).to_native()
     for label, values in changed.items():
-        X[:, labels.index(label)] = torch.from_numpy(values) if isinstance(X, Tensor) else values
+        new: Any = torch.as_tensor(values) if isinstance(X, Tensor) else values
+        X[:, labels.index(label)] = new
     return X
 
 

@@ -270,7 +270,8 @@ class Recipe:
     def _set_margins(self) -> None:
         """Give numbers whose values repeat the margins of the data, where that helps."""
         points = self.space.points(self.real.drawn, self.seed, _MARGINS)
-        margins = Margins.learn(self.real.learn, self.space.decoded(points))
+        known = torch.cat([self.real.learn, self.real.choose])  # all that are not judged
+        margins = Margins.learn(known, self.space.decoded(points))
         if margins is not None:
             names = self.world.model.columns_.names
             columns = ", ".join(names[j] for j in margins.coordinates)

@@ -37,9 +37,9 @@ def refine(
     densities; moves samples by DGflow with a step, noise and number of steps chosen by a
     two-sample test on rows that taught nothing; learns the ratio anew on what was moved and moves
     again; and thins by optimal budgeted rejection. Tables with categories or whole numbers get the
-    margins of the data instead of being moved, and are weighed by boosted trees. Every stage is judged on further held-out
-    rows, and one that does not help beyond chance is left out: the model that comes back may be
-    the generator as it was.
+    margins of the data instead of being moved, and are weighed by boosted trees. Every stage is
+    judged on further held-out rows, and one that does not help beyond chance is left out: the
+    model that comes back may be the generator as it was.
 
     Args:
         generator: a model of this library (of tables, images or text, or one refined already);
@@ -76,8 +76,8 @@ def refine(
         report: called with a line of text and the share done; first with what to expect.
 
     Raises:
-        DataError: for rows that do not fit each other or are on two scales, or a network whose rows depend on their
-            neighbours in the batch.
+        DataError: for rows that do not fit each other or are on two scales, or a network whose
+            rows depend on their neighbours in the batch.
         ParameterError: for an unknown method, preset, space, ratio or setting, and for settings
             that exceed a budget.
         UnsupportedError: for what can be neither sampled nor called, or a method that needs
