@@ -1,7 +1,8 @@
 """Gradients for whatever trains, wherever it is called from."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -25,4 +26,10 @@ def with_gradients(function: F) -> F:
         ...     slope(torch.tensor(3.0))
         tensor(6.)
     """
-    return torch.inference_mode(False)(torch.enable_grad()(function))
+
+    @wraps(function)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        with torch.inference_mode(False), torch.enable_grad():
+            return function(*args, **options)
+
+    return cast(F, wrapped)

@@ -116,7 +116,7 @@ class ClassifierFeatures(NetworkFeatures):
                 f"The classifier is right on {self.accuracy:.0%} of the held-out images (always "
                 f"saying the commonest class: {chance:.0%}), so its features say little. Use more "
                 "training images, or other features.",
-                stacklevel=2,
+                stacklevel=3,  # past what turns gradients on
             )
         digest = tensors_digest(network.state_dict())
         super().__init__(
