@@ -14,6 +14,7 @@ from .artifact import read_folder, write_folder
 from .citations import bibtex
 from .data.reading import Reading
 from .errors import ModelFileError
+from .gradients import with_gradients
 from .parameters import Parameters
 
 __all__ = ["MODELS", "Model", "load"]
@@ -51,12 +52,18 @@ class Model(Parameters):
     Constructors store their arguments and do nothing else; what is learned ends in ``_``. A
     model has the methods it can honestly answer: ``fit``, ``sample``, and of
     ``score_samples``, ``score``, ``encode``, ``decode``, ``reconstruct``, ``interpolate``
-    those that apply. Every model can be saved, loaded and cited.
+    those that apply. Every model can be saved, loaded and cited. Every ``fit`` has gradients,
+    whatever the mode of torch it is called in.
     """
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
     reading_: Reading  # what was said of how the file of the fit is written, if it was one
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if (fit := vars(cls).get("fit")) is not None:
+            cls.fit = with_gradients(fit)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the fitted model to a folder: ``config.json``, weights, a readable card.

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pushforward.errors import DataError
+from pushforward.metrics import Measure
 from pushforward.refinement.judging import RealRows, Verdict, improves, likelihood_gain
 
 
@@ -153,3 +154,20 @@ def test_real_rows_that_both_distances_share_make_their_difference_surer(real):
     owed = np.random.default_rng(0).normal(size=400)  # a standard error of 0.05 each
     assert improves(replace(before, influence=owed), replace(after, influence=owed))
     assert not improves(replace(before, influence=owed), replace(after, influence=-owed))
+
+
+def test_what_is_beyond_chance_and_nothing_is_not_kept():
+    """AUC from 1.000 to 1.000, with no doubt about it, is no gain; nor is a distance the same."""
+
+    def verdict(beaten, distance=None):
+        told = {"classifier": "neighbours"}
+        if distance is not None:
+            told["frechet"] = distance
+        area = Measure("two_sample_auroc", float(beaten.mean()), None, "lower", told)
+        return Verdict(area, beaten, 0.0)
+
+    ones = np.ones(500)
+    assert not improves(verdict(ones), verdict(ones - 1e-4))
+    assert improves(verdict(ones), verdict(ones - 1e-3))
+    assert not improves(verdict(ones, 1000.0), verdict(ones, 999.0))
+    assert improves(verdict(ones, 1000.0), verdict(ones, 900.0))

@@ -1,6 +1,7 @@
 """Whole refinements: what helps is kept, what does not is not, and nothing else is touched."""
 
 import copy
+import dataclasses
 import json
 import weakref
 
@@ -235,3 +236,26 @@ def test_rows_that_cannot_be_used_are_named(one_gaussian, shifted):
         refine(identity, one_gaussian, prior=1, logit=shifted)
     with pytest.raises(DataError, match="numbers"):
         refine(identity, ["a", "b"], prior=1, logit=shifted)
+
+
+def test_a_useless_logit_gives_way_to_a_network_or_a_note_says_why_not(one_gaussian, monkeypatch):
+    def useless(x):
+        return torch.sin(40 * x[:, 0])
+
+    by_itself = refine(identity, one_gaussian, prior=1, logit=useless, method="rejection")
+    assert [stage.logit for stage in by_itself.report_.stages] == ["given"]
+    assert any("went by the given logit alone" in note for note in by_itself.report_.notes)
+    automatic = refine(identity, one_gaussian, prior=1, logit=useless)
+    assert automatic.report_.helped
+    assert "direct" in {stage.logit for stage in automatic.report_.stages if stage.kept}
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(600, 2)) + np.array([1.0, 0.0])
+    gan = pushforward.TableGAN(steps=2, random_state=0).fit(table)
+    world = pushforward.refinement.worlds.world_of
+
+    def seen(model, prior=None):
+        return dataclasses.replace(world(model, prior), critic=useless)
+
+    monkeypatch.setattr("pushforward.refinement.refined_model.world_of", seen)
+    told = refine(gan, table, method="rejection").report_
+    assert [stage.logit for stage in told.stages][-1] == "direct"

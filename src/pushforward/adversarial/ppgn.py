@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax
 
 from ..citations import bibtex
 from ..errors import DataError, ParameterError, TrainingError, UnsupportedError
+from ..gradients import with_gradients
 from ..nets import MLP
 from ..parameters import drawn_seed
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource
@@ -88,6 +89,7 @@ class PPGN:
         self.pull = pull
         self.push = push
 
+    @with_gradients
     def fit(self, X: Any, y: Any = None, *, random_state: Any = None) -> "PPGN":
         """Learn R from the codes of images, for a generator whose codes are not as its prior.
 
@@ -131,6 +133,7 @@ class PPGN:
         self.denoiser_ = denoiser.requires_grad_(False)
         return self
 
+    @with_gradients
     def sample(self, n_samples: int = 1, random_state: Any = None, *, y: Any = None) -> Any:
         """Draw images of classes.
 

@@ -71,7 +71,7 @@ BLIND_TO: dict[str, str] = {
     "train_on_synthetic": "All that does not help to predict the one target. Copied training "
     "rows score best.",
     "closer_to_train": "Quality: noise is as far from training as from held-out rows. Memory of "
-    "few rows among many samples.",
+    "fewer than six rows.",
 }
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..adversarial.penalties import gradient_penalty
 from ..errors import DataError, ParameterError, TrainingError
+from ..gradients import with_gradients
 from ..training import Batch, Loop, Optimiser, Phase
 from .features.sources import as_source
 from .measure import Measure
@@ -25,6 +26,7 @@ _LOOKS = 10  # points of the learning curve
 _CURVE_ROWS = 1000  # rows of each split a point looks at
 
 
+@with_gradients
 def independent_critic(
     sample: Any,
     validation: Any,

@@ -24,12 +24,12 @@ class Kept:
 
     Attributes:
         decision: what the method does.
-        logit: by which.
+        logit: by which; None of margins, which go by none.
         place: what it moves or draws, "latent" or "data".
     """
 
     decision: Decision
-    logit: Logit
+    logit: Logit | None
     place: str
 
 
@@ -113,5 +113,4 @@ def moved_pairs(
             points, here = world.inward(spaces[0][0].decoded(points)), "data"
         if mover is not None:
             points = mover(points, generator_of(seed, _MOVED, number))
-    after = world.outward(points) if here == "data" else spaces[0][0].decoded(points)
-    return before, after
+    return before, spaces[-1][0].decoded(points)

@@ -16,6 +16,7 @@ from .judging import RealRows
 from .refined_model import RefinedModel
 from .seeing import features_for
 from .slopes import in_batches, value_and_slope
+from .trees import TreeRatio
 
 __all__ = ["Look", "collapse"]
 
@@ -62,7 +63,7 @@ def collapse(
         seed: of what is drawn.
 
     Returns:
-        A look at each number of steps; fewer where the logit is flat or ends.
+        A look at each number of steps; fewer where the logit is flat, of trees, or ends.
 
     Examples:
         >>> from pushforward.refinement import refine
@@ -87,6 +88,8 @@ def collapse(
         def score(points: Tensor) -> Tensor:
             return model._first(space.decode(points))
 
+        if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
+            return []
         worst = torch.quantile(in_batches(model._first, real.choose, size).double(), _GOOD)
         _, slope = value_and_slope(score, start, size)
         steepness = float(slope.flatten(1).norm(dim=1).mean())

@@ -13,6 +13,7 @@ from .presets import published
 from .recipe import Recipe
 from .refined_model import RefinedModel
 from .spaces import Space
+from .trees import TreeRatio
 
 __all__ = ["Compared", "compare_methods"]
 
@@ -119,7 +120,8 @@ def compare_methods(
         spent = time.process_time() - began
         tell(f"auto took {spent:.0f} s of the processor; the others get {cost:g} logits", 0.3)
         recipe.budget.evaluations = cost
-        recipe.known = {True: recipe.first}
+        by_trees = isinstance(recipe.first.network, TreeRatio)  # by which nothing moves
+        recipe.known = {} if by_trees else {True: recipe.first}
         if names and recipe.logit is None:  # what only weighs is sharper than what moves
             recipe.space, _ = recipe.beginning(model.space)
             recipe.known[False] = recipe.teacher.learned(recipe.space, moves=False)

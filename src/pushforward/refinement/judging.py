@@ -25,7 +25,9 @@ _SAMPLES = 2000  # that are judged at the least, up to four for a real row
 SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
+_LEAST_AREA, _LEAST_SHARE = 5e-4, 0.01  # of the area, and of the distance: less is no gain
 _FOLDS = 5
+_TREES = "boosting"  # the classifier of columns of several kinds
 _OF_NETWORK = "logistic"  # the classifier of features that a network sees, and of counts
 
 
@@ -57,7 +59,7 @@ class RealRows:
         choose: a fifth, at most 2,000, to calibrate and to choose settings.
         judge: a quarter, at most 4,000, to gate and to report.
         features: what the test sees of rows, (n, d).
-        classifier: of the test, "neighbours" or "logistic".
+        classifier: of the test, "neighbours", "logistic" or "boosting".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
     """
 
@@ -103,7 +105,9 @@ class RealRows:
         return self._area(self.features(samples[:most]), most)
 
     def _area(self, made: np.ndarray, most: int) -> Measure:
-        return classifier_two_sample(self._chosen[:most], made, classifier=self.classifier)
+        # trees take seconds, and settings are many
+        kind = "neighbours" if self.classifier == _TREES else self.classifier
+        return classifier_two_sample(self._chosen[:most], made, classifier=kind)
 
     def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
         """What settings are chosen by: that area, and the Fréchet distance to the same rows.
@@ -116,6 +120,17 @@ class RealRows:
             distance = fid(self._chosen[:most], made, interval=False).value
         return self._area(made, most).value, distance
 
+    @cached_property
+    def _known(self) -> np.ndarray:
+        """What the classifier that judges learns from besides the other folds.
+
+        Trees want all rows there are. None of these is judged, so that those that taught a ratio
+        may teach the classifier as well.
+        """
+        if self.classifier != _TREES:
+            return self._chosen
+        return np.concatenate([self._chosen, self.features(self.learn[:_MOST])])
+
     @property
     def drawn(self) -> int:
         """Samples that :meth:`verdict` wants: where real rows are few, more than of those.
@@ -123,7 +138,10 @@ class RealRows:
         Of images and wide rows, whose samples are dear, no more than are needed.
         """
         few = min(_SAMPLES, 4 * len(self.judge))
-        return (few if self.moments else max(len(self.judge), few)) + len(self.choose)
+        others = len(self.choose)
+        if self.classifier == _TREES:
+            others += min(len(self.learn), _MOST)
+        return (few if self.moments else max(len(self.judge), few)) + others
 
     def verdict(self, samples: Tensor) -> "Verdict":
         """AUC between samples and the rows that judge.
@@ -132,7 +150,7 @@ class RealRows:
         folds of those that judge: it sees more than a test of as many rows as are judged, which
         would find samples nearer to the data than they are. Ranks are within folds.
         """
-        judged, known, made = self._judged, self._chosen, self.features(samples)
+        judged, known, made = self._judged, self._known, self.features(samples)
         n = len(made) - len(known)
         verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
         if self.moments:
@@ -224,7 +242,8 @@ def improves(before: Verdict, after: Verdict) -> bool:
     the features must not have grown either: of principal components by more than the error of its
     change, and of what a network sees of images, by which they are judged, at all. Where it has
     fallen beyond chance an area that is no larger will do: where rows are few and features many,
-    moments tell what neighbours do not.
+    moments tell what neighbours do not. What is beyond chance and still nothing, under half a
+    thousandth of the area or a hundredth of the distance, does not count.
     """
     wide = "frechet" in after.measure.details
     distance = [v.measure.details.get("frechet", 0.0) for v in (before, after)]
@@ -238,11 +257,14 @@ def improves(before: Verdict, after: Verdict) -> bool:
     variance = before.variance + after.variance
     if len(gain) > 1:
         variance += float(np.var(gain, ddof=1)) / len(gain)
-    nearer = float(gain.mean()) / max(variance, 1e-300) ** 0.5
+    area = float(gain.mean())
+    nearer = area / max(variance, 1e-300) ** 0.5
     nats, error = after.gain
-    if fallen > _Z * unsure:
+    if fallen > max(_Z * unsure, _LEAST_SHARE * distance[0]):
         return nearer >= 0
-    return nearer > _Z or (not wide and nats > max(SAME, _Z * error) and nearer > -_Z)
+    if not wide and nats > max(SAME, _Z * error) and nearer > -_Z:
+        return True
+    return nearer > _Z and area >= _LEAST_AREA
 
 
 def _held_out(

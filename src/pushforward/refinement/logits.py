@@ -17,6 +17,7 @@ from .ratio import LineRatio, convolves, fit_ratio, network_of
 from .settling import settle
 from .slopes import BATCH, Score, in_batches
 from .spaces import Space
+from .trees import Numbers, TreeRatio
 
 __all__ = ["RATIOS", "Logit", "Teacher"]
 
@@ -32,6 +33,7 @@ _ENOUGH, _TO_WEIGH = 64_000, 200_000  # and of so many it has enough, to move or
 _WIDTH, _BATCH = 128, 1024  # of a sharp network
 _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
 _PASSES, _STEP = 30, 256  # of wide rows: more steps know them by heart; rows of a step
+_TREES_TAKE = 2e-3  # seconds for a real row, about
 _TIMED, _TRIED = 256, 4  # rows and steps that tell what learning takes
 _RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
 
@@ -131,6 +133,7 @@ class Teacher:
         lines: whether rows are lines of text, as shares of letters.
         others: the model whose critic ``other`` is.
         batch_size: rows whose activations are held at once.
+        numbers: what trees see of rows, by which those of tables with categories are weighed.
     """
 
     real: RealRows
@@ -143,6 +146,7 @@ class Teacher:
     lines: bool = False
     others: Any = None
     batch_size: int = BATCH
+    numbers: Numbers | None = None
     _count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -196,6 +200,11 @@ class Teacher:
         """
         self._count += 1
         seed = self.seed + self._count
+        if self._by_trees(moves):
+            assert self.numbers is not None
+            drawn = space.heard(max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, _RATIO)
+            trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed)
+            return self._with_line(Logit(self.ratio, _none(), network=trees), space, moves)
         sharp = self._sharp(moves, near)
         pool = max(_POOLED, len(self.real.learn))
         if sharp and self.few:
@@ -234,6 +243,8 @@ class Teacher:
             moves, near: as there.
         """
         real = self.real.learn
+        if self._by_trees(moves):
+            return _TREES_TAKE * len(real)
         how = self._how(max(_POOLED, len(real)) + len(real), moves, self._sharp(moves, near))
         seen = [self._all_seen(x[:_TIMED]) for x in (real, rows)]
         each = 0.0
@@ -243,6 +254,9 @@ class Teacher:
             fit_ratio(*seen, **how | {"steps": steps}, network=network)
             each = (time.perf_counter() - began) / steps
         return each * how["steps"]
+
+    def _by_trees(self, moves: bool) -> bool:
+        return self.numbers is not None and not moves and (self.see, self.other) == (None, None)
 
     def _sharp(self, moves: bool, near: bool) -> bool:
         return not moves or (near and self.few)

@@ -6,7 +6,7 @@ JSON values, so that a space is made again from a file.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from inspect import signature
 from typing import Any, get_args, get_type_hints
@@ -21,12 +21,14 @@ from .dgflow import PUBLISHED, dgflow
 from .dot import dot, lipschitz_estimate
 from .flow_search import Search, search_of
 from .judging import RealRows
+from .margins import Margins
 from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
 from .slopes import Score, in_batches
 from .spaces import Mover, Space, chained, moved, resampled, thinned
 
-__all__ = ["METHODS", "Decision", "Surroundings", "check_settings", "decide", "made"]
+__all__ = ["MARGINS", "METHODS", "Decision", "Surroundings", "check_settings", "decide", "made"]
 
+MARGINS = "margins"  # goes by no logit, and is not asked for by name
 _POOL = 10_000  # samples that constants are taken from
 _STARTS = 500  # real rows that chains begin at
 _SAMPLED, _CONSTANT = range(40, 42)  # what a seed is for
@@ -144,9 +146,13 @@ def _settings(method: str) -> list[str]:
     return list(signature(METHODS[method]).parameters)[1:]
 
 
-def made(decision: Decision, space: Space, logit: Score) -> tuple[Space, Mover | None]:
+def made(decision: Decision, space: Space, logit: Score | None) -> tuple[Space, Mover | None]:
     """The space after a decision, and what moves its points, if they are moved."""
     s, c = decision.settings, decision.constants
+    if decision.method == MARGINS:
+        margins, before = Margins.from_config(c), space.decode
+        return replace(space, decode=lambda points: margins(before(points))), None
+    assert logit is not None
     if decision.method in _MOVES:
         mover, evaluations = _mover(decision, space, logit)
         return moved(space, mover, evaluations), mover

@@ -16,7 +16,8 @@ class Stage:
     Attributes:
         name: the method.
         settings: JSON values, as the method takes them.
-        logit: whose: "given", "critic" of the generator, or how it was learned.
+        logit: whose: "given", "critic" of the generator, or how it was learned; "" of margins,
+            which go by none.
         space: what was moved or drawn, "latent" or "data".
         auc: of the two-sample test of fresh samples after this stage, on held-out real rows.
         kept: whether it helped, and is part of the refined model.
@@ -59,11 +60,9 @@ class Stage:
         how = f"{_cost(self.draws, self.evaluations)} a sample"
         if self.displacement is not None:
             how += f", moved by {self.displacement:.1%} of the spread"
+        by = f" by a {self.logit} logit" if self.logit else ""
         verdict = "kept" if self.kept else "does not help on held-out rows: left out"
-        return (
-            f"{self.name} of {self.space} by a {self.logit} logit ({told}): "
-            f"AUC {_told(self.auc)}, {how}; {verdict}"
-        )
+        return f"{self.name} of {self.space}{by} ({told}): AUC {_told(self.auc)}, {how}; {verdict}"
 
 
 @dataclass(frozen=True)

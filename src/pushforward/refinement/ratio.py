@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
+from ..gradients import with_gradients
 from ..nets import CharacterCritic, find_architecture, halvings
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource, generator_of
 from .slopes import in_batches
+from .trees import TreeRatio
 
 __all__ = [
     "ImageRatio", "LineRatio", "RatioNetwork", "convolves", "fit_ratio", "labelled", "network_of",
@@ -24,6 +26,7 @@ _FOURIER = 64
 _WIDTH = 32  # channels of the finest layer
 _BLOCKS = 2
 _FEW, _FLOOR = 16, 0.3  # numbers of a row; of their root mean square scale, the smallest
+_FAR = 30.0  # standard deviations: what lies farther out would outweigh all else
 _WEIGHTS, _SPLIT = 0, 1  # what a seed is for
 
 
@@ -77,6 +80,7 @@ class RatioNetwork(nn.Module):
     def seen(self, x: Tensor) -> Tensor:
         """Rows as the first layer sees them: standardised, with their Fourier features."""
         x = (x.flatten(1).to(self.mean) - self.mean) / self.scale
+        x = x.clamp(-_FAR, _FAR)
         if self.frequencies.numel():
             phase = x @ self.frequencies
             x = torch.cat([x, phase.sin(), phase.cos()], dim=1)
@@ -164,8 +168,10 @@ class LineRatio(nn.Module):
         return {"kind": "lines", **facts}
 
 
-def network_of(config: dict[str, Any]) -> RatioNetwork | ImageRatio | LineRatio:
-    """A network as ``to_config`` described it, with weights of nothing yet."""
+def network_of(config: dict[str, Any]) -> RatioNetwork | ImageRatio | LineRatio | TreeRatio:
+    """A network, or trees, as ``to_config`` described it, with weights of nothing yet."""
+    if config["kind"] == "trees":
+        return TreeRatio(int(config["trees"]), int(config["nodes"]))
     width = int(config["width"])
     if config["kind"] == "lines":
         length, symbols = (int(side) for side in config["shape"])
@@ -202,6 +208,7 @@ def convolves(shape: torch.Size) -> bool:
         return False
 
 
+@with_gradients
 def fit_ratio(
     real: Tensor,
     generated: Tensor,
@@ -297,8 +304,7 @@ def fit_ratio(
         seed=seed,
         ema=0.98,
     )
-    with torch.enable_grad():
-        loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
+    loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
     return trained.requires_grad_(False)
 
 

@@ -16,7 +16,8 @@ from .chain import Kept, chain, place_of, placed
 from .flow_search import search_of
 from .judging import SAME, RealRows, Verdict, improves, likelihood_gain
 from .logits import Logit, Teacher
-from .methods import Decision, Surroundings, decide, made
+from .margins import Margins
+from .methods import MARGINS, Decision, Surroundings, decide, made
 from .outcome import RefinementReport, Stage
 from .rejection import budgeted_log_acceptance
 from .resampling import effective_sample_size, importance_weights
@@ -33,7 +34,7 @@ _DRAWS = 4.0  # and the most of them where the user says nothing
 _LEAST = 0.5  # of the time a network wants: half of that is a fourth of its steps
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
-_JUDGED, _START, _LAST, _WEIGHED, _SHOWN = range(10, 15)  # what a seed is for
+_JUDGED, _START, _LAST, _WEIGHED, _SHOWN, _MARGINS = range(10, 16)  # what a seed is for
 
 Tell = Callable[[str, float], None]
 
@@ -158,7 +159,7 @@ class Recipe:
         n = self.real.drawn
         start = self.space.heard(n, self.seed, _START)
         self._check(start)
-        searches = method == "auto" or (
+        searches = (method == "auto" and self._moving) or (
             method == "dgflow" and not {"step", "preset"} & {*settings}
         )
         expected = self._expected(method, searches, start)
@@ -174,8 +175,7 @@ class Recipe:
                     raise
                 self._leave_out("what was to follow", error)
         else:
-            first = self._logit_of(moves=method in _MOVE, share=0.05)
-            self._try(method, first, settings)
+            self._by_itself(method, settings)
         after_rows, after = self._rows, self._best
         if self._helped and not self._late(self._judging):  # others than those it was kept for
             after_rows = self.space.heard(n, self.seed, _LAST)
@@ -217,10 +217,27 @@ class Recipe:
             )
         return space, here
 
+    def _by_itself(self, method: str, settings: Mapping[str, Any]) -> None:
+        """One method, by the logit there is; by a network where the generator's critic is no use.
+
+        A logit of the user is what was asked for, and stays.
+        """
+        moves = method in _MOVE
+        logit = self._logit_of(moves=moves, share=0.05)
+        if self._try(method, logit, settings) or logit.kind not in ("given", "critic"):
+            return
+        if logit.kind == "given":
+            self._note(
+                f"{method} went by the given logit alone, which does not help: leave logit out, "
+                "or method, for a network that is learned"
+            )
+        elif not self._no_time("a network instead of the critic", self._judging):
+            self._try(method, self._logit_of(moves=moves, share=0.5), settings)
+
     def _automatic(self) -> None:
-        """Move while that helps, then thin."""
-        rounds, number = _ROUNDS, 0
-        while number < rounds and (number == 0 or not self._no_time_to_learn(self._judging)):
+        """Move while that helps, then thin; of mixed rows the margins come in between."""
+        rounds, number = _ROUNDS if self._moving else 0, 0
+        while number < rounds and not (number and self._no_time("moving further", self._judging)):
             logit = self._logit_of(moves=True, share=0.9 * number / (rounds + 1))
             helped = False
             with self._sparing(f"dgflow by a {logit.kind} logit"):
@@ -230,17 +247,45 @@ class Recipe:
             elif not helped:
                 break
             number += 1
-        if self._no_time_to_learn((1 + _DRAWS) * self._judging):  # a pool, draws for those kept
+        if self.world.numbers is not None:
+            with self._sparing(MARGINS):
+                self._set_margins()
+        pool = (1 + _DRAWS) * self._judging  # samples to draw, and those that are kept
+        if self._first is not None and self._no_time("thinning", pool):
             return
-        if self.logit is not None and not self._helped:
-            logit = self.first
-        else:
-            logit = self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1))
+        if self.logit is not None and not self._helped and self._thinned_by(self.first):
+            return
+        self._thinned_by(self._logit_of(moves=False, share=0.9 * rounds / (rounds + 1)))
+
+    @property
+    def _moving(self) -> bool:
+        """Whether rows are moved: mixed ones that come from no latents are chosen only.
+
+        Categories do not move, and a network hardly sees what gives such rows away.
+        """
+        world = self.world
+        logit = self.logit is not None or world.critic is not None
+        return world.numbers is None or world.prior is not None or logit
+
+    def _set_margins(self) -> None:
+        """Give numbers whose values repeat the margins of the data, where that helps."""
+        points = self.space.points(self.real.drawn, self.seed, _MARGINS)
+        known = torch.cat([self.real.learn, self.real.choose])  # all that are not judged
+        margins = Margins.learn(known, self.space.decoded(points))
+        if margins is not None:
+            names = self.world.model.columns_.names
+            columns = ", ".join(names[j] for j in margins.coordinates)
+            decision = Decision(MARGINS, {"columns": columns}, margins.to_config())
+            self._judge(decision, None)
+
+    def _thinned_by(self, logit: Logit) -> bool:
+        """Thin by a logit, where that helps."""
         around = self._around(logit)  # whose pool of samples serves both
         budget = self._thinning(around)
         if budget is not None:
             with self._sparing(f"rejection by a {logit.kind} logit"):
-                self._try("rejection", logit, {"budget": budget}, around)
+                return self._try("rejection", logit, {"budget": budget}, around)
+        return False
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
@@ -285,13 +330,18 @@ class Recipe:
         settings: Mapping[str, Any],
         around: Surroundings | None = None,
     ) -> bool:
-        """Try a stage, judge it, and keep it if it helps."""
+        """Decide a stage, judge it, and keep it if it helps."""
         number = len(self._stages)
         self._say(f"trying {method}", 0.3 * (number + 0.5))
         decision = decide(method, around or self._around(logit), settings)
         if decision is None:
             self._say(f"the {logit.kind} logit is flat: nothing moves by it", 0.3 * (number + 1))
             return False
+        return self._judge(decision, logit)
+
+    def _judge(self, decision: Decision, logit: Logit | None) -> bool:
+        """Judge a stage, and keep it if it helps."""
+        number, method = len(self._stages), decision.method
         space, mover = made(decision, self.space, logit)
         self.budget.check(space, method)
         self.last = space
@@ -304,7 +354,7 @@ class Recipe:
             )
         verdict = self.real.verdict(rows)
         self._judging = time.monotonic() - began
-        if method == "rejection":
+        if method == "rejection" and logit is not None:
             verdict = self._with_gain(verdict, logit, decision.constants["constant"])
         stage = self._stage(decision, space, mover, logit, verdict)
         self._stages.append(stage)
@@ -323,8 +373,11 @@ class Recipe:
             self._leave_out(what, error)
 
     def _leave_out(self, what: str, error: DataError) -> None:
-        self._notes.append(f"{what} was left out: {error}")
-        self._say(self._notes[-1], self._said)
+        self._note(f"{what} was left out: {error}")
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._say(text, self._said)
 
     def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
         """The verdict on samples that were thinned, with what that adds to the likelihood."""
@@ -341,7 +394,12 @@ class Recipe:
         return replace(verdict, gain=gain)
 
     def _stage(
-        self, decision: Decision, space: Space, mover: Mover | None, logit: Logit, verdict: Verdict
+        self,
+        decision: Decision,
+        space: Space,
+        mover: Mover | None,
+        logit: Logit | None,
+        verdict: Verdict,
     ) -> Stage:
         points = self.space.points(min(_LOOKED_AT, len(self.real.judge)), self.seed, _SHOWN)
         displacement = None
@@ -352,10 +410,13 @@ class Recipe:
             spread = (start - start.mean(dim=0)).square().sum(dim=1).mean().clamp(min=1e-30)
             displacement = float(((end - start).square().sum(dim=1).mean() / spread).sqrt())
             displacement = displacement if math.isfinite(displacement) else None
-        weights = importance_weights(self.space.logits(logit, points).double())
-        effective = effective_sample_size(weights) / len(points)
+        effective = 1.0
+        if logit is not None:
+            weights = importance_weights(self.space.logits(logit, points).double())
+            effective = effective_sample_size(weights) / len(points)
         return Stage(
-            decision.method, decision.settings, logit.kind, self._place, verdict.measure,
+            decision.method, decision.settings, "" if logit is None else logit.kind,
+            self._place, verdict.measure,
             improves(self._best, verdict), displacement, space.draws, space.evaluations, effective,
         )  # fmt: skip
 
@@ -381,20 +442,21 @@ class Recipe:
         each = (time.perf_counter() - began) / 256
         search = search_of(points[0].numel())
         trials = search.evaluations if searches else 0
-        steps = max(search.steps)
+        rounds = (_ROUNDS if self._moving else 0) if method == "auto" else 1
+        steps = max(search.steps) if rounds else 0
         drawn = (_ROUNDS + 2) * 2 * (self.real.drawn + len(self.real.learn)) * (steps / 2 + 1)
-        seconds = 3 * each * ((_ROUNDS if method == "auto" else 1) * trials + drawn)
+        seconds = 3 * each * (rounds * trials + drawn)
         seconds += self._learning_all(method, rows)
         limit = "" if self.budget.minutes is None else f", {self.budget.minutes:g} min at most"
         most = _DRAWS if self.budget.draws is None else self.budget.draws
-        logits = most * (_ROUNDS * steps + 1)
+        logits = most * (rounds * steps + 1)
         if self.budget.evaluations is not None:
             logits = min(logits, self.budget.evaluations)
         cost = f"a sample then takes at most {most:g} draws and {logits:g} logits"
         if method != "auto":
             cost = "a sample then takes what the method's settings say"
         return (
-            f"expected: {trials * (_ROUNDS if method == 'auto' else 1):,} trial steps, about "
+            f"expected: {trials * rounds:,} trial steps, about "
             f"{max(1, round(seconds))} s{limit}; {cost}"
         )
 
@@ -403,6 +465,8 @@ class Recipe:
         known = self.logit is not None or (self.world.critic is not None and not self.before)
         if method != "auto" and known:
             return 0.0
+        if method == "auto" and not self._moving:
+            return self.teacher.seconds(rows, moves=False)
         first = self._learning = self.teacher.seconds(rows, moves=method in (*_MOVE, "auto"))
         if method != "auto":
             return first
@@ -410,13 +474,17 @@ class Recipe:
         weighs = self.teacher.seconds(rows, moves=False)
         return (_ROUNDS - 1) * later + (later if known else first) + weighs
 
-    def _no_time_to_learn(self, judging: float) -> bool:
+    def _no_time(self, what: str, judging: float) -> bool:
         """Whether what is left is too little for a network to learn in half of it and to judge.
 
         Args:
+            what: is left out then, which a note says.
             judging: seconds that what comes after takes.
         """
-        return self._late(max(2 * judging, _LEAST * self._learning))
+        if not self._late(max(2 * judging, _LEAST * self._learning)):
+            return False
+        self._note(f"{what} was left out: there was no time")
+        return True
 
     def _late(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""

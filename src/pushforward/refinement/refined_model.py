@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,12 +20,14 @@ from .critics import rows_of, with_critic
 from .dgflow import PUBLISHED
 from .judging import RealRows, check_rows
 from .logits import Logit, Teacher
+from .margins import repeated_values, respelled
 from .methods import METHODS, check_settings
 from .outcome import RefinementReport
 from .presets import paper, published
 from .prior import Prior
 from .recipe import Budget, Recipe
 from .resampling import effective_sample_size, importance_weights
+from .scales import check_scale
 from .seeing import features_for
 from .slopes import BATCH, Score, frozen
 from .spaces import Space
@@ -33,7 +36,8 @@ from .worlds import World, check_generator, scaled, world_of
 __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
-_SPREAD, _SCALE = 1000, 81  # samples that spreads are measured on; what a seed is for
+_SPREAD, _SOME = 1000, 100  # samples that spreads are measured on, of wide rows fewer
+_SCALE = 81  # what a seed is for
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
 _FEW = 16  # numbers of a row; of more, moments are judged too
 _CITES = {
@@ -82,6 +86,7 @@ class RefinedModel(Model):
     _world: World
     _first: Logit
     _place: str
+    _known: dict[str | int, np.ndarray]
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
@@ -190,16 +195,22 @@ class RefinedModel(Model):
             check_rows(rows)
             if isinstance(self.generator, RefinedModel):  # its stages move in that world
                 world = earlier._world
-            elif world.kind == "rows" and 1 < rows[0].numel() <= _FEW:
-                world = scaled(world, rows, begun(world, "data", size).rows(_SPREAD, seed, _SCALE))
+            elif world.kind == "rows":
+                few = rows[0].numel() <= _FEW
+                drawn = begun(world, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
+                check_scale(rows, drawn)
+                if few and rows[0].numel() > 1:
+                    world = scaled(world, rows, drawn)
             self._world = world
             see, judged_by, kind = features_for(world, self.features, X, y, rows, seed, size)
-            wide = world.kind != "text" and rows[0].numel() > _FEW
+            # counts of letters, and columns of categories, have no moments
+            wide = world.kind != "text" and world.numbers is None and rows[0].numel() > _FEW
+            self._known = {} if world.numbers is None else repeated_values(X)
             real = RealRows.split(rows, judged_by, seed, kind, wide)
             teacher = Teacher(
                 real, self.ratio, see, None if other is None else other.critic,
                 None if other is None else rows_of(other, size), seed, budget.left,
-                world.kind == "text", self.critic_of, size,
+                world.kind == "text", self.critic_of, size, world.numbers,
             )  # fmt: skip
             tell = report or (lambda text, share: None)
             yield Recipe(
@@ -219,7 +230,7 @@ class RefinedModel(Model):
         """
         seed = self._seed_of(n_samples, random_state)
         with torch.no_grad(), self._frozen():
-            return self._world.write(self._refined.rows(n_samples, seed))
+            return self._written(self._refined.rows(n_samples, seed))
 
     def weighted_sample(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
         """Draw rows of the generator as it was, and importance weights (n,) of sum 1.
@@ -230,7 +241,7 @@ class RefinedModel(Model):
         """
         seed = self._seed_of(n_samples, random_state)
         with torch.no_grad(), self._frozen():
-            space = begun(self._world, self._place, self._size(self._world))
+            space = self._before_choice
             points = space.points(n_samples, seed)
             weight = importance_weights(space.logits(self._first, points))
             share = effective_sample_size(weight) / n_samples
@@ -240,7 +251,7 @@ class RefinedModel(Model):
                     "generator and data hardly overlap. Take means over sample() instead.",
                     stacklevel=2,
                 )
-            rows = self._world.write(space.decoded(points))
+            rows = self._written(space.decoded(points))
         return rows, weight if isinstance(rows, Tensor) else weight.cpu().numpy()
 
     def before_after(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
@@ -250,8 +261,7 @@ class RefinedModel(Model):
             pairs = moved_pairs(
                 self._world, self.kept_, self._place, self._size(self._world), n_samples, seed
             )
-        before, after = (self._world.write(rows) for rows in pairs)
-        return before, after
+        return self._world.write(pairs[0]), self._written(pairs[1])
 
     def account(self) -> str:
         """What was tried, for people."""
@@ -269,6 +279,17 @@ class RefinedModel(Model):
     def _refined(self) -> Space:
         *_, (space, _) = chain(self._world, self.kept_, self._place, self._size(self._world))
         return space
+
+    @property
+    def _before_choice(self) -> Space:
+        """Where rows are weighed: what the generator makes, with the margins of the data."""
+        first = [*takewhile(lambda stage: stage.logit is None, self.kept_)]
+        *_, (space, _) = chain(self._world, first, self._place, self._size(self._world))
+        return space
+
+    def _written(self, rows: Tensor) -> Any:
+        """Rows as the user has them, repeated numbers as the data spell them."""
+        return respelled(self._world.write(rows), self._known)
 
     def _size(self, world: World) -> int:
         if self.batch_size is not None:

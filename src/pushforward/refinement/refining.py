@@ -36,9 +36,10 @@ def refine(
     ``method="auto"`` begins with the generator's own critic, or else learns a smooth ratio of
     densities; moves samples by DGflow with a step, noise and number of steps chosen by a
     two-sample test on rows that taught nothing; learns the ratio anew on what was moved and moves
-    again; and thins by optimal budgeted rejection. Every stage is judged on further held-out
-    rows, and one that does not help beyond chance is left out: the model that comes back may be
-    the generator as it was.
+    again; and thins by optimal budgeted rejection. Tables with categories or whole numbers get the
+    margins of the data instead of being moved, and are weighed by boosted trees. Every stage is
+    judged on further held-out rows, and one that does not help beyond chance is left out: the
+    model that comes back may be the generator as it was.
 
     Args:
         generator: a model of this library (of tables, images or text, or one refined already);
@@ -46,7 +47,8 @@ def refine(
             ``prior``, a function of latents (n, ...) to rows (n, ...) in PyTorch. Its networks
             are used in evaluation mode and stay exactly as they are.
         data: real data like those the generator makes, at least 200. Best are some it was not
-            trained on. Of images and lines of text 20,000 are looked at.
+            trained on. Of images and lines of text 20,000 are looked at. For a function or sampler
+            of images also what ``open_images`` gives, read on the scale of the samples.
         prior: of the latents of a function; a number k stands for k standard normal ones.
         logit: of rows, log of real over generated density, calibrated here by a line. By default
             that of the generator's critic; where it has none, a network is trained.
@@ -74,8 +76,8 @@ def refine(
         report: called with a line of text and the share done; first with what to expect.
 
     Raises:
-        DataError: for rows that do not fit each other, or a network whose rows depend on their
-            neighbours in the batch.
+        DataError: for rows that do not fit each other or are on two scales, or a network whose
+            rows depend on their neighbours in the batch.
         ParameterError: for an unknown method, preset, space, ratio or setting, and for settings
             that exceed a budget.
         UnsupportedError: for what can be neither sampled nor called, or a method that needs

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from .critics import unrefined, with_critic
 from .logits import Logit
 from .methods import Decision
 from .outcome import RefinementReport
+from .trees import TreeRatio
 from .worlds import world_of
 
 __all__ = ["restore", "state_of", "tensors_of"]
@@ -39,11 +41,12 @@ def state_of(model: Any) -> dict[str, Any]:
                 "settings": kept.decision.settings,
                 "constants": kept.decision.constants,
                 "place": kept.place,
-                "logit": place[id(kept.logit)],
+                "logit": None if kept.logit is None else place[id(kept.logit)],
             }
             for kept in model.kept_
         ],
         "place": model._place,
+        "known": [[label, values.tolist()] for label, values in model._known.items()],
         "report": model.report_.to_dict(),
     }
 
@@ -79,22 +82,27 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     for k, config in enumerate(state["logits"]):
         other = None if config["other"] is None else others[int(config["other"])]
         critic = model._world.critic if other is None else with_critic(other).critic
-        logits.append(Logit.from_config(config, part(f"logit{k}"), critic, other, device))
+        logit = Logit.from_config(config, part(f"logit{k}"), critic, other, device)
+        if isinstance(logit.network, TreeRatio):
+            logit.network.numbers = model._world.numbers
+        logits.append(logit)
     model._first = logits[0]
     model.kept_ = [
         Kept(
             Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
-            logits[int(k["logit"])],
+            None if k["logit"] is None else logits[int(k["logit"])],
             str(k["place"]),
         )
         for k in state["kept"]
     ]
     model._place = str(state["place"])
+    model._known = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
 
 
 def _logits(model: Any) -> list[Logit]:
-    found = {id(logit): logit for logit in (model._first, *(k.logit for k in model.kept_))}
+    kept = (k.logit for k in model.kept_ if k.logit is not None)
+    found = {id(logit): logit for logit in (model._first, *kept)}
     return list(found.values())
 
 

@@ -34,8 +34,9 @@ def features_for(
     Neighbours tell rows and their few components apart, a line what networks and counts say of
     them. A function of rows is what both see. For images, the name of features or an extractor of
     ``pushforward.metrics`` is what the test sees. Without either the test sees the rows, of those
-    of more than 16 numbers so many principal components; of images the features of a classifier
-    where there are labels; of text counts of pairs and triples of letters.
+    of more than 16 numbers so many principal components; of tables with categories or whole
+    numbers their columns, by trees, as :func:`pushforward.evaluate` does; of images the features
+    of a classifier where there are labels; of text counts of pairs and triples of letters.
 
     Args:
         world: of the generator.
@@ -61,6 +62,8 @@ def features_for(
         return shown, lambda x: _array(in_batches(shown, x, batch_size)), "neighbours"
     if world.kind == "text":
         return None, lambda x: _grams(x, seed), "logistic"
+    if world.numbers is not None:
+        return None, world.numbers, "boosting"
     if rows[0].numel() <= _COMPONENTS:
         return None, _array, "neighbours"
     from sklearn.decomposition import PCA

@@ -16,13 +16,16 @@ from torch import Tensor, nn
 from ..errors import DataError, ParameterError, UnsupportedError
 from ..training import generator_of
 from .prior import Draw, Prior
+from .scales import pixels_like
 from .slopes import Score, modules_of
+from .trees import Numbers
 
 __all__ = ["World", "world_of"]
 
 _LEVELS = 256  # of a byte
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _LOST = 1e-3  # of the spread of a number, what single precision may take
+_FARTHEST = 1e15  # coordinates, which are of the order of 1
 _TOGETHER = 8  # rows that are looked at, together and alone
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
@@ -43,6 +46,7 @@ class World:
         functions: whose networks are to stay as they are.
         model: what can be saved; None for functions.
         latent_first: whether latents are what one moves; None where that is a matter of size.
+        numbers: of rows of a table with categories or whole numbers, what trees see (n, p).
         middle, scale: (d,) of rows that move in units of their own; None where they are those of
             all.
     """
@@ -58,6 +62,7 @@ class World:
     functions: tuple[Any, ...] = ()
     model: Any = None
     latent_first: bool | None = None
+    numbers: Numbers | None = None
     middle: Tensor | None = None
     scale: Tensor | None = None
 
@@ -129,7 +134,7 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
         prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
 
         def read(data: Any, seed: int = 0) -> Tensor:
-            return _numbers(data).to(device)
+            return _rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
 
         return World("rows", decode, read, lambda rows: rows, prior=prior, functions=(generator,))
     if hasattr(generator, "_check_fitted"):
@@ -149,7 +154,24 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
     )
 
 
-def _numbers(data: Any, seed: int = 0) -> Tensor:
+def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
+    """Rows of numbers; those of an ``ImageSet`` in the shape and on the scale of what is drawn."""
+    from ..data.images import ImageSet
+
+    if not isinstance(data, ImageSet):
+        return _numbers(data)
+    images = _some_images(data.images, seed)
+    return pixels_like(torch.from_numpy(images), draw(_TOGETHER, generator_of(seed)))
+
+
+def _some_images(images: Any, seed: int) -> np.ndarray:
+    """As many as are looked at, drawn at random where there are more: uint8 (n, C, H, W)."""
+    most = _most(math.prod(images.shape))
+    rows = np.random.default_rng(seed).permutation(len(images))[:most]
+    return np.ascontiguousarray(images[np.sort(rows)])
+
+
+def _numbers(data: Any) -> Tensor:
     if isinstance(data, Tensor):
         exact = data.detach()
     else:
@@ -184,8 +206,11 @@ def _of_sampler(model: Any) -> World:
         number = int(torch.randint(2**31 - 1, (1,), generator=generator))
         return _numbers(model.sample(n, random_state=number))
 
+    def read(data: Any, seed: int) -> Tensor:
+        return _rows_of(data, seed, draw)
+
     return World(
-        "rows", lambda rows: rows, _numbers, lambda rows: rows.cpu().numpy(), draw=draw,
+        "rows", lambda rows: rows, read, lambda rows: rows.cpu().numpy(), draw=draw,
         functions=(model,),
     )  # fmt: skip
 
@@ -227,22 +252,48 @@ def _of_table(model: Any) -> World:
     def heard(rows: Tensor) -> Tensor:
         return read(columns.decode(rows.double()), len(rows)).to(rows)
 
+    def numbers(rows: Tensor) -> np.ndarray:
+        return bare.numbers(columns.decode(rows.double()))
+
     known: dict[str, Any] = {"functions": _networks(model), "model": model}
     if bool(columns.dequantised.any()):  # a cell is a cell, wherever in it a row lies
-        known["heard"] = heard
+        from ..metrics.coded import TableCode
+
+        bare = TableCode(columns, (None,) * columns.n_columns, np.ones(columns.n_columns))
+        known |= {"heard": heard, "numbers": numbers}
     if hasattr(model, "_generate"):
         known |= _latents(model)
     else:
         network = getattr(model.density_, "network", None)
-        known["draw"] = lambda n, generator: model.density_.sample(n, generator).float()
+        known["draw"] = _draw_of(model, read)
         known["decode"] = lambda rows: rows
         if network is not None:  # a flow has latents too
             known |= {
                 "prior": Prior.normal(columns.n_coordinates), "draw": None,
-                "decode": lambda z: network.decode([z.double()]).float(),
+                "decode": lambda z: _single(network.decode([z.double()])),
                 "latent_first": False,
             }  # fmt: skip
     return World("table", read=read, write=lambda rows: columns.decode(rows.double()), **known)
+
+
+def _draw_of(model: Any, read: Callable[[Any, int], Tensor]) -> Draw:
+    """Rows of a density of coordinates; of another, of what the model samples."""
+    if hasattr(model.density_, "sample"):
+        return lambda n, generator: _single(model.density_.sample(n, generator))
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        return read(model.sample(n, random_state=number), number)
+
+    return draw
+
+
+def _single(rows: Tensor) -> Tensor:
+    """Coordinates in single precision, those of absurd rows too, so that their squares are finite.
+
+    Such a row is one that thinning leaves out.
+    """
+    return rows.clamp(-_FARTHEST, _FARTHEST).float()
 
 
 # Images: rows are pixels from -1 to 1
@@ -261,8 +312,7 @@ def _of_images(model: Any) -> World:
                 f"The images have shape {images.shape} (channels, height, width). Expected "
                 f"{own.shape}, as the model makes them."
             )
-        rows = np.random.default_rng(seed).permutation(len(images))[: _most(pixels.n_values)]
-        return pixels.encode(images[np.sort(rows)], None)[0].to(model._device())
+        return pixels.encode(_some_images(images, seed), None)[0].to(model._device())
 
     def heard(rows: Tensor) -> Tensor:
         level = ((rows + 1) * (_LEVELS / 2)).floor().clamp(0, _LEVELS - 1)

@@ -171,9 +171,10 @@ def _tried(told: RefinementReport) -> Section:
         if gain is not None:
             words = (*words, f"{gain:+.2g} nats")
         moved = "" if stage.displacement is None else f"{stage.displacement:.1%}"
+        by = f"by a {stage.logit} logit; " if stage.logit else ""
         lines.append(
             (
-                f"{stage.name} of {stage.space}", f"by a {stage.logit} logit; {', '.join(words)}",
+                f"{stage.name} of {stage.space}", f"{by}{', '.join(words)}",
                 f"{stage.auc.value:.3f}", _ends(stage.auc), moved, f"{stage.effective:.0%}",
                 f"{stage.acceptance:.0%}", f"{stage.evaluations:.3g}",
                 "kept" if stage.kept else "left out",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
+from ..gradients import with_gradients
 from .average import Average
 from .batches import Source, Stream
 from .checkpoint import read_checkpoint, write_checkpoint
@@ -117,6 +118,7 @@ class Loop:
         self._best_state: dict[str, Tensor] = {}
         self._sums: dict[str, tuple[float, int]] = {}
 
+    @with_gradients
     def run(
         self,
         *,

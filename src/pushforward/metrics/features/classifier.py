@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ... import artifact
 from ...errors import DataError, ModelFileError, ParameterError
+from ...gradients import with_gradients
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from .networks import NetworkFeatures, as_batch, tensors_digest
 from .sources import as_source
@@ -87,6 +88,7 @@ class ClassifierFeatures(NetworkFeatures):
         TrainingError: The loss became non-finite.
     """
 
+    @with_gradients
     def __init__(
         self,
         train: Any,
@@ -114,7 +116,7 @@ class ClassifierFeatures(NetworkFeatures):
                 f"The classifier is right on {self.accuracy:.0%} of the held-out images (always "
                 f"saying the commonest class: {chance:.0%}), so its features say little. Use more "
                 "training images, or other features.",
-                stacklevel=2,
+                stacklevel=3,  # past what turns gradients on
             )
         digest = tensors_digest(network.state_dict())
         super().__init__(

@@ -1,0 +1,21 @@
+"""Tests and doctests find no cache: each begins as in a fresh home, and leaves nothing behind."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process, and what it starts, a cache of its own: an xdist worker is a process."""
+    os.environ["XDG_CACHE_HOME"] = folder = tempfile.mkdtemp(prefix="pushforward-cache-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one test has learned does not help the next."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
