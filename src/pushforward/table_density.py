@@ -2,8 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,11 +17,12 @@ from .data import Columns, Learned
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed
+from .rules import Instance, Number, OneOf, Rule, Seed, Verbosity
 from .transport import Novelty, Rows, SlicedDensity, TrimmedPair
 from .transport.numerics import weighted_mean
 from .transport.trimmed import held_out_normal
 
-__all__ = ["Report", "TableDensity", "is_number"]
+__all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
@@ -33,6 +34,16 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     class knows the rest of the contract: columns in, columns out, log densities in nats in
     the units of the table, thresholds, explanations, saving.
     """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "columns": Instance(Mapping, said="kinds by column") | None,
+        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "missing": OneOf("error", "drop"),
+        "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
+        "false_alarm_rate": Number(0, 1),
+        "random_state": Seed(),
+        "verbose": Verbosity(),
+    }
 
     density_: SlicedDensity
     detector_: Novelty | TrimmedPair | None
@@ -290,19 +301,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "density_")
 
-    def _check_parameters(self) -> None:
-        c = self.contamination
-        if not (c is None or c == "auto" or (is_number(c) and 0 <= float(c) <= 0.5)):
-            raise ParameterError(
-                f"The 'contamination' parameter of {type(self).__name__} must be None, 'auto' or "
-                f"a float in the range [0.0, 0.5]. Got {c!r} instead."
-            )
-        if not (is_number(self.false_alarm_rate) and 0 < self.false_alarm_rate < 1):
-            raise ParameterError(
-                f"The 'false_alarm_rate' parameter of {type(self).__name__} must be a float in "
-                f"the range (0.0, 1.0). Got {self.false_alarm_rate!r} instead."
-            )
-
     def _card(self) -> str:
         from .card import table_card
 
@@ -347,10 +345,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""
         return SlicedDensity.from_state(tensors)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _silent(text: str, share: float) -> None:

@@ -13,8 +13,8 @@ from torch.nn.functional import one_hot
 
 from ..data import Alphabet, as_lines
 from ..nets import CharacterCritic, CharacterGenerator
+from ..rules import COUNT, Rule
 from ..training.trained_model import Report
-from .generator_model import positive
 from .line_distance import ngram_divergence
 from .wasserstein_game import WassersteinGame
 
@@ -93,6 +93,12 @@ class CharacterGAN(WassersteinGame):
     penalty: float | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "length": COUNT,
+        "characters": COUNT | None,
+        "width": COUNT | None,
+        "blocks": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _rows: ClassVar[str] = "lines"
@@ -144,6 +150,7 @@ class CharacterGAN(WassersteinGame):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
+        self._check_parameters()
         lines = as_lines(X)
         self.settings_ = self._resolve()
         known = self.settings_["characters"]
@@ -182,7 +189,6 @@ class CharacterGAN(WassersteinGame):
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset() | {"length": self.length}
-        positive(settings, ["length", "characters", "width", "blocks"], whole=True)
         return settings
 
     def _row_shape(self) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ..data import Columns
 from ..errors import DataError
 from ..nets import MLP
+from ..rules import COUNT, Instance, OneOf, Rule
 from ..training.trained_model import Report
-from .generator_model import positive
 from .row_distance import neighbour_divergence
 from .wasserstein_game import WassersteinGame
 
@@ -109,6 +109,13 @@ class TableGAN(WassersteinGame):
     bounds: dict | None = None
     missing: str = "error"
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "width": COUNT | None,
+        "depth": COUNT | None,
+        "columns": Instance(Mapping, said="kinds by column") | None,
+        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "missing": OneOf("error", "drop"),
+    }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _at_once: ClassVar[int] = 1 << 14
@@ -162,6 +169,7 @@ class TableGAN(WassersteinGame):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
+        self._check_parameters()
         learned = Columns.learn(
             X,
             columns=self.columns,
@@ -202,7 +210,6 @@ class TableGAN(WassersteinGame):
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset()
-        positive(settings, ["width", "depth"], whole=True)
         return settings | {"latent": settings["latent"] or max(2, self.columns_.n_coordinates)}
 
     def _row_shape(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelFileError, ParameterError
-from .arguments import Crop, Data, Drop, Json, Missing, Quiet, Seed, Size, Split
+from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Talk, print_json
 from .facts import facts, facts_text
 from .image_fitting import fit_images
@@ -96,6 +96,8 @@ def fit(
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
+    layout: Layout = None,
+    pixel_range: Scale = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -144,6 +146,8 @@ def fit(
         split=split,
         size=size,
         crop=crop,
+        layout=layout,
+        pixel_range=None if pixel_range is None else bounds_of(pixel_range),
         set={name: literal(text) for name, text in pairs(set_, "--set").items()},
     )
     if config is not None:
@@ -178,8 +182,7 @@ def _fit_table(
     talk: Talk,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
-    of_images = {"--split": options.split, "--size": options.size, "--crop": options.crop}
-    only_for("images", entry.cls, of_images)
+    only_for("images", entry.cls, options.of_images())
     table = open_source(data, talk)
     labels = list(table.columns)
     columns = [*options.drop, *([] if options.weight is None else [options.weight])]

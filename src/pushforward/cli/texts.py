@@ -41,8 +41,7 @@ def fit_text(
     """Train a model on the lines of a file; arguments as of :func:`fit_run`."""
     words = ("contamination", "missing", "column", "bounds", "drop", "weight")
     only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
-    words = ("split", "size", "crop")
-    only_for("images", entry.cls, {f"--{word}": getattr(options, word) for word in words})
+    only_for("images", entry.cls, options.of_images())
 
     def opened() -> tuple[Any, str]:
         from ..data import open_text

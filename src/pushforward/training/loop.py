@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
+from ..rules import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
 from .checkpoint import read_checkpoint, write_checkpoint
@@ -28,6 +29,13 @@ __all__ = ["Loop"]
 #: Shares of the budget at which samples are drawn and the model is judged.
 MARKS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 11)))
 SAVE_SECONDS = 60.0
+
+_RULES: Mapping[str, Rule] = {
+    "batch_size": COUNT,
+    "ema": SHARE | None,
+    "precision": OneOf("float32", "bfloat16"),
+}
+_BUDGET: Mapping[str, Rule] = {"steps": COUNT | None, "minutes": MINUTES}
 
 Judge = Callable[[], Mapping[str, float]]
 Report = Callable[[str, float], None]
@@ -90,8 +98,8 @@ class Loop:
     ) -> None:
         if len(source) == 0:
             raise DataError("There are no rows to train on.")
-        if precision not in ("float32", "bfloat16"):
-            raise ParameterError(f"precision is {precision!r}. Expected 'float32' or 'bfloat16'.")
+        given = {"batch_size": batch_size, "ema": ema, "precision": precision}
+        check(_RULES, given)
         self.networks = dict(networks)
         device = next(p for net in networks.values() for p in net.parameters()).device
         self.processes = Processes(device)
@@ -146,6 +154,7 @@ class Loop:
             ParameterError: if there is no budget, or the folder holds another run.
             KeyboardInterrupt: when interrupted; the last whole step has been saved.
         """
+        check(_BUDGET, {"steps": steps, "minutes": minutes})
         if steps is None and minutes is None:
             raise ParameterError("There is no budget. Give steps, minutes or both.")
         if folder is not None and (folder / "checkpoint").exists():
@@ -159,7 +168,7 @@ class Loop:
 
         def used() -> float:
             self.seconds = before + time.monotonic() - began
-            of_steps = 0.0 if steps is None else self.step / max(1, steps)
+            of_steps = 0.0 if steps is None else self.step / steps
             of_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
             return min(1.0, max(of_steps, of_time))
 

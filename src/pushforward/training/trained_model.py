@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..errors import ModelFileError, ParameterError
 from ..model import Model
 from ..parameters import drawn_seed
+from ..rules import COUNT, MINUTES, POSITIVE, SHARE, Device, Rule, Seed, Verbosity
 from .batches import Source
 from .loop import Loop
 from .phase import Phase
@@ -39,6 +40,17 @@ class TrainedModel(Model):
         stopped_: why training ended.
     """
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "batch_size": COUNT,
+        "rate": POSITIVE,
+        "ema": SHARE | None,
+        "steps": COUNT | None,
+        "minutes": MINUTES,
+        "validation_fraction": SHARE,
+        "device": Device() | None,
+        "random_state": Seed(),
+        "verbose": Verbosity(),
+    }
     _autocast: ClassVar[bool] = True  # False where a network chooses its precisions itself
 
     networks_: dict[str, nn.Module]
@@ -92,10 +104,7 @@ class TrainedModel(Model):
 
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
-        share = self.validation_fraction
-        if not (isinstance(share, (int, float)) and 0 <= share < 1):
-            raise ParameterError(f"validation_fraction is {share!r}. Expected 0 or more, under 1.")
-        return min(round(share * n), _MOST_HELD_OUT) if n >= 20 else 0
+        return min(round(self.validation_fraction * n), _MOST_HELD_OUT) if n >= 20 else 0
 
     def _train(
         self,
@@ -119,6 +128,10 @@ class TrainedModel(Model):
         run = None if folder is None else Path(folder)
         if tensorboard and run is None:
             raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
+        self.settings_ = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.settings_.items()
+        }
         self._prepare(source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
         loop = Loop(

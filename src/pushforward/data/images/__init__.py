@@ -5,9 +5,10 @@ from .given import as_image_set, as_images
 from .grid import write_grid, write_picture
 from .image_files import FileImages
 from .known import IMAGE_SETS, KnownImages, image_sets
-from .labels import in_natural_order
+from .labels import labels_by_name, numbered, places_of
 from .opening import open_images
 from .pixels import Pixels
+from .recolouring import RecolouredImages
 from .sources import ArrayImages, ImageSet, ImageSource
 
 __all__ = [
@@ -18,12 +19,15 @@ __all__ = [
     "ImageSource",
     "KnownImages",
     "Pixels",
+    "RecolouredImages",
     "as_image_set",
     "as_images",
     "color_mnist",
     "image_sets",
-    "in_natural_order",
+    "labels_by_name",
+    "numbered",
     "open_images",
+    "places_of",
     "write_grid",
     "write_picture",
 ]
