@@ -85,7 +85,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
             work = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
-            seed = work.open(self._digest(X, weight, options.get("validation")), seed)
+            whole = self._digest(X, weight, options.get("validation"))
+            seed = work.open(whole, seed, asked=self.random_state is not None)
             options["checkpoint"] = work
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
@@ -118,9 +119,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         return self
 
     def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
-        """Of all that the fit depends on but its seed."""
+        """Of all that the fit depends on but its seed, which the checkpoint looks at."""
         parameters = self.get_params(deep=False)
-        del parameters["verbose"]
+        del parameters["verbose"], parameters["random_state"]
         tables = [
             part
             for table in (X, validation)

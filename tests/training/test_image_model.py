@@ -144,3 +144,64 @@ def test_the_layout_is_said(rng):
 def test_sets_of_opened_arrays_go_in(stripes):
     found = open_images((stripes.images[:][:, 0], stripes.labels))
     pushforward.SIG(layers=1, conditional=True, random_state=0).fit(found)
+
+
+# Resuming
+
+
+def runs(X, folder, name="DCGAN", **words):
+    words = {"steps": 2, "width": 4, "random_state": 1} | words
+    fit = {word: words.pop(word) for word in ("validation", "y") if word in words}
+    return getattr(pushforward, name)(**words).fit(X, folder=folder, **fit)
+
+
+def test_a_run_goes_on_with_the_same_images_only(rng, tmp_path):
+    """Of 400 images 144 are others: those that 256 evenly spread ones miss."""
+    X = rng.integers(0, 256, (400, 8, 8), dtype=np.uint8)
+    runs(X, tmp_path)
+    other = X.copy()
+    looked_at = np.linspace(0, 399, 256).round().astype(int)
+    other[np.setdiff1d(np.arange(400), looked_at)] ^= 255
+    with pytest.raises(ParameterError, match="holds a run with data "):
+        runs(other, tmp_path, steps=4)
+    assert runs(X, tmp_path, steps=4).history_[-1]["step"] == 4
+
+
+def test_a_run_goes_on_with_the_same_seed_and_settings_only(rng, tmp_path):
+    X = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    runs(X, tmp_path, validation=X[:9])
+    for words, text in (
+        ({"random_state": 2, "validation": X[:9]}, "with another seed"),
+        ({"validation": X[1:10]}, "held_out"),
+        ({"width": 8, "validation": X[:9]}, "width 4; this one has 8"),
+    ):
+        with pytest.raises(ParameterError, match=text):
+            runs(X, tmp_path, steps=4, **words)
+    runs(X, tmp_path / "share", validation_fraction=0.1)
+    with pytest.raises(ParameterError, match="held_out 6; this one has 12"):
+        runs(X, tmp_path / "share", validation_fraction=0.2)
+
+
+@pytest.mark.parametrize("name", ["DCGAN", "Glow"])
+def test_without_a_seed_a_run_goes_on_with_its_own(rng, tmp_path, name):
+    X = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    first = runs(X, tmp_path, name, random_state=None)
+    np.random.seed(5)  # noqa: NPY002 (as another process would begin)
+    again = runs(X, tmp_path, name, random_state=None, steps=4)
+    straight = runs(X, None, name, random_state=None, steps=4)
+    assert first._seed == again._seed != straight._seed
+    assert again.history_[-1]["step"] == 4
+
+
+def test_own_networks_of_other_sizes_are_another_run(rng, tmp_path):
+    from torch import nn
+
+    def critic(width):
+        flat = nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 1))
+        return {"networks": {"critic": flat}}
+
+    X = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    runs(X, tmp_path, **critic(5))
+    with pytest.raises(ParameterError, match="networks"):
+        runs(X, tmp_path, steps=4, **critic(6))
+    runs(X, tmp_path, steps=4, **critic(5))

@@ -1,6 +1,5 @@
 """WGAN-GP of text: lines of characters, made all at once."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from ..checkpoint import digest
 from ..data import Alphabet, as_lines
 from ..nets import CharacterCritic, CharacterGenerator
 from ..rules import COUNT, Rule
@@ -155,7 +155,7 @@ class CharacterGAN(WassersteinGame):
         self.settings_ = self._resolve()
         known = self.settings_["characters"]
         self.alphabet_ = Alphabet.learn(lines, self.settings_["length"], known)
-        self._seed = self._drawn_seed()
+        self._seed = self._run_seed(folder)
         numbers = self.alphabet_.encode(lines)
         order = np.random.default_rng(self._seed).permutation(len(numbers))
         held = 0 if validation is not None else self._held_out_rows(len(numbers))
@@ -164,10 +164,13 @@ class CharacterGAN(WassersteinGame):
             most = self._held_out_rows(10**9)
             judged = self.alphabet_.encode(as_lines(validation)[:most])
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
-        digest = hashlib.sha256(numbers.tobytes()).hexdigest()
         self._train(
             LineSource(torch.from_numpy(numbers), self.alphabet_.n_symbols),
-            identity={"lines": len(numbers), **self.alphabet_.to_config(), "data": digest},
+            identity={
+                "lines": len(numbers),
+                **self.alphabet_.to_config(),
+                "data": digest(torch.from_numpy(numbers), torch.from_numpy(judged)),
+            },
             judge=None if not len(judged) else lambda: self._measures(judged),
             picture=self._show,
             folder=folder,

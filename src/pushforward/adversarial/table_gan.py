@@ -1,6 +1,6 @@
 """WGAN-GP of a table: rows of numbers, categories and anything else that columns hold."""
 
-import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import digest
 from ..data import Columns
 from ..errors import DataError
 from ..nets import MLP
@@ -180,7 +181,7 @@ class TableGAN(WassersteinGame):
         self._set_columns(learned.columns)
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
-        self._seed = self._drawn_seed()
+        self._seed = self._run_seed(folder)
         rng = np.random.default_rng(self._seed)
         z, _ = self.columns_.encode(learned.X, draw=rng)
         held = 0 if validation is not None else self._held_out_rows(len(z))
@@ -190,10 +191,12 @@ class TableGAN(WassersteinGame):
         judged, z = z[order[:held]], z[order[held:]]
         if validation is not None:
             judged = self.columns_.encode(validation, draw=rng)[0][: self._held_out_rows(10**9)]
-        digest = hashlib.sha256(z.numpy().tobytes()).hexdigest()
         self._train(
             CellSource.of(self.columns_, z),
-            identity={"rows": list(z.shape), "data": digest},
+            identity={
+                "rows": list(z.shape),
+                "data": digest(z, judged, json.dumps(self.columns_.to_config(), default=str)),
+            },
             judge=None if len(judged) < _FEWEST else lambda: self._measures(judged),
             folder=folder,
             tensorboard=tensorboard,

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import __version__
 from ..checkpoint import Checkpoint, digest
-from ..data.images import ImageSource, Pixels, as_image_set
+from ..data.images import ImageSet, ImageSource, Pixels, as_image_set
 from ..errors import DataError, ParameterError
 from ..rules import COUNT, FLAG, POSITIVE, Number, OneOf, Rule, Whole
 from ..training.log import Log
@@ -207,7 +208,10 @@ class SIG(PatchModel):
         self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
         place = None if folder is None else Path(folder) / "unfinished"
         kept = Checkpoint(place if processes.first else None)
-        seed = kept.open(self._digest(images, labels, before), self._drawn_seed())
+        seed, asked = self._drawn_seed(), self.random_state is not None
+        if place is not None and processes.first:
+            judging = held if validation is None else validation
+            seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
         told = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(told))
         rows = np.random.default_rng(self._seed).permutation(len(images))
@@ -419,12 +423,14 @@ class SIG(PatchModel):
         return self._grown_layers()
 
     def _digest(
-        self, images: ImageSource, labels: np.ndarray | None, before: list[PatchLayer]
+        self, found: ImageSet, labels: np.ndarray | None, judging: Any, before: list[PatchLayer]
     ) -> str:
-        """What a fit must share with one that takes up its layers: all but the budget."""
+        """What a fit must share with one that takes up its layers: all but seed and budget."""
         words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
-        words = {"model": type(self).__name__, **words, **self._identity(images, labels)}
-        return digest(json.dumps(words, sort_keys=True), *(layer.y for layer in before))
+        words = {"model": f"{type(self).__name__} {__version__}", **words}
+        words |= self._identity(found.images, labels, judging)
+        tensors = (value for layer in before for value in layer.state_dict().values())
+        return digest(json.dumps(words, sort_keys=True), *tensors)
 
     # Parameters
 

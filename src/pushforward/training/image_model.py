@@ -1,6 +1,5 @@
 """The contract of image models that are trained by phases: everything but networks and losses."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import digest
 from ..data.images import (
     ImageSet,
     ImageSource,
     Pixels,
     as_image_set,
     as_images,
+    digest_of,
     labels_by_name,
     numbered,
     places_of,
@@ -136,7 +137,7 @@ class ImageModel(TrainedModel):
         self._check_parameters()
         found, layout = as_image_set(X, layout, pixel_range=pixel_range)
         images, labels = found.images, self._labels(found, y)
-        self._seed = self._drawn_seed()
+        self._seed = self._run_seed(folder)
         rows = np.random.default_rng(self._seed).permutation(len(images))
         held = 0 if validation is not None else self._held_out_rows(len(images))
         self.settings_ = self._resolve(images.shape, len(images) - held)
@@ -148,9 +149,10 @@ class ImageModel(TrainedModel):
             images, train, None if labels is None else labels[train], self.pixels_
         )
         judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        judging = held if validation is None else validation
         self._train(
             source,
-            identity=self._identity(images, labels),
+            identity={} if folder is None else self._identity(images, labels, judging),
             judge=None if judged is None else lambda: self._measures(*judged),
             picture=self._picture,
             folder=folder,
@@ -231,13 +233,28 @@ class ImageModel(TrainedModel):
             y = labels_by_name(X, self.classes_, self.class_names_)
         return places_of(y, self.classes_, self.class_names_)
 
-    def _identity(self, images: ImageSource, labels: np.ndarray | None) -> dict[str, Any]:
-        """Number, shape and a digest of the images: a run goes on with the like only."""
-        few = np.linspace(0, len(images) - 1, min(len(images), 256)).round().astype(int)
-        digest = hashlib.sha256(images[few].tobytes())
-        if labels is not None:
-            digest.update(labels.tobytes())
-        return {"images": [len(images), *images.shape], "data": digest.hexdigest()}
+    def _identity(
+        self, images: ImageSource, labels: np.ndarray | None, judging: Any
+    ) -> dict[str, Any]:
+        """All of the data that decides the result, as digests: a run goes on with these only.
+
+        Args:
+            images: all of them.
+            labels: their class numbers, or None.
+            judging: how many of them are held out, or the validation images.
+        """
+        held = judging
+        if not isinstance(judging, int):
+            few = self._judged_images(images, labels, np.arange(0), judging)
+            assert few is not None
+            held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
+        classes = None if labels is None else torch.from_numpy(labels)
+        return {
+            "images": [len(images), *images.shape],
+            "data": digest_of(images),
+            "labels": digest(classes, str(self.class_names_)),
+            "held_out": held,
+        }
 
     def _picture(self, path: Path) -> None:
         """Draw samples from latents that stay the same through the run."""

@@ -114,7 +114,7 @@ class Loop:
                 f"A batch of {self._stream.batch_size} rows cannot be shared by "
                 f"{self.processes.count} processes. Raise batch_size."
             )
-        self.identity = json.loads(json.dumps({**(identity or {}), "seed": seed}))
+        self.identity = json.loads(json.dumps({"seed": seed, **(identity or {})}))
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
@@ -333,6 +333,11 @@ class Loop:
         if facts["identity"] != self.identity:
             theirs, ours = facts["identity"], self.identity
             keys = [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)]
+            if keys[0] == "seed":
+                raise ParameterError(
+                    f"{folder.parent} holds a run with another seed. Give its random_state, "
+                    "choose another folder, or remove that one."
+                )
             raise ParameterError(
                 f"{folder.parent} holds a run with {keys[0]} {theirs.get(keys[0])!r}; this one "
                 f"has {ours.get(keys[0])!r}. Choose another folder, or remove that one."

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import digest
 from ..errors import ModelFileError, ParameterError
 from ..model import Model
 from ..parameters import drawn_seed
 from ..rules import COUNT, MINUTES, POSITIVE, SHARE, Device, Rule, Seed, Verbosity
 from .batches import Source
+from .checkpoint import read_checkpoint
 from .loop import Loop
 from .phase import Phase
 from .processes import Processes
@@ -102,6 +104,13 @@ class TrainedModel(Model):
         """A seed of ``random_state``."""
         return drawn_seed(self.random_state)
 
+    def _run_seed(self, folder: str | Path | None) -> int:
+        """A seed of ``random_state``; where that is None, the one of the run in the folder."""
+        place = None if folder is None else Path(folder) / "checkpoint"
+        if self.random_state is None and place is not None and place.exists():
+            return int(read_checkpoint(place)[0]["identity"]["seed"])
+        return self._drawn_seed()
+
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
         return min(round(self.validation_fraction * n), _MOST_HELD_OUT) if n >= 20 else 0
@@ -142,7 +151,7 @@ class TrainedModel(Model):
             seed=self._seed,
             ema=self.settings_["ema"],
             precision=self.settings_["precision"] if self._autocast else "float32",
-            identity={"model": type(self).__name__, **settings, **identity},
+            identity={"model": type(self).__name__, **settings, **self._sizes(), **identity},
         )
         self._share(loop.processes)
         try:
@@ -158,6 +167,15 @@ class TrainedModel(Model):
         finally:
             self.history_, self.best_, self.stopped_ = loop.history, loop.best, loop.stopped
             self._finished()
+
+    def _sizes(self) -> dict[str, str]:
+        """A digest of what tensors the networks have: those of the user may have changed."""
+        tensors = (
+            f"{name}.{key} {tuple(value.shape)} {value.dtype}"
+            for name, network in self.networks_.items()
+            for key, value in network.state_dict().items()
+        )
+        return {"networks": digest(*tensors)}
 
     # Use
 

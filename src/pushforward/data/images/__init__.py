@@ -1,6 +1,7 @@
 """Images: opened from files, folders and known sets, and carried to what a model sees."""
 
 from .color_mnist import color_mnist
+from .digests import digest_of
 from .given import as_image_set, as_images
 from .grid import write_grid, write_picture
 from .image_files import FileImages
@@ -23,6 +24,7 @@ __all__ = [
     "as_image_set",
     "as_images",
     "color_mnist",
+    "digest_of",
     "image_sets",
     "labels_by_name",
     "numbered",

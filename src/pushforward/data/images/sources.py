@@ -118,7 +118,7 @@ class ArrayImages:
             refuse_values_beyond(array, scale)
         self.array = array
         self.layout = layout
-        self._scale = scale
+        self.scale = scale
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -133,8 +133,8 @@ class ArrayImages:
 
     def __getitem__(self, which: Which) -> np.ndarray:
         picked = self.array[rows(which)]
-        if self._scale is not None:
-            picked = to_bytes(picked, self._scale)
+        if self.scale is not None:
+            picked = to_bytes(picked, self.scale)
         if self.layout == "nhw":
             picked = picked[:, None]
         elif self.layout == "nhwc":
