@@ -125,8 +125,8 @@ def test_without_a_seed_the_interrupted_one_is_kept(eager, monkeypatch, tmp_path
     assert model._seed == first._seed
     assert Checkpoint(tmp_path / "work").open("d", 9) == 5
     assert Checkpoint(tmp_path / "work").open("d", 5, asked=True) == 5
+    another = Checkpoint(tmp_path / "work")
     with pytest.warns(UserWarning, match="it has another seed. The fit begins anew"):
-        another = Checkpoint(tmp_path / "work")
         assert another.open("d", 9, asked=True) == 9
     assert another.get("step") is None
 

@@ -439,9 +439,7 @@ def test_a_likelihood_is_fitted_on_the_processor():
         SIG(goal="likelihood", device="meta", layers=1).fit(X)
 
 
-def test_what_was_begun_with_other_images_or_another_seed_begins_anew(
-    digits, tmp_path, monkeypatch
-):
+def test_only_a_fit_of_the_same_images_and_seed_goes_on(digits, tmp_path, monkeypatch):
     """Seed 1, interrupted, and repeated with seed 2 gave the model of seed 1."""
 
     def interrupted(X, **words):
