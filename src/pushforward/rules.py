@@ -75,15 +75,17 @@ class Whole(Rule):
 
     least: int
     most: float = math.inf
+    why: str = ""  # what more is to be said of others
 
     def fits(self, value: Any) -> bool:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         return whole and bool(self.least <= value <= self.most)
 
     def __str__(self) -> str:
+        why = f" ({self.why})" * bool(self.why)
         if self.most < math.inf:
-            return f"a whole number from {self.least} to {self.most}"
-        return f"a whole number of at least {self.least}"
+            return f"a whole number from {self.least} to {self.most}{why}"
+        return f"a whole number of at least {self.least}{why}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class OneOf(Rule):
         why: what more is to be said of others.
 
     >>> OneOf("cpu", "cuda").fits("gpu"), str(OneOf("a", "b", why="c is not made"))
-    (False, "one of 'a', 'b' (c is not made)")
+    (False, 'one of a, b (c is not made)')
     """
 
     def __init__(self, *words: str, why: str = "") -> None:
@@ -144,7 +146,9 @@ class OneOf(Rule):
         return isinstance(value, str) and value in self.words
 
     def __str__(self) -> str:
-        return f"one of {', '.join(map(repr, self.words))}" + (f" ({self.why})" * bool(self.why))
+        if len(self.words) == 1:
+            return repr(self.words[0])
+        return f"one of {', '.join(self.words)}" + (f" ({self.why})" * bool(self.why))
 
 
 class Instance(Rule):

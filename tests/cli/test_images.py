@@ -112,7 +112,7 @@ def test_fit_refuses(run, csv, glow, tmp_path):
         (["glow", "digits", "--size", "7"], "have to be even"),
         (
             ["glow", "digits", "--set", "steps=1", "--set", "depth=0"],
-            "Expected a whole number above 0",
+            "Expected a whole number of at least 1",
         ),
     ]
     for words, said in refused:

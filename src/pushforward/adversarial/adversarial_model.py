@@ -60,7 +60,7 @@ class AdversarialModel(GeneratorModel, ImageModel):
     _rules: ClassVar[Mapping[str, Rule]] = {
         "architecture": OneOf(*ARCHITECTURES) | None,
         "width": COUNT | None,
-        "batch_size": Whole(2) | None,  # batch norm needs several
+        "batch_size": Whole(2, why="batch norm needs several") | None,
         "flip": FLAG,
     }
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = ABLE

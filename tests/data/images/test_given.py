@@ -71,6 +71,8 @@ def test_pairs(pictures):
     assert (found.labels.tolist(), layout) == ([1, 1, 0], "nhw")
     with pytest.raises(DataError, match="labels"):
         open_images((images, [1, 2]))
+    with pytest.raises(DataError, match=r"argmax\(1\)"):
+        open_images((images, np.eye(3, dtype=int)))
     two = (images[0], images[1])  # a tuple of two pictures is no pair
     assert len(open_images(two)) == 2
 

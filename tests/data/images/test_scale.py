@@ -59,6 +59,15 @@ def test_masks():
     assert as_images(ones)[0][:].ravel().tolist() == [1, 0]  # bytes are bytes
 
 
+@pytest.mark.parametrize(("white", "all_"), [(16, 255), (4095, 65535)])
+def test_a_white_that_is_not_the_usual(held, white, all_):
+    """As scikit-learn's digits, from 0 to 16: what is white cannot be known."""
+    X = np.round(held / 255 * white)
+    with pytest.raises(DataError, match=rf"\(0, {white}\) where {white} is white, \(0, {all_}\)"):
+        as_images(X)
+    assert as_images(X, pixel_range=(0, white))[0][:].max() == 255
+
+
 def test_standardised_values_are_not_guessed(held):
     with pytest.raises(DataError, match=r"from -1\.7.* to 1\.7.*pixel_range=\(low, high\)"):
         as_images((held / 255.0 - 0.5) / 0.29)

@@ -192,9 +192,7 @@ def _is_pair(X: Any) -> bool:
     if not (hasattr(X[0], "__len__") and hasattr(X[1], "__len__")) or _is_pillow(X[1]):
         return False
     several = isinstance(X[0], (list, tuple, ImageSet)) or len(np.shape(X[0])) >= 3
-    shape = np.shape(X[1])
-    flat = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
-    return several and flat
+    return several and len(np.shape(X[1])) in (1, 2)
 
 
 def _labels(y: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:

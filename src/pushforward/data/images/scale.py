@@ -13,6 +13,7 @@ __all__ = ["checked_range", "refuse_scale", "refuse_values_beyond", "to_bytes"]
 Range = tuple[float, float]
 
 _BLOCK = 1 << 22  # values that are looked at together
+_DARK = 0.8  # of white: images that reach no further may have another white
 _SLACK = 1e-6  # of the range: what rounding may put beyond its ends
 
 
@@ -90,11 +91,14 @@ def _advice(array: np.ndarray, low: float, high: float) -> str:
         return f"pixel_range=(low, high), such as ({math.floor(low)}, {math.ceil(high)})"
     if high <= 1:
         return "pixel_range=(0, 1)"
+    most = math.ceil(high)
+    if high <= _DARK * 255:
+        return f"pixel_range=(0, {most}) where {most} is white, (0, 255) where 255 is"
     if high <= 255:
         return "pixel_range=(0, 255)" + (", or X.astype('uint8')" if whole else "")
-    if high <= 65535:
-        return "pixel_range=(0, 65535), or (0, 4095) and the like where fewer bits are used"
-    return f"pixel_range=(0, {math.ceil(high)}) or as the source says"
+    if high <= _DARK * 65535:
+        return f"pixel_range=(0, {most}) where {most} is white, (0, 65535) where 65535 is"
+    return f"pixel_range=(0, {max(most, 65535)})"
 
 
 def _refuse_other_kinds(array: np.ndarray) -> None:
