@@ -5,11 +5,11 @@ sizes and times of change.
 """
 
 import hashlib
-import io
 import mmap
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -43,8 +43,9 @@ def digest_of(source: ImageSource) -> str:
     array = source.array if isinstance(source, ArrayImages) else None
     # a part of a mapped array knows its file, but not its place there
     if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.filename:
-        what = f"{array.offset} {array.dtype} {array.strides} {source.shape} {source.scale}"
-        return _kept([Path(array.filename)], what, lambda: _of_images(source))
+        how = f"{array.offset} {array.dtype} {array.strides} {source.shape}"
+        how += f" {getattr(source, 'scale', None)}"
+        return _kept([Path(array.filename)], how, lambda: _of_images(source))
     return _of_images(source)
 
 
@@ -68,8 +69,8 @@ def _of_files(source: DecodedImages) -> str:
     return _joined([how, _kept(paths, "pictures", read) if paths else read()])
 
 
-def _bytes(file: Path | io.BytesIO) -> bytes:
-    return file.read_bytes() if isinstance(file, Path) else file.getvalue()
+def _bytes(file: Path | BinaryIO) -> bytes:
+    return file.read_bytes() if isinstance(file, Path) else file.read()
 
 
 def _joined(parts: Iterable[str]) -> str:

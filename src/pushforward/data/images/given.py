@@ -1,7 +1,7 @@
 """What users have in memory: arrays, tensors, lists, pairs with labels, data sets of others."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +260,7 @@ def _parts(item: Any) -> tuple[Any, Any, str | None]:
 
 def _left_out(loader: Any, n: int) -> tuple[str, ...]:
     sampler = getattr(loader, "sampler", None)
-    whole = len(sampler) if hasattr(sampler, "__len__") else n
+    whole = len(sampler) if isinstance(sampler, Sized) else n
     if whole <= n:
         return ()
     return (f"the loader left out {whole - n} of {whole} images: drop_last=False gives all.",)
