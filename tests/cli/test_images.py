@@ -508,3 +508,11 @@ def test_floats_are_fitted_and_scored_on_their_scale(run, few, tmp_path):
         run("score", model, data, "-o", tmp_path / f"{name}.csv").ok()
     scores = [pd.read_csv(tmp_path / f"{name}.csv").log_prob for name in ("few", "floats")]
     np.testing.assert_array_equal(*scores)
+
+
+def test_a_wrong_parameter_leaves_what_is_there(run, tmp_path):
+    words = ["fit", "glow", "digits", "-o", tmp_path / "m", *TINY]
+    run(*words, "--set", "steps=2").ok()
+    run(*words, "--overwrite", "--minutes", "nan").refused("minutes is nan")
+    assert (tmp_path / "m.run" / "checkpoint").is_dir()
+    assert pushforward.load(tmp_path / "m").history_[-1]["step"] == 2

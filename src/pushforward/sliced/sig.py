@@ -80,6 +80,7 @@ class SIG(PatchModel):
         networks_: the :class:`~pushforward.transport.patches.PatchFlow`, called "flow".
         pixels_: what pixels are.
         classes_: labels, of a conditional model, or None.
+        class_names_: the name of each, or None; labels may be given by it.
         settings_: every setting, with what goal and preset decided.
         history_: a record of each stage: layers so far ("step"), seconds, the size of the
             patches, and measures on held-out images: 2-Wasserstein distances of samples along
@@ -181,7 +182,7 @@ class SIG(PatchModel):
                 as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
             folder: where the log (``log.jsonl``, ``log.csv``), pictures of samples from the same
                 latents after each stage, and the layers of an unfinished fit go. A fit that was
-                killed and is repeated with the same data and parameters goes on from them.
+                killed and is repeated with the same data, parameters and seed goes on from them.
             tensorboard: also log for TensorBoard, into the folder.
             report: called with a line of text and the share of the work done.
 

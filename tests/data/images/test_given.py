@@ -1,5 +1,7 @@
 """What users have in memory: lists, pairs, Pillow's pictures, data sets of torch and others."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +124,12 @@ def test_a_loader_that_drops_images_says_so(pictures):
     loader = DataLoader(TensorDataset(images), batch_size=3, drop_last=True)
     with pytest.warns(UserWarning, match="left out 1 of 7 images"):
         assert len(open_images(loader)) == 6
+    with pytest.warns(UserWarning, match="left out 1 of 7 images"):
+        as_images(loader)  # as fit does
+    found = open_images(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_images(found)
 
 
 def test_a_stream(pictures):

@@ -1,6 +1,7 @@
 """What users have in memory: arrays, tensors, lists, pairs with labels, data sets of others."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def as_image_set(
         framing: part and size of pictures that are used; None uses them as they are.
 
     Returns:
-        ``(images, layout)``: with the layout in which images are to be given back.
+        ``(images, layout)``: with the layout in which images are to be given back. What is left
+        out of them is named in a warning.
 
     Raises:
         DataError: for what cannot be read as images, and labels that are not one for each.
@@ -91,7 +93,9 @@ def as_image_set(
         found, layout = _gathered(X, layout, pixel_range, framing)
     else:
         source, layout = _source(X, layout, pixel_range, framing)
-        found = ImageSet(source)
+        found = ImageSet(source, notes=getattr(source, "notes", ()))
+    for note in () if found is X else found.notes:
+        warnings.warn(note, stacklevel=2)
     if len(found) == 0:
         raise DataError("X has no images. Expected at least one.")
     layout = layout or usual_layout(found.images.shape)

@@ -85,10 +85,10 @@ def open_images(
     else:
         found = _open_named(source, split, framing, root, of_array)
         framed = False
+        for note in found.notes:
+            warnings.warn(note, stacklevel=2)
     if len(found) == 0:
         raise DataError(f"{source} has no images. Expected at least one.")
-    for note in found.notes:
-        warnings.warn(note, stacklevel=2)
     # files are framed as they are decoded
     if framing.changes and not framed and not isinstance(found.images, DecodedImages):
         found = dataclasses.replace(found, images=FramedImages(found.images, framing))
