@@ -48,6 +48,11 @@ def test_lists(tmp_path, write_picture, pictures):
         found = open_images([kind(images[0]), kind(images[0].T)], size=4)
         assert found.images.shape == (1, 4, 4)
         assert len(found) == 2
+    celeba = [Image.fromarray(pictures(218, 178, 3))] * 2
+    for given in (celeba, np.stack(celeba), open_images(celeba)):
+        found = open_images(given, crop="resizecrop").images  # once, and not twice
+        np.testing.assert_array_equal(found[:], open_images(celeba, crop="resizecrop").images[:])
+        assert found.shape == (3, 64, 64)
 
 
 def test_arrays(pictures):

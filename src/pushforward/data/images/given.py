@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ...errors import DataError
-from .framing import Framing, pillow
+from .framing import FramedImages, Framing, pillow
 from .image_files import FileImages, is_grey, refuse_depth
 from .labels import as_labels, numbered
 from .sources import ArrayImages, ImageSet, ImageSource, find_layout, known_layout, usual_layout
@@ -88,13 +88,13 @@ def as_image_set(
         labels, names = _labels(X[1])
         return dataclasses.replace(found, labels=labels, class_names=names), layout
     if isinstance(X, ImageSet):
-        found = X
+        found = dataclasses.replace(X, images=_framed(X.images, framing))
     elif _is_data_set(X):
         found, layout = _gathered(X, layout, pixel_range, framing)
     else:
         source, layout = _source(X, layout, pixel_range, framing)
         found = ImageSet(source, notes=getattr(source, "notes", ()))
-    for note in () if found is X else found.notes:
+    for note in () if isinstance(X, ImageSet) else found.notes:
         warnings.warn(note, stacklevel=2)
     if len(found) == 0:
         raise DataError("X has no images. Expected at least one.")
@@ -113,18 +113,23 @@ def _source(
     """X as a source, and the layout it has, where it has one."""
     if isinstance(X, (list, tuple)):
         X, known = _stacked(X, framing)
-        layout = known or layout
+        if known or isinstance(X, FileImages):
+            layout, framing = known or layout, None  # they are framed by now
     if isinstance(X, torch.Tensor):
         X = _array(X)
     if isinstance(X, np.ndarray):
         layout = layout or find_layout(X.shape)
-        return ArrayImages(X, layout, pixel_range), layout
+        return _framed(ArrayImages(X, layout, pixel_range), framing), layout
     if len(getattr(X, "shape", ())) == 3 and hasattr(X, "__getitem__"):
-        return X, layout
+        return _framed(X, framing), layout
     if isinstance(X, Mapping) and X:
         first = next(iter(X))
         raise DataError(f"X holds {list(X)}. Expected one of them, such as X[{first!r}].")
     raise DataError(f"X is a {type(X).__name__}. {_EXPECTED}")
+
+
+def _framed(source: ImageSource, framing: Framing | None) -> ImageSource:
+    return source if framing is None or not framing.changes else FramedImages(source, framing)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

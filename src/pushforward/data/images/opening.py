@@ -81,17 +81,15 @@ def open_images(
         if split not in (None, "all"):
             raise ParameterError(f"split is {split!r}. What is in memory has no splits.")
         found, _ = as_image_set(source, layout, pixel_range=pixel_range, framing=framing)
-        framed = isinstance(source, (list, tuple)) and found.images.shape[1:] == framing.size
     else:
         found = _open_named(source, split, framing, root, of_array)
-        framed = False
+        if len(found) == 0:
+            raise DataError(f"{source} has no images. Expected at least one.")
         for note in found.notes:
             warnings.warn(note, stacklevel=2)
-    if len(found) == 0:
-        raise DataError(f"{source} has no images. Expected at least one.")
-    # files are framed as they are decoded
-    if framing.changes and not framed and not isinstance(found.images, DecodedImages):
-        found = dataclasses.replace(found, images=FramedImages(found.images, framing))
+        # files are framed as they are decoded
+        if framing.changes and not isinstance(found.images, DecodedImages):
+            found = dataclasses.replace(found, images=FramedImages(found.images, framing))
     if channels is not None:
         found = dataclasses.replace(found, images=RecolouredImages(found.images, channels))
     return found
