@@ -113,6 +113,4 @@ def test_numbers_of_numpy_train_and_are_saved(tmp_path):
 
 def test_texts():
     assert str(Whole(1, 8) | None) == "a whole number from 1 to 8, or None"
-    assert str(Number(0, 0.5, ends="[]") | OneOf("auto")) == (
-        "a number of at least 0 and at most 0.5, or 'auto'"
-    )
+    assert str(Number(0, 0.5, ends="[]") | OneOf("auto")) == "a number from 0 to 0.5, or 'auto'"

@@ -109,6 +109,8 @@ class Number(Rule):
         return bool(above and below)
 
     def __str__(self) -> str:
+        if self.ends == "[]":
+            return f"a number from {self.low:g} to {self.high:g}"
         low = f"{'of at least' if '[' in self.ends else 'above'} {self.low:g}"
         if self.high == math.inf:
             return f"a number {low}"
