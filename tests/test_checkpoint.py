@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ torch.set_num_threads(1)
 import pushforward.checkpoint as c
 c._EVERY, c._SHARE = 0.1, 1e9
 find = c.Checkpoint.open
-def open(self, digest, seed):
-    seed = find(self, digest, seed)
+def open(self, digest, seed, **more):
+    seed = find(self, digest, seed, **more)
     print("TOOK", len(self._steps), file=sys.stderr, flush=True)
     return seed
 c.Checkpoint.open = open
@@ -123,6 +124,24 @@ def test_without_a_seed_the_interrupted_one_is_kept(eager, monkeypatch, tmp_path
     model = pushforward.GIS().fit(x, checkpoint=first)
     assert model._seed == first._seed
     assert Checkpoint(tmp_path / "work").open("d", 9) == 5
+    assert Checkpoint(tmp_path / "work").open("d", 5, asked=True) == 5
+    another = Checkpoint(tmp_path / "work")
+    with pytest.warns(UserWarning, match="it has another seed. The fit begins anew"):
+        assert another.open("d", 9, asked=True) == 9
+    assert another.get("step") is None
+
+
+def test_a_generator_of_numpy_resumes_where_it_draws_the_same(eager, monkeypatch, tmp_path):
+    x = table()
+    restore = interrupt(monkeypatch, 3)
+    with pytest.raises(Interrupted):
+        pushforward.GIS(random_state=np.random.RandomState(3)).fit(x, checkpoint=tmp_path / "w")
+    restore()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = pushforward.GIS(random_state=np.random.RandomState(3))
+        again.fit(x, checkpoint=Checkpoint(tmp_path / "w"))
+    assert again._seed == pushforward.parameters.drawn_seed(np.random.RandomState(3))
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,15 @@ class Checkpoint:
         self._begun = self._written = time.monotonic()
         self._pause = _EVERY
 
-    def open(self, digest: str, seed: int) -> int:
+    def open(self, digest: str, seed: int, *, asked: bool = False) -> int:
         """Take up the steps in the folder if they are of the same fit.
 
         Args:
             digest: of everything that the result depends on but the seed.
             seed: of this run.
+            asked: whether the user asked for that seed. One that was drawn by chance gives way
+                to that of the run that was interrupted; one that was asked for begins anew where
+                the interrupted run had another.
 
         Returns:
             The seed to use: that of the run that was interrupted, or ``seed``.
@@ -81,7 +84,10 @@ class Checkpoint:
             config, tensors = read_folder(self._folder)
             if config.get("unfinished") != digest:
                 raise ModelFileError("it is of other data, parameters or another version")
-            self._seed, self.seconds = int(config["seed"]), float(config["seconds"])
+            theirs, seconds = int(config["seed"]), float(config["seconds"])
+            if asked and theirs != seed:
+                raise ModelFileError("it has another seed")
+            self._seed, self.seconds = theirs, seconds
         except (ModelFileError, KeyError, TypeError, ValueError) as error:
             warnings.warn(
                 f"the unfinished fit in {self._folder} cannot be continued: {error}. "

@@ -4,11 +4,13 @@ That import takes as long as the one of torch, and loading a generator needs not
 """
 
 import inspect
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .errors import ParameterError
+from .rules import Rule, Seed, check
 
 __all__ = ["Parameters", "drawn_seed"]
 
@@ -31,18 +33,36 @@ def drawn_seed(random_state: Any) -> int:
     elif isinstance(random_state, np.random.RandomState):
         source = random_state
     else:
-        whole = isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
-        if not (whole and 0 <= random_state < 2**32):
-            raise ParameterError(
-                f"random_state is {random_state!r}. Expected a whole number from 0 to "
-                f"{2**32 - 1}, a numpy.random.RandomState, or None."
-            )
+        if not Seed().fits(random_state):
+            raise ParameterError(f"random_state is {random_state!r}. Expected {Seed()}.")
         source = np.random.RandomState(int(random_state))
     return int(source.randint(2**31 - 1))
 
 
 class Parameters:
-    """What ``sklearn.base.clone``, pipelines and searches ask of an estimator."""
+    """What ``sklearn.base.clone``, pipelines and searches ask of an estimator.
+
+    A class declares in ``_rules`` what its parameters may be; ``fit`` begins with
+    :meth:`_check_parameters`.
+    """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {}
+
+    @classmethod
+    def _all_rules(cls) -> dict[str, Rule]:
+        """The rule of every parameter; that of a subclass before that of its bases."""
+        found: dict[str, Rule] = {}
+        for one in reversed(cls.__mro__):
+            found |= one.__dict__.get("_rules", {})
+        return {name: rule for name, rule in found.items() if name in cls._get_param_names()}
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that cannot be used, before any work.
+
+        Raises:
+            ParameterError: naming the first, what it is, and what it may be.
+        """
+        check(self._all_rules(), {name: getattr(self, name) for name in self._get_param_names()})
 
     @classmethod
     def _get_param_names(cls) -> list[str]:

@@ -2,8 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from .data.checks import check_option
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed
+from .rules import Instance, Number, OneOf, Rule, Seed, Verbosity
 from .transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from .transport.numerics import weighted_mean
 from .transport.trimmed import held_out_normal
 
-__all__ = ["Report", "TableDensity", "is_number"]
+__all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
@@ -35,6 +36,16 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     class knows the rest of the contract: columns in, columns out, log densities in nats in
     the units of the table, thresholds, explanations, saving.
     """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "columns": Instance(Mapping, said="kinds by column") | None,
+        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "missing": OneOf("error", "drop"),
+        "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
+        "false_alarm_rate": Number(0, 1),
+        "random_state": Seed(),
+        "verbose": Verbosity(),
+    }
 
     density_: Density
     detector_: Novelty | TrimmedPair | None
@@ -76,7 +87,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
             work = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
-            seed = work.open(self._digest(X, weight, options.get("validation")), seed)
+            whole = self._digest(X, weight, options.get("validation"))
+            seed = work.open(whole, seed, asked=self.random_state is not None)
             options["checkpoint"] = work
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
@@ -109,9 +121,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         return self
 
     def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
-        """Of all that the fit depends on but its seed."""
+        """Of all that the fit depends on but its seed, which the checkpoint looks at."""
         parameters = self.get_params(deep=False)
-        del parameters["verbose"]
+        del parameters["verbose"], parameters["random_state"]
         tables = [
             part
             for table in (X, validation)
@@ -330,19 +342,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "density_")
 
-    def _check_parameters(self) -> None:
-        c = self.contamination
-        if not (c is None or c == "auto" or (is_number(c) and 0 <= float(c) <= 0.5)):
-            raise ParameterError(
-                f"The 'contamination' parameter of {type(self).__name__} must be None, 'auto' or "
-                f"a float in the range [0.0, 0.5]. Got {c!r} instead."
-            )
-        if not (is_number(self.false_alarm_rate) and 0 < self.false_alarm_rate < 1):
-            raise ParameterError(
-                f"The 'false_alarm_rate' parameter of {type(self).__name__} must be a float in "
-                f"the range (0.0, 1.0). Got {self.false_alarm_rate!r} instead."
-            )
-
     def _card(self) -> str:
         from .card import table_card
 
@@ -387,10 +386,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""
         return density_from_state(tensors)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _silent(text: str, share: float) -> None:

@@ -112,7 +112,7 @@ def test_fit_refuses(run, csv, glow, tmp_path):
         (["glow", "digits", "--size", "7"], "have to be even"),
         (
             ["glow", "digits", "--set", "steps=1", "--set", "depth=0"],
-            "Expected a whole number above 0",
+            "Expected a whole number of at least 1",
         ),
     ]
     for words, said in refused:
@@ -341,9 +341,9 @@ def test_options_of_tables_are_refused(run, glow, gis, csv, few):
     run("score", gis, csv, "--per-level").refused("--per-level is for models of images")
     run("explain", glow, few).refused("Glow cannot explain")
     run("interpolate", gis, csv, csv, "-o", "x.png").refused("GIS cannot interpolate", "glow")
-    rgb = few.with_name("rgb.npy")
-    np.save(rgb, np.zeros((4, 8, 8, 3), np.uint8))
-    run("score", glow, rgb).refused("(3, 8, 8)", "(1, 8, 8)")
+    rgb = few.with_name("five.npy")
+    np.save(rgb, np.zeros((4, 5, 8, 8), np.uint8))
+    run("score", glow, rgb).refused("(5, 8, 8)", "(1, 8, 8)")
 
 
 # pictures
@@ -413,3 +413,106 @@ def test_info(run, glow):
     assert told["image_shape"] == [1, 8, 8]
     assert told["settings"]["depth"] == 1
     assert told["steps"] == 12
+
+
+# labels by name
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """A folder with the classes 0 to 11, each of one grey, and its part without the class 0."""
+    home = tmp_path_factory.mktemp("numbered")
+    for part, first in (("all", 0), ("part", 1)):
+        for k in range(first, 12):
+            (home / part / str(k)).mkdir(parents=True)
+            for i in range(6):
+                image = np.full((8, 8), 20 * k + i, np.uint8)
+                Image.fromarray(image).save(home / part / str(k) / f"{i}.png")
+    return home
+
+
+@pytest.fixture(scope="module")
+def by_name(run, numbered, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "sig"
+    words = ["--set", "layers=1", "--set", "conditional=true", "--set", "validation_fraction=0"]
+    run("fit", "sig", numbered / "all", "-o", folder, *words).ok()
+    return folder
+
+
+def test_label_2_is_class_2(run, by_name, tmp_path):
+    words = ["-n", "4", "--seed", "0", "--label", "2"]
+    run("sample", by_name, *words, "-o", tmp_path / "a.npy").ok()
+    twos = np.load(tmp_path / "a.npy")
+    np.testing.assert_array_equal(twos, pushforward.load(by_name).sample(4, 0, y="2"))
+    assert twos.mean() < 80  # of the class "2" 42.5, of "10" 202.5
+    run("sample", by_name, "--label", "12", "-o", tmp_path / "b.npy").refused("9, 10, 11")
+    known = json.loads(run("info", by_name, "--json").ok().out)
+    assert known["class_names"] == [str(k) for k in range(12)]
+    assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11" in run("info", by_name).ok().out
+
+
+def test_own_labels_are_matched_by_name(run, by_name, numbered, tmp_path):
+    files = {}
+    for part in ("all", "part"):
+        out = tmp_path / f"{part}.csv"
+        run("score", by_name, numbered / part, "--label", "own", "-o", out).ok()
+        table = pd.read_csv(out)
+        files[part] = table.assign(image=[p.split(part)[1] for p in table.image])
+    both = files["part"].merge(files["all"], on="image")
+    assert len(both) == 66
+    np.testing.assert_array_equal(both.log_prob_x, both.log_prob_y)
+    other = tmp_path / "other" / "elephant"
+    other.mkdir(parents=True)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(other / "a.png")
+    refused = run("score", by_name, other.parent, "--label", "own", "-o", tmp_path / "c.csv")
+    refused.refused("images of 'elephant'")
+
+
+def test_diagnose_takes_a_label(run, by_name, conditional, numbered):
+    for label in ("own", "11"):
+        told = run("diagnose", by_name, numbered / "part", "--label", label, "--json").ok()
+        assert json.loads(told.out)["round_trip.data"] < 0.5
+    run("diagnose", by_name, numbered / "part", "--label", "cat").refused("--label is 'cat'")
+    assert run("diagnose", conditional, "digits", "--label", "3").ok().out
+
+
+def test_colours_for_a_grey_model(run, glow, tmp_path):
+    colour = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    Image.fromarray(colour).convert("L").save(tmp_path / "grey.png")
+    scores = []
+    for name in ("colour", "grey"):
+        done = run("score", glow, tmp_path / f"{name}.png", "-o", tmp_path / f"{name}.csv").ok()
+        assert ("were turned to grey" in done.err) == (name == "colour")
+        scores.append(pd.read_csv(tmp_path / f"{name}.csv").log_prob[0])
+    assert scores[0] == scores[1]
+
+
+def test_what_is_not_read_is_noted(run, glow, tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "b.psd").write_bytes(b"no")
+    done = run("score", glow, tmp_path).ok()
+    assert "note:" in done.err
+    assert "not read: 1 .psd (b.psd)" in done.err
+
+
+def test_floats_are_fitted_and_scored_on_their_scale(run, few, tmp_path):
+    bytes_ = np.load(few)
+    np.save(tmp_path / "floats.npy", bytes_ / 127.5 - 1)
+    words = ["--set", "steps=2", "--set", "depth=1", "--set", "width=4"]
+    refused = run("fit", "glow", tmp_path / "floats.npy", "-o", tmp_path / "m", *words)
+    refused.refused("pixel_range=(-1, 1)")
+    for name, more in (("few", []), ("floats", ["--pixel-range=-1:1"])):
+        data, model = tmp_path / f"{name}.npy", tmp_path / name
+        run("fit", "glow", data, "-o", model, *words, *more).ok()
+        run("score", model, data, "-o", tmp_path / f"{name}.csv").ok()
+    scores = [pd.read_csv(tmp_path / f"{name}.csv").log_prob for name in ("few", "floats")]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_a_wrong_parameter_leaves_what_is_there(run, tmp_path):
+    words = ["fit", "glow", "digits", "-o", tmp_path / "m", *TINY]
+    run(*words, "--set", "steps=2").ok()
+    run(*words, "--overwrite", "--minutes", "nan").refused("minutes is nan")
+    assert (tmp_path / "m.run" / "checkpoint").is_dir()
+    assert pushforward.load(tmp_path / "m").history_[-1]["step"] == 2

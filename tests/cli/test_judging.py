@@ -73,3 +73,18 @@ def test_compare_fits_models_that_are_named(run, tmp_path):
     run("compare", tmp_path / "sweep" / "vae-0", "--data", "digits", "--runs", "2").refused(
         "--runs is for names of models"
     )
+
+
+def test_samples_that_are_no_bytes(run, tmp_path):
+    """Samples of a tanh generator are judged as the bytes they are."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 60, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "real.npy", images[0])
+    np.save(tmp_path / "bytes.npy", images[1])
+    np.save(tmp_path / "floats.npy", images[1] / 127.5 - 1)
+    words = [tmp_path / "real.npy", "--images", "-m", "fid", "--features", "pixels", "--json"]
+    run("evaluate", tmp_path / "floats.npy", *words).refused("pixel_range=(-1, 1)")
+    told = [
+        json.loads(run("evaluate", tmp_path / name, *words, *more).ok().out)["measures"]
+        for name, more in (("bytes.npy", []), ("floats.npy", ["--pixel-range=-1:1"]))
+    ]
+    assert told[0] == told[1]

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -436,3 +437,44 @@ def test_a_likelihood_is_fitted_on_the_processor():
     X = np.zeros((40, 8, 8), np.uint8)
     with pytest.raises(ParameterError, match="fitted on the processor"):
         SIG(goal="likelihood", device="meta", layers=1).fit(X)
+
+
+def test_only_a_fit_of_the_same_images_and_seed_goes_on(digits, tmp_path, monkeypatch):
+    """Seed 1, interrupted, and repeated with seed 2 gave the model of seed 1."""
+
+    def interrupted(X, **words):
+        def dies(kept, count, number, layer):
+            keep(kept, count, number, layer)
+            kept.write()
+            if count == 3:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            keep = patch_loop._keep
+            patch.setattr(patch_loop, "_keep", dies)
+            model = small(layers=1, **words)
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(X, folder=tmp_path)
+        return model
+
+    looked_at = np.linspace(0, len(digits) - 1, 256).round().astype(int)
+    other = digits.copy()
+    other[np.setdiff1d(np.arange(len(digits)), looked_at)[:50]] ^= 255
+    for X, words, said in (
+        (digits, {"random_state": 2}, "has another seed"),
+        (other, {}, "other data"),
+        (digits, {"validation_fraction": 0.3}, "other data"),
+    ):
+        interrupted(digits)
+        with pytest.warns(UserWarning, match=f"cannot be continued: it .*{said}"):
+            fitted = small(layers=1, **words).fit(X, folder=tmp_path)
+        straight = small(layers=1, **words).fit(X)
+        np.testing.assert_array_equal(
+            fitted.score_samples(digits[:20]), straight.score_samples(digits[:20])
+        )
+    first = interrupted(digits, random_state=None)
+    np.random.seed(9)  # noqa: NPY002 (as another process would begin)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = small(layers=1, random_state=None).fit(digits, folder=tmp_path)
+    assert again._seed == first._seed

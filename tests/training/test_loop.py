@@ -316,3 +316,22 @@ def test_tensorboard_gets_the_records(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     values = [event.value for event in events.Scalars("d.real")]
     np.testing.assert_allclose(values, [r["d.real"] for r in loop.history], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("minutes", value) for value in (-1, 0, math.nan, math.inf, "5", True)),
+        *(("steps", value) for value in (0, -1, 1.5, True)),
+        *(("ema", value) for value in (1.5, 1, -0.1, math.nan)),
+        ("batch_size", 0),
+    ],
+)
+def test_budgets_and_sizes_that_are_none(name, value):
+    network = nn.Linear(1, 1)
+    phase = Phase("fit", ("net",), lambda batch: {"mean": network(batch.x).mean()}, Optimiser())
+    made = {name: value} if name in ("ema", "batch_size") else {}
+    with pytest.raises(ParameterError, match=f"^{name} is"):
+        Loop({"net": network}, [phase], TensorSource(torch.ones(4, 1)), **made).run(
+            **{"steps": 1, **({} if made else {name: value})}
+        )

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ParameterError
-from ..nets import Architecture, find_architecture
+from ..nets import ARCHITECTURES, Architecture, find_architecture
+from ..rules import COUNT, FLAG, OneOf, Rule, Whole
 from ..training.image_model import CHUNK, ImageModel, PixelSource
-from .generator_model import GeneratorModel, LacksError, positive
+from .generator_model import GeneratorModel, LacksError
 from .sample_distance import diversity, patch_distance
 
-__all__ = ["ABLE", "FAST", "AdversarialModel", "LacksError", "positive"]
+__all__ = ["ABLE", "FAST", "AdversarialModel", "LacksError"]
 
 #: What trains steadily in minutes on a processor.
 FAST: Mapping[str, Any] = {
@@ -57,6 +57,12 @@ class AdversarialModel(GeneratorModel, ImageModel):
     width: int | None = None
     flip: bool = False
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "architecture": OneOf(*ARCHITECTURES) | None,
+        "width": COUNT | None,
+        "batch_size": Whole(2, why="batch norm needs several") | None,
+        "flip": FLAG,
+    }
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = ABLE
     _rows: ClassVar[str] = "images"
     _at_once: ClassVar[int] = CHUNK
@@ -69,9 +75,6 @@ class AdversarialModel(GeneratorModel, ImageModel):
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         settings = self._of_preset()
-        positive(settings, ["width"], whole=True)
-        if settings["batch_size"] < 2:
-            raise ParameterError("batch_size is 1. Expected at least 2: batch norm needs several.")
         return settings | {
             "pixels": {
                 "low": -1.0,

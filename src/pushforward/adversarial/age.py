@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ..rules import COUNT, POSITIVE, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .ways import WithEncoder
 
 __all__ = ["AGE", "divergence"]
@@ -62,6 +63,11 @@ class AGE(WithEncoder):
     code_weight: float | None = None
     player_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "image_weight": POSITIVE | None,
+        "code_weight": POSITIVE | None,
+        "player_steps": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("ulyanov2018takes",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -73,12 +79,6 @@ class AGE(WithEncoder):
             **{"code_weight": 500 / 128, "ema": None, "steps": 117_000, "minutes": None},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["player_steps"], whole=True)
-        positive(settings, ["image_weight", "code_weight"])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         nets, latent = self._architecture(shape), self.settings_["latent"]

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..nets import MLP
+from ..rules import COUNT, FLAG, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .losses import find_loss
 from .ways import WithCritic, WithEncoder
 
@@ -67,6 +68,12 @@ class AlphaGAN(WithEncoder, WithCritic):
     player_steps: int | None = None
     norm: str | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "joint": FLAG,
+        "weight": POSITIVE | None,
+        "player_steps": COUNT | None,
+        "norm": OneOf("batch", "spectral", "layer", "none") | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("rosca2017variational",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator", "critic", "code_critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -81,8 +88,6 @@ class AlphaGAN(WithEncoder, WithCritic):
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         settings = super()._resolve(shape, n) | {"joint": bool(self.joint)}
-        positive(settings, ["player_steps"], whole=True)
-        positive(settings, ["weight"])
         return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..rules import COUNT, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
 from ..training.processes import Processes
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .ways import WithEnergy
 
 __all__ = ["BEGAN"]
@@ -77,6 +78,12 @@ class BEGAN(WithEnergy):
     code: int | None = None
     norm: str | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "ratio": POSITIVE | None,
+        "gain": POSITIVE | None,
+        "code": COUNT | None,
+        "norm": OneOf("batch", "layer", "none") | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("berthelot2017began",)
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -91,12 +98,6 @@ class BEGAN(WithEnergy):
             **{"ratio": 0.5, "gain": 1e-3, "code": 64, "norm": "none"},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["code"], whole=True)
-        positive(settings, ["ratio", "gain"])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

@@ -1,6 +1,5 @@
 """WGAN-GP of text: lines of characters, made all at once."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from ..checkpoint import digest
 from ..data import Alphabet, as_lines
 from ..nets import CharacterCritic, CharacterGenerator
+from ..rules import COUNT, Rule
 from ..training.trained_model import Report
-from .generator_model import positive
 from .line_distance import ngram_divergence
 from .wasserstein_game import WassersteinGame
 
@@ -93,6 +93,12 @@ class CharacterGAN(WassersteinGame):
     penalty: float | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "length": COUNT,
+        "characters": COUNT | None,
+        "width": COUNT | None,
+        "blocks": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _rows: ClassVar[str] = "lines"
@@ -144,11 +150,12 @@ class CharacterGAN(WassersteinGame):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
+        self._check_parameters()
         lines = as_lines(X)
         self.settings_ = self._resolve()
         known = self.settings_["characters"]
         self.alphabet_ = Alphabet.learn(lines, self.settings_["length"], known)
-        self._seed = self._drawn_seed()
+        self._seed = self._run_seed(folder)
         numbers = self.alphabet_.encode(lines)
         order = np.random.default_rng(self._seed).permutation(len(numbers))
         held = 0 if validation is not None else self._held_out_rows(len(numbers))
@@ -157,10 +164,13 @@ class CharacterGAN(WassersteinGame):
             most = self._held_out_rows(10**9)
             judged = self.alphabet_.encode(as_lines(validation)[:most])
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
-        digest = hashlib.sha256(numbers.tobytes()).hexdigest()
         self._train(
             LineSource(torch.from_numpy(numbers), self.alphabet_.n_symbols),
-            identity={"lines": len(numbers), **self.alphabet_.to_config(), "data": digest},
+            identity={
+                "lines": len(numbers),
+                **self.alphabet_.to_config(),
+                "data": digest(torch.from_numpy(numbers), torch.from_numpy(judged)),
+            },
             judge=None if not len(judged) else lambda: self._measures(judged),
             picture=self._show,
             folder=folder,
@@ -182,7 +192,6 @@ class CharacterGAN(WassersteinGame):
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset() | {"length": self.length}
-        positive(settings, ["length", "characters", "width", "blocks"], whole=True)
         return settings
 
     def _row_shape(self) -> tuple[int, ...]:

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..rules import COUNT, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
-from .losses import find_loss
+from .adversarial_model import FAST
+from .losses import LOSSES, find_loss
 from .ways import WithCritic
 
 __all__ = ["DCGAN"]
@@ -77,6 +78,11 @@ class DCGAN(WithCritic):
     norm: str | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "loss": OneOf(*LOSSES) | None,
+        "norm": OneOf("batch", "spectral", "layer", "none") | None,
+        "critic_steps": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -108,12 +114,6 @@ class DCGAN(WithCritic):
         settings = getattr(self, "settings_", {"norm": self.norm})
         spectral = ("miyato2018spectral",) if settings["norm"] == "spectral" else ()
         return bibtex((*self._cites, *spectral))
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["critic_steps"], whole=True)
-        find_loss(settings["loss"])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

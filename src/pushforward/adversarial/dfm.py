@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..nets import MLP, layer_inputs
+from ..rules import COUNT, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .losses import find_loss
 from .ways import WithCritic
 
@@ -62,6 +63,13 @@ class DFM(WithCritic):
     layers: int | None = None
     norm: str | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "weight": POSITIVE | None,
+        "noise": POSITIVE | None,
+        "features": COUNT | None,
+        "layers": COUNT | None,
+        "norm": OneOf("batch", "layer", "none") | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("wardefarley2017improving", "radford2016unsupervised")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic", "denoiser")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -76,16 +84,6 @@ class DFM(WithCritic):
             **{"weight": 0.03, "noise": 1.0, "features": 1024, "layers": 10, "norm": "batch"},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["features", "layers"], whole=True)
-        positive(settings, ["weight", "noise"])
-        if settings["norm"] not in ("batch", "layer", "none"):
-            raise ParameterError(
-                f"norm is {settings['norm']!r}. Expected 'batch', 'layer' or 'none'."
-            )
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

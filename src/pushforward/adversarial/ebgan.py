@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
 from ..errors import ParameterError
+from ..rules import COUNT, POSITIVE, Number, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .ways import WithEnergy
 
 __all__ = ["EBGAN", "pulling_away"]
@@ -59,6 +60,12 @@ class EBGAN(WithEnergy):
     code: int | None = None
     norm: str | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "margin": POSITIVE | None,
+        "weight": Number(0, ends="[") | None,
+        "code": COUNT | None,
+        "norm": OneOf("batch", "layer", "none") | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("zhao2017energy",)
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -70,12 +77,6 @@ class EBGAN(WithEnergy):
             **{"margin": 0.18, "weight": 0.1, "code": 256, "norm": "batch"},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["code"], whole=True)
-        positive(settings, ["margin", *(["weight"] if settings["weight"] != 0 else [])])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..artifact import read_folder
 from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
 from ..parameters import drawn_seed
+from ..rules import COUNT, POSITIVE, Instance, OneOf, Rule
 from ..training import Batch, Optimiser
 from ..training.trained_model import TrainedModel
 
@@ -46,6 +47,12 @@ class GeneratorModel(TrainedModel):
     random_state: Any = None
     verbose: bool = False
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "latent": COUNT | None,
+        "networks": Instance(Mapping, said="modules by name") | None,
+        "batch_size": COUNT | None,
+        "rate": POSITIVE | None,
+    }
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     _parts: ClassVar[tuple[str, ...]] = ("generator",)
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # methods it may lack, and who has them
@@ -73,24 +80,17 @@ class GeneratorModel(TrainedModel):
 
     # Settings and networks
 
-    def _of_preset(self) -> dict[str, Any]:
-        """The preset's settings, with those that were given in their place.
+    @classmethod
+    def _all_rules(cls) -> dict[str, Rule]:
+        return {"preset": OneOf(*cls._presets), **super()._all_rules()}
 
-        Raises:
-            ParameterError: for an unknown preset, and sizes that are none.
-        """
-        if self.preset not in self._presets:
-            raise ParameterError(
-                f"preset is {self.preset!r}. Expected one of {', '.join(self._presets)}."
-            )
+    def _of_preset(self) -> dict[str, Any]:
+        """The preset's settings, with those that were given in their place."""
         preset = dict(self._presets[self.preset])
         if self.steps is not None or self.minutes is not None:
             preset |= {"steps": None, "minutes": None}
         own = {name: getattr(self, name, None) for name in preset}
         settings = preset | {name: value for name, value in own.items() if value is not None}
-        positive(settings, ["batch_size"], whole=True)
-        if settings["latent"] is not None:
-            positive(settings, ["latent"], whole=True)
         return settings | {
             "ema": settings["ema"] or None,
             "precision": "float32",

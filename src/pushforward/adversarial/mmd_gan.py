@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..nets import layer_inputs
+from ..rules import COUNT, POSITIVE, Number, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, AdversarialModel, positive
+from .adversarial_model import FAST, AdversarialModel
 from .kernels import mmd2, witness
-from .penalties import gradient_penalty
+from .penalties import NO_BATCH_NORM, gradient_penalty
 
 __all__ = ["MMDGAN"]
 
@@ -64,6 +65,13 @@ class MMDGAN(AdversarialModel):
     norm: str | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "features": COUNT | None,
+        "activity": Number(0, ends="[") | None,
+        "penalty": POSITIVE | None,
+        "norm": OneOf("none", "layer", "spectral", why=NO_BATCH_NORM) | None,
+        "critic_steps": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("binkowski2018demystifying", "gretton2012kernel")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -75,19 +83,6 @@ class MMDGAN(AdversarialModel):
             **{"steps": 150_000, "minutes": None, "critic_steps": 5},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["features", "critic_steps"], whole=True)
-        positive(settings, ["penalty"])
-        if settings["activity"] != 0:
-            positive(settings, ["activity"])
-        if settings["norm"] not in ("none", "layer", "spectral"):
-            raise ParameterError(
-                f"norm is {settings['norm']!r}. Expected 'none', 'layer' or 'spectral': the "
-                "penalty is of each sample's own slope, which batch norm leaves none."
-            )
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

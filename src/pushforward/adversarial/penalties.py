@@ -5,7 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["gradient_penalty"]
+__all__ = ["NO_BATCH_NORM", "gradient_penalty"]
+
+NO_BATCH_NORM = "the penalty is of each sample's own slope, which batch norm leaves none"
 
 
 def gradient_penalty(

@@ -1,9 +1,9 @@
 """PPGN: samples of a class that was asked for, from a generator that knows none."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from ..citations import bibtex
 from ..errors import DataError, ParameterError, TrainingError, UnsupportedError
 from ..gradients import with_gradients
 from ..nets import MLP
-from ..parameters import drawn_seed
+from ..parameters import Parameters, drawn_seed
+from ..rules import COUNT, Instance, Number, Rule
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource
 from .adversarial_model import AdversarialModel
 from .generator_model import positive
@@ -26,7 +27,7 @@ _BLUR = 0.3  # of the denoiser's noise, in deviations of the codes
 _DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "rate": 1e-3}
 
 
-class PPGN:
+class PPGN(Parameters):
     """A sampler that pairs a generator with a classifier: images of the classes asked for.
 
     Nguyen, Clune, Bengio, Dosovitskiy and Yosinski, *Plug and Play Generative Networks:
@@ -71,6 +72,15 @@ class PPGN:
         >>> model.sample(20, y=1, random_state=0).gt(0).float().mean().item()
         1.0
     """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "generator": Instance(object, said="a model or a function"),
+        "classifier": Instance(object, said="a module or a function"),
+        "latent": COUNT | None,
+        "steps": COUNT,
+        "pull": Number(0, 1),
+        "push": Number(0, ends="["),
+    }
 
     def __init__(
         self,
@@ -174,12 +184,7 @@ class PPGN:
 
     def _checked(self) -> int:
         """The length of a code, if all settings are usable."""
-        positive(vars(self), ["steps"], whole=True)
-        if not 0 < self.pull < 1 or not 0 <= self.push < float("inf"):
-            raise ParameterError(
-                f"pull is {self.pull!r} and push {self.push!r}. Expected pull between 0 and 1, "
-                "and push not below 0."
-            )
+        self._check_parameters()
         if isinstance(self.generator, AdversarialModel):
             self.generator._check_fitted()
             return int(self.generator.settings_["latent"])
@@ -189,7 +194,6 @@ class PPGN:
                 "Expected an adversarial or variational model of images, or a function of codes "
                 "and the length of one."
             )
-        positive(vars(self), ["latent"], whole=True)
         return self.latent
 
     def _wanted(self, y: Any, n: int, classes: int, draw: torch.Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """WGAN-GP of a table: rows of numbers, categories and anything else that columns hold."""
 
-import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import digest
 from ..data import Columns
 from ..errors import DataError
 from ..nets import MLP
+from ..rules import COUNT, Instance, OneOf, Rule
 from ..training.trained_model import Report
-from .generator_model import positive
 from .row_distance import neighbour_divergence
 from .wasserstein_game import WassersteinGame
 
@@ -109,6 +110,13 @@ class TableGAN(WassersteinGame):
     bounds: dict | None = None
     missing: str = "error"
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "width": COUNT | None,
+        "depth": COUNT | None,
+        "columns": Instance(Mapping, said="kinds by column") | None,
+        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "missing": OneOf("error", "drop"),
+    }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _at_once: ClassVar[int] = 1 << 14
@@ -162,6 +170,7 @@ class TableGAN(WassersteinGame):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
+        self._check_parameters()
         learned = Columns.learn(
             X,
             columns=self.columns,
@@ -172,7 +181,7 @@ class TableGAN(WassersteinGame):
         self._set_columns(learned.columns)
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
-        self._seed = self._drawn_seed()
+        self._seed = self._run_seed(folder)
         rng = np.random.default_rng(self._seed)
         z, _ = self.columns_.encode(learned.X, draw=rng)
         held = 0 if validation is not None else self._held_out_rows(len(z))
@@ -182,10 +191,12 @@ class TableGAN(WassersteinGame):
         judged, z = z[order[:held]], z[order[held:]]
         if validation is not None:
             judged = self.columns_.encode(validation, draw=rng)[0][: self._held_out_rows(10**9)]
-        digest = hashlib.sha256(z.numpy().tobytes()).hexdigest()
         self._train(
             CellSource.of(self.columns_, z),
-            identity={"rows": list(z.shape), "data": digest},
+            identity={
+                "rows": list(z.shape),
+                "data": digest(z, judged, json.dumps(self.columns_.to_config(), default=str)),
+            },
             judge=None if len(judged) < _FEWEST else lambda: self._measures(judged),
             folder=folder,
             tensorboard=tensorboard,
@@ -202,7 +213,6 @@ class TableGAN(WassersteinGame):
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset()
-        positive(settings, ["width", "depth"], whole=True)
         return settings | {"latent": settings["latent"] or max(2, self.columns_.n_coordinates)}
 
     def _row_shape(self) -> tuple[int, ...]:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
+from ..rules import POSITIVE, Rule
 from ..training import Batch, Phase
 from ..training.image_model import CHUNK
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .ways import WithPosterior
 
 __all__ = ["VAE"]
@@ -47,17 +48,15 @@ class VAE(WithPosterior):
 
     scale: float | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "scale": POSITIVE | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("kingma2014auto",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator")
     _noise_of_bytes: ClassVar[bool] = True
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {**FAST, "rate": 1e-3, "betas": [0.9, 0.999], "scale": 0.1},
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["scale"])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         nets, latent = self._architecture(shape), self.settings_["latent"]

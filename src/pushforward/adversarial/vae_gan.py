@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..nets import layer_inputs
+from ..rules import POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .losses import find_loss
 from .ways import WithCritic, WithPosterior
 
@@ -61,6 +62,10 @@ class VAEGAN(WithPosterior, WithCritic):
     weight: float | None = None
     norm: str | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "weight": POSITIVE | None,
+        "norm": OneOf("batch", "spectral", "layer", "none") | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("larsen2016autoencoding",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -71,11 +76,6 @@ class VAEGAN(WithPosterior, WithCritic):
             **{"steps": 100_000, "minutes": None, "weight": 1e-5, "norm": "batch"},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["weight"])
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

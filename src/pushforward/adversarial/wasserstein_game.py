@@ -1,12 +1,14 @@
 """The game of WGAN-GP, whatever the rows are: a critic of slope 1, and who lowers what it sees."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ..rules import COUNT, POSITIVE, Rule
 from ..training import Batch, Phase
-from .generator_model import CriticModel, positive
+from .generator_model import CriticModel
 from .penalties import gradient_penalty
 
 __all__ = ["WassersteinGame"]
@@ -19,11 +21,10 @@ class WassersteinGame(CriticModel):
     (2017), algorithm 1. The settings have ``penalty`` and ``critic_steps``.
     """
 
-    def _of_preset(self) -> dict[str, Any]:
-        settings = super()._of_preset()
-        positive(settings, ["critic_steps"], whole=True)
-        positive(settings, ["penalty"])
-        return settings
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "penalty": POSITIVE | None,
+        "critic_steps": COUNT | None,
+    }
 
     def _phases(self) -> list[Phase]:
         adam, again = self._optimiser(), self.settings_["critic_steps"]

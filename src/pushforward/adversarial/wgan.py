@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..errors import ParameterError
+from ..rules import COUNT, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST, positive
+from .adversarial_model import FAST
 from .ways import WithCritic
 
 __all__ = ["WGAN"]
 
 _RMSPROP = {key: value for key, value in FAST.items() if key != "betas"} | {"optimiser": "rmsprop"}
+
+_NO_SIZE = "weights divided by their norm have no size to clip"
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -49,6 +51,11 @@ class WGAN(WithCritic):
     norm: str | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "clip": POSITIVE | None,
+        "norm": OneOf("batch", "layer", "none", why=_NO_SIZE) | None,
+        "critic_steps": COUNT | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("arjovsky2017wasserstein",)
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -60,17 +67,6 @@ class WGAN(WithCritic):
             **{"clip": 0.01, "norm": "batch", "critic_steps": 5},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        positive(settings, ["critic_steps"], whole=True)
-        positive(settings, ["clip"])
-        if settings["norm"] not in ("batch", "layer", "none"):
-            raise ParameterError(
-                f"norm is {settings['norm']!r}. Expected 'batch', 'layer' or 'none': weights "
-                "divided by their norm have no size to clip."
-            )
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ..errors import ParameterError
+from ..rules import OneOf, Rule
 from .adversarial_model import FAST
+from .penalties import NO_BATCH_NORM
 from .wasserstein_game import WassersteinGame
 from .ways import WithCritic
 
@@ -45,6 +46,9 @@ class WGANGP(WithCritic, WassersteinGame):
     norm: str | None = None
     critic_steps: int | None = None
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "norm": OneOf("none", "layer", "spectral", why=NO_BATCH_NORM) | None,
+    }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -66,15 +70,6 @@ class WGANGP(WithCritic, WassersteinGame):
             **{"penalty": 10.0, "norm": "layer", "critic_steps": 5},
         },
     }
-
-    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        settings = super()._resolve(shape, n)
-        if settings["norm"] not in ("none", "layer", "spectral"):
-            raise ParameterError(
-                f"norm is {settings['norm']!r}. Expected 'none', 'layer' or 'spectral': the "
-                "penalty is of each sample's own slope, which batch norm leaves none."
-            )
-        return settings
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

@@ -16,10 +16,12 @@ __all__ = [
     "Gaps",
     "Json",
     "Label",
+    "Layout",
     "Missing",
     "Output",
     "Picture",
     "Quiet",
+    "Scale",
     "Seed",
     "Size",
     "Split",
@@ -66,7 +68,7 @@ Split = Annotated[
         metavar="NAME",
         rich_help_panel=IMAGES,
         show_default=False,
-        help="Which part of a known set: train, test, valid. Default: train, or all there is.",
+        help="Which part of a set: train, test, valid (or val). Default: train, or all there is.",
     ),
 ]
 Size = Annotated[
@@ -89,13 +91,34 @@ Crop = Annotated[
         "CelebA's aligned faces.",
     ),
 ]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        "--pixel-range",
+        metavar="LOW:HIGH",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="The values of black and white of an array that is no bytes, such as 0:1. Of a "
+        "range that begins with a minus sign write --pixel-range=-1:1.",
+    ),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NHWC|NCHW",
+        rich_help_panel=IMAGES,
+        show_default=False,
+        help="Axes of an array whose shape leaves them open.",
+    ),
+]
 Label = Annotated[
     str | None,
     typer.Option(
         metavar="L|own",
         rich_help_panel=IMAGES,
         show_default=False,
-        help="For conditional models: the label of all images, or **own** for those they have.",
+        help="For conditional models: the label of all images, by name or number, or **own** for "
+        "those they have, which are matched by name.",
     ),
 ]
 Picture = Annotated[

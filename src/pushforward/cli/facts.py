@@ -5,6 +5,8 @@ from typing import Any
 
 __all__ = ["facts", "facts_text", "unusual_parameters"]
 
+_NAMES = 20  # of classes that people are shown; a program gets all
+
 _WORDS = {
     "class": "model",
     "generator": "of",
@@ -15,6 +17,7 @@ _WORDS = {
     "image_shape": "images",
     "bits": "bits of a pixel",
     "n_classes": "classes",
+    "class_names": "names of classes",
     "n_characters": "characters",
     "line_length": "longest line",
     "n_weights": "weights",
@@ -53,6 +56,7 @@ def _image_facts(model: Any) -> dict[str, Any]:
         "image_shape": list(model.pixels_.shape),
         "bits": model.pixels_.bits,
         "n_classes": None if model.classes_ is None else len(model.classes_),
+        "class_names": getattr(model, "class_names_", None),
     }
 
 
@@ -92,6 +96,8 @@ def _text(word: str, value: Any) -> str:
         return f"{value / 1e6:,.2f} MB"
     if word == "image_shape":
         return "{} x {} x {} (channels, height, width)".format(*value)
+    if word == "class_names":
+        return ", ".join(value[:_NAMES]) + (", ..." if len(value) > _NAMES else "")
     if word == "trained_seconds":
         return f"{value / 60:.1f} minutes" if value >= 60 else f"{value:.1f} seconds"
     if word == "threshold":

@@ -12,7 +12,7 @@ import typer
 from ..column_table import columns_text
 from ..data.reading import Reading
 from ..errors import ModelFileError, ParameterError
-from .arguments import Crop, Data, Drop, Json, Missing, Quiet, Seed, Size, Split
+from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Talk, print_json
 from .facts import facts, facts_text
 from .image_fitting import fit_images
@@ -102,6 +102,8 @@ def fit(
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
+    layout: Layout = None,
+    pixel_range: Scale = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +153,8 @@ def fit(
         split=split,
         size=size,
         crop=crop,
+        layout=layout,
+        pixel_range=None if pixel_range is None else bounds_of(pixel_range),
         set={name: literal(text) for name, text in pairs(set_, "--set").items()},
     )
     if config is not None:
@@ -187,8 +191,7 @@ def _fit_table(
     """Fit a model to a table and save it to ``output``."""
     from ..model import load
 
-    of_images = {"--split": options.split, "--size": options.size, "--crop": options.crop}
-    only_for("images", entry.cls, of_images)
+    only_for("images", entry.cls, options.of_images())
     before = load(output) if more and there else None
     table = open_source(data, talk, options.reading, before)
     labels = list(table.columns)

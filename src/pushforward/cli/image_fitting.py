@@ -29,12 +29,19 @@ def fit_images(
     only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
 
     def opened() -> tuple[Any, str]:
-        found = open_images_as(data, options.split, options.size, options.crop)
+        found = open_images_as(
+            data, options.split, options.size, options.crop,
+            layout=options.layout, pixel_range=options.pixel_range,
+        )  # fmt: skip
         return found, f"{len(found):,} images of {' x '.join(map(str, found.images.shape))}"
 
     said = {"random_state": options.seed, "minutes": options.minutes}
     parameters = parameters_of(entry, said, options.set)
-    noted = {} if options.crop is None else {"crop": options.crop}  # the size is the model's
+    noted: dict[str, Any] = {}  # with which later images are opened; the size is the model's
+    if options.crop is not None:
+        noted["crop"] = options.crop
+    if options.pixel_range is not None:
+        noted["pixel_range"] = list(options.pixel_range)
     return fit_run(
         entry, opened, output, parameters, there=there, more=more, talk=talk, noted=noted
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .console import Talk
-from .images import batches, class_of, image_sink, images_at_a_time, labels_of
+from .images import batches, class_of, image_sink, images_at_a_time, known_labels, labels_of
 from .tables import at_row, numbers, open_source, seed_of_block, sink
 
 __all__ = [
@@ -40,10 +40,11 @@ def sample_images(
     options = {} if temperature is None else {"temperature": temperature}
     if options and "temperature" not in inspect.signature(model.sample).parameters:
         raise ParameterError(f"{type(model).__name__} has no temperature. Leave it out.")
-    wanted = [class_of(model, label) for label in _named(model, labels)]
+    named = known_labels(model) if labels == ["all"] and model.classes_ is not None else labels
+    wanted = [class_of(model, label) for label in named]
     page: dict[str, Any] = {}
     if len(wanted) > 1 and n <= _ROW:
-        page = {"columns": n, "sides": [str(label) for label in wanted]}
+        page = {"columns": n, "sides": named}
     block = images_at_a_time(model.pixels_.n_values)
     drawn = 0
     with (
@@ -57,13 +58,6 @@ def sample_images(
                 write(model.sample(count, random_state=seed_of_block(seed, drawn), **more))
                 advance(count)
                 drawn += 1
-
-
-def _named(model: Any, labels: list[str]) -> list[str]:
-    """The labels asked for, where "all" is every one of the model."""
-    if labels == ["all"] and model.classes_ is not None:
-        return [str(int(label)) for label in model.classes_]
-    return labels
 
 
 def score_images(
@@ -194,5 +188,5 @@ def need_label(model: Any, label: str | None) -> None:
     if model.classes_ is not None and label is None:
         raise ParameterError(
             f"This {type(model).__name__} is conditional: give --label, one of "
-            f"{', '.join(str(int(one)) for one in model.classes_)}."
+            f"{', '.join(known_labels(model))}."
         )

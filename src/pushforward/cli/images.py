@@ -1,5 +1,6 @@
 """Images on their way in and out: opened as a model needs them, batch by batch, and where to."""
 
+import dataclasses
 import os
 import secrets
 import shutil
@@ -18,6 +19,7 @@ __all__ = [
     "check_picture",
     "image_sink",
     "images_at_a_time",
+    "known_labels",
     "labels_of",
     "open_for",
     "open_images_as",
@@ -53,13 +55,14 @@ def side_of(text: str | None) -> int | tuple[int, int] | None:
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
-def open_images_as(data: str, split: str | None, size: str | None, crop: str | None) -> Any:
-    """Open images with the options of the command line."""
+def open_images_as(
+    data: str, split: str | None, size: str | None, crop: str | None, **of_array: Any
+) -> Any:
+    """Open images with the options of the command line; ``layout`` and ``pixel_range`` as said."""
     from ..data import open_images
 
-    return open_images(
-        data, split, size=side_of(size), crop=int(crop) if crop and crop.isdecimal() else crop
-    )
+    crop_of = int(crop) if crop and crop.isdecimal() else crop
+    return open_images(data, split, size=side_of(size), crop=crop_of, **of_array)
 
 
 def open_for(
@@ -75,21 +78,26 @@ def open_for(
     """
     height, width = model.pixels_.shape[1:]
     its_size = f"{height}x{width}"
+    scale = _scale_of(model, data, split)
     if size is not None or crop is not None:
-        found = open_images_as(data, split, size, crop)
+        found = open_images_as(data, split, size, crop, **scale)
     elif (cropped := _cropped(model, data, split, its_size)) is not None:
         found = cropped
         talk.note(f"the images of {data} were cropped as in fit: {model.settings_['crop']}.")
     else:
         try:
-            found = open_images_as(data, split, None, None)
+            found = open_images_as(data, split, None, None, **scale)
             was = " x ".join(map(str, found.images.shape[1:]))
         except DataError:  # pictures of several sizes can be opened at one
-            found = open_images_as(data, split, its_size, None)
+            found = open_images_as(data, split, its_size, None, **scale)
             was = "several sizes"
         if was != f"{height} x {width}":
-            found = open_images_as(data, split, its_size, None)
+            found = open_images_as(data, split, its_size, None, **scale)
             talk.note(f"the images of {data} were resized from {was} to {height} x {width}.")
+    if found.images.shape[1:] == (height, width) and _recoloured(found, model):
+        found = dataclasses.replace(found, images=_recoloured(found, model))
+        kind = "grey" if model.pixels_.shape[0] == 1 else "three channels"
+        talk.note(f"the images of {data} were turned to {kind}, as those of the fit.")
     if found.images.shape != model.pixels_.shape:
         raise DataError(
             f"The images of {data} have shape {found.images.shape} (channels, height, width). "
@@ -97,6 +105,27 @@ def open_for(
             "images."
         )
     return found
+
+
+def _scale_of(model: Any, data: str, split: str | None) -> dict[str, Any]:
+    """The scale of the fit, for an array that is no bytes."""
+    scale = model.settings_.get("pixel_range")
+    if scale is None or not data.lower().endswith((".npy", ".npz")):
+        return {}
+    try:
+        open_images_as(data, split, None, None)
+    except DataError:
+        return {"pixel_range": scale}
+    return {}
+
+
+def _recoloured(found: Any, model: Any) -> Any:
+    """The images with the model's channels, where there is a way; else None."""
+    from ..data.images import RecolouredImages
+
+    have, want = found.images.shape[0], model.pixels_.shape[0]
+    fits = have != want and have in (1, 3, 4) and want in (1, 3)
+    return RecolouredImages(found.images, want) if fits else None
 
 
 def _cropped(model: Any, data: str, split: str | None, size: str) -> Any:
@@ -133,12 +162,24 @@ def labels_of(model: Any, found: Any, label: str | None) -> np.ndarray | None:
     if label == "own" and model.classes_ is not None:
         if found.labels is None:
             raise DataError(f"The images of {found.name} have no labels of their own.")
-        return found.labels
+        from ..data.images import labels_by_name
+
+        return labels_by_name(found, model.classes_, names_of(model))
     return np.full(len(found), class_of(model, label))
 
 
+def names_of(model: Any) -> tuple[str, ...] | None:
+    """Names of the classes of a conditional model, where they have names."""
+    return getattr(model, "class_names_", None)
+
+
+def known_labels(model: Any) -> list[str]:
+    """What ``--label`` may be for a conditional model."""
+    return list(names_of(model) or map(str, model.classes_.tolist()))
+
+
 def class_of(model: Any, label: str) -> int:
-    """A label of the command line as one of a conditional model.
+    """A label of the command line, a name or number, as one of a conditional model.
 
     Raises:
         ParameterError: for models without classes, and labels that are not known.
@@ -147,10 +188,13 @@ def class_of(model: Any, label: str) -> int:
         raise ParameterError(
             f"This {type(model).__name__} is not conditional: it has no labels. Leave --label out."
         )
-    known = {str(int(one)): int(one) for one in model.classes_}
-    if label not in known:
-        raise ParameterError(f"--label is {label!r}. Expected one of {', '.join(known)}.")
-    return known[label]
+    from ..data.images import places_of
+
+    try:
+        return int(model.classes_[places_of(label, model.classes_, names_of(model))[0]])
+    except DataError:
+        known = ", ".join(known_labels(model))
+        raise ParameterError(f"--label is {label!r}. Expected one of {known}.") from None
 
 
 def check_picture(output: Path) -> None:

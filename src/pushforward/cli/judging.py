@@ -8,9 +8,10 @@ import typer
 
 from ..data.reading import Reading
 from ..errors import DataError, ParameterError
-from .arguments import Crop, Drop, Json, Quiet, Seed, Size
+from .arguments import Crop, Drop, Json, Quiet, Scale, Seed, Size
 from .console import Talk, print_json, print_table
 from .images import open_images_as
+from .options import bounds_of
 from .reading import AS_FOUND, reads_tables
 from .registry import find_model
 from .sweeping import Minutes, Ranges, Runs, Sweeps, compare_fitted, to_fit
@@ -106,6 +107,7 @@ def evaluate(
     target: Target = None,
     rows: Rows = 10_000,
     images: Images = False,
+    pixel_range: Scale = None,
     drop: Drop = None,
     reading: Reading = AS_FOUND,
     seed: Seed = 0,
@@ -122,7 +124,10 @@ def evaluate(
     `pushforward evaluate samples.npy mnist:test --train mnist:train --features classifier`
     """
     talk = Talk(quiet)
-    opened = Opened([what], data, train, other, target, drop or [], images, talk, reading=reading)
+    opened = Opened(
+        [what], data, train, other, target, drop or [], images, talk,
+        scale=pixel_range, reading=reading,
+    )  # fmt: skip
     with talk.fitting(None) as report:
         found = opened.judge(
             measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
@@ -238,11 +243,13 @@ class Opened:
     def __init__(
         self, what: list[str], data: str, train: str | None, other: str | None,
         target: str | None, drop: list[str], images: bool, talk: Talk,
-        framing: tuple[str | None, str | None] = (None, None), reading: Reading = AS_FOUND,
+        framing: tuple[str | None, str | None] = (None, None), scale: str | None = None,
+        reading: Reading = AS_FOUND,
     ) -> None:  # fmt: skip
         from ..model import load
 
         self._talk, self._drop, self._framing, self._reading = talk, drop, framing, reading
+        self._scale = None if scale is None else bounds_of(scale)
         models = {name: load(name) for name in what if _is_model(name)}
         self._images = images or any(hasattr(model, "pixels_") for model in models.values())
         self._text = next((model for model in models.values() if of_text(model)), None)
@@ -279,12 +286,19 @@ class Opened:
             lines = open_text(path)
             return lines if self._text is None else self._text.cut(lines)
         if not self._images:
+            if self._scale is not None:
+                raise ParameterError("--pixel-range is for images: give --images as well.")
             is_table = path.name.lower().endswith(SUFFIXES) or (
                 source in DATASETS and not path.exists()
             )
             if is_table or (path.is_dir() and any(path.rglob("*.parquet"))):
                 return self._table(source)
-        return _open_images(source, split, *self._framing)
+        try:
+            return _open_images(source, split, *self._framing)
+        except DataError:  # an array that is no bytes
+            if self._scale is None or path.suffix.lower() not in (".npy", ".npz"):
+                raise
+            return open_images_as(source, None, *self._framing, pixel_range=self._scale)
 
     def _table(self, source: str) -> Any:
         table = open_source(source, self._talk, self._reading, self._like)

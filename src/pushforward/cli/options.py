@@ -31,6 +31,8 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "split": ((str,), "the name of a part of a set"),
     "size": ((int, str), 'a side, or "HxW"'),
     "crop": ((int, str), 'a side, "closecrop" or "resizecrop"'),
+    "layout": ((str,), '"NHWC" or "NCHW"'),
+    "pixel_range": ((str, list), '"LOW:HIGH"'),
     "column": ((dict,), "a table of NAME = KIND"),
     "bounds": ((dict,), 'a table of NAME = "LOW:HIGH"'),
     "set": ((dict,), "a table of parameter = value"),
@@ -67,6 +69,8 @@ class FitOptions:
     split: str | None = None
     size: str | None = None
     crop: str | None = None
+    layout: str | None = None
+    pixel_range: Interval | None = None
     column: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, Interval] = field(default_factory=dict)
     set: dict[str, Any] = field(default_factory=dict)
@@ -96,11 +100,18 @@ class FitOptions:
                 raise ParameterError(f"{path}: {word} is {value!r}. Expected {expected}.")
         if "contamination" in values:
             values["contamination"] = contamination_of(str(values["contamination"]))
+        if "pixel_range" in values:
+            values["pixel_range"] = bounds_of(values["pixel_range"])
         values |= {word: str(values[word]) for word in ("size", "crop") if word in values}
         said = {word: values.pop(word) for word in _READING if word in values}
         values["reading"] = Reading(**said)
         values["bounds"] = {name: bounds_of(v) for name, v in values.get("bounds", {}).items()}
         return cls(**values)
+
+    def of_images(self) -> dict[str, Any]:
+        """The options that only models of images take, as they are written."""
+        words = ("split", "size", "crop", "layout", "pixel_range")
+        return {f"--{word.replace('_', '-')}": getattr(self, word) for word in words}
 
     def over(self, other: "FitOptions") -> "FitOptions":
         """These options where said, else the other's; tables are joined name by name."""

@@ -141,6 +141,7 @@ def diagnose(
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
+    label: Label = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -153,7 +154,9 @@ def diagnose(
     """
     model = _of_images(folder, "diagnose")
     found = open_for(model, data, split, size, crop, Talk(quiet))
-    measured = model.diagnose(_picked(found, slice(0, min(n, len(found)))), seed=seed or 0)
+    first = slice(0, min(n, len(found)))
+    own = _labelled(model, found, first, label)
+    measured = model.diagnose(_picked(found, first), seed=seed or 0, **own)
     if json:
         print_json(measured)
     else:

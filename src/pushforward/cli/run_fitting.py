@@ -58,6 +58,7 @@ def fit_run(
         made = _of_before(entry, output, parameters, run)
     else:  # a command without a seed and its repetition have the same: else it could not go on
         made = class_of(entry)(**{"random_state": 0} | parameters)
+    made._check_parameters()  # before anything that is there is removed
     made.reading_ = reading
     found, what = opened()
     processes = Processes(made._device())

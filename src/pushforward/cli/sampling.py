@@ -46,8 +46,8 @@ def sample(
         list[str] | None,
         typer.Option(
             metavar="L|all", rich_help_panel=IMAGES, show_default=False,
-            help="For conditional models: N images of this label. Can be repeated; **all** is "
-            "each of them. Default: labels are drawn evenly.",
+            help="For conditional models: N images of this label, a name or number. Can be "
+            "repeated; **all** is each of them. Default: labels are drawn evenly.",
         ),
     ] = None,
     quiet: Quiet = False,

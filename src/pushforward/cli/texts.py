@@ -43,8 +43,7 @@ def fit_text(
     words = ("contamination", "missing", "column", "bounds", "drop", "weight")
     refuse_reading(options.reading, entry.cls)
     only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
-    words = ("split", "size", "crop")
-    only_for("images", entry.cls, {f"--{word}": getattr(options, word) for word in words})
+    only_for("images", entry.cls, options.of_images())
 
     def opened() -> tuple[Any, str]:
         from ..data import open_text

@@ -1,13 +1,14 @@
 """Glow: invertible 1x1 convolutions, exact likelihood, one latent (Kingma & Dhariwal 2018)."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..rules import COUNT, FLAG, SHARE, Number, OneOf, Rule, Whole
 from ..training import Batch, Optimiser, Phase
 from ..training.image_flow import ImageFlow
 from .glow_network import GlowNetwork
@@ -80,6 +81,26 @@ class Glow(ImageFlow):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("kingma2018glow",)
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "preset": OneOf(*_PRESETS),
+        "goal": OneOf(*_GOALS),
+        "levels": COUNT | None,
+        "depth": COUNT | None,
+        "width": COUNT | None,
+        "coupling": OneOf("affine", "additive") | None,
+        "permutation": OneOf("lu", "direct", "reverse", "shuffle"),
+        "gate_floor": SHARE | None,
+        "bits": Whole(1, 8) | None,
+        "shift": Number(0, 1, ends="[]") | None,
+        "flip": FLAG,
+        "learn_top": FLAG,
+        "conditional": FLAG,
+        "label_weight": Number(0, ends="["),
+        "memory": OneOf("store", "checkpoint", "reversible") | None,
+        "batch_size": COUNT | None,
+        "warm_up": Whole(0) | None,
+        "precision": OneOf("float32", "bfloat16"),
+    }
 
     def __init__(
         self,
@@ -139,15 +160,6 @@ class Glow(ImageFlow):
         self.verbose = verbose
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        for name, known in (("preset", _PRESETS), ("goal", _GOALS)):
-            if getattr(self, name) not in known:
-                raise ParameterError(
-                    f"{name} is {getattr(self, name)!r}. Expected one of {', '.join(known)}."
-                )
-        for name in ("levels", "depth", "width", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
-                raise ParameterError(f"{name} is {value!r}. Expected a whole number above 0.")
         paper = self.preset == "paper"
         decided = {**_PRESETS[self.preset], **_GOALS[self.goal], "levels": _levels(shape)}
         own = {k: v for k, v in self.get_params(deep=False).items() if v is not None}

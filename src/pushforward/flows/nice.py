@@ -1,11 +1,11 @@
 """NICE: additive couplings and a scale (Dinh, Krueger & Bengio 2015)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import nn
 
-from ..errors import ParameterError
+from ..rules import COUNT, FLAG, POSITIVE, OneOf, Rule, Wholes
 from ..training import Optimiser, Phase
 from ..training.image_flow import ImageFlow
 from .nice_network import NICENetwork
@@ -53,6 +53,16 @@ class NICE(ImageFlow):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dinh2015nice",)
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "preset": OneOf(*_PRESETS),
+        "couplings": Wholes() | None,
+        "width": COUNT | None,
+        "prior": OneOf("logistic", "normal") | None,
+        "tile": FLAG | None,
+        "flip": FLAG,
+        "batch_size": COUNT | None,
+        "rate": POSITIVE | None,
+    }
 
     def __init__(
         self,
@@ -90,10 +100,6 @@ class NICE(ImageFlow):
         self.verbose = verbose
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        if self.preset not in _PRESETS:
-            raise ParameterError(
-                f"preset is {self.preset!r}. Expected one of {', '.join(_PRESETS)}."
-            )
         fast = self.preset == "fast"
         published = NICE_PUBLISHED["mnist" if self.preset in ("fast", "paper") else self.preset]
         network = _FAST if fast else published["network"]

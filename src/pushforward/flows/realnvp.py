@@ -1,10 +1,11 @@
 """RealNVP: affine couplings on several scales (Dinh, Sohl-Dickstein & Bengio 2017)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from ..errors import ParameterError
+from ..rules import COUNT, FLAG, Number, OneOf, Rule
 from ..training import Batch, Optimiser, Phase, Processes
 from ..training.image_flow import ImageFlow
 from .masks import largest_scales
@@ -56,6 +57,14 @@ class RealNVP(ImageFlow):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dinh2017density",)
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "preset": OneOf(*_PRESETS),
+        "scales": COUNT | None,
+        "width": COUNT | None,
+        "blocks": COUNT | None,
+        "alpha": Number(1e-7, 0.25, ends="[]"),
+        "flip": FLAG,
+    }
 
     def __init__(
         self,
@@ -93,10 +102,6 @@ class RealNVP(ImageFlow):
         self.verbose = verbose
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
-        if self.preset not in _PRESETS:
-            raise ParameterError(
-                f"preset is {self.preset!r}. Expected one of {', '.join(_PRESETS)}."
-            )
         chosen = _PRESETS[self.preset]
         given = self.steps is not None or self.minutes is not None
         paper, large = self.preset == "paper", max(shape[1:]) > 32

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelFileError, ParameterError
-from ..table_density import Report, TableDensity, is_number
+from ..errors import ModelFileError
+from ..rules import COUNT, MINUTES, POSITIVE, SHARE, OneOf, Rule
+from ..table_density import Report, TableDensity
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource
 from ..transport import Rows
 from .coupling_flow import CouplingFlow
@@ -90,6 +90,16 @@ class TableFlow(TableDensity):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dinh2017density", "dinh2015nice")
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "network": OneOf(*_NETWORKS),
+        "couplings": COUNT,
+        "width": COUNT,
+        "rate": POSITIVE,
+        "batch_size": COUNT,
+        "steps": COUNT | None,
+        "minutes": MINUTES,
+        "validation_fraction": SHARE,
+    }
 
     density_: Any
 
@@ -178,22 +188,6 @@ class TableFlow(TableDensity):
         if self.network == "nice":
             return NICENetwork((d,), [2] * self.couplings, self.width, "normal", seed=self._seed)
         return RealNVPVectorNetwork((d,), self.couplings, self.width, blocks=1, seed=self._seed)
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if self.network not in _NETWORKS:
-            raise ParameterError(
-                f"network is {self.network!r}. Expected one of {', '.join(_NETWORKS)}."
-            )
-        for name in ("couplings", "width", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ParameterError(
-                    f"{name} is {value!r}. Expected a whole number of at least 1."
-                )
-        share = self.validation_fraction
-        if not (is_number(share) and 0 <= share < 1):
-            raise ParameterError(f"validation_fraction is {share!r}. Expected 0 or more, under 1.")
 
     def _state(self) -> dict[str, Any]:
         dimension = self.density_.dimension

@@ -53,8 +53,8 @@ _CITES = {
 #: What a refined model has from its base, and what its base has and it has not.
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
-    *("stopped_", "n_features_in_", "feature_names_in_", "networks_", "_layout_of"),
-    "reading_",
+    *("class_names_", "stopped_", "n_features_in_", "feature_names_in_", "networks_"),
+    *("_layout_of", "reading_"),
 )
 _NOT_HERE = (
     *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -9,7 +10,8 @@ from torch import Tensor
 from ..checkpoint import Checkpoint, Folder
 from ..data import Table, open_data
 from ..errors import ParameterError
-from ..table_density import Report, TableDensity, is_number
+from ..rules import MINUTES, Rule
+from ..table_density import Report, TableDensity
 from ..transport import Rows
 from .greedy import Layering
 from .selection import select
@@ -48,6 +50,9 @@ class AutoDensity(TableDensity):
         "friedman1989regularized",
         "smyth1999linearly",
     )
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "minutes": MINUTES,
+    }
 
     def __init__(
         self,
@@ -121,13 +126,6 @@ class AutoDensity(TableDensity):
             lines.append(f"{'':>20}  {'':>5}  and {len(self.trials_) - 12} behind these")
         lines += [f"* {note}" for note in self.notes_]
         return "\n".join(lines)
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if self.minutes is not None and not (is_number(self.minutes) and self.minutes > 0):
-            raise ParameterError(
-                f"minutes is {self.minutes!r}. Expected a positive number or None."
-            )
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +11,9 @@ from sklearn.base import TransformerMixin
 from torch import Tensor
 
 from ..checkpoint import Checkpoint, Folder
-from ..errors import DataError, ParameterError
-from ..table_density import Report, TableDensity, is_number
+from ..errors import DataError
+from ..rules import COUNT, FLAG, MINUTES, POSITIVE, SHARE, Number, OneOf, Rule, Whole
+from ..table_density import Report, TableDensity
 from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from .greedy import Layering, grow, share_done
@@ -83,6 +85,24 @@ class GIS(TransformerMixin, TableDensity):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "max_layers": Whole(0),
+        "slices": COUNT | None,
+        "step": Number(0, 1, ends="]") | None,
+        "tail_step": Number(0, 1, ends="]"),
+        "bandwidth": POSITIVE,
+        "knots": Whole(4),
+        "search_steps": COUNT,
+        "search_rows": Whole(2),
+        "whiten": FLAG,
+        "margins": FLAG,
+        "validation_fraction": SHARE,
+        "patience": COUNT,
+        "minutes": MINUTES,
+        "precision": OneOf("float32", "float64"),
+        "warm_start": FLAG,
+        "faithful": FLAG,
+    }
 
     def __init__(
         self,
@@ -323,46 +343,6 @@ class GIS(TransformerMixin, TableDensity):
             search_steps=self.search_steps,
             search_rows=self.search_rows,
         )
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        whole = {"max_layers": 0, "knots": 4, "search_steps": 1, "search_rows": 2, "patience": 1}
-        if self.slices is not None:
-            whole["slices"] = 1
-        for name, least in whole.items():
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, np.integer))
-                or value < least
-            ):
-                raise ParameterError(
-                    f"The {name!r} parameter of GIS must be a whole number of at least {least}. "
-                    f"Got {value!r} instead."
-                )
-        for name, high in (("step", 1.0), ("tail_step", 1.0), ("bandwidth", math.inf)):
-            value = getattr(self, name)
-            if name == "step" and value is None:
-                continue
-            if not isinstance(value, (int, float, np.number)) or not 0 < value <= high:
-                raise ParameterError(
-                    f"The {name!r} parameter of GIS must be a number in (0, {high}]. "
-                    f"Got {value!r} instead."
-                )
-        share = self.validation_fraction
-        if not isinstance(share, (int, float, np.number)) or not 0 <= share < 1:
-            raise ParameterError(
-                "The 'validation_fraction' parameter of GIS must be in [0, 1). "
-                f"Got {self.validation_fraction!r} instead."
-            )
-        if self.minutes is not None and not (is_number(self.minutes) and self.minutes > 0):
-            raise ParameterError(
-                f"minutes is {self.minutes!r}. Expected a positive number or None."
-            )
-        if self.precision not in ("float32", "float64"):
-            raise ParameterError(
-                f"precision is {self.precision!r}. Expected 'float32' or 'float64'."
-            )
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -92,7 +92,7 @@ class PatchModel(ImageFlow):
             y: their labels, for conditional models.
         """
         self._check_fitted()
-        y = self._given_labels(y, len(X))
+        y = self._given_labels(y, len(X), X)
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
@@ -139,7 +139,7 @@ class PatchModel(ImageFlow):
 
     def _inlier_maps(self, X: Any, y: Any) -> np.ndarray:
         self._check_fitted()
-        labels, bands = None if y is None else self._given_labels(y, len(X)), self._bands()
+        labels, bands = None if y is None else self._given_labels(y, len(X), X), self._bands()
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import __version__
 from ..checkpoint import Checkpoint, digest
-from ..data.images import ImageSource, Pixels, as_images
+from ..data.images import ImageSet, ImageSource, Pixels, as_image_set
 from ..errors import DataError, ParameterError
+from ..rules import COUNT, FLAG, POSITIVE, Number, OneOf, Rule, Whole
 from ..training.log import Log
 from ..training.processes import Processes
 from ..training.trained_model import Report, print_report
@@ -23,7 +26,7 @@ from .patch_loop import grown
 from .patch_model import PatchModel
 from .points import Block, Points, Store, blocks_of, free_memory
 from .schedule import Stage, likelihood_schedule, picture_schedule
-from .sig_settings import settings_of
+from .sig_settings import PRESETS, settings_of
 
 __all__ = ["SIG"]
 
@@ -77,6 +80,7 @@ class SIG(PatchModel):
         networks_: the :class:`~pushforward.transport.patches.PatchFlow`, called "flow".
         pixels_: what pixels are.
         classes_: labels, of a conditional model, or None.
+        class_names_: the name of each, or None; labels may be given by it.
         settings_: every setting, with what goal and preset decided.
         history_: a record of each stage: layers so far ("step"), seconds, the size of the
             patches, and measures on held-out images: 2-Wasserstein distances of samples along
@@ -99,6 +103,20 @@ class SIG(PatchModel):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "goal": OneOf("pictures", "likelihood"),
+        "preset": OneOf(*PRESETS),
+        "layers": COUNT | None,
+        "knots": Whole(4) | None,
+        "samples": COUNT | None,
+        "max_images": COUNT | None,
+        "search_rows": Whole(2) | None,
+        "search_steps": COUNT | None,
+        "step": Number(0, 1, ends="]"),
+        "conditional": FLAG,
+        "memory": POSITIVE | None,
+        "warm_start": FLAG,
+    }
 
     def __init__(
         self,
@@ -145,6 +163,8 @@ class SIG(PatchModel):
         y: Any = None,
         *,
         validation: Any = None,
+        layout: str | None = None,
+        pixel_range: tuple[float, float] | None = None,
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
@@ -153,12 +173,16 @@ class SIG(PatchModel):
 
         Args:
             X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
-                returns; labels of an :class:`ImageSet` are used where ``y`` is None.
-            y: (N,) labels, for conditional models; others do not look at them.
-            validation: images to measure by; None holds out a share of X.
+                returns or takes; labels that come with it are used where ``y`` is None.
+            y: (N,) labels, numbers or names, for conditional models; others do not look at them.
+            validation: images to measure by; None holds out a share of X. Its classes are
+                matched by name where both have names.
+            layout: "NHWC" or "NCHW", where the shape of X leaves it open.
+            pixel_range: the values (low, high) of black and white of an X that is no bytes, such
+                as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
             folder: where the log (``log.jsonl``, ``log.csv``), pictures of samples from the same
                 latents after each stage, and the layers of an unfinished fit go. A fit that was
-                killed and is repeated with the same data and parameters goes on from them.
+                killed and is repeated with the same data, parameters and seed goes on from them.
             tensorboard: also log for TensorBoard, into the folder.
             report: called with a line of text and the share of the work done.
 
@@ -169,20 +193,26 @@ class SIG(PatchModel):
             TrainingError: if a layer makes a sample non-finite. The model then holds the layers
                 before it.
         """
+        self._check_parameters()
         if tensorboard and folder is None:
             raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
-        images, layout = as_images(X)
+        found, layout = as_image_set(X, layout, pixel_range=pixel_range)
+        images = found.images
         processes = Processes(self._device())
         held = 0 if validation is not None else self._held_out_rows(len(images))
         settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
-        known = getattr(self, "classes_", None)
-        labels = self._labels(X, y, len(images))
+        known = getattr(self, "classes_", None), getattr(self, "class_names_", None)
+        labels = self._labels(found, y)
         before = self._layers_before(images.shape, settings, known)
         self.settings_ = settings
+        self._note_range(pixel_range)
         self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
         place = None if folder is None else Path(folder) / "unfinished"
         kept = Checkpoint(place if processes.first else None)
-        seed = kept.open(self._digest(images, labels, before), self._drawn_seed())
+        seed, asked = self._drawn_seed(), self.random_state is not None
+        if place is not None and processes.first:
+            judging = held if validation is None else validation
+            seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
         told = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(told))
         rows = np.random.default_rng(self._seed).permutation(len(images))
@@ -365,7 +395,7 @@ class SIG(PatchModel):
         self,
         shape: tuple[int, int, int],
         settings: dict[str, Any],
-        known: np.ndarray | None,
+        known: tuple[np.ndarray | None, tuple[str, ...] | None],
     ) -> list[PatchLayer]:
         """Layers to go on from, in the order they were grown in.
 
@@ -384,21 +414,24 @@ class SIG(PatchModel):
                 f"goal is {settings['goal']!r}. The fit that warm_start goes on from had "
                 f"{self.settings_['goal']!r}: keep it, or set warm_start=False."
             )
-        if not np.array_equal(classes := self.classes_, known):  # type: ignore[arg-type]
-            self.classes_ = known
+        ours = self.classes_, self.class_names_
+        if not np.array_equal(ours[0], known[0]) or ours[1] != known[1]:  # type: ignore[arg-type]
+            self.classes_, self.class_names_ = known
             raise DataError(
-                f"The labels are {classes}. The fit that warm_start goes on from had {known}: "
-                "give the like, or set warm_start=False."
+                f"The labels are {ours[1] or ours[0]}. The fit that warm_start goes on from had "
+                f"{known[1] or known[0]}: give the like, or set warm_start=False."
             )
         return self._grown_layers()
 
     def _digest(
-        self, images: ImageSource, labels: np.ndarray | None, before: list[PatchLayer]
+        self, found: ImageSet, labels: np.ndarray | None, judging: Any, before: list[PatchLayer]
     ) -> str:
-        """What a fit must share with one that takes up its layers: all but the budget."""
+        """What a fit must share with one that takes up its layers: all but seed and budget."""
         words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
-        words = {"model": type(self).__name__, **words, **self._identity(images, labels)}
-        return digest(json.dumps(words, sort_keys=True), *(layer.y for layer in before))
+        words = {"model": f"{type(self).__name__} {__version__}", **words}
+        words |= self._identity(found.images, labels, judging)
+        tensors = (value for layer in before for value in layer.state_dict().values())
+        return digest(json.dumps(words, sort_keys=True), *tensors)
 
     # Parameters
 

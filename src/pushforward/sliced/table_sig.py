@@ -2,14 +2,14 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ParameterError
-from ..table_density import Report, TableDensity, is_number
+from ..rules import COUNT, MINUTES, SHARE, Number, Rule, Whole
+from ..table_density import Report, TableDensity
 from ..transport import Component, Rows, SlicedDensity, SliceLayer
 from ..transport.matching import matching_directions, matching_splines
 
@@ -56,6 +56,16 @@ class TableSIG(TableDensity):
     """
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "layers": Whole(0),
+        "slices": COUNT | None,
+        "knots": Whole(4),
+        "step": Number(0, 1, ends="]"),
+        "search_rows": Whole(2),
+        "search_steps": COUNT,
+        "minutes": MINUTES,
+        "validation_fraction": SHARE,
+    }
 
     def __init__(
         self,
@@ -127,30 +137,6 @@ class TableSIG(TableDensity):
         slices = min(self.slices or 8, len(data))
         (a,) = matching_directions(x, target, slices, generator, steps=self.search_steps)
         return SliceLayer(a, matching_splines(a.T @ data, a.T @ samples, self.knots, self.step))
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if not (name == "slices" and value is None) and not (whole and value >= least):
-                raise ParameterError(
-                    f"The {name!r} parameter of TableSIG must be a whole number of at least "
-                    f"{least}. Got {value!r} instead."
-                )
-        for name, fits, said in (
-            ("step", lambda v: 0 < v <= 1, "above 0 and at most 1"),
-            ("validation_fraction", lambda v: 0 <= v < 1, "of at least 0 and below 1"),
-            ("minutes", lambda v: v > 0, "above 0, or None"),
-        ):
-            value = getattr(self, name)
-            if name == "minutes" and value is None:
-                continue
-            if not is_number(value) or not fits(value):
-                raise ParameterError(
-                    f"The {name!r} parameter of TableSIG must be a number {said}. "
-                    f"Got {value!r} instead."
-                )
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         super()._restore(state, tensors)

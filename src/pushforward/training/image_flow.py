@@ -59,7 +59,7 @@ class ImageFlow(ImageModel):
             raise ParameterError(f"n_samples is {n_samples!r}. Expected a whole number above 0.")
         if per_level and n_samples != 1:
             raise ParameterError("per_level takes one draw: leave n_samples at 1.")
-        labels = None if y is None or self.classes_ is None else self._class_numbers(y)
+        labels = None if y is None or self.classes_ is None else self._class_numbers(y, X)
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
@@ -118,7 +118,7 @@ class ImageFlow(ImageModel):
             y: (n,) labels or one for all, for conditional models.
         """
         self._check_fitted()
-        labels = self._given_labels(y, len(X))
+        labels = self._given_labels(y, len(X), X)
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
@@ -160,15 +160,16 @@ class ImageFlow(ImageModel):
         y = None if labels is None else labels.to(self._device())
         return self._inference.decode(eps, y).cpu()
 
-    def _given_labels(self, y: Any, n: int) -> Tensor | None:
+    def _given_labels(self, y: Any, n: int, X: Any = None) -> Tensor | None:
         """Labels, or one for all, as class numbers (n,), where the model is conditional."""
         if self.classes_ is None:
             return None
         if y is None:
             raise DataError(
-                f"This model is conditional: give the labels y, of {self.classes_.tolist()}."
+                "This model is conditional: give the labels y, of "
+                f"{list(self.class_names_ or self.classes_.tolist())}."
             )
-        numbers = torch.from_numpy(self._class_numbers(np.atleast_1d(y)))
+        numbers = torch.from_numpy(self._class_numbers(np.atleast_1d(y), X))
         if numbers.shape not in ((n,), (1,)):
             raise DataError(f"y has shape {tuple(numbers.shape)}. Expected ({n},), or one label.")
         return numbers.expand(n)
@@ -304,11 +305,15 @@ class ImageFlow(ImageModel):
 
     # A look at itself
 
-    def diagnose(self, X: Any, *, n_samples: int = 256, seed: int = 0) -> dict[str, float]:
+    def diagnose(
+        self, X: Any, y: Any = None, *, n_samples: int = 256, seed: int = 0
+    ) -> dict[str, float]:
         """How invertible and how stable the flow is.
 
         Args:
             X: images like those of ``fit``, a few dozen.
+            y: (n,) labels or one for all, for conditional models; None takes the first class.
+                Noise, constant images and samples have the labels of the first images.
             n_samples: samples drawn at each temperature.
             seed: for noise and samples.
 
@@ -320,6 +325,7 @@ class ImageFlow(ImageModel):
         """
         self._check_fitted()
         generator = torch.Generator().manual_seed(seed)
+        labels = None if y is None else self._given_labels(y, len(X), X)
         images = np.concatenate([images for _, images in self._chunks(X)])
         rng = np.random.default_rng(seed)
         noise = rng.integers(0, 256, (16, *self.pixels_.shape), dtype=np.uint8)
@@ -329,7 +335,9 @@ class ImageFlow(ImageModel):
         with torch.no_grad():
             for name, batch in (("data", images), ("noise", noise), ("constant", constant)):
                 x, _ = self.pixels_.encode(np.ascontiguousarray(batch), None)
-                error = max(self._round_trip(part) for part in x.split(CHUNK))
+                own = self._cycled(labels, len(x))
+                parts = [None] * len(x) if own is None else own.split(CHUNK)
+                error = max(map(self._round_trip, x.split(CHUNK), parts))
                 found[f"round_trip.{name}"] = error
             for temperature in (0.7, 1.0):
                 bad = 0
@@ -337,15 +345,14 @@ class ImageFlow(ImageModel):
                     count = min(CHUNK, n_samples - start)
                     eps = self._flow.sample_latent(count, temperature, generator)
                     z = torch.cat([e.flatten(1) for e in eps], 1)
-                    made = self._decoded(z, self._first_class(count))
+                    made = self._decoded(z, self._cycled(labels, count))
                     bad += int((~torch.isfinite(made).flatten(1).all(1)).sum())
                 found[f"non_finite.{temperature:g}"] = bad / n_samples
             x, _ = self.pixels_.encode(images[:CHUNK], None)
             return found | self._signs(x.to(self._device()))
 
-    def _round_trip(self, x: Tensor) -> float:
+    def _round_trip(self, x: Tensor, y: Tensor | None) -> float:
         """Largest error of decode(encode(x)) in grey levels of the model's interval."""
-        y = self._first_class(len(x))
         y = None if y is None else y.to(self._device())
         eps = self._inference.encode(x.to(self._device()), y)
         back = self._inference.decode(eps, y).cpu()
@@ -359,8 +366,13 @@ class ImageFlow(ImageModel):
         """What the network itself can tell of its stability on images ``x``."""
         return {}
 
-    def _first_class(self, n: int) -> Tensor | None:
-        return None if self.classes_ is None else torch.zeros(n, dtype=torch.long)
+    def _cycled(self, labels: Tensor | None, n: int) -> Tensor | None:
+        """Class numbers of n images: those given, again and again; without any the first."""
+        if self.classes_ is None:
+            return None
+        if labels is None:
+            return torch.zeros(n, dtype=torch.long)
+        return labels.repeat(-(-n // len(labels)))[:n]
 
     # Training
 

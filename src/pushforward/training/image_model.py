@@ -1,6 +1,5 @@
 """The contract of image models that are trained by phases: everything but networks and losses."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.images import ImageSet, ImageSource, Pixels, as_images, write_grid
-from ..errors import DataError
+from ..checkpoint import digest
+from ..data.images import (
+    ImageSet,
+    ImageSource,
+    Pixels,
+    as_image_set,
+    as_images,
+    digest_of,
+    labels_by_name,
+    numbered,
+    places_of,
+    write_grid,
+)
+from ..errors import DataError, ModelFileError
 from .trained_model import Report, TrainedModel
 
 __all__ = ["ImageModel", "PixelSource", "Report"]
@@ -56,6 +67,7 @@ class ImageModel(TrainedModel):
         pixels_: what pixels are.
         settings_: every setting, with what the presets decided.
         classes_: labels seen, in the order of class numbers; None where there were none.
+        class_names_: the name of each, or None; a label may be given by it wherever labels are.
         history_: records of the training, one a line of ``log.jsonl``.
         best_: step and measures of the weights that are kept.
         stopped_: why training ended.
@@ -63,6 +75,7 @@ class ImageModel(TrainedModel):
 
     pixels_: Pixels
     classes_: np.ndarray | None
+    class_names_: tuple[str, ...] | None
 
     # What a model says of itself
 
@@ -90,6 +103,8 @@ class ImageModel(TrainedModel):
         y: Any = None,
         *,
         validation: Any = None,
+        layout: str | None = None,
+        pixel_range: tuple[float, float] | None = None,
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
@@ -98,9 +113,13 @@ class ImageModel(TrainedModel):
 
         Args:
             X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
-                returns; labels of an :class:`ImageSet` are used where ``y`` is None.
-            y: (N,) labels, for conditional models; others do not look at them.
-            validation: images to choose the best weights by; None holds out a share of X.
+                returns or takes; labels that come with it are used where ``y`` is None.
+            y: (N,) labels, numbers or names, for conditional models; others do not look at them.
+            validation: images to choose the best weights by; None holds out a share of X. Its
+                classes are matched by name where both have names.
+            layout: "NHWC" or "NCHW", where the shape of X leaves it open.
+            pixel_range: the values (low, high) of black and white of an X that is no bytes, such
+                as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
             folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and pictures of samples
                 go. A run that is there already is resumed.
             tensorboard: also log for TensorBoard, into the folder.
@@ -115,12 +134,14 @@ class ImageModel(TrainedModel):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
-        images, layout = as_images(X)
-        labels = self._labels(X, y, len(images))
-        self._seed = self._drawn_seed()
+        self._check_parameters()
+        found, layout = as_image_set(X, layout, pixel_range=pixel_range)
+        images, labels = found.images, self._labels(found, y)
+        self._seed = self._run_seed(folder)
         rows = np.random.default_rng(self._seed).permutation(len(images))
         held = 0 if validation is not None else self._held_out_rows(len(images))
         self.settings_ = self._resolve(images.shape, len(images) - held)
+        self._note_range(pixel_range)
         self.pixels_ = Pixels(shape=images.shape, layout=layout, **self.settings_["pixels"])
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
         train = np.sort(rows[held:])
@@ -128,9 +149,10 @@ class ImageModel(TrainedModel):
             images, train, None if labels is None else labels[train], self.pixels_
         )
         judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        judging = held if validation is None else validation
         self._train(
             source,
-            identity=self._identity(images, labels),
+            identity={} if folder is None else self._identity(images, labels, judging),
             judge=None if judged is None else lambda: self._measures(*judged),
             picture=self._picture,
             folder=folder,
@@ -144,23 +166,34 @@ class ImageModel(TrainedModel):
             self.pixels_.shape, None if self.classes_ is None else len(self.classes_)
         )
 
-    def _labels(self, X: Any, y: Any, n: int) -> np.ndarray | None:
-        """Class numbers of the images, for models that use them; sets ``classes_``."""
-        self.classes_ = None
+    def _labels(self, found: ImageSet, y: Any) -> np.ndarray | None:
+        """Class numbers of the images, for models that use them; sets the classes."""
+        self.classes_ = self.class_names_ = None
         if not getattr(self, "conditional", False):
             return None
-        given = X.labels if y is None and isinstance(X, ImageSet) else y
+        n = len(found.images)
+        own = y is None or (found.labels is not None and np.array_equal(y, found.labels))
+        given, names = (found.labels, found.class_names) if own else (np.asarray(y), None)
         if given is None:
             raise DataError(
                 f"{type(self).__name__}(conditional=True) needs labels. Give fit(X, y)."
             )
-        given = np.asarray(given)
         if given.shape != (n,):
             raise DataError(f"y has shape {given.shape}. Expected ({n},), a label for each image.")
+        if given.dtype.kind in "UO" and all(isinstance(label, str) for label in given):
+            given, names = numbered([str(label) for label in given])
         self.classes_, numbers = np.unique(given, return_inverse=True)
         if self.classes_.dtype.kind not in "iub":
-            raise DataError(f"The labels have dtype {self.classes_.dtype}. Expected integers.")
+            raise DataError(
+                f"The labels have dtype {self.classes_.dtype}. Expected whole numbers or names."
+            )
+        if names is not None and self.classes_[0] >= 0 and self.classes_[-1] < len(names):
+            self.class_names_ = tuple(names[k] for k in self.classes_)
         return numbers.astype(np.int64)
+
+    def _note_range(self, pixel_range: Any) -> None:
+        if pixel_range is not None:
+            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
 
     def _judged_images(
         self, images: ImageSource, labels: np.ndarray | None, rows: np.ndarray, validation: Any
@@ -170,7 +203,8 @@ class ImageModel(TrainedModel):
             if not len(rows):
                 return None
             return images[rows], None if labels is None else labels[rows]
-        source, _ = as_images(validation)
+        found, _ = as_image_set(validation, pixel_range=self._range_of(validation))
+        source = found.images
         if source.shape != images.shape:
             raise DataError(
                 f"The images of validation have shape {source.shape}, those of X {images.shape}."
@@ -178,31 +212,49 @@ class ImageModel(TrainedModel):
         few = np.linspace(0, len(source) - 1, min(len(source), 1000)).round().astype(int)
         numbers = None
         if self.classes_ is not None:
-            if not isinstance(validation, ImageSet) or validation.labels is None:
-                raise DataError("validation needs labels: give an ImageSet that has them.")
-            numbers = self._class_numbers(validation.labels[few])
+            if found.labels is None:
+                raise DataError("validation needs labels: give (images, labels).")
+            numbers = self._class_numbers(found.labels, found)[few]
         return source[few], numbers
 
-    def _class_numbers(self, y: Any) -> np.ndarray:
+    def _class_numbers(self, y: Any, X: Any = None) -> np.ndarray:
         """Labels as class numbers.
+
+        Args:
+            y: labels, numbers or names.
+            X: the images they are of; where that is a set and they are its own labels, they are
+                matched by name.
 
         Raises:
             DataError: for a label that was not there in fit.
         """
         assert self.classes_ is not None
-        y = np.asarray(y)
-        place = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
-        if not (self.classes_[place] == y).all():
-            raise DataError(f"There are labels that fit has not seen. Known: {self.classes_}.")
-        return place.astype(np.int64)
+        if isinstance(X, ImageSet) and X.labels is not None and np.array_equal(y, X.labels):
+            y = labels_by_name(X, self.classes_, self.class_names_)
+        return places_of(y, self.classes_, self.class_names_)
 
-    def _identity(self, images: ImageSource, labels: np.ndarray | None) -> dict[str, Any]:
-        """Number, shape and a digest of the images: a run goes on with the like only."""
-        few = np.linspace(0, len(images) - 1, min(len(images), 256)).round().astype(int)
-        digest = hashlib.sha256(images[few].tobytes())
-        if labels is not None:
-            digest.update(labels.tobytes())
-        return {"images": [len(images), *images.shape], "data": digest.hexdigest()}
+    def _identity(
+        self, images: ImageSource, labels: np.ndarray | None, judging: Any
+    ) -> dict[str, Any]:
+        """All of the data that decides the result, as digests: a run goes on with these only.
+
+        Args:
+            images: all of them.
+            labels: their class numbers, or None.
+            judging: how many of them are held out, or the validation images.
+        """
+        held = judging
+        if not isinstance(judging, int):
+            few = self._judged_images(images, labels, np.arange(0), judging)
+            assert few is not None
+            held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
+        classes = None if labels is None else torch.from_numpy(labels)
+        return {
+            "images": [len(images), *images.shape],
+            "data": digest_of(images),
+            "labels": digest(classes, str(self.class_names_)),
+            "held_out": held,
+        }
 
     def _picture(self, path: Path) -> None:
         """Draw samples from latents that stay the same through the run."""
@@ -222,7 +274,7 @@ class ImageModel(TrainedModel):
         Raises:
             DataError: for images of another shape.
         """
-        images, _ = as_images(X, self._layout_of(X))
+        images, _ = as_images(X, self._layout_of(X), pixel_range=self._range_of(X))
         if images.shape != self.pixels_.shape:
             raise DataError(
                 f"The images have shape {images.shape} (channels, height, width). Expected "
@@ -238,6 +290,11 @@ class ImageModel(TrainedModel):
         axes = {"nhw": (h, w), "nhwc": (h, w, c), "nchw": (c, h, w)}[self.pixels_.layout]
         return self.pixels_.layout if tuple(getattr(X, "shape", ())[1:]) == axes else None
 
+    def _range_of(self, X: Any) -> list[float] | None:
+        """The scale of fit, for an array that is no bytes."""
+        dtype = str(getattr(X, "dtype", "uint8")).removeprefix("torch.")
+        return None if dtype == "uint8" else self.settings_.get("pixel_range")
+
     # Saving
 
     def _state(self) -> dict[str, Any]:
@@ -245,12 +302,20 @@ class ImageModel(TrainedModel):
             **super()._state(),
             "pixels": self.pixels_.to_config(),
             "classes": None if self.classes_ is None else self.classes_.tolist(),
+            "class_names": None if self.class_names_ is None else list(self.class_names_),
         }
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self.pixels_ = Pixels.from_config(state["pixels"])
         classes = state["classes"]
         self.classes_ = None if classes is None else np.asarray(classes)
+        names = state.get("class_names")  # folders of earlier versions have none
+        if names is not None and len(names) != len(classes or ()):
+            raise ModelFileError(
+                f"There are {len(names)} names of {len(classes or ())} classes. The model folder "
+                "was altered: fit the model again or fetch a fresh copy."
+            )
+        self.class_names_ = None if names is None else tuple(map(str, names))
         super()._restore(state, tensors)
 
     def _card(self) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
 from ..gradients import with_gradients
+from ..rules import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
 from .checkpoint import read_checkpoint, write_checkpoint
@@ -29,6 +30,13 @@ __all__ = ["Loop"]
 #: Shares of the budget at which samples are drawn and the model is judged.
 MARKS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 11)))
 SAVE_SECONDS = 60.0
+
+_RULES: Mapping[str, Rule] = {
+    "batch_size": COUNT,
+    "ema": SHARE | None,
+    "precision": OneOf("float32", "bfloat16"),
+}
+_BUDGET: Mapping[str, Rule] = {"steps": COUNT | None, "minutes": MINUTES}
 
 Judge = Callable[[], Mapping[str, float]]
 Report = Callable[[str, float], None]
@@ -91,8 +99,8 @@ class Loop:
     ) -> None:
         if len(source) == 0:
             raise DataError("There are no rows to train on.")
-        if precision not in ("float32", "bfloat16"):
-            raise ParameterError(f"precision is {precision!r}. Expected 'float32' or 'bfloat16'.")
+        given = {"batch_size": batch_size, "ema": ema, "precision": precision}
+        check(_RULES, given)
         self.networks = dict(networks)
         device = next(p for net in networks.values() for p in net.parameters()).device
         self.processes = Processes(device)
@@ -107,7 +115,7 @@ class Loop:
                 f"A batch of {self._stream.batch_size} rows cannot be shared by "
                 f"{self.processes.count} processes. Raise batch_size."
             )
-        self.identity = json.loads(json.dumps({**(identity or {}), "seed": seed}))
+        self.identity = json.loads(json.dumps({"seed": seed, **(identity or {})}))
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
@@ -148,6 +156,7 @@ class Loop:
             ParameterError: if there is no budget, or the folder holds another run.
             KeyboardInterrupt: when interrupted; the last whole step has been saved.
         """
+        check(_BUDGET, {"steps": steps, "minutes": minutes})
         if steps is None and minutes is None:
             raise ParameterError("There is no budget. Give steps, minutes or both.")
         if folder is not None and (folder / "checkpoint").exists():
@@ -161,7 +170,7 @@ class Loop:
 
         def used() -> float:
             self.seconds = before + time.monotonic() - began
-            of_steps = 0.0 if steps is None else self.step / max(1, steps)
+            of_steps = 0.0 if steps is None else self.step / steps
             of_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
             return min(1.0, max(of_steps, of_time))
 
@@ -326,6 +335,11 @@ class Loop:
         if facts["identity"] != self.identity:
             theirs, ours = facts["identity"], self.identity
             keys = [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)]
+            if keys[0] == "seed":
+                raise ParameterError(
+                    f"{folder.parent} holds a run with another seed. Give its random_state, "
+                    "choose another folder, or remove that one."
+                )
             raise ParameterError(
                 f"{folder.parent} holds a run with {keys[0]} {theirs.get(keys[0])!r}; this one "
                 f"has {ours.get(keys[0])!r}. Choose another folder, or remove that one."

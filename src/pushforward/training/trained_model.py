@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import digest
 from ..errors import ModelFileError, ParameterError
 from ..model import Model
 from ..parameters import drawn_seed
+from ..rules import COUNT, MINUTES, POSITIVE, SHARE, Device, Rule, Seed, Verbosity
 from .batches import Source
+from .checkpoint import read_checkpoint
 from .loop import Loop
 from .phase import Phase
 from .processes import Processes
@@ -39,6 +42,17 @@ class TrainedModel(Model):
         stopped_: why training ended.
     """
 
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "batch_size": COUNT,
+        "rate": POSITIVE,
+        "ema": SHARE | None,
+        "steps": COUNT | None,
+        "minutes": MINUTES,
+        "validation_fraction": SHARE,
+        "device": Device() | None,
+        "random_state": Seed(),
+        "verbose": Verbosity(),
+    }
     _autocast: ClassVar[bool] = True  # False where a network chooses its precisions itself
 
     networks_: dict[str, nn.Module]
@@ -90,12 +104,16 @@ class TrainedModel(Model):
         """A seed of ``random_state``."""
         return drawn_seed(self.random_state)
 
+    def _run_seed(self, folder: str | Path | None) -> int:
+        """A seed of ``random_state``; where that is None, the one of the run in the folder."""
+        place = None if folder is None else Path(folder) / "checkpoint"
+        if self.random_state is None and place is not None and place.exists():
+            return int(read_checkpoint(place)[0]["identity"]["seed"])
+        return self._drawn_seed()
+
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
-        share = self.validation_fraction
-        if not (isinstance(share, (int, float)) and 0 <= share < 1):
-            raise ParameterError(f"validation_fraction is {share!r}. Expected 0 or more, under 1.")
-        return min(round(share * n), _MOST_HELD_OUT) if n >= 20 else 0
+        return min(round(self.validation_fraction * n), _MOST_HELD_OUT) if n >= 20 else 0
 
     def _train(
         self,
@@ -119,6 +137,10 @@ class TrainedModel(Model):
         run = None if folder is None else Path(folder)
         if tensorboard and run is None:
             raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
+        self.settings_ = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.settings_.items()
+        }
         self._prepare(source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
         loop = Loop(
@@ -129,7 +151,7 @@ class TrainedModel(Model):
             seed=self._seed,
             ema=self.settings_["ema"],
             precision=self.settings_["precision"] if self._autocast else "float32",
-            identity={"model": type(self).__name__, **settings, **identity},
+            identity={"model": type(self).__name__, **settings, **self._sizes(), **identity},
         )
         self._share(loop.processes)
         try:
@@ -145,6 +167,15 @@ class TrainedModel(Model):
         finally:
             self.history_, self.best_, self.stopped_ = loop.history, loop.best, loop.stopped
             self._finished()
+
+    def _sizes(self) -> dict[str, str]:
+        """A digest of what tensors the networks have: those of the user may have changed."""
+        tensors = (
+            f"{name}.{key} {tuple(value.shape)} {value.dtype}"
+            for name, network in self.networks_.items()
+            for key, value in network.state_dict().items()
+        )
+        return {"networks": digest(*tensors)}
 
     # Use
 

@@ -46,6 +46,35 @@ def test_npz_with_halves(tmp_path, pictures):
     assert found.labels.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("name", ["x", "samples", "anything, if it is the only one"])
+def test_other_names(tmp_path, pictures, name):
+    images = pictures(5, 8, 8)
+    np.savez(tmp_path / "a.npz", **{name: images})
+    np.testing.assert_array_equal(open_images(tmp_path / "a.npz").images[:][:, 0], images)
+
+
+def test_medmnist(tmp_path, pictures):
+    parts = {split: pictures(n, 28, 28, 3) for split, n in (("train", 5), ("val", 2), ("test", 3))}
+    labels = {f"{split}_labels": np.arange(len(x))[:, None] for split, x in parts.items()}
+    np.savez(tmp_path / "m.npz", **{f"{k}_images": x for k, x in parts.items()}, **labels)
+    assert open_images(tmp_path / "m.npz").split == "train"
+    for split, images in parts.items():
+        found = open_images(tmp_path / "m.npz", split)
+        np.testing.assert_array_equal(found.images[:], images.transpose(0, 3, 1, 2))
+        assert found.labels.tolist() == list(range(len(images)))
+    np.savez(
+        tmp_path / "c.npz", train_images=parts["train"], train_labels=np.eye(5, 14, dtype=int)
+    )
+    with pytest.warns(UserWarning, match="train_labels.*14 values for each image"):
+        assert open_images(tmp_path / "c.npz").labels is None
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path, pictures):
+    np.savez(tmp_path / "a.npz", X=pictures(3, 4, 4), y=np.arange(3), masks=pictures(3, 4, 4))
+    with pytest.warns(UserWarning, match="the arrays masks of"):
+        assert open_images(tmp_path / "a.npz").labels.tolist() == [0, 1, 2]
+
+
 def test_an_array_by_columns(tmp_path, pictures):
     images = np.asfortranarray(pictures(5, 8, 6))
     for save, name in ((np.savez, "a.npz"), (np.savez_compressed, "b.npz")):
@@ -66,7 +95,7 @@ def test_uncompressed_arrays_are_mapped(tmp_path, pictures):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"pixels": np.zeros((2, 4, 4), np.uint8)}, r"\['pixels'\].*images, X, data"),
+        ({"a": np.zeros((2, 4, 4), np.uint8), "b": [1]}, r"\['a', 'b'\].*images, X, x, data"),
         ({"X": np.zeros((2, 4, 4))}, "float64"),
         ({"X": np.zeros((2, 16), np.uint8)}, "shape"),
         ({"X": np.zeros((2, 4, 4), np.uint8), "y": [0.5, 1.5]}, "whole numbers"),

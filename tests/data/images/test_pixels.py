@@ -31,7 +31,17 @@ def every_byte(shape, repeats=8):
 
 
 def reduced(images, bits):
-    return images >> (8 - bits) << (8 - bits)
+    """The leading bits of bytes, spread evenly from black to white."""
+    return np.rint((images >> (8 - bits)) * (255 / (2**bits - 1))).astype(np.uint8)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_black_and_white_stay(bits):
+    pixels = Pixels((1, 1, 2), "nhw", bits=bits)
+    x, _ = pixels.encode(np.array([[[[0, 255]]]], np.uint8), None)
+    assert pixels.decode(x).tolist() == [[[0, 255]]]
+    every = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(reduced(every, bits) >> (8 - bits), every >> (8 - bits))
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

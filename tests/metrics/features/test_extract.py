@@ -261,3 +261,37 @@ def test_two_processes_give_what_one_gives(images, tmp_path):
         np.testing.assert_array_equal(np.load(tmp_path / f"few{rank}.npy"), alone[:3])
     assert "DataError Features failed in process 1" in said[0]
     assert "ValueError my own" in said[1]
+
+
+def test_features_that_depend_on_the_batch_are_refused(rng):
+    images = rng.integers(0, 256, (40, 1, 6, 6), dtype=np.uint8)
+
+    def standardised(batch):
+        flat = batch.reshape(len(batch), -1).astype(float)
+        return (flat - flat.mean(0)) / (flat.std(0) + 1)
+
+    def noisy(batch):
+        return batch.reshape(len(batch), -1) + rng.normal(0, 100, (len(batch), 36))
+
+    def plain(batch):
+        return batch.reshape(len(batch), -1) / 3
+
+    for function in (standardised, noisy):
+        with pytest.raises(DataError, match=rf"{function.__name__} gives an image change by"):
+            extract(UserFeatures(function), images)
+    for rows in (1, 2, 40):
+        assert extract(UserFeatures(plain), images[:rows]).shape == (rows, 36)
+    assert extract(UserFeatures(plain), np.zeros((5, 1, 6, 6), np.uint8)).max() == 0
+
+
+def test_a_module_of_colours_takes_grey_images(rng):
+    grey = rng.integers(0, 256, (9, 1, 6, 6), dtype=np.uint8)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten())
+    features = UserFeatures(module)
+    assert "grey in three channels" in features.preprocessing
+    got = extract(features, grey)
+    np.testing.assert_array_equal(got, extract(features, grey.repeat(3, axis=1)))
+    of_grey = UserFeatures(torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten()))
+    assert extract(of_grey, grey).shape == (9, 64)
+    with pytest.raises(DataError, match=r"1 channel\(s\), and these have 3.*channels=1"):
+        extract(of_grey, grey.repeat(3, axis=1))

@@ -1,12 +1,16 @@
 """Images: opened from files, folders and known sets, and carried to what a model sees."""
 
 from .color_mnist import color_mnist
+from .digests import digest_of
+from .given import as_image_set, as_images
 from .grid import write_grid, write_picture
 from .image_files import FileImages
 from .known import IMAGE_SETS, KnownImages, image_sets
+from .labels import labels_by_name, numbered, places_of
 from .opening import open_images
 from .pixels import Pixels
-from .sources import ArrayImages, ImageSet, ImageSource, as_images
+from .recolouring import RecolouredImages
+from .sources import ArrayImages, ImageSet, ImageSource
 
 __all__ = [
     "IMAGE_SETS",
@@ -16,10 +20,16 @@ __all__ = [
     "ImageSource",
     "KnownImages",
     "Pixels",
+    "RecolouredImages",
+    "as_image_set",
     "as_images",
     "color_mnist",
+    "digest_of",
     "image_sets",
+    "labels_by_name",
+    "numbered",
     "open_images",
+    "places_of",
     "write_grid",
     "write_picture",
 ]

@@ -10,12 +10,16 @@ import numpy as np
 from ...errors import DataError
 from .formats import Format, check_expansion, name_of
 from .framing import Framing
+from .labels import as_labels
 from .sources import ArrayImages, ImageSet, find_layout
 
-__all__ = ["FILE", "Archive", "as_labels"]
+__all__ = ["FILE", "Archive", "read_arrays"]
 
-IMAGES = ("images", "X", "data", "arr_0")
-LABELS = ("labels", "y", "arr_1")
+IMAGES = ("images", "X", "x", "data", "samples", "arr_0")
+LABELS = ("labels", "y", "label", "targets", "arr_1")
+SPLITS = {"train": ("train",), "valid": ("val", "valid"), "test": ("test",)}
+#: Names of the images and labels of a split; those of the second are MedMNIST's.
+OF_SPLIT = (("x_{}", "y_{}"), ("{}_images", "{}_labels"), ("X_{}", "y_{}"), ("{}_x", "{}_y"))
 
 
 class Archive:
@@ -101,35 +105,38 @@ def _head(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(file)
 
 
-def as_labels(values: np.ndarray, where: Path) -> np.ndarray:
-    """Return labels as int64 of shape (n,).
-
-    Raises:
-        DataError: if they are not whole numbers, one for each image.
-    """
-    flat = np.squeeze(values, axis=1) if values.ndim == 2 and values.shape[1] == 1 else values
-    if flat.ndim != 1 or flat.dtype.kind not in "iub":
-        raise DataError(
-            f"The labels of {where} have dtype {values.dtype} and shape {values.shape}. Expected "
-            "whole numbers of shape (N,)."
-        )
-    return flat.astype(np.int64)
+def _of_splits(archive: Archive) -> dict[str, tuple[str, str]]:
+    """Names of the images and of the labels of each split of an archive."""
+    found = {}
+    for split, words in SPLITS.items():
+        pairs = [(x.format(word), y.format(word)) for word in words for x, y in OF_SPLIT]
+        if here := [pair for pair in pairs if pair[0] in archive.names]:
+            found[split] = here[0]
+    return found
 
 
 def _splits(path: Path) -> tuple[str, ...]:
     suffix = path.suffix.lower()
     if not path.is_file() or suffix not in (".npy", ".npz"):
         return ()
-    if suffix == ".npz":
-        names = Archive(path).names
-        halves = tuple(split for split in ("train", "test") if f"x_{split}" in names)
-        if halves:
-            return halves
-    return ("all",)
+    return (suffix == ".npz" and tuple(_of_splits(Archive(path)))) or ("all",)
 
 
 def _read(path: Path, split: str, framing: Framing) -> ImageSet:
-    labels = None
+    return read_arrays(path, split)
+
+
+def read_arrays(
+    path: Path, split: str, layout: str | None = None, pixel_range: Any = None
+) -> ImageSet:
+    """Read a split of an npy or npz file.
+
+    Args:
+        path: the file.
+        split: one of its splits.
+        layout, pixel_range: as of :func:`~pushforward.data.open_images`.
+    """
+    labels, notes = None, ()
     if path.suffix.lower() == ".npy":
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -139,27 +146,55 @@ def _read(path: Path, split: str, framing: Framing) -> ImageSet:
             ) from error
     else:
         archive = Archive(path)
-        image_names, label_names = (
-            (IMAGES, LABELS) if split == "all" else ((f"x_{split}",), (f"y_{split}",))
+        halves = _of_splits(archive)
+        used = {name for names in halves.values() for name in names}
+        if split == "all":
+            used = {_images_in(archive)}
+            array = archive.read(*used)
+            named = next((name for name in LABELS if name in archive.names), None)
+        else:
+            array = archive.read(halves[split][0])
+            named = halves[split][1] if halves[split][1] in archive.names else None
+        if named is not None:
+            labels, why = _labels_in(archive, named)
+            used |= {named} if labels is not None else set()
+            notes = why
+        if left := [name for name in archive.names if name not in used and name != named]:
+            notes += (f"the arrays {', '.join(left)} of {path} are not read.",)
+    images = ArrayImages(array, layout or find_layout(array.shape), pixel_range)
+    return ImageSet(images, labels, name=name_of(path), split=split, notes=notes)
+
+
+def _images_in(archive: Archive) -> str:
+    """Name of the array with the images."""
+    here = [name for name in IMAGES if name in archive.names] or (
+        list(archive.names) if len(archive.names) == 1 else []
+    )
+    if not here:
+        raise DataError(
+            f"{archive.path} holds the arrays {list(archive.names)}. Expected images under one of "
+            f"{', '.join(IMAGES)}, and labels, if any, under one of {', '.join(LABELS)}; or of "
+            f"splits, such as {OF_SPLIT[0][0].format('train')} or "
+            f"{OF_SPLIT[1][0].format('train')}."
         )
-        here = [name for name in image_names if name in archive.names]
-        if not here:
-            raise DataError(
-                f"{path} holds the arrays {list(archive.names)}. Expected images under one of "
-                f"{', '.join(IMAGES)}, and labels, if any, under one of {', '.join(LABELS)}."
-            )
-        array = archive.read(here[0])
-        for name in label_names:
-            if name in archive.names:
-                labels = as_labels(archive.read(name), path)
-                break
-    images = ArrayImages(array, find_layout(array.shape))
-    return ImageSet(images, labels, name=name_of(path), split=split)
+    return here[0]
+
+
+def _labels_in(archive: Archive, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels of that name; several an image are none, and a note says so."""
+    values = archive.read(name)
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "iub":
+        return None, (
+            f"the array {name} of {archive.path} has {values.shape[1]} values for each image and "
+            "is not taken for labels.",
+        )
+    return as_labels(values, archive.path), ()
 
 
 FILE = Format(
     "npy, npz",
-    "an array (N, H, W), (N, H, W, C) or (N, C, H, W) of bytes; in npz named images, X, data or "
-    "arr_0, with labels named labels, y or arr_1; or x_train, y_train, x_test, y_test",
+    "an array (N, H, W), (N, H, W, C) or (N, C, H, W) of bytes, or of other numbers with "
+    f"pixel_range; in npz named {', '.join(IMAGES)}, with labels named {', '.join(LABELS)}; or "
+    "x_train, y_train, x_test, y_test; or train_images, train_labels, val_images, ...",
     _splits, _read,
 )  # fmt: skip

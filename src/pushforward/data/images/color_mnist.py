@@ -6,7 +6,8 @@ import numpy as np
 
 from ...errors import DataError
 from ..checks import check_option
-from .sources import ArrayImages, ImageSet, as_images
+from .given import as_images
+from .sources import ArrayImages, ImageSet
 
 __all__ = ["color_mnist"]
 

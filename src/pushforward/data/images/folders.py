@@ -1,79 +1,169 @@
 """Folders of pictures, with a subfolder for each class or split where there are any."""
 
+import dataclasses
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from ...errors import DataError
 from .formats import Format, name_of
 from .framing import Framing
-from .image_files import SUFFIXES, FileImages
+from .image_files import HEIC, SUFFIXES, FileImages, readable
+from .labels import in_natural_order, numbered
 from .sources import ImageSet
 
-__all__ = ["FILE", "FOLDER", "picture_paths", "read_pictures"]
+__all__ = ["FILE", "FOLDER", "SPLITS", "read_pictures"]
 
 SPLITS = {
     "train": ("train", "training"),
     "valid": ("valid", "val", "validation"),
     "test": ("test", "testing"),
 }
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini")  # what file managers leave everywhere
 
 
-def picture_paths(folder: Path) -> list[Path]:
-    """Return the pictures under a folder, in order of path; hidden files and folders are left."""
-    found = []
-    for place, subfolders, names in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith((".", "__"))]
-        found += [
-            Path(place, name)
-            for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+@dataclasses.dataclass
+class _Found:
+    """The files under a folder, each by its parts below it.
+
+    Attributes:
+        pictures: those that can be read, class by class in natural order.
+        others: those that cannot, and links to nothing or to a folder above.
+    """
+
+    pictures: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
+    others: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
 
 
-def read_pictures(folder: Path, name: str, split: str, framing: Framing) -> ImageSet:
-    """Read the pictures under a folder; if all are in subfolders, these are the classes."""
-    paths = picture_paths(folder)
-    if not paths:
-        raise DataError(f"Folder {folder} has no images. Expected {', '.join(SUFFIXES)} files.")
-    homes = [path.parent.relative_to(folder).as_posix() for path in paths]
+def _look(folder: Path) -> _Found:
+    """Find what is under a folder, through links; hidden files and folders are left."""
+    found = _Found()
+    _add(folder, (), frozenset(), found)
+    places = {home: k for k, home in enumerate(_natural({p[:-1] for p in found.pictures}))}
+    found.pictures.sort(key=lambda parts: (places[parts[:-1]], parts[-1]))
+    found.others.sort()
+    return found
+
+
+def _add(
+    folder: Path, below: tuple[str, ...], above: frozenset[tuple[int, int]], found: _Found
+) -> None:
+    status = os.stat(folder)
+    above |= {(status.st_dev, status.st_ino)}
+    for entry in os.scandir(folder):
+        parts = (*below, entry.name)
+        if entry.name.startswith(".") or (entry.name.startswith("__") and entry.is_dir()):
+            continue
+        if entry.is_dir():
+            status = os.stat(entry.path)
+            if (status.st_dev, status.st_ino) in above or not os.access(entry.path, os.R_OK):
+                found.others.append(parts)
+            else:
+                _add(Path(entry.path), parts, above, found)
+        elif entry.is_file() and entry.name.lower().endswith(readable()):
+            found.pictures.append(parts)
+        elif entry.name.lower() not in _OF_SYSTEMS:
+            found.others.append(parts)
+
+
+def _natural(homes: set[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    named = {"/".join(home): home for home in homes}
+    return [named[name] for name in in_natural_order(named)]
+
+
+def read_pictures(
+    folder: Path, name: str, split: str, framing: Framing, beside: Sequence[Path] = ()
+) -> ImageSet:
+    """Read the pictures under a folder; if all are in subfolders, these are the classes.
+
+    Args:
+        folder: where they are.
+        name, split: what the set is called.
+        framing: part and size of the pictures.
+        beside: folders of the other splits, whose classes get numbers too.
+    """
+    found = _look(folder)
+    if not found.pictures:
+        raise DataError(
+            f"Folder {folder} has no images. Expected {', '.join(readable())} files."
+            + "".join(f" {note}" for note in _unread(found.others, folder))
+        )
+    homes = ["/".join(parts[:-1]) for parts in found.pictures]
     labels = names = None
-    if "." not in homes:
-        classes, labels = np.unique(np.array(homes), return_inverse=True)
-        labels, names = labels.astype(np.int64), tuple(classes.tolist())
-    return ImageSet(FileImages(paths, framing), labels, names, name=name, split=split)
+    notes = _unread(found.others, folder)
+    if "" not in homes:
+        others = (_look(other).pictures for other in beside)
+        known = {"/".join(parts[:-1]) for each in others for parts in each}
+        labels, names = numbered(homes, known - {""})
+    elif any(homes):
+        stray = homes.count("")
+        notes += (
+            f"{folder}: {stray} pictures lie beside its subfolders, so these are no classes.",
+        )
+    images = FileImages([folder.joinpath(*parts) for parts in found.pictures], framing)
+    names = None if names is None else tuple(names)
+    return ImageSet(images, labels, names, name=name, split=split, notes=notes + images.notes)
 
 
-def _home(path: Path, split: str) -> Path | None:
-    for name in SPLITS[split]:
-        if (path / name).is_dir():
-            return path / name
-    return None
+def _unread(others: Sequence[tuple[str, ...]], folder: Path, why: str = "") -> tuple[str, ...]:
+    """Sentences that count and name files which are not read."""
+    if not others:
+        return ()
+    endings = Counter(os.path.splitext(parts[-1])[1].lower() or "no ending" for parts in others)
+    counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
+    more = ", ..." if len(endings) > 5 else ""
+    few = ", ".join("/".join(parts) for parts in others[:3])
+    lacks = any(parts[-1].lower().endswith(HEIC) for parts in others) and not why
+    hint = ' HEIC needs pillow-heif: pip install "pushforward[heic]".' if lacks else ""
+    rest = ", ..." if len(others) > 3 else ""
+    return (f"{folder}: not read{why}: {counts}{more} ({few}{rest}).{hint}",)
+
+
+def _homes(found: _Found) -> dict[str, str]:
+    """Which subfolder is which split, if subfolders are splits.
+
+    They are if two are named as splits, or no picture lies outside of the one that is: a class
+    may be called "test" as well.
+    """
+    tops = {parts[0] if len(parts) > 1 else "" for parts in found.pictures}
+    homes = {}
+    for split, words in SPLITS.items():
+        named = [top for word in words for top in sorted(tops) if top.lower() == word]
+        if named:
+            homes[split] = named[0]
+    return homes if len(homes) > 1 or tops == set(homes.values()) else {}
 
 
 def _folder_splits(path: Path) -> tuple[str, ...]:
     if not path.is_dir():
         return ()
-    homes = {split: home for split in SPLITS if (home := _home(path, split))}
-    if homes and any(picture_paths(home) for home in homes.values()):
-        return tuple(homes)
-    return ("all",) if picture_paths(path) else ()
+    found = _look(path)
+    if not found.pictures:  # a folder of HEIC alone is told what it needs
+        return ("all",) if any(parts[-1].lower().endswith(HEIC) for parts in found.others) else ()
+    return tuple(_homes(found)) or ("all",)
 
 
 def _read_folder(path: Path, split: str, framing: Framing) -> ImageSet:
-    home = path if split == "all" else _home(path, split)
-    assert home is not None
-    return read_pictures(home, name_of(path), split, framing)
+    if split == "all":
+        return read_pictures(path, name_of(path), split, framing)
+    found = _look(path)
+    homes = _homes(found)
+    outside = [parts for parts in found.pictures if parts[0] not in homes.values()]
+    outside += [parts for parts in found.others if parts[0] not in homes.values()]
+    beside = [path / home for other, home in homes.items() if other != split]
+    read = read_pictures(path / homes[split], name_of(path), split, framing, beside)
+    why = f", as it lies beside the splits {', '.join(homes.values())}"
+    return dataclasses.replace(read, notes=read.notes + _unread(outside, path, why))
 
 
 def _file_splits(path: Path) -> tuple[str, ...]:
-    return ("all",) if path.is_file() and path.name.lower().endswith(SUFFIXES) else ()
+    return ("all",) if path.is_file() and path.name.lower().endswith(readable()) else ()
 
 
 def _read_file(path: Path, split: str, framing: Framing) -> ImageSet:
-    return ImageSet(FileImages([path], framing), name=name_of(path), split=split)
+    images = FileImages([path], framing)
+    return ImageSet(images, name=name_of(path), split=split, notes=images.notes)
 
 
 FOLDER = Format(

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from .arrays import Archive, as_labels
+from .arrays import Archive
 from .formats import Format, name_of
 from .framing import Framing
+from .labels import as_labels
 from .sources import ArrayImages, ImageSet, JoinedImages
 
 __all__ = ["FOLDER"]

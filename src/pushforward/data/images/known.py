@@ -16,7 +16,7 @@ from .formats import Format
 from .framing import Framing
 from .sources import ArrayImages, ImageSet
 
-__all__ = ["IMAGE_SETS", "KnownImages", "data_root", "image_sets", "open_known"]
+__all__ = ["IMAGE_SETS", "KnownImages", "cache_folder", "data_root", "image_sets", "open_known"]
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 
@@ -131,8 +131,12 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
         return Path(root)
     if told := os.environ.get("PUSHFORWARD_DATA"):
         return Path(told)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "pushforward" / "data"
+    return cache_folder() / "data"
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made or fetched again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pushforward"
 
 
 def open_known(name: str, split: str | None, framing: Framing, root: Path) -> ImageSet:

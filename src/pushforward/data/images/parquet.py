@@ -10,10 +10,10 @@ import numpy as np
 
 from ...errors import DataError
 from ..arrow_files import need_pyarrow
-from .arrays import as_labels
 from .formats import Format, name_of
 from .framing import Framing
 from .image_files import DecodedImages
+from .labels import as_labels
 from .sources import ImageSet
 
 __all__ = ["PARQUET", "EncodedImages"]

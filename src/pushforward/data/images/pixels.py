@@ -199,8 +199,9 @@ class Pixels:
     def decode(self, x: Any) -> np.ndarray:
         """Map what a model made to images in the user's layout, uint8.
 
-        A value becomes the byte of the cell it falls in, the first of those with the same leading
-        bits; values beyond the interval become 0 or the last.
+        A value becomes the byte of the cell it falls in; values beyond the interval become 0 or
+        255. With ``bits`` below 8 the cells' bytes are spread evenly from 0 to 255, so that white
+        stays white, and each has the leading bits of its cell.
 
         Args:
             x: float tensor of shape (n, C, H, W), of any dtype and device.
@@ -223,7 +224,8 @@ class Pixels:
             x = x.sigmoid()
         low, width = self._affine
         cells = x.sub(low).div_(width).floor_().clamp_(0, 2**self.bits - 1)
-        images = (cells.to(torch.uint8) << (8 - self.bits)).cpu().numpy()
+        spread = cells if self.bits == 8 else cells.mul_(255 / (2**self.bits - 1)).round_()
+        images = spread.to(torch.uint8).cpu().numpy()
         if self.layout == "nhw":
             return images[:, 0]
         return np.ascontiguousarray(

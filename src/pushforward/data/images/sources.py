@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from ...errors import DataError, ParameterError
+from .scale import checked_range, refuse_scale, refuse_values_beyond, to_bytes
 
-__all__ = ["LAYOUTS", "ArrayImages", "ImageSet", "ImageSource", "JoinedImages", "as_images"]
+__all__ = [
+    "LAYOUTS",
+    "ArrayImages",
+    "ImageSet",
+    "ImageSource",
+    "JoinedImages",
+    "Which",
+    "find_layout",
+    "known_layout",
+    "rows",
+    "usual_layout",
+]
 
 LAYOUTS = ("nhw", "nhwc", "nchw")
 _CHANNELS = (1, 3, 4)  # numbers of channels by which an axis is taken for that of the channels
@@ -48,6 +59,7 @@ class ImageSet:
         attributes: what is true of each image: boolean arrays of shape (n,) by name, or None.
         name: what the set is called.
         split: "train", "test", "valid", as the set has, or "all" for a set without splits.
+        notes: what lay beside the images and was not read, in sentences.
     """
 
     images: ImageSource
@@ -56,6 +68,7 @@ class ImageSet:
     attributes: dict[str, np.ndarray] | None = None
     name: str = "images"
     split: str = "all"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = {} if self.labels is None else {"labels": self.labels}
@@ -78,28 +91,34 @@ class ArrayImages:
     """An array of images, in memory or memory-mapped, seen as (n, C, H, W).
 
     Args:
-        array: uint8, in the axes that ``layout`` names.
-        layout: "nhw", "nhwc" or "nchw".
+        array: uint8, or with ``pixel_range`` other numbers, in the axes that ``layout`` names.
+        layout: "nhw", "nhwc" or "nchw", also in capitals.
+        pixel_range: the values (low, high) of black and white; each image becomes bytes when it
+            is read. None is (0, 255) of bytes.
 
     Raises:
-        DataError: for another dtype or number of axes, or an axis of length 0 besides the first.
+        DataError: for another dtype or number of axes, an axis of length 0 besides the first,
+            and values beyond ``pixel_range``.
+        ParameterError: for an unknown layout, and a range that is none.
 
     >>> ArrayImages(np.zeros((5, 32, 32, 3), np.uint8), "nhwc").shape
     (3, 32, 32)
     """
 
-    def __init__(self, array: np.ndarray, layout: str = "nchw") -> None:
-        if layout not in LAYOUTS:
-            raise ParameterError(f"layout is {layout!r}. Expected one of {', '.join(LAYOUTS)}.")
-        if array.dtype != np.uint8:
-            raise DataError(
-                f"The images have dtype {array.dtype}. Expected uint8, from 0 to 255: scale "
-                "fractions first, (255 * X).round().astype('uint8')."
-            )
+    def __init__(self, array: np.ndarray, layout: str = "nchw", pixel_range: Any = None) -> None:
+        layout = known_layout(layout)
+        scale = checked_range(pixel_range)
+        if array.dtype == np.uint8 and scale == (0, 255):
+            scale = None
+        if array.dtype != np.uint8 and scale is None:
+            raise refuse_scale(array)
         if array.ndim != len(layout) or 0 in array.shape[1:]:
             raise DataError(f"The images have shape {array.shape}. Expected the axes {layout!r}.")
+        if scale is not None:
+            refuse_values_beyond(array, scale)
         self.array = array
         self.layout = layout
+        self.scale = scale
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -114,6 +133,8 @@ class ArrayImages:
 
     def __getitem__(self, which: Which) -> np.ndarray:
         picked = self.array[rows(which)]
+        if self.scale is not None:
+            picked = to_bytes(picked, self.scale)
         if self.layout == "nhw":
             picked = picked[:, None]
         elif self.layout == "nhwc":
@@ -172,67 +193,18 @@ def usual_layout(shape: tuple[int, int, int]) -> str:
     return "nhw" if shape[0] == 1 else "nhwc"
 
 
-def as_images(X: Any, layout: str | None = None) -> tuple[ImageSource, str]:
-    """Bring what a user has to images of shape (n, C, H, W), without copying them.
-
-    Args:
-        X: a uint8 array or tensor of shape (N, H, W), (N, H, W, C) or (N, C, H, W), an
-            :class:`ImageSet` or an :class:`ImageSource`.
-        layout: "nhw", "nhwc" or "nchw"; None finds it out from the shape, where the axis of
-            channels is the one with 1, 3 or 4 or beside a square.
-
-    Returns:
-        ``(source, layout)``: the images, and the layout in which images are to be given back:
-        that of the array; "nhw" or "nhwc" for a set or source.
+def known_layout(layout: Any) -> str:
+    """The layout in small letters.
 
     Raises:
-        DataError: for other dtypes and shapes, for no images, and for shapes that can be read
-            two ways.
+        ParameterError: for one that is not known.
 
-    >>> source, layout = as_images(np.zeros((10, 3, 8, 8), np.uint8))
-    >>> source.shape, layout
-    ((3, 8, 8), 'nchw')
+    >>> known_layout("NHWC")
+    'nhwc'
     """
-    if layout is not None and layout not in LAYOUTS:
+    if not isinstance(layout, str) or layout.lower() not in LAYOUTS:
         raise ParameterError(f"layout is {layout!r}. Expected one of {', '.join(LAYOUTS)}.")
-    if isinstance(X, ImageSet):
-        X = X.images
-    if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy() if X.dtype == torch.uint8 else _refuse_tensor(X)
-    if isinstance(X, (list, tuple)):
-        X = _stack(X)
-    if isinstance(X, np.ndarray):
-        found = layout or find_layout(X.shape)
-        source: ImageSource = ArrayImages(X, found)
-    elif len(getattr(X, "shape", ())) == 3 and hasattr(X, "__getitem__"):
-        source, found = X, layout or usual_layout(X.shape)
-    else:
-        raise DataError(
-            f"X is a {type(X).__name__}. Expected images: a uint8 array of shape (N, H, W), "
-            "(N, H, W, C) or (N, C, H, W), or what open_images returns for a file, folder or name."
-        )
-    if len(source) == 0:
-        raise DataError("X has no images. Expected at least one.")
-    if found == "nhw" and source.shape[0] != 1:
-        raise DataError(
-            f"The images have {source.shape[0]} channels, which layout 'nhw' has no axis for. "
-            "Expected 'nhwc' or 'nchw'."
-        )
-    return source, found
-
-
-def _refuse_tensor(X: torch.Tensor) -> np.ndarray:
-    raise DataError(
-        f"The images have dtype {X.dtype}. Expected torch.uint8, from 0 to 255: scale fractions "
-        "first, (255 * X).round().to(torch.uint8)."
-    )
-
-
-def _stack(images: Sequence) -> np.ndarray:
-    try:
-        return np.stack([np.asarray(image) for image in images])
-    except ValueError as error:
-        raise DataError(f"The images cannot be stacked: {error}. Expected one shape.") from error
+    return layout.lower()
 
 
 def find_layout(shape: tuple[int, ...]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from .arrays import as_labels
 from .formats import Format, check_expansion, name_of
 from .framing import Framing
+from .labels import as_labels
 from .sources import ArrayImages, ImageSet
 
 __all__ = ["FILE", "FOLDER"]

@@ -23,12 +23,14 @@ from ...errors import DataError, ParameterError
 from ...training.processes import Processes
 from .provenance import FeatureExtractor, digest_of
 from .sources import as_source
+from .users import UserFeatures
 from .weights import cache_folder
 
 __all__ = ["extract"]
 
 _BLOCK_ROWS = 1024
 _BLOCK_BYTES = 1 << 26
+_SAME = 0.05  # of their spread: what rounding to 16 bits may change features by
 
 Report = Callable[[str, float], object]
 
@@ -60,7 +62,7 @@ def extract(
     Raises:
         ParameterError: ``batch_size`` is not a positive whole number.
         DataError: There are no images, they are of the wrong kind, or features came out that
-            are not finite.
+            are not finite, or that change with the images beside an image in its batch.
 
     Example:
         >>> from pushforward.metrics.features import find_features
@@ -84,6 +86,8 @@ def extract(
     features: np.ndarray | None = None
     failure: Exception | None = None
     try:
+        if isinstance(extractor, UserFeatures):
+            _refuse_company(extractor, np.asarray(source[: min(batch_size, rows)]))
         for done, start in enumerate(mine):
             tell(f"features by {extractor.name}", done / len(mine))
             stop = min(start + step, rows)
@@ -176,6 +180,28 @@ def _computed(extractor: FeatureExtractor, images: np.ndarray, batch_size: int) 
             "images. No measure can be made from them: look at these images and at the network."
         )
     return features
+
+
+def _refuse_company(extractor: FeatureExtractor, images: np.ndarray) -> None:
+    """Refuse features of an image that are others with other images beside it.
+
+    Raises:
+        DataError: as they would change with the size of a batch, and so would every measure.
+    """
+    if len(images) == 1:
+        return
+    few = min(2, len(images) - 1)
+    beside, alone = (np.asarray(extractor(part)) for part in (images, images[:few]))
+    if beside.shape[1:] != alone.shape[1:] or not np.isfinite(beside).all():
+        return  # whose own errors say more
+    spread = beside.std(0).max() or np.abs(beside).max()
+    change = np.abs(beside[:few] - alone).max()
+    if not change <= _SAME * spread:
+        raise DataError(
+            f"The features {extractor.name} gives an image change by {change:.3g} (they spread by "
+            f"{spread:.3g}) with the images beside it in a batch, or with chance. Expected "
+            "features of each image alone: no statistics of the batch, no dropout, no noise."
+        )
 
 
 def _joined(

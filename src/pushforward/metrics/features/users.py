@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DataError, ParameterError
-from .networks import as_batch
+from .networks import as_batch, in_colour
 
 __all__ = ["UserFeatures"]
 
@@ -17,7 +17,8 @@ class UserFeatures:
     """Wrap a module or function so that its features can be measured.
 
     A module gets images as a float32 tensor (n, C, H, W) in [0, 1] on its own device, in
-    evaluation mode; what it gives is flattened to (n, d). A function gets the batch as it is
+    evaluation mode; what it gives is flattened to (n, d). Where its first convolution takes three
+    channels, grey images are repeated in three. A function gets the batch as it is
     (uint8 images (n, C, H, W), or rows of a table) as a NumPy array.
 
     Args:
@@ -57,7 +58,9 @@ class UserFeatures:
         self.function = function
         self.name = name or ("function" if own == "<lambda>" else own)
         is_module = isinstance(function, nn.Module)
-        self.preprocessing = preprocessing or ("pixels / 255" if is_module else "the function's")
+        self._channels = _channels_of(function) if is_module else None
+        usual = "pixels / 255" + (", grey in three channels" if self._channels == 3 else "")
+        self.preprocessing = preprocessing or (usual if is_module else "the function's")
         self.digest = digest
         self.dimension = 0
 
@@ -68,7 +71,10 @@ class UserFeatures:
             DataError: What the function gave is not one row of numbers for each image.
         """
         function = self.function
-        given = _run(function, batch) if isinstance(function, nn.Module) else function(batch)
+        if isinstance(function, nn.Module):
+            given = _run(function, batch, self.name, self._channels)
+        else:
+            given = function(batch)
         if isinstance(given, Tensor):
             given = given.detach().cpu().float().numpy()
         features = np.asarray(given)
@@ -82,14 +88,29 @@ class UserFeatures:
         return features
 
 
-def _run(module: nn.Module, batch: np.ndarray) -> Any:
+def _channels_of(module: nn.Module) -> int | None:
+    """Channels of the images that a module takes, where its first layer is a convolution."""
+    layers = (part for part in module.modules() if not list(part.children()))
+    weighed = next((part for part in layers if list(part.parameters(recurse=False))), None)
+    return weighed.in_channels if isinstance(weighed, nn.Conv2d) else None
+
+
+def _run(module: nn.Module, batch: np.ndarray, name: str, channels: int | None) -> Any:
+    images = as_batch(batch)
+    if channels == 3:
+        images = in_colour(images)
+    elif channels is not None and images.shape[1] != channels:
+        raise DataError(
+            f"{name} takes images of {channels} channel(s), and these have {images.shape[1]}. "
+            "Expected the like: open_images(..., channels=1) makes colours grey."
+        )
     first = next(module.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
         with torch.inference_mode():
-            return module(as_batch(batch).to(device).float() / 255)
+            return module(images.to(device).float() / 255)
     finally:
         for part, training in modes.items():
             part.training = training

@@ -9,7 +9,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from ...data.images.known import data_root
+from ...data.images.known import cache_folder, data_root
 from ...errors import ModelFileError, ParameterError
 from .torch_files import read_torch_file
 
@@ -29,11 +29,6 @@ class WeightsFile:
     name: str
     sha256: str
     origin: str
-
-
-def cache_folder() -> Path:
-    """The user's folder for what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pushforward"
 
 
 def _find(known: tuple[WeightsFile, ...], folder: str, given: str | os.PathLike | None) -> Path:

@@ -1,0 +1,229 @@
+"""What a parameter may be: one declaration each, checked before any work and said in errors.
+
+``_rules`` of a class holds those of its own parameters by name; a subclass that narrows one
+declares it again. The model is scikit-learn's ``_parameter_constraints``.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import ParameterError
+
+__all__ = [
+    "COUNT",
+    "FLAG",
+    "MINUTES",
+    "POSITIVE",
+    "SHARE",
+    "Device",
+    "Instance",
+    "Number",
+    "OneOf",
+    "Rule",
+    "Seed",
+    "Verbosity",
+    "Whole",
+    "Wholes",
+    "check",
+]
+
+
+class Rule:
+    """What a value may be; the text says so, and follows "Expected"."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value may be used."""
+        raise NotImplementedError
+
+    def __or__(self, other: "Rule | None") -> "Rule":
+        return _Either((self, _NONE if other is None else other))
+
+
+@dataclass(frozen=True)
+class _Either(Rule):
+    rules: tuple[Rule, ...]
+
+    def fits(self, value: Any) -> bool:
+        return any(rule.fits(value) for rule in self.rules)
+
+    def __str__(self) -> str:
+        return ", or ".join(map(str, self.rules))
+
+
+class _Nothing(Rule):
+    def fits(self, value: Any) -> bool:
+        return value is None
+
+    def __str__(self) -> str:
+        return "None"
+
+
+_NONE = _Nothing()
+
+
+@dataclass(frozen=True)
+class Whole(Rule):
+    """A whole number from ``least`` to ``most``; True and 1.0 are none.
+
+    >>> Whole(1).fits(np.int64(3)), Whole(1).fits(True), str(Whole(1) | None)
+    (True, False, 'a whole number of at least 1, or None')
+    """
+
+    least: int
+    most: float = math.inf
+    why: str = ""  # what more is to be said of others
+
+    def fits(self, value: Any) -> bool:
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        return whole and bool(self.least <= value <= self.most)
+
+    def __str__(self) -> str:
+        why = f" ({self.why})" * bool(self.why)
+        if self.most < math.inf:
+            return f"a whole number from {self.least} to {self.most}{why}"
+        return f"a whole number of at least {self.least}{why}"
+
+
+@dataclass(frozen=True)
+class Number(Rule):
+    """A finite number in an interval, with or without its ends; True is none.
+
+    >>> Number(0, 1, ends="]").fits(1.0), Number(0).fits(0), str(Number(0, 1, ends="]"))
+    (True, False, 'a number above 0 and at most 1')
+    """
+
+    low: float
+    high: float = math.inf
+    ends: str = ""  # "[": low itself as well; "]": high itself as well
+
+    def fits(self, value: Any) -> bool:
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        above = value >= self.low if "[" in self.ends else value > self.low
+        below = value <= self.high if "]" in self.ends else value < self.high
+        return bool(above and below)
+
+    def __str__(self) -> str:
+        if self.ends == "[]":
+            return f"a number from {self.low:g} to {self.high:g}"
+        low = f"{'of at least' if '[' in self.ends else 'above'} {self.low:g}"
+        if self.high == math.inf:
+            return f"a number {low}"
+        return f"a number {low} and {'at most' if ']' in self.ends else 'below'} {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Wholes(Rule):
+    """A sequence of whole numbers of at least 1, one at the least."""
+
+    def fits(self, value: Any) -> bool:
+        several = isinstance(value, (list, tuple, np.ndarray)) and len(value) > 0
+        return several and all(COUNT.fits(one) for one in value)
+
+    def __str__(self) -> str:
+        return "a list of whole numbers of at least 1"
+
+
+class OneOf(Rule):
+    """One of some words.
+
+    Args:
+        words: those.
+        why: what more is to be said of others.
+
+    >>> OneOf("cpu", "cuda").fits("gpu"), str(OneOf("a", "b", why="c is not made"))
+    (False, 'one of a, b (c is not made)')
+    """
+
+    def __init__(self, *words: str, why: str = "") -> None:
+        self.words = words
+        self.why = why
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.words
+
+    def __str__(self) -> str:
+        if len(self.words) == 1:
+            return repr(self.words[0])
+        return f"one of {', '.join(self.words)}" + (f" ({self.why})" * bool(self.why))
+
+
+class Instance(Rule):
+    """An object of some types.
+
+    Args:
+        types: those.
+        said: what they are called.
+    """
+
+    def __init__(self, *types: type, said: str) -> None:
+        self.types = types
+        self.said = said
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, self.types)
+
+    def __str__(self) -> str:
+        return self.said
+
+
+class Seed(Rule):
+    """What scikit-learn takes as ``random_state``."""
+
+    def fits(self, value: Any) -> bool:
+        source = value is None or isinstance(value, np.random.RandomState)
+        return source or Whole(0, 2**32 - 1).fits(value)
+
+    def __str__(self) -> str:
+        return f"a whole number from 0 to {2**32 - 1}, a numpy.random.RandomState, or None"
+
+
+class Device(Rule):
+    """A device of torch that is there, by name."""
+
+    def fits(self, value: Any) -> bool:
+        import torch
+
+        if not isinstance(value, (str, torch.device)):
+            return False
+        try:
+            torch.empty(0, device=value)
+        except (RuntimeError, AssertionError):
+            return False
+        return True
+
+    def __str__(self) -> str:
+        return "'cpu', or a GPU that is on this machine, such as 'cuda'"
+
+
+class Verbosity(Rule):
+    """True or False, or a level, as scikit-learn has it."""
+
+    def fits(self, value: Any) -> bool:
+        return FLAG.fits(value) or Whole(0).fits(value)
+
+    def __str__(self) -> str:
+        return "True or False"
+
+
+FLAG = Instance(bool, np.bool_, said="True or False")
+COUNT = Whole(1)
+POSITIVE = Number(0)
+SHARE = Number(0, 1, ends="[")
+MINUTES = POSITIVE | None
+
+
+def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+    """Refuse the first value that does not fit its rule.
+
+    Raises:
+        ParameterError: naming it, what it is, and what it may be.
+    """
+    for name, rule in rules.items():
+        if not rule.fits(values[name]):
+            raise ParameterError(f"{name} is {values[name]!r}. Expected {rule}.")
