@@ -150,6 +150,17 @@ def test_any_table_has_a_page(name, real, samples):
     check_closed(page(samples, real, measures=wanted, n=50).html)
 
 
+@pytest.mark.parametrize(
+    ("name", "real", "samples"), [pytest.param(*one, id=one[0]) for one in tables()]
+)
+def test_any_table_shows_where_samples_differ(name, real, samples):
+    frame = hasattr(real, "columns")
+    wanted = ["two_sample", *(["broken_dependence"] if frame else [])]
+    html = page(samples, real, measures=wanted, n=50).html
+    check_closed(html)
+    assert "Sampled rows that are recognised" in html
+
+
 class Flow:
     """A model of images with everything that a page shows: samples are copies of its images."""
 
