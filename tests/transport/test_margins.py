@@ -9,8 +9,8 @@ from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from pushforward.transport import Margins
-from pushforward.transport.smooth_margins import SmoothMargins
 from pushforward.transport.numerics import normal_log_prob
+from pushforward.transport.smooth_margins import SmoothMargins
 
 
 def column(kind, n=1000, seed=0):
