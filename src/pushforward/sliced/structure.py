@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -14,6 +14,10 @@ from ..transport.sliced_flow import SliceLayer
 from .greedy import Layering, grow
 
 __all__ = ["GAUSSIAN", "Structure", "fit_structure", "wide_gaussian"]
+
+
+_FAR = 3.0
+_PRIOR_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,32 @@ def fit_structure(
                 checkpoint=checkpoint,
                 step=f"{step}/flow {c}",
             ).layers
-    return [
+    terms = [
         Component(float(mixture.log_weight[c]), mixture.mean[c], mixture.factor[c], flows[c])
         for c in range(structure.components)
     ]
+    if held_out is not None and structure != GAUSSIAN:
+        spread = _spread(terms, held_out)
+        terms = [replace(term, spread=spread) for term in terms]
+    return terms
+
+
+def _spread(terms: list[Component], held_out: Rows) -> float:
+    """Standard deviation of the latents of held-out rows, those far out counting as at three.
+
+    Fitted rows are nearer to N(0, I) than others: covariances and layers have learned their
+    chance. A density that does not widen is too sure of the others, and its samples are too much
+    alike.
+    """
+    d = held_out.x.shape[1]
+    if d == 0 or len(held_out) == 0:
+        return 1.0
+    density = SlicedDensity.assemble(terms)
+    ordered = density.component_log_prob(held_out.x).argmax(1)
+    square = density.to_latent(held_out.x, ordered).square().clamp_max(_FAR**2).mean(1)
+    # with the weight of a few rows on a spread of one
+    total = held_out.mean(square) * len(held_out) + _PRIOR_ROWS
+    return math.sqrt(total / (len(held_out) + _PRIOR_ROWS))
 
 
 def wide_gaussian(rows: Rows) -> SlicedDensity:

@@ -23,28 +23,35 @@ _BLOCK = 1 << 16  # numbers in one batched latent: they stay in the cache from l
 
 @dataclass
 class Component:
-    """One term of the mixture: log weight, mean (d,), lower factor (d, d), layers."""
+    """One term of the mixture: log weight, mean (d,), lower factor (d, d), layers, spread.
+
+    The latent is N(0, spread^2 I): rows that a flow was not fitted to are farther out in it than
+    those it was.
+    """
 
     log_weight: float
     mean: Tensor
     factor: Tensor
     layers: list[SliceLayer]
+    spread: float = 1.0
 
 
 class SlicedDensity(nn.Module):
     """An exact density on R^d that samples; in float64 but for the flow's own dtype.
 
-    Buffers: ``log_weight`` (C,), ``mean`` (C, d), ``factor`` (C, d, d) lower triangular.
+    Buffers: ``log_weight`` (C,), ``mean`` (C, d), ``factor`` (C, d, d) lower triangular,
+    ``spread`` (C,) standard deviation of the latents.
 
     Args:
         margins: marginal layer applied first, or None.
-        log_weight, mean, factor: the mixture, components in order of falling flow depth.
+        log_weight, mean, factor, spread: the mixture, components in order of falling flow depth.
         flow: bank of C flows, or None where no component has a layer.
     """
 
     log_weight: Tensor
     mean: Tensor
     factor: Tensor
+    spread: Tensor
 
     def __init__(
         self,
@@ -52,6 +59,7 @@ class SlicedDensity(nn.Module):
         log_weight: Tensor,
         mean: Tensor,
         factor: Tensor,
+        spread: Tensor,
         flow: SlicedFlow | None,
     ) -> None:
         super().__init__()
@@ -59,12 +67,15 @@ class SlicedDensity(nn.Module):
         self.register_buffer("log_weight", log_weight)
         self.register_buffer("mean", mean)
         self.register_buffer("factor", factor)
+        self.register_buffer("spread", spread)
         components, d = mean.shape
         eye = torch.eye(d, dtype=factor.dtype).expand_as(factor)
         self._whiten = torch.linalg.solve_triangular(factor, eye, upper=False)
         self._shift = -(self._whiten @ mean[..., None]).reshape(components * d, 1)
         self._whiten_all = self._whiten.reshape(components * d, d)
-        self._constant = log_weight - factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        self._constant = (
+            log_weight - factor.diagonal(dim1=1, dim2=2).log().sum(1) - d * spread.log()
+        )
 
     @classmethod
     def assemble(
@@ -79,6 +90,7 @@ class SlicedDensity(nn.Module):
             log_weight.log_softmax(0),
             torch.stack([c.mean for c in ordered]),
             torch.stack([c.factor for c in ordered]),
+            torch.tensor([c.spread for c in ordered], dtype=torch.float64),
             SlicedFlow.stack(flows) if flows[0] else None,
         )
 
@@ -92,6 +104,7 @@ class SlicedDensity(nn.Module):
             state["log_weight"],
             state["mean"],
             state["factor"],
+            state["spread"],
             SlicedFlow(**flow) if flow else None,
         )
 
@@ -139,7 +152,7 @@ class SlicedDensity(nn.Module):
         if self.flow is not None and int(self.flow.depths[which.start]) > 0:
             z, log_det = self.flow(z.to(self.flow.x.dtype), which)
             result = result + log_det
-        return result + normal_log_prob(z, dim=1)
+        return result + normal_log_prob(z / self.spread[which, None, None], dim=1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, d) rows."""
@@ -153,6 +166,7 @@ class SlicedDensity(nn.Module):
         """Carry latents (n, d) back to data, row i through component ``which[i]``."""
 
         def back(block: Tensor, component: Tensor) -> Tensor:
+            block = block * self.spread[component][:, None, None]
             if self.flow is not None:
                 block, _ = self.flow.inverse(block.to(self.flow.x.dtype), component)
             return self.factor[component] @ block.double() + self.mean[component][..., None]
@@ -169,7 +183,7 @@ class SlicedDensity(nn.Module):
             z = self._whiten[component] @ (block - self.mean[component][..., None])
             if self.flow is not None:
                 z, _ = self.flow(z.to(self.flow.x.dtype), component)
-            return z.double()
+            return z.double() / self.spread[component][:, None, None]
 
         return _in_blocks(x, which, there)
 
@@ -180,7 +194,9 @@ class SlicedDensity(nn.Module):
     def components(self) -> list[Component]:
         """The terms of the mixture, for taking it apart and joining it with others."""
         return [
-            Component(float(w), self.mean[c], self.factor[c], self._single(c))
+            Component(
+                float(w), self.mean[c], self.factor[c], self._single(c), float(self.spread[c])
+            )
             for c, w in enumerate(self.log_weight)
         ]
 
@@ -203,7 +219,9 @@ def _check_state(state: dict[str, Tensor]) -> None:
             raise ValueError(f"the splines {prefix} do not rise")
 
     components, d = state["mean"].shape
-    expect((components,), "log_weight")
+    expect((components,), "log_weight", "spread")
+    if not bool((state["spread"] > 0).all()):
+        raise ValueError("the latents of a component have no spread")
     expect((components, d, d), "factor")
     if "flow.depths" in state:
         depths = state["flow.depths"]

@@ -15,7 +15,8 @@ from .numerics import LOG_2PI, log_ndtri
 __all__ = ["Tails", "pareto"]
 
 _SHAPE_MAX = 0.6  # heaviest tail index taken from data; from 0.5 on the variance is infinite
-_FAR = 4.5  # where a normal latent (3 in a million) is a whole range beyond the values seen
+_FAR = 5.5  # a latent of N(0, 1) that is a whole range beyond the values seen
+_ROOM = 2.0  # at least so much from the largest value seen to there
 _PARTS = ("edge", "log_mass", "shape", "scale", "last", "rise")
 
 
@@ -72,7 +73,7 @@ class Tails(nn.Module):
         turn = -log_ndtri(log_mass - _pareto_exponent(last, shape))
         hazard = torch.exp(-0.5 * turn * turn - 0.5 * LOG_2PI - torch.special.log_ndtr(-turn))
         steep = (1 + shape * last) * hazard
-        most = (high - low) / scale / torch.maximum(_FAR - turn, torch.ones_like(turn))
+        most = (high - low) / scale / (_FAR - turn).clamp_min(_ROOM)
         return cls(edge, log_mass, shape, scale, last, torch.minimum(steep, most))
 
     @classmethod
