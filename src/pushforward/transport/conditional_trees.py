@@ -27,6 +27,7 @@ _CHOOSING_ROWS = 2000
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
+_MOST_CLASSES = 256  # categories that splits tell apart; the rarest of more are one to them
 
 
 class ConditionalTrees(nn.Module):
@@ -106,20 +107,25 @@ class ConditionalTrees(nn.Module):
             ValueError: for tensors that are no trees.
         """
         nodes, size = len(state["feature"]), len(state["held"])
-        feature, left, right = state["feature"], state["left"], state["right"]
-        inner = feature >= 0
-        place = torch.arange(nodes)
-        parts = ("threshold", "left", "right", "start", "stop")
+        base, strength, roots = state["base"], state["strength"], state["roots"]
+        inner = state["feature"] >= 0
+        place = torch.arange(nodes)[inner]
+        left, right = state["left"][inner], state["right"][inner]
+        whole = ("feature", "left", "right", "start", "stop")
         sound = (
-            all(state[part].shape == (nodes,) for part in parts)
-            # children come after their node, so that every way down ends
-            and bool((left[inner] > place[inner]).all() and (right[inner] > place[inner]).all())
-            and bool((left[inner] < nodes).all() and (right[inner] < nodes).all())
-            and bool(((state["roots"] >= 0) & (state["roots"] < max(nodes, 1))).all())
+            all(state[part].shape == (nodes,) for part in (*whole, "threshold"))
+            and all(state[part].dtype == torch.long for part in (*whole, "roots", "held"))
+            # children come after their node, so that every way down ends; none has two parents
+            and bool((left > place).all() and (right > place).all())
+            and bool((left < nodes).all() and (right < nodes).all())
+            and bool(((roots >= 0) & (roots < nodes)).all())
+            and bool((torch.bincount(torch.cat([left, right, roots]), minlength=nodes) == 1).all())
             and bool(((state["start"] >= 0) & (state["start"] <= state["stop"])).all())
             and bool((state["stop"] <= size).all())
-            and bool(((state["held"] >= 0) & (state["held"] < len(state["base"]))).all())
-            and bool((state["base"] > 0).all() and state["strength"] > 0)
+            and bool(((state["held"] >= 0) & (state["held"] < len(base))).all())
+            and strength.shape == ()
+            and bool((base > 0).all() and strength > 0 and strength.isfinite())
+            and bool((base.sum() - 1).abs() < 1e-6 and state["threshold"].isfinite().all())
         )
         if not sound:
             raise ValueError("the trees of a conditional distribution are not trees")
@@ -208,6 +214,7 @@ def _grown(
     x: np.ndarray, y: np.ndarray, drawn: np.ndarray, leaf: int, ordered: bool, rng: Any
 ) -> Any:
     """A tree on the rows ``drawn``: by classes, or by ranks where there are many in an order."""
+    from sklearn import config_context
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     width = x.shape[1]
@@ -222,9 +229,12 @@ def _grown(
         count = np.bincount(target)
         rank = count.cumsum() - 0.5 * count
         tree: Any = DecisionTreeRegressor(**options)
-        return tree.fit(x[drawn], rank[target]).tree_
-    tree = DecisionTreeClassifier(criterion="entropy", **options)
-    return tree.fit(x[drawn], target).tree_
+        target = rank[target]
+    else:
+        tree = DecisionTreeClassifier(criterion="entropy", **options)
+        target = np.minimum(target, _MOST_CLASSES)  # categories come in order of frequency
+    with config_context(skip_parameter_validation=True):  # a third of the time of small trees
+        return tree.fit(np.ascontiguousarray(x[drawn]), target, check_input=False).tree_
 
 
 def _choose(
