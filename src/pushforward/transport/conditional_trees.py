@@ -22,8 +22,6 @@ _TREES = 12
 _FEW_TREES = 3  # of the fits that choose
 _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
-_HELD_OUT = 0.3
-_CHOOSING_ROWS = 2000
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
@@ -72,6 +70,7 @@ class ConditionalTrees(nn.Module):
         base: Tensor,
         *,
         ordered: bool,
+        split: tuple[Tensor, Tensor],
         seed: int,
         quick: bool = False,
     ) -> "ConditionalTrees":
@@ -82,16 +81,17 @@ class ConditionalTrees(nn.Module):
             value: (n,) int64 in [0, V).
             base: (V,) float64, the margin: positive, sums to one.
             ordered: whether neighbouring values are alike.
-            seed: of bootstrap samples and of the rows held out.
+            split: indices of rows that choosing fits on, and of rows it holds out.
+            seed: of bootstrap samples.
             quick: few trees and leaves tried, to see what trees could do.
         """
         x, y = features.numpy(), value.numpy()
         rng = np.random.default_rng(seed)
         if x.shape[1] == 0 or len(y) < 10:
             return cls(**_packed([], [], base, 1.0))
-        few = rng.permutation(len(y))[:_CHOOSING_ROWS]
         leaves = _LEAVES[:2] if quick else _LEAVES
-        leaf, strength = _choose(x[few], y[few], base, leaves, ordered, rng)
+        train, out = (part.numpy() for part in split)
+        leaf, strength = _choose(x, y, train, out, base, leaves, ordered, rng)
         trees, rows = [], []
         for _ in range(_FEW_TREES if quick else _TREES):
             drawn, kept = _bootstrap(len(y), rng)
@@ -108,15 +108,18 @@ class ConditionalTrees(nn.Module):
         """
         nodes, size = len(state["feature"]), len(state["held"])
         base, strength, roots = state["base"], state["strength"], state["roots"]
+        whole = ("feature", "left", "right", "start", "stop")
+        refused = ValueError("the trees of a conditional distribution are not trees")
+        if any(state[part].shape != (nodes,) for part in (*whole, "threshold")) or any(
+            state[part].dtype != torch.long for part in (*whole, "roots", "held")
+        ):
+            raise refused
         inner = state["feature"] >= 0
         place = torch.arange(nodes)[inner]
         left, right = state["left"][inner], state["right"][inner]
-        whole = ("feature", "left", "right", "start", "stop")
         sound = (
-            all(state[part].shape == (nodes,) for part in (*whole, "threshold"))
-            and all(state[part].dtype == torch.long for part in (*whole, "roots", "held"))
             # children come after their node, so that every way down ends; none has two parents
-            and bool((left > place).all() and (right > place).all())
+            bool((left > place).all() and (right > place).all())
             and bool((left < nodes).all() and (right < nodes).all())
             and bool(((roots >= 0) & (roots < nodes)).all())
             and bool((torch.bincount(torch.cat([left, right, roots]), minlength=nodes) == 1).all())
@@ -128,7 +131,7 @@ class ConditionalTrees(nn.Module):
             and bool((base.sum() - 1).abs() < 1e-6 and state["threshold"].isfinite().all())
         )
         if not sound:
-            raise ValueError("the trees of a conditional distribution are not trees")
+            raise refused
         return cls(**state)
 
     def log_prob(self, features: Tensor, value: Tensor) -> Tensor:
@@ -240,6 +243,8 @@ def _grown(
 def _choose(
     x: np.ndarray,
     y: np.ndarray,
+    train: np.ndarray,
+    out: np.ndarray,
     base: Tensor,
     leaves: tuple[int, ...],
     ordered: bool,
@@ -250,9 +255,6 @@ def _choose(
     Of choices within one standard error of the best the smoothest is taken, so that the last
     bits of a sum choose nothing.
     """
-    order = rng.permutation(len(y))
-    count = max(1, round(_HELD_OUT * len(y)))
-    out, train = order[:count], order[count:]
     features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
     scores: dict[tuple[int, float], Tensor] = {}
     for leaf in leaves:

@@ -21,6 +21,8 @@ from .rows import Rows
 __all__ = ["DiscreteChain"]
 
 _INDICATORS = 12  # most frequent categories that trees may ask for one by one
+_HELD_OUT = 0.3  # of the rows by which the size of trees is chosen
+_CHOOSING_ROWS = 2000
 _BLOCK = 8192  # rows whose features are made at once
 
 
@@ -87,12 +89,18 @@ class DiscreteChain(nn.Module):
         )
         value = value[:, order]
         features = chain._features(rows.x, value)
+        few = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        few = few[:_CHOOSING_ROWS]
+        # a copy of a row's smooth coordinates held out would praise trees that know it by heart
+        part = rows.take(few).coordinates(chain.smooth)
+        train, out = part.split(max(1, round(_HELD_OUT * len(few))), seed)
         for i in range(len(order)):
             trees = ConditionalTrees.fit(
                 features[:, : chain._width_before(i)],
                 value[:, i],
                 cells[order[i]].margin(value[:, i]),
                 ordered=not bool(rows.nominal[chain.places[i]]),
+                split=(few[train], few[out]),
                 seed=seed + i,
                 quick=quick,
             )
