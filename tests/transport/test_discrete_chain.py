@@ -106,7 +106,7 @@ def test_it_does_not_depend_on_how_many_rows_come_at_once(chain, monkeypatch):
     x = rows(300, seed=3).x
     whole = chain.log_prob(x)
     monkeypatch.setattr("pushforward.transport.discrete_chain._BLOCK", 7)
-    assert torch.equal(chain.log_prob(x), whole)
+    assert torch.allclose(chain.log_prob(x), whole, rtol=1e-12)
     assert chain.log_prob(x[:0]).shape == (0,)
     assert chain.sample(x[:0]).shape == (0, 4)
 

@@ -257,14 +257,14 @@ def _stack(
 
 
 def _too_small(rows: Rows) -> Selection:
-    """A Gaussian, shrunk to its diagonal: fewer than 20 rows do not support a choice."""
+    """A Gaussian, shrunk towards its diagonal: fewer than 20 rows do not support a choice."""
     d = rows.x.shape[1]
     if d == 0:
         empty = torch.zeros(1, 0, dtype=torch.float64)
         density = SlicedDensity.assemble([Component(0.0, empty[0], empty[0].expand(0, 0), [])])
         note = "all columns are constant: there is nothing to model"
     else:
-        plain = Structure(margins=False, diagonal=0.5)
+        plain = Structure(margins=False, shrinkage=1.0, diagonal=0.5)
         terms = fit_structure(plain, rows, None, layering=Layering(1), seed=0)
         density = SlicedDensity.assemble(terms)
         note = f"{rows.distinct()} different rows are too few to hold any out (20 are needed)"

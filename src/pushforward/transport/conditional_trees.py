@@ -143,36 +143,31 @@ class ConditionalTrees(nn.Module):
         base = self.base[value][:, None].expand(-1, len(strengths))
         if not len(self.roots):
             return base
-        total = torch.zeros_like(base)
-        first = value * self._size
-        for root in self.roots.tolist():
-            p = base.clone()
+        n, trees = len(value), len(self.roots)
+        rows = torch.arange(n).repeat(trees)
+        p = base.repeat(trees, 1)
+        first = (value * self._size)[rows]
 
-            def visit(node: Tensor, rows: Tensor, p: Tensor = p) -> None:
-                key = first[rows]
-                below = torch.searchsorted(self._keys, key + self.start[node])
-                upto = torch.searchsorted(self._keys, key + self.stop[node])
-                count = (upto - below).to(p.dtype)[:, None]
-                p[rows] = (count + strengths * p[rows]) / (self._rows[node][:, None] + strengths)
+        def visit(node: Tensor, at: Tensor) -> None:
+            below = torch.searchsorted(self._keys, first[at] + self.start[node])
+            upto = torch.searchsorted(self._keys, first[at] + self.stop[node])
+            count = (upto - below).to(p.dtype)[:, None]
+            p[at] = (count + strengths * p[at]) / (self._rows[node][:, None] + strengths)
 
-            self._descend(features, root, visit)
-            total += p
-        return total / len(self.roots)
+        self._descend(features, rows, self.roots.repeat_interleave(n), visit)
+        return p.view(trees, n, -1).mean(0)
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of features: (n, F) float32 -> (n,) int64."""
         n = len(features)
         if not len(self.roots):
             return torch.multinomial(self.base, n, replacement=True, generator=generator)
-        tree = torch.randint(len(self.roots), (n,), generator=generator)
-        node = torch.empty(n, dtype=torch.long)
-        for t, root in enumerate(self.roots.tolist()):
-            mine = torch.nonzero(tree == t)[:, 0]
+        node = self.roots[torch.randint(len(self.roots), (n,), generator=generator)]
 
-            def visit(at: Tensor, rows: Tensor, mine: Tensor = mine) -> None:
-                node[mine[rows]] = at
+        def visit(now: Tensor, at: Tensor) -> None:
+            node[at] = now
 
-            self._descend(features[mine], root, visit)
+        self._descend(features, torch.arange(n), node.clone(), visit)
         value = torch.full((n,), -1)
         open_ = torch.arange(n)
         while len(open_):  # from the leaf upwards, as the smoothing goes downwards
@@ -194,16 +189,23 @@ class ConditionalTrees(nn.Module):
         return value
 
     def _descend(
-        self, features: Tensor, root: int, visit: Callable[[Tensor, Tensor], None]
+        self,
+        features: Tensor,
+        rows: Tensor,
+        node: Tensor,
+        visit: Callable[[Tensor, Tensor], None],
     ) -> None:
-        """Call ``visit(node, rows)`` for the nodes that rows come through, from the root down."""
-        rows = torch.arange(len(features))
-        node = torch.full((len(features),), root)
-        while len(rows):
-            visit(node, rows)
+        """Go down from nodes (m,), each with a row of features (m,), all at once.
+
+        ``visit(node, at)`` is called level by level with the nodes that the places ``at`` of the
+        m come through, from the first down to the leaf.
+        """
+        at = torch.arange(len(node))
+        while len(at):
+            visit(node, at)
             inner = self.feature[node] >= 0
-            rows, node = rows[inner], node[inner]
-            goes_left = features[rows, self.feature[node]] <= self.threshold[node]
+            at, node = at[inner], node[inner]
+            goes_left = features[rows[at], self.feature[node]] <= self.threshold[node]
             node = torch.where(goes_left, self.left[node], self.right[node])
 
 
