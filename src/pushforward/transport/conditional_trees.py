@@ -155,7 +155,7 @@ class ConditionalTrees(nn.Module):
             p[at] = (count + strengths * p[at]) / (self._rows[node][:, None] + strengths)
 
         self._descend(features, rows, self.roots.repeat_interleave(n), visit)
-        return p.view(trees, n, -1).mean(0)
+        return p.view(trees, n, len(strengths)).mean(0)
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of features: (n, F) float32 -> (n,) int64."""
