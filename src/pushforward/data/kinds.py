@@ -22,6 +22,7 @@ KINDS = (  # those a user can declare
     *("identifier", "text", "drop"),
 )
 UNIQUE = 0.8  # share of different values from which a column tells rows apart
+MANY_COPIES = 20  # of each row, on average: no accident of how rows were collected
 
 
 def recognise(
@@ -206,10 +207,15 @@ def _date(
 
 
 def _without_copies(values: np.ndarray, distinct_rows: np.ndarray | None) -> np.ndarray:
-    """Leave copies of whole rows out where they alone make a column's values repeat."""
+    """Leave copies of whole rows out where they alone make a column's values repeat.
+
+    Where a row has many copies on average, the few that differ are all that there is: values.
+    """
     if distinct_rows is None or values.dtype.kind not in "iuf":
         return values
     once = values[distinct_rows]
+    if len(values) >= MANY_COPIES * len(once):
+        return values
     return once if len(np.unique(once)) > UNIQUE * len(once) else values
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..transport.density import SlicedDensity
+from ..transport.dependencies import find_lookups
 from ..transport.discrete_chain import DiscreteChain
 from ..transport.rows import Rows
 from .greedy import Layering
@@ -13,6 +14,7 @@ __all__ = ["choose_chained"]
 
 _MOST_CELLS = 4096  # a wider range of whole numbers is no list of values
 _LOOKED = 3000  # rows the choice looks at
+_FEW = 16  # values of a number that is tried as a list of values in any table
 _QUICK = (
     Structure(True),
     Structure(True, 4, 1.0),
@@ -24,17 +26,21 @@ def choose_chained(rows: Rows, layering: Layering, seed: int) -> Tensor:
     """Coordinates for :class:`~pushforward.transport.DiscreteChain`, by held-out density: (d,).
 
     Categories and two-valued columns always are: cells in a row have neighbours, categories have
-    none. Of numbers with more values, more and more are tried, those of few values first; the
-    others are dequantised and left to smooth densities.
+    none. So are numbers of few values that determine a column or are determined by others: only
+    as values are such functions kept exactly. Of other numbers more and more are tried, those of
+    few values first; the rest is dequantised and left to smooth densities.
     """
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-    rows = rows.take(order[:_LOOKED])
-    count = torch.tensor([_values(rows, j) for j in range(rows.x.shape[1])])
-    able = rows.discrete & (count > 0)
+    cells = ((rows.x - rows.origin) / rows.width).floor()
+    able = rows.discrete & (cells.amax(0) - cells.amin(0) < _MOST_CELLS)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_LOOKED]
+    rows, cells = rows.take(order), cells[order]
+    n, d = rows.x.shape
+    count = torch.tensor([len(cells[:, j].unique()) for j in range(d)])
     always = able & (rows.nominal | (count <= 2))
-    n = len(rows)
+    few = max(_FEW, n // 20)
+    always |= _functional(cells, able & (rows.nominal | (count <= few)))
     choices = [always]
-    for most in (16, max(16, n // 20), max(16, n // 4), n):
+    for most in (_FEW, few, max(_FEW, n // 4), n):
         more = always | (able & (count <= most))
         if bool((more != choices[-1]).any()):
             choices.append(more)
@@ -47,12 +53,19 @@ def choose_chained(rows: Rows, layering: Layering, seed: int) -> Tensor:
     return choices[max(range(len(choices)), key=values.__getitem__)]
 
 
-def _values(rows: Rows, j: int) -> int:
-    """How many cells of a discrete coordinate are seen; 0 where they are no list of values."""
-    if not bool(rows.discrete[j]):
-        return 0
-    cell = ((rows.x[:, j] - rows.origin[j]) / rows.width[j]).floor()
-    return len(cell.unique()) if float(cell.max() - cell.min()) < _MOST_CELLS else 0
+def _functional(cells: Tensor, which: Tensor) -> Tensor:
+    """Coordinates (d,) of those asked for that determine others or are determined by them."""
+    places = torch.nonzero(which)[:, 0]
+    found = torch.zeros_like(which)
+    if len(places) < 2:
+        return found
+    value = torch.stack(
+        [cells[:, j].unique(return_inverse=True)[1] for j in places.tolist()], dim=1
+    )
+    for j, lookup in find_lookups(value, (value.amax(0) + 1).tolist()).items():
+        found[places[j]] = True
+        found[places[lookup.keys]] = True
+    return found
 
 
 def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: int) -> float:

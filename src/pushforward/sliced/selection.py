@@ -2,17 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..transport.density import Component, SlicedDensity
 from ..transport.discrete_chain import DiscreteChain
 from ..transport.joint_density import JointDensity
 from ..transport.mixture_density import MixtureDensity
+from ..transport.numerics import weighted_mean
 from ..transport.rows import Rows
 from ..transport.states import Density, density_from_state
 from .greedy import Layering
@@ -113,38 +114,35 @@ def select(
         trials = search.run(report)
         for trial in trials:
             trial.rows = looked[trial.rows]
-    members = _stack(trials, n)
+    members = _stack(trials, rows)
     for structure, weight in members:
         next(t for t in trials if t.structure == structure).weight += weight
 
     report("fitting", 0.7)
     density = fitter.fit(learn, members, "all")
     parts = [density] if n >= _MANY else []
-    outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
+    folds = fold[fold >= 0].unique()  # copies of a row may leave one empty
+    outs = [torch.nonzero(fold == f)[:, 0] for f in folds]
     if not parts:
-        for i, out in enumerate(outs):
+        for i, f in enumerate(folds):
             report("scoring rows by fits without them", 0.8 + 0.04 * i)
-            within = torch.ones(n, dtype=torch.bool)
-            within[out] = False
-            own = _stack(trials, n, within)
-            parts.append(fitter.fit(rows.take(torch.nonzero(within)[:, 0]), own, f"fold {i}"))
+            own = _stack(trials, rows, fold != f)
+            parts.append(fitter.fit(rows.take(torch.nonzero(fold != f)[:, 0]), own, f"fold {i}"))
     which = torch.cat(outs)
     judged = rows.take(which)
 
-    def joined(densities: list[Density]) -> Tensor:
+    def joined(densities: Sequence[Density]) -> Tensor:
         pairs = zip(densities, outs, strict=True)
         return torch.cat([p.log_prob(rows.x[out]) + rows.log_det[out] for p, out in pairs])
 
     scores = joined(parts)
-    floors = [
-        _floor(rows.take(torch.nonzero(fold != (0 if n >= _MANY else i))[:, 0]))
-        for i in range(len(outs))
-    ]
-    floor = joined(floors)
+    floor = joined([_floor(rows.take(torch.nonzero(fold != f)[:, 0])) for f in folds])
     gaussian = judged.mean(floor)
     notes = _explain(trials, int(chained.sum()), judged.mean(scores), gaussian)
     if judged.mean(scores) < gaussian:
         density, scores = _floor(learn), floor
+        for trial in trials:
+            trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))
         notes = [f"nothing beat one Gaussian on held-out rows ({gaussian:.3f} nats a row)"]
     weight = None if rows.weight is None else rows.weight[which]
     return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
@@ -183,7 +181,7 @@ class _Fitter:
         self, rows: Rows, members: list[tuple[Structure, float]], step: str
     ) -> MixtureDensity:
         """Fit every member on its own split of the rows, behind its own marginal layer."""
-        parts: list[nn.Module] = []
+        parts: list[Density] = []
         shares: list[float] = []
         for i, (structure, weight) in enumerate(members):
             if i > 0 and time.monotonic() > self.deadline:
@@ -219,7 +217,7 @@ def _floor(rows: Rows) -> SlicedDensity:
 
 
 def _stack(
-    trials: list[Trial], n: int, within: Tensor | None = None
+    trials: list[Trial], rows: Rows, within: Tensor | None = None
 ) -> list[tuple[Structure, float]]:
     """Members of the final average with their weights.
 
@@ -227,24 +225,26 @@ def _stack(
     twentieth are left out.
 
     Args:
-        trials: what was tried.
-        n: number of rows, which decides how many structures and fits there are.
+        trials: what was tried, all on the same rows.
+        rows: all rows; their number decides how many structures and fits there are.
         within: (n,) bool, rows that may have a say; None for all.
     """
     if not trials:
         return []
-    most, count = (3, 5) if n < _MANY else (2, 3)
-    scores = {
-        t.structure: t.held_out if within is None else t.held_out[within[t.rows]] for t in trials
-    }
-    value = {s: float(v.mean()) for s, v in scores.items()}
-    best = max(value.values())
-    near = [t.structure for t in trials if value[t.structure] > best - 2]
-    near = sorted(near, key=lambda s: -value[s])[:8]
-    terms = torch.stack([scores[s] for s in near], dim=1)
+    most, count = (3, 5) if len(rows) < _MANY else (2, 3)
+    judged = trials[0].rows
+    each = torch.ones(len(rows)).double() if rows.weight is None else rows.weight
+    each = each[judged] if within is None else each[judged] * within[judged]
+    value = {t.structure: weighted_mean(t.held_out, each) for t in trials}
+    finite = [t for t in trials if math.isfinite(value[t.structure])]
+    best = max(value[t.structure] for t in finite)
+    near = sorted(
+        (t for t in finite if value[t.structure] > best - 2), key=lambda t: -value[t.structure]
+    )[:8]
+    terms = torch.stack([t.held_out for t in near], dim=1)
     weight = torch.full((len(near),), 1 / len(near), dtype=terms.dtype)
     for _ in range(200):
-        weight = (terms + weight.log()).softmax(1).mean(0)
+        weight = each @ (terms + weight.log()).softmax(1) / each.sum()
     weight[weight < 0.05] = 0
     keep = weight.argsort(descending=True)[:most]
     weight = weight[keep] / weight[keep].sum()
@@ -252,19 +252,19 @@ def _stack(
     for i, share in zip(keep.tolist(), weight.tolist(), strict=True):
         if share > 0:
             copies = max(1, round(share * count))
-            members += [(near[i], share / copies)] * copies
+            members += [(near[i].structure, share / copies)] * copies
     return members
 
 
 def _too_small(rows: Rows) -> Selection:
-    """A Gaussian, shrunk to its diagonal: fewer than 20 rows do not support a choice."""
+    """A Gaussian, shrunk towards its diagonal: fewer than 20 rows do not support a choice."""
     d = rows.x.shape[1]
     if d == 0:
         empty = torch.zeros(1, 0, dtype=torch.float64)
         density = SlicedDensity.assemble([Component(0.0, empty[0], empty[0].expand(0, 0), [])])
         note = "all columns are constant: there is nothing to model"
     else:
-        plain = Structure(margins=False, diagonal=0.5)
+        plain = Structure(margins=False, shrinkage=1.0, diagonal=0.5)
         terms = fit_structure(plain, rows, None, layering=Layering(1), seed=0)
         density = SlicedDensity.assemble(terms)
         note = f"{rows.distinct()} different rows are too few to hold any out (20 are needed)"

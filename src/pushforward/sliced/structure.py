@@ -158,5 +158,5 @@ def wide_gaussian(rows: Rows) -> SlicedDensity:
     others in a mean log density. It is wide in the coordinates of the table: behind a marginal
     layer, whose tails grow fast, its samples could have any size.
     """
-    whole = GaussianMixture.fit(rows.x, 1, diagonal=0.5, weight=rows.weight)
+    whole = GaussianMixture.fit(rows.x, 1, weight=rows.weight)
     return SlicedDensity.assemble([Component(0.0, whole.mean[0], 3 * whole.factor[0], [])])

@@ -65,9 +65,21 @@ class CellMargins(nn.Module):
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "CellMargins":
-        """Rebuild from the tensors of ``state_dict()``."""
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
         parts = ("origin", "width", "first", "mass")
-        return cls(Tails.from_state(state, "tails."), *(state[part] for part in parts))
+        margins = cls(Tails.from_state(state, "tails."), *(state[part] for part in parts))
+        mass = margins.mass
+        total = mass.sum(1) + margins.tails.log_mass.exp().sum(0)
+        tabled = mass > 0
+        whole = bool(tabled[:, :1].all() and (tabled[:, 1:] <= tabled[:, :-1]).all())
+        positive = bool((mass >= 0).all() and (margins.width > 0).all())
+        if not whole or not positive or not torch.allclose(total, torch.ones_like(total)):
+            raise ValueError("the cells of a marginal map are no probabilities")
+        return margins
 
     def _edges(self) -> Tensor:
         """(D, V + 1) distribution function at the cell edges."""

@@ -22,11 +22,10 @@ _TREES = 12
 _FEW_TREES = 3  # of the fits that choose
 _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
-_HELD_OUT = 0.3
-_CHOOSING_ROWS = 2000
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
+_MOST_CLASSES = 256  # categories that splits tell apart; the rarest of more are one to them
 
 
 class ConditionalTrees(nn.Module):
@@ -71,6 +70,7 @@ class ConditionalTrees(nn.Module):
         base: Tensor,
         *,
         ordered: bool,
+        split: tuple[Tensor, Tensor],
         seed: int,
         quick: bool = False,
     ) -> "ConditionalTrees":
@@ -81,16 +81,17 @@ class ConditionalTrees(nn.Module):
             value: (n,) int64 in [0, V).
             base: (V,) float64, the margin: positive, sums to one.
             ordered: whether neighbouring values are alike.
-            seed: of bootstrap samples and of the rows held out.
+            split: indices of rows that choosing fits on, and of rows it holds out.
+            seed: of bootstrap samples.
             quick: few trees and leaves tried, to see what trees could do.
         """
         x, y = features.numpy(), value.numpy()
         rng = np.random.default_rng(seed)
         if x.shape[1] == 0 or len(y) < 10:
             return cls(**_packed([], [], base, 1.0))
-        few = rng.permutation(len(y))[:_CHOOSING_ROWS]
         leaves = _LEAVES[:2] if quick else _LEAVES
-        leaf, strength = _choose(x[few], y[few], base, leaves, ordered, rng)
+        train, out = (part.numpy() for part in split)
+        leaf, strength = _choose(x, y, train, out, base, leaves, ordered, rng)
         trees, rows = [], []
         for _ in range(_FEW_TREES if quick else _TREES):
             drawn, kept = _bootstrap(len(y), rng)
@@ -106,23 +107,31 @@ class ConditionalTrees(nn.Module):
             ValueError: for tensors that are no trees.
         """
         nodes, size = len(state["feature"]), len(state["held"])
-        feature, left, right = state["feature"], state["left"], state["right"]
-        inner = feature >= 0
-        place = torch.arange(nodes)
-        parts = ("threshold", "left", "right", "start", "stop")
+        base, strength, roots = state["base"], state["strength"], state["roots"]
+        whole = ("feature", "left", "right", "start", "stop")
+        refused = ValueError("the trees of a conditional distribution are not trees")
+        if any(state[part].shape != (nodes,) for part in (*whole, "threshold")) or any(
+            state[part].dtype != torch.long for part in (*whole, "roots", "held")
+        ):
+            raise refused
+        inner = state["feature"] >= 0
+        place = torch.arange(nodes)[inner]
+        left, right = state["left"][inner], state["right"][inner]
         sound = (
-            all(state[part].shape == (nodes,) for part in parts)
-            # children come after their node, so that every way down ends
-            and bool((left[inner] > place[inner]).all() and (right[inner] > place[inner]).all())
-            and bool((left[inner] < nodes).all() and (right[inner] < nodes).all())
-            and bool(((state["roots"] >= 0) & (state["roots"] < max(nodes, 1))).all())
+            # children come after their node, so that every way down ends; none has two parents
+            bool((left > place).all() and (right > place).all())
+            and bool((left < nodes).all() and (right < nodes).all())
+            and bool(((roots >= 0) & (roots < nodes)).all())
+            and bool((torch.bincount(torch.cat([left, right, roots]), minlength=nodes) == 1).all())
             and bool(((state["start"] >= 0) & (state["start"] <= state["stop"])).all())
             and bool((state["stop"] <= size).all())
-            and bool(((state["held"] >= 0) & (state["held"] < len(state["base"]))).all())
-            and bool((state["base"] > 0).all() and state["strength"] > 0)
+            and bool(((state["held"] >= 0) & (state["held"] < len(base))).all())
+            and strength.shape == ()
+            and bool((base > 0).all() and strength > 0 and strength.isfinite())
+            and bool((base.sum() - 1).abs() < 1e-6 and state["threshold"].isfinite().all())
         )
         if not sound:
-            raise ValueError("the trees of a conditional distribution are not trees")
+            raise refused
         return cls(**state)
 
     def log_prob(self, features: Tensor, value: Tensor) -> Tensor:
@@ -134,36 +143,31 @@ class ConditionalTrees(nn.Module):
         base = self.base[value][:, None].expand(-1, len(strengths))
         if not len(self.roots):
             return base
-        total = torch.zeros_like(base)
-        first = value * self._size
-        for root in self.roots.tolist():
-            p = base.clone()
+        n, trees = len(value), len(self.roots)
+        rows = torch.arange(n).repeat(trees)
+        p = base.repeat(trees, 1)
+        first = (value * self._size)[rows]
 
-            def visit(node: Tensor, rows: Tensor, p: Tensor = p) -> None:
-                key = first[rows]
-                below = torch.searchsorted(self._keys, key + self.start[node])
-                upto = torch.searchsorted(self._keys, key + self.stop[node])
-                count = (upto - below).to(p.dtype)[:, None]
-                p[rows] = (count + strengths * p[rows]) / (self._rows[node][:, None] + strengths)
+        def visit(node: Tensor, at: Tensor) -> None:
+            below = torch.searchsorted(self._keys, first[at] + self.start[node])
+            upto = torch.searchsorted(self._keys, first[at] + self.stop[node])
+            count = (upto - below).to(p.dtype)[:, None]
+            p[at] = (count + strengths * p[at]) / (self._rows[node][:, None] + strengths)
 
-            self._descend(features, root, visit)
-            total += p
-        return total / len(self.roots)
+        self._descend(features, rows, self.roots.repeat_interleave(n), visit)
+        return p.view(trees, n, len(strengths)).mean(0)
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of features: (n, F) float32 -> (n,) int64."""
         n = len(features)
         if not len(self.roots):
             return torch.multinomial(self.base, n, replacement=True, generator=generator)
-        tree = torch.randint(len(self.roots), (n,), generator=generator)
-        node = torch.empty(n, dtype=torch.long)
-        for t, root in enumerate(self.roots.tolist()):
-            mine = torch.nonzero(tree == t)[:, 0]
+        node = self.roots[torch.randint(len(self.roots), (n,), generator=generator)]
 
-            def visit(at: Tensor, rows: Tensor, mine: Tensor = mine) -> None:
-                node[mine[rows]] = at
+        def visit(now: Tensor, at: Tensor) -> None:
+            node[at] = now
 
-            self._descend(features[mine], root, visit)
+        self._descend(features, torch.arange(n), node.clone(), visit)
         value = torch.full((n,), -1)
         open_ = torch.arange(n)
         while len(open_):  # from the leaf upwards, as the smoothing goes downwards
@@ -185,16 +189,23 @@ class ConditionalTrees(nn.Module):
         return value
 
     def _descend(
-        self, features: Tensor, root: int, visit: Callable[[Tensor, Tensor], None]
+        self,
+        features: Tensor,
+        rows: Tensor,
+        node: Tensor,
+        visit: Callable[[Tensor, Tensor], None],
     ) -> None:
-        """Call ``visit(node, rows)`` for the nodes that rows come through, from the root down."""
-        rows = torch.arange(len(features))
-        node = torch.full((len(features),), root)
-        while len(rows):
-            visit(node, rows)
+        """Go down from nodes (m,), each with a row of features (m,), all at once.
+
+        ``visit(node, at)`` is called level by level with the nodes that the places ``at`` of the
+        m come through, from the first down to the leaf.
+        """
+        at = torch.arange(len(node))
+        while len(at):
+            visit(node, at)
             inner = self.feature[node] >= 0
-            rows, node = rows[inner], node[inner]
-            goes_left = features[rows, self.feature[node]] <= self.threshold[node]
+            at, node = at[inner], node[inner]
+            goes_left = features[rows[at], self.feature[node]] <= self.threshold[node]
             node = torch.where(goes_left, self.left[node], self.right[node])
 
 
@@ -208,6 +219,7 @@ def _grown(
     x: np.ndarray, y: np.ndarray, drawn: np.ndarray, leaf: int, ordered: bool, rng: Any
 ) -> Any:
     """A tree on the rows ``drawn``: by classes, or by ranks where there are many in an order."""
+    from sklearn import config_context
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     width = x.shape[1]
@@ -222,14 +234,19 @@ def _grown(
         count = np.bincount(target)
         rank = count.cumsum() - 0.5 * count
         tree: Any = DecisionTreeRegressor(**options)
-        return tree.fit(x[drawn], rank[target]).tree_
-    tree = DecisionTreeClassifier(criterion="entropy", **options)
-    return tree.fit(x[drawn], target).tree_
+        target = rank[target]
+    else:
+        tree = DecisionTreeClassifier(criterion="entropy", **options)
+        target = np.minimum(target, _MOST_CLASSES)  # categories come in order of frequency
+    with config_context(skip_parameter_validation=True):  # a third of the time of small trees
+        return tree.fit(np.ascontiguousarray(x[drawn]), target, check_input=False).tree_
 
 
 def _choose(
     x: np.ndarray,
     y: np.ndarray,
+    train: np.ndarray,
+    out: np.ndarray,
     base: Tensor,
     leaves: tuple[int, ...],
     ordered: bool,
@@ -240,9 +257,6 @@ def _choose(
     Of choices within one standard error of the best the smoothest is taken, so that the last
     bits of a sum choose nothing.
     """
-    order = rng.permutation(len(y))
-    count = max(1, round(_HELD_OUT * len(y)))
-    out, train = order[:count], order[count:]
     features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
     scores: dict[tuple[int, float], Tensor] = {}
     for leaf in leaves:

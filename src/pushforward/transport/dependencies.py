@@ -46,7 +46,10 @@ class Lookup(nn.Module):
             m == 0
             or value.shape != (m,)
             or state["count"].shape != (m,)
+            or not 1 <= len(keys) <= 2
             or keys.shape != state["size"].shape
+            or any(state[part].dtype != torch.long for part in ("keys", "size", "code", "value"))
+            or bool((state["count"] < 1).any())
             or not bool(((keys >= 0) & (keys < place)).all())
             or not bool(((value >= 0) & (value < size)).all())
             or bool((state["code"].diff() <= 0).any())
@@ -78,6 +81,7 @@ def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
     n, columns = values.shape
     distinct = [len(values[:, j].unique()) for j in range(columns)]
     looks = [values[:few] for few in _LOOKS if few < n] + [values]
+    possible = _possible(looks[0])
     agree = []
     for j in range(columns):
         share = torch.bincount(values[:, j]).double() / n
@@ -86,6 +90,8 @@ def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
 
     def lookup(j: int) -> Lookup | None:
         for keys in _candidates(j, distinct, found):
+            if len(keys) == 1 and not bool(possible[keys[0], j]):
+                continue
             parts = None
             for rows in looks:
                 parts = _table(rows, j, keys, [size[k] for k in keys])
@@ -107,6 +113,19 @@ def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
             if (table := lookup(j)) is not None:
                 found[j] = table
     return found
+
+
+def _possible(values: Tensor) -> Tensor:
+    """Of columns (n, C), whether rows with equal values of one have equal ones of another: (C, C).
+
+    All others are looked at together, which in wide tables is what makes it quick.
+    """
+    found = []
+    for i in range(values.shape[1]):
+        ordered = values[values[:, i].argsort()]
+        differ = ordered[1:] != ordered[:-1]
+        found.append(~(differ & ~differ[:, i : i + 1]).any(0))
+    return torch.stack(found)
 
 
 def _candidates(

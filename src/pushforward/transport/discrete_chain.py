@@ -7,6 +7,7 @@ noise.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from .rows import Rows
 __all__ = ["DiscreteChain"]
 
 _INDICATORS = 12  # most frequent categories that trees may ask for one by one
+_HELD_OUT = 0.3  # of the rows by which the size of trees is chosen
+_CHOOSING_ROWS = 2000
+_BLOCK = 8192  # rows whose features are made at once
 
 
 class DiscreteChain(nn.Module):
@@ -50,6 +54,7 @@ class DiscreteChain(nn.Module):
         self.register_buffer("nominal", nominal)
         self.cells, self.trees = nn.ModuleList(cells), nn.ModuleList(trees)
         self.lookups = nn.ModuleDict({str(i): lookup for i, lookup in lookups.items()})
+        self._size = torch.tensor([len(c) for c in cells])
         self.smooth = torch.ones(len(nominal), dtype=torch.bool)
         self.smooth[places] = False
 
@@ -84,12 +89,18 @@ class DiscreteChain(nn.Module):
         )
         value = value[:, order]
         features = chain._features(rows.x, value)
+        few = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        few = few[:_CHOOSING_ROWS]
+        # a copy of a row's smooth coordinates held out would praise trees that know it by heart
+        part = rows.take(few).coordinates(chain.smooth)
+        train, out = part.split(max(1, round(_HELD_OUT * len(few))), seed)
         for i in range(len(order)):
             trees = ConditionalTrees.fit(
                 features[:, : chain._width_before(i)],
                 value[:, i],
-                chain.cells[i].margin(value[:, i]),
+                cells[order[i]].margin(value[:, i]),
                 ordered=not bool(rows.nominal[chain.places[i]]),
+                split=(few[train], few[out]),
                 seed=seed + i,
                 quick=quick,
             )
@@ -118,18 +129,26 @@ class DiscreteChain(nn.Module):
         for i, one in enumerate(trees):
             if bool((one.feature >= chain._width_before(i)).any()):
                 raise ValueError("a coordinate of a chain is given by one that comes later")
+            if i in lookups and lookups[i].size.tolist() != [
+                len(cells[k]) for k in lookups[i].keys.tolist()
+            ]:
+                raise ValueError("the table of a column that others determine is of other columns")
         return chain
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density of the chain's coordinates given the others: (n, D) -> (n,)."""
-        value, log_det = self._values(x)
-        result = log_det
+        return torch.cat([self._log_prob(rows) for rows in x.split(_BLOCK)])
+
+    def _log_prob(self, x: Tensor) -> Tensor:
+        coded = [c.encode(x[:, j]) for c, j in zip(self._cells(), self.places, strict=True)]
+        value = torch.stack([value for value, _ in coded], dim=1)
+        result = torch.stack([log_det for _, log_det in coded]).sum(0)
         features = self._features(x, value)
-        for i, trees in enumerate(self.trees):
+        for i, trees in enumerate(self._trees()):
             own = value[:, i]
             log_p = trees.log_prob(features[:, : self._width_before(i)], own)
-            if str(i) in self.lookups:
-                known, looked_up, count = self.lookups[str(i)].find(value)
+            if (lookup := self._lookup(i)) is not None:
+                known, looked_up, count = lookup.find(self._inside(value))
                 # as of a constant: seen in all of so many rows, with one more for the others
                 rest = 1 / (count + 2.0)
                 p = torch.where(own == looked_up, 1 - rest, 0.0) + rest * trees.base[own]
@@ -143,26 +162,41 @@ class DiscreteChain(nn.Module):
         What is a function of other columns is that function, without the doubt that
         :meth:`log_prob` has of it: like a constant column it is the same in all samples.
         """
+        return torch.cat([self._sample(rows, generator) for rows in x.split(_BLOCK)])
+
+    def _sample(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         x = x.clone()
         value = torch.zeros(len(x), len(self.places), dtype=torch.long)
         features = self._features(x, value)
-        for i, trees in enumerate(self.trees):
+        cells = self._cells()
+        for i, trees in enumerate(self._trees()):
             begin = self._width_before(i)
             drawn = trees.sample(features[:, :begin], generator)
-            if str(i) in self.lookups:
-                known, looked_up, _ = self.lookups[str(i)].find(value)
+            if (lookup := self._lookup(i)) is not None:
+                known, looked_up, _ = lookup.find(self._inside(value))
                 drawn = torch.where(known, looked_up, drawn)
             value[:, i] = drawn
             block = self._block(drawn, i)
             features[:, begin : begin + block.shape[1]] = block
-            x[:, self.places[i]] = self.cells[i].decode(drawn, generator)
+            x[:, self.places[i]] = cells[i].decode(drawn, generator)
         return x
 
-    def _values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Values (n, m) of the chain's coordinates, and their log-determinant (n,)."""
-        coded = [cells.encode(x[:, j]) for cells, j in zip(self.cells, self.places, strict=True)]
-        values, log_dets = zip(*coded, strict=True)
-        return torch.stack(values, dim=1), torch.stack(log_dets).sum(0)
+    def _inside(self, value: Tensor) -> Tensor:
+        """Values (n, m), those beyond all seen as the nearest seen: so columns are given by them.
+
+        A table clips what lies beyond the values it knows, and what depends on the one must go
+        with the other.
+        """
+        return torch.minimum(value.clamp_min(1), self._size - 2)
+
+    def _cells(self) -> list[Cells]:
+        return cast("list[Cells]", list(self.cells))
+
+    def _trees(self) -> list[ConditionalTrees]:
+        return cast("list[ConditionalTrees]", list(self.trees))
+
+    def _lookup(self, i: int) -> Lookup | None:
+        return cast(Lookup, self.lookups[str(i)]) if str(i) in self.lookups else None
 
     def _features(self, x: Tensor, value: Tensor) -> Tensor:
         """What the trees look at, float32: the smooth coordinates, then those of the chain."""
@@ -172,7 +206,7 @@ class DiscreteChain(nn.Module):
 
     def _block(self, value: Tensor, i: int) -> Tensor:
         """A coordinate of the chain as features: its value, and indicators of categories."""
-        number = value.float()[:, None]
+        number = value.clamp(1, int(self._size[i]) - 2).float()[:, None]
         count = self._indicators(i)
         if not count:
             return number
@@ -181,7 +215,7 @@ class DiscreteChain(nn.Module):
     def _indicators(self, i: int) -> int:
         if not bool(self.nominal[self.places[i]]):
             return 0
-        return min(_INDICATORS, len(self.cells[i]) - 2)
+        return min(_INDICATORS, int(self._size[i]) - 2)
 
     def _width_before(self, i: int) -> int:
         """How many features come before those of coordinate ``i`` of the chain."""

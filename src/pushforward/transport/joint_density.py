@@ -1,9 +1,14 @@
 """A density of smooth and discrete coordinates: ``p(smooth) P(discrete | smooth)``."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from .discrete_chain import DiscreteChain
+
+if TYPE_CHECKING:
+    from .states import Density
 
 __all__ = ["JointDensity"]
 
@@ -17,7 +22,10 @@ class JointDensity(nn.Module):
         chain: conditional distribution of the others.
     """
 
-    def __init__(self, smooth: nn.Module | None, chain: DiscreteChain) -> None:
+    smooth: "Density | None"
+    chain: DiscreteChain
+
+    def __init__(self, smooth: "Density | None", chain: DiscreteChain) -> None:
         super().__init__()
         self.smooth, self.chain = smooth, chain
 

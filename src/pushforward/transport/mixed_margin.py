@@ -48,12 +48,10 @@ class MixedMargin(nn.Module):
         mass = torch.zeros_like(low).index_add_(0, where[inside], each[inside])
         rest = x[~inside]
         rest = rest - (high - low).cumsum(0)[where[~inside].clamp_min(0)] * (where[~inside] >= 0)
+        kept = None if weight is None else weight[~inside]
         if len(rest) < 2 or bool((rest == rest[0]).all()):  # nothing between the atoms
             middle = rest if len(rest) else low.mean()[None]
-            rest = torch.cat([middle[:1] - 0.5, middle[:1] + 0.5])
-            kept = None
-        else:
-            kept = None if weight is None else weight[~inside]
+            rest, kept = torch.cat([middle[:1] - 0.5, middle[:1] + 0.5]), None
         # one row's weight among all parts, so that none is impossible
         parts = len(low) + 1.0
         mass = (mass * len(x) + 1 / parts) / (len(x) + 1)
@@ -61,9 +59,17 @@ class MixedMargin(nn.Module):
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "MixedMargin":
-        """Rebuild from the tensors of ``state_dict()``."""
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
         smooth = SmoothMargins.from_state(under(state, "smooth."))
-        return cls(smooth, *(state[part] for part in ("low", "high", "mass")))
+        low, high, mass = (state[part] for part in ("low", "high", "mass"))
+        apart = bool((high > low).all() and (low[1:] >= high[:-1]).all())
+        if not len(low) or not apart or not bool((mass > 0).all() and mass.sum() < 1):
+            raise ValueError("the atoms of a marginal map overlap, or are no probabilities")
+        return cls(smooth, low, high, mass)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Data to latent: (n,) -> (n,) and log derivatives (n,)."""

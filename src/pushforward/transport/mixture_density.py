@@ -1,9 +1,13 @@
 """A mixture of densities: each may have its own marginal layer, or none."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .states import Density
 
 __all__ = ["MixtureDensity"]
 
@@ -18,7 +22,7 @@ class MixtureDensity(nn.Module):
 
     log_share: Tensor
 
-    def __init__(self, members: Sequence[nn.Module], log_share: Tensor) -> None:
+    def __init__(self, members: "Sequence[Density]", log_share: Tensor) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
         self.register_buffer("log_share", log_share.to(torch.float64).log_softmax(0))
@@ -26,11 +30,14 @@ class MixtureDensity(nn.Module):
     @property
     def dimension(self) -> int:
         """Number of coordinates d."""
-        return self.members[0].dimension
+        return self._densities()[0].dimension
+
+    def _densities(self) -> "list[Density]":
+        return cast("list[Density]", list(self.members))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density in nats: (n, d) float64 -> (n,) float64."""
-        parts = [member.log_prob(x) for member in self.members]
+        parts = [member.log_prob(x) for member in self._densities()]
         return (torch.stack(parts, dim=1) + self.log_share).logsumexp(1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -38,7 +45,7 @@ class MixtureDensity(nn.Module):
         share = self.log_share.exp()
         which = torch.multinomial(share, n, replacement=True, generator=generator)
         x = torch.empty(n, self.dimension, dtype=torch.float64)
-        for i, member in enumerate(self.members):
+        for i, member in enumerate(self._densities()):
             mine = torch.nonzero(which == i)[:, 0]
             if len(mine):
                 x[mine] = member.sample(len(mine), generator)

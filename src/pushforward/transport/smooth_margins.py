@@ -88,12 +88,21 @@ class SmoothMargins(nn.Module):
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "SmoothMargins":
-        """Rebuild from the tensors of ``state_dict()``."""
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
         coarse, fine = (
-            SplineStack(Splines(*(state[f"{name}.{part}"] for part in ("x", "y", "slope"))))
+            SplineStack(Splines(state[f"{name}.x"], state[f"{name}.y"], state[f"{name}.slope"]))
             for name in ("coarse", "fine")
         )
-        return cls(Tails.from_state(state, "tails."), coarse, fine)
+        tails = Tails.from_state(state, "tails.")
+        ends = torch.stack([coarse.y[:, 0], coarse.y[:, -1]])
+        level = torch.special.ndtr(torch.stack([coarse.x[:, 0], -coarse.x[:, -1]]))
+        if not torch.equal(tails.edge, ends) or not torch.allclose(tails.log_mass.exp(), level):
+            raise ValueError("the tails of a marginal map do not begin where its body ends")
+        return cls(tails, coarse, fine)
 
     def _coarse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         # the coarse spline maps latent to data: its knots are then uniform

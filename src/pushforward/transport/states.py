@@ -25,6 +25,8 @@ def density_from_state(state: dict[str, Tensor]) -> Density:
         members = [density_from_state(under(state, f"members.{i}.")) for i in range(count)]
         if count == 0 or len({member.dimension for member in members}) > 1:
             raise ValueError("the members of a mixture are not of one dimension")
+        if not bool(state["log_share"].isfinite().all()):
+            raise ValueError("the weights of a mixture are not finite")
         return MixtureDensity(members, state["log_share"])
     if "chain.places" in state:
         chain = DiscreteChain.from_state(under(state, "chain."))

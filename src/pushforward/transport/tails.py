@@ -73,12 +73,23 @@ class Tails(nn.Module):
         turn = -log_ndtri(log_mass - _pareto_exponent(last, shape))
         hazard = torch.exp(-0.5 * turn * turn - 0.5 * LOG_2PI - torch.special.log_ndtr(-turn))
         steep = (1 + shape * last) * hazard
-        most = (high - low) / scale / (_FAR - turn).clamp_min(_ROOM)
+        width = ((high - low) / scale).clamp_min(1)  # a column may be constant in some rows
+        most = width / (_FAR - turn).clamp_min(_ROOM)
         return cls(edge, log_mass, shape, scale, last, torch.minimum(steep, most))
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor], prefix: str) -> "Tails":
-        return cls(*(state[prefix + part] for part in _PARTS))
+        """Rebuild from the tensors of ``state_dict()``, whose names begin with ``prefix``.
+
+        Raises:
+            ValueError: for tensors that are no tails.
+        """
+        tails = cls(*(state[prefix + part] for part in _PARTS))
+        rising = bool((tails.scale > 0).all() and (tails.rise > 0).all())
+        bounded = bool((tails.shape >= 0).all() and (tails.last >= 0).all())
+        if not rising or not bounded or not bool((tails.log_mass.exp().sum(0) < 1).all()):
+            raise ValueError("the tails of a marginal map do not rise, or hold more than all")
+        return tails
 
     def forward(self, x: Tensor, z: Tensor, log_derivative: Tensor) -> None:
         """Overwrite ``z`` and ``log_derivative`` (D, n) wherever ``x`` lies in a tail."""
