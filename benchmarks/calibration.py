@@ -1,0 +1,302 @@
+"""False alarms and reported nats of the automatic model on rows it has not seen.
+
+Every split of a table fits on at most half of its rows, of a size drawn anew, and judges by the
+others: the share that `predict` calls outliers where five in a hundred are asked for, and what
+the model says new rows have (`held_out_`) against what they have. `--lottery` fits one small
+table a hundred times, seeds apart, and looks for the fit that is far behind the others.
+
+python -m benchmarks.calibration --splits 20
+python -m benchmarks.calibration --lottery --splits 100
+"""
+
+import argparse
+import math
+import sys
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import mixed_tables
+from benchmarks.common import RESULTS, cpu_seconds, read_results, run_all, shared
+
+KEY = ("table", "split")
+KINDS = {"None": None, "0": 0, "auto": "auto"}  # of contamination
+ASKED = 0.05
+_FRESH = 4000  # rows that judge, at most
+_LEAST, _MOST = 100, 5000  # rows to fit on
+
+# --- tables whose law is known --------------------------------------------------------------
+
+
+def normal(n, rng):
+    """Five correlated normal columns."""
+    factor = np.tril(np.ones((5, 5))) * 0.6
+    return pd.DataFrame(rng.normal(size=(n, 5)) @ factor.T, columns=list("abcde"))
+
+
+def mixture(n, rng):
+    """Three clusters in four columns, one of them bent."""
+    mean = np.array([[0, 0, 0, 0], [4, 1, -3, 0], [-3, 4, 2, 3]], dtype=float)
+    which = rng.choice(3, size=n, p=[0.5, 0.3, 0.2])
+    x = mean[which] + rng.normal(size=(n, 4)) * np.array([1.0, 0.5, 0.8])[which][:, None]
+    x[:, 1] += 0.3 * x[:, 0] ** 2
+    return pd.DataFrame(x, columns=list("abcd"))
+
+
+def student(n, rng):
+    """Four columns with tails of a Student's t of three degrees, correlated."""
+    z = rng.normal(size=(n, 4)) @ np.tril(np.ones((4, 4)) * 0.7).T
+    return pd.DataFrame(z / np.sqrt(rng.chisquare(3, size=(n, 1)) / 3), columns=list("abcd"))
+
+
+def lognormal(n, rng):
+    """Three dependent columns with long upper tails."""
+    z = rng.normal(size=(n, 3))
+    z[:, 1] += 0.8 * z[:, 0]
+    return pd.DataFrame(np.exp(1.2 * z), columns=list("abc"))
+
+
+def bounded(n, rng):
+    """Three columns between 0 and 1, one of them piled up at both ends."""
+    u = rng.random((n, 2))
+    return pd.DataFrame({"a": u[:, 0], "b": u.mean(1), "c": rng.beta(0.6, 0.6, size=n)})
+
+
+def integers(n, rng):
+    """Thirteen columns of whole numbers, of two to some hundred values, as in patients' files."""
+    z = rng.normal(size=(n, 13))
+    z += 0.8 * rng.normal(size=(n, 1))
+    z[:, 7:] += 0.5 * z[:, :6]
+    out = {}
+    for j, values in enumerate((2, 2, 2, 3, 3, 4, 4, 5)):
+        edges = np.linspace(-1.1, 1.4, values - 1) if values > 2 else np.array([0.3])
+        out[f"code{j}"] = np.searchsorted(edges, z[:, j])
+    out["age"] = np.clip(np.round(54 + 7 * z[:, 8]), 18, 95).astype(int)
+    out["pressure"] = 2 * np.round(65 + 7 * z[:, 9]).astype(int)
+    out["cholesterol"] = np.round(180 * np.exp(0.15 * z[:, 10])).astype(int)
+    out["rate"] = np.round(150 - 16 * z[:, 11]).astype(int)
+    out["vessels"] = rng.poisson(np.exp(0.4 * z[:, 12] - 0.7))
+    return pd.DataFrame(out)
+
+
+def counts(n, rng):
+    """Four counts that rise together, from few values to many."""
+    rate = np.exp(0.6 * rng.normal(size=(n, 1)) + np.array([0.0, 1.0, 2.5, 4.0]))
+    return pd.DataFrame(rng.poisson(rate), columns=list("abcd"))
+
+
+def purchases(n, rng):
+    """Numbers, a whole number, categories and an amount that is zero for a third of the rows."""
+    kind = rng.choice(["new", "known", "firm"], size=n, p=[0.5, 0.4, 0.1])
+    level = pd.Series(kind).map({"new": 0.0, "known": 0.7, "firm": 2.0}).to_numpy()
+    spent = np.exp(3 + level + 0.5 * rng.normal(size=n))
+    return pd.DataFrame(
+        {
+            "kind": kind,
+            "channel": rng.choice(["shop", "web", "post"], size=n, p=[0.6, 0.35, 0.05]),
+            "items": 1 + rng.poisson(1 + level),
+            "spent": np.where(rng.random(n) < 0.35, 0.0, spent.round(2)),
+            "minutes": rng.gamma(2.0, 3.0 + 2 * level, size=n),
+        }
+    )
+
+
+MADE: dict[str, Callable] = {
+    f.__name__: f
+    for f in (normal, mixture, student, lognormal, bounded, integers, counts, purchases)
+}
+
+#: Those of `mixed_tables`, by kind: numbers, mixed and whole numbers.
+REAL = (
+    *("breast_cancer", "diabetes", "credit", "carseats", "college", "hitters", "penguins"),
+    *("apartments", "oj", "titanic", "wage"),
+)
+TABLES = (*MADE, *REAL, "magic")
+#: Made tables are drawn anew for each split; a fit on more rows than this takes a minute.
+_MOST_MADE = 2000
+
+
+def magic():
+    """The MAGIC telescope's rows, 19,020 by 10 numbers."""
+    path = shared("data", "adbench", "22_magic.gamma.npz")
+    return pd.DataFrame(np.load(path, allow_pickle=False)["X"].astype(float)).rename(columns=str)
+
+
+def divided(name, split):
+    """Rows to fit on and rows to judge by."""
+    rng = np.random.default_rng((zlib.crc32(name.encode()), split))
+    if name in MADE:
+        size = round(math.exp(rng.uniform(math.log(_LEAST), math.log(_MOST_MADE))))
+        frame = MADE[name](size + _FRESH, rng)
+    else:
+        frame = magic() if name == "magic" else mixed_tables.load(name)
+        frame = frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
+        half = min(len(frame) // 2, _MOST)
+        size = round(math.exp(rng.uniform(math.log(min(_LEAST, half)), math.log(half))))
+    return frame[:size], frame[size : size + _FRESH].reset_index(drop=True)
+
+
+# --- one split ------------------------------------------------------------------------------
+
+
+def measure(name, split):
+    """All kinds of contamination on one split; runs in a process of its own.
+
+    The density is fitted once: it is the same for None and 0, and the outliers of "auto" do not
+    look at it, so that of "auto" is not judged here.
+    """
+    import torch
+
+    import pushforward
+    from pushforward.sliced import auto
+
+    torch.set_num_threads(1)
+    train, fresh = divided(name, split)
+    select, known = auto.select, []
+
+    def once(rows, **options):
+        if not known:
+            known.append(select(rows, **options))
+        return known[0]
+
+    auto.select = once
+    row = {"n": len(train), "fresh": len(fresh), "columns": train.shape[1]}
+    start = cpu_seconds()
+    for label, contamination in KINDS.items():
+        model = pushforward.AutoDensity(contamination=contamination, random_state=split)
+        model.fit(train)
+        row[f"alarms_{label}"] = round(float((model.predict(fresh) == -1).mean()), 5)
+        if contamination is None:
+            held_out, scores = known[0].scores, model.score_samples(fresh)
+            row |= {
+                "held_out": round(model.held_out_, 4),
+                "held_out_se": round(float(held_out.std()) / math.sqrt(len(held_out)), 4),
+                "nats": round(float(scores.mean()), 4),
+                "nats_se": round(float(scores.std()) / math.sqrt(len(scores)), 4),
+                "chosen": chosen(model),
+            }
+    return row | {"cpu_s": round(cpu_seconds() - start, 1)}
+
+
+def chosen(model):
+    """The structures in the result with their shares."""
+    return "; ".join(
+        f"{100 * t['weight']:.0f} % {t['structure']}" for t in model.trials_ if t["weight"]
+    )
+
+
+def draw_ticket(name, seed):
+    """One fit of the lottery: the rows stay, the seed moves."""
+    import torch
+
+    import pushforward
+
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    frame = magic() if name == "magic_1500" else MADE[name](6000, rng)
+    frame = frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
+    start = cpu_seconds()
+    model = pushforward.AutoDensity(random_state=seed).fit(frame[:1500])
+    fitted = cpu_seconds()
+    scores = model.score_samples(frame[1500:5500])
+    return {
+        "nats": round(float(scores.mean()), 4),
+        "median_nats": round(float(np.median(scores)), 4),
+        "least_nats": round(float(scores.min()), 1),
+        "held_out": round(model.held_out_, 4),
+        "chosen": chosen(model),
+        "cpu_s": round(fitted - start, 1),
+    }
+
+
+# --- what came out --------------------------------------------------------------------------
+
+
+def spread(values):
+    """Mean and its standard error; NaN for one value."""
+    values = np.asarray(values, dtype=float)
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)
+
+
+def summary(rows):
+    """For each table: false alarms in %, and reported less fresh nats, with standard errors.
+
+    Named as faults are alarms more than three errors from what was asked for, and reported nats
+    more than two over those of fresh rows.
+    """
+    out = []
+    for name in dict.fromkeys(row["table"] for row in rows):
+        mine = [row for row in rows if row["table"] == name]
+        line, faults = {"table": name, "splits": len(mine)}, []
+        for label in KINDS:
+            alarms, error = spread([100 * row[f"alarms_{label}"] for row in mine])
+            line[f"alarms {label}"], line[f"se {label}"] = alarms, error
+            if abs(alarms - 100 * ASKED) > 3 * error:
+                faults.append(f"{label}{'+' if alarms > 100 * ASKED else '-'}")
+        line["nats over"], line["se"] = spread([row["held_out"] - row["nats"] for row in mine])
+        if line["nats over"] > 2 * line["se"]:
+            faults.append("nats")
+        out.append(line | {"faults": " ".join(faults)})
+    return out
+
+
+def lines(rows):
+    """Rows of one kind as aligned lines."""
+    head = list(rows[0])
+    cells = [
+        head,
+        *([f"{v:.2f}" if isinstance(v, float) else str(v) for v in r.values()] for r in rows),
+    ]
+    widths = [max(len(line[j]) for line in cells) for j in range(len(head))]
+    return ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in cells]
+
+
+def main():
+    parser = argparse.ArgumentParser("python -m benchmarks.calibration", description=__doc__)
+    parser.add_argument("--tables", nargs="+", default=None, choices=[*TABLES, "magic_1500"])
+    parser.add_argument("--splits", type=int, default=20, help="how many, or how many seeds")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--lottery", action="store_true", help="one table, many seeds")
+    parser.add_argument("--timeout", type=float, default=3600.0, help="wall seconds for a job")
+    parser.add_argument("--again", action="store_true", help="also measure what is already there")
+    parser.add_argument("--summary", action="store_true", help="print what is there, fit nothing")
+    options = parser.parse_args()
+    kind = "lottery" if options.lottery else "calibration"
+    out = RESULTS / f"{kind}.json"
+    tables = options.tables or (["magic_1500"] if options.lottery else list(TABLES))
+    jobs = [
+        {"table": name, "split": split}
+        for split in range(options.first, options.first + options.splits)
+        for name in tables
+    ]
+    if not options.summary:
+        run_all(
+            jobs,
+            work=draw_ticket if options.lottery else measure,
+            key=KEY,
+            out=out,
+            module="benchmarks.calibration",
+            timeout=lambda job: options.timeout,
+            package=lambda job: "pushforward",
+            again=options.again,
+            preload=("benchmarks.calibration", "pushforward.sliced.auto", "pandas", "scipy.stats"),
+        )
+    asked = [(job["table"], job["split"]) for job in jobs]
+    rows = [r for r in read_results(out)["rows"] if (r["table"], r["split"]) in asked]
+    rows = [r for r in rows if r["status"] == "ok"]
+    if rows and options.lottery:
+        nats = np.array([row["nats"] for row in rows])
+        print(f"{len(rows)} seeds: median {np.median(nats):.3f}, worst {nats.min():.3f}")
+        rows = sorted(rows, key=lambda row: row["nats"])[:10]
+        keep = ("table", "split", "nats", "median_nats", "least_nats", "held_out", "chosen")
+        rows = [{k: row[k] for k in keep} for row in rows]
+    elif rows:
+        rows = summary(rows)
+    sys.stdout.write("\n".join(lines(rows) if rows else ["nothing there"]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
