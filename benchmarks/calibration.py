@@ -21,7 +21,7 @@ from benchmarks import mixed_tables
 from benchmarks.common import RESULTS, cpu_seconds, read_results, run_all, shared
 from benchmarks.made_tables import MADE
 
-KEY = ("table", "split")
+KEY = ("table", "split", "kind")
 KINDS = {"None": None, "0": 0, "auto": "auto"}  # of contamination
 ASKED = 0.05
 _FRESH = 4000  # rows that judge, at most
@@ -64,42 +64,48 @@ def divided(name, split):
 # --- one split ------------------------------------------------------------------------------
 
 
-def measure(name, split):
-    """All kinds of contamination on one split; runs in a process of its own.
+def measure(name, split, kind):
+    """One kind of contamination on one split; runs in a process of its own.
 
-    The density is fitted once: it is the same for None and 0, and the outliers of "auto" do not
-    look at it, so that of "auto" is not judged here.
+    What "0" and "auto" call an outlier does not look at the density, which is that of None where
+    nothing is left out: for these one Gaussian stands in for it.
     """
     import torch
 
     import pushforward
-    from pushforward.sliced import auto
+    from pushforward.sliced import auto, selection
 
     torch.set_num_threads(1)
     train, fresh = divided(name, split)
-    select, known = auto.select, []
+    select, made = auto.select, []
 
-    def once(rows, **options):
-        if not known:
-            known.append(select(rows, **options))
-        return known[0]
+    def kept(rows, **options):
+        made.append((select if kind == "None" else _gaussian)(rows, **options))
+        return made[-1]
 
-    auto.select = once
-    row = {"n": len(train), "fresh": len(fresh), "columns": train.shape[1]}
+    def _gaussian(rows, **options):
+        return selection._too_small(rows)
+
+    auto.select = kept
     start = cpu_seconds()
-    for label, contamination in KINDS.items():
-        model = pushforward.AutoDensity(contamination=contamination, random_state=split)
-        model.fit(train)
-        row[f"alarms_{label}"] = round(float((model.predict(fresh) == -1).mean()), 5)
-        if contamination is None:
-            held_out, scores = known[0].scores, model.score_samples(fresh)
-            row |= {
-                "held_out": round(model.held_out_, 4),
-                "held_out_se": round(float(held_out.std()) / math.sqrt(len(held_out)), 4),
-                "nats": round(float(scores.mean()), 4),
-                "nats_se": round(float(scores.std()) / math.sqrt(len(scores)), 4),
-                "chosen": chosen(model),
-            }
+    model = pushforward.AutoDensity(contamination=KINDS[kind], random_state=split).fit(train)
+    row = {
+        "n": len(train),
+        "fresh": len(fresh),
+        "columns": train.shape[1],
+        "alarms": round(float((model.predict(fresh) == -1).mean()), 5),
+        "left_out": len(train) - len(made[0].scores),
+    }
+    if kind == "None":
+        held_out, scores = made[0].scores, model.score_samples(fresh)
+        row |= {
+            "left_out": 0,
+            "held_out": round(model.held_out_, 4),
+            "held_out_se": round(float(held_out.std()) / math.sqrt(len(held_out)), 4),
+            "nats": round(float(scores.mean()), 4),
+            "nats_se": round(float(scores.std()) / math.sqrt(len(scores)), 4),
+            "chosen": chosen(model),
+        }
     return row | {"cpu_s": round(cpu_seconds() - start, 1)}
 
 
@@ -110,7 +116,7 @@ def chosen(model):
     )
 
 
-def draw_ticket(name, seed):
+def draw_ticket(name, seed, kind):
     """One fit of the lottery: the rows stay, the seed moves."""
     import torch
 
@@ -138,8 +144,10 @@ def draw_ticket(name, seed):
 
 
 def spread(values):
-    """Mean and its standard error; NaN for one value."""
+    """Mean and its standard error; NaN where there are too few values."""
     values = np.asarray(values, dtype=float)
+    if not len(values):
+        return math.nan, math.nan
     error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return float(values.mean()), float(error)
 
@@ -152,17 +160,18 @@ def summary(rows):
     """
     out = []
     for name in dict.fromkeys(row["table"] for row in rows):
-        mine = [row for row in rows if row["table"] == name]
-        line, faults = {"table": name, "splits": len(mine)}, []
-        for label in KINDS:
-            alarms, error = spread([100 * row[f"alarms_{label}"] for row in mine])
-            line[f"alarms {label}"], line[f"se {label}"] = alarms, error
+        line, faults = {"table": name}, []
+        for kind in KINDS:
+            mine = [row for row in rows if (row["table"], row["kind"]) == (name, kind)]
+            alarms, error = spread([100 * row["alarms"] for row in mine])
+            line |= {kind: alarms, f"± {kind}": error, f"of {kind}": len(mine)}
             if abs(alarms - 100 * ASKED) > 3 * error:
-                faults.append(f"{label}{'+' if alarms > 100 * ASKED else '-'}")
-        line["nats over"], line["se"] = spread([row["held_out"] - row["nats"] for row in mine])
-        if line["nats over"] > 2 * line["se"]:
-            faults.append("nats")
-        out.append(line | {"faults": " ".join(faults)})
+                faults.append(f"{kind}{'+' if alarms > 100 * ASKED else '-'}")
+            if kind == "None":
+                over, error = spread([row["held_out"] - row["nats"] for row in mine])
+                if over > 2 * error:
+                    faults.append("nats")
+        out.append(line | {"nats over": over, "±": error, "faults": " ".join(faults)})
     return out
 
 
@@ -180,6 +189,7 @@ def lines(rows):
 def main():
     parser = argparse.ArgumentParser("python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--tables", nargs="+", default=None, choices=[*TABLES, "magic_1500"])
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--splits", type=int, default=20, help="how many, or how many seeds")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--lottery", action="store_true", help="one table, many seeds")
@@ -191,9 +201,10 @@ def main():
     out = RESULTS / f"{kind}.json"
     tables = options.tables or (["magic_1500"] if options.lottery else list(TABLES))
     jobs = [
-        {"table": name, "split": split}
+        {"table": name, "split": split, "kind": kind}
         for split in range(options.first, options.first + options.splits)
         for name in tables
+        for kind in (["None"] if options.lottery else options.kinds)
     ]
     if not options.summary:
         run_all(
@@ -207,8 +218,7 @@ def main():
             again=options.again,
             preload=("pushforward.sliced.auto", "pandas", "scipy.stats"),
         )
-    asked = [(job["table"], job["split"]) for job in jobs]
-    rows = [r for r in read_results(out)["rows"] if (r["table"], r["split"]) in asked]
+    rows = [r for r in read_results(out)["rows"] if {k: r[k] for k in KEY} in jobs]
     rows = [r for r in rows if r["status"] == "ok"]
     if rows and options.lottery:
         nats = np.array([row["nats"] for row in rows])
