@@ -104,12 +104,12 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             if detecting and share == 0:
                 self.detector_, normal = Novelty.fit(rows, seed)
             elif detecting:
-                self.detector_ = pair = TrimmedPair.fit(rows, seed)
-                normal = pair.score(z, log_det)
-                kept = torch.nonzero(pair.inliers(normal - log_det, share))[:, 0]
+                self.detector_ = TrimmedPair.fit(rows, seed)
                 if share is None:
-                    ours, normal = held_out_normal(rows, len(kept), seed)
-                    normal = normal + log_det[ours]
+                    kept, normal = held_out_normal(rows, seed)
+                else:
+                    fitted = self.detector_.score(z, log_det)
+                    kept = torch.nonzero(fitted > torch.quantile(fitted, share))[:, 0]
             scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal)

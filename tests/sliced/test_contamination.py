@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 import pushforward
 from pushforward import GIS, AutoDensity
 from pushforward.transport import Rows, TrimmedPair
+from pushforward.transport.trimmed import held_out_normal
 
 
 def polluted(share, seed=0, n=600):
@@ -33,14 +34,38 @@ def test_the_trimmed_pair_ranks_scattered_outliers_last(share):
     assert roc_auc_score(outlier, -TrimmedPair.fit(rows).score(rows.x)) > 0.97
 
 
-def test_rows_kept_follow_the_contamination_asked_for():
-    rows = as_rows(polluted(0.1)[0])
-    pair = TrimmedPair.fit(rows)
-    scores = pair.score(rows.x)
-    assert int(pair.inliers(scores, 0.1).sum()) == 540
-    clean = as_rows(polluted(0.0)[0])
-    pair = TrimmedPair.fit(clean)
-    assert float(pair.inliers(pair.score(clean.x), None).double().mean()) > 0.97
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_outliers_that_lie_apart_are_not_among_the_normal_rows(share):
+    x, outlier = polluted(share, n=1000)
+    normal, scores = held_out_normal(as_rows(x))
+    left_out = np.setdiff1d(np.arange(len(x)), normal)
+    assert len(scores) == len(normal) == len(x) - len(left_out)
+    assert (normal.diff() > 0).all()
+    assert outlier[left_out].all()
+    assert len(left_out) >= 0.85 * outlier.sum()
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "student", "rare group"])
+def test_long_tails_and_rare_groups_are_no_outliers(kind):
+    def draw(n, r):
+        z = r.normal(size=(n, 3)) @ [[1, 0.8, 0], [0, 1, 0], [0, 0, 1]]
+        if kind == "lognormal":
+            return np.exp(1.2 * z)
+        if kind == "student":
+            return z / np.sqrt(r.chisquare(3, size=(n, 1)) / 3)
+        return z * (1 + 3 * (r.random((n, 1)) < 0.15))
+
+    r = np.random.default_rng(0)
+    model = GIS(contamination="auto", max_layers=1, random_state=0).fit(draw(1000, r))
+    alarms = float((model.predict(draw(8000, r)) == -1).mean())
+    assert alarms == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 * (1 / 1000 + 1 / 8000)))
+
+
+def test_twenty_rows_have_a_threshold_that_none_of_them_bends():
+    x, _ = polluted(0.0, n=20)
+    normal, scores = held_out_normal(as_rows(x))
+    assert normal.tolist() == list(range(20))
+    assert bool(scores.isfinite().all())
 
 
 @pytest.mark.parametrize("cls", [GIS, AutoDensity])

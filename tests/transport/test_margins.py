@@ -9,6 +9,7 @@ from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from pushforward.transport import Margins
+from pushforward.transport.mixed_margin import MixedMargin
 from pushforward.transport.numerics import normal_log_prob
 from pushforward.transport.smooth_margins import SmoothMargins
 
@@ -235,3 +236,17 @@ def test_both_kinds_side_by_side_and_rebuilt_from_their_state_are_the_same():
     assert torch.allclose(margins.inverse(margins(x)[0]), x, atol=1e-8)
     alone = SmoothMargins.fit(x[:1])(x[:1])
     assert torch.allclose(margins(x)[0][:1], alone[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_values_above_the_last_of_many_atoms_have_latents(seed):
+    """The masses above it sum to zero, not to a negative last bit, which has no logarithm."""
+    r = np.random.default_rng(seed)
+    low = 2.0 * np.arange(9)
+    x = r.choice(low, size=300) + r.random(300) + (r.random(300) < 0.3)
+    margin = MixedMargin.fit(torch.from_numpy(x), torch.from_numpy(np.stack([low, low + 1], 1)))
+    z, log_derivative = margin(torch.from_numpy(x))
+    assert torch.isfinite(z).all()
+    assert torch.isfinite(log_derivative).all()
+    above = torch.linspace(17, 30, 100).double()
+    np.testing.assert_allclose(margin.inverse(margin(above)[0]), above, rtol=1e-6)

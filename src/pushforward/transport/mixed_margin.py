@@ -88,7 +88,8 @@ class MixedMargin(nn.Module):
 
     def _joined(self, smooth: Tensor, gap: Tensor) -> Tensor:
         """Latent of values in a gap from the latent they have without atoms."""
-        below, above = self._below[gap], self.mass.sum() - self._below[gap]
+        # not the sum of the masses, whose last bit is another: above the last atom this is zero
+        below, above = self._below[gap], self._below[-1] - self._below[gap]
         log_rest = math.log(self._rest)
         lower = torch.logaddexp(log_rest + torch.special.log_ndtr(smooth), below.log())
         upper = torch.logaddexp(log_rest + torch.special.log_ndtr(-smooth), above.log())

@@ -24,7 +24,10 @@ _SHRINKAGE = 4.0  # rows of prior weight a coordinate
 _DIAGONAL = 0.3
 _STEPS = 5
 _CORE = 0.5
-_FOLDS = 3
+_FOLDS = 10  # a pair that saw much fewer rows than the one that is used scores worse
+_FOLDS_OF_MANY, _MANY = 3, 2000  # where a third of the rows hardly matters
+_NEAR = 6.0  # deviations below the median within which no row is an outlier
+_SIGNIFICANT = 3.0  # standard errors by which the number of rows has to rise
 
 
 class TrimmedPair(nn.Module):
@@ -66,61 +69,46 @@ class TrimmedPair(nn.Module):
         """
         return 0.5 * (self.plain.log_prob(x) + self.marginal.log_prob(x)) + log_det
 
-    def inliers(self, scores: Tensor, contamination: float | None) -> Tensor:
-        """Which training rows to keep: bool (n,).
 
-        Args:
-            scores: their :meth:`score`.
-            contamination: share to leave out; None leaves out what lies more than six
-                deviations of the better half below the median.
-        """
-        if contamination is not None:
-            return scores > torch.quantile(scores, contamination)
-        median = scores.median()
-        spread = (torch.quantile(scores, 0.75) - median) / 0.6745
-        return scores >= median - 6 * spread
+def held_out_normal(rows: Rows, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The rows that are normal, and their scores by pairs that did not see them.
 
-
-def held_out_normal(rows: Rows, least: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Scores of the normal rows by pairs that did not see them, for a threshold.
-
-    Rows are held out in folds, copies of a row in one. Which rows are normal is counted, not
-    cut: the cut of :meth:`TrimmedPair.inliers` takes the ends of long tails with it. What is
-    beyond it is taken to go on falling as the counts between four and six and between two and
-    four deviations do, where these are enough rows to say.
+    Rows are held out in folds, copies of a row in one. A long tail of scores is no sign of
+    outliers: rows without any have one where columns are skewed or groups are rare. Outliers are
+    taken to be there only where they lie apart: where the number of rows an octave of depth below
+    the median rises again, significantly, beyond six deviations of the better half. What is
+    deeper than the lowest octave before that rise is left out.
 
     Args:
-        rows: training rows, outliers among them.
-        least: number of rows that are normal by :meth:`TrimmedPair.inliers`.
+        rows: training rows, which may hold outliers.
         seed: of the folds and the fits.
 
     Returns:
-        Indices of the normal rows, the best first, and their scores without log-determinants.
+        Indices of the normal rows, rising, and their scores in the units of the table.
     """
-    n = len(rows)
-    values, copy = rows._keys().unique(return_inverse=True)
-    generator = torch.Generator().manual_seed(seed)
-    fold = torch.randperm(len(values), generator=generator)[copy] % _FOLDS
-    scores = torch.empty(n, dtype=torch.float64)
+    scores = rows.log_det.clone()
+    fold = rows.folds(_FOLDS if len(rows) < _MANY else _FOLDS_OF_MANY, seed)
     for f in fold.unique():
-        out = torch.nonzero(fold == f)[:, 0]
-        rest = torch.nonzero(fold != f)[:, 0]
-        if len(rest) < 2:
-            return torch.arange(n), TrimmedPair.fit(rows, seed).score(rows.x)
-        scores[out] = TrimmedPair.fit(rows.take(rest), seed).score(rows.x[out])
-    ordered, best = scores.sort(descending=True)
-    count = n
-    for _ in range(20):
-        median, upper = ordered[(count - 1) // 2], ordered[(count - 1) // 4]
-        depth = (median - ordered) / ((upper - median).clamp_min(1e-12) / 0.6745)
-        near, mid = (int(((depth > a) & (depth <= a + 2)).sum()) for a in (4, 2))
-        kept = int((depth <= 6).sum())
-        falls = mid - near > 2 * math.sqrt(mid + near)
-        beyond = round(near * near / (mid - near)) if falls else 0
-        previous, count = count, max(least, min(n, kept + beyond))
-        if count == previous:
-            break
-    return best[:count], ordered[:count]
+        out, rest = (torch.nonzero(which)[:, 0] for which in (fold == f, fold != f))
+        scores[out] += TrimmedPair.fit(rows.take(rest), seed).score(rows.x[out])
+    ordered = scores.sort(descending=True).values
+    median, upper = ordered[(len(rows) - 1) // 2], ordered[(len(rows) - 1) // 4]
+    depth = (median - scores) / ((upper - median).clamp_min(1e-12) / 0.6745)
+    normal = torch.nonzero(depth <= _gap(depth))[:, 0]
+    return normal, scores[normal]
+
+
+def _gap(depth: Tensor) -> float:
+    """Depth that parts outliers from normal rows; infinite where there are none."""
+    octave = (depth[depth > _NEAR].clamp_max(1e300) / _NEAR).log2().floor().long()
+    count = torch.bincount(octave).double()
+    most, gap = _SIGNIFICANT, math.inf
+    for low in range(len(count) - 1):
+        later = count[low + 1 :].max()
+        rise = float((later - count[low]) / (later + count[low]).clamp_min(1).sqrt())
+        if rise > most:
+            most, gap = rise, _NEAR * 2 ** (low + 0.5)
+    return gap
 
 
 def _core(rows: Rows, seed: int) -> list[Component]:
