@@ -34,6 +34,8 @@ class MixedMargin(nn.Module):
         self._rest = float(1 - mass.sum())
         zero = mass.new_zeros(1)
         self._below = torch.cat([zero, mass.cumsum(0)])  # of the atoms below the i-th gap
+        # counted from above: a difference may round to less than nothing
+        self._above = torch.cat([mass.flip(0).cumsum(0).flip(0), zero])
         self._taken = torch.cat([zero, (high - low).cumsum(0)])
         at, _ = smooth((low - self._taken[:-1])[None])
         self._start = self._below[:-1] + self._rest * torch.special.ndtr(at[0])
@@ -82,7 +84,7 @@ class MixedMargin(nn.Module):
 
     def _joined(self, smooth: Tensor, gap: Tensor) -> Tensor:
         """Latent of values in a gap from the latent they have without atoms."""
-        below, above = self._below[gap], self.mass.sum() - self._below[gap]
+        below, above = self._below[gap], self._above[gap]
         log_rest = math.log(self._rest)
         lower = torch.logaddexp(log_rest + torch.special.log_ndtr(smooth), below.log())
         upper = torch.logaddexp(log_rest + torch.special.log_ndtr(-smooth), above.log())
