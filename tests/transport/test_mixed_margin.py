@@ -1,4 +1,4 @@
-"""Margins with atoms: values on either side of them have a latent, whatever their masses sum to."""
+"""Margins with atoms: values on either side of them have a latent, whatever the masses."""
 
 import torch
 
