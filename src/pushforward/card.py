@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from .column_table import columns_table
+from .column_table import columns_table, kept_text
 
 __all__ = ["table_card"]
 
@@ -15,6 +15,8 @@ def table_card(model: Any) -> str:
 
     name = type(model).__name__
     rows = columns_table(model.columns_)
+    kept = kept_text(model.columns_)
+    kept = f"{kept}.\n" if kept else ""
     account = (
         f"\n## What was tried\n\n```\n{model.account()}\n```\n"
         if hasattr(model, "account")
@@ -22,9 +24,9 @@ def table_card(model: Any) -> str:
     )
     return f"""# {name}
 
-A density of the rows of a table, fitted on {model.columns_.n_rows} rows with pushforward
-{pushforward.__version__} (torch {torch.__version__}). Mean log density of rows that were not
-fitted on: {model.held_out_:.4g} nats a row.
+A density of the rows of a table, fitted on {model.columns_.n_rows} rows with
+pushforward {pushforward.__version__} (torch {torch.__version__}). {kept}Mean log density of rows
+that were not fitted on: {model.held_out_:.4g} nats a row.
 
 ```python
 import pushforward

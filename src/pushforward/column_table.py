@@ -1,11 +1,15 @@
 """What was made of the columns of a table, as text."""
 
+import warnings
 from collections import Counter
 from typing import Any
 
-__all__ = ["columns_table", "columns_text", "extent", "kept_text", "share"]
+from .errors import LeftOutWarning
+
+__all__ = ["columns_table", "columns_text", "extent", "kept_text", "share", "warn_left_out"]
 
 MANY = 40  # columns from which on only those with something to say are listed
+MOST = 8  # columns that one line names
 
 
 def extent(entry: dict[str, Any]) -> str:
@@ -67,16 +71,37 @@ def columns_text(columns: Any) -> str:
     return "\n".join(text if listed else text[1:])
 
 
-def kept_text(learned: Any) -> str:
-    """How many rows were left out, "" for none.
+def kept_text(columns: Any) -> str:
+    """How many rows were left out of the fit, "" for none.
 
-    Args:
-        learned: what ``Columns.learn`` returned.
+    >>> import pandas as pd
+    >>> from pushforward import Columns
+    >>> frame = pd.DataFrame({"age": [22.5, None, 26.1], "class": ["a", "a", "b"]})
+    >>> kept_text(Columns.learn(frame, missing="drop").columns)
+    '1 of 3 rows left out for missing cells'
     """
-    kept, n = int(learned.kept.sum()), len(learned.kept)
-    if kept == n:
+    gone = columns.n_left_out
+    if not gone:
         return ""
-    return f"{n - kept:,} of {n:,} rows were left out, for missing cells or weights of zero"
+    total = gone + columns.n_rows
+    return f"{gone:,} of {total:,} rows left out for missing cells"
+
+
+def warn_left_out(columns: Any, stacklevel: int) -> None:
+    """Warn of columns and rows that were left out of a fit for missing cells.
+
+    Warns:
+        LeftOutWarning: where any were.
+    """
+    sparse = [
+        f"{one['name']!r} ({one['why']})"
+        for one in columns.describe()
+        if one["kind"] == "empty" and one["missing"] < 1
+    ]
+    more = f" and {len(sparse) - MOST} more" if len(sparse) > MOST else ""
+    columns_gone = f"columns left out: {', '.join(sparse[:MOST])}{more}" if sparse else ""
+    if left_out := "; ".join(filter(None, (columns_gone, kept_text(columns)))):
+        warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel + 1)
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataError",
+    "LeftOutWarning",
     "ModelFileError",
     "NotFittedError",
     "ParameterError",
@@ -38,6 +39,10 @@ class ModelFileError(PushforwardError, ValueError):
 
 class UnsupportedError(PushforwardError, TypeError):
     """The model cannot answer this call; the text names the models that can."""
+
+
+class LeftOutWarning(UserWarning):
+    """Rows or columns of a table were left out of a fit, for missing cells."""
 
 
 class TrainingError(PushforwardError, ArithmeticError):

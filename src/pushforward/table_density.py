@@ -12,10 +12,11 @@ from torch import Tensor
 
 from . import __version__
 from .checkpoint import Checkpoint, digest
-from .column_table import columns_text, kept_text
+from .column_table import columns_text, kept_text, warn_left_out
 from .counted_rows import canonical_order, counted
 from .data import Columns, Learned
 from .data.checks import check_option
+from .data.gaps import MISSING
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed
@@ -40,7 +41,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, said="kinds by column") | None,
         "bounds": Instance(Mapping, said="(low, high) by column") | None,
-        "missing": OneOf("error", "drop"),
+        "missing": OneOf(*MISSING),
         "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
         "false_alarm_rate": Number(0, 1),
         "random_state": Seed(),
@@ -152,8 +153,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         self._set_columns(learned.columns)
         if self.verbose:
             print(columns_text(learned.columns), file=sys.stderr)
-            if kept := kept_text(learned):
+            if kept := kept_text(learned.columns):
                 print(kept, file=sys.stderr)
+        elif self.missing == "auto":
+            warn_left_out(learned.columns, stacklevel=5)
         return learned
 
     def _set_columns(self, columns: Columns) -> None:
@@ -171,7 +174,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             low, high = self.columns_.edges(j, 0)
             origin[j], width[j] = low, high - low
         learned = self.columns_
-        kinds = [kind for kind in learned.kinds if kind != "constant"]
         return Rows(
             x=z,
             weight=weight,
@@ -180,7 +182,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             origin=origin,
             width=width,
             nominal=learned.nominal,
-            listed=torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool),
+            listed=learned.listed,
             atoms=learned.atoms,
         )
 

@@ -75,7 +75,7 @@ def test_config_and_what_overrules_it(run, csv, tmp_path):
         ("seed = 'x'", "Expected a whole number"),
         ("minutes = true", "Expected a number"),
         ("seed = ", "is not TOML"),
-        ("missing = 'x'", "Expected error or drop"),
+        ("missing = 'x'", "Expected error, drop or auto"),
         ("[bounds]\nage = 3", "Expected LOW:HIGH"),
         ("[set]\nnope = 3", "no parameter 'nope'"),
     ],
@@ -126,6 +126,14 @@ def test_missing_cells(run, table, tmp_path, small):
     run("fit", "gis", path, "-o", tmp_path / "m").refused("row 7", "missing")
     run("fit", "gis", path, "-o", tmp_path / "m", "--missing", "drop", *small).ok()
     assert pushforward.load(tmp_path / "m").columns_.n_rows == 239
+    shown = run("fit", "auto", path, "-o", tmp_path / "auto").ok()
+    note = "pushforward: note: 1 of 240 rows left out for missing cells."
+    assert shown.err.count("left out for missing cells") == 1
+    assert note in shown.err
+    assert "rows left out             1\n" in run("info", tmp_path / "auto").ok().out
+    run("fit", "auto", path, "-o", tmp_path / "e", "--missing", "error").refused("row 7")
+    quiet = run("fit", "auto", path, "-o", tmp_path / "quiet", "--quiet").ok()
+    assert quiet.err == ""
 
 
 def test_a_folder_that_is_taken(run, csv, gis, tmp_path):

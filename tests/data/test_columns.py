@@ -541,3 +541,22 @@ def test_categories_keep_their_types():
     assert found == [(1, 2), (0.1, 0.5), ("1", "2")]
     assert [type(values[0]) for values in found] == [int, float, str]
     pd.testing.assert_frame_equal(again.decode(again.encode(frame)[0]), frame)
+
+
+def test_masks_are_of_coordinates_where_columns_are_left_out():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "id": range(60),
+            "one": "same",
+            "price": rng.choice([1.99, 4.99, 7.49, 9.95], 60),
+            "size": rng.normal(size=60),
+            "nothing": None,
+            "class": rng.choice(["a", "b"], 60),
+        }
+    )
+    columns = Columns.learn(frame).columns
+    assert columns.kinds[2:4] == ("discrete", "continuous")
+    assert columns.listed.tolist() == [True, False, False]
+    assert columns.discrete.tolist() == [True, False, True]
+    assert columns.nominal.tolist() == [False, False, True]

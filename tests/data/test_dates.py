@@ -172,6 +172,28 @@ def test_steps_and_units():
     np.testing.assert_allclose(log_det, np.log(float(high - low) / 3600))
 
 
+def test_a_word_again_and_again_among_dates_is_a_missing_cell():
+    """Cabinet members: one cell in five says "Still in office"."""
+    ends = pd.Series(days(200)).dt.strftime("%m/%d/%y").to_numpy(dtype=object)
+    ends[::5] = "Still in office"
+    learned = Columns.learn(pd.DataFrame({"end": ends, "x": range(200)}), missing="auto")
+    entry = learned.columns.describe()[0]
+    assert (entry["kind"], entry["missing"]) == ("date", 0.2)
+    assert entry["note"] == ("40 cells are no dates ('Still in office') and count as missing")
+    assert learned.columns.n_rows == 160
+    ends[::5] = [f"term {k}" for k in range(40)]
+    frame = pd.DataFrame({"end": ends, "x": range(200)})
+    assert Columns.learn(frame).columns.kinds[0] != "date"
+
+
+def test_times_of_the_day_are_shown_without_a_date():
+    minutes = np.random.default_rng(0).integers(8 * 60, 20 * 60, 100)
+    clock = [f"{m // 60:02d}:{m % 60:02d}" for m in (480, *minutes, 1199)]
+    entry = Columns.learn(pd.DataFrame({"at": clock, "x": range(102)})).columns.describe()[0]
+    assert (entry["kind"], entry["low"], entry["high"]) == ("date", "08:00:00", "19:59:00")
+    assert entry["why"] == "times like 08:00"
+
+
 def test_declared_dates_and_refusals():
     frame = pd.DataFrame({"d": ["2020-01-01", "soon", "later", "2020-02-01"], "n": [1, 2, 3, 4]})
     learned = Columns.learn(frame, columns={"d": "date"}, missing="drop")

@@ -95,7 +95,7 @@ def test_every_decision_in_one_table():
     assert text[1].startswith("id      identifier  numbers the rows from 1")
     assert "1 %" in text[2]
     assert "'?'" in text[2]
-    assert kept_text(learned).startswith("1 of 100 rows were left out")
+    assert kept_text(learned.columns).startswith("1 of 100 rows left out")
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 60))).add_prefix("c")
     assert columns_text(Columns.learn(wide).columns) == "others: 60 continuous"
 

@@ -105,11 +105,32 @@ def test_few_odd_words_are_named_and_many_make_a_category():
     cells[3] = "broken"
     frame = pd.DataFrame({"v": cells, "x": r.normal(size=200)})
     note = Columns.learn(frame, missing="drop").columns.describe()[0]["note"]
-    assert note.startswith("1 cell is no numbers ('broken') and count as missing") or (
-        "1 cell" in note and "'broken'" in note
-    )
-    cells[::5] = "broken"
+    assert note == "1 cell is no number ('broken') and counts as missing"
+    cells[[5, 7]] = "lost"
+    note = Columns.learn(frame.assign(v=cells), missing="drop").columns.describe()[0]["note"]
+    assert note == "3 cells are no numbers ('broken', 'lost') and count as missing"
+    cells[::5] = [f"broken {letter}" for letter in "abcdefghij" * 4]
     assert NumberFormat.learn(cells) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "share", "numbers"),
+    [
+        (["Still in office"], 0.25, True),
+        (["% Sales", "low", "high"], 0.2, True),
+        (["Still in office"], 0.3, False),
+        (["a", "b", "c", "d"], 0.2, False),
+        (["30+"], 0.2, False),  # a number of a kind: no missing cell
+    ],
+)
+def test_a_few_words_again_and_again_are_no_category_of_all_numbers(words, share, numbers):
+    cells = np.array([str(k % 40 + 100.5) for k in range(200)], dtype=object)
+    odd = round(200 * share)
+    cells[:odd] = np.resize(words, odd)
+    assert (NumberFormat.learn(cells) is not None) == numbers
+    few = np.array([str(k % 4 + 0.5) for k in range(200)], dtype=object)
+    few[:odd] = np.resize(words, odd)
+    assert NumberFormat.learn(few) is None  # levels, one of them a word
 
 
 def test_declared_numbers_with_many_odd_cells():

@@ -1,6 +1,7 @@
 """The automatic model is never worse than a Gaussian and says what it did."""
 
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy.stats import ks_2samp
 
 import pushforward
 from pushforward import AutoDensity, DataError, ParameterError, UnsupportedError
+from pushforward.errors import LeftOutWarning
 
 
 def table(kind, n, seed=0):
@@ -536,9 +538,63 @@ def test_missing_cells_are_dropped_when_asked():
     x.loc[3, "colour"] = None
     x.loc[5, "length"] = np.nan
     with pytest.raises(DataError, match="row"):
-        AutoDensity().fit(x)
+        AutoDensity(missing="error").fit(x)
     model = AutoDensity(random_state=0, missing="drop").fit(x)
     assert model.columns_.n_rows == 98
+
+
+def first_try():
+    """A table as people have it: identifiers, remarks, a column mostly empty, some gaps."""
+    rng = np.random.default_rng(0)
+    n = 120
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(1, n + 1),
+            "name": [f"{a} of {b}" for a, b in zip(rng.random(n), rng.random(n), strict=True)],
+            "price": rng.choice([1.99, 4.99, 7.49, 9.95], n),
+            "size": rng.normal(size=n),
+            "rare": np.where(rng.random(n) < 0.9, np.nan, 1.0),
+            "class": rng.choice(["a", "b"], n),
+        }
+    )
+    frame.loc[3:5, "size"] = np.nan
+    return frame
+
+
+def test_a_table_with_gaps_fits_at_the_first_try_and_says_what_was_left_out(tmp_path, capsys):
+    frame = first_try()
+    share = f"{100 * frame['rare'].isna().mean():.0f} % of its cells are missing"
+    left_out = f"columns left out: 'rare' ({share}); 3 of 120 rows left out for missing cells"
+    with pytest.warns(LeftOutWarning) as found:
+        model = AutoDensity(random_state=0).fit(frame)
+    assert [str(one.message) for one in found] == [left_out]
+    assert found[0].filename == __file__
+    kinds = ("identifier", "identifier", "discrete", "continuous", "empty", "category")
+    assert model.columns_.kinds == kinds
+    assert model.columns_.listed.tolist() == [True, False, False]
+    rows = model.sample(50, random_state=0)
+    assert list(rows) == list(frame)
+    assert rows["id"].tolist() == list(range(1, 51))
+    assert rows["rare"].isna().all()
+    assert rows["name"].tolist()[:2] == ["id-1", "id-2"]
+    assert set(rows["price"]) <= set(frame["price"])
+    model.save(tmp_path / "m")
+    assert "3 of 120 rows left out" in (tmp_path / "m" / "README.md").read_text()
+    assert pushforward.load(tmp_path / "m").columns_.n_left_out == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pushforward.fit(frame, random_state=0)  # prints it instead
+    assert "3 of 120 rows left out for missing cells" in capsys.readouterr().err
+
+
+def test_gaps_are_refused_when_asked():
+    with pytest.raises(DataError, match="rows 3, 4, 5"):
+        AutoDensity(missing="error").fit(first_try().drop(columns="rare"))
+    gone, frame = np.arange(120) % 3, first_try().drop(columns="rare")
+    frame["size"] = np.where(gone == 0, np.nan, 1.0 * gone)
+    frame["price"] = np.where(gone == 1, np.nan, 2.0 * gone)
+    with pytest.raises(DataError, match="Only 40 of 120 rows have no missing cell"):
+        AutoDensity().fit(frame)
 
 
 @pytest.mark.parametrize("seed", range(2))

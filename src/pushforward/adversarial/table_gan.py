@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint import digest
+from ..column_table import warn_left_out
 from ..data import Columns
+from ..data.gaps import MISSING
 from ..errors import DataError
 from ..nets import MLP
 from ..rules import COUNT, Instance, OneOf, Rule
@@ -115,7 +117,7 @@ class TableGAN(WassersteinGame):
         "depth": COUNT | None,
         "columns": Instance(Mapping, said="kinds by column") | None,
         "bounds": Instance(Mapping, said="(low, high) by column") | None,
-        "missing": OneOf("error", "drop"),
+        "missing": OneOf(*MISSING),
     }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -179,6 +181,8 @@ class TableGAN(WassersteinGame):
             estimator=type(self).__name__,
         )
         self._set_columns(learned.columns)
+        if self.missing == "auto":
+            warn_left_out(learned.columns, stacklevel=2)
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
         self._seed = self._run_seed(folder)

@@ -141,6 +141,7 @@ class Missing(StrEnum):
 
     error = "error"
     drop = "drop"
+    auto = "auto"
 
 
 class Blank(StrEnum):

@@ -3,15 +3,16 @@
 import inspect
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..column_table import columns_text
+from ..column_table import columns_text, kept_text
 from ..data.reading import Reading
-from ..errors import ModelFileError, ParameterError
+from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Talk, print_json
 from .facts import facts, facts_text
@@ -72,7 +73,9 @@ def fit(
         Missing | None,
         typer.Option(
             rich_help_panel=_DATA, show_default=False,
-            help="Rows with missing cells: refuse them, or leave them out. Default: error.",
+            help="Missing cells: **error** refuses them; **drop** leaves out their rows; **auto** "
+            "leaves out columns that have most of theirs missing, then rows, as long as half of "
+            "the rows are left. Default: auto for the model auto, error for others.",
         ),
     ] = None,
     column: Annotated[
@@ -166,7 +169,10 @@ def fit(
 
     talk = Talk(quiet)
     fitters = {"images": fit_images, "text": fit_text, "tables": _fit_table}
-    made = fitters[entry.data](entry, data, output, options, there=there, more=more, talk=talk)
+    fitter = fitters[entry.data]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)  # the notes say it
+        made = fitter(entry, data, output, options, there=there, more=more, talk=talk)
     seconds = time.monotonic() - began
     known = facts(made)
     talk.say(made.account() if hasattr(made, "account") else facts_text(known))
@@ -211,7 +217,7 @@ def _fit_table(
             entry, opened, output, parameters,
             there=there, more=more, reading=table.reading, talk=talk,
         )  # fmt: skip
-        talk.say(columns_text(made.columns_))
+        _say_columns(made.columns_, talk)
         return made
     made = _made(entry, parameters, output if more and there else None)
     work, resumed = _unfinished(made, output, talk)
@@ -221,7 +227,7 @@ def _fit_table(
         if options.weight is not None:
             weights = take(X, labels, gone[-1:])
             weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
-        told = _after_columns(report, made, len(X), talk)
+        told = _after_columns(report, made, talk)
         made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
     if more:
         made.set_params(warm_start=False)
@@ -233,7 +239,7 @@ def _fit_table(
 
 
 def _after_columns(
-    report: Callable[[str, float], None], made: Any, n_rows: int, talk: Talk
+    report: Callable[[str, float], None], made: Any, talk: Talk
 ) -> Callable[[str, float], None]:
     """The report of a fit that says, when the fit begins, what was made of each column."""
     begun = False
@@ -242,15 +248,16 @@ def _after_columns(
         nonlocal begun
         if not begun:
             begun = True
-            talk.say(columns_text(made.columns_))
-            if (gone := n_rows - made.columns_.n_rows) > 0:
-                talk.note(
-                    f"{gone:,} of {n_rows:,} rows were left out, for missing cells or weights of "
-                    "zero."
-                )
+            _say_columns(made.columns_, talk)
         report(text, share)
 
     return told
+
+
+def _say_columns(columns: Any, talk: Talk) -> None:
+    talk.say(columns_text(columns))
+    if kept := kept_text(columns):
+        talk.note(f"{kept}.")
 
 
 def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..data.gaps import MISSING
 from ..data.reading import Reading
 from ..errors import ParameterError
 
@@ -20,7 +21,7 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "seed": ((int,), "a whole number"),
     "minutes": ((int, float), "a number"),
     "contamination": ((int, float, str), 'a number or "auto"'),
-    "missing": ((str,), '"error" or "drop"'),
+    "missing": ((str,), '"error", "drop" or "auto"'),
     "weight": ((str,), "the name of a column"),
     "drop": ((list,), "a list of names"),
     "header": ((bool,), "true or false"),
@@ -76,8 +77,8 @@ class FitOptions:
     set: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.missing not in (None, "error", "drop"):
-            raise ParameterError(f"missing is {self.missing!r}. Expected error or drop.")
+        if self.missing not in (None, *MISSING):
+            raise ParameterError(f"missing is {self.missing!r}. Expected error, drop or auto.")
 
     @classmethod
     def read(cls, path: Path) -> "FitOptions":

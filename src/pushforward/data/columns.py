@@ -1,29 +1,21 @@
 """Carries a table to the model's coordinates and back, with its log-determinant."""
 
-import dataclasses
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError
 from . import config
-from .checks import (
-    check_names,
-    check_option,
-    check_weights,
-    refuse_infinite,
-    refuse_missing,
-    rows_text,
-)
+from .checks import rows_text
 from .column import Column
 from .containers import Layout, Sheet
 from .coordinates import Coordinates
-from .holding import Holding, gaps, read, survey, write
-from .kinds import check_declared, recognise
-from .left_out import LEFT_OUT, made_anew
-from .noise import row_keys
+from .holding import write
+from .learning import decide
+from .left_out import made_anew
+from .table_reader import TableReader
 
 __all__ = ["Columns", "Learned"]
 
@@ -97,12 +89,19 @@ class Columns:
     """
 
     def __init__(
-        self, layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str = "Columns"
+        self,
+        layout: Layout,
+        columns: tuple[Column, ...],
+        n_rows: int,
+        estimator: str = "Columns",
+        n_left_out: int = 0,
     ) -> None:
         self.layout = layout
         self.columns = columns
         self.n_rows = n_rows
         self.estimator = estimator
+        self.n_left_out = n_left_out
+        self._reader = TableReader(layout, columns, estimator)
         self._live = [j for j, column in enumerate(columns) if column.live]
         self._coordinates = Coordinates(
             [columns[j] for j in self._live], [layout.labels[j] for j in self._live]
@@ -133,6 +132,8 @@ class Columns:
                 values it can take; either end may be None. (None, None) takes away the bounds
                 that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
+                "auto" leaves out columns of a frame with most of their cells missing first, but
+                those that are declared, and refuses where less than half of the rows are left.
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.
@@ -144,72 +145,22 @@ class Columns:
             DataError: for data that cannot be used; the text names the columns and rows.
             ParameterError: for columns, bounds or missing that are not usable.
         """
-        check_option("missing", missing, ("error", "drop"))
-        sheet = Sheet.open(X, estimator, min_rows)
-        declared, intervals = check_declared(columns, bounds, sheet.labels)
-        _refuse_dropped_positions(sheet, declared)
-        weights = check_weights(sample_weight, sheet.n_rows)
-        kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
-        blank = sheet.missing()
-        holdings = [
-            survey(
-                sheet.raw(j)[kept & ~blank[:, j]],
-                label,
-                declared=declared.get(label),
-                categorical=sheet.layout.storage[j].levels is not None,
-                alone=len(sheet.labels) == 1,
-            )
-            for j, label in enumerate(sheet.labels)
-        ]
-        found = [_undecided(holding) for holding in holdings]
-        bare = np.array([column.kind == "empty" for column in found])
-        if bare.all() or (bare.any() and not sheet.layout.named):
-            refuse_missing(sheet.labels, blank & bare, fitting=True)
-        blank = _blank(sheet, list(range(len(found))), found, blank)
-        shares = [
-            1.0 if one.kind == "empty" else float(blank[kept, j].mean())
-            for j, one in enumerate(found)
-        ]
-        gaps = blank & kept[:, None] & np.array([not column.left_out for column in found])
-        if gaps.any():
-            if missing == "error":
-                refuse_missing(sheet.labels, gaps, fitting=True)
-            kept &= ~gaps.any(axis=1)
-        if not kept.all():
-            sheet = sheet.take(kept)
-            weights = None if weights is None else weights[kept]
-            if sheet.n_rows < min_rows:
-                raise DataError(
-                    f"Only {sheet.n_rows} sample(s) of {len(kept)} are left without missing "
-                    f"values and zero weights, while a minimum of {min_rows} is required by "
-                    f"{estimator}. Fill the missing values in, or leave out the columns that "
-                    "have most of them."
-                )
-        cells = {
-            j: read(sheet, j, column, sheet.labels[j])
-            for j, column in enumerate(found)
-            if not column.left_out
-        }
-        _refuse_infinite(sheet.labels, cells)
-        distinct_rows = _distinct_rows(cells, sheet.n_rows)
-        for j, label in enumerate(sheet.labels):
-            if j in cells:
-                found[j] = recognise(
-                    *cells[j],
-                    label,
-                    holding=holdings[j],
-                    declared=declared.get(label),
-                    categorical=sheet.layout.storage[j].levels is not None,
-                    bounds=intervals.get(label),
-                    weights=weights,
-                    distinct_rows=distinct_rows,
-                )
-            found[j] = dataclasses.replace(found[j], missing=shares[j])
-        learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator)
-        moments = learned._coordinates.moments(learned._numbers(sheet, cells), weights)
-        for j, (loc, scale) in zip(learned._live, moments, strict=True):
-            found[j] = dataclasses.replace(found[j], loc=loc, scale=scale)
-        learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator)
+        decided = decide(
+            X,
+            columns=columns,
+            bounds=bounds,
+            missing=missing,
+            sample_weight=sample_weight,
+            estimator=estimator,
+            min_rows=min_rows,
+        )
+        sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
+        n_left_out = decided.n_left_out
+        rough = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
+        moments = rough._coordinates.moments(rough._numbers(sheet, decided.cells), weights)
+        for j, (loc, scale) in zip(rough._live, moments, strict=True):
+            found[j] = replace(found[j], loc=loc, scale=scale)
+        learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
         return Learned(learned, sheet.native, weights, kept)
 
     # What was learned
@@ -254,6 +205,12 @@ class Columns:
     def nominal(self) -> torch.Tensor:
         """Boolean of shape (D,): which coordinates are categories, whose order means nothing."""
         return torch.from_numpy(self._coordinates.nominal.copy())
+
+    @property
+    def listed(self) -> torch.Tensor:
+        """Boolean of shape (D,): which coordinates are of columns that are a list of numbers."""
+        kinds = [self.columns[j].kind for j in self._live]
+        return torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool)
 
     @property
     def dequantised(self) -> torch.Tensor:
@@ -330,8 +287,8 @@ class Columns:
         Warns:
             UserWarning: for fractions in an integer column, which count as the nearest.
         """
-        sheet, places = self._open(X)
-        cells = self._cells(sheet, places)
+        sheet, places = self._reader.open(X)
+        cells = self._reader.cells(sheet, places)
         z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
         log_det += self._constants(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
@@ -345,12 +302,12 @@ class Columns:
         Raises:
             DataError: for other columns than in fit.
         """
-        sheet, places = self._open(X)
-        return np.logical_not(self._blank(sheet, places).any(axis=1))
+        sheet, places = self._reader.open(X)
+        return np.logical_not(self._reader.gaps(sheet, places).any(axis=1))
 
     def places(self, X: Any) -> dict[str | int, int]:
         """Where the columns of a table are: a dict from the names in fit to positions in X."""
-        _, places = self._open(X)
+        _, places = self._reader.open(X)
         found = zip(self.labels, places, strict=True)
         return {label: place for label, place in found if place is not None}
 
@@ -372,59 +329,14 @@ class Columns:
         Raises:
             DataError: for lacking columns, missing or infinite cells, text for numbers.
         """
-        sheet = Sheet.open(X, self.estimator)
-        given = {label: place for place, label in enumerate(sheet.labels)}
-        wanted = [
-            label
-            for label, column in zip(self.labels, self.columns, strict=True)
-            if not column.left_out
-        ]
-        lacking = [label for label in wanted if label not in given]
-        if lacking and len(given) == self.n_columns and not sheet.layout.named:
-            lacking, given = [], {label: place for place, label in enumerate(self.labels)}
-        if lacking:
-            raise DataError(
-                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
-                f"{list(sheet.labels)}."
-            )
-        return self._cells(sheet, [given.get(label) for label in self.labels])
+        return self._reader.cells(*self._reader.find(X))
 
     def kept(self) -> "Columns":
         """The columns without those that are left out."""
         kept = [j for j, column in enumerate(self.columns) if not column.left_out]
         columns = tuple(self.columns[j] for j in kept)
-        return type(self)(self.layout.take(kept), columns, self.n_rows, self.estimator)
-
-    def _cells(self, sheet: Sheet, places: list[int | None]) -> dict[int, tuple[np.ndarray, str]]:
-        blank = self._blank(sheet, places)
-        if blank.any():
-            refuse_missing(self.labels, blank, fitting=False)
-        cells = {
-            j: read(sheet, place, self.columns[j], self.labels[j])
-            for j, place in enumerate(places)
-            if place is not None and not self.columns[j].left_out
-        }
-        _refuse_infinite(self.labels, cells)
-        return cells
-
-    def _open(self, X: Any) -> tuple[Sheet, list[int | None]]:
-        """Read a table, and find where each of the p columns is; one left out may be absent."""
-        sheet = Sheet.open(X, self.estimator)
-        named = sheet.layout.named and self.layout.named
-        given = {label: place for place, label in enumerate(sheet.labels)}
-        expected = [
-            label
-            for label, column in zip(self.labels, self.columns, strict=True)
-            if not (named and column.left_out and label not in given)
-        ]
-        check_names(sheet.labels, expected, named, self.estimator)
-        if not named:
-            return sheet, list(range(len(self.labels)))
-        return sheet, [given.get(label) for label in self.labels]
-
-    def _blank(self, sheet: Sheet, places: list[int | None]) -> np.ndarray:
-        """Mark the cells (n, p) that are missing; none of columns that are left out."""
-        return _blank(sheet, places, self.columns, sheet.missing())
+        layout = self.layout.take(kept)
+        return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
 
     def _numbers(self, sheet: Sheet, cells: dict[int, tuple[np.ndarray, str]]) -> np.ndarray:
         """Return the numbers of the columns with a coordinate, float64 of shape (n, D)."""
@@ -514,7 +426,7 @@ class Columns:
         found = [j for j, column in enumerate(self.columns) if column.kind == "identifier"]
         if not found or not before:
             return X
-        sheet, places = self._open(X)
+        sheet, places = self._reader.open(X)
         columns = []
         for j, column in enumerate(self.columns):
             place = places[j]
@@ -558,7 +470,9 @@ class Columns:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as JSON values; :meth:`from_config` reads them exactly."""
-        return config.write(self.layout, self.columns, self.n_rows, self.estimator)
+        return config.write(
+            self.layout, self.columns, self.n_rows, self.estimator, self.n_left_out
+        )
 
     @classmethod
     def from_config(cls, values: dict[str, Any]) -> "Columns":
@@ -568,71 +482,3 @@ class Columns:
             ModelFileError: for an unknown, missing or wrong entry.
         """
         return cls(*config.read(values))
-
-
-def _undecided(holding: Holding) -> Column:
-    """The column that reads the cells of a holding; whole where it is left out."""
-    if holding.kind in LEFT_OUT:
-        first = holding.first if holding.kind == "identifier" else None
-        why, note = holding.why, holding.note
-        return Column(holding.kind, holding.family, low=first, why=why, note=note)
-    return Column("undecided", "text", format=holding.format)
-
-
-def _blank(
-    sheet: Sheet, places: Sequence[int | None], columns: Sequence[Column], missing: np.ndarray
-) -> np.ndarray:
-    """Mark missing cells, shape (n, p), and words where numbers or dates should be.
-
-    Columns that are left out have no missing cells.
-    """
-    blank = np.zeros((sheet.n_rows, len(columns)), dtype=bool)
-    for j, (place, column) in enumerate(zip(places, columns, strict=True)):
-        if place is None or column.left_out:
-            continue
-        blank[:, j] = missing[:, place]
-        if (more := gaps(sheet, place, column)) is not None:
-            blank[:, j] |= more
-    return blank
-
-
-def _refuse_infinite(
-    labels: Sequence[str | int], cells: dict[int, tuple[np.ndarray, str]]
-) -> None:
-    """Raise DataError where a number is infinite."""
-    mask = {
-        j: ~np.isfinite(values)
-        for j, (values, family) in cells.items()
-        if family == "float" and not np.isfinite(values).all()
-    }
-    if mask:
-        whole = np.zeros((len(next(iter(mask.values()))), len(labels)), dtype=bool)
-        for j, rows in mask.items():
-            whole[:, j] = rows
-        refuse_infinite(labels, whole)
-
-
-def _refuse_dropped_positions(sheet: Sheet, declared: dict) -> None:
-    if not sheet.layout.named and "drop" in declared.values():
-        raise ParameterError(
-            'columns says "drop" of a column that has a position and no name. Expected a frame: '
-            "the others would change their positions. Leave the column out before the fit."
-        )
-
-
-def _distinct_rows(cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray | None:
-    """Mark the first of equal rows, shape (n,), so that copies count like weights; or None.
-
-    In a table of one column a value that comes again is a repeat of the value, and all rows count.
-    """
-    import pandas as pd
-
-    if len(cells) < 2:
-        return None
-    codes = np.empty((n, len(cells)))
-    for i, (values, family) in enumerate(cells.values()):
-        codes[:, i] = pd.factorize(values)[0] if family == "text" else values
-    _, places = np.unique(row_keys(codes), return_index=True)
-    first = np.zeros(n, dtype=bool)
-    first[places] = True
-    return first

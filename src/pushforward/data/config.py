@@ -20,7 +20,7 @@ from .number_format import GROUPS, NumberFormat
 __all__ = ["read", "write"]
 
 CELL = (str, int, float, bool)
-TOP = {"container": str, "estimator": str, "n_rows": int, "columns": list}
+TOP = {"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list}
 ENTRY = {
     "name": (str, int),
     "dtype": str,
@@ -74,7 +74,7 @@ FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
 
 
 def write(
-    layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str
+    layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str, n_left_out: int
 ) -> dict[str, Any]:
     """Return the JSON values that :func:`read` reads."""
     entries = []
@@ -111,11 +111,12 @@ def write(
         "container": layout.container,
         "estimator": estimator,
         "n_rows": n_rows,
+        "n_left_out": n_left_out,
         "columns": entries,
     }
 
 
-def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str]:
+def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     """Check JSON values and return the arguments of :class:`Columns`.
 
     Raises:
@@ -125,6 +126,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str]:
     container = values["container"]
     _expect(container in (*FRAMES, "numpy", "torch"), "container", container)
     _expect(1 <= values["n_rows"] < 2**63, "n_rows", values["n_rows"])
+    _expect(0 <= values["n_left_out"] < 2**63, "n_left_out", values["n_left_out"])
     entries = values["columns"]
     _expect(bool(entries), "columns", entries)
     storage, columns = [], []
@@ -140,7 +142,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str]:
         _expect(labels == tuple(range(len(labels))), "columns", f"names {labels}")
         _expect(len(set(storage)) == 1, "columns", "different dtypes in one array")
     layout = Layout(container, labels, tuple(storage))
-    return layout, tuple(columns), values["n_rows"], values["estimator"]
+    return layout, tuple(columns), values["n_rows"], values["estimator"], values["n_left_out"]
 
 
 def _expect(fine: bool, where: str, value: object) -> None:
@@ -310,7 +312,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         ranged = type(low) is number and type(high) is number and low <= high
         fine = cells_fit and ranged and low >= -(2**63) and high < 2**64 and family != "text"
     if levels is not None:
-        fine = fine and bool(cells) and set(cells) <= set(levels)
+        fine = fine and bool(cells) != (kind in LEFT_OUT) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
     bounds = _read_ends(entry["bounds"], f"{where}.bounds")
     bend = Bend(**entry["bend"])

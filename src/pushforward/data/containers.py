@@ -129,7 +129,8 @@ class Layout:
             else:
                 dtype = ELEMENTS[storage.dtype]
             kind = storage.dtype.lower()
-            if kind in np.sctypeDict or kind == "boolean":
+            empty = values.dtype.kind == "O" and all(value is None for value in values)
+            if not empty and (kind in np.sctypeDict or kind == "boolean"):
                 values = cast(values, np.dtype("bool" if kind == "boolean" else kind))
             try:
                 series.append(nw.new_series(str(label), values.tolist(), dtype, backend=backend))

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from .number_format import is_blank
+from .number_format import is_blank, too_odd
 
 __all__ = ["SOURCES", "UNITS", "DateFormat", "known_pattern"]
 
@@ -21,7 +22,6 @@ UNITS = {  # nanoseconds of each; months are counted by the calendar
     "nanosecond": 1,
 }
 SOURCES = ("text", "integer", "moment", "duration", "date")
-ODD = 0.05  # share of cells that are no dates, at most
 DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
     *("%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
@@ -84,13 +84,15 @@ class DateFormat:
         for pattern in _patterns(few):
             shape = _shape(pattern)
             hits = sum(count for text, count in counted.items() if shape.match(text))
-            if hits > most and (good := _valid(pattern, counted)) > most:
-                best, most = pattern, good
+            if hits > most:
+                good = sum(counted[text] for text in _dates(pattern, counted))
+                best, most = (pattern, good) if good > most else (best, most)
         words = sum(count for text, count in counted.items() if is_blank(text))
-        odd = len(cells) - most - words
-        if best is None or (odd > ODD * len(cells) and not declared) or most < words / 9:
+        if best is None or most < words / 9:
             return None
-        texts = [text for text in counted if _shape(best).match(text)]
+        texts = _dates(best, counted)
+        if not declared and too_odd(counted, texts):
+            return None
         ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
         padded = not any(ones.search(text) for text in texts)
         offset, places = None, 6
@@ -123,6 +125,11 @@ class DateFormat:
         """Choose the unit of a column of moments, dates or durations without gaps."""
         how = cls(source, "nanosecond")
         return how._with_unit(*how.parse(values))
+
+    @property
+    def timed(self) -> bool:
+        """Whether these are times of a day without a date."""
+        return self.pattern in TIMES
 
     def _with_unit(self, counts: np.ndarray, bad: np.ndarray) -> "DateFormat":
         """The coarsest unit that all moments are whole numbers of."""
@@ -208,12 +215,16 @@ class DateFormat:
 
         >>> DateFormat("integer", "day", "%Y%m%d").text(19753)
         '2024-01-31'
+        >>> DateFormat("text", "second", "%I:%M %p").text(13 * 3600 + 900)
+        '13:15:00'
         """
         moment = self.moments(np.array([int(count)]))
         if self.source == "duration":
             import pandas as pd
 
             return str(pd.Timedelta(moment[0]))
+        if self.timed:
+            return str(moment[0].astype("M8[s]"))[11:]
         return str(moment[0].astype({"month": "M8[M]", "day": "M8[D]"}.get(self.unit, "M8[s]")))
 
 
@@ -264,10 +275,10 @@ def _parse_text(cells: Any, pattern: str) -> Any:
     return pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
 
 
-def _valid(pattern: str, counted: Counter) -> int:
-    """How many cells are dates in a pattern."""
+def _dates(pattern: str, texts: Collection[str]) -> list[str]:
+    """Those of the texts that are dates in a pattern."""
     import pandas as pd
 
-    texts = list(counted)
-    good = _parse_text(pd.Series(texts, dtype=object), pattern).notna().to_numpy()
-    return int(np.array(list(counted.values()))[good].sum())
+    shaped = [text for text in texts if _shape(pattern).match(text)]
+    good = _parse_text(pd.Series(shaped, dtype=object), pattern).notna()
+    return [text for text, fine in zip(shaped, good, strict=True) if fine]

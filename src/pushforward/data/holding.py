@@ -14,12 +14,18 @@ from .dates import DateFormat
 from .left_out import LEFT_OUT, names_rows, numbers_rows
 from .number_format import NumberFormat, is_blank
 
-__all__ = ["Holding", "gaps", "read", "survey"]
+__all__ = ["MADE", "Holding", "read", "survey", "unreadable", "write"]
 
 NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete")
 DATES = {"datetime64": "moment", "datetime": "moment", "date": "date"}
 DATES |= {"timedelta64": "duration", "timedelta": "duration"}
 TEXTS = ("string", "mixed", "mixed-integer")
+MADE = {  # what a note says of the columns that are left out
+    "identifier": "left out of the model; samples have new ones",
+    "text": "left out of the model; empty in samples",
+    "empty": "left out of the model; empty in samples",
+    "drop": "left out of the model and of samples",
+}
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,9 @@ def survey(
     sort = _sort(cells)
     family = "float" if cells.dtype.kind == "f" else "int" if sort == "integer" else "text"
     if declared in LEFT_OUT:
-        return Holding(declared, family=family, why="declared", note=_MADE[declared])
+        return Holding(declared, family=family, why="declared", note=MADE[declared])
     if not len(cells):
-        return Holding("empty", family=family, why="all cells are missing", note=_MADE["empty"])
+        return Holding("empty", family=family, why="all cells are missing", note=MADE["empty"])
     if categorical:
         if sort in DATES:
             raise DataError(convert_text(label, f"categories of {sort}"))
@@ -90,7 +96,7 @@ def survey(
             whole = cells.astype(np.int64) if np.abs(numbers).max() < 2**62 else numbers
             if why := numbers_rows(whole, label):
                 first = int(cells.min()) if "from" in why else 1
-                note = _MADE["identifier"]
+                note = MADE["identifier"]
                 return Holding("identifier", None, "int", why, note, first)
             if len(np.unique(numbers)) < len(set(cells.tolist())):
                 return _survey_text(cells.astype(str), label, "string", None, alone)
@@ -100,14 +106,6 @@ def survey(
             "Expected dates such as 2024-01-31: convert the column first."
         )
     return Holding()
-
-
-_MADE = {
-    "identifier": "left out of the model; samples have new ones",
-    "text": "left out of the model; empty in samples",
-    "empty": "left out of the model; empty in samples",
-    "drop": "left out of the model and of samples",
-}
 
 
 def _survey_text(
@@ -122,10 +120,11 @@ def _survey_text(
         dates = DateFormat.of_text(texts, declared=declared is not None)
         if dates is not None:
             shown = next(t for t, bad in zip(texts, dates.parse(texts)[1], strict=True) if not bad)
-            note = _odd(texts, dates.parse(texts)[1], "dates")
+            what = "times" if dates.timed else "dates"
+            note = _odd(texts, dates.parse(texts)[1], what)
             if _ambiguous(dates, texts):
                 note = "; ".join(filter(None, ["read with the day first", note]))
-            return Holding("date", dates, why=f"dates like {shown.strip()}", note=note)
+            return Holding("date", dates, why=f"{what} like {shown.strip()}", note=note)
         if declared is not None:
             raise DataError(
                 f"{column_text(label)} was declared date and holds no dates in a known format. "
@@ -144,7 +143,7 @@ def _survey_text(
         return Holding()  # the values say what is wrong
     if (found := names_rows(texts)) is not None:
         kind, why = found
-        note = f'{_MADE[kind]}; declare it "category" to model it'
+        note = f'{MADE[kind]}; declare it "category" to model it'
         return Holding(kind, why=why, note=note)
     return Holding()
 
@@ -156,8 +155,9 @@ def _odd(texts: np.ndarray, bad: np.ndarray, what: str) -> str:
     names = sorted(set(texts[bad].tolist()))
     shown = ", ".join(repr(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
     count = int(bad.sum())
-    plural = "cells are no" if count > 1 else "cell is no"
-    return f"{count} {plural} {what} ({shown}) and count as missing"
+    if count == 1:
+        return f"1 cell is no {what[:-1]} ({shown}) and counts as missing"
+    return f"{count} cells are no {what} ({shown}) and count as missing"
 
 
 def _ambiguous(dates: DateFormat, texts: np.ndarray) -> bool:
@@ -193,7 +193,7 @@ def _format_for(cells: np.ndarray, column: Column) -> NumberFormat | DateFormat 
     return how or NumberFormat()
 
 
-def gaps(sheet: Sheet, place: int, column: Column) -> np.ndarray | None:
+def unreadable(sheet: Sheet, place: int, column: Column) -> np.ndarray | None:
     """Mark the cells that are written but are no numbers or dates, shape (n,); None for none.
 
     Cells that are missing as such are not marked.

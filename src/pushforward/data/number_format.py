@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["GROUPS", "NumberFormat", "is_blank"]
+__all__ = ["GROUPS", "NumberFormat", "is_blank", "too_odd"]
 
 # What people write where a number is missing; compared without case and outer blanks.
 MISSING_WORDS = frozenset(
@@ -18,6 +19,8 @@ MISSING_WORDS = frozenset(
     )
 )
 ODD = 0.05  # share of cells that are neither numbers nor such words, at most
+FEW_WORDS, ODD_WORDS = 3, 0.25  # or this share, where they are the same few words without a digit
+MANY = 20  # beside at least so many different numbers
 MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
 SPACES = " \u00a0\u202f"
 CURRENCY = "$€£¥₹"
@@ -83,10 +86,7 @@ class NumberFormat:
             return None
         n_numbers = sum(counted[text] for text in found)
         odd = len(texts) - n_numbers
-        strange = sum(
-            count for text, count in counted.items() if text not in found and not is_blank(text)
-        )
-        if odd > MOST_GAPS * len(texts) or (strange > ODD * len(texts) and not declared):
+        if odd > MOST_GAPS * len(texts) or (not declared and too_odd(counted, found)):
             return None
         how = cls._of(list(found.values()))
         if how is None:
@@ -197,6 +197,23 @@ def is_blank(text: str) -> bool:
     (True, False)
     """
     return text.strip().lower() in MISSING_WORDS
+
+
+def too_odd(counted: Mapping[str, int], found: Collection[str]) -> bool:
+    """Whether a column has too many cells that are neither values nor say that one is missing.
+
+    Args:
+        counted: how often each text stands in the column.
+        found: the texts that are values: numbers or dates.
+
+    >>> days = {f"2024-01-{day:02d}": 4 for day in range(1, 32)}
+    >>> too_odd(days | {"still open": 20}, days), too_odd(days | {"32nd": 20}, days)
+    (False, True)
+    """
+    odd = {text: k for text, k in counted.items() if text not in found and not is_blank(text)}
+    words = len(odd) <= FEW_WORDS and not any(map(str.isdigit, "".join(odd)))
+    most = ODD_WORDS if words and len(found) >= MANY else ODD
+    return sum(odd.values()) > most * sum(counted.values())
 
 
 def _marks(bodies: list[str]) -> tuple[str, str] | None:

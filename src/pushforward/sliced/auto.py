@@ -29,8 +29,11 @@ class AutoDensity(TableDensity):
 
     Args:
         minutes: time budget, about; None takes what it needs (seconds for small tables).
-        columns, bounds, missing, contamination, false_alarm_rate, random_state, verbose: as
-            of :class:`~pushforward.GIS`.
+        missing: "auto" leaves out columns of a frame with most of their cells missing, then rows
+            with missing cells, and says so; it refuses where less than half of the rows are
+            left. "error" and "drop" as of GIS.
+        columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
+            :class:`~pushforward.GIS`.
 
     Attributes:
         density_, columns_, offset_, n_features_in_, feature_names_in_: as of GIS.
@@ -60,7 +63,7 @@ class AutoDensity(TableDensity):
         minutes: float | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
-        missing: str = "error",
+        missing: str = "auto",
         contamination: float | str | None = None,
         false_alarm_rate: float = 0.05,
         random_state: Any = None,

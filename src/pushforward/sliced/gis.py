@@ -55,7 +55,8 @@ class GIS(TransformerMixin, TableDensity):
             "identifier", "text", or "drop" to leave a column out, of samples too.
         bounds: (low, high) by column, either may be None: no density lies outside. (None, None):
             samples need not keep to the bounds that the rows show.
-        missing: "error", or "drop" to leave out rows with missing cells.
+        missing: "error"; "drop" to leave out rows with missing cells; "auto" as of
+            :class:`~pushforward.AutoDensity`.
         contamination: None; a share of outliers in the training rows, or "auto": the fit
             then leaves out the rows that fit worst and starts anew. 0 says that there are none:
             ``predict`` then looks at rows in more ways than their density (novelty detection).
