@@ -1,6 +1,7 @@
 """One way to build a sliced density, fitted: margins or not, so many Gaussians, flows or not."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from ..transport.rows import Rows
 from ..transport.sliced_flow import SliceLayer
 from .greedy import Layering, grow
 
-__all__ = ["GAUSSIAN", "Structure", "fit_structure", "wide_gaussian"]
+__all__ = ["GAUSSIAN", "Structure", "between", "fit_structure", "wide_gaussian"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def fit_structure(
             diagonal=structure.diagonal,
             weight=train.weight,
             seed=seed,
+            deadline=between(deadline) if structure.flow else deadline,
         )
     flows: list[list[SliceLayer]] = [[] for _ in range(structure.components)]
     if structure.flow and held_out is not None:
@@ -123,6 +125,12 @@ def fit_structure(
         Component(float(mixture.log_weight[c]), mixture.mean[c], mixture.factor[c], flows[c])
         for c in range(structure.components)
     ]
+
+
+def between(deadline: float) -> float:
+    """The time in the middle between now and a deadline, both as of ``time.monotonic()``."""
+    now = time.monotonic()
+    return now + 0.5 * (deadline - now)
 
 
 def wide_gaussian(rows: Rows) -> SlicedDensity:

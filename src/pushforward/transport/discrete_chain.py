@@ -6,6 +6,8 @@ others. In the language of maps it is the triangular (Knothe-Rosenblatt) transpo
 noise.
 """
 
+import math
+import time
 from collections.abc import Sequence
 
 import torch
@@ -54,7 +56,15 @@ class DiscreteChain(nn.Module):
         self.smooth[places] = False
 
     @classmethod
-    def fit(cls, rows: Rows, places: Tensor, seed: int, *, quick: bool = False) -> "DiscreteChain":
+    def fit(
+        cls,
+        rows: Rows,
+        places: Tensor,
+        seed: int,
+        *,
+        quick: bool = False,
+        deadline: float = math.inf,
+    ) -> "DiscreteChain":
         """Learn the distribution of the coordinates ``places`` given all others.
 
         Args:
@@ -62,6 +72,7 @@ class DiscreteChain(nn.Module):
             places: (m,) which of them; the others are given.
             seed: of everything random.
             quick: as of :meth:`ConditionalTrees.fit`.
+            deadline: ``time.monotonic()`` after which the trees that are left are quick ones.
         """
         rows = rows.evenly()
         cells = [
@@ -91,7 +102,7 @@ class DiscreteChain(nn.Module):
                 chain.cells[i].margin(value[:, i]),
                 ordered=not bool(rows.nominal[chain.places[i]]),
                 seed=seed + i,
-                quick=quick,
+                quick=quick or time.monotonic() > deadline,
             )
             chain.trees.append(trees)
         return chain
