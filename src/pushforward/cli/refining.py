@@ -246,14 +246,14 @@ def _check_target(folder: Path, overwrite: bool) -> None:
 
 
 def _spoken(told: Any, talk: Talk) -> Any:
-    """Progress, whose first line, what to expect, is said aloud."""
+    """Progress, whose lines up to what to expect are said aloud."""
     first = True
 
     def report(text: str, share: float) -> None:
         nonlocal first
         if first:
             talk.say(text)
-            first = False
+            first = not text.startswith("expected: ")
         told(text, share)
 
     return report

@@ -34,7 +34,8 @@ _DRAWS = 4.0  # and the most of them where the user says nothing
 _LEAST = 0.5  # of the time a network wants: half of that is a fourth of its steps
 _TIMED = 128  # samples that tell what drawing takes
 _FOR_JUDGING = 0.15  # of the time, that drawing the samples of one verdict may take
-_MOVED_COSTS = 7  # times what a sample costs that two steps move, forth and back each
+_MOVED_COSTS = 15  # times what a sample costs that two steps move, by a critic and back
+_ROOM = 1.3  # times what was timed, for a machine that has other work as well
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
 _JUDGED, _START, _LAST, _WEIGHED, _SHOWN, _MARGINS = range(10, 16)  # what a seed is for
@@ -249,7 +250,7 @@ class Recipe:
         most = float(processes.sum(first))  # of one, so that all judge alike
         if most < self.real.drawn:
             self.real = self.teacher.real = self.real.fewer(int(most))
-            self._note(
+            self._notes.append(  # what to expect is said first
                 f"{len(self.real.judge)} rows judge and {self.real.drawn} samples are drawn for "
                 "it: there was no time for more"
             )
@@ -351,9 +352,16 @@ class Recipe:
             tries = [b for b in tries if b * each <= self.budget.evaluations]
         return draws_for(around, tries)
 
+    @property
+    def _looked_at(self) -> int:
+        """Samples that displacement and weights are measured on."""
+        return min(_LOOKED_AT, len(self.real.judge))
+
     def _around(self, logit: Logit) -> Surroundings:
+        samples = self.real.drawn + self._looked_at
+
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
-            return self.budget.late(each * self.real.drawn + self._testing)
+            return self.budget.late(_ROOM * each * samples + self._testing)
 
         budget = self.budget
         return Surroundings(
@@ -444,7 +452,7 @@ class Recipe:
         logit: Logit | None,
         verdict: Verdict,
     ) -> Stage:
-        points = self.space.points(min(_LOOKED_AT, len(self.real.judge)), self.seed, _SHOWN)
+        points = self.space.points(self._looked_at, self.seed, _SHOWN)
         displacement = None
         if mover is not None:
             start = self.space.decoded(points).flatten(1).double()
