@@ -51,6 +51,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     density_: Density
     detector_: Novelty | TrimmedPair | None
     held_out_: float
+    _fitted_on: str
 
     columns: dict | None
     bounds: dict | None
@@ -91,6 +92,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             whole = self._digest(X, weight, options.get("validation"))
             seed = work.open(whole, seed, asked=self.random_state is not None)
             options["checkpoint"] = work
+        self._fitted_on = self._rows_digest(X, weight)
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
@@ -139,6 +141,16 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             None if weight is None else torch.from_numpy(weight),
             *start.values(),
         )
+
+    def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
+        """Of the rows of a table, in any order, and their weights."""
+        z, _ = self.columns_.encode(X)  # whose noise is a function of the row
+        order = canonical_order(z)
+        return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
+
+    def _saw(self, X: Any) -> bool:
+        """Whether these are the very rows of the fit; False where that is not known."""
+        return self._rows_digest(X) == self._fitted_on
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
         learned = Columns.learn(
@@ -354,6 +366,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             "columns": self.columns_.to_config(),
             "offset": self.offset_,
             "held_out": self.held_out_,
+            "fitted_on": self._fitted_on,
         }
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -366,6 +379,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         self._set_columns(Columns.from_config(state["columns"]))
         self.offset_ = float(state["offset"])
         self.held_out_ = float(state["held_out"])
+        self._fitted_on = str(state.get("fitted_on", ""))
         density, detector = (
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
             for p in ("density.", "detector.")

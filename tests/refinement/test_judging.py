@@ -171,3 +171,30 @@ def test_what_is_beyond_chance_and_nothing_is_not_kept():
     assert improves(verdict(ones), verdict(ones - 1e-3))
     assert not improves(verdict(ones, 1000.0), verdict(ones, 999.0))
     assert improves(verdict(ones, 1000.0), verdict(ones, 900.0))
+
+
+def test_fewer_rows_judge_where_time_is_short(generator):
+    rows = torch.randn(4000, 2, generator=generator)
+    for kind in ("neighbours", "boosting"):
+        real = RealRows.split(rows, lambda x: x.double().numpy(), 0, kind)
+        few = real.fewer(real.drawn // 5)
+        assert few.drawn == pytest.approx(real.drawn / 5, rel=0.02)
+        assert torch.equal(few.judge, real.judge[: len(few.judge)])
+        measure = few.verdict(rows[: few.drawn]).measure
+        assert measure.details["n_real"] == len(few.judge) == 200
+        assert len(real.fewer(1).judge) == 50
+
+
+def test_a_classifier_of_rows_that_judge_alone_sees_no_others(generator):
+    rows = torch.randn(1000, 2, generator=generator)
+    seen = []
+
+    def features(x):
+        seen.append(len(x))
+        return x.double().numpy()
+
+    real = replace(RealRows.split(rows, features, 0, "boosting"), alone=True)
+    assert real.drawn == 1000
+    real.verdict(torch.randn(1000, 2, generator=generator))
+    assert sorted(seen) == [len(real.choose), len(real.judge), 1000]
+    assert len(real._known) == 0

@@ -52,8 +52,9 @@ def test_numbers_are_spelled_as_in_the_data(fares):
 
 
 def test_a_mixed_table_is_refined_by_margins_and_trees(fares, tmp_path):
-    base = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(fares)
-    refined = refine(base, fares)
+    columns = {"fare": "continuous"}  # of which a density makes numbers that nobody paid
+    base = pushforward.GIS(max_layers=1, search_steps=3, columns=columns, random_state=0)
+    refined = refine(base.fit(fares), fares)
     report = refined.report_
     assert [stage.name for stage in report.stages if stage.kept] == ["margins", "rejection"]
     assert "margins of data (columns fare)" in str(report)
@@ -73,6 +74,14 @@ def test_a_mixed_table_is_refined_by_margins_and_trees(fares, tmp_path):
     assert not set(before["fare"]) <= set(fares["fare"])
     assert set(after["fare"]) <= set(fares["fare"])
     assert pushforward.refinement.collapse(refined, fares) == []
+
+
+def test_prices_that_are_found_to_repeat_need_no_margins(fares):
+    base = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(fares)
+    refined = refine(base, fares)
+    assert [stage.name for stage in refined.report_.stages] == ["rejection"]
+    assert refined.report_.helped
+    assert set(refined.sample(300, random_state=1)["fare"]) <= set(fares["fare"])
 
 
 def test_a_density_that_has_no_samples_of_coordinates_is_refined_by_what_the_model_draws(fares):

@@ -356,13 +356,17 @@ def test_a_search_leaves_time_for_the_judging(grid):
 
     def late(each):
         asked.append(each)
-        return True
+        return len(asked) > 2
 
     found = Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5)).best(space, logit, real, 0, late)
-    assert len(steps) == 1 + 2 * 5  # the steepness, and one run of either divergence
+    assert len(steps) == 1 + 5  # the steepness, and one run
     assert found["steps"] == 2  # samples of five could not be judged in time
     assert asked  # it is told what a sample takes, with what came before this stage
     assert min(asked) > 0.05 / 100
+    steps.clear()
+    search = Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5))
+    assert search.best(space, logit, real, 0, lambda each: True) is None
+    assert len(steps) == 1  # not even two steps could be judged in time
 
 
 def test_a_search_leaves_a_run_that_leads_away(grid):
@@ -577,3 +581,8 @@ def test_the_report_is_plain_data(refined):
     assert "expected: " in str(refined.report_)
     assert refined.account() == str(refined.report_)
     assert "dai2021sliced" in refined.cite()
+
+
+def test_methods_that_there_is_no_time_for_say_so(table):
+    lines = pushforward.refinement.compare_methods(*table, minutes=1e-3, methods=["rejection"])
+    assert [line.reason for line in lines] == ["", "", "there was no time"]

@@ -52,3 +52,9 @@ def test_a_round_trip_gives_the_same_logits(sides):
     again.load_state_dict(ratio.state_dict())
     again.numbers = numbers
     assert torch.equal(again(sides[1]), ratio(sides[1]))
+
+
+def test_a_budget_ends_learning_with_the_trees_there_are(sides):
+    whole, hurried = (TreeRatio.fit(*sides, numbers, seed=0, minutes=m) for m in (None, 1e-9))
+    assert len(hurried.feature) == 1 < len(whole.feature)
+    assert hurried(sides[1]).isfinite().all()

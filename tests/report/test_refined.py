@@ -76,3 +76,16 @@ def test_the_dial_is_told_as_it_went(last, words):
     looks = [Look(0, 0.1, 0.9), Look(5, 0.5, 0.8), Look(50, 0.9, last)]
     (gallery,) = page_of_refined._wrong_dial(looks).parts
     assert words in gallery.pictures[0].caption
+
+
+def test_a_page_in_no_time_has_all_sections_and_moves_nothing_on(refined, monkeypatch):
+    model, X = refined
+    drawn = []
+    sample = RefinedModel.sample
+    monkeypatch.setattr(
+        RefinedModel, "sample", lambda self, n, **how: drawn.append(n) or sample(self, n, **how)
+    )
+    page = refinement_page(model, X, minutes=1e-6).html
+    assert max(drawn) == 40  # of the sheet
+    for words in ("What was tried", "the same latents, moved", "wrong dial"):
+        assert words in page

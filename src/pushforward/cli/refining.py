@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from .tables import ModelRows, open_source
 __all__ = ["refine"]
 
 _HOW, _BUDGET = "How", "Budget"
+_FOR_PAGE = 0.2  # of the minutes, where there is a page
 
 
 @reads_tables
@@ -86,7 +88,10 @@ def refine(
     ] = False,
     minutes: Annotated[
         float | None,
-        typer.Option(help="For the whole run.", rich_help_panel=_BUDGET, show_default=False),
+        typer.Option(
+            help="For the whole run, the page included.", rich_help_panel=_BUDGET,
+            show_default=False,
+        ),
     ] = None,
     evaluations: Annotated[
         float | None,
@@ -146,6 +151,7 @@ def refine(
         _check_target(output, overwrite)
     from ..refinement import RefinedModel, compare_methods
 
+    began = time.monotonic()
     talk = Talk(quiet)
     model = loaded(folder, "sample")
     rows, labels = _opened(model, data, drop or [], reading, split, size, crop, talk)
@@ -153,9 +159,15 @@ def refine(
         "method": method, "preset": "paper" if paper else None, "space": space, "ratio": ratio,
         "critic_of": None if critic_of is None else loaded(critic_of, "sample"),
         "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
-        "features": features, "minutes": minutes, "evaluations": evaluations, "draws": draws,
+        "features": features, "minutes": None, "evaluations": evaluations, "draws": draws,
         "batch_size": batch_size,
     }  # fmt: skip
+    if minutes is not None:  # what was read took time, and the page will
+        spent = (time.monotonic() - began) / 60
+        share = 1.0 if report is None else 1 - _FOR_PAGE
+        options["minutes"] = (
+            max(share * minutes - spent, 0.1 * minutes) if minutes > 0 else minutes
+        )
     compared = []
     with talk.fitting(minutes) as told:
         if compare:
@@ -183,6 +195,7 @@ def refine(
             made, rows, labels=labels, compared=compared, seed=seed or 0,
             command=shlex.join(["pushforward", *sys.argv[1:]]),
             date=f"{datetime.now():%Y-%m-%d %H:%M}",
+            minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
         )  # fmt: skip
         found["page"] = str(page.save(report))
     if compared:
@@ -233,14 +246,14 @@ def _check_target(folder: Path, overwrite: bool) -> None:
 
 
 def _spoken(told: Any, talk: Talk) -> Any:
-    """Progress, whose first line, what to expect, is said aloud."""
+    """Progress, whose lines up to what to expect are said aloud."""
     first = True
 
     def report(text: str, share: float) -> None:
         nonlocal first
         if first:
             talk.say(text)
-            first = False
+            first = not text.startswith("expected: ")
         told(text, share)
 
     return report

@@ -1,5 +1,7 @@
 """What becomes of samples that move on and on: better by the logit, worse by the test."""
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -49,6 +51,7 @@ def collapse(
     steps: Sequence[int] = _STEPS,
     n: int = 1000,
     seed: int = 0,
+    minutes: float | None = None,
 ) -> list[Look]:
     """Move samples of the generator on and on by the first logit, without noise and without stop.
 
@@ -61,6 +64,7 @@ def collapse(
         steps: at which to look, rising.
         n: samples, and real rows.
         seed: of what is drawn.
+        minutes: time to stop after, with the looks there are then.
 
     Returns:
         A look at each number of steps; fewer where the logit is flat, of trees, or ends.
@@ -76,12 +80,15 @@ def collapse(
         (True, True)
     """
     model._check_fitted()
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     world, size = model._world, model._size(model._world)
     with model._frozen():
         rows = world.read(data, seed)
-        _, features, kind = features_for(world, model.features, data, labels, rows, seed, size)
+        seen = model._seen or features_for(
+            world, model.features, data, labels, rows, seed, size, minutes
+        )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        real = RealRows(rows[:0], rows[order[:n]], rows[:0], features, kind)
+        real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
         space = begun(world, model._place, size)
         start = space.points(min(n, len(rows)), seed, _KEY)
 
@@ -102,6 +109,8 @@ def collapse(
         )
         try:
             for number, points in enumerate(_with(start, path, max(steps))):
+                if time.monotonic() > deadline:
+                    break
                 if number in steps:
                     good = in_batches(score, points, size).double() > worst
                     seen = space.hear(space.decoded(points))

@@ -78,7 +78,8 @@ def compare_methods(
 
     Args:
         generator, data, labels, report: as of :func:`refine`.
-        methods: by name; all by default.
+        methods: by name; all by default. Of ``minutes`` "auto" has half; a method that there is
+            no time for says so.
         evaluations: logits that a sample may take; by default as many as "auto" comes to.
         options: further ones of :func:`refine`: ``prior``, ``logit``, ``features``, ``seed`` ...
 
@@ -107,6 +108,9 @@ def compare_methods(
     tell = report or (lambda text, share: None)
     with model._recipe(data, labels, None) as recipe:
         recipe.budget.evaluations = evaluations
+        minutes = recipe.budget.minutes
+        if minutes is not None and names:  # the other half is for all the others
+            recipe.budget.minutes = minutes / 2
         began = time.process_time()
         tell("auto", 0.0)
         kept, told = recipe.run("auto", {}, model.space)
@@ -119,7 +123,7 @@ def compare_methods(
         cost = evaluations or max(10.0, round(told.evaluations))
         spent = time.process_time() - began
         tell(f"auto took {spent:.0f} s of the processor; the others get {cost:g} logits", 0.3)
-        recipe.budget.evaluations = cost
+        recipe.budget.evaluations, recipe.budget.minutes = cost, minutes
         by_trees = isinstance(recipe.first.network, TreeRatio)  # by which nothing moves
         recipe.known = {} if by_trees else {True: recipe.first}
         if names and recipe.logit is None:  # what only weighs is sharper than what moves
@@ -127,9 +131,15 @@ def compare_methods(
             recipe.known[False] = recipe.teacher.learned(recipe.space, moves=False)
         else:
             recipe.known[False] = recipe.first
+        longest = 0.0  # seconds of a method
         for number, name in enumerate(names):
+            if recipe.budget.late(longest):
+                lines.append(Compared(name, None, False, 0, 0, 0, "there was no time"))
+                continue
             tell(name, 0.4 + 0.6 * number / len(names))
+            start = time.monotonic()
             lines.append(_of_method(name, model, recipe))
+            longest = max(longest, time.monotonic() - start)
     return lines
 
 

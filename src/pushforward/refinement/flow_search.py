@@ -104,7 +104,8 @@ class Search:
                 more: then a run ends, and the best so far is taken.
 
         Returns:
-            Settings, and under "auc" what the test said; None where the logit is flat.
+            Settings, and under "auc" what the test said; None where the logit is flat, or there
+            is no time for the first steps of one setting.
         """
         n = min(self.rows, len(real.choose))
         began = time.perf_counter()
@@ -146,13 +147,13 @@ class Search:
                     generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
                 )  # fmt: skip
                 said[:, k] = _UNSEEN
-                if k and late(each):
+                if late(each):
                     continue
                 began = time.perf_counter()
                 with suppress(DataError):  # a step to where nothing is finite ends the run
                     for column, points in self._looks(path):
                         here = drawing + (time.perf_counter() - began) / n
-                        if column and late(here):  # as many steps could not be judged in time
+                        if late(here):  # as many steps could not be judged in time
                             break
                         each = max(each, here)
                         said[:, k, column] = heard(points)

@@ -16,11 +16,14 @@ from ..metrics.measure import Measure
 from ..metrics.ood import auroc
 from ..metrics.two_sample import _classifier, classifier_two_sample
 
-__all__ = ["SAME", "RealRows", "Verdict", "check_rows", "improves", "likelihood_gain"]
+__all__ = [
+    "SAME", "RealRows", "Verdict", "check_rows", "improves", "likelihood_gain", "parts_of",
+]  # fmt: skip
 
 _LEAST = 200
 _JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
 _MOST = 5000  # rows of one side that a test looks at
+_FEWEST = 50  # rows that judge where there is hardly any time
 _SAMPLES = 2000  # that are judged at the least, up to four for a real row
 SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
@@ -47,6 +50,13 @@ def check_rows(rows: Tensor) -> None:
         raise DataError(f"data has {bad} row(s) with NaN or infinity. Leave them out first.")
 
 
+def parts_of(n: int, seed: int) -> list[Tensor]:
+    """Which of n rows judge, choose and teach: their indices, drawn at random."""
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
+    judge, choose = (min(most, round(share * n)) for share, most in (_JUDGE, _CHOOSE))
+    return list(order.split([judge, choose, n - judge - choose]))
+
+
 @dataclass(frozen=True)
 class RealRows:
     """Real rows, split so that none both teaches, chooses and judges.
@@ -61,6 +71,9 @@ class RealRows:
         features: what the test sees of rows, (n, d).
         classifier: of the test, "neighbours", "logistic" or "boosting".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
+        samples: that are judged at the least, up to four for a real row.
+        alone: whether the classifier that judges learns from the other folds of the rows that
+            judge alone, since the generator has seen all others.
     """
 
     learn: Tensor
@@ -69,6 +82,8 @@ class RealRows:
     features: Callable[[Tensor], np.ndarray]
     classifier: str = "neighbours"
     moments: bool = False
+    samples: int = _SAMPLES
+    alone: bool = False
 
     @classmethod
     def split(
@@ -85,10 +100,7 @@ class RealRows:
             DataError: as :func:`check_rows`.
         """
         check_rows(rows)
-        order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        judge, choose = (min(most, round(share * len(rows))) for share, most in (_JUDGE, _CHOOSE))
-        parts = order.split([judge, choose, len(rows) - judge - choose])
-        judged, chosen, learned = (rows[part] for part in parts)
+        judged, chosen, learned = (rows[part] for part in parts_of(len(rows), seed))
         return cls(learned, chosen, judged, features, classifier, moments)
 
     @cached_property
@@ -127,6 +139,8 @@ class RealRows:
         Trees want all rows there are. None of these is judged, so that those that taught a ratio
         may teach the classifier as well.
         """
+        if self.alone:
+            return self._chosen[:0]
         if self.classifier != _TREES:
             return self._chosen
         return np.concatenate([self._chosen, self.features(self.learn[:_MOST])])
@@ -137,11 +151,25 @@ class RealRows:
 
         Of images and wide rows, whose samples are dear, no more than are needed.
         """
-        few = min(_SAMPLES, 4 * len(self.judge))
-        others = len(self.choose)
-        if self.classifier == _TREES:
+        few = min(self.samples, 4 * len(self.judge))
+        others = 0 if self.alone else len(self.choose)
+        if self.classifier == _TREES and not self.alone:
             others += min(len(self.learn), _MOST)
         return (few if self.moments else max(len(self.judge), few)) + others
+
+    def fewer(self, most: int) -> "RealRows":
+        """The same with fewer rows that choose and judge, for a verdict of about ``most`` samples.
+
+        No fewer than fifty rows judge.
+        """
+        share = most / self.drawn
+        judge, choose = (
+            part[: max(_FEWEST, round(share * len(part)))] for part in (self.judge, self.choose)
+        )
+        learn, samples = self.learn, max(2 * _FEWEST, round(share * self.samples))
+        if self.classifier == _TREES:
+            learn = learn[: max(2 * _FEWEST, round(share * min(len(learn), _MOST)))]
+        return replace(self, learn=learn, choose=choose, judge=judge, samples=samples)
 
     def verdict(self, samples: Tensor) -> "Verdict":
         """AUC between samples and the rows that judge.

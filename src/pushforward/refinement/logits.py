@@ -200,10 +200,12 @@ class Teacher:
         """
         self._count += 1
         seed = self.seed + self._count
+        left = self.left()
+        half = None if left is None else left / 2  # the other is for what is done with it
         if self._by_trees(moves):
             assert self.numbers is not None
             drawn = space.heard(max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, _RATIO)
-            trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed)
+            trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed, half)
             return self._with_line(Logit(self.ratio, _none(), network=trees), space, moves)
         sharp = self._sharp(moves, near)
         pool = max(_POOLED, len(self.real.learn))
@@ -221,8 +223,6 @@ class Teacher:
             offset = Logit("critic", line, frozen=frozen)
         how = self._how(len(real) + len(generated), moves, sharp)
         seen = self._all_seen(real), self._all_seen(generated)
-        left = self.left()
-        half = None if left is None else left / 2  # the other is for what is done with it
         network: Any = fit_ratio(
             *seen, **how, seed=seed, offset=offset, minutes=half, report=report,
             network=self._network(real, moves, seed) if self.lines else None,

@@ -32,6 +32,10 @@ _ROUNDS = 3  # the most, of moving; one more where the first was by a critic tha
 _BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)  # draws a sample that thinning is tried with,
 _DRAWS = 4.0  # and the most of them where the user says nothing
 _LEAST = 0.5  # of the time a network wants: half of that is a fourth of its steps
+_TIMED = 128  # samples that tell what drawing takes
+_FOR_JUDGING = 0.15  # of the time, that drawing the samples of one verdict may take
+_MOVED_COSTS = 15  # times what a sample costs that two steps move, by a critic and back
+_ROOM = 1.3  # times what was timed, for a machine that has other work as well
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
 _JUDGED, _START, _LAST, _WEIGHED, _SHOWN, _MARGINS = range(10, 16)  # what a seed is for
@@ -112,6 +116,7 @@ class Recipe:
         known: logits of the generator's samples that need not be learned: under True what moves
             points, under False what weighs them.
         told_by: the logit whose percentiles are reported; by default the first.
+        notes: sentences that the report begins with.
         space: that the stages kept so far make.
         last: the space that was tried last, whether or not it was kept.
     """
@@ -128,10 +133,12 @@ class Recipe:
     first_place: str = "data"
     known: dict[bool, Logit] = field(default_factory=dict)
     told_by: Logit | None = None
+    notes: Sequence[str] = ()
     space: Any = None
     last: Space | None = None
     _first: Logit | None = None
     _judging: float = 0.0  # seconds that the last stage took to judge; the next takes no less
+    _testing: float = 0.0  # of these, what the test took
     _learning: float = 0.0  # seconds that a network wants
 
     @property
@@ -153,19 +160,26 @@ class Recipe:
         Returns:
             The stages that are kept, those from before first, and what became of them.
         """
-        self._kept, self._stages, self._notes = list(self.before), [], []
+        self._kept, self._stages, self._notes = list(self.before), [], [*self.notes]
         self.space, self._place = self.beginning(asked)
         self._first = None
-        n = self.real.drawn
+        few = self.space.heard(_TIMED, self.seed, _START)
+        self._check(few)
+        self._fit_in(moves=method in _MOVE or (method == "auto" and self._moving))
+        n, began = self.real.drawn, time.monotonic()
         start = self.space.heard(n, self.seed, _START)
         self._check(start)
+        drawing = time.monotonic() - began
         searches = (method == "auto" and self._moving) or (
             method == "dgflow" and not {"step", "preset"} & {*settings}
         )
         expected = self._expected(method, searches, start)
         self._said = 0.0
         self._say(expected, 0.0)
+        began = time.monotonic()
         self._best = before = self.real.verdict(start)
+        self._testing = time.monotonic() - began
+        self._judging = drawing + self._testing
         self._helped, self._rows = False, start
         if method == "auto":
             try:
@@ -216,6 +230,30 @@ class Recipe:
                 "Expected 'data' or 'auto': there is no way back to latents."
             )
         return space, here
+
+    def _fit_in(self, *, moves: bool) -> None:
+        """Judge by fewer rows and samples where the budget is short for all of them.
+
+        Args:
+            moves: whether samples are to be moved, which makes them dearer.
+        """
+        if self.budget.minutes is None:
+            return
+        began = time.monotonic()
+        self.real.features(self.space.heard(_TIMED, self.seed, _START))
+        each = (time.monotonic() - began) / _TIMED
+        if moves:
+            each *= _MOVED_COSTS
+        most = _FOR_JUDGING * 60 * (self.budget.left() or 0.0) / each
+        processes = Processes(self.real.judge.device)
+        first = torch.tensor(most if processes.first else 0.0, device=self.real.judge.device)
+        most = float(processes.sum(first))  # of one, so that all judge alike
+        if most < self.real.drawn:
+            self.real = self.teacher.real = self.real.fewer(int(most))
+            self._notes.append(  # what to expect is said first
+                f"{len(self.real.judge)} rows judge and {self.real.drawn} samples are drawn for "
+                "it: there was no time for more"
+            )
 
     def _by_itself(self, method: str, settings: Mapping[str, Any]) -> None:
         """One method, by the logit there is; by a network where the generator's critic is no use.
@@ -314,9 +352,16 @@ class Recipe:
             tries = [b for b in tries if b * each <= self.budget.evaluations]
         return draws_for(around, tries)
 
+    @property
+    def _looked_at(self) -> int:
+        """Samples that displacement and weights are measured on."""
+        return min(_LOOKED_AT, len(self.real.judge))
+
     def _around(self, logit: Logit) -> Surroundings:
+        samples = self.real.drawn + self._looked_at
+
         def late(each: float) -> bool:  # samples are yet to be drawn, and judged
-            return self.budget.late(each * self.real.drawn)
+            return self.budget.late(_ROOM * each * samples + self._testing)
 
         budget = self.budget
         return Surroundings(
@@ -335,7 +380,11 @@ class Recipe:
         self._say(f"trying {method}", 0.3 * (number + 0.5))
         decision = decide(method, around or self._around(logit), settings)
         if decision is None:
-            self._say(f"the {logit.kind} logit is flat: nothing moves by it", 0.3 * (number + 1))
+            if self._late(self._judging):
+                self._note(f"{method} was left out: there was no time")
+            else:
+                text = f"the {logit.kind} logit is flat: nothing moves by it"
+                self._say(text, 0.3 * (number + 1))
             return False
         return self._judge(decision, logit)
 
@@ -352,7 +401,9 @@ class Recipe:
                 f"{method} with {decision.settings} makes samples that are not finite. Lower the "
                 "step, or see where the generator ends."
             )
+        drawn = time.monotonic()
         verdict = self.real.verdict(rows)
+        self._testing = time.monotonic() - drawn
         self._judging = time.monotonic() - began
         if method == "rejection" and logit is not None:
             verdict = self._with_gain(verdict, logit, decision.constants["constant"])
@@ -401,7 +452,7 @@ class Recipe:
         logit: Logit | None,
         verdict: Verdict,
     ) -> Stage:
-        points = self.space.points(min(_LOOKED_AT, len(self.real.judge)), self.seed, _SHOWN)
+        points = self.space.points(self._looked_at, self.seed, _SHOWN)
         displacement = None
         if mover is not None:
             start = self.space.decoded(points).flatten(1).double()

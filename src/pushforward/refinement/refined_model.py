@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from . import saving
 from .chain import Kept, begun, chain, moved_pairs
 from .critics import rows_of, with_critic
 from .dgflow import PUBLISHED
-from .judging import RealRows, check_rows
+from .judging import RealRows, check_rows, parts_of
 from .logits import Logit, Teacher
 from .margins import repeated_values, respelled
 from .methods import METHODS, check_settings
@@ -28,9 +29,10 @@ from .prior import Prior
 from .recipe import Budget, Recipe
 from .resampling import effective_sample_size, importance_weights
 from .scales import check_scale
-from .seeing import features_for
+from .seeing import Seen, features_for
 from .slopes import BATCH, Score, frozen
 from .spaces import Space
+from .twin import drawn_by, has_seen, twin_of
 from .worlds import World, check_generator, scaled, world_of
 
 __all__ = ["RefinedModel"]
@@ -39,6 +41,7 @@ _IMAGES_AT_ONCE = 128
 _SPREAD, _SOME = 1000, 100  # samples that spreads are measured on, of wide rows fewer
 _SCALE = 81  # what a seed is for
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
+_LEAST = 0.01  # minutes, that features have for learning
 _FEW = 16  # numbers of a row; of more, moments are judged too
 _CITES = {
     "auto": ("ansari2021refining", "verine2024optimal"),
@@ -87,6 +90,7 @@ class RefinedModel(Model):
     _first: Logit
     _place: str
     _known: dict[str | int, np.ndarray]
+    _seen: Seen | None = None
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
@@ -153,7 +157,7 @@ class RefinedModel(Model):
         """
         was = dict(vars(self))
         try:
-            with self._recipe(X, y, report) as recipe:
+            with self._recipe(X, y, report, twin=True) as recipe:
                 self._keep(recipe, *recipe.run(*self._asked(self._world), self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
@@ -171,9 +175,17 @@ class RefinedModel(Model):
 
     @contextmanager
     def _recipe(
-        self, X: Any, y: Any, report: Callable[[str, float], None] | None
+        self,
+        X: Any,
+        y: Any,
+        report: Callable[[str, float], None] | None,
+        *,
+        twin: bool = False,
     ) -> Iterator[Recipe]:
-        """The recipe for such data; inside, all networks are frozen."""
+        """The recipe for such data; inside, all networks are frozen.
+
+        With ``twin`` a density that was fitted on the data is judged by its twin.
+        """
         self._check_parameters()
         seed = drawn_seed(self.random_state)
         self.base_, self._prior, kept, place = self.generator, self.prior, [], "data"
@@ -202,21 +214,54 @@ class RefinedModel(Model):
                 if few and rows[0].numel() > 1:
                     world = scaled(world, rows, drawn)
             self._world = world
-            see, judged_by, kind = features_for(world, self.features, X, y, rows, seed, size)
+            third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
+            self._seen = seen = features_for(world, self.features, X, y, rows, seed, size, third)
             # counts of letters, and columns of categories, have no moments
             wide = world.kind != "text" and world.numbers is None and rows[0].numel() > _FEW
             self._known = {} if world.numbers is None else repeated_values(X)
-            real = RealRows.split(rows, judged_by, seed, kind, wide)
+            real = RealRows.split(rows, seen.by_test, seed, seen.classifier, wide)
+            notes = [seen.note] if seen.note else []
+            if twin and world.numbers is not None and has_seen(self.base_, X):
+                world, real, said = self._by_twin(X, world, real, seed, third, report)
+                notes.append(said)
             teacher = Teacher(
-                real, self.ratio, see, None if other is None else other.critic,
+                real, self.ratio, seen.by_ratio, None if other is None else other.critic,
                 None if other is None else rows_of(other, size), seed, budget.left,
                 world.kind == "text", self.critic_of, size, world.numbers,
             )  # fmt: skip
             tell = report or (lambda text, share: None)
             yield Recipe(
                 world, real, teacher, budget, self.logit, seed, size, tell, kept, place,
-                told_by=told_by,
+                told_by=told_by, notes=notes,
             )  # fmt: skip
+
+    def _by_twin(
+        self,
+        X: Any,
+        world: World,
+        real: RealRows,
+        seed: int,
+        minutes: float | None,
+        report: Callable[[str, float], None] | None,
+    ) -> tuple[World, RealRows, str]:
+        """What is refined and judged in place of a density that has seen the rows that judge."""
+        if report:
+            report("fitting a twin of the generator without the rows that judge", 0.0)
+        places = parts_of(len(X), seed)[0].numpy()
+        judging = np.zeros(len(X), dtype=bool)
+        judging[places] = True
+        fitted = twin_of(self.base_, X, judging, minutes)
+        if fitted is None:
+            return (
+                world, real, "the generator was fitted on these rows, so that its AUC is too low: "
+                "give rows that it has not seen",
+            )  # fmt: skip
+        world = replace(world, draw=drawn_by(fitted, world.read))
+        return (
+            world, replace(real, alone=True),
+            "the generator was fitted on these rows: what is judged is a twin of it, fitted "
+            "without those that judge",
+        )  # fmt: skip
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw refined rows, in the form the generator has them.

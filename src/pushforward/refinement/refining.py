@@ -36,8 +36,9 @@ def refine(
     ``method="auto"`` begins with the generator's own critic, or else learns a smooth ratio of
     densities; moves samples by DGflow with a step, noise and number of steps chosen by a
     two-sample test on rows that taught nothing; learns the ratio anew on what was moved and moves
-    again; and thins by optimal budgeted rejection. Tables with categories or whole numbers get the
-    margins of the data instead of being moved, and are weighed by boosted trees. Every stage is
+    again; and thins by optimal budgeted rejection. Tables with categories or whole numbers are
+    weighed by boosted trees instead of being moved, behind the margins of the data where values
+    repeat that the generator does not make. Every stage is
     judged on further held-out rows, and one that does not help beyond chance is left out: the
     model that comes back may be the generator as it was.
 
@@ -47,8 +48,10 @@ def refine(
             ``prior``, a function of latents (n, ...) to rows (n, ...) in PyTorch. Its networks
             are used in evaluation mode and stay exactly as they are.
         data: real data like those the generator makes, at least 200. Best are some it was not
-            trained on. Of images and lines of text 20,000 are looked at. For a function or sampler
-            of images also what ``open_images`` gives, read on the scale of the samples.
+            trained on: a density of a mixed table that was fitted on these very rows is judged
+            by a twin, fitted without those that judge. Of images and lines of text 20,000 are
+            looked at. For a function or sampler of images also what ``open_images`` gives, read on
+            the scale of the samples.
         prior: of the latents of a function; a number k stands for k standard normal ones.
         logit: of rows, log of real over generated density, calibrated here by a line. By default
             that of the generator's critic; where it has none, a network is trained.
@@ -68,12 +71,14 @@ def refine(
             (n, ...) to (n, d). For images also what the test alone sees: a name such as
             "inception", or an extractor of ``pushforward.metrics``.
         labels: of images, for a test by features of a classifier.
-        minutes: time for the whole run; the best so far is kept.
+        minutes: time for the whole run; the best so far is kept. With little time fewer rows
+            judge, and what there is no time for is left out with a note.
         evaluations: of logits that one refined sample may take.
         draws: samples of the generator that one refined sample may take; "auto" takes up to 4.
         seed: of everything that is drawn here.
         batch_size: rows whose activations are held in memory at once; changes nothing else.
-        report: called with a line of text and the share done; first with what to expect.
+        report: called with a line of text and the share done; before anything is tried with
+            what to expect.
 
     Raises:
         DataError: for rows that do not fit each other or are on two scales, or a network whose

@@ -1,5 +1,7 @@
 """The density ratio by boosted trees: of mixed rows, which are weighed and not moved."""
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,16 +47,25 @@ class TreeRatio(nn.Module):
         self.register_buffer("value", torch.zeros(trees, nodes, dtype=torch.float64))
 
     @classmethod
-    def fit(cls, real: Tensor, generated: Tensor, numbers: Numbers, seed: int) -> "TreeRatio":
+    def fit(
+        cls,
+        real: Tensor,
+        generated: Tensor,
+        numbers: Numbers,
+        seed: int,
+        minutes: float | None = None,
+    ) -> "TreeRatio":
         """Learn to tell real from generated rows, as if there were as many of both.
 
         Args:
             real, generated: (n, ...) and (m, ...); the first 5,000 and 20,000 count.
             numbers: what the trees see of them.
             seed: of the rows that each tree learns from.
+            minutes: time to stop after, with the trees there are then.
         """
         from sklearn.ensemble import GradientBoostingClassifier
 
+        deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         parts = [
             _single(numbers(rows[:most]))
             for rows, most in zip((real, generated), _MOST, strict=True)
@@ -64,7 +75,10 @@ class TreeRatio(nn.Module):
         fitted = GradientBoostingClassifier(
             n_estimators=_TREES, learning_rate=_RATE, max_depth=_DEPTH, subsample=_SUBSAMPLE,
             min_samples_leaf=_LEAF, init="zero", random_state=seed,
-        ).fit(np.concatenate(parts), label, sample_weight=weight)  # fmt: skip
+        ).fit(
+            np.concatenate(parts), label, sample_weight=weight,
+            monitor=lambda *state: time.monotonic() > deadline,
+        )  # fmt: skip
         trees = [tree.tree_ for tree in np.asarray(fitted.estimators_)[:, 0]]
         ratio = cls(len(trees), max(tree.node_count for tree in trees), numbers)
         for k, tree in enumerate(trees):

@@ -1,6 +1,8 @@
 """One self-contained HTML page on a refined model: what was tried, and what it did."""
 
+import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ __all__ = ["RefinementPage", "refinement_page"]
 
 BEFORE, AFTER = MODELS[0], MODELS[1]
 _SHEET, _LINES, _POINTS, _PAIRS, _CATEGORIES = 40, 12, 1500, 2, 12
+_TRIED = 16  # samples that tell what drawing takes
+_FOR_SAMPLES, _FOR_LOOKS = 0.1, 0.6  # of the time, and of what is left after samples
 _UNORDERED = ("category", "boolean")
 _LEGEND = (("real", REAL), ("before", BEFORE), ("after", AFTER))
 
@@ -52,6 +56,7 @@ def refinement_page(
     title: str | None = None,
     date: str | None = None,
     command: str | None = None,
+    minutes: float | None = None,
 ) -> RefinementPage:
     """Show what refinement tried, what helped, and how samples moved.
 
@@ -64,6 +69,8 @@ def refinement_page(
         title: the heading; None makes one.
         date: a line that says when; None leaves it out.
         command: the command that made the page.
+        minutes: time for the page, about; with little of it fewer samples are drawn and they are
+            moved on less far.
 
     Raises:
         NotFittedError: for a model that is not fitted.
@@ -85,14 +92,23 @@ def refinement_page(
             "with pushforward.refine."
         )
     model._check_fitted()
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    if minutes is not None:
+        began = time.monotonic()
+        model.sample(_TRIED, random_state=seed)
+        each = (time.monotonic() - began) / _TRIED
+        n = max(_SHEET, min(n, int(_FOR_SAMPLES * 60 * minutes / each)))
     template, told = _template(), model.report_
     name = "a function of latents" if not hasattr(model.base_, "fit") else _kind(model.base_)
+    shown = _shown(model, data, n, seed)
+    left = None if minutes is None else _FOR_LOOKS * (deadline - time.monotonic()) / 60
+    looks = collapse(model, data, labels=labels, n=n, seed=seed, minutes=left)
     sections = [
         _tried(told),
         _measured(told),
-        *_shown(model, data, n, seed),
+        *shown,
         *_compared(compared),
-        _wrong_dial(collapse(model, data, labels=labels, n=n, seed=seed)),
+        _wrong_dial(looks),
         Section("cite", "How to cite", (Code(f"{model.cite()}\n\n{_PACKAGE}"),)),
     ]
     if command:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -28,7 +29,8 @@ class AutoDensity(TableDensity):
     result is never behind one Gaussian, and :meth:`account` says so where nothing beat it.
 
     Args:
-        minutes: time budget, about; None takes what it needs (seconds for small tables).
+        minutes: time budget of the fit; None takes what it needs (seconds for small tables).
+            With little time less is tried, fitted and averaged, and fewer rows are held out.
         missing: "auto" leaves out columns of a frame with most of their cells missing, then rows
             with missing cells, and says so; it refuses where less than half of the rows are
             left. "error" and "drop" as of GIS.
@@ -95,10 +97,16 @@ class AutoDensity(TableDensity):
                 and is repeated with the same data and parameters goes on from there; the
                 folder is removed when the fit is done.
         """
-        return self._fit(X, sample_weight, report, checkpoint=checkpoint)
+        begun = time.monotonic()
+        return self._fit(X, sample_weight, report, checkpoint=checkpoint, begun=begun)
 
     def _fit_density(
-        self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint | None = None
+        self,
+        rows: Rows,
+        seed: int,
+        report: Report,
+        checkpoint: Checkpoint | None = None,
+        begun: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         selection = select(
@@ -106,6 +114,7 @@ class AutoDensity(TableDensity):
             seed=seed % 2**30,
             layering=Layering(max(1, min(8, d)), step=0.5, search_steps=20),
             minutes=self.minutes,
+            begun=begun,
             report=report,
             checkpoint=checkpoint,
         )

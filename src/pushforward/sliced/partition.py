@@ -1,5 +1,8 @@
 """Which coordinates of a table are modelled as the discrete values that they are."""
 
+import math
+import time
+
 import torch
 from torch import Tensor
 
@@ -22,13 +25,21 @@ _QUICK = (
 )  # stand for what the others will become
 
 
-def choose_chained(rows: Rows, layering: Layering, seed: int) -> Tensor:
+def choose_chained(
+    rows: Rows, layering: Layering, seed: int, deadline: float = math.inf
+) -> Tensor:
     """Coordinates for :class:`~pushforward.transport.DiscreteChain`, by held-out density: (d,).
 
     Categories and two-valued columns always are: cells in a row have neighbours, categories have
     none. So are numbers of few values that determine a column or are determined by others: only
     as values are such functions kept exactly. Of other numbers more and more are tried, those of
     few values first; the rest is dequantised and left to smooth densities.
+
+    Args:
+        rows: all rows.
+        layering: how flow layers are made.
+        seed: of everything random.
+        deadline: ``time.monotonic()`` after which no further choice is tried.
     """
     cells = ((rows.x - rows.origin) / rows.width).floor()
     able = rows.discrete & (cells.amax(0) - cells.amin(0) < _MOST_CELLS)
@@ -47,10 +58,15 @@ def choose_chained(rows: Rows, layering: Layering, seed: int) -> Tensor:
     if len(choices) == 1:
         return always
     train, out = rows.split(max(5, n // 4), seed)
-    values = [
-        _value(rows.take(train), rows.take(out), chained, layering, seed) for chained in choices
-    ]
-    return choices[max(range(len(choices)), key=values.__getitem__)]
+    train, out = rows.take(train), rows.take(out)
+    values, longest = [], 0.0
+    for chained in choices:
+        begun = time.monotonic()
+        if begun + longest > deadline:
+            break
+        values.append(_value(train, out, chained, layering, seed))
+        longest = max(longest, time.monotonic() - begun)
+    return choices[max(range(len(values)), key=values.__getitem__, default=0)]
 
 
 def _functional(cells: Tensor, which: Tensor) -> Tensor:

@@ -172,6 +172,7 @@ class Search:
                     iterations=40,
                     tolerance=1e-3,
                     seed=self.seed + i,
+                    deadline=self.deadline,
                 )
                 self.checkpoint.keep(
                     step,

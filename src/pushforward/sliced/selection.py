@@ -19,7 +19,7 @@ from ..transport.states import Density, density_from_state
 from .greedy import Layering
 from .partition import choose_chained
 from .search import Search, Trial
-from .structure import GAUSSIAN, Structure, fit_structure, wide_gaussian
+from .structure import GAUSSIAN, Structure, between, fit_structure, wide_gaussian
 
 __all__ = ["Selection", "Trial", "select"]
 
@@ -27,6 +27,8 @@ _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
 _FEW = 500
 _MANY = 3000  # from here on rows for scores are left out of everything; below, all are fitted on
 _FOLDS = 5  # ten of so few rows that a fifth of them matters
+_LOOK, _SEARCH = 0.2, 0.5  # of the budget: when columns have been looked at, and all is tried
+_LONGER = 1.3  # times that a fit to all rows takes as long as one without a fold, with room
 
 
 @dataclass
@@ -58,6 +60,7 @@ def select(
     seed: int,
     layering: Layering,
     minutes: float | None = None,
+    begun: float | None = None,
     report: Callable[[str, float], None],
     checkpoint: Checkpoint | None = None,
 ) -> Selection:
@@ -73,17 +76,26 @@ def select(
        that was chosen, stacked and fitted without it (cross-fitting in folds); of many, some
        that are put aside before the start.
 
+    With a budget each of these has a share of it, and takes less than it would where the share
+    is short: fewer structures, fewer members of the average, quicker trees, fewer folds. Some
+    rows are always scored by a density that did not see them.
+
     Args:
         rows: all rows.
         seed: seed of everything random.
         layering: how flow layers are made.
         minutes: budget; what does not fit into it is left out.
+        begun: ``time.monotonic()`` from which it counts; now where it is None.
         report: called with (what is being done, share done).
         checkpoint: where finished trials, members and flows are kept.
     """
     checkpoint = checkpoint or Checkpoint()
-    begun = time.monotonic() - checkpoint.seconds
-    deadline = math.inf if minutes is None else begun + 60 * minutes
+    begun = (time.monotonic() if begun is None else begun) - checkpoint.seconds
+
+    def end_of(share: float) -> float:
+        return math.inf if minutes is None else begun + share * 60 * minutes
+
+    deadline = end_of(1.0)
     n, d = rows.x.shape
     if d == 0 or rows.distinct() < 20:
         return _too_small(rows)
@@ -97,7 +109,7 @@ def select(
 
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
-    chained = choose_chained(learn, layering, seed)
+    chained = choose_chained(learn, layering, seed, end_of(_LOOK))
     fitter = _Fitter(layering, seed, deadline, checkpoint, chained)
     trials: list[Trial] = []
     if not bool(chained.all()):
@@ -108,26 +120,27 @@ def select(
             2 if n < _MANY else 1,
             layering,
             seed,
-            math.inf if minutes is None else begun + 0.5 * 60 * minutes,
+            end_of(_SEARCH),
             checkpoint,
         )
         trials = search.run(report)
         for trial in trials:
             trial.rows = looked[trial.rows]
     members = _stack(trials, rows)
+    # copies of a row may leave a fold empty
+    outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
+    if n >= _MANY:
+        report("fitting", 0.7)
+        density = fitter.fit(learn, members, "all", deadline)
+        parts, short = [density], []
+    else:
+        density, parts = fitter.cross_fit(rows, trials, members, outs, report)
+        short = _shortened(n, outs, len(parts), density is parts[0])
+        if density is parts[0]:
+            members = _stack(trials, rows, _without(n, outs[0]))
+        outs = outs[: len(parts)]
     for structure, weight in members:
         next(t for t in trials if t.structure == structure).weight += weight
-
-    report("fitting", 0.7)
-    density = fitter.fit(learn, members, "all")
-    parts = [density] if n >= _MANY else []
-    folds = fold[fold >= 0].unique()  # copies of a row may leave one empty
-    outs = [torch.nonzero(fold == f)[:, 0] for f in folds]
-    if not parts:
-        for i, f in enumerate(folds):
-            report("scoring rows by fits without them", 0.8 + 0.04 * i)
-            own = _stack(trials, rows, fold != f)
-            parts.append(fitter.fit(rows.take(torch.nonzero(fold != f)[:, 0]), own, f"fold {i}"))
     which = torch.cat(outs)
     judged = rows.take(which)
 
@@ -136,7 +149,7 @@ def select(
         return torch.cat([p.log_prob(rows.x[out]) + rows.log_det[out] for p, out in pairs])
 
     scores = joined(parts)
-    floor = joined([_floor(rows.take(torch.nonzero(fold != f)[:, 0])) for f in folds])
+    floor = joined([_floor(rows.take(_without(n, out))) for out in outs])
     gaussian = judged.mean(floor)
     notes = _explain(trials, int(chained.sum()), judged.mean(scores), gaussian)
     if judged.mean(scores) < gaussian:
@@ -144,6 +157,7 @@ def select(
         for trial in trials:
             trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))
         notes = [f"nothing beat one Gaussian on held-out rows ({gaussian:.3f} nats a row)"]
+    notes += short
     weight = None if rows.weight is None else rows.weight[which]
     return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
 
@@ -162,29 +176,86 @@ class _Fitter:
         self.layering, self.seed, self.deadline = layering, seed, deadline
         self.checkpoint, self.chained = checkpoint, chained
 
-    def fit(self, rows: Rows, members: list[tuple[Structure, float]], step: str) -> Density:
-        """The density of the rows; ``step`` is the name of this fit in the checkpoint."""
+    def cross_fit(
+        self,
+        rows: Rows,
+        trials: list[Trial],
+        members: list[tuple[Structure, float]],
+        outs: list[Tensor],
+        report: Callable[[str, float], None],
+    ) -> tuple[Density, list[Density]]:
+        """The density of all rows, and one for each fold that did not see the rows of the fold.
+
+        The first fold says what a fit takes. With little time there are fewer folds, and with
+        less the first of these densities is that of the rows, so that none is left unscored.
+
+        Args:
+            rows: all rows.
+            trials: what was tried, from which each fold has a stack of its own.
+            members: the stack of all rows.
+            outs: the rows of each fold.
+            report: as of :func:`select`.
+        """
+        whole: Density | None = None
+        parts: list[Density] = []
+        longest = 0.0  # seconds of a fit
+        for i, out in enumerate(outs):
+            if i and time.monotonic() + longest > self.deadline:
+                break
+            report("scoring rows by fits without them", 0.7 + 0.05 * i)
+            within = _without(len(rows), out)
+            begun = time.monotonic()
+            # the other half is for the fit to all rows
+            deadline = self.deadline if i else between(self.deadline)
+            own = _stack(trials, rows, within)
+            parts.append(self.fit(rows.take(within), own, f"fold {i}", deadline))
+            longest = max(longest, time.monotonic() - begun)
+            if whole is None and time.monotonic() + _LONGER * longest < self.deadline:
+                report("fitting", 0.72)
+                whole = self.fit(rows, members, "all", self.deadline)
+        return whole or parts[0], parts
+
+    def fit(
+        self,
+        rows: Rows,
+        members: list[tuple[Structure, float]],
+        step: str,
+        deadline: float,
+    ) -> Density:
+        """The density of the rows, with fewer members and trees where time is short.
+
+        Args:
+            rows: to fit on.
+            members: structures and their weights.
+            step: the name of this fit in the checkpoint.
+            deadline: ``time.monotonic()`` to be done by.
+        """
         kept = self.checkpoint.get(step)
         if kept is not None:
             return density_from_state(dict(kept))
-        density: Density | None = None
-        if members:
-            density = self._average(rows.coordinates(~self.chained), members, step)
+        chain, density = None, None
         if bool(self.chained.any()):
             places = torch.nonzero(self.chained)[:, 0]
-            density = JointDensity(density, DiscreteChain.fit(rows, places, self.seed))
+            first = between(deadline) if members else deadline
+            chain = DiscreteChain.fit(rows, places, self.seed, deadline=first)
+        if members:
+            density = self._average(rows.coordinates(~self.chained), members, step, deadline)
+        if chain is not None:
+            density = JointDensity(density, chain)
         assert density is not None
         self.checkpoint.keep(step, density.state_dict())
         return density
 
     def _average(
-        self, rows: Rows, members: list[tuple[Structure, float]], step: str
+        self, rows: Rows, members: list[tuple[Structure, float]], step: str, deadline: float
     ) -> MixtureDensity:
         """Fit every member on its own split of the rows, behind its own marginal layer."""
         parts: list[Density] = []
         shares: list[float] = []
+        longest = 0.0  # seconds of a member
         for i, (structure, weight) in enumerate(members):
-            if i > 0 and time.monotonic() > self.deadline:
+            begun = time.monotonic()
+            if i > 0 and begun + longest > deadline:
                 break
             out = min(max(5, round((0.15 if len(rows) < _MANY else 0.1) * len(rows))), 5000)
             seed = self.seed + 1000 + i
@@ -196,17 +267,25 @@ class _Fitter:
                 held_out.through(margins),
                 layering=self.layering,
                 seed=seed,
-                deadline=self.deadline,
+                deadline=deadline,
                 checkpoint=self.checkpoint,
                 step=f"{step}/member {i}, {structure!r}",
             )
             parts.append(SlicedDensity.assemble(terms, margins))
             shares.append(weight)
+            longest = max(longest, time.monotonic() - begun)
         total, one = sum(shares), 1 / len(rows)
         shares = [(1 - one) * share / total for share in shares]
         return MixtureDensity(
             [*parts, wide_gaussian(rows)], torch.tensor([*shares, one], dtype=torch.float64).log()
         )
+
+
+def _without(n: int, out: Tensor) -> Tensor:
+    """Which of n rows are not among ``out``: (n,) bool."""
+    within = torch.ones(n, dtype=torch.bool)
+    within[out] = False
+    return within
 
 
 def _floor(rows: Rows) -> SlicedDensity:
@@ -271,6 +350,17 @@ def _too_small(rows: Rows) -> Selection:
         note += ": one Gaussian"
     scores = density.log_prob(rows.x) + rows.log_det
     return Selection(density, [], 0, rows.mean(scores), scores, rows.weight, [note])
+
+
+def _shortened(n: int, outs: list[Tensor], scored: int, first_alone: bool) -> list[str]:
+    """Sentences on what the budget had no time for."""
+    notes = []
+    if first_alone:
+        notes.append(f"no time for a fit to all rows: this one saw {n - len(outs[0])} of {n}")
+    if scored < len(outs):
+        rows = sum(map(len, outs[:scored]))
+        notes.append(f"time for {scored} of {len(outs)} folds: {rows} of {n} rows were held out")
+    return notes
 
 
 def _explain(trials: list[Trial], chained: int, value: float, gaussian: float) -> list[str]:

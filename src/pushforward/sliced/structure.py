@@ -1,6 +1,7 @@
 """One way to build a sliced density, fitted: margins or not, so many Gaussians, flows or not."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from ..transport.rows import Rows
 from ..transport.sliced_flow import SliceLayer
 from .greedy import Layering, grow
 
-__all__ = ["GAUSSIAN", "Structure", "fit_structure", "wide_gaussian"]
+__all__ = ["GAUSSIAN", "Structure", "between", "fit_structure", "wide_gaussian"]
 
 
 _FAR = 3.0
@@ -89,6 +90,7 @@ def fit_structure(
             diagonal=structure.diagonal,
             weight=train.weight,
             seed=seed,
+            deadline=between(deadline) if structure.flow else deadline,
         )
     flows: list[list[SliceLayer]] = [[] for _ in range(structure.components)]
     if structure.flow and held_out is not None:
@@ -149,6 +151,12 @@ def _spread(terms: list[Component], held_out: Rows) -> float:
     # with the weight of a few rows on a spread of one
     total = held_out.mean(square) * len(held_out) + _PRIOR_ROWS
     return math.sqrt(total / (len(held_out) + _PRIOR_ROWS))
+
+
+def between(deadline: float) -> float:
+    """The time in the middle between now and a deadline, both as of ``time.monotonic()``."""
+    now = time.monotonic()
+    return now + 0.5 * (deadline - now)
 
 
 def wide_gaussian(rows: Rows) -> SlicedDensity:

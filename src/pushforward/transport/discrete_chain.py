@@ -6,6 +6,8 @@ others. In the language of maps it is the triangular (Knothe-Rosenblatt) transpo
 noise.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from typing import cast
 
@@ -59,7 +61,15 @@ class DiscreteChain(nn.Module):
         self.smooth[places] = False
 
     @classmethod
-    def fit(cls, rows: Rows, places: Tensor, seed: int, *, quick: bool = False) -> "DiscreteChain":
+    def fit(
+        cls,
+        rows: Rows,
+        places: Tensor,
+        seed: int,
+        *,
+        quick: bool = False,
+        deadline: float = math.inf,
+    ) -> "DiscreteChain":
         """Learn the distribution of the coordinates ``places`` given all others.
 
         Args:
@@ -67,6 +77,7 @@ class DiscreteChain(nn.Module):
             places: (m,) which of them; the others are given.
             seed: of everything random.
             quick: as of :meth:`ConditionalTrees.fit`.
+            deadline: ``time.monotonic()`` after which the trees that are left are quick ones.
         """
         rows = rows.evenly()
         cells = [
@@ -102,7 +113,7 @@ class DiscreteChain(nn.Module):
                 ordered=not bool(rows.nominal[chain.places[i]]),
                 split=(few[train], few[out]),
                 seed=seed + i,
-                quick=quick,
+                quick=quick or time.monotonic() > deadline,
             )
             chain.trees.append(trees)
         return chain

@@ -7,6 +7,7 @@ ridge. E and M step are one matrix product each on the quadratic features ``x_i 
 """
 
 import math
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -51,6 +52,7 @@ class GaussianMixture:
         iterations: int = 100,
         tolerance: float = 1e-4,
         seed: int = 0,
+        deadline: float = math.inf,
     ) -> "GaussianMixture":
         """Expectation maximisation from k-means (or from a ``start``).
 
@@ -64,6 +66,7 @@ class GaussianMixture:
             iterations: most steps.
             tolerance: stop when a step adds less than this many nats a row.
             seed: seed of k-means.
+            deadline: ``time.monotonic()`` after which no further step is taken.
         """
         n = len(x)
         share = torch.full((n,), 1 / n, dtype=x.dtype) if weight is None else weight / weight.sum()
@@ -72,6 +75,8 @@ class GaussianMixture:
         def climb(mixture: GaussianMixture, steps: int) -> tuple[float, GaussianMixture]:
             previous = -math.inf
             for _ in range(steps):
+                if time.monotonic() > deadline:
+                    break
                 joint = mixture._joint(points)
                 total = joint.logsumexp(1)
                 value = float(total @ share)

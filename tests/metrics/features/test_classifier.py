@@ -104,3 +104,13 @@ def test_what_it_cannot_learn_from_is_refused(digits):
 def test_images_of_another_size_are_refused(learned):
     with pytest.raises(DataError, match="trained on"):
         learned[0](np.zeros((1, 1, 9, 9), dtype=np.uint8))
+
+
+def test_a_budget_ends_learning_and_what_was_cut_short_is_not_kept(digits, tmp_path):
+    images, labels = digits
+    with pytest.warns(UserWarning, match="features say little"):
+        hurried = ClassifierFeatures(images, labels, cache=tmp_path, minutes=1e-6)
+    assert hurried.learned < 1
+    assert not any(tmp_path.iterdir())
+    found = find_features("classifier", train=images[:300], labels=labels[:300], minutes=10)
+    assert found.learned == 1

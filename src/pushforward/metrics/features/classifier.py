@@ -77,9 +77,12 @@ class ClassifierFeatures(NetworkFeatures):
         epochs: passes over the training images.
         cache: folder to keep the network in; None for the user's cache folder; False for none.
         device: where it runs; a GPU where there is one.
+        minutes: time for learning; None takes what all epochs need. What was cut short is not
+            kept on disk.
 
     Attributes:
         accuracy: share right among the twelfth of the images that was held out.
+        learned: share of the epochs that there was time for.
         class_values: (k,) the labels, in the order of ``probabilities``.
 
     Raises:
@@ -98,6 +101,7 @@ class ClassifierFeatures(NetworkFeatures):
         epochs: int = 6,
         cache: str | os.PathLike | bool | None = None,
         device: str | torch.device | None = None,
+        minutes: float | None = None,
     ) -> None:
         images, classes, self.class_values = _checked(train, labels, seed)
         with torch.device("meta"):  # so that nothing is drawn from torch's own generator
@@ -105,10 +109,13 @@ class ClassifierFeatures(NetworkFeatures):
         network.to_empty(device="cpu")
         folder = _folder(images, classes, seed, epochs, cache)
         self.accuracy = None if folder is None else _restored(network, folder)
+        self.learned = 1.0
         where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.accuracy is None:
-            self.accuracy = _trained(network.to(where), images, classes, seed, epochs)
-            if folder is not None:
+            self.accuracy, self.learned = _trained(
+                network.to(where), images, classes, seed, epochs, minutes
+            )
+            if folder is not None and self.learned == 1:
                 _keep(network, self.accuracy, folder)
         chance = np.bincount(classes).max() / len(classes)
         if self.accuracy < (1 + chance) / 2:
@@ -208,9 +215,14 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
 
 
 def _trained(
-    network: Classifier, images: np.ndarray, classes: np.ndarray, seed: int, epochs: int
-) -> float:
-    """Fit the network and return its accuracy on the images held out."""
+    network: Classifier,
+    images: np.ndarray,
+    classes: np.ndarray,
+    seed: int,
+    epochs: int,
+    minutes: float | None,
+) -> tuple[float, float]:
+    """Fit the network; return its accuracy on held-out images, and the share of steps taken."""
     generator = torch.Generator().manual_seed(seed)
     _initialise(network, generator)
     x, y = torch.from_numpy(images), torch.from_numpy(classes)
@@ -235,7 +247,7 @@ def _trained(
         batch_size=batch_size,
         seed=seed,
     )
-    loop.run(steps=steps)
+    loop.run(steps=steps, minutes=minutes)
     loop.processes.share(network)  # each had moments of its own share of the batches
     device = next(network.parameters()).device
     with torch.inference_mode():
@@ -243,7 +255,7 @@ def _trained(
             (network.logits(network(_scaled(x[i].to(device)))).argmax(dim=1).cpu() == y[i]).sum()
             for i in held_out.split(1024)
         ]
-    return float(sum(right)) / len(held_out)
+    return float(sum(right)) / len(held_out), loop.step / steps
 
 
 def _initialise(network: nn.Module, generator: torch.Generator) -> None:

@@ -32,6 +32,7 @@ def find_features(
     seed: int = 0,
     cache: str | os.PathLike | bool | None = None,
     device: str | torch.device | None = None,
+    minutes: float | None = None,
 ) -> FeatureExtractor:
     """Make a feature extractor from its name, a torch module or a function.
 
@@ -46,6 +47,7 @@ def find_features(
         cache: folder where a learned classifier is kept; None for the user's cache folder; False
             for none.
         device: where networks run; a GPU where there is one. A module of yours stays where it is.
+        minutes: time for learning a classifier; None takes what it needs.
 
     Raises:
         ParameterError: The name is not known, or what it needs was not given or not found.
@@ -59,7 +61,7 @@ def find_features(
         pushforward.errors.ParameterError: features is 'resnet'; expected one of inception, ...
     """
     if isinstance(spec, str):
-        return _named(spec, train, labels, weights, seed, cache, device)
+        return _named(spec, train, labels, weights, seed, cache, device, minutes)
     if isinstance(spec, FeatureExtractor) and not isinstance(spec, nn.Module | type):
         return spec
     from .users import UserFeatures
@@ -75,6 +77,7 @@ def _named(
     seed: int,
     cache: str | os.PathLike | bool | None,
     device: str | torch.device | None,
+    minutes: float | None,
 ) -> FeatureExtractor:
     if name == "pixels":
         from .pixels import PixelFeatures
@@ -89,7 +92,9 @@ def _named(
     if name == "classifier":
         from .classifier import ClassifierFeatures
 
-        return ClassifierFeatures(train, labels, seed=seed, cache=cache, device=device)
+        return ClassifierFeatures(
+            train, labels, seed=seed, cache=cache, device=device, minutes=minutes
+        )
     if name.startswith("inception") and name in FEATURES:
         from .inception import InceptionFeatures
 
