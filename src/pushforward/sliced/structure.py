@@ -18,6 +18,7 @@ __all__ = ["GAUSSIAN", "Structure", "between", "fit_structure", "wide_gaussian"]
 
 
 _FAR = 3.0
+_FLAT = 1e-5  # of unit variance, ten times what the mixtures add to each direction
 _PRIOR_ROWS = 5
 
 
@@ -108,6 +109,8 @@ def fit_structure(
             parts = [rows.take(which == c) for rows, which in ((train, mine), (held_out, theirs))]
             if parts[0].distinct() < max(4 * d, 50) or len(parts[1]) < 5:
                 continue  # too few rows to tell a shape from chance: the Gaussian stays
+            if float(torch.linalg.svdvals(mixture.factor[c])[-1]) ** 2 < _FLAT:
+                continue  # a column is a function of others: there would be no end to its gains
             inside, outside = (
                 (whiten[c] @ (rows.x - mixture.mean[c]).T).to(torch.float32) for rows in parts
             )
