@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 
 from .data import Columns
-from .transport import SlicedDensity
+from .transport import Density
 
 __all__ = ["explain_rows"]
 
 
-def explain_rows(
-    columns: Columns, density: SlicedDensity, X: Any, candidates: int
-) -> pd.DataFrame:
+def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) -> pd.DataFrame:
     """Gains of :meth:`TableDensity.explain`, a row for each row and column of ``X``."""
     with torch.no_grad():
         z, _ = columns.encode(X)
@@ -58,7 +56,7 @@ def explain_rows(
     return table.reset_index(drop=True)
 
 
-def _candidates(density: SlicedDensity, count: int) -> Tensor:
+def _candidates(density: Density, count: int) -> Tensor:
     """Quantiles (count, D) of each coordinate under the model."""
     sample = density.sample(2000, torch.Generator().manual_seed(0)).sort(dim=0).values
     levels = (torch.arange(count, dtype=torch.float64) + 0.5) / count * (len(sample) - 1)

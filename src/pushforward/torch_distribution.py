@@ -8,7 +8,7 @@ from torch.distributions import Distribution, constraints
 
 from .data import Columns
 from .errors import UnsupportedError
-from .transport import SlicedDensity
+from .transport import Density
 
 __all__ = ["TableDistribution"]
 
@@ -26,12 +26,12 @@ class TableDistribution(Distribution):
     arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 (torch's own form)
     has_rsample = False
 
-    def __init__(self, density: SlicedDensity, loc: Tensor, scale: Tensor) -> None:
+    def __init__(self, density: Density, loc: Tensor, scale: Tensor) -> None:
         self._density, self._loc, self._scale = density, loc, scale
         super().__init__(event_shape=loc.shape, validate_args=False)
 
     @classmethod
-    def of(cls, columns: Columns, density: SlicedDensity) -> "TableDistribution":
+    def of(cls, columns: Columns, density: Density) -> "TableDistribution":
         """The distribution of a fitted model.
 
         Raises:

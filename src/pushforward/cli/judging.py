@@ -189,7 +189,9 @@ def compare(
     if to_fit(what):
         images = images or find_model(what[0]).data == "images"
         framing = size, crop
-        opened = Opened([], data, train, other, target, drop or [], images, talk, framing, reading)
+        opened = Opened(
+            [], data, train, other, target, drop or [], images, talk, framing, reading=reading
+        )
         compare_fitted(
             what, opened, minutes=minutes, runs=runs, ranges=range_, output=output, json=json,
             talk=talk, **settings,

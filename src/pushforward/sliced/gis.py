@@ -105,6 +105,8 @@ class GIS(TransformerMixin, TableDensity):
         "faithful": FLAG,
     }
 
+    density_: SlicedDensity
+
     def __init__(
         self,
         *,
@@ -353,6 +355,9 @@ class GIS(TransformerMixin, TableDensity):
             "stopped": self.stopped_,
             "seed": self._seed,
         }
+
+    def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> SlicedDensity:
+        return SlicedDensity.from_state(tensors)
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         super()._restore(state, tensors)

@@ -67,6 +67,8 @@ class TableSIG(TableDensity):
         "validation_fraction": SHARE,
     }
 
+    density_: SlicedDensity
+
     def __init__(
         self,
         *,
@@ -137,6 +139,9 @@ class TableSIG(TableDensity):
         slices = min(self.slices or 8, len(data))
         (a,) = matching_directions(x, target, slices, generator, steps=self.search_steps)
         return SliceLayer(a, matching_splines(a.T @ data, a.T @ samples, self.knots, self.step))
+
+    def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> SlicedDensity:
+        return SlicedDensity.from_state(tensors)
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         super()._restore(state, tensors)

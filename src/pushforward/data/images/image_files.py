@@ -46,7 +46,7 @@ def _formats() -> tuple[str, ...]:
     """Pillow's names of the formats that are tried; no other decoder is let near a file."""
     if readable() == SUFFIXES:
         return FORMATS
-    import pillow_heif
+    import pillow_heif  # pyright: ignore[reportMissingImports] (an extra)
 
     pillow_heif.register_heif_opener()
     return (*FORMATS, "HEIF")
