@@ -9,6 +9,7 @@ makes synthetic data (Reiter, *Using CART to generate partially synthetic public
 2005); here the same distribution has its density, exactly.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -224,7 +225,9 @@ def _grown(
         tree: Any = DecisionTreeRegressor(**options)
         return tree.fit(x[drawn], rank[target]).tree_
     tree = DecisionTreeClassifier(criterion="entropy", **options)
-    return tree.fit(x[drawn], target).tree_
+    with warnings.catch_warnings():  # many classes in few rows are no mistake here
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        return tree.fit(x[drawn], target).tree_
 
 
 def _choose(
