@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 import pushforward
-from benchmarks.common import provenance, save_row
+from benchmarks.common import provenance, save_row, scrub
 from pushforward.column_table import columns_text, kept_text
 from pushforward.data import Columns
 from pushforward.errors import LeftOutWarning, PushforwardError
@@ -126,6 +126,7 @@ def main():
         results.append(found)
         if chosen.json:
             row = {name: value for name, value in found.items() if name != "names"}
+            row["error"] = row["error"] and scrub(row["error"])
             save_row(chosen.json, ("file",), row, run)
         print(f"{found['outcome']:<12} {found['seconds']:7.1f} s  {found['file']}", flush=True)
         for text in filter(
