@@ -10,19 +10,20 @@ The files lie in one folder: ``FOLDER/github/OWNER/NAME`` is a checkout of that 
 package. Files that are not there are counted and left out.
 
     python -m benchmarks.real_files FOLDER [--no-fit] [--minutes M] [--only TEXT] [--show]
-                                           [--json FILE]
+                                           [--json benchmarks/results/real_files.json]
+
+A row of the JSON file takes the place of an earlier one of the same file.
 """
 
 import argparse
 import csv
-import json
 import time
 import warnings
 from collections import Counter
 from pathlib import Path
 
 import pushforward
-from benchmarks.common import provenance
+from benchmarks.common import provenance, save_row, scrub
 from pushforward.column_table import columns_text, kept_text
 from pushforward.data import Columns
 from pushforward.errors import LeftOutWarning, PushforwardError
@@ -111,9 +112,10 @@ def main():
     parser.add_argument("--minutes", type=float, help="for each fit; none: as long as it takes")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the files, those with it")
     parser.add_argument("--show", action="store_true", help="print columns, real and sampled rows")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
     chosen = parser.parse_args()
     results, absent, read = [], 0, readings()
+    run = provenance("benchmarks.real_files")
     for entry, path in files(chosen.folder, chosen.only):
         if not path.exists():
             absent += 1
@@ -122,6 +124,10 @@ def main():
         if found["file"] in read and "kinds" in found:
             found["wrong"] = wrong_kinds(found, read[found["file"]])
         results.append(found)
+        if chosen.json:
+            row = {name: value for name, value in found.items() if name != "names"}
+            row["error"] = row["error"] and scrub(row["error"])
+            save_row(chosen.json, ("file",), row, run)
         print(f"{found['outcome']:<12} {found['seconds']:7.1f} s  {found['file']}", flush=True)
         for text in filter(
             None, (found["note"], found.get("left_out"), found["error"], *found.get("wrong", []))
@@ -133,9 +139,6 @@ def main():
     right = sum(not found["wrong"] for found in compared)
     print(f"all kinds right in {right} of {len(compared)} files whose columns were read")
     print(f"{len(results)} files, {absent} of the list not in {chosen.folder}")
-    if chosen.json:
-        told = provenance("benchmarks.real_files") | {"files": results}
-        chosen.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ python -m benchmarks.samples --models AutoDensity GIS TableSIG
 import argparse
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,13 +50,13 @@ def load(name, seed):
     return mixed_tables.load(name), None
 
 
-def beyond(train, drawn):
+def beyond(train, drawn) -> Any:
     """How many ranges of the training column each number lies outside of it, (n, columns)."""
     low, high = train.min(), train.max()
     return np.maximum(low - drawn, drawn - high).clip(lower=0) / (high - low)
 
 
-def moments(train, drawn):
+def moments(train, drawn) -> tuple[Any, Any]:
     """Errors of the mean and standard deviation of each column, in standard errors: two (p,).
 
     The standard error is that of the training rows, who are the fewer, with that of the samples.

@@ -163,3 +163,38 @@ def test_altered_entries_are_refused(key, value):
         config["columns"][0]["format"]["pattern"] = pattern
         with pytest.raises(ModelFileError, match="format"):
             Columns.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "n", "kind"),
+    [
+        ("Kundennr", 10_000, 40, "identifier"),
+        ("Invoice Number", 777, 40, "identifier"),
+        ("serial_no", 5, 40, "identifier"),
+        ("Unnamed: 0", 0, 17, "identifier"),
+        ("Unnamed: 0", 1, 4, "integer"),
+        ("x", 0, 17, "integer"),
+        ("casino", 5, 40, "integer"),
+        ("number of guests", 5, 40, "integer"),
+        ("year", 1950, 40, "integer"),
+    ],
+)
+def test_numbers_of_rows_by_name(name, first, n, kind):
+    cells = {name: np.arange(first, first + n), "v": np.random.default_rng(0).normal(size=n)}
+    values = pd.DataFrame(cells)
+    assert Columns.learn(values).columns.kinds[0] == kind
+
+
+@pytest.mark.parametrize("places", [2, 5, 12])
+def test_samples_have_the_decimals_of_the_data(places):
+    cells = np.round(np.random.default_rng(0).normal(scale=0.3, size=200), places)
+    columns = Columns.learn(frame(v=np.resize(cells, 100))).columns
+    drawn = columns.decode(torch.randn(500, 3, generator=torch.manual_seed(0)).double())["v"]
+    assert (np.abs(drawn - drawn.round(places)) < 1e-15).all()
+    assert not (drawn == drawn.round(places - 1)).all()
+
+
+@pytest.mark.parametrize(("n", "kind"), [(20, "identifier"), (19, "category")])
+def test_names_that_tell_twenty_rows_apart(n, kind):
+    names = pd.DataFrame({"name": [f"Committee {k}" for k in range(n)], "v": np.arange(n) % 7})
+    assert Columns.learn(names).columns.kinds[0] == kind

@@ -8,8 +8,9 @@ __all__ = ["Digits"]
 
 FEWEST = 20
 EPSILON = float(np.finfo(np.float64).eps)
-MOST_DECIMALS = 8
+MOST_DECIMALS = 12
 MOST_DIGITS = 15
+MOST_SIGNIFICANT = 12
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class Digits:
             decimals = next(
                 (d for d in range(-6, MOST_DECIMALS + 1) if fits(cls(decimals=d))), None
             )
-            significant = next((s for s in range(1, 9) if fits(cls(significant=s))), None)
+            significant = next(
+                (s for s in range(1, MOST_SIGNIFICANT + 1) if fits(cls(significant=s))), None
+            )
         largest = float(np.abs(values).max())
         if decimals is not None and largest > 0:
             digits = int(np.floor(np.log10(largest))) + 1 + decimals

@@ -9,13 +9,16 @@ __all__ = ["LEFT_OUT", "made_anew", "names_rows", "numbers_rows"]
 
 LEFT_OUT = ("identifier", "text", "empty", "drop")
 FEWEST = 20
+FEWEST_UNNAMED = 5  # rows that a column without a name numbers
 NEARLY = 0.9  # share of different values from which a text column tells rows apart
 MAX_CATEGORIES = 1000
 NAMED_ID = re.compile(
     r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rownames?|row ?(no|num|nr|number)|unnamed: 0)$"
+    r"|[a-z][ _.-](no|num)\.?$|[a-z][ _.-]?(nr\.?|number|nummer)$"
     r"|^(id|uuid|guid|x|no|nr|#)$|^id[^a-z]|^unnamed: \d+$",
     re.IGNORECASE,
 )
+UNNAMED = re.compile(r"^unnamed: \d+$", re.IGNORECASE)
 ENDS_IN_ID = re.compile(r"[a-z]I[dD]$|ID$")
 
 
@@ -25,14 +28,18 @@ def numbers_rows(values: np.ndarray, label: str | int) -> str | None:
     It counts 0, 1, 2, ... or 1, 2, 3, ... through them, or all its values differ and its name is
     that of an identifier.
     """
-    if len(values) < FEWEST or not isinstance(label, str):
+    if not isinstance(label, str):
+        return None
+    few = len(values) < FEWEST
+    if len(values) < FEWEST_UNNAMED or (few and not UNNAMED.match(label)):
         return None
     low, high = int(values.min()), int(values.max())
     if high - low + 1 < len(values) or len(np.unique(values)) < len(values):
         return None
     if low in (0, 1) and high - low + 1 == len(values):
         return f"numbers the rows from {low}"
-    if NAMED_ID.search(label.strip()) or ENDS_IN_ID.search(label.strip()):
+    named = NAMED_ID.search(label.strip()) or ENDS_IN_ID.search(label.strip())
+    if named and not few:
         return "another whole number in every row, by name an identifier"
     return None
 
@@ -46,7 +53,7 @@ def names_rows(cells: np.ndarray) -> tuple[str, str] | None:
     import pandas as pd
 
     n, distinct = len(cells), int(pd.Series(cells).nunique())
-    if distinct <= MAX_CATEGORIES and (n <= FEWEST or distinct < NEARLY * n):
+    if distinct <= MAX_CATEGORIES and (n < FEWEST or distinct < NEARLY * n):
         return None
     some = [str(cell) for cell in cells[:500]]
     words = float(np.mean([len(text.split()) for text in some]))
