@@ -87,11 +87,11 @@ def test_too_few_whole_rows_are_refused_with_what_to_do():
     assert Columns.learn(frame, missing="drop").columns.n_rows == 80
 
 
-def test_no_column_of_an_array_is_left_out():
-    with pytest.raises(DataError, match="Only 80 of 200 rows"):
-        Columns.learn(table(b=0.6).to_numpy(), missing="auto")
-    learned = Columns.learn(table(b=0.4).to_numpy(), missing="auto")
-    assert (learned.columns.n_rows, learned.columns.n_left_out) == (120, 80)
+def test_missing_cells_of_an_array_are_refused_as_scikit_learn_has_it():
+    with pytest.raises(DataError, match="NaN"):
+        Columns.learn(table(b=0.1).to_numpy(), missing="auto")
+    dropped = Columns.learn(table(b=0.4).to_numpy(), missing="drop").columns
+    assert (dropped.n_rows, dropped.n_left_out) == (120, 80)
 
 
 def test_the_last_column_is_not_left_out():

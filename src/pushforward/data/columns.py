@@ -133,7 +133,8 @@ class Columns:
                 that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
                 "auto" leaves out columns of a frame with most of their cells missing first, but
-                those that are declared, and refuses where less than half of the rows are left.
+                those that are declared, and refuses where less than half of the rows are left;
+                of an array it is "error".
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.

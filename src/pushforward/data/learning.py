@@ -59,6 +59,8 @@ def decide(
     """
     check_option("missing", missing, MISSING)
     sheet = Sheet.open(X, estimator, min_rows)
+    if missing == "auto" and not sheet.layout.named:
+        missing = "error"  # as scikit-learn has it of arrays; a column without a name stays
     declared, intervals = check_declared(columns, bounds, sheet.labels)
     _refuse_dropped_positions(sheet, declared)
     weights = check_weights(sample_weight, sheet.n_rows)
@@ -80,7 +82,7 @@ def decide(
         refuse_missing(sheet.labels, blank & bare, fitting=True)
     gaps = missing_cells(sheet, range(len(found)), found, blank)
     shares = np.where(bare, 1.0, gaps[kept].mean(axis=0))
-    if missing == "auto" and sheet.layout.named:
+    if missing == "auto":
         found = without_sparse(found, gaps[kept], [label in declared for label in sheet.labels])
         gaps &= np.array([not column.left_out for column in found])
     counted = int(kept.sum())

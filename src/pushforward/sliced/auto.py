@@ -33,7 +33,7 @@ class AutoDensity(TableDensity):
             With little time less is tried, fitted and averaged, and fewer rows are held out.
         missing: "auto" leaves out columns of a frame with most of their cells missing, then rows
             with missing cells, and says so; it refuses where less than half of the rows are
-            left. "error" and "drop" as of GIS.
+            left, and missing cells of an array. "error" and "drop" as of GIS.
         columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 
