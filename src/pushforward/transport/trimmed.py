@@ -43,11 +43,18 @@ class TrimmedPair(nn.Module):
         self.plain, self.marginal = plain, marginal
 
     @classmethod
-    def fit(cls, rows: Rows, seed: int = 0) -> "TrimmedPair":
-        """Fit both densities to the core of ``rows``."""
+    def fit(cls, rows: Rows, seed: int = 0, components: int | None = None) -> "TrimmedPair":
+        """Fit both densities to the core of ``rows``.
+
+        Args:
+            rows: training rows.
+            seed: of the mixtures.
+            components: Gaussians in each; None takes as many as the core supports.
+        """
+        components = components or _supported(len(rows))
         margins = rows.fit_margins()
-        plain = SlicedDensity.assemble(_core(rows, seed))
-        return cls(plain, SlicedDensity.assemble(_core(rows.through(margins), seed), margins))
+        plain, inner = (_core(r, components, seed) for r in (rows, rows.through(margins)))
+        return cls(SlicedDensity.assemble(plain), SlicedDensity.assemble(inner, margins))
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "TrimmedPair":
@@ -90,7 +97,9 @@ def held_out_normal(rows: Rows, seed: int = 0) -> tuple[Tensor, Tensor]:
     fold = rows.folds(_FOLDS if len(rows) < _MANY else _FOLDS_OF_MANY, seed)
     for f in fold.unique():
         out, rest = (torch.nonzero(which)[:, 0] for which in (fold == f, fold != f))
-        scores[out] += TrimmedPair.fit(rows.take(rest), seed).score(rows.x[out])
+        # as many Gaussians as the pair of all rows has: one more or less is another scale
+        pair = TrimmedPair.fit(rows.take(rest), seed, _supported(len(rows)))
+        scores[out] += pair.score(rows.x[out])
     ordered = scores.sort(descending=True).values
     median, upper = ordered[(len(rows) - 1) // 2], ordered[(len(rows) - 1) // 4]
     depth = (median - scores) / ((upper - median).clamp_min(1e-12) / 0.6745)
@@ -111,7 +120,12 @@ def _gap(depth: Tensor) -> float:
     return gap
 
 
-def _core(rows: Rows, seed: int) -> list[Component]:
+def _supported(n: int) -> int:
+    """How many Gaussians the core of so many rows supports."""
+    return max(1, min(_COMPONENTS, round(_CORE * n) // 20))
+
+
+def _core(rows: Rows, components: int, seed: int) -> list[Component]:
     n, d = rows.x.shape
     keep = torch.arange(n)
     mixture: GaussianMixture | None = None
@@ -119,7 +133,7 @@ def _core(rows: Rows, seed: int) -> list[Component]:
         core = rows.take(keep)
         mixture = GaussianMixture.fit(
             core.x,
-            max(1, min(_COMPONENTS, len(core) // 20)),
+            components,
             shrinkage=_SHRINKAGE * d,
             diagonal=_DIAGONAL,
             weight=core.weight,
