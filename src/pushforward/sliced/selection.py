@@ -145,6 +145,8 @@ def select(
     notes = _explain(trials, int(chained.sum()), judged.mean(scores), gaussian)
     if judged.mean(scores) < gaussian:
         density, scores = _floor(learn), floor
+        for trial in trials:
+            trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))
         notes = [f"nothing beat one Gaussian on held-out rows ({gaussian:.3f} nats a row)"]
     weight = None if rows.weight is None else rows.weight[which]
     return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
