@@ -142,5 +142,5 @@ def wide_gaussian(rows: Rows) -> SlicedDensity:
     outside = high - low + torch.minimum(mean - low, high - mean)
     share = torch.tensor(min(0.5 * _OUTSIDE * len(rows), 0.25), dtype=torch.float64)
     deviations = -torch.special.ndtri(share)
-    wide = (outside / (deviations * factor.norm(dim=1))).clamp(1, _WIDE)
+    wide = (outside / (deviations * factor.norm(dim=1))).clamp(0.5, _WIDE)
     return SlicedDensity.assemble([Component(0.0, mean, wide[:, None] * factor, [])])
