@@ -12,6 +12,8 @@ from scipy.stats import ks_2samp
 import pushforward
 from pushforward import AutoDensity, DataError, ParameterError, UnsupportedError
 from pushforward.errors import LeftOutWarning
+from pushforward.sliced.structure import wide_gaussian
+from pushforward.transport import Rows
 
 
 def table(kind, n, seed=0):
@@ -88,14 +90,32 @@ def test_a_gaussian_table_costs_next_to_nothing(fitted):
 
 
 def test_it_says_so_when_nothing_beat_one_gaussian():
-    r = np.random.default_rng(2)
-    model = AutoDensity(random_state=0).fit(r.normal(size=(60, 8)))
-    assert "nothing beat one Gaussian" in model.account()
-    shares = {t["structure"]: t["weight"] for t in model.trials_ if t["weight"]}
-    assert shares == {"Gaussian": 1.0}  # the account is of the density that was taken
-    values = [t["held_out"] for t in model.trials_]
-    assert values == sorted(values, reverse=True)
-    assert "Gaussian" in {t["structure"] for t in model.trials_}
+    said = []
+    for seed in range(4):
+        r = np.random.default_rng(seed)
+        model = AutoDensity(random_state=seed).fit(r.normal(size=(60, 8)))
+        said.append("nothing beat one Gaussian" in model.account())
+        shares = {t["structure"]: t["weight"] for t in model.trials_ if t["weight"]}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
+        if said[-1]:
+            assert shares == {"Gaussian": 1.0}
+        values = [t["held_out"] for t in model.trials_]
+        assert values == sorted(values, reverse=True)
+        assert "Gaussian" in {t["structure"] for t in model.trials_}
+    assert any(said)
+
+
+@pytest.mark.parametrize("n", [30, 100, 1000])
+def test_the_wide_gaussian_seldom_leaves_the_range_by_more_than_a_range(n):
+    r = np.random.default_rng(0)
+    x = np.stack([r.random(n), r.normal(size=n), r.random(n) < 0.5, r.exponential(size=n)], 1)
+    x = torch.from_numpy((x - x.mean(0)) / x.std(0))
+    density = wide_gaussian(Rows.continuous(x))
+    drawn = density.sample(100_000, torch.Generator().manual_seed(0))
+    low, high = x.amin(0), x.amax(0)
+    outside = (drawn < 2 * low - high) | (drawn > 2 * high - low)
+    assert (outside.double().mean(0) / n < 1.5e-5).all()  # it has the weight of one row
+    assert float(drawn.std(0)[1]) > 1.4
 
 
 def test_the_account_names_what_was_tried_and_chosen(fitted):

@@ -48,6 +48,8 @@ class Structure:
 
 
 GAUSSIAN = Structure(margins=False)
+_WIDE = 3.0
+_OUTSIDE = 1e-5  # share of samples a whole range outside of a coordinate
 
 
 def fit_structure(
@@ -163,11 +165,19 @@ def between(deadline: float) -> float:
 
 
 def wide_gaussian(rows: Rows) -> SlicedDensity:
-    """A Gaussian three times as wide as the rows: what is unlike all rows is not impossible.
+    """A Gaussian up to three times as wide as the rows: what is unlike them is not impossible.
 
     With the weight of one row beside a density it keeps a single far row from outweighing all
     others in a mean log density. It is wide in the coordinates of the table: behind a marginal
-    layer, whose tails grow fast, its samples could have any size.
+    layer, whose tails grow fast, its samples could have any size. Coordinates whose range is
+    narrow for their number of rows are widened less, so that of all samples no more than one in
+    a hundred thousand lies a whole range outside of it.
     """
     whole = GaussianMixture.fit(rows.x, 1, weight=rows.weight)
-    return SlicedDensity.assemble([Component(0.0, whole.mean[0], 3 * whole.factor[0], [])])
+    mean, factor = whole.mean[0], whole.factor[0]
+    low, high = rows.x.amin(0), rows.x.amax(0)
+    outside = high - low + torch.minimum(mean - low, high - mean)
+    share = torch.tensor(min(0.5 * _OUTSIDE * len(rows), 0.25), dtype=torch.float64)
+    deviations = -torch.special.ndtri(share)
+    wide = (outside / (deviations * factor.norm(dim=1))).clamp(0.5, _WIDE)
+    return SlicedDensity.assemble([Component(0.0, mean, wide[:, None] * factor, [])])
