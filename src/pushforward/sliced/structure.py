@@ -176,7 +176,9 @@ def wide_gaussian(rows: Rows) -> SlicedDensity:
     whole = GaussianMixture.fit(rows.x, 1, weight=rows.weight)
     mean, factor = whole.mean[0], whole.factor[0]
     low, high = rows.x.amin(0), rows.x.amax(0)
-    outside = high - low + torch.minimum(mean - low, high - mean)
+    # the cells of atoms are no part of the range: they are made wide for the density's sake
+    cells = torch.stack([(cell[:, 1] - cell[:, 0]).sum() for cell in rows.atoms])
+    outside = high - low - cells + torch.minimum(mean - low, high - mean)
     share = torch.tensor(min(0.5 * _OUTSIDE * len(rows), 0.25), dtype=torch.float64)
     deviations = -torch.special.ndtri(share)
     wide = (outside / (deviations * factor.norm(dim=1))).clamp(0.5, _WIDE)
