@@ -293,9 +293,14 @@ def attempt(model, X):
         model.fit(X)
     except PushforwardError as error:
         return "refused" if len(str(error)) > 20 else f"error without advice: {error!r}"
+    left_out = getattr(getattr(model, "columns_", None), "n_left_out", 0)
     try:
-        scores = model.score_samples(X)
-        if not np.isfinite(scores).all():
+        if left_out:  # the rows with gaps, which have no score
+            scores = model.score_samples(X, missing="blank")
+            scored = scores[~np.isnan(scores)]
+        else:
+            scores = scored = model.score_samples(X)
+        if len(scored) == 0 or not np.isfinite(scored).all():
             return f"scores {scores[~np.isfinite(scores)][:3]}"
         if scores.shape != (len(X),):
             return f"scores of shape {scores.shape}"

@@ -15,8 +15,7 @@ from .checkpoint import Checkpoint, digest
 from .column_table import columns_text, kept_text, warn_left_out
 from .counted_rows import canonical_order, counted
 from .data import Columns, Learned
-from .data.checks import check_option
-from .data.gaps import MISSING
+from .data.checks import MISSING, check_option
 from .errors import DataError, ModelFileError, ParameterError
 from .model import Model
 from .parameters import drawn_seed

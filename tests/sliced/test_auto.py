@@ -383,7 +383,8 @@ def test_a_city_is_in_its_country_in_all_samples():
     seen = set(zip(x["city"], x["country"], strict=True))
     assert set(zip(sample["city"], sample["country"], strict=True)) == seen
     middle = sample.groupby("country")["height"].mean()
-    assert middle["country 5"] - middle["country 0"] == pytest.approx(5, abs=0.6)
+    # 17 rows a city are few to tell thirty heights by: smoothing takes some of the difference
+    assert middle["country 5"] - middle["country 0"] == pytest.approx(5, abs=0.9)
 
 
 @pytest.mark.parametrize(

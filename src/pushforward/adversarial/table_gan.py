@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..checkpoint import digest
 from ..column_table import warn_left_out
 from ..data import Columns
-from ..data.gaps import MISSING
+from ..data.checks import MISSING
 from ..errors import DataError
 from ..nets import MLP
 from ..rules import COUNT, Instance, OneOf, Rule

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..data.gaps import MISSING
+from ..data.checks import MISSING
 from ..data.reading import Reading
 from ..errors import ParameterError
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import DataError, ParameterError
 
 __all__ = [
+    "MISSING",
     "CellTypeError",
     "check_draw",
     "check_names",
@@ -24,6 +25,7 @@ __all__ = [
     "rows_text",
 ]
 
+MISSING = ("error", "drop", "auto")  # what a fit may do about rows with missing cells
 SHOWN = 5  # names or row numbers listed in an error before "..."
 
 

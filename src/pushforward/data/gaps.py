@@ -10,9 +10,8 @@ from .column import Column
 from .containers import Sheet
 from .holding import MADE, unreadable
 
-__all__ = ["MISSING", "complete_rows", "missing_cells", "without_sparse"]
+__all__ = ["complete_rows", "missing_cells", "without_sparse"]
 
-MISSING = ("error", "drop", "auto")  # what a fit may do about rows with missing cells
 ENOUGH = 0.5  # share of its rows that an automatic fit keeps at least, and a column's cells
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from .checks import check_option, check_weights, refuse_missing
+from .checks import MISSING, check_option, check_weights, refuse_missing
 from .column import Column
 from .containers import Sheet
-from .gaps import MISSING, complete_rows, missing_cells, without_sparse
+from .gaps import complete_rows, missing_cells, without_sparse
 from .holding import Holding, read, survey
 from .kinds import check_declared, recognise
 from .left_out import LEFT_OUT
