@@ -86,7 +86,11 @@ def measure(name, model_name, seed):
     fitted = cpu_seconds()
     pieces = [model.sample(_PIECE, random_state=seed + i) for i in range(DRAWS // _PIECE)]
     drawn = pd.concat(pieces, ignore_index=True)
-    numbers = [c for c in train if train[c].nunique() > 1 and train[c].dtype.kind in "iuf"]
+    numbers = [
+        name
+        for name, column in train.items()
+        if int(column.nunique()) > 1 and column.dtype.kind in "iuf"
+    ]
     train, drawn = train[numbers].astype(float), drawn[numbers].astype(float)
     far = beyond(train, drawn)
     mean, deviation = moments(train, drawn)
@@ -96,7 +100,7 @@ def measure(name, model_name, seed):
         "beyond": float((far > 1).to_numpy().mean()),
         "excess": round(float(far.max().max()), 3),
         "excess_column": str(far.max().idxmax()),
-        "not_finite": int((~np.isfinite(drawn)).to_numpy().sum()),
+        "not_finite": int((~np.isfinite(drawn.to_numpy())).sum()),
         "mean_errors": round(float(mean.abs().max()), 2),
         "mean_column": str(mean.abs().idxmax()),
         "deviation_errors": round(float(deviation[deviation.abs().idxmax()]), 2),
