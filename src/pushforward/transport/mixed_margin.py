@@ -35,7 +35,6 @@ class MixedMargin(nn.Module):
         zero = mass.new_zeros(1)
         self._below = torch.cat([zero, mass.cumsum(0)])  # of the atoms below the i-th gap
         # counted from above: a difference may round to less than nothing
-        self._above = torch.cat([mass.flip(0).cumsum(0).flip(0), zero])
         self._taken = torch.cat([zero, (high - low).cumsum(0)])
         at, _ = smooth((low - self._taken[:-1])[None])
         self._start = self._below[:-1] + self._rest * torch.special.ndtr(at[0])
