@@ -34,7 +34,6 @@ class MixedMargin(nn.Module):
         self._rest = float(1 - mass.sum())
         zero = mass.new_zeros(1)
         self._below = torch.cat([zero, mass.cumsum(0)])  # of the atoms below the i-th gap
-        # counted from above: a difference may round to less than nothing
         self._taken = torch.cat([zero, (high - low).cumsum(0)])
         at, _ = smooth((low - self._taken[:-1])[None])
         self._start = self._below[:-1] + self._rest * torch.special.ndtr(at[0])
