@@ -10,7 +10,7 @@ makes synthetic data (Reiter, *Using CART to generate partially synthetic public
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,6 @@ from torch import Tensor, nn
 
 __all__ = ["ConditionalTrees"]
 
-_TREES = 12
-_FEW_TREES = 3  # of the fits that choose
-_LEAVES = (20, 5, 2)  # fewest rows of a leaf
-_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
@@ -71,34 +67,66 @@ class ConditionalTrees(nn.Module):
         base: Tensor,
         *,
         ordered: bool,
-        split: tuple[Tensor, Tensor],
+        leaf: int,
+        strength: float,
+        count: int,
         seed: int,
-        quick: bool = False,
     ) -> "ConditionalTrees":
-        """Choose the size of leaves and the smoothing by held-out likelihood, and grow the trees.
+        """Grow trees.
 
         Args:
-            features: (n, F) float32; F may be 0.
+            features: (n, F) float32; F may be 0, then there are none.
             value: (n,) int64 in [0, V).
             base: (V,) float64, the margin: positive, sums to one.
             ordered: whether neighbouring values are alike.
-            split: indices of rows that choosing fits on, and of rows it holds out.
+            leaf: fewest rows of a leaf.
+            strength: pseudo-counts m of the node above.
+            count: how many trees.
             seed: of bootstrap samples.
-            quick: few trees and leaves tried, to see what trees could do.
         """
         x, y = features.numpy(), value.numpy()
         rng = np.random.default_rng(seed)
-        if x.shape[1] == 0 or len(y) < 10:
-            return cls(**_packed([], [], base, 1.0))
-        leaves = _LEAVES[:2] if quick else _LEAVES
-        train, out = (part.numpy() for part in split)
-        leaf, strength = _choose(x, y, train, out, base, leaves, ordered, rng)
         trees, rows = [], []
-        for _ in range(_FEW_TREES if quick else _TREES):
+        for _ in range(count if x.shape[1] else 0):
             drawn, kept = _bootstrap(len(y), rng)
             trees.append(_grown(x, y, drawn, leaf, ordered, rng))
             rows.append((x[kept], y[kept]))
         return cls(**_packed(trees, rows, base, strength))
+
+    @classmethod
+    def held_out(
+        cls,
+        features: Tensor,
+        value: Tensor,
+        base: Tensor,
+        *,
+        ordered: bool,
+        leaves: Sequence[int],
+        strengths: Sequence[float],
+        split: tuple[Tensor, Tensor],
+        count: int,
+        seed: int,
+    ) -> Tensor:
+        """What trees of rows say of others, for several sizes of leaves and of smoothing.
+
+        Args:
+            leaves, strengths: what is tried, each with each.
+            split: indices of the rows that trees are grown on, and of the m that they judge.
+
+        Returns:
+            (L, S, m) probabilities of the values of the latter rows.
+        """
+        x, y = features.numpy(), value.numpy()
+        train, out = (part.numpy() for part in split)
+        rng = np.random.default_rng(seed)
+        found = []
+        for leaf in leaves:
+            drawn = [train[rng.integers(0, len(train), len(train))] for _ in range(count)]
+            trees = [_grown(x, y, rows, leaf, ordered, rng) for rows in drawn]
+            model = cls(**_packed(trees, [(x[train], y[train])] * count, base, 1.0))
+            m = torch.tensor(strengths, dtype=torch.float64)
+            found.append(model._smoothed(features[out], value[out], m).T)
+        return torch.stack(found)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "ConditionalTrees":
@@ -243,41 +271,6 @@ def _grown(
         # unchecked parameters save a third of the time of small trees
         warnings.filterwarnings("ignore", message="The number of unique classes")
         return tree.fit(np.ascontiguousarray(x[drawn]), target, check_input=False).tree_
-
-
-def _choose(
-    x: np.ndarray,
-    y: np.ndarray,
-    train: np.ndarray,
-    out: np.ndarray,
-    base: Tensor,
-    leaves: tuple[int, ...],
-    ordered: bool,
-    rng: np.random.Generator,
-) -> tuple[int, float]:
-    """The fewest rows of a leaf and the smoothing whose held-out likelihood is highest.
-
-    Of choices within one standard error of the best the smoothest is taken, so that the last
-    bits of a sum choose nothing.
-    """
-    features, value = torch.from_numpy(x[out]), torch.from_numpy(y[out])
-    scores: dict[tuple[int, float], Tensor] = {}
-    for leaf in leaves:
-        trees = [
-            _grown(x, y, train[rng.integers(0, len(train), len(train))], leaf, ordered, rng)
-            for _ in range(_FEW_TREES)
-        ]
-        rows = [(x[train], y[train])] * _FEW_TREES
-        model = ConditionalTrees(**_packed(trees, rows, base, 1.0))
-        log_p = model._smoothed(features, value, torch.tensor(_STRENGTHS).double()).log()
-        scores |= {(leaf, m): log_p[:, i] for i, m in enumerate(_STRENGTHS)}
-    best = max(scores.values(), key=lambda v: float(v.mean()))
-
-    def near(score: Tensor) -> bool:
-        gap = best - score
-        return float(gap.mean()) <= 0.5 * float(gap.std() / len(gap) ** 0.5)
-
-    return max(choice for choice, score in scores.items() if near(score))
 
 
 def _packed(

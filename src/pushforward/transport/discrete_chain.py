@@ -1,7 +1,8 @@
 """The joint distribution of discrete coordinates given smooth ones, one after the other.
 
 ``P(k_1, ..., k_m | x) = prod_i P(k_i | k_1 ... k_(i-1), x)``: the chain rule, each factor by
-:class:`~.conditional_trees.ConditionalTrees`, or by a table where the column is a function of
+
+:class:`~.conditional.Conditional`, or by a table where the column is a function of
 others. In the language of maps it is the triangular (Knothe-Rosenblatt) transport of uniform
 noise.
 """
@@ -11,12 +12,14 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .cells import Cells
-from .conditional_trees import ConditionalTrees
+from .conditional import Conditional
 from .dependencies import Lookup, find_lookups
+from .logits import Basis, few_levels
 from .numerics import under
 from .rows import Rows
 
@@ -36,7 +39,8 @@ class DiscreteChain(nn.Module):
 
     Args:
         cells: the values of each coordinate of the chain.
-        trees: its conditional distribution.
+        bases: of the regressions, for the smooth coordinates and then for those of the chain.
+        factors: its conditional distribution.
         lookups: by position in the chain, the coordinates that are functions of others.
     """
 
@@ -48,17 +52,25 @@ class DiscreteChain(nn.Module):
         places: Tensor,
         nominal: Tensor,
         cells: Sequence[Cells],
-        trees: Sequence[ConditionalTrees],
+        bases: Sequence[Basis],
+        factors: Sequence[Conditional],
         lookups: dict[int, Lookup],
     ) -> None:
         super().__init__()
         self.register_buffer("places", places)
         self.register_buffer("nominal", nominal)
-        self.cells, self.trees = nn.ModuleList(cells), nn.ModuleList(trees)
+        self.cells, self.bases = nn.ModuleList(cells), nn.ModuleList(bases)
+        self.factors = nn.ModuleList(factors)
         self.lookups = nn.ModuleDict({str(i): lookup for i, lookup in lookups.items()})
         self._size = torch.tensor([len(c) for c in cells])
         self.smooth = torch.ones(len(nominal), dtype=torch.bool)
         self.smooth[places] = False
+        given = int(self.smooth.sum())
+        # how many features and basis functions come before those of each coordinate of the chain
+        features = [1 + self._indicators(i) for i in range(len(places))]
+        self._width = [given, *(given + np.cumsum(features)).tolist()]
+        functions = [basis.count for basis in bases]
+        self._functions = np.cumsum([sum(functions[:given]), *functions[given:]]).tolist()
 
     @classmethod
     def fit(
@@ -76,8 +88,8 @@ class DiscreteChain(nn.Module):
             rows: all coordinates.
             places: (m,) which of them; the others are given.
             seed: of everything random.
-            quick: as of :meth:`ConditionalTrees.fit`.
-            deadline: ``time.monotonic()`` after which the trees that are left are quick ones.
+            quick: as of :meth:`Conditional.fit`.
+            deadline: ``time.monotonic()`` after which what is left is fitted quickly.
         """
         rows = rows.evenly()
         cells = [
@@ -88,34 +100,45 @@ class DiscreteChain(nn.Module):
         )
         lookups = find_lookups(value, [len(c) for c in cells])
         distinct = [len(value[:, j].unique()) for j in range(len(places))]
-        # what others determine comes last; else few values are easier to tell from many
-        order = sorted(range(len(places)), key=lambda j: (j in lookups, -distinct[j], j))
+        order = _ordered(distinct, lookups)
         position = {j: i for i, j in enumerate(order)}
-        chain = cls(
+        places, value, cells = (
             places[torch.tensor(order)],
-            rows.nominal,
+            value[:, order],
             [cells[j] for j in order],
+        )
+        smooth = torch.ones(rows.x.shape[1], dtype=torch.bool)
+        smooth[places] = False
+        bases = [Basis.fit(column) for column in rows.x[:, smooth].T]
+        for own, cell, j in zip(value.T, cells, places, strict=True):
+            levels = few_levels(len(cell) - 2, bool(rows.nominal[j]))
+            bases.append(Basis.fit(own, levels))
+        chain = cls(
+            places,
+            rows.nominal,
+            cells,
+            bases,
             [],
             {position[j]: _moved(lookup, position) for j, lookup in lookups.items()},
         )
-        value = value[:, order]
-        features = chain._features(rows.x, value)
+        inputs = chain._inputs(rows.x, value)
         few = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
         few = few[:_CHOOSING_ROWS]
         # a copy of a row's smooth coordinates held out would praise trees that know it by heart
         part = rows.take(few).coordinates(chain.smooth)
         train, out = part.split(max(1, round(_HELD_OUT * len(few))), seed)
         for i in range(len(order)):
-            trees = ConditionalTrees.fit(
-                features[:, : chain._width_before(i)],
+            factor = Conditional.fit(
+                *chain._before(inputs, i),
                 value[:, i],
-                cells[order[i]].margin(value[:, i]),
-                ordered=not bool(rows.nominal[chain.places[i]]),
+                cells[i].margin(value[:, i]),
+                ordered=not bool(rows.nominal[places[i]]),
                 split=(few[train], few[out]),
                 seed=seed + i,
-                quick=quick or time.monotonic() > deadline,
+                # a column that others determine is asked for what they were never seen to say
+                quick=quick or str(i) in chain.lookups or time.monotonic() > deadline,
             )
-            chain.trees.append(trees)
+            chain.factors.append(factor)
         return chain
 
     @classmethod
@@ -129,16 +152,21 @@ class DiscreteChain(nn.Module):
         if len(places.unique()) != count or not bool(((places >= 0) & (places < d)).all()):
             raise ValueError("the coordinates of a chain are not those of its table")
         cells = [Cells.from_state(under(state, f"cells.{i}.")) for i in range(count)]
-        trees = [ConditionalTrees.from_state(under(state, f"trees.{i}.")) for i in range(count)]
-        if [len(one.base) for one in trees] != [len(c) for c in cells]:
-            raise ValueError("a coordinate of a chain has trees of another size")
+        d = len(state["nominal"])
+        bases = [Basis.from_state(under(state, f"bases.{i}.")) for i in range(d)]
+        factors = [Conditional.from_state(under(state, f"factors.{i}.")) for i in range(count)]
+        if [len(one.trees.base) for one in factors] != [len(c) for c in cells]:
+            raise ValueError("a coordinate of a chain has a distribution of another size")
         lookups = {}
         for i in range(count):
             if parts := under(state, f"lookups.{i}."):
                 lookups[i] = Lookup.from_state(parts, i, len(cells[i]))
-        chain = cls(places, state["nominal"], cells, trees, lookups)
-        for i, one in enumerate(trees):
-            if bool((one.feature >= chain._width_before(i)).any()):
+        chain = cls(places, state["nominal"], cells, bases, factors, lookups)
+        for i, one in enumerate(factors):
+            width, functions = chain._width[i], chain._functions[i]
+            if bool((one.trees.feature >= width).any()) or (
+                one.logits is not None and one.logits.weight.shape[1] != functions
+            ):
                 raise ValueError("a coordinate of a chain is given by one that comes later")
             if i in lookups and lookups[i].size.tolist() != [
                 len(cells[k]) for k in lookups[i].keys.tolist()
@@ -154,15 +182,15 @@ class DiscreteChain(nn.Module):
         coded = [c.encode(x[:, j]) for c, j in zip(self._cells(), self.places, strict=True)]
         value = torch.stack([value for value, _ in coded], dim=1)
         result = torch.stack([log_det for _, log_det in coded]).sum(0)
-        features = self._features(x, value)
-        for i, trees in enumerate(self._trees()):
+        inputs = self._inputs(x, value)
+        for i, factor in enumerate(self._factors()):
             own = value[:, i]
-            log_p = trees.log_prob(features[:, : self._width_before(i)], own)
+            log_p = factor.log_prob(*self._before(inputs, i), own)
             if (lookup := self._lookup(i)) is not None:
                 known, looked_up, count = lookup.find(self._inside(value))
                 # as of a constant: seen in all of so many rows, with one more for the others
                 rest = 1 / (count + 2.0)
-                p = torch.where(own == looked_up, 1 - rest, 0.0) + rest * trees.base[own]
+                p = torch.where(own == looked_up, 1 - rest, 0.0) + rest * factor.trees.base[own]
                 log_p = torch.where(known, p.log(), log_p)
             result = result + log_p
         return result
@@ -178,17 +206,18 @@ class DiscreteChain(nn.Module):
     def _sample(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         x = x.clone()
         value = torch.zeros(len(x), len(self.places), dtype=torch.long)
-        features = self._features(x, value)
+        inputs = self._inputs(x, value)
         cells = self._cells()
-        for i, trees in enumerate(self._trees()):
-            begin = self._width_before(i)
-            drawn = trees.sample(features[:, :begin], generator)
+        for i, factor in enumerate(self._factors()):
+            drawn = factor.sample(*self._before(inputs, i), generator)
             if (lookup := self._lookup(i)) is not None:
                 known, looked_up, _ = lookup.find(self._inside(value))
                 drawn = torch.where(known, looked_up, drawn)
             value[:, i] = drawn
-            block = self._block(drawn, i)
-            features[:, begin : begin + block.shape[1]] = block
+            for whole, begin, block in zip(
+                inputs, (self._width[i], self._functions[i]), self._blocks(drawn, i), strict=True
+            ):
+                whole[:, begin : begin + block.shape[1]] = block
             x[:, self.places[i]] = cells[i].decode(drawn, generator)
         return x
 
@@ -203,34 +232,57 @@ class DiscreteChain(nn.Module):
     def _cells(self) -> list[Cells]:
         return cast("list[Cells]", list(self.cells))
 
-    def _trees(self) -> list[ConditionalTrees]:
-        return cast("list[ConditionalTrees]", list(self.trees))
+    def _factors(self) -> list[Conditional]:
+        return cast("list[Conditional]", list(self.factors))
+
+    def _bases(self) -> list[Basis]:
+        return cast("list[Basis]", list(self.bases))
 
     def _lookup(self, i: int) -> Lookup | None:
         return cast(Lookup, self.lookups[str(i)]) if str(i) in self.lookups else None
 
-    def _features(self, x: Tensor, value: Tensor) -> Tensor:
-        """What the trees look at, float32: the smooth coordinates, then those of the chain."""
-        blocks = [x[:, self.smooth].float()]
-        blocks += [self._block(value[:, i], i) for i in range(len(self.places))]
-        return torch.cat(blocks, dim=1)
+    def _inputs(self, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """What trees and regressions look at: the smooth coordinates, then those of the chain."""
+        given = x[:, self.smooth]
+        blocks = [self._blocks(value[:, i], i) for i in range(len(self.places))]
+        bases = self._bases()[: given.shape[1]]
+        functions = [basis(column) for basis, column in zip(bases, given.T, strict=True)]
+        features = torch.cat([given.float(), *(block for block, _ in blocks)], dim=1)
+        return features, torch.cat([*functions, *(block for _, block in blocks)], dim=1)
 
-    def _block(self, value: Tensor, i: int) -> Tensor:
-        """A coordinate of the chain as features: its value, and indicators of categories."""
-        number = value.clamp(1, int(self._size[i]) - 2).float()[:, None]
-        count = self._indicators(i)
-        if not count:
-            return number
-        return torch.cat([number, (number == torch.arange(1, count + 1)).float()], dim=1)
+    def _blocks(self, value: Tensor, i: int) -> tuple[Tensor, Tensor]:
+        """A coordinate of the chain as features, its value and indicators, and in its basis."""
+        number = value.clamp(1, int(self._size[i]) - 2).float()
+        indicators = number[:, None] == torch.arange(1, self._indicators(i) + 1)
+        basis = self._bases()[int(self.smooth.sum()) + i]
+        return torch.cat([number[:, None], indicators.float()], dim=1), basis(number)
+
+    def _before(self, inputs: tuple[Tensor, Tensor], i: int) -> tuple[Tensor, Tensor]:
+        """Of all inputs those that coordinate ``i`` of the chain is given."""
+        features, basis = inputs
+        return features[:, : self._width[i]], basis[:, : self._functions[i]]
 
     def _indicators(self, i: int) -> int:
         if not bool(self.nominal[self.places[i]]):
             return 0
         return min(_INDICATORS, int(self._size[i]) - 2)
 
-    def _width_before(self, i: int) -> int:
-        """How many features come before those of coordinate ``i`` of the chain."""
-        return int(self.smooth.sum()) + sum(1 + self._indicators(j) for j in range(i))
+
+def _ordered(distinct: list[int], lookups: dict[int, Lookup]) -> list[int]:
+    """The columns in the order of the chain: few values are easier to tell from many.
+
+    What others determine follows as soon as they are there, and helps to tell what comes later.
+    """
+    order: list[int] = []
+    left = sorted(range(len(distinct)), key=lambda j: (-distinct[j], j))
+    while left:
+        known = (j for j in left if j in lookups and set(lookups[j].keys.tolist()) <= set(order))
+        j = next(known, None)
+        if j is None:
+            j = next(j for j in left if j not in lookups)
+        order.append(j)
+        left.remove(j)
+    return order
 
 
 def _moved(lookup: Lookup, position: dict[int, int]) -> Lookup:

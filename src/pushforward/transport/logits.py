@@ -1,0 +1,190 @@
+"""A multinomial logistic regression: the distribution of one discrete value given others.
+
+``P(v | phi) = softmax(W phi + b)_v`` of a basis ``phi`` of the given coordinates (McFadden,
+*Conditional logit analysis*, 1973). Where its likelihood is highest the expectation of every
+basis function together with every value is that of the rows, so that in samples no dependence
+between two columns of the basis is lost but what the penalty of ``W`` takes; trees, which see
+more, blur what is weak.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Basis", "Logits"]
+
+_LEVELS = 40  # categories with a basis function of their own, the most frequent ones
+_FEW = 8  # values of an ordered coordinate that are told apart one by one
+_KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
+_FIT_ROWS = 10_000
+_ITERATIONS = 200
+
+
+class Basis(nn.Module):
+    """The basis functions of one coordinate; build it with :meth:`fit`.
+
+    Of categories and of few values: one indicator each. Of numbers: the number in standard units
+    and ``max(0, number - knot)`` for some knots, so a curve of straight pieces.
+
+    Buffers: ``levels`` () int64, how many indicators, 0 for numbers; ``scale`` (2,) mean and
+    standard deviation, ``knots`` (K,) in standard units, of numbers.
+    """
+
+    levels: Tensor
+    scale: Tensor
+    knots: Tensor
+
+    def __init__(self, levels: Tensor, scale: Tensor, knots: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("levels", levels)
+        self.register_buffer("scale", scale)
+        self.register_buffer("knots", knots)
+        self.count = int(levels) or 1 + len(knots)
+
+    @classmethod
+    def fit(cls, column: Tensor, levels: int | None = None) -> "Basis":
+        """The basis of a coordinate (n,).
+
+        Args:
+            column: numbers, or values that count from 1.
+            levels: how many values there can be, None for numbers; of categories 1 is the most
+                frequent.
+        """
+        scale = torch.tensor([0.0, 1.0], dtype=torch.float64)
+        if levels is not None:
+            return cls(torch.tensor(min(levels, _LEVELS)), scale, torch.zeros(0).double())
+        column = column.double()
+        scale = torch.stack([column.mean(), column.std().nan_to_num().clamp_min(1e-12)])
+        column = (column - scale[0]) / scale[1]
+        knots = column.quantile(torch.tensor(_KNOTS, dtype=torch.float64)).unique()
+        return cls(torch.tensor(0), scale, knots)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> "Basis":
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
+        levels, scale, knots = state["levels"], state["scale"], state["knots"]
+        if (
+            levels.shape != ()
+            or not 0 <= int(levels) <= _LEVELS
+            or scale.shape != (2,)
+            or knots.ndim != 1
+            or not bool(scale.isfinite().all() and scale[1] > 0 and knots.isfinite().all())
+        ):
+            raise ValueError("the basis of a logistic regression is none")
+        return cls(levels, scale, knots)
+
+    def forward(self, column: Tensor) -> Tensor:
+        """Values of the basis functions: (n,) -> (n, ``count``) float32."""
+        if int(self.levels):
+            return (column[:, None] == torch.arange(1, int(self.levels) + 1)).float()
+        z = ((column.double() - self.scale[0]) / self.scale[1]).clamp(-5, 5)[:, None]
+        return torch.cat([z, (z - self.knots).clamp_min(0)], dim=1).float()
+
+
+def few_levels(count: int, nominal: bool) -> int | None:
+    """How many indicators a coordinate with so many values has, None where it is a number."""
+    return count if nominal or count <= _FEW else None
+
+
+class Logits(nn.Module):
+    """P(value | basis) for whole numbers 0 to V - 1; build it with :meth:`path`.
+
+    Values that no row had keep the probability of the margin.
+
+    Buffers: ``base`` (V,) the margin; ``seen`` (C,) int64, the values that rows had, rising;
+    ``weight`` (C, F) and ``bias`` (C,).
+    """
+
+    base: Tensor
+    seen: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, base: Tensor, seen: Tensor, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("base", base)
+        self.register_buffer("seen", seen)
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def path(
+        cls, basis: Tensor, value: Tensor, base: Tensor, strengths: Sequence[float], seed: int
+    ) -> list["Logits"]:
+        """Learn by maximum likelihood less ``|W|^2 / (2 strength)``, for each of some strengths.
+
+        Args:
+            basis: (n, F) float32.
+            value: (n,) int64 in [0, V), of which rows have two values or more.
+            base: (V,) float64, the margin.
+            strengths: variances of the normal prior of each weight, rising; each fit begins where
+                the one before ended.
+            seed: of the choice of rows, where there are more than 10,000.
+        """
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        if len(value) > _FIT_ROWS:
+            generator = torch.Generator().manual_seed(seed)
+            few = torch.randperm(len(value), generator=generator)[:_FIT_ROWS]
+            basis, value = basis[few], value[few]
+        x, y = basis.numpy().astype(np.float64), value.numpy()
+        model = LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
+        found = []
+        for strength in strengths:
+            with warnings.catch_warnings():
+                # what is left of the way to the optimum is below what held-out rows can tell
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.set_params(C=strength).fit(x, y)
+            weight = torch.tensor(model.coef_, dtype=torch.float64)
+            bias = torch.tensor(model.intercept_, dtype=torch.float64)
+            if len(weight) == 1:  # of two values only the difference is fitted
+                weight, bias = torch.cat([0 * weight, weight]), torch.cat([0 * bias, bias])
+            seen = torch.from_numpy(model.classes_.astype(np.int64))
+            found.append(cls(base, seen, weight, bias))
+        return found
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> "Logits":
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong together.
+        """
+        base, seen, weight, bias = (state[k] for k in ("base", "seen", "weight", "bias"))
+        if (
+            seen.dtype != torch.long
+            or weight.ndim != 2
+            or not len(seen) == len(weight) == len(bias) >= 2
+            or bool((seen.diff() <= 0).any() or seen[0] < 0 or seen[-1] >= len(base))
+            or not bool(weight.isfinite().all() and bias.isfinite().all() and (base > 0).all())
+        ):
+            raise ValueError("a logistic regression has weights of another shape")
+        return cls(base, seen, weight, bias)
+
+    def probability(self, basis: Tensor) -> Tensor:
+        """P of every value: (n, F) -> (n, V) float64, rows sum to one."""
+        p = self.base.repeat(len(basis), 1)
+        room = self.base[self.seen].sum()
+        p[:, self.seen] = room * (basis.double() @ self.weight.T + self.bias).softmax(1)
+        return p
+
+    def log_prob(self, basis: Tensor, value: Tensor) -> Tensor:
+        """Log probability of the values: (n, F) and (n,) int64 -> (n,) float64."""
+        log_p = (basis.double() @ self.weight.T + self.bias).log_softmax(1)
+        place = torch.searchsorted(self.seen, value).clamp_max(len(self.seen) - 1)
+        known = self.seen[place] == value
+        log_p = log_p.gather(1, place[:, None])[:, 0] + self.base[self.seen].sum().log()
+        return torch.where(known, log_p, self.base[value].log())
+
+    def sample(self, basis: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw a value for each row of the basis: (n, F) -> (n,) int64."""
+        p = self.probability(basis)
+        return torch.multinomial(p, 1, replacement=True, generator=generator)[:, 0]
