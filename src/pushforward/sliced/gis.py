@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from .greedy import Layering, grow, share_done
 from .published import PublishedLayering
+from .spread import matched_spread
 
 __all__ = ["GIS"]
 
@@ -27,8 +29,9 @@ class GIS(TransformerMixin, TableDensity):
 
     Each layer finds the K directions along which the data differ most from a normal
     distribution (max K-sliced Wasserstein distance) and moves the data a step along them by
-    optimal transport in one dimension. Rows held out say when to stop. Density, samples and
-    latents are exact.
+    optimal transport in one dimension. Rows held out say when to stop. The latents are then given
+    the spread with which samples are as wide as the rows, as far as held-out rows allow it.
+    Density, samples and latents are exact.
 
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
@@ -68,7 +71,7 @@ class GIS(TransformerMixin, TableDensity):
         density_: the :class:`~pushforward.transport.SlicedDensity` of the coordinates.
         columns_: what the columns are.
         n_layers_: layers kept.
-        history_: (train, held-out) mean log density of the coordinates after each layer, nats.
+        history_: (train, held-out) mean log density after each layer, before the spread, nats.
         stopped_: why growth ended.
         offset_: threshold of ``predict``.
         n_features_in_, feature_names_in_: as scikit-learn's.
@@ -310,13 +313,17 @@ class GIS(TransformerMixin, TableDensity):
         report(self.stopped_, 1.0)
         self.n_layers_ = len(layers)
         self._n_features_out = d
-        self.density_ = SlicedDensity.assemble(
-            [Component(0.0, component.mean, component.factor, layers)], margins
-        )
+        flow = Component(0.0, component.mean, component.factor, layers)
+        self.density_ = SlicedDensity.assemble([flow], margins)
         judged = train if held_out is None else held_out
         scores = self.density_.log_prob(judged.x) + judged.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = judged.mean(scores) - value
+        if held_out is not None and not self.faithful:
+            inner = [r.through(margins) for r in (train, held_out)]
+            spread = matched_spread(flow, inner[0], inner[1], seed)
+            self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
+            scores = self.density_.log_prob(judged.x) + judged.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, judged.weight
 
