@@ -45,7 +45,8 @@ class GIS(TransformerMixin, TableDensity):
         search_steps, search_rows: gradient steps of a search for directions, and the rows
             drawn afresh for each.
         whiten: begin from uncorrelated coordinates.
-        margins: begin with a marginal layer, which models skewed and heavy-tailed columns.
+        margins: begin with a marginal layer, which models skewed and heavy-tailed columns and
+            point masses; None does so where a column has point masses.
         validation_fraction: share of the rows held out to stop on; 0 builds ``max_layers``.
         patience: layers without a thousandth of a nat gained on held-out rows before stopping.
         minutes: time budget; the best prefix so far is kept.
@@ -99,7 +100,7 @@ class GIS(TransformerMixin, TableDensity):
         "search_steps": COUNT,
         "search_rows": Whole(2),
         "whiten": FLAG,
-        "margins": FLAG,
+        "margins": FLAG | None,
         "validation_fraction": SHARE,
         "patience": COUNT,
         "minutes": MINUTES,
@@ -122,7 +123,7 @@ class GIS(TransformerMixin, TableDensity):
         search_steps: int = 30,
         search_rows: int = 2048,
         whiten: bool = False,
-        margins: bool = False,
+        margins: bool | None = None,
         validation_fraction: float = 0.15,
         patience: int = 8,
         minutes: float | None = None,
@@ -261,7 +262,7 @@ class GIS(TransformerMixin, TableDensity):
         if more:
             margins, component = self.density_.margins, self.density_.components()[0]
         else:
-            margins = train.fit_margins() if self.margins and d > 0 else None
+            margins = train.fit_margins() if self._begins_with_margins(rows) else None
             component = self._start(train.through(margins))
         whiten = torch.linalg.inv(component.factor)
         points = [
@@ -326,6 +327,14 @@ class GIS(TransformerMixin, TableDensity):
             scores = self.density_.log_prob(judged.x) + judged.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, judged.weight
+
+    def _begins_with_margins(self, rows: Rows) -> bool:
+        if rows.x.shape[1] == 0:
+            return False
+        if self.margins is None:
+            # the cell that stands for a point mass is wide: to layers it is a gap in the data
+            return not self.faithful and any(len(cells) for cells in rows.atoms)
+        return self.margins
 
     def _start(self, rows: Rows) -> Component:
         """Mean and factor of the first linear layer."""

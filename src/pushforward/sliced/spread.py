@@ -40,7 +40,9 @@ def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int)
         held_out.x, torch.zeros(len(held_out), dtype=torch.long)
     )
     square = latent.square().clamp_max(_FAR**2).mean(1)
-    noise = float(square.std(correction=0)) / math.sqrt(effective_size(len(held_out), held_out.weight))
+    noise = float(square.std(correction=0)) / math.sqrt(
+        effective_size(len(held_out), held_out.weight)
+    )
     widest = _widest(held_out.mean(square) + _ERRORS * noise)
     rows = train.evenly().x
     low, high = (torch.quantile(rows, share, dim=0) for share in (_CUT, 1 - _CUT))
