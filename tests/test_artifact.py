@@ -68,7 +68,7 @@ def test_nothing_is_a_model_too(tmp_path):
 def test_config_says_what_was_written(tmp_path):
     write_folder(tmp_path / "m", MODEL, tensors(), "# GIS")
     document = json.loads((tmp_path / "m/config.json").read_text())
-    assert document["format"] == artifact.FORMAT_VERSION == 1
+    assert document["format"] == 1  # nothing in it that an older reader does not know
     assert document["library"] == "pushforward"
     for name, entry in document["files"].items():
         data = (tmp_path / "m" / name).read_bytes()
@@ -91,6 +91,46 @@ def test_saving_what_was_read_changes_nothing(tmp_path):
     write_folder(tmp_path / "two", *read_folder(tmp_path / "one"), "")
     for file in ("config.json", "model.safetensors", "README.md"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_whole_numbers_are_stored_no_wider_than_they_are(tmp_path):
+    edge = {t: torch.iinfo(t) for t in (torch.int16, torch.int32)}
+    size = 5000
+
+    def spanning(low, high):
+        return torch.tensor([low, high] * (size // 2))
+
+    given_ = {
+        "small": spanning(edge[torch.int16].min, edge[torch.int16].max),
+        "above": spanning(0, edge[torch.int16].max + 1),
+        "below": spanning(edge[torch.int32].min, 5),
+        "wide": spanning(edge[torch.int32].min - 1, 5),
+        "extreme": spanning(-(2**63), 2**63 - 1),
+        "few": torch.arange(10),
+        "own": spanning(0, 9).short(),  # whose dtype is the caller's
+        "none": torch.zeros(0, 7, dtype=torch.int64),
+    }
+    folder = write_folder(tmp_path / "m", MODEL, given_, "")
+    document = json.loads((folder / "config.json").read_text())
+    assert (document["format"], document["int64"]) == (2, ["above", "below", "small"])
+    config, read = read_folder(folder)
+    assert config == MODEL
+    for name, tensor in given_.items():
+        assert content(read[name]) == content(tensor), name
+    stored = (2 + 4 + 4 + 8 + 8 + 2) * size
+    assert (folder / "model.safetensors").stat().st_size < stored + 1500
+    again = write_folder(tmp_path / "again", config, read, "")
+    for file in ("config.json", "model.safetensors"):
+        assert (folder / file).read_bytes() == (again / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["absent", "floats"])
+def test_only_narrow_whole_numbers_are_widened(tmp_path, monkeypatch, name):
+    pack = artifact._pack
+    monkeypatch.setattr(artifact, "_pack", lambda tensors: (pack(tensors)[0], [name]))
+    folder = write_folder(tmp_path / "m", MODEL, {"floats": torch.ones(3)}, "")
+    with pytest.raises(ModelFileError, match=f"'{name}' is no tensor of int16 or int32"):
+        read_folder(folder)
 
 
 values = st.recursive(
@@ -344,15 +384,20 @@ def change(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"format": 2, "version": "9.0", "new key": 1}, r"newer version \('9.0'\).*pip install"),
+        ({"format": 3, "version": "9.0", "new key": 1}, r"newer version \('9.0'\).*pip install"),
         ({"format": 10**300}, "newer version"),
-        ({"format": 0}, "1 was expected"),
-        ({"format": True}, "1 was expected"),
-        ({"format": "1"}, "1 was expected"),
-        ({"format": 1.0}, "1 was expected"),
+        ({"format": 0}, "1 or 2 was expected"),
+        ({"format": True}, "1 or 2 was expected"),
+        ({"format": "1"}, "1 or 2 was expected"),
+        ({"format": 1.0}, "1 or 2 was expected"),
         ({"library": "zuko"}, "not of a pushforward model"),
         ({"library": None}, "not of a pushforward model"),
         ({"extra": 1}, "unknown keys: \\['extra'\\]"),
+        ({"format": 2}, "unknown keys: \\['int64'\\]"),
+        ({"int64": []}, "unknown keys: \\['int64'\\]"),
+        ({"format": 2, "int64": "w"}, "not a list of names"),
+        ({"format": 2, "int64": [1]}, "not a list of names"),
+        ({"format": 2, "int64": []}, "altered"),
         ({"files": {}}, "shape"),
         ({"files": []}, "shape"),
         ({"files": {"../../etc/passwd": {"size": 1, "sha256": ""}}}, "shape"),

@@ -23,7 +23,8 @@ from pushforward.errors import ModelFileError, ParameterError
 
 __all__ = ["FORMAT_VERSION", "read_folder", "write_file_atomically", "write_folder"]
 
-FORMAT_VERSION = 1
+#: Of the reader. A folder without narrowed tensors is written in format 1, which has no "int64".
+FORMAT_VERSION = 2
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
 _INTEGERS = "uint8 uint16 uint32 uint64 int8 int16 int32 int64"
 _FLOATS = "float16 bfloat16 float32 float64 complex64"
@@ -31,6 +32,9 @@ DTYPES = {getattr(torch, name) for name in f"bool {_INTEGERS} {_FLOATS}".split()
 
 _LIBRARY = "pushforward"
 _KEYS = {"format", "library", "version", "files", "model", "sha256"}
+_INT64 = "int64"  # the key of format 2: names of tensors that are stored narrower than they are
+_NARROW = (torch.int16, torch.int32)
+_MANY = 1024  # numbers of a tensor that are worth narrowing
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers add these unasked
 _WHERE = "Give the folder that a pushforward model was saved to."
 _AGAIN = "Copy the whole folder again from its source, or save the model again."
@@ -46,7 +50,8 @@ def write_folder(
             anything else is left alone. Missing parents are made.
         config: Any JSON values; NumPy scalars become Python's, tuples become lists.
         tensors: Any names, shapes, layouts in memory and devices, of a dtype in ``DTYPES``.
-            Tensors that share memory are stored apart.
+            Tensors that share memory are stored apart, large ones of int64 as int32 or int16
+            where all values fit; they are read as int64 again.
         readme: The text of ``README.md``.
 
     Returns:
@@ -69,8 +74,9 @@ def write_folder(
     if not isinstance(readme, str):
         raise ParameterError(f"readme must be a str, not {type(readme).__name__}.")
     # backslashreplace: a lone surrogate in a column's name must not stop a save.
-    files = {WEIGHTS: _pack(tensors), README: readme.encode("utf-8", "backslashreplace")}
-    files[CONFIG] = _seal(config, files)
+    weights, narrowed = _pack(tensors)
+    files = {WEIGHTS: weights, README: readme.encode("utf-8", "backslashreplace")}
+    files[CONFIG] = _seal(config, files, narrowed)
     try:
         write_folder_atomically(target, files, _check_replaceable, litter=_JUNK)
     except OSError as error:
@@ -135,7 +141,12 @@ def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         data = _read_file(path, expected["size"])
         if _sha256(data) != expected["sha256"]:
             _refuse(path, f"altered since it was saved: its SHA-256 is not the one in {CONFIG}")
-    return document["model"], _unpack(data, folder / WEIGHTS)
+    tensors = _unpack(data, folder / WEIGHTS)
+    for name in document.get(_INT64, ()):
+        if name not in tensors or tensors[name].dtype not in _NARROW:
+            _refuse(config_path, f"{reprlib.repr(name)} is no tensor of int16 or int32 to widen")
+        tensors[name] = tensors[name].long()
+    return document["model"], tensors
 
 
 def _read_file(path: Path, size: int | None) -> bytes:
@@ -205,7 +216,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _seal(config: dict[str, Any], files: dict[str, bytes]) -> bytes:
+def _seal(config: dict[str, Any], files: dict[str, bytes], narrowed: list[str]) -> bytes:
     if not isinstance(config, dict):
         raise ParameterError(f"config must be a dict, not {type(config).__name__}.")
     try:
@@ -214,12 +225,14 @@ def _seal(config: dict[str, Any], files: dict[str, bytes]) -> bytes:
         version = "unknown"
     try:
         document: dict[str, Any] = {
-            "format": FORMAT_VERSION,
+            "format": 2 if narrowed else 1,
             "library": _LIBRARY,
             "version": version,
             "files": {n: {"size": len(b), "sha256": _sha256(b)} for n, b in files.items()},
             "model": _strict_json.plain(config),
         }
+        if narrowed:
+            document[_INT64] = narrowed
         document["sha256"] = _sha256(_strict_json.dumps_canonical(document))
         data = _strict_json.dumps(document)
         _unseal(data, Path(CONFIG))  # the reader's limits hold for the writer too
@@ -244,9 +257,10 @@ def _unseal(data: bytes, path: Path) -> dict[str, Any]:
     if type(found) is int and found > FORMAT_VERSION:
         problem = f"written by a newer version ({reprlib.repr(document.get('version'))})"
         _refuse(path, problem, "Upgrade: pip install --upgrade pushforward")
-    if type(found) is not int or found != FORMAT_VERSION:
-        _refuse(path, f'"format" is {reprlib.repr(found)}; {FORMAT_VERSION} was expected')
-    if odd := sorted(document.keys() ^ _KEYS):
+    if type(found) is not int or found < 1:
+        _refuse(path, f'"format" is {reprlib.repr(found)}; 1 or {FORMAT_VERSION} was expected')
+    keys = _KEYS if found == 1 else _KEYS | {_INT64}
+    if odd := sorted(document.keys() ^ keys):
         _refuse(path, f"missing or unknown keys: {reprlib.repr(odd)}")
     files, model = document["files"], document["model"]
     described = isinstance(files, dict) and all(
@@ -255,17 +269,22 @@ def _unseal(data: bytes, path: Path) -> dict[str, Any]:
     )
     if not described or set(files) != {WEIGHTS, README} or not isinstance(model, dict):
         _refuse(path, '"files" or "model" is not of the shape that was written')
+    names = document.get(_INT64, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        _refuse(path, f'"{_INT64}" is not a list of names')
     # The second test finds what the digest does not see: spaces, the order of keys, 1E5 for 1e5.
-    body = _strict_json.dumps_canonical({k: document[k] for k in _KEYS - {"sha256"}})
+    body = _strict_json.dumps_canonical({k: document[k] for k in keys - {"sha256"}})
     if document["sha256"] != _sha256(body) or data != _strict_json.dumps(document):
         _refuse(path, "altered since it was saved: its SHA-256 is not the one written in it")
     return document
 
 
-def _pack(tensors: dict[str, Tensor]) -> bytes:
+def _pack(tensors: dict[str, Tensor]) -> tuple[bytes, list[str]]:
+    """The bytes of the weights, and the names of the tensors that were narrowed, sorted."""
     if not isinstance(tensors, dict):
         raise ParameterError(f"tensors must be a dict, not {type(tensors).__name__}.")
     packed: dict[str, Tensor] = {}
+    narrowed: list[str] = []
     storages = set()
     for name, tensor in tensors.items():
         if not isinstance(name, str) or name == "__metadata__":
@@ -280,10 +299,22 @@ def _pack(tensors: dict[str, Tensor]) -> bytes:
         storage = tensor.untyped_storage().data_ptr()
         packed[name] = tensor.clone() if storage in storages else tensor  # no shared memory
         storages.add(storage)
+        if (narrow := _narrowest(tensor)) != tensor.dtype:
+            packed[name] = tensor.to(narrow)
+            narrowed.append(name)
     try:
-        return safetensors.torch.save(dict(sorted(packed.items())))
+        return safetensors.torch.save(dict(sorted(packed.items()))), sorted(narrowed)
     except ValueError as error:  # a name that UTF-8 cannot hold
         raise ParameterError(f"The tensors cannot be stored: {error}") from error
+
+
+def _narrowest(tensor: Tensor) -> torch.dtype:
+    """The smallest dtype that a tensor is stored in: its own but for large ones of int64."""
+    if tensor.dtype != torch.int64 or tensor.numel() < _MANY:
+        return tensor.dtype
+    low, high = int(tensor.min()), int(tensor.max())
+    fitting = (t for t in _NARROW if torch.iinfo(t).min <= low and high <= torch.iinfo(t).max)
+    return next(fitting, tensor.dtype)
 
 
 def _unpack(data: bytes, path: Path) -> dict[str, Tensor]:

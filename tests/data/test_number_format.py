@@ -139,3 +139,21 @@ def test_declared_numbers_with_many_odd_cells():
     learned = Columns.learn(frame, columns={"v": "continuous"}, missing="drop")
     assert learned.columns.kinds[0] == "continuous"
     assert int(learned.kept.sum()) == 40
+
+
+def test_money_in_millions_is_a_number_where_every_cell_says_so():
+    cells = np.array([f"${k % 57 + 0.7:.1f}M" for k in range(90)] + ["n/a"], dtype=object)
+    how = NumberFormat.learn(cells)
+    assert (how.prefix, how.suffix, how.places) == ("$", "M", 1)
+    read = how.parse(np.array(["$56.7M", "$56.7", "$56.7K", "56.7M", "n/a"], dtype=object))
+    assert read[0] == 56.7
+    assert np.isnan(read[1:]).all()  # another unit, or none: not said in these terms
+    assert how.write(np.array([1234.56])).tolist() == ["$1234.6M"]
+
+
+@pytest.mark.parametrize("units", ["KM", "MB"])
+def test_money_in_several_units_and_letters_without_money_are_no_numbers(units):
+    mixed = np.array([f"${k + 0.5}{units[k % 2]}" for k in range(90)], dtype=object)
+    assert NumberFormat.learn(mixed) is None
+    doors = np.array([f"{k}{units[0]}" for k in range(90)], dtype=object)
+    assert NumberFormat.learn(doors) is None

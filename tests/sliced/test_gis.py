@@ -1,6 +1,7 @@
 """GIS: the flow of slices as users call it."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.datasets import make_moons
 import pushforward
 from pushforward import GIS, DataError, ParameterError
 from pushforward.sliced.greedy import Layering, grow
+from pushforward.transport import SlicedDensity
 
 
 def banana(n=1500, d=4, seed=0):
@@ -233,7 +235,11 @@ def test_validation_rows_decide_when_given(data):
     model = GIS(random_state=0).fit(train, validation=test[:300])
     assert model.score(test[300:]) > gaussian_value(train, test[300:]) + 0.5
     values = [value for _, value in model.history_]
+    spread = model.density_.spread
+    (flow,) = model.density_.components()
+    model.density_ = SlicedDensity.assemble([replace(flow, spread=1.0)])
     assert model.score(test[:300]) == pytest.approx(max(values), abs=1e-3)
+    assert float(spread) < 1.1  # with enough rows there is little to mend
     # unlike the data, validation rows allow no layer at all
     unlike = np.random.default_rng(0).normal(size=(300, 4)) * train.std(0) + train.mean(0)
     assert GIS(random_state=0).fit(train, validation=unlike).n_layers_ <= 1

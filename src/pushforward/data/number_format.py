@@ -24,12 +24,13 @@ MANY = 20  # beside at least so many different numbers
 MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
 SPACES = " \u00a0\u202f"
 CURRENCY = "$€£¥₹"
+SCALES = "KMBkmb"  # thousands, millions, billions: of money only, for "12B" may be a door
 CODES = "USD|EUR|GBP|JPY|CNY|CHF|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|SGD|HKD|kr|Rs"
 CELL = re.compile(
     rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[A-Z]{{0,2}}[{CURRENCY}]|{CODES})?"
     rf"(?P<left>[{SPACES}]*)(?P<inner>[-\u2212])?"
     rf"(?P<body>(?:\d[\d.,'{SPACES}]*\d|\d)\.?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES})?(?P<close>\))?$"
+    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES}|[{SCALES}])?(?P<close>\))?$"
 )
 GROUPS = {
     "": re.compile(r"^\d+$"),
@@ -48,7 +49,7 @@ class NumberFormat:
         decimal: the decimal mark, "." or ",".
         thousands: what groups of three digits are separated by, "" for nothing.
         prefix: text before a number, such as "$".
-        suffix: text after a number, such as "%".
+        suffix: text after a number, such as "%", or "M" of "$1.5M", whose number is 1.5.
         parentheses: whether negative numbers stand in parentheses.
         places: decimals of every number, None where they vary.
 
@@ -79,9 +80,9 @@ class NumberFormat:
         texts = [str(cell).strip() for cell in cells]
         counted = Counter(texts)
         few = list(counted)[:200]
-        if sum(CELL.match(text) is not None for text in few) < (1 - MOST_GAPS) / 2 * len(few):
+        if sum(_matched(text) is not None for text in few) < (1 - MOST_GAPS) / 2 * len(few):
             return None
-        found = {text: match for text in counted if (match := CELL.match(text))}
+        found = {text: match for text in counted if (match := _matched(text))}
         if not found:
             return None
         n_numbers = sum(counted[text] for text in found)
@@ -152,10 +153,12 @@ class NumberFormat:
     def _number(self, cell: Any) -> float:
         if isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool):
             return float(cell)
-        match = CELL.match(str(cell).strip()) if isinstance(cell, str) else None
+        match = _matched(str(cell).strip()) if isinstance(cell, str) else None
         if match is None or bool(match["open"]) != bool(match["close"]):
             return np.nan
-        if (match["suffix"] or "") not in (self.suffix.strip(), ""):
+        suffix = self.suffix.strip()
+        # without its letter, a number of millions would be another number
+        if (match["suffix"] or "") not in ((suffix,) if suffix in [*SCALES] else (suffix, "")):
             return np.nan
         if (match["prefix"] or "") not in (self.prefix.strip(), ""):
             return np.nan
@@ -188,6 +191,14 @@ class NumberFormat:
         if not negative:
             return text
         return f"({text})" if self.parentheses else f"-{text}"
+
+
+def _matched(text: str) -> re.Match | None:
+    """The parts of a number, or None for what is none."""
+    match = CELL.match(text)
+    if match is None or (match["suffix"] or "%") not in SCALES:
+        return match
+    return match if match["prefix"] else None
 
 
 def is_blank(text: str) -> bool:

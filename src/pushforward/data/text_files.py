@@ -282,7 +282,7 @@ class TextTable(Table):
             "header": None,
             "names": every,
             "index_col": False,
-            "dtype": _dtypes([*survey.dtypes.values(), *["str"] * len(spare)], every),
+            "dtype": _dtypes([*survey.dtypes.values()], every),
             "keep_default_na": False,
             "na_values": [""]
             if not any(survey.missing.values())
@@ -330,13 +330,17 @@ def _encodings(start: bytes, said: str | None) -> list[str]:
 
 
 def _dtypes(found: list[str], names: list[str]) -> Any:
-    """The dtypes as read_csv takes them fastest: made once each, one for all where it can be."""
+    """The dtypes as read_csv takes them fastest: made once each, one for all where it can be.
+
+    Names beyond those found are of columns that have to be empty: text, or numbers where all are.
+    """
     from pandas.api.types import pandas_dtype
 
-    made = {name: pandas_dtype(name) for name in set(found)}
-    if len(made) == 1:
-        return next(iter(made.values()))
-    return {name: made[dtype] for name, dtype in zip(names, found, strict=True)}
+    made = {name: pandas_dtype(name) for name in {*found, "str"}}
+    if set(found) == {"float64"}:
+        return made["float64"]
+    every = [*found, *["str"] * (len(names) - len(found))]
+    return {name: made[dtype] for name, dtype in zip(names, every, strict=True)}
 
 
 def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> list[str]:

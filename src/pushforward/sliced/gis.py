@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..transport import Component, Rows, SlicedDensity
 from ..transport.mixture import GaussianMixture
 from .greedy import Layering, grow, share_done
 from .published import PublishedLayering
+from .spread import matched_spread
 
 __all__ = ["GIS"]
 
@@ -27,8 +29,9 @@ class GIS(TransformerMixin, TableDensity):
 
     Each layer finds the K directions along which the data differ most from a normal
     distribution (max K-sliced Wasserstein distance) and moves the data a step along them by
-    optimal transport in one dimension. Rows held out say when to stop. Density, samples and
-    latents are exact.
+    optimal transport in one dimension. Rows held out say when to stop. The latents are then given
+    the spread with which samples are as wide as the rows, as far as held-out rows allow it.
+    Density, samples and latents are exact.
 
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
@@ -42,7 +45,8 @@ class GIS(TransformerMixin, TableDensity):
         search_steps, search_rows: gradient steps of a search for directions, and the rows
             drawn afresh for each.
         whiten: begin from uncorrelated coordinates.
-        margins: begin with a marginal layer, which models skewed and heavy-tailed columns.
+        margins: begin with a marginal layer, which models skewed and heavy-tailed columns and
+            point masses; None does so where a column has point masses.
         validation_fraction: share of the rows held out to stop on; 0 builds ``max_layers``.
         patience: layers without a thousandth of a nat gained on held-out rows before stopping.
         minutes: time budget; the best prefix so far is kept.
@@ -68,7 +72,7 @@ class GIS(TransformerMixin, TableDensity):
         density_: the :class:`~pushforward.transport.SlicedDensity` of the coordinates.
         columns_: what the columns are.
         n_layers_: layers kept.
-        history_: (train, held-out) mean log density of the coordinates after each layer, nats.
+        history_: (train, held-out) mean log density after each layer, before the spread, nats.
         stopped_: why growth ended.
         offset_: threshold of ``predict``.
         n_features_in_, feature_names_in_: as scikit-learn's.
@@ -96,7 +100,7 @@ class GIS(TransformerMixin, TableDensity):
         "search_steps": COUNT,
         "search_rows": Whole(2),
         "whiten": FLAG,
-        "margins": FLAG,
+        "margins": FLAG | None,
         "validation_fraction": SHARE,
         "patience": COUNT,
         "minutes": MINUTES,
@@ -119,7 +123,7 @@ class GIS(TransformerMixin, TableDensity):
         search_steps: int = 30,
         search_rows: int = 2048,
         whiten: bool = False,
-        margins: bool = False,
+        margins: bool | None = None,
         validation_fraction: float = 0.15,
         patience: int = 8,
         minutes: float | None = None,
@@ -258,7 +262,7 @@ class GIS(TransformerMixin, TableDensity):
         if more:
             margins, component = self.density_.margins, self.density_.components()[0]
         else:
-            margins = train.fit_margins() if self.margins and d > 0 else None
+            margins = train.fit_margins() if self._begins_with_margins(rows) else None
             component = self._start(train.through(margins))
         whiten = torch.linalg.inv(component.factor)
         points = [
@@ -310,15 +314,27 @@ class GIS(TransformerMixin, TableDensity):
         report(self.stopped_, 1.0)
         self.n_layers_ = len(layers)
         self._n_features_out = d
-        self.density_ = SlicedDensity.assemble(
-            [Component(0.0, component.mean, component.factor, layers)], margins
-        )
+        flow = Component(0.0, component.mean, component.factor, layers)
+        self.density_ = SlicedDensity.assemble([flow], margins)
         judged = train if held_out is None else held_out
         scores = self.density_.log_prob(judged.x) + judged.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = judged.mean(scores) - value
+        if held_out is not None and not self.faithful:
+            inner = [r.through(margins) for r in (train, held_out)]
+            spread = matched_spread(flow, inner[0], inner[1], seed)
+            self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
+            scores = self.density_.log_prob(judged.x) + judged.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, judged.weight
+
+    def _begins_with_margins(self, rows: Rows) -> bool:
+        if rows.x.shape[1] == 0:
+            return False
+        if self.margins is None:
+            # the cell that stands for a point mass is wide: to layers it is a gap in the data
+            return not self.faithful and any(len(cells) for cells in rows.atoms)
+        return self.margins
 
     def _start(self, rows: Rows) -> Component:
         """Mean and factor of the first linear layer."""
