@@ -34,8 +34,16 @@ def _samples(case, rng, n, d):
     return np.repeat(rng.normal(size=(n // 10, d)), 10, axis=0)  # duplicated
 
 
+def _spacing(rows):
+    """Mean distance of a row to the nearest other."""
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=2).fit(rows).kneighbors(rows)[0][:, 1].mean()
+
+
 def _remembers(case, repeats):
     import numpy as np
+    from sklearn.covariance import ledoit_wolf
 
     from pushforward.metrics import nearest_neighbour_privacy
 
@@ -50,7 +58,14 @@ def _remembers(case, repeats):
                 samples[: COPIES // 100] = train[: COPIES // 100]
             else:
                 train, held_out = rng.normal(size=(2, ROWS, d))
-                samples = _samples(case, rng, SAMPLES, d)
+                if case == "fitted":  # a Gaussian knows moments, and no row
+                    factor = np.linalg.cholesky(ledoit_wolf(train)[0])
+                    samples = rng.normal(size=(SAMPLES, d)) @ factor.T + train.mean(0)
+                elif case == "kernels":  # rows with noise a fifth as far as the next one
+                    scale = 0.2 * _spacing(train) / np.sqrt(d)
+                    samples = train + scale * rng.normal(size=train.shape)
+                else:
+                    samples = _samples(case, rng, SAMPLES, d)
             found = nearest_neighbour_privacy(train, held_out, samples, seed=repeat)
             said.append(bool(found.warnings))
     return said
@@ -159,7 +174,9 @@ def _beyond_doubt(case, repeats):
 #: For each verdict how it is reached, the cases where it is false, and those where it is true.
 VERDICTS = {
     "remembers": (
-        _remembers, ("fresh", "collapsed", "blurred", "wide", "duplicated"), ("copies",)
+        _remembers,
+        ("fresh", "collapsed", "blurred", "wide", "duplicated", "fitted"),
+        ("copies", "kernels"),
     ),
     "collapsed": (_collapsed, ("half",), ("tenth",)),
     "kept": (_kept, NOTHING_HAPPENED, ()),

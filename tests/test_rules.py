@@ -15,7 +15,7 @@ NAN, INF = float("nan"), float("inf")
 CLASSES = {
     name: getattr(importlib.import_module(home), name)
     for name, home in MODELS.items()
-    if name != "RefinedModel"  # refine makes it, and checks what it is made with
+    if name != "RefinedModel"  # whose fit has a generator to look at first
 }
 COUNTS = (0, -1, 1.5, True, "5", NAN)
 POSITIVES = (0, -1, NAN, INF, True, "5")
@@ -114,3 +114,13 @@ def test_numbers_of_numpy_train_and_are_saved(tmp_path):
 def test_texts():
     assert str(Whole(1, 8) | None) == "a whole number from 1 to 8, or None"
     assert str(Number(0, 0.5, ends="[]") | OneOf("auto")) == "a number from 0 to 0.5, or 'auto'"
+
+
+def test_every_parameter_of_a_refined_model_has_a_rule():
+    from pushforward.refinement import RefinedModel
+
+    rules = RefinedModel._all_rules()
+    assert set(rules) == set(RefinedModel._get_param_names())
+    for word in set(rules) - {"generator", "critic_of"}:  # which may be any object
+        with pytest.raises(ParameterError, match=rf"^{word} is .*Expected "):
+            RefinedModel(object(), **{word: object()}).fit(None)

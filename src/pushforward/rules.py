@@ -20,6 +20,7 @@ __all__ = [
     "POSITIVE",
     "SHARE",
     "Device",
+    "Function",
     "Instance",
     "Number",
     "OneOf",
@@ -167,6 +168,23 @@ class Instance(Rule):
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, self.types)
+
+    def __str__(self) -> str:
+        return self.said
+
+
+@dataclass(frozen=True)
+class Function(Rule):
+    """What can be called.
+
+    >>> Function("a function of rows").fits(abs), str(Function("a function of rows"))
+    (True, 'a function of rows')
+    """
+
+    said: str
+
+    def fits(self, value: Any) -> bool:
+        return callable(value)
 
     def __str__(self) -> str:
         return self.said

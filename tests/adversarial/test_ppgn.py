@@ -1,5 +1,7 @@
 """PPGN: chains of codes towards the classes asked for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -100,7 +102,7 @@ def test_digits_of_the_classes_asked_for(zeros_and_ones):
     apart = [(h - codes).norm(dim=1).mean() for h in (off, model.denoiser_(off))]
     assert apart[1] < 0.95 * apart[0]
     assert (seen() == wanted).mean() > 0.9
-    with pytest.raises(DataError, match=r"\[5, 6\]"):
+    with pytest.raises(DataError, match="Known: 5, 6"):
         model.sample(2, y=7)
 
 
@@ -149,7 +151,7 @@ def test_wrong_settings(wrong, match):
 
 def test_wrong_requests():
     model = pushforward.PPGN(point, sides, latent=2, steps=2)
-    with pytest.raises(DataError, match=r"\[0, 1, 2\]"):
+    with pytest.raises(DataError, match="Known: 0, 1, 2"):
         model.sample(2, y=3)
     with pytest.raises(DataError, match="shape"):
         model.sample(2, y=[0, 1, 2])
@@ -161,3 +163,25 @@ def test_wrong_requests():
         pushforward.PPGN(point, lambda x: sides(x) / 0, latent=2, steps=2).sample(2, y=0)
     with pytest.raises(NotFittedError):
         pushforward.PPGN(pushforward.DCGAN(), sides).sample(2, y=0)
+
+
+def test_classes_by_name(zeros_and_ones):
+    named = pushforward.PPGN(point, sides, latent=2, class_names=["left", "middle", "right"])
+    by_name = named.sample(6, random_state=0, y="right")
+    assert torch.equal(by_name, named.sample(6, random_state=0, y=2))
+    with pytest.raises(DataError, match=r"up is one .* Known: left, middle"):
+        named.sample(2, y="up")
+    few = pushforward.PPGN(point, sides, latent=2, class_names=["left", "right"])
+    with pytest.raises(ParameterError, match="class_names has 2 names, and the classifier 3"):
+        few.sample(2, y="left")
+
+
+def test_a_classifier_of_a_set_brings_the_names():
+    X = pushforward.open_images("digits")
+    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    named = dataclasses.replace(X, class_names=names)
+    guide = find_features("classifier", train=named, labels=named.labels, cache=False)
+    assert guide.class_names[3] == "three"
+    model = pushforward.PPGN(pushforward.VAE(**SMALL, steps=2).fit(X), guide, steps=2)
+    by_name = model.sample(2, random_state=0, y=["three", "nine"])
+    assert (by_name == model.sample(2, random_state=0, y=[3, 9])).all()

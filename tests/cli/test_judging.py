@@ -88,3 +88,7 @@ def test_samples_that_are_no_bytes(run, tmp_path):
         for name, more in (("bytes.npy", []), ("floats.npy", ["--pixel-range=-1:1"]))
     ]
     assert told[0] == told[1]
+    both = ["compare", tmp_path / "floats.npy", "--data", *words]
+    run(*both).refused("pixel_range=(-1, 1)")
+    (compared,) = json.loads(run(*both, "--pixel-range=-1:1").ok().out)["models"].values()
+    assert compared["measures"] == told[0]

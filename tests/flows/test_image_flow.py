@@ -47,10 +47,15 @@ def test_every_pixel_comes_back_from_the_latent_after_training(trained):
     assert (model.decode(z) == expected).all()
 
 
-def test_training_lowers_the_bits(trained, name):
-    model, X = trained
-    again = SMALL[name](steps=1, random_state=0).fit(X)
-    assert model.bits_per_dim(X[:200]) < again.bits_per_dim(X[:200]) - 0.02
+def test_training_lowers_the_bits(name, digits):
+    X = digits.images[:600][:, 0]
+    # Glow's own start leaves so small a network little to gain
+    more = {"gaussianise": False} if name in ("glow", "pictures") else {}
+    long, short = (
+        SMALL[name](steps=steps, random_state=0, **more).fit(X).bits_per_dim(X[:200])
+        for steps in (40, 1)
+    )
+    assert long < short - 0.02
 
 
 def test_a_score_does_not_depend_on_the_batch(trained):

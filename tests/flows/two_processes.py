@@ -12,7 +12,7 @@ def trained(name, steps=6):
     torch.set_num_threads(1)
     options = {"steps": steps, "random_state": 0, "device": "cpu", "batch_size": 31}
     made = {
-        "glow": Glow(depth=2, width=8, warm_up=2, conditional=True, **options),
+        "glow": Glow(depth=2, width=8, warm_up=2, conditional=True, rate=5e-3, **options),
         "realnvp": RealNVP(width=4, scales=2, **options),
     }[name]
     return made.fit(open_images("digits"))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pushforward
 from pushforward.metrics import nearest_neighbour_privacy
 
 
@@ -74,3 +75,32 @@ def test_noise_around_training_rows_is_memory():
     found = nearest_neighbour_privacy(train, held_out, samples)
     assert found.details["memorised"]
     assert found.details["copies"] == 0
+
+
+@pytest.mark.parametrize("d", [8, 64])
+def test_a_model_that_fits_its_rows_too_well_remembers_none(d):
+    """The moments of few rows lean towards these rows; none of them is copied."""
+    for seed in range(4):
+        rng = np.random.default_rng([d, seed])
+        train, held_out = rng.normal(size=(2, 300, d))
+        factor = np.linalg.cholesky(np.cov(train.T))
+        samples = rng.normal(size=(300, d)) @ factor.T + train.mean(axis=0)
+        found = nearest_neighbour_privacy(train, held_out, samples, seed=seed)
+        assert not found.details["memorised"]
+        assert found.value > 0.5 or d == 8  # it does lean
+
+
+def test_sliced_flows_of_few_images_lean_and_copy_nothing():
+    """By four layers of SIG; medians of distances are a third above those of new images."""
+    X = pushforward.open_images("digits").images[:][:, 0]
+    order = np.random.default_rng(0).permutation(len(X))
+    train, held_out = X[order[:898]], X[order[898:]]
+    samples = pushforward.SIG(layers=4, random_state=0).fit(train).sample(898, random_state=0)
+    flat = [x.reshape(len(x), -1).astype(float) for x in (train, held_out, samples)]
+    found = nearest_neighbour_privacy(*flat)
+    told = found.details
+    assert not told["memorised"]
+    assert told["copies"] == 0
+    assert told["median_distance_to_train"] > 1.2 * told["median_distance_held_out_to_train"]
+    noisy = flat[0][:200] + 10 * np.random.default_rng(1).normal(size=(200, 64))
+    assert nearest_neighbour_privacy(flat[0], flat[1], noisy).details["memorised"]

@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -586,3 +587,32 @@ def test_the_report_is_plain_data(refined):
 def test_methods_that_there_is_no_time_for_say_so(table):
     lines = pushforward.refinement.compare_methods(*table, minutes=1e-3, methods=["rejection"])
     assert [line.reason for line in lines] == ["", "", "there was no time"]
+
+
+@pytest.mark.parametrize("method", ["auto", "dgflow", "rejection"])
+def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
+    """Rows that are drawn take time, and so does every look at the clock: steps of learning."""
+    from pushforward.refinement import flow_search, logits, recipe, trees
+    from pushforward.training import loop
+
+    now = 0.0
+
+    def clock():
+        nonlocal now
+        now += 2e-3
+        return now
+
+    for module in (flow_search, logits, recipe, trees, loop):
+        fake = SimpleNamespace(monotonic=clock, perf_counter=clock)
+        monkeypatch.setattr(module, "time", fake)
+
+    def slow(z):
+        nonlocal now
+        now += 1e-3 * len(z)
+        return z
+
+    data = torch.randn(2000, 2, generator=generator) + 1
+    told = refine(slow, data, prior=2, minutes=1, method=method).report_
+    assert told.seconds > 1  # the clock is the one that counts
+    assert told.seconds < 66
+    assert now < 66

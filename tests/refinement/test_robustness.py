@@ -450,7 +450,12 @@ def test_what_a_function_gives_is_looked_at_first(generator, generator_, options
         ({"method": "rejection", "settings": {"budget": "lots"}}, "finite number"),
         ({"method": "rejection", "settings": {"budgets": 2}}, "no setting 'budgets'"),
         ({"minutes": 0}, "above 0"),
-        ({"draws": float("nan")}, "1 or more"),
+        ({"draws": float("nan")}, "draws is nan. Expected a number of at least 1"),
+        ({"evaluations": 0.5}, "evaluations is 0.5. Expected a number of at least 1"),
+        ({"batch_size": True}, "batch_size is True. Expected a whole number"),
+        ({"seed": -1}, "random_state is -1"),
+        ({"ratio": "none"}, "ratio is .none.. Expected one of direct"),
+        ({"minutes": "5"}, "minutes is .5.. Expected a number above 0"),
     ],
 )
 def test_what_is_asked_is_looked_at_first(generator, options, text):

@@ -1,7 +1,7 @@
 """PPGN: samples of a class that was asked for, from a generator that knows none."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
 from ..citations import bibtex
+from ..data.images import places_of
 from ..errors import DataError, ParameterError, TrainingError, UnsupportedError
 from ..gradients import with_gradients
 from ..nets import MLP
@@ -55,6 +56,8 @@ class PPGN(Parameters):
             (-1, 1), to logits (n, classes); or what
             ``pushforward.metrics.features.find_features("classifier", ...)`` returns.
         latent: length of a code, where the generator is a function.
+        class_names: of the classes, in the order of the logits; None takes those that the
+            classifier has, where it has them.
         steps: of a chain.
         pull, push: as above.
 
@@ -77,6 +80,7 @@ class PPGN(Parameters):
         "generator": Instance(object, said="a model or a function"),
         "classifier": Instance(object, said="a module or a function"),
         "latent": COUNT | None,
+        "class_names": Instance(list, tuple, said="a list of names") | None,
         "steps": COUNT,
         "pull": Number(0, 1),
         "push": Number(0, ends="["),
@@ -88,6 +92,7 @@ class PPGN(Parameters):
         classifier: Any,
         *,
         latent: int | None = None,
+        class_names: Sequence[str] | None = None,
         steps: int = 100,
         pull: float = 0.02,
         push: float = 0.1,
@@ -95,6 +100,7 @@ class PPGN(Parameters):
         self.generator = generator
         self.classifier = classifier
         self.latent = latent
+        self.class_names = class_names
         self.steps = steps
         self.pull = pull
         self.push = push
@@ -150,8 +156,9 @@ class PPGN(Parameters):
         Args:
             n_samples: images to draw, 1 or more.
             random_state: seed, RandomState or None.
-            y: their class, or ``n_samples`` of them: the labels the classifier was trained on
-                where it tells, else places of its logits; None draws each class as often.
+            y: their class, or ``n_samples`` of them, by number or name: the labels the
+                classifier was trained on where it has ``class_values``, else places of its
+                logits; None draws each class as often.
 
         Returns:
             uint8 in the layout of the generator's ``fit``; of a function what it made, on the CPU.
@@ -201,15 +208,18 @@ class PPGN(Parameters):
         if y is None:
             return torch.randint(classes, (n,), generator=draw)
         labels = getattr(self.classifier, "class_values", np.arange(classes))
-        asked = np.broadcast_to(np.asarray(y), (n,)) if np.ndim(y) == 0 else np.asarray(y)
-        if asked.shape != (n,):
+        asked = np.atleast_1d(np.asarray(y))
+        if asked.shape not in ((n,), (1,)):
             raise DataError(f"y has shape {asked.shape}. Expected a class, or ({n},) of them.")
-        place = np.searchsorted(labels, asked).clip(0, classes - 1)
-        if not (labels[place] == asked).all():
-            raise DataError(
-                f"y has {asked[labels[place] != asked][0]!r}. The classes are {labels.tolist()}."
+        names = self.class_names
+        if names is None:
+            names = getattr(self.classifier, "class_names", None)
+        elif len(names) != classes:
+            raise ParameterError(
+                f"class_names has {len(names)} names, and the classifier {classes} classes. "
+                "Expected a name for each."
             )
-        return torch.from_numpy(place)
+        return torch.from_numpy(places_of(asked, np.asarray(labels), names)).expand(n)
 
     def _chain(self, h: Tensor, y: Tensor, draw: torch.Generator) -> Tensor:
         """The ends (n, latent) of chains that begin at h."""

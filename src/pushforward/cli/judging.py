@@ -164,6 +164,7 @@ def compare(
     range_: Ranges = None,
     size: Size = None,
     crop: Crop = None,
+    pixel_range: Scale = None,
     output: Sweeps = None,
     drop: Drop = None,
     reading: Reading = AS_FOUND,
@@ -190,7 +191,17 @@ def compare(
         images = images or find_model(what[0]).data == "images"
         framing = size, crop
         opened = Opened(
-            [], data, train, other, target, drop or [], images, talk, framing, reading=reading
+            [],
+            data,
+            train,
+            other,
+            target,
+            drop or [],
+            images,
+            talk,
+            framing,
+            pixel_range,
+            reading,
         )
         compare_fitted(
             what, opened, minutes=minutes, runs=runs, ranges=range_, output=output, json=json,
@@ -201,7 +212,10 @@ def compare(
     only |= {"--size": size, "--crop": crop}
     if said := [name for name, value in only.items() if value]:
         raise ParameterError(f"{said[0]} is for names of models, which are fitted. Leave it out.")
-    opened = Opened(what, data, train, other, target, drop or [], images, talk, reading=reading)
+    opened = Opened(
+        what, data, train, other, target, drop or [], images, talk,
+        scale=pixel_range, reading=reading,
+    )  # fmt: skip
     with talk.fitting(None) as report:
         found = opened.judge(report=report, **settings)
     for name, evaluation in found.evaluations.items():

@@ -1,9 +1,10 @@
 """Glow: invertible 1x1 convolutions, exact likelihood, one latent (Kingma & Dhariwal 2018)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,11 +12,15 @@ from ..errors import ParameterError
 from ..rules import COUNT, FLAG, SHARE, Number, OneOf, Rule, Whole
 from ..training import Batch, Optimiser, Phase
 from ..training.image_flow import ImageFlow
+from ..training.image_model import CHUNK, PixelSource
+from .gaussian_start import PixelMargins
 from .glow_network import GlowNetwork
 
 __all__ = ["Glow"]
 
 _LN2 = math.log(2)
+_MOST_VALUES = 4096  # of an image whose values can have a covariance matrix
+_STARTING = 10_000  # images that margins and covariance are learned from
 
 #: What a preset decides where an argument is None. The paper's are those of its released code.
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -50,6 +55,10 @@ class Glow(ImageFlow):
         shift: random shifts in training, as a share of the side.
         flip: mirror half of the images in training.
         learn_top: learn the prior of the last latent.
+        gaussianise: begin with the margins of the pixels and the correlations of the latents,
+            learned before the first step: the samples of step 0 have those of the data. They stay
+            as they are; training begins from there. None takes it for "fast" and images of up to
+            4,096 values, the most that it can do; the published network has none.
         conditional: condition the prior of the last latent on labels.
         label_weight: of the loss of a classifier on that latent, for conditional models.
         memory: "store", "checkpoint" or "reversible": what is kept for the gradient. None takes
@@ -94,6 +103,7 @@ class Glow(ImageFlow):
         "shift": Number(0, 1, ends="[]") | None,
         "flip": FLAG,
         "learn_top": FLAG,
+        "gaussianise": FLAG | None,
         "conditional": FLAG,
         "label_weight": Number(0, ends="["),
         "memory": OneOf("store", "checkpoint", "reversible") | None,
@@ -117,6 +127,7 @@ class Glow(ImageFlow):
         shift: float | None = None,
         flip: bool = False,
         learn_top: bool = True,
+        gaussianise: bool | None = None,
         conditional: bool = False,
         label_weight: float = 0.01,
         memory: str | None = None,
@@ -144,6 +155,7 @@ class Glow(ImageFlow):
         self.shift = shift
         self.flip = flip
         self.learn_top = learn_top
+        self.gaussianise = gaussianise
         self.conditional = conditional
         self.label_weight = label_weight
         self.memory = memory
@@ -178,6 +190,7 @@ class Glow(ImageFlow):
             "ema": chosen["ema"] or None,
             "permutation": self.permutation,
             "learn_top": self.learn_top,
+            "gaussianise": self._gaussianises(shape),
             "label_weight": self.label_weight,
             "memory": memory,
             "rate": self.rate,
@@ -190,8 +203,20 @@ class Glow(ImageFlow):
             "pixels": pixels,
         }
 
+    def _gaussianises(self, shape: tuple[int, int, int]) -> bool:
+        fits = math.prod(shape) <= _MOST_VALUES
+        if self.gaussianise and not fits:
+            raise ParameterError(
+                f"gaussianise is True, and the images have {math.prod(shape)} values. Expected at "
+                f"most {_MOST_VALUES}: leave it out, or make the images smaller."
+            )
+        return fits and self.preset == "fast" if self.gaussianise is None else self.gaussianise
+
     def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
-        s = self.settings_
+        s, p = self.settings_, self.pixels_
+        margins = None
+        if s.get("gaussianise"):  # folders of earlier versions have no such setting
+            margins = PixelMargins(shape, p.low, p.high, 2**p.bits)
         flow = GlowNetwork(
             shape,
             levels=s["levels"],
@@ -205,8 +230,21 @@ class Glow(ImageFlow):
             memory=s["memory"],
             coupling_dtype=torch.bfloat16 if s["precision"] == "bfloat16" else None,
             seed=self._seed,
+            margins=margins,
         )
         return {"flow": flow}
+
+    def _initialise(self, source: PixelSource, x: Tensor, y: Tensor | None) -> None:
+        if not self.settings_["gaussianise"]:
+            return super()._initialise(source, x, y)
+        few = np.random.default_rng(self._seed).permutation(len(source))[:_STARTING]
+
+        def batches() -> Iterator[Tensor]:
+            generator = torch.Generator().manual_seed(self._seed)
+            for k in range(0, len(few), CHUNK):
+                yield source.take(np.sort(few[k : k + CHUNK]), generator)[0].to(x.device)
+
+        return self._flow.start(batches, x)
 
     def _phases(self) -> list[Phase]:
         s = self.settings_

@@ -1,7 +1,7 @@
 """Glow as a network: levels, priors and latents. It knows nothing of pixels or of training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .. import errors
 from ..errors import DataError, ParameterError
 from .channel_mixing import PERMUTATIONS
+from .gaussian_start import LatentGaussian, PixelMargins
 from .glow_backward import MEMORY
 from .glow_frozen import FrozenGlow
 from .glow_frozen_level import FrozenLevel
@@ -50,6 +51,9 @@ class GlowNetwork(nn.Module):
             the parameters. Outside of training it is not used: rounding differs between the two
             directions of a step, which would cost the round trip half a grey level.
         seed: of the initial weights.
+        margins: what makes pixels normal before the first level. With them there is a Gaussian of
+            all latents together at the end; :meth:`start` fits both. None is the published
+            network.
 
     Attributes:
         initialised: whether :meth:`initialise` was called; saved with the weights.
@@ -85,6 +89,7 @@ class GlowNetwork(nn.Module):
         memory: str = "reversible",
         coupling_dtype: torch.dtype | None = None,
         seed: int = 0,
+        margins: PixelMargins | None = None,
     ) -> None:
         super().__init__()
         _check_one_of("coupling", coupling, ("affine", "additive"))
@@ -118,6 +123,8 @@ class GlowNetwork(nn.Module):
         if classes:
             self.classifier = nn.Parameter(torch.zeros(channels + 1, classes))
             self.classifier_logs = nn.Parameter(torch.zeros(classes))
+        self.margins = margins
+        self.latent = None if margins is None else LatentGaussian(math.prod(shape))
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
 
     @property
@@ -145,7 +152,7 @@ class GlowNetwork(nn.Module):
         Raises:
             DataError: for images of another shape or with values that are not finite.
         """
-        z = self._pixels_first(x)
+        z, _ = self._pixels_first(x)
         if not len(x) or not bool(torch.isfinite(x).all()):
             raise DataError(
                 f"Initialisation got {len(x)} images with values that are not finite or none at "
@@ -157,13 +164,41 @@ class GlowNetwork(nn.Module):
                 z = z.chunk(2, -1)[0]
         self.initialised.fill_(True)
 
-    def _pixels_first(self, x: Tensor) -> Tensor:
+    @torch.no_grad()
+    def start(self, batches: Callable[[], Iterable[Tensor]], first: Tensor) -> None:
+        """Initialise a network with margins so that it is a Gaussian copula of the images.
+
+        Args:
+            batches: gives the images (n, C, H, W) anew at every call, some at a time.
+            first: (n, C, H, W), as of :meth:`initialise`.
+        """
+        assert self.margins is not None
+        assert self.latent is not None
+        self.margins.fit(batches())
+        self.initialise(first)
+        latents = [torch.cat([e.flatten(1) for e in self._eps(x)], 1) for x in batches()]
+        self.latent.fit(torch.cat(latents))
+
+    def _eps(self, x: Tensor) -> list[Tensor]:
+        """Latents (n, h, w, c) before the Gaussian of all of them, of the first class."""
+        _, top, fine = self._descend(x)
+        mean, logs = self.top_prior(*top.shape[1:3], like=top)
+        return [*fine, (top - mean[:1]) * torch.exp(-logs[:1])]
+
+    def _pixels_first(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Images as (n, H, W, C), made normal where there are margins; the log-determinant."""
+        self._check_shape(x)
+        z, log_det = (x, 0.0) if self.margins is None else self.margins(x)
+        if isinstance(log_det, Tensor):
+            log_det = log_det.to(self.dtype)
+        return z.to(self.dtype).permute(0, 2, 3, 1), log_det
+
+    def _check_shape(self, x: Tensor) -> None:
         if tuple(x.shape[1:]) != self.shape:
             raise DataError(
                 f"Images have shape {tuple(x.shape)}. Expected {('n', *self.shape)}, as the "
                 "network was built for."
             )
-        return x.to(self.dtype).permute(0, 2, 3, 1)
 
     def _require_initialised(self) -> None:
         if not self.initialised:
@@ -196,13 +231,12 @@ class GlowNetwork(nn.Module):
             DataError: for images of another shape.
             NotFittedError: before :meth:`initialise`.
         """
-        shares, top = self._descend(x)
-        return self._finish(shares, top, y, per_level)
+        return self._finish(*self._descend(x), y, per_level)
 
     def log_prob_and_label_logits(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Both terms of class-conditional training from one pass: (n,) and (n, classes)."""
-        shares, top = self._descend(x)
-        return self._finish(shares, top, y, False), self._classify(top)
+        shares, top, fine = self._descend(x)
+        return self._finish(shares, top, fine, y, False), self._classify(top)
 
     def label_logits(self, x: Tensor) -> Tensor:
         """Log odds of the classes by a linear classifier on the last latent, (n, classes).
@@ -212,31 +246,53 @@ class GlowNetwork(nn.Module):
         """
         return self._classify(self._descend(x)[1])
 
-    def _descend(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Shares (n,) of the levels, that of the top prior left out, and the last latent."""
-        z = self._pixels_first(x)
+    def _descend(self, x: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """Shares (n,) of the levels, that of the top prior left out, the last latent, the others.
+
+        The others, standardised, are given where there is a Gaussian of all latents.
+        """
+        z, log_det = self._pixels_first(x)
         self._require_initialised()
         coupling_dtype = self.coupling_dtype if self.training else None
-        shares = []
+        shares, fine = [], []
         for number, level in enumerate(self._levels):
             z, share = level(squeeze(z), self.memory, coupling_dtype or z.dtype)
             if number < len(self.split_priors):
                 z, leaving = z.chunk(2, -1)
                 mean, logs = self._split_priors[number](z)
                 share = share + normal_log_prob(leaving, mean, logs)
+                if self.latent is not None:
+                    fine.append((leaving - mean) * torch.exp(-logs))
             shares.append(share)
-        return shares, z
+        shares[0] = shares[0] + log_det
+        return shares, z, fine
 
     def _finish(
-        self, shares: list[Tensor], top: Tensor, y: Tensor | None, per_level: bool
+        self,
+        shares: list[Tensor],
+        top: Tensor,
+        fine: list[Tensor],
+        y: Tensor | None,
+        per_level: bool,
     ) -> Tensor:
-        """Add the prior of the last latent."""
+        """Add the prior of the last latent, and of all of them together."""
         mean, logs = self.top_prior(*top.shape[1:3], like=top)
         if self.classes and y is None:
-            each = normal_log_prob(top[:, None], mean, logs, first=2)
-            prior = each.logsumexp(1) - math.log(self.classes)
+            prior = normal_log_prob(top[:, None], mean, logs, first=2)
+            if self.latent is not None:
+                ratios = [
+                    self.latent.log_ratio([*fine, (top - mean[k]) * torch.exp(-logs[k])])
+                    for k in range(self.classes)
+                ]
+                prior = prior + torch.stack([ratio[-1] for ratio in ratios], 1)
+                shares = _added(shares, ratios[0][:-1])  # the class is no part of these
+            prior = prior.logsumexp(1) - math.log(self.classes)
         else:
-            prior = normal_log_prob(top, of_class(mean, y), of_class(logs, y))
+            mean, logs = of_class(mean, y), of_class(logs, y)
+            prior = normal_log_prob(top, mean, logs)
+            if self.latent is not None:
+                *ratios, last = self.latent.log_ratio([*fine, (top - mean) * torch.exp(-logs)])
+                shares, prior = _added(shares, ratios), prior + last
         shares = [*shares[:-1], shares[-1] + prior]
         return torch.stack(shares, 1) if per_level else torch.stack(shares).sum(0)
 
@@ -277,6 +333,8 @@ class GlowNetwork(nn.Module):
             [prior.folded(*size) for prior, size in zip(self._split_priors, sizes, strict=False)],
             self.top_prior(*sizes[-1], like=self._levels[0].first),
             self.classes,
+            self.margins,
+            self.latent,
         )
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
@@ -284,7 +342,7 @@ class GlowNetwork(nn.Module):
 
         They are standard normal under the model. Class-conditional networks need ``y``.
         """
-        self._pixels_first(x)
+        self._check_shape(x)
         return self.folded().encode(x.to(self.dtype), y)
 
     def decode(self, eps: list[Tensor], y: Tensor | None = None) -> Tensor:
@@ -319,6 +377,11 @@ class GlowNetwork(nn.Module):
         if x is not None:
             found["smallest_gate"] = self.freeze().smallest_gate(x.to(self.dtype))
         return found
+
+
+def _added(shares: list[Tensor], ratios: Sequence[Tensor]) -> list[Tensor]:
+    """Shares with what the finest levels have from the Gaussian of all latents."""
+    return [*(a + b for a, b in zip(shares, ratios, strict=False)), *shares[len(ratios) :]]
 
 
 def _alone(tensor: Tensor) -> Tensor:

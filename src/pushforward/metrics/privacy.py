@@ -16,6 +16,7 @@ __all__ = ["nearest_neighbour_privacy"]
 _EQUAL = 1e-12  # of the mean square distance: the same row, but for rounding
 _LEVEL = 0.025  # one-sided
 _PERMUTATIONS = 1999
+_NATURAL = 0.01  # of new rows are as near to one row, compared with the next
 _FIRST, _RATIO = 6, 2**0.5  # places the evidence is looked at after: under six prove nothing
 
 
@@ -34,9 +35,12 @@ def nearest_neighbour_privacy(
     out 1,999 times. What it looks at counts rows, not samples, for a sample shares its neighbour
     with many others: each row that is the nearest of some sample has the smallest ratio of the
     distances to the nearest and to the second nearest row, and the rows of the smallest ratios,
-    6, 8, 12 and so on up to all of them, are counted by side. So is each sample once. The
-    largest of these counts, standardised, decides. At least six copied rows are needed: fewer
-    may be chance.
+    6, 8, 12 and so on up to all of them, are counted by side. So is each sample once. Samples
+    count only with a ratio that one in a hundred held-out rows has at most, beside the training
+    rows: whoever remembers makes samples nearer to single rows than new ones are. A share above
+    0.5 without that verdict is overfitting: any model of many parameters fits the rows it saw
+    better than others. The largest of these counts, standardised, decides. At least six copied
+    rows are needed: fewer may be chance.
 
     Source: Platzer and Reutterer, "Holdout-based empirical assessment of mixed-type synthetic
     data", 2021, section 3.2, for the share; the ratio is that of Lowe, "Distinctive image
@@ -74,10 +78,12 @@ def nearest_neighbour_privacy(
         for a, b in ((generated, train), (generated, held_out), (held_out, train))
     )
     closer = float(np.mean((near < far) + 0.5 * (near == far)))
-    weights = _evidence(np.concatenate([train, held_out]), generated, equal, rng)
+    both = np.concatenate([train, held_out])
+    limit = float(np.quantile(_ratios(held_out, np.unique(train, axis=0), equal)[1], _NATURAL))
+    counts, weights = _evidence(both, generated, equal, limit, rng)
     side = np.repeat([1.0, -1.0], size)
     p_value = _permutation_p_value(weights, side, rng)
-    error = _error(weights[0], len(generated))
+    error = _error(counts, len(generated))
     memorised = p_value <= _LEVEL
     told = {
         "n_real": size,
@@ -109,16 +115,19 @@ def nearest_neighbour_privacy(
 
 
 def _evidence(
-    rows: np.ndarray, generated: np.ndarray, equal: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Weights (statistics, n) of real rows, none of which knows of which side a row is.
+    rows: np.ndarray, generated: np.ndarray, equal: float, limit: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many samples each row is the nearest of (n,), and weights (statistics, n) of rows.
 
-    The first counts the samples that a row is the nearest of. The others count the rows of the
-    smallest ratios. Rows that are equal share their weight.
+    None of them knows of which side a row is. The first weights count those samples whose ratio
+    is ``limit`` at most, the others the rows of the smallest of these ratios. Rows that are equal
+    share their weight.
     """
     places, place = np.unique(rows, axis=0, return_inverse=True)
     place = place.ravel()
     nearest, ratio = _ratios(generated, places, equal)
+    all_samples = np.bincount(nearest, minlength=len(places)).astype(np.float64)
+    nearest, ratio = nearest[ratio <= limit], ratio[ratio <= limit]
     best = np.full(len(places), np.inf)
     np.minimum.at(best, nearest, ratio)
     # in an order of chance where ratios are equal, as those of copies are
@@ -130,12 +139,15 @@ def _evidence(
         among = np.zeros(len(places))
         among[order[:size]] = 1.0
         counts.append(among)
-    return np.stack(counts)[:, place] / np.bincount(place)[place]
+    shared = np.bincount(place)[place]
+    return all_samples[place] / shared, np.stack(counts)[:, place] / shared
 
 
 def _permutation_p_value(weights: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> float:
     """Probability of a largest standardised sum of one side's weights as large as this one's."""
     held = weights.any(axis=0)
+    if np.count_nonzero(held) < _FIRST:  # that many on one side may be chance
+        return 1.0
     weights = weights[:, held]
     dealt = (rng.permutation(side)[held] for _ in range(_PERMUTATIONS))
     sums = np.stack([weights @ x for x in chain([side[held]], dealt)])

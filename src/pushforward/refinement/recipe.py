@@ -56,19 +56,7 @@ class Budget:
     minutes: float | None = None
     evaluations: float | None = None
     draws: float | None = None
-    _began: float = field(default_factory=time.monotonic, init=False)
-
-    def __post_init__(self) -> None:
-        if self.minutes is not None and not (_number(self.minutes) and self.minutes > 0):
-            raise ParameterError(
-                f"minutes is {self.minutes!r}. Expected a number above 0, or None."
-            )
-        for name in ("evaluations", "draws"):
-            value = getattr(self, name)
-            if value is not None and not (_number(value) and value >= 1):
-                raise ParameterError(
-                    f"{name} is {value!r}. Expected a number of 1 or more, or None."
-                )
+    _began: float = field(default_factory=lambda: time.monotonic(), init=False)
 
     @property
     def seconds(self) -> float:
@@ -540,10 +528,6 @@ class Recipe:
     def _late(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""
         return Processes(self.real.judge.device).agree(self.budget.late(ahead))
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _percentiles(values: Tensor) -> list[float]:

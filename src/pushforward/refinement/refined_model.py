@@ -15,12 +15,13 @@ from ..citations import bibtex
 from ..errors import ParameterError, UnsupportedError
 from ..model import Model
 from ..parameters import drawn_seed
+from ..rules import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
 from . import saving
 from .chain import Kept, begun, chain, moved_pairs
 from .critics import rows_of, with_critic
 from .dgflow import PUBLISHED
 from .judging import RealRows, check_rows, parts_of
-from .logits import Logit, Teacher
+from .logits import RATIOS, Logit, Teacher
 from .margins import repeated_values, respelled
 from .methods import METHODS, check_settings
 from .outcome import RefinementReport
@@ -93,6 +94,25 @@ class RefinedModel(Model):
     _seen: Seen | None = None
 
     _cites: ClassVar[tuple[str, ...]] = ()
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "generator": Instance(object, said="a model, or a function and a prior"),
+        "prior": Whole(1, why="of standard normal latents")
+        | Instance(Prior, said="a Prior such as Prior.normal(8)")
+        | None,
+        "logit": Function("a function of rows (n, ...)") | None,
+        "method": OneOf("auto", *METHODS),
+        "preset": OneOf("paper", *PUBLISHED) | None,
+        "space": OneOf("auto", "data", "latent"),
+        "ratio": OneOf(*RATIOS),
+        "critic_of": Instance(object, said="a GAN fitted on the same data") | None,
+        "settings": Instance(Mapping, said="a mapping of names to values") | None,
+        "features": Function("a function of rows (n, ...)") | Instance(str, said="a name") | None,
+        "minutes": MINUTES,
+        "evaluations": Number(1, ends="[") | None,
+        "draws": Number(1, ends="[") | None,
+        "batch_size": COUNT | None,
+        "random_state": Seed(),
+    }
 
     def __init__(
         self,
@@ -361,38 +381,14 @@ class RefinedModel(Model):
     def _check_parameters(self) -> None:
         if self.generator is None:
             raise ParameterError("There is no generator. Give a model, or a function and a prior.")
-        if self.method != "auto" and self.method not in METHODS:
-            raise ParameterError(
-                f"method is {self.method!r}. Expected 'auto' or one of {', '.join(METHODS)}."
-            )
-        if self.space not in ("auto", "data", "latent"):
-            raise ParameterError(f"space is {self.space!r}. Expected 'auto', 'data' or 'latent'.")
+        super()._check_parameters()
         if self.settings and self.method == "auto":
             raise ParameterError(
                 f"settings are {dict(self.settings)}, and method is 'auto', which chooses its "
                 "own. Name a method, or give minutes, evaluations or draws."
             )
-        size = self.batch_size
-        if size is not None and (not isinstance(size, (int, np.integer)) or size < 1):
-            raise ParameterError(f"batch_size is {size!r}. Expected a whole number above 0.")
-        if self.settings is not None and not isinstance(self.settings, Mapping):
-            raise ParameterError(
-                f"settings is {self.settings!r}. Expected a mapping of names to values."
-            )
         if self.method != "auto":
             check_settings(self.method, self.settings or {})
-        for name in ("logit", "features"):
-            value = getattr(self, name)
-            if (
-                value is not None
-                and not callable(value)
-                and (name, type(value)) != ("features", str)
-            ):
-                raise ParameterError(f"{name} is {value!r}. Expected a function of rows (n, ...).")
-        known = (None, "paper", *PUBLISHED)
-        if self.preset not in known:
-            names = ", ".join(name for name in known if name)
-            raise ParameterError(f"preset is {self.preset!r}. Expected one of {names}.")
 
     def _asked(self, world: World) -> tuple[str, dict[str, Any]]:
         """Method and settings, where a preset may stand for both."""

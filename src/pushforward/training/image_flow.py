@@ -392,7 +392,11 @@ class ImageFlow(ImageModel):
         rows = np.random.default_rng(self._seed).permutation(len(source))[:count]
         x, y = source.take(rows, torch.Generator().manual_seed(self._seed))
         y = None if y is None else y.to(self._device())
-        self._flow.initialise(x.to(self._device()), y)
+        self._initialise(source, x.to(self._device()), y)
+
+    def _initialise(self, source: PixelSource, x: Tensor, y: Tensor | None) -> None:
+        """Initialise the network from images ``x``, some of the source."""
+        self._flow.initialise(x, y)
 
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         """Bits per dimension of the batch, under its own noise."""

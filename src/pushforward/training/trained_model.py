@@ -1,6 +1,7 @@
 """The contract of models trained by phases: everything but what a row is, networks and losses."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -141,6 +142,7 @@ class TrainedModel(Model):
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.settings_.items()
         }
+        began = time.monotonic()
         self._prepare(source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
         loop = Loop(
@@ -153,6 +155,7 @@ class TrainedModel(Model):
             precision=self.settings_["precision"] if self._autocast else "float32",
             identity={"model": type(self).__name__, **settings, **self._sizes(), **identity},
         )
+        loop.seconds = time.monotonic() - began  # what comes before the first step counts too
         self._share(loop.processes)
         try:
             loop.run(

@@ -84,6 +84,7 @@ class ClassifierFeatures(NetworkFeatures):
         accuracy: share right among the twelfth of the images that was held out.
         learned: share of the epochs that there was time for.
         class_values: (k,) the labels, in the order of ``probabilities``.
+        class_names: the name of each, where ``train`` is a set of images that has them; or None.
 
     Raises:
         ParameterError: No labels, or fewer than two classes.
@@ -104,6 +105,7 @@ class ClassifierFeatures(NetworkFeatures):
         minutes: float | None = None,
     ) -> None:
         images, classes, self.class_values = _checked(train, labels, seed)
+        self.class_names = _names(train, self.class_values)
         with torch.device("meta"):  # so that nothing is drawn from torch's own generator
             network = Classifier(images.shape[1:], len(self.class_values))
         network.to_empty(device="cpu")
@@ -147,6 +149,14 @@ class ClassifierFeatures(NetworkFeatures):
 
 def _scaled(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
+
+
+def _names(train: Any, values: np.ndarray) -> tuple[str, ...] | None:
+    """Names of the labels of a set of images."""
+    names = getattr(train, "class_names", None)
+    if names is None or values.dtype.kind not in "iu" or values[0] < 0 or values[-1] >= len(names):
+        return None
+    return tuple(str(names[value]) for value in values)
 
 
 def _checked(train: Any, labels: Any, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
