@@ -142,8 +142,12 @@ def test_it_comes_back_from_its_state(chain):
         ("places", lambda v: v * 0 + 1),
         ("places", lambda v: v + 9),
         ("nominal", lambda v: v[:2]),
-        ("trees.0.base", lambda v: torch.full((9,), 1 / 9).double()),
-        ("trees.0.feature", lambda v: torch.where(v >= 0, 3, v)),  # given by what comes later
+        ("factors.0.trees.base", lambda v: torch.full((9,), 1 / 9).double()),
+        ("bases.0.scale", lambda v: 0 * v),
+        (
+            "factors.0.trees.feature",
+            lambda v: torch.where(v >= 0, 3, v),
+        ),  # given by what comes later
         ("cells.1.seen", lambda v: v.flip(0)),
         ("lookups.2.keys", lambda v: v * 0 + 2),
         ("lookups.2.size", lambda v: v + 1),
@@ -153,5 +157,7 @@ def test_it_comes_back_from_its_state(chain):
 def test_a_torn_state_is_refused(part, change, chain):
     state = dict(chain.state_dict())
     state[part] = change(state[part])
-    with pytest.raises(ValueError, match=r"chain|cells|table of a column"):
+    with pytest.raises(
+        ValueError, match=r"chain|cells|table of a column|basis|mixture|different values"
+    ):
         DiscreteChain.from_state(state)

@@ -57,7 +57,7 @@ class Basis(nn.Module):
         if levels is not None:
             return cls(torch.tensor(min(levels, _LEVELS)), scale, torch.zeros(0).double())
         column = column.double()
-        scale = torch.stack([column.mean(), column.std().nan_to_num().clamp_min(1e-12)])
+        scale = torch.stack([column.mean(), column.std(correction=0).clamp_min(1e-12)])
         column = (column - scale[0]) / scale[1]
         knots = column.quantile(torch.tensor(_KNOTS, dtype=torch.float64)).unique()
         return cls(torch.tensor(0), scale, knots)
@@ -179,7 +179,7 @@ class Logits(nn.Module):
     def log_prob(self, basis: Tensor, value: Tensor) -> Tensor:
         """Log probability of the values: (n, F) and (n,) int64 -> (n,) float64."""
         log_p = (basis.double() @ self.weight.T + self.bias).log_softmax(1)
-        place = torch.searchsorted(self.seen, value).clamp_max(len(self.seen) - 1)
+        place = torch.searchsorted(self.seen, value.contiguous()).clamp_max(len(self.seen) - 1)
         known = self.seen[place] == value
         log_p = log_p.gather(1, place[:, None])[:, 0] + self.base[self.seen].sum().log()
         return torch.where(known, log_p, self.base[value].log())
