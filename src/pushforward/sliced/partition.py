@@ -19,6 +19,7 @@ _MOST_CELLS = 4096  # a wider range of whole numbers is no list of values
 _LOOKED = 3000  # rows the choice looks at
 _FEW = 16  # values of a number that is tried as a list of values in any table
 _QUICK = (
+    Structure(False),  # numbers that are sums of others are so in their own units
     Structure(True),
     Structure(True, 4, 1.0),
     Structure(True, 16, 1.0),
@@ -92,16 +93,16 @@ def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: in
         value += chain.log_prob(out.x)
     if not bool(chained.all()):
         fit, judged = train.coordinates(~chained), out.coordinates(~chained)
-        layer = fit.fit_margins()
-        inner, behind = fit.through(layer), judged.through(layer)
-        densities = [
-            SlicedDensity.assemble(
-                fit_structure(s, inner, behind, layering=layering, seed=seed, patience=3)
+        scores = []
+        for structure in _QUICK:
+            if structure.components > max(1, (len(train) - 1) // 20):
+                continue
+            layer = fit.fit_margins() if structure.margins else None
+            inner, behind = fit.through(layer), judged.through(layer)
+            terms = fit_structure(
+                structure, inner, behind, layering=layering, seed=seed, patience=3
             )
-            for s in _QUICK
-            if s.components < len(train) / 20 or s.components == 1
-        ]
-        change = behind.log_det - out.log_det
-        scores = [density.log_prob(behind.x) + change for density in densities]
+            density = SlicedDensity.assemble(terms)
+            scores.append(density.log_prob(behind.x) + behind.log_det - out.log_det)
         value += max(scores, key=out.mean)
     return out.mean(value)
