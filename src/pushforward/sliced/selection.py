@@ -66,18 +66,18 @@ def select(
 ) -> Selection:
     """Choose, stack and fit.
 
-    1. Which coordinates are discrete values, to be modelled by trees given all others.
+    1. Which coordinates are discrete values, to be modelled by a chain given all others.
     2. For the others, structures of sliced densities (:class:`~.search.Search`), and weights of
        the best few by stacking on held-out rows (Smyth & Wolpert, *Linearly combining density
        estimators via stacking*, 1999).
     3. The density: fits on re-drawn splits of the rows, averaged, each with its own marginal
-       layer; the trees; and a wide Gaussian with the weight of one row.
+       layer; the chain; and a wide Gaussian with the weight of one row.
     4. Scores of rows that took no part in any of it. Of few rows these are all, each by a density
        that was chosen, stacked and fitted without it (cross-fitting in folds); of many, some
        that are put aside before the start.
 
     With a budget each of these has a share of it, and takes less than it would where the share
-    is short: fewer structures, fewer members of the average, quicker trees, fewer folds. Some
+    is short: fewer structures, fewer members of the average, a quicker chain, fewer folds. Some
     rows are always scored by a density that did not see them.
 
     Args:
@@ -369,7 +369,7 @@ def _explain(trials: list[Trial], chained: int, value: float, gaussian: float) -
         notes.append(f"{trials[0].structure} has the highest held-out density of those tried")
     if chained:
         columns = "column" if chained == 1 else "columns"
-        notes.append(f"{chained} {columns} modelled as discrete values, by trees given the others")
+        notes.append(f"{chained} {columns} modelled as discrete values, by a chain given the others")
     notes.append(
         f"{value:.3f} nats a row on rows that took no part, {value - gaussian:+.3f} over one "
         "Gaussian"

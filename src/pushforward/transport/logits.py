@@ -20,7 +20,8 @@ _LEVELS = 40  # categories with a basis function of their own, the most frequent
 _FEW = 8  # values of an ordered coordinate that are told apart one by one
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
 _FIT_ROWS = 10_000
-_ITERATIONS = 200
+_ITERATIONS = 100
+_GRADIENT = 1e-3  # of the mean likelihood, where the ascent ends
 
 
 class Basis(nn.Module):
@@ -136,7 +137,7 @@ class Logits(nn.Module):
             few = torch.randperm(len(value), generator=generator)[:_FIT_ROWS]
             basis, value = basis[few], value[few]
         x, y = basis.numpy().astype(np.float64), value.numpy()
-        model = LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
+        model = LogisticRegression(tol=_GRADIENT, max_iter=_ITERATIONS, warm_start=True)
         found = []
         for strength in strengths:
             with warnings.catch_warnings():
