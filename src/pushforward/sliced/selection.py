@@ -369,7 +369,7 @@ def _explain(trials: list[Trial], chained: int, value: float, gaussian: float) -
         notes.append(f"{trials[0].structure} has the highest held-out density of those tried")
     if chained:
         columns = "column" if chained == 1 else "columns"
-        notes.append(f"{chained} {columns} modelled as discrete values, by a chain given the others")
+        notes.append(f"{chained} {columns} modelled as discrete values, given the others")
     notes.append(
         f"{value:.3f} nats a row on rows that took no part, {value - gaussian:+.3f} over one "
         "Gaussian"
