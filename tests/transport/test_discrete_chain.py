@@ -161,3 +161,14 @@ def test_a_torn_state_is_refused(part, change, chain):
         ValueError, match=r"chain|cells|table of a column|basis|mixture|different values"
     ):
         DiscreteChain.from_state(state)
+
+
+def test_trees_that_ask_for_what_comes_later_are_refused():
+    bands = rows(800)
+    bands.x[:, 2] = (2 * bands.x[:, 0]).floor() % 2 + 0.5  # which no regression sees
+    chain = DiscreteChain.fit(bands, PLACES, 0)
+    state = dict(chain.state_dict())
+    name = next(n for n, v in state.items() if n.endswith("trees.feature") and len(v))
+    state[name] = torch.where(state[name] >= 0, 99, state[name])
+    with pytest.raises(ValueError, match="comes later"):
+        DiscreteChain.from_state(state)

@@ -2,7 +2,8 @@
 
 Trees see any dependence, but blur those that are weak or spread over many columns, where a
 logistic regression is best; their mixture ``w P_trees + (1 - w) P_logits`` (stacking: Wolpert,
-*Stacked generalization*, 1992) is as good as the better of the two by held-out likelihood.
+*Stacked generalization*, 1992) is as good as the better of the two by held-out likelihood. Of
+choices within one standard error of the best, the one that blurs least is taken.
 """
 
 import torch
@@ -18,9 +19,8 @@ _TREES = 12
 _FEW_TREES = 3  # of the fits that choose
 _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _SMOOTHING = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
-_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of the weights of the regression
+_STRENGTHS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a regression's weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
-_ALIKE = 0.5  # standard errors within which regressions are as good as the best
 _MOST = 20  # ordered values that a regression tells apart
 
 
@@ -81,7 +81,7 @@ class Conditional(nn.Module):
         )  # fmt: skip
         strength, by_logits = None, None
         if len(value[train].unique()) > 1 and (not ordered or len(value.unique()) <= _MOST):
-            tried = _STRENGTHS[2:3] if quick else _STRENGTHS
+            tried = (1.0,) if quick else _STRENGTHS
             fitted = Logits.path(basis[train], value[train], base, tried, seed)
             log_p = torch.stack([one.log_prob(basis[out], value[out]) for one in fitted])
             place = _least_shrunk(log_p)
@@ -140,17 +140,33 @@ def _least_shrunk(log_p: Tensor) -> int:
     What shrinks takes dependence from samples, so that of those which held-out rows cannot tell
     apart the least shrunk is taken.
     """
-    gap = log_p[log_p.mean(1).argmax()] - log_p
-    error = gap.std(1).nan_to_num() / log_p.shape[1] ** 0.5
-    return int(torch.nonzero(gap.mean(1) <= _ALIKE * error)[-1])
+    return int(torch.nonzero(_among_best(log_p))[-1])
 
 
 def _chosen(by_trees: Tensor, by_logits: Tensor | None) -> tuple[int, int, float]:
-    """Places of leaf and smoothing in (L, S, m), and the share of trees, that score best."""
-    shares = torch.tensor(_SHARES if by_logits is not None else (1.0,), dtype=torch.float64)
-    p = shares[:, None] * by_trees[:, :, None]
-    if by_logits is not None:
-        p = p + (1 - shares)[:, None] * by_logits
-    score = p.log().mean(3)
-    leaf, m, w = (int(i) for i in torch.unravel_index(score.argmax(), score.shape))
-    return leaf, m, float(shares[w])
+    """Places of leaf and smoothing in (L, S, m), and the share of trees.
+
+    For each share the best leaf and smoothing; then the smallest share that is among the best,
+    since trees blur what the regression has.
+    """
+    shares = _SHARES if by_logits is not None else (1.0,)
+    places, scores = [], []
+    for share in shares:
+        p = share * by_trees
+        if by_logits is not None:
+            p = p + (1 - share) * by_logits
+        log_p = p.log()
+        place = divmod(int(log_p.mean(2).argmax()), log_p.shape[1])
+        places.append(place)
+        scores.append(log_p[place])
+    first = int(torch.nonzero(_among_best(torch.stack(scores)))[0])
+    return *places[first], shares[first]
+
+
+def _among_best(log_p: Tensor) -> Tensor:
+    """Which of k choices (k, n) are within a standard error of the best, which itself is: (k,).
+
+    Breiman et al., *Classification and Regression Trees*, 1984, section 3.4.3.
+    """
+    gap = log_p[log_p.mean(1).argmax()] - log_p
+    return gap.mean(1) <= gap.std(1).nan_to_num() / log_p.shape[1] ** 0.5
