@@ -21,7 +21,7 @@ _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _SMOOTHING = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
 _STRENGTHS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a regression's weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
-_MOST = 20  # ordered values that a regression tells apart
+_MOST = 12  # ordered values that a regression tells apart
 
 
 class Conditional(nn.Module):
