@@ -169,3 +169,27 @@ def test_trees_that_ask_for_what_comes_later_are_refused():
     state[name] = torch.where(state[name] >= 0, 99, state[name])
     with pytest.raises(ValueError, match="comes later"):
         DiscreteChain.from_state(state)
+
+
+def test_a_value_that_many_rows_have_is_told_from_its_neighbours():
+    r = np.random.default_rng(0)
+    n = 600
+    fare = np.where(r.random(n) < 0.4, 0, r.integers(1, 60, n))  # left to smooth densities
+    crew = np.where(fare == 0, 1, 0)
+    z = torch.from_numpy(np.column_stack([fare, crew]) + r.random((n, 2)) * 0.98 + 0.01)
+    zero = torch.zeros(2).double()
+    both = Rows(
+        x=z,
+        weight=None,
+        log_det=zero[:1].repeat(n),
+        discrete=torch.tensor([True, True]),
+        origin=zero,
+        width=zero + 1,
+        nominal=torch.tensor([False, True]),
+        listed=torch.zeros(2).bool(),
+        atoms=tuple(torch.zeros(0, 2).double() for _ in range(2)),
+    )
+    chain = DiscreteChain.fit(both, torch.tensor([1]), 0)
+    drawn = chain.sample(z.repeat(10, 1), torch.Generator().manual_seed(0))[:, 1].floor()
+    wrong = drawn.numpy() != np.tile(crew, 10)
+    assert wrong.mean() < 0.005

@@ -15,6 +15,9 @@ def test_the_basis_of_levels_is_indicators_and_of_numbers_a_bent_line():
     z = number(torch.tensor([50.0]))
     assert float(z[0, 0]) == pytest.approx(0)
     assert (z[0, 1:] > 0).tolist() == [True, True, False, False, False]
+    spiked = Basis.fit(torch.arange(101).double(), atoms=torch.tensor([[-0.5, 0.5]]))
+    assert spiked(torch.tensor([0.0, 0.5, 50.0]))[:, -1].tolist() == [1, 0, 0]
+    assert spiked.count == 7
     assert few_levels(8, False) == 8
     assert few_levels(9, False) is None
     assert few_levels(300, True) == 300

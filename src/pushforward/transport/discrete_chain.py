@@ -26,6 +26,7 @@ from .rows import Rows
 __all__ = ["DiscreteChain"]
 
 _INDICATORS = 12  # most frequent categories that trees may ask for one by one
+_HEAVY = 0.05  # share of rows from which a cell has a basis function of its own
 _HELD_OUT = 0.3  # of the rows by which the size of trees is chosen
 _CHOOSING_ROWS = 2000
 _BLOCK = 8192  # rows whose features are made at once
@@ -109,7 +110,10 @@ class DiscreteChain(nn.Module):
         )
         smooth = torch.ones(rows.x.shape[1], dtype=torch.bool)
         smooth[places] = False
-        bases = [Basis.fit(column) for column in rows.x[:, smooth].T]
+        bases = [
+            Basis.fit(rows.x[:, j], atoms=_heavy_cells(rows, j))
+            for j in torch.nonzero(smooth)[:, 0].tolist()
+        ]
         for own, cell, j in zip(value.T, cells, places, strict=True):
             levels = few_levels(len(cell) - 2, bool(rows.nominal[j]))
             bases.append(Basis.fit(own, levels))
@@ -266,6 +270,17 @@ class DiscreteChain(nn.Module):
         if not bool(self.nominal[self.places[i]]):
             return 0
         return min(_INDICATORS, int(self._size[i]) - 2)
+
+
+def _heavy_cells(rows: Rows, j: int) -> Tensor:
+    """Beginning and end of point masses of a coordinate and of its cells with many rows: (A, 2)."""
+    if not bool(rows.discrete[j]):
+        return rows.atoms[j]
+    cell, count = (
+        ((rows.x[:, j] - rows.origin[j]) / rows.width[j]).floor().unique(return_counts=True)
+    )
+    heavy = cell[count >= _HEAVY * len(rows)]
+    return rows.origin[j] + rows.width[j] * torch.stack([heavy, heavy + 1], dim=1)
 
 
 def _ordered(distinct: list[int], lookups: dict[int, Lookup]) -> list[int]:

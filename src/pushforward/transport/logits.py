@@ -28,40 +28,48 @@ class Basis(nn.Module):
     """The basis functions of one coordinate; build it with :meth:`fit`.
 
     Of categories and of few values: one indicator each. Of numbers: the number in standard units
-    and ``max(0, number - knot)`` for some knots, so a curve of straight pieces.
+    and ``max(0, number - knot)`` for some knots, so a curve of straight pieces, and one indicator
+    of each point mass.
 
     Buffers: ``levels`` () int64, how many indicators, 0 for numbers; ``scale`` (2,) mean and
-    standard deviation, ``knots`` (K,) in standard units, of numbers.
+    standard deviation, ``knots`` (K,) in standard units, and ``atoms`` (A, 2), where the cells of
+    point masses begin and end, of numbers.
     """
 
     levels: Tensor
     scale: Tensor
     knots: Tensor
+    atoms: Tensor
 
-    def __init__(self, levels: Tensor, scale: Tensor, knots: Tensor) -> None:
+    def __init__(self, levels: Tensor, scale: Tensor, knots: Tensor, atoms: Tensor) -> None:
         super().__init__()
         self.register_buffer("levels", levels)
         self.register_buffer("scale", scale)
         self.register_buffer("knots", knots)
-        self.count = int(levels) or 1 + len(knots)
+        self.register_buffer("atoms", atoms)
+        self.count = int(levels) or 1 + len(knots) + len(atoms)
 
     @classmethod
-    def fit(cls, column: Tensor, levels: int | None = None) -> "Basis":
+    def fit(
+        cls, column: Tensor, levels: int | None = None, atoms: Tensor | None = None
+    ) -> "Basis":
         """The basis of a coordinate (n,).
 
         Args:
             column: numbers, or values that count from 1.
             levels: how many values there can be, None for numbers; of categories 1 is the most
                 frequent.
+            atoms: (A, 2) beginning and end of the cells of point masses of numbers.
         """
+        none = torch.zeros(0, 2, dtype=torch.float64)
         scale = torch.tensor([0.0, 1.0], dtype=torch.float64)
         if levels is not None:
-            return cls(torch.tensor(min(levels, _LEVELS)), scale, torch.zeros(0).double())
+            return cls(torch.tensor(min(levels, _LEVELS)), scale, none[:, 0], none)
         column = column.double()
         scale = torch.stack([column.mean(), column.std(correction=0).clamp_min(1e-12)])
         column = (column - scale[0]) / scale[1]
         knots = column.quantile(torch.tensor(_KNOTS, dtype=torch.float64)).unique()
-        return cls(torch.tensor(0), scale, knots)
+        return cls(torch.tensor(0), scale, knots, none if atoms is None else atoms.double())
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "Basis":
@@ -70,23 +78,27 @@ class Basis(nn.Module):
         Raises:
             ValueError: for tensors that do not belong together.
         """
-        levels, scale, knots = state["levels"], state["scale"], state["knots"]
+        levels, scale, knots, atoms = (state[k] for k in ("levels", "scale", "knots", "atoms"))
         if (
             levels.shape != ()
             or not 0 <= int(levels) <= _LEVELS
             or scale.shape != (2,)
             or knots.ndim != 1
+            or atoms.ndim != 2
+            or atoms.shape[1] != 2
             or not bool(scale.isfinite().all() and scale[1] > 0 and knots.isfinite().all())
+            or not bool(atoms.isfinite().all())
         ):
             raise ValueError("the basis of a logistic regression is none")
-        return cls(levels, scale, knots)
+        return cls(levels, scale, knots, atoms)
 
     def forward(self, column: Tensor) -> Tensor:
         """Values of the basis functions: (n,) -> (n, ``count``) float32."""
         if int(self.levels):
             return (column[:, None] == torch.arange(1, int(self.levels) + 1)).float()
         z = ((column.double() - self.scale[0]) / self.scale[1]).clamp(-5, 5)[:, None]
-        return torch.cat([z, (z - self.knots).clamp_min(0)], dim=1).float()
+        within = (column[:, None] >= self.atoms[:, 0]) & (column[:, None] < self.atoms[:, 1])
+        return torch.cat([z, (z - self.knots).clamp_min(0), within.double()], dim=1).float()
 
 
 def few_levels(count: int, nominal: bool) -> int | None:
