@@ -273,7 +273,7 @@ class DiscreteChain(nn.Module):
 
 
 def _heavy_cells(rows: Rows, j: int) -> Tensor:
-    """Beginning and end of point masses of a coordinate and of its cells with many rows: (A, 2)."""
+    """Beginnings and ends of a coordinate's point masses and cells with many rows: (A, 2)."""
     if not bool(rows.discrete[j]):
         return rows.atoms[j]
     cell, count = (
