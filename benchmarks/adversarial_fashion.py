@@ -15,6 +15,7 @@ test images, in shares of the range of a pixel.
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,7 +116,7 @@ def main():
             for seed in given.seeds
             for name in given.models
         ],
-        work=Work(given.keep),
+        work=functools.partial(measure, keep=given.keep),
         key=KEY,
         out=RESULTS / "adversarial_fashion.json",
         module="benchmarks.adversarial_fashion",
@@ -123,16 +124,6 @@ def main():
         package=lambda job: "pushforward",
         again=given.again,
     )
-
-
-class Work:
-    """`measure`, told where trained models go; a class, so that a process can be sent it."""
-
-    def __init__(self, keep):
-        self.keep = keep
-
-    def __call__(self, *values):
-        return measure(*values, keep=self.keep)
 
 
 if __name__ == "__main__":

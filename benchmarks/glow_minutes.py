@@ -14,6 +14,7 @@ compared with the 10,000 test images in the features of one classifier, as
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,16 +68,6 @@ def measure(name, start, minutes, seed, keep=None):
     }
 
 
-class Work:
-    """`measure`, told where pictures go; a class, so that a process can be sent it."""
-
-    def __init__(self, keep):
-        self.keep = keep
-
-    def __call__(self, *values):
-        return measure(*values, keep=self.keep)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     sets = ("fashion-mnist", "mnist")
@@ -94,7 +85,7 @@ def main():
             for minutes in given.cpu_minutes
             for start in given.starts
         ],
-        work=Work(given.keep),
+        work=functools.partial(measure, keep=given.keep),
         key=KEY,
         out=RESULTS / "glow_minutes.json",
         module="benchmarks.glow_minutes",

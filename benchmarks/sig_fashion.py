@@ -13,6 +13,7 @@ an image of them that was encoded and decoded, in grey levels.
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,16 +91,6 @@ def measure(goal, minutes, seed, keep=None):
     return row
 
 
-class Work:
-    """`measure`, told where models go; a class, so that a process can be sent it."""
-
-    def __init__(self, keep):
-        self.keep = keep
-
-    def __call__(self, *values):
-        return measure(*values, keep=self.keep)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cpu-minutes", nargs="+", type=float, default=[15.0])
@@ -113,7 +104,7 @@ def main():
             for seed in given.seeds
             for minutes in given.cpu_minutes
         ],
-        work=Work(given.keep),
+        work=functools.partial(measure, keep=given.keep),
         key=KEY,
         out=RESULTS / "sig_fashion.json",
         module="benchmarks.sig_fashion",

@@ -18,6 +18,7 @@ likelihood, on one thread; the clock is the CPU time of the process. The scores 
 """
 
 import argparse
+import functools
 import math
 import time
 from pathlib import Path
@@ -129,16 +130,6 @@ def measure(own, name, minutes, seed, keep=None, count=2000):
     return row
 
 
-class Work:
-    """`measure`, told where models go; a class, so that a process can be sent it."""
-
-    def __init__(self, keep, count):
-        self.keep, self.count = keep, count
-
-    def __call__(self, *values):
-        return measure(*values, keep=self.keep, count=self.count)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--own", nargs="+", choices=OWN, default=OWN[:1], help="trained on")
@@ -156,7 +147,7 @@ def main():
             for seed in given.seeds
             for name in given.models
         ],
-        work=Work(given.keep, given.images),
+        work=functools.partial(measure, keep=given.keep, count=given.images),
         key=KEY,
         out=RESULTS / "sig_ood.json",
         module="benchmarks.sig_ood",

@@ -1,10 +1,8 @@
 """The joint distribution of discrete coordinates given smooth ones, one after the other.
 
 ``P(k_1, ..., k_m | x) = prod_i P(k_i | k_1 ... k_(i-1), x)``: the chain rule, each factor by
-
-:class:`~.conditional.Conditional`, or by a table where the column is a function of
-others. In the language of maps it is the triangular (Knothe-Rosenblatt) transport of uniform
-noise.
+:class:`~.conditional.Conditional`, or by a table where the column is a function of others. In the
+language of maps it is the triangular (Knothe-Rosenblatt) transport of uniform noise.
 """
 
 import math
