@@ -14,11 +14,13 @@ from pushforward.metrics.coded import TableCode
 
 
 def judge(train, test, samples, target, seed):
-    """All measures of samples, as many of them as training rows, as plain figures.
+    """All measures of samples as plain figures: of the first of them, as many as training rows.
 
     What real rows come to stands beside: `floor` is the two-sample test of training rows, and
-    `real_...` what a model fitted on them predicts.
+    `real_...` what a model fitted on them predicts. `tstr_more` is of a model fitted on all the
+    samples, where there are more of them than training rows.
     """
+    everything, samples = samples, samples[: len(train)]
     code = TableCode.learn(pd.concat([train, test]))
     seen, new, drawn = (code.numbers(x) for x in (train, test, samples))
     as_many = slice(len(test))
@@ -32,6 +34,7 @@ def judge(train, test, samples, target, seed):
         "auc": classifier_two_sample(new, drawn[as_many], seed=seed).value,
         "floor": classifier_two_sample(new, seen[as_many], seed=seed).value,
         **use(code, train, test, samples, target, seed),
+        **use_of_more(train, test, everything, target, seed),
         "broken": broken.value,
         "impossible": broken.details["impossible"],
         "worst_pair": " ".join(broken.details["worst_pairs"][0]["columns"])
@@ -72,3 +75,17 @@ def use(code, train, test, samples, target, seed):
                 named["tstr_real_accuracy"] = details["train_real_balanced_accuracy"]
     mean = np.mean(means, axis=0).tolist()
     return named | {"tstr_mean": mean[0], "tstr_real_mean": mean[1]}
+
+
+def use_of_more(train, test, samples, target, seed):
+    """What a model fitted on all the samples predicts, where they are more than training rows."""
+    if len(samples) <= len(train):
+        return {}
+    found = train_on_synthetic(
+        train, samples, target=target, held_out=test, all_rows=True, seed=seed
+    )
+    details = found.details
+    row = {"tstr_more": details.get("r2", found.value), "n_more": details["n_generated"]}
+    if "balanced_accuracy" in details:
+        row["tstr_more_accuracy"] = details["balanced_accuracy"]
+    return row

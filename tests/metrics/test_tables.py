@@ -67,6 +67,17 @@ def test_use_for_prediction_orders(real, fresh):
     assert train_on_synthetic(real, fresh.assign(flag=True), target="flag").value == 0.5
 
 
+def test_more_generated_rows_than_real_ones_are_fitted_on_where_asked(real, fresh):
+    held_out, few = mixture(600, 3), real.head(60)
+    as_many, every = (
+        train_on_synthetic(few, fresh, target="group", held_out=held_out, all_rows=choice)
+        for choice in (False, True)
+    )
+    assert (as_many.details["n_real"], as_many.details["n_generated"]) == (60, 60)
+    assert (every.details["n_real"], every.details["n_generated"]) == (60, len(fresh))
+    assert every.value > max(as_many.value, every.details["train_real"])
+
+
 def test_a_class_that_a_number_gives_away_is_predicted_however_rare():
     rng = np.random.default_rng(0)
     thousandths = np.array([325, 222, 164, 55, 43, 37, 28, 26, 19, 17, 16, 14, 12, 10, 5, 2])

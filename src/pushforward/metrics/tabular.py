@@ -130,7 +130,7 @@ def _correlation(x: np.ndarray) -> np.ndarray:
 
 def train_on_synthetic(
     real: Any, generated: Any, *, target: str | int | None = None, held_out: Any = None,
-    seed: int = 0,
+    all_rows: bool = False, seed: int = 0,
 ) -> Measure:  # fmt: skip
     """How well a model fitted on generated rows predicts a column of held-out real rows.
 
@@ -148,6 +148,9 @@ def train_on_synthetic(
         generated: table (m, p).
         target: the column to predict; by default the last with categories, or else the last.
         held_out: table of real rows to predict, that the generator has not seen.
+        all_rows: fit on all the real and all the generated rows, instead of on as many of each
+            as the smaller table has. A generator gives as many rows as one likes, and a model
+            fitted on many loses less to the chance of the draw.
         seed: of the split and of the trees.
 
     Raises:
@@ -177,9 +180,10 @@ def train_on_synthetic(
         fitted, test = a[order[: len(a) // 2]], a[order[len(a) // 2 :]]
     else:
         fitted, test = a, code.numbers(held_out)
-    size = min(len(fitted), len(b))
-    fitted = fitted[rng.permutation(len(fitted))[:size]]
-    b = b[rng.permutation(len(b))[:size]]
+    if not all_rows:
+        size = min(len(fitted), len(b))
+        fitted = fitted[rng.permutation(len(fitted))[:size]]
+        b = b[rng.permutation(len(b))[:size]]
     truth = test[:, chosen]
     ordered = kinds[chosen] and len(np.unique(np.concatenate([fitted[:, chosen], truth]))) > 2
     score = _rank_score if ordered else _class_score
@@ -192,8 +196,8 @@ def train_on_synthetic(
         len(test), len(test), value, seed,
     )  # fmt: skip
     told = {
-        "n_real": size,
-        "n_generated": size,
+        "n_real": len(fitted),
+        "n_generated": len(b),
         "n_test": len(test),
         "target": code.names[chosen],
         "score": "rank correlation" if ordered else "auroc",
