@@ -11,7 +11,7 @@ import torch
 
 from pushforward.data import Columns
 from pushforward.data.dates import DateFormat
-from pushforward.errors import DataError, ParameterError
+from pushforward.errors import DataError, ModelFileError, ParameterError
 
 
 def days(n=300, seed=0):
@@ -32,6 +32,7 @@ def round_trip(frame):
     return columns, back
 
 
+FRACTIONS = ("", ".5", ".25", ".125")
 TEXTS = {
     "iso": days().strftime("%Y-%m-%d"),
     "dotted": days().strftime("%d.%m.%Y"),
@@ -51,6 +52,11 @@ TEXTS = {
     "utc": moments().strftime("%Y-%m-%dT%H:%M:%SZ"),
     "zone": moments().strftime("%Y-%m-%dT%H:%M:%S+02:00"),
     "clock": moments().strftime("%H:%M"),
+    "milliseconds": [f"{d:%Y-%m-%d %H:%M:%S}.{d.second:03d}" for d in moments()],
+    # Python and Go write no more of a fraction than they need
+    "isoformat": [(d + pd.Timedelta(d.minute % 3, "ms")).isoformat() for d in moments()],
+    "shortest": [f"{d:%Y-%m-%dT%H:%M:%S}{FRACTIONS[d.minute % 4]}Z" for d in moments()],
+    "fractions of a clock": [f"{d:%H:%M:%S}{FRACTIONS[d.minute % 4]}" for d in moments()],
 }
 
 
@@ -205,3 +211,13 @@ def test_declared_dates_and_refusals():
         Columns.learn(dates, columns={"d": "integer"})
     with pytest.raises(ParameterError, match="a date column"):
         Columns.learn(dates, bounds={"d": (0, None)})
+
+
+def test_folders_that_do_not_say_how_fractions_are_written_have_them_in_full():
+    frame = pd.DataFrame({"d": TEXTS["milliseconds"], "x": np.arange(300.0) ** 2})
+    config = Columns.learn(frame).columns.to_config()
+    assert config["columns"][0]["format"].pop("fraction") == "full"
+    assert Columns.from_config(config).columns[0].format.fraction == "full"
+    config["columns"][0]["format"]["fraction"] = "some"
+    with pytest.raises(ModelFileError, match="fraction"):
+        Columns.from_config(config)

@@ -16,14 +16,14 @@ from pushforward.transport import JointDensity, MixtureDensity, Rows
 from .test_partition import table
 
 
-def choose(rows, **options):
-    return select(
-        rows, seed=0, layering=Layering(2, step=0.5, search_steps=20), report=quiet, **options
-    )
-
-
 def quiet(text, share):
     """Print nothing."""
+
+
+def choose(rows, report=quiet, **options):
+    return select(
+        rows, seed=0, layering=Layering(2, step=0.5, search_steps=20), report=report, **options
+    )
 
 
 def clusters(n, seed=0):
@@ -45,6 +45,16 @@ def test_every_row_is_scored_once_by_what_has_not_seen_it(selected):
     assert float(found.scores.mean() - fresh.mean()) < 3 * float(noise)
     seen = found.density.log_prob(rows.x)
     assert float(found.scores.mean()) < float(seen.mean())
+
+
+def test_the_share_that_is_done_never_falls_and_is_at_most_all():
+    shares = []
+    choose(
+        Rows.continuous(torch.from_numpy(clusters(60))),
+        report=lambda text, share: shares.append(share),
+    )
+    assert shares == sorted(shares)
+    assert 0.9 < shares[-1] <= 1
 
 
 def test_scores_of_rows_by_fits_that_were_given_them_would_be_found_out(monkeypatch):

@@ -11,7 +11,7 @@ from .atoms import Atoms
 from .bend import Bend
 from .column import Column
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
-from .dates import SOURCES, UNITS, DateFormat, known_pattern
+from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .digits import Digits
 from .kinds import KINDS
 from .left_out import LEFT_OUT
@@ -61,6 +61,7 @@ DATES = {
     "padded": bool,
     "offset": (int, type(None)),
     "places": int,
+    "fraction": str,
 }
 ATOMS = {"values": list, "widths": list, "step": float}
 BEND = {
@@ -236,12 +237,14 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         _expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
         return None
     if "source" in how:
+        how = {"fraction": "full"} | how  # which folders of before 2026-12 do not say
         _check_entry(how, DATES, where)
         dates = DateFormat(**how)
         _expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
         moments = dates.source in ("moment", "duration") and entry["dtype"] not in OBJECTS
         fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
         fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
+        fine = fine and dates.fraction in FRACTIONS
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
         fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
         _expect(fine, where, how)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from .number_format import is_blank, too_odd
 
-__all__ = ["SOURCES", "UNITS", "DateFormat", "known_pattern"]
+__all__ = ["FRACTIONS", "SOURCES", "UNITS", "DateFormat", "known_pattern"]
 
 UNITS = {  # nanoseconds of each; months are counted by the calendar
     "month": 0,
@@ -39,6 +39,9 @@ PARTS = {
     "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
 }  # fmt: skip
 DAY, MONTH = "\x01", "\x02"  # places of numbers without a leading zero
+#: How fractions of a second are written: in all digits, in all or none (whole seconds, as
+#: Python's ``isoformat``), or without zeros at the end.
+FRACTIONS = ("full", "whole", "short")
 CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
 
 
@@ -53,7 +56,9 @@ class DateFormat:
         pattern: of text and integers, in the words of ``strftime``; "" for dtypes.
         padded: whether days and months below ten have a leading zero in the text.
         offset: minutes from UTC that times of the text are written in; None without a zone.
-        places: digits of fractions of a second in the text.
+        places: digits of fractions of a second in the text, at most.
+        fraction: how fractions are written: "full" in all digits; "whole" the same, and whole
+            seconds without any; "short" without zeros at the end.
 
     Examples:
         >>> cells = np.array(["2024-01-31", "2024-02-01", "?"], dtype=object)
@@ -70,6 +75,7 @@ class DateFormat:
     padded: bool = True
     offset: int | None = None
     places: int = 6
+    fraction: str = "full"
 
     @classmethod
     def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
@@ -100,10 +106,11 @@ class DateFormat:
             zones = Counter(re.sub(":", "", text[-6:])[-5:] for text in texts)
             zone = zones.most_common(1)[0][0]
             offset = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
+        fraction = "full"
         if "%f" in best:
-            lengths = (re.search(r"\.(\d+)", text) for text in texts)
-            places = max(len(match[1]) for match in lengths if match)
-        how = cls("text", "nanosecond", best, padded, offset, places)
+            places, fraction = _fractions(texts)
+            best = best if places else best.replace(".%f", "")
+        how = cls("text", "nanosecond", best, padded, offset, places, fraction)
         return how._with_unit(*how.parse(cells))
 
     @classmethod
@@ -140,7 +147,7 @@ class DateFormat:
             months = days.astype("M8[M]")
             if (months.astype("M8[ns]") == days).all() and len(np.unique(months)) > 1:
                 unit = "month"
-        return DateFormat(self.source, unit, self.pattern, self.padded, self.offset, self.places)
+        return replace(self, unit=unit)
 
     def parse(self, cells: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return (int64 counts of the unit, mask of cells that are no dates), shape (n,) each.
@@ -199,7 +206,12 @@ class DateFormat:
         if "%f" in pattern:
             head, tail = pattern.split("%f")
             parts = (index.microsecond * 1000 + index.nanosecond).astype(str).str.zfill(9)
-            texts = index.strftime(head) + parts.str[: self.places] + index.strftime(tail or " ")
+            parts = "." + parts.str[: self.places]
+            if self.fraction == "short":
+                parts = parts.str.rstrip("0")
+            if self.fraction != "full":
+                parts = parts.where(parts.str.strip(".0") != "", "")
+            texts = index.strftime(head[:-1]) + parts + index.strftime(tail or " ")
             texts = texts if tail else texts.str[:-1]
         else:
             texts = index.strftime(pattern)
@@ -243,7 +255,7 @@ def _shape(pattern: str) -> re.Pattern:
     """The regular expression of texts that a pattern may parse."""
     if pattern == "%Y%m%d":
         return re.compile(r"^(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
-    expression = re.escape(pattern)
+    expression = re.escape(pattern).replace(re.escape(".%f"), "(?:" + re.escape(".%f") + ")?")
     for mark, part in PARTS.items():
         expression = expression.replace(re.escape(mark), part)
     return re.compile(f"^{expression}$")
@@ -272,7 +284,23 @@ def _parse_text(cells: Any, pattern: str) -> Any:
     stripped = texts.astype(object).str.strip()
     if pattern in TIMES:
         stripped, pattern = "1970-01-01 " + stripped, f"%Y-%m-%d {pattern}"
-    return pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
+    moments = pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
+    if ".%f" in pattern and moments.isna().any():
+        whole = pattern.replace(".%f", "")
+        return moments.fillna(pd.to_datetime(stripped, format=whole, errors="coerce", utc=True))
+    return moments
+
+
+def _fractions(texts: list[str]) -> tuple[int, str]:
+    """Digits of fractions of a second at most, and which of ``FRACTIONS`` writes such texts."""
+    found = [re.search(r"\.(\d+)", text) for text in texts]
+    digits = [match[1] if match else "" for match in found]
+    places = max(map(len, digits))
+    if all(len(part) == places for part in digits):
+        return places, "full"
+    if all(len(part) in (0, places) for part in digits):
+        return places, "whole"
+    return places, "short"
 
 
 def _dates(pattern: str, texts: Collection[str]) -> list[str]:
