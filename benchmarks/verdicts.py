@@ -74,8 +74,14 @@ def _remembers(case, repeats):
 # "The samples have collapsed": adversarial/adversarial_model.py
 
 
+PARTS = {"half": 1 / 2, "quarter": 1 / 4, "sixth": 1 / 6, "tenth": 1 / 10}
+
+
 def _collapsed(case, repeats):
-    """Samples of half the diversity, or a tenth, of images; as many as are held out of 400."""
+    """Samples as diverse as a part of the images says; a fifth is where collapse begins.
+
+    There are as many samples and images as are held out of 400.
+    """
     import torch
 
     from pushforward.adversarial.adversarial_model import _COLLAPSED, diversity
@@ -85,7 +91,7 @@ def _collapsed(case, repeats):
         draw = torch.Generator().manual_seed(repeat)
         real = torch.randn(20, 1, 8, 8, generator=draw) / 3
         made = torch.randn(20, 1, 8, 8, generator=draw) / 3
-        spread = diversity(real, made * {"half": 0.5, "tenth": 0.1}[case])
+        spread = diversity(real, made * PARTS[case])
         said.append(spread < _COLLAPSED)
     return said
 
@@ -178,7 +184,7 @@ VERDICTS = {
         ("fresh", "collapsed", "blurred", "wide", "duplicated", "fitted"),
         ("copies", "kernels"),
     ),
-    "collapsed": (_collapsed, ("half",), ("tenth",)),
+    "collapsed": (_collapsed, ("half", "quarter"), ("sixth", "tenth")),
     "kept": (_kept, NOTHING_HAPPENED, ()),
     "helped": (_helped, ("nothing to do",), ("off by one",)),
     "beats one Gaussian": (_beaten, ("normal",), ("two moons",)),
