@@ -14,7 +14,7 @@ import time
 from .common import RESULTS, run_all
 
 TABLES = (
-    *("titanic", "oj", "wage", "carseats", "college", "credit", "hitters", "german"),
+    *("titanic", "oj", "wage", "carseats", "college", "credit", "dragons", "german"),
     *("apartments", "penguins"),
 )
 KEY = ("table", "seed", "rows")

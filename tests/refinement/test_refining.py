@@ -13,7 +13,7 @@ from torch import nn
 import pushforward
 from pushforward.errors import DataError, ParameterError, UnsupportedError
 from pushforward.metrics import modes
-from pushforward.refinement import Prior, logits, refine
+from pushforward.refinement import Prior, judging, logits, refine
 
 
 @pytest.fixture
@@ -120,6 +120,32 @@ def test_every_method_helps_where_the_logit_is_exact(one_gaussian, shifted, meth
     assert (stage.acceptance == 1) == moves
     assert stage.evaluations >= 1
     assert model.cite().startswith("@")
+
+
+def test_what_a_lucky_draw_was_kept_for_is_taken_back(one_gaussian, shifted, monkeypatch):
+    verdict, areas = judging.RealRows.verdict, []
+
+    def unlucky(self, samples):
+        found = verdict(self, samples)
+        areas.append(found.measure.value)
+        if len(areas) == 3:  # of samples drawn anew, after the generator and its one stage
+            worse = dataclasses.replace(found.measure, value=areas[0] + 0.01)
+            return dataclasses.replace(found, measure=worse)
+        return found
+
+    monkeypatch.setattr(judging.RealRows, "verdict", unlucky)
+    model = refine(
+        identity, one_gaussian, prior=1, logit=shifted, method="rejection", space="latent",
+        settings={"budget": 8.0},
+    )  # fmt: skip
+    report = model.report_
+    assert areas[1] < areas[0] - 0.08
+    assert not report.helped
+    assert report.after == report.before
+    assert any("taken back" in note for note in report.notes)
+    assert torch.equal(
+        model.sample(50, random_state=3), model.weighted_sample(50, random_state=3)[0]
+    )
 
 
 class Generator(nn.Module):

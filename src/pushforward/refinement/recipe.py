@@ -182,6 +182,9 @@ class Recipe:
         if self._helped and not self._late(self._judging):  # others than those it was kept for
             after_rows = self.space.heard(n, self.seed, _LAST)
             after = self.real.verdict(after_rows)
+        if self._helped and after.measure.value > before.measure.value:
+            self._take_back(asked)
+            after_rows, after = start, before
         told = {"real": self.real.judge, "before": start, "after": after_rows}
         logits = {
             name: _percentiles(in_batches(self.told_by or self.first, part, self.batch_size))
@@ -201,6 +204,13 @@ class Recipe:
             tuple(self._notes),
         )
         return self._kept, report
+
+    def _take_back(self, asked: str) -> None:
+        """Keep nothing: what a stage was kept for may have been a lucky draw of samples."""
+        self._kept, self._helped = list(self.before), False
+        self._stages = [replace(stage, kept=False) for stage in self._stages]
+        self.space, self._place = self.beginning(asked)
+        self._note("all was taken back: samples drawn anew are no nearer to the data")
 
     def beginning(self, asked: str) -> tuple[Space, str]:
         """The space there is before this refinement, and what its points are."""
