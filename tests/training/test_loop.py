@@ -195,7 +195,7 @@ def test_later_weights_within_the_tolerance_are_kept_and_collapsed_ones_are_not(
     collapsed = [*noisy[:8], 1.6, 4.0, math.nan, 9.0, math.inf]
     kept = judged(collapsed, 0.5).best
     assert (kept["step"], kept["value"], kept["least"]) == (50, 1.2, 1.0)
-    creeping = [1.4**k for k in range(13)]  # each is near the one before it, not the least
+    creeping = [1.0 + 0.4 * k for k in range(13)]  # each is near the one before it, not the least
     assert judged(creeping, 0.5).best["step"] == 2
 
 

@@ -54,8 +54,9 @@ class DCGAN(WithCritic):
         loss, norm, critic_steps, architecture, width, latent, batch_size, rate, ema: None takes
             the preset's.
         steps, minutes: budget; None of both takes the preset's.
-        validation_fraction: share of the images held out to choose the best weights, at most
-            1,000, by a distance between patches of samples and of images.
+        validation_fraction: share of the images held out to judge the weights by, at most 1,000:
+            the latest average is kept unless the distance between patches of samples and of
+            images was clearly less before.
         device: "cpu", "cuda"; None takes a GPU where there is one.
         random_state: seed, RandomState or None.
         verbose: print progress to stderr.

@@ -147,9 +147,9 @@ class Loop:
             folder: where checkpoints, logs and pictures go; a run that is there is resumed.
             judge: returns measures of the networks as they are; the first decides, lower is
                 better. Called at the marks, with and without the average.
-            tolerance: share of the least value so far by which later weights may be above it and
-                still take its place: as much as equally good weights differ by, where the judge
-                looks at few samples. The average comes after the weights it is an average of.
+            tolerance: how far above the least value so far later weights may be and still be
+                kept: as much as equally good weights differ by, where the judge looks at few
+                samples. The average comes after the weights it is an average of.
             picture: draws samples into the given file, at the marks.
             report: called with a line of text and the share of the budget used.
             tensorboard: log for TensorBoard too.
@@ -283,7 +283,7 @@ class Loop:
         measures = {name: float(value) for name, value in measures.items()}
         value = next(iter(measures.values()))
         least = math.inf if self.best is None else self.best.get("least", self.best["value"])
-        near = tolerance > 0 and value <= least + tolerance * abs(least)
+        near = tolerance > 0 and value <= least + tolerance
         if math.isfinite(value) and (value < least or near):
             self.best = {
                 "step": self.step,
