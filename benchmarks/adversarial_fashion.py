@@ -27,6 +27,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 
@@ -69,11 +70,8 @@ def weights_at(minutes):
             kept = loop._best_state  # replaced, never changed
             found.append((left.pop(0), loop.best["step"], functools.partial(loop._load, kept)))
 
-    Loop._mark = mark
-    try:
+    with mock.patch.object(Loop, "_mark", mark):
         yield found
-    finally:
-        Loop._mark = plain
 
 
 def measure(name, budget, seed, marks=(), keep=None):

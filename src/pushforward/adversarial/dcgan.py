@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..rules import COUNT, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .losses import LOSSES, find_loss
 from .ways import WithCritic
 
@@ -87,7 +87,7 @@ class DCGAN(WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAIN},
+        "fast": {**FAST, **_PLAIN, **QUICK},
         "paper": {
             **FAST,
             **_PLAIN,
