@@ -116,7 +116,7 @@ def measure(name, budget, seed, marks=(), keep=None):
     if keep is not None:
         folder = Path(keep) / f"{name}-{amount}-{unit}-{seed}"
         model.save(folder)
-        write_grid(folder.with_suffix(".png"), images[:64])
+        write_grid(folder.with_name(f"{folder.name}.png"), images[:64])
     precision, recall, *_ = prdc(real[:SAMPLES], fake)
     row |= {
         "fid": round(distance.value, 2),
