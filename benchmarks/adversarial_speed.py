@@ -2,11 +2,11 @@
 
     python -m benchmarks.adversarial_speed
 
-Both loops train copies of the same networks (28 x 28, width 32, batches of 64, one thread) on the
-same images. Blocks of steps alternate, and which loop comes first; the figure is the median over
-rounds of the CPU seconds of a step and of their ratio. Ours reads bytes, watches for values that
-are not finite and records losses; `with_average` also keeps the moving average that the presets
-have, against a hand-written loop with one. The hand-written loop freezes the critic in the
+Both loops train copies of the same networks (28 x 28, width 32, batches of the preset, one thread)
+on the same images. Blocks of steps alternate, and which loop comes first; the figure is the median
+over rounds of the CPU seconds of a step and of their ratio. Ours reads bytes, watches for values
+that are not finite and records losses; `with_average` also keeps the moving average that the
+presets have, against a hand-written loop with one. The hand-written loop freezes the critic in the
 generator's turn, as ours does.
 
 `load_and_sample`: CPU and wall seconds of a fresh interpreter that imports the library, loads the

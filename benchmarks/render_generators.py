@@ -29,6 +29,9 @@ Fréchet distance of 5,000 samples to the 10,000 test images in the features of 
 against real: see the floors), precision and recall, mean absolute error of reconstructed test
 images in shares of a pixel's range. Means over the seeds; the distance of each is in brackets."""
 STEPS_TEXT = "The same after equal steps, whatever a step costs."
+MINUTES_TEXT = """\
+The Fréchet distance after fewer CPU minutes, of runs of so many and of the weights that a longer
+run would keep if it ended there; means over the seeds and runs."""
 PAPER_TEXT = """\
 Models of preset `fast`, each run with so many CPU minutes of one thread and settings drawn at
 random but for the first: the best run, and the last of the ten best. The independent critic and
@@ -75,6 +78,21 @@ def _fashion_table(lines):
     return table(header, cells)
 
 
+def _minutes_table(lines):
+    """A line for each model: its distance after so many minutes, as far as it is known."""
+    after = {}
+    for line in lines:
+        end = {"minutes": float(line["budget"].split()[0]), "fid": line["fid"]}
+        for one in [*line.get("earlier", []), end]:
+            after.setdefault(line["name"], {}).setdefault(one["minutes"], []).append(one["fid"])
+    columns = sorted({minutes for found in after.values() for minutes in found})
+    cells = [
+        [name, *(f"{mean(found[m]):.1f}" if m in found else "" for m in columns)]
+        for name, found in sorted(after.items(), key=lambda item: mean(item[1][max(item[1])]))
+    ]
+    return table(["model", *(f"{minutes:g} min" for minutes in columns)], cells)
+
+
 def _paper_table(rows, name):
     """A line for each model on one set."""
     found = [row for row in rows if row["set"] == name]
@@ -109,6 +127,8 @@ def generators_section(results):
         stepped = [line for line in lines if line["budget"].endswith("steps")]
         parts += ["### Fashion-MNIST", FASHION_TEXT, _fashion_table(timed_lines + grown_lines)]
         parts += [STEPS_TEXT, _fashion_table(stepped)] if stepped else []
+        early = any(line.get("earlier") or line["budget"] != "10 minutes" for line in timed_lines)
+        parts += [MINUTES_TEXT, _minutes_table(timed_lines)] if early else []
         parts += [*_runs(content), *_runs(grown)]
     timed, rows = _ok(results / "adversarial_speed.json")
     if rows:

@@ -178,6 +178,43 @@ def test_the_best_weights_are_kept_and_not_the_last():
     assert network.weight.abs().item() < 1e-6
 
 
+def judged(values, tolerance, ema=None, steps=100, folder=None):
+    """A loop whose judge says the given values in turn."""
+    network = nn.Linear(1, 1, bias=False)
+    phase = Phase("w", ("w",), lambda b: {"size": network.weight.square().sum()}, Optimiser())
+    loop = Loop({"w": network}, [phase], TensorSource(torch.zeros(4, 1)), ema=ema)
+    coming = iter(values)
+    loop.run(steps=steps, judge=lambda: {"d": next(coming)}, tolerance=tolerance, folder=folder)
+    return loop
+
+
+def test_later_weights_within_the_tolerance_are_kept_and_collapsed_ones_are_not():
+    noisy = [9.0, 5.0, 3.0, 1.0, 1.3, 1.1, 1.45, 1.2, 1.4, 1.1, 1.3, 1.2, 1.4]  # 13 marks
+    assert judged(noisy, 0.0).best["step"] == 10
+    assert judged(noisy, 0.5).best["step"] == 100
+    collapsed = [*noisy[:8], 1.6, 4.0, math.nan, 9.0, math.inf]
+    kept = judged(collapsed, 0.5).best
+    assert (kept["step"], kept["value"], kept["least"]) == (50, 1.2, 1.0)
+    creeping = [1.0 + 0.4 * k for k in range(13)]  # each is near the one before it, not the least
+    assert judged(creeping, 0.5).best["step"] == 2
+
+
+def test_the_average_is_kept_before_own_weights_that_are_not_clearly_better():
+    own, averaged = [0.9] * 13, [1.0] * 13
+    values = [v for pair in zip(own, averaged, strict=True) for v in pair]
+    assert judged(values, 0.0, ema=0.9).best["which"] == "own"
+    assert judged(values, 0.5, ema=0.9).best["which"] == "averaged"
+    worse = [v for pair in zip(own, [2.0] * 13, strict=True) for v in pair]
+    assert judged(worse, 0.5, ema=0.9).best["which"] == "own"
+
+
+def test_the_least_value_survives_an_interruption(tmp_path):
+    # of 10 steps the marks are 1, 2, ... 10; of 20, those beyond the 10 steps taken are 12, 14 ...
+    judged([1.0, *[1.4] * 9], 0.5, steps=10, folder=tmp_path)
+    again = judged([1.6, 1.6, 1.6, 1.6, 1.6], 0.5, steps=20, folder=tmp_path)
+    assert (again.best["step"], again.best["least"]) == (10, 1.0)
+
+
 def test_the_best_weights_survive_an_interruption(tmp_path):
     def loop():
         network = nn.Linear(1, 1, bias=False)

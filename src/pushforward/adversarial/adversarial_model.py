@@ -15,7 +15,7 @@ from ..training.image_model import CHUNK, ImageModel, PixelSource
 from .generator_model import GeneratorModel, LacksError
 from .sample_distance import diversity, patch_distance
 
-__all__ = ["ABLE", "FAST", "AdversarialModel", "LacksError"]
+__all__ = ["ABLE", "FAST", "QUICK", "AdversarialModel", "LacksError"]
 
 #: What trains steadily in minutes on a processor.
 FAST: Mapping[str, Any] = {
@@ -27,10 +27,14 @@ FAST: Mapping[str, Any] = {
     "rate": 5e-4,
     "betas": [0.5, 0.9],
     "decay": "constant",
-    "ema": 0.995,
+    "ema": 0.999,
     "steps": None,
     "minutes": 10.0,
 }
+#: More steps of half the size at twice the rate. Fashion-MNIST, seed 100, distances of features
+#: learned from the training images: alpha-GAN after 90 CPU seconds 32 instead of 65, DCGAN after
+#: 60 seconds 42 instead of 69.
+QUICK: Mapping[str, Any] = {"batch_size": 32, "rate": 1e-3}
 
 _JUDGED = 256  # held-out images, and samples, that a look compares
 _COLLAPSED = 0.2  # of the diversity of the data
@@ -66,6 +70,10 @@ class AdversarialModel(GeneratorModel, ImageModel):
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = ABLE
     _rows: ClassVar[str] = "images"
     _at_once: ClassVar[int] = CHUNK
+    # What of a patch distance is chance: 24 draws of 256 images of Fashion-MNIST are 0.062 from
+    # 256 others, with a deviation of 0.005, blurred ones 0.230 with 0.006. The latest of 26 may be
+    # 2.5 deviations above its mean where the least is 2 below; players that go round add to that.
+    _tolerance: ClassVar[float] = 0.03
     _noise_of_bytes: ClassVar[bool] = False  # a likelihood needs it, a critic sees through it
 
     def _row_shape(self) -> tuple[int, ...]:

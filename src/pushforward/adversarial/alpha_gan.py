@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..nets import MLP
 from ..rules import COUNT, FLAG, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .losses import find_loss
 from .ways import WithCritic, WithEncoder
 
@@ -77,7 +77,7 @@ class AlphaGAN(WithEncoder, WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("rosca2017variational",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator", "critic", "code_critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAYERS},
+        "fast": {**FAST, **_PLAYERS, **QUICK},
         "paper": {
             **FAST,
             **_PLAYERS,

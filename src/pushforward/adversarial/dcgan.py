@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..rules import COUNT, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .losses import LOSSES, find_loss
 from .ways import WithCritic
 
@@ -54,8 +54,9 @@ class DCGAN(WithCritic):
         loss, norm, critic_steps, architecture, width, latent, batch_size, rate, ema: None takes
             the preset's.
         steps, minutes: budget; None of both takes the preset's.
-        validation_fraction: share of the images held out to choose the best weights, at most
-            1,000, by a distance between patches of samples and of images.
+        validation_fraction: share of the images held out to judge the weights by, at most 1,000:
+            the latest average is kept unless the distance between patches of samples and of
+            images was clearly less before.
         device: "cpu", "cuda"; None takes a GPU where there is one.
         random_state: seed, RandomState or None.
         verbose: print progress to stderr.
@@ -86,7 +87,7 @@ class DCGAN(WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAIN},
+        "fast": {**FAST, **_PLAIN, **QUICK},
         "paper": {
             **FAST,
             **_PLAIN,

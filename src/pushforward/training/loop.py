@@ -5,6 +5,7 @@ loop.run(minutes=10, folder=Path("run"))
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -61,8 +62,8 @@ class Loop:
         step: steps taken.
         seconds: spent on them, interruptions not counted.
         history: records of steps, terms, rates, and measures at the marks.
-        best: step, measures and "which" ("own" or "averaged") of the weights that judged best;
-            None where nothing judges.
+        best: step, measures and "which" ("own" or "averaged") of the weights that are kept, and
+            the least value so far; None where nothing judges.
         stopped: why the run ended.
 
     Raises:
@@ -134,6 +135,7 @@ class Loop:
         minutes: float | None = None,
         folder: Path | None = None,
         judge: Judge | None = None,
+        tolerance: float = 0.0,
         picture: Callable[[Path], object] | None = None,
         report: Report | None = None,
         tensorboard: bool = False,
@@ -145,6 +147,9 @@ class Loop:
             folder: where checkpoints, logs and pictures go; a run that is there is resumed.
             judge: returns measures of the networks as they are; the first decides, lower is
                 better. Called at the marks, with and without the average.
+            tolerance: how far above the least value so far later weights may be and still be
+                kept: as much as equally good weights differ by, where the judge looks at few
+                samples. The average comes after the weights it is an average of.
             picture: draws samples into the given file, at the marks.
             report: called with a line of text and the share of the budget used.
             tensorboard: log for TensorBoard too.
@@ -186,7 +191,7 @@ class Loop:
                     share = used()
                     if self.processes.agree(bool(marks) and share >= marks[0]):
                         marks = [mark for mark in marks if mark > share]
-                        self._mark(judge, picture, folder)
+                        self._mark(judge, tolerance, picture, folder)
                     elif is_recorded(self.step):
                         self._record()
                     if log is not None and self.history and self.history[-1]["step"] == self.step:
@@ -247,7 +252,11 @@ class Loop:
         self.history.append({**head, **means, **(measures or {})})
 
     def _mark(
-        self, judge: Judge | None, picture: Callable[[Path], object] | None, folder: Path | None
+        self,
+        judge: Judge | None,
+        tolerance: float,
+        picture: Callable[[Path], object] | None,
+        folder: Path | None,
     ) -> None:
         """Judge the weights as they are and as they average, keep the best, draw samples."""
         for network in self.networks.values():
@@ -255,10 +264,10 @@ class Loop:
         measures: dict[str, float] = {}
         if judge is not None:
             with torch.no_grad():
-                measures = dict(self._judged(judge(), "own"))
+                measures = dict(self._judged(judge(), "own", tolerance))
                 if self._average is not None:
                     with self._average.applied():
-                        averaged = self._judged(judge(), "averaged")
+                        averaged = self._judged(judge(), "averaged", tolerance)
                     measures |= {f"averaged.{name}": value for name, value in averaged.items()}
         if picture is not None and folder is not None and self.processes.first:
             with torch.no_grad():
@@ -267,11 +276,22 @@ class Loop:
             network.train()
         self._record(measures)
 
-    def _judged(self, measures: Mapping[str, float], which: str) -> dict[str, float]:
+    def _judged(
+        self, measures: Mapping[str, float], which: str, tolerance: float
+    ) -> dict[str, float]:
+        """Keep the weights as they are unless better ones are kept; returns the measures."""
         measures = {name: float(value) for name, value in measures.items()}
         value = next(iter(measures.values()))
-        if value == value and (self.best is None or value < self.best["value"]):
-            self.best = {"step": self.step, "which": which, "value": value, "measures": measures}
+        least = math.inf if self.best is None else self.best.get("least", self.best["value"])
+        near = tolerance > 0 and value <= least + tolerance
+        if math.isfinite(value) and (value < least or near):
+            self.best = {
+                "step": self.step,
+                "which": which,
+                "value": value,
+                "least": min(value, least),
+                "measures": measures,
+            }
             self._best_state = {k: v.detach().clone() for k, v in self._state().items()}
         return measures
 

@@ -54,6 +54,7 @@ class TrainedModel(Model):
         "random_state": Seed(),
         "verbose": Verbosity(),
     }
+    _tolerance: ClassVar[float] = 0.0  # see Loop.run: how much of the judge's word is chance
     _autocast: ClassVar[bool] = True  # False where a network chooses its precisions itself
 
     networks_: dict[str, nn.Module]
@@ -163,6 +164,7 @@ class TrainedModel(Model):
                 minutes=self.settings_["minutes"],
                 folder=run,
                 judge=judge,
+                tolerance=self._tolerance,
                 picture=picture,
                 report=report or (print_report if self.verbose else None),
                 tensorboard=tensorboard,
