@@ -7,15 +7,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..rules import COUNT, OneOf, Rule
+from ..errors import ParameterError
+from ..rules import COUNT, Number, OneOf, Rule
 from ..training import Batch, Phase
 from .adversarial_model import FAST
 from .losses import LOSSES, find_loss
+from .penalties import NO_BATCH_NORM, square_slope
 from .ways import WithCritic
 
 __all__ = ["DCGAN"]
 
 _PLAIN = {"loss": "non-saturating", "norm": "batch", "critic_steps": 1, "player_batch": 1}
+_PLAIN["penalty"] = 0.0
+
+#: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
+_RELATIVISTIC = {"norm": "none", "penalty": 1.0, "betas": [0.0, 0.9]}
 _SPECTRAL = {
     "latent": 128,
     "batch_size": 64,
@@ -77,11 +83,13 @@ class DCGAN(WithCritic):
     loss: str | None = None
     norm: str | None = None
     critic_steps: int | None = None
+    penalty: float | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
+        "penalty": Number(0, ends="[") | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -107,6 +115,11 @@ class DCGAN(WithCritic):
         },
     }
 
+    def _preset(self) -> dict[str, Any]:
+        chosen = super()._preset()
+        relative = find_loss(self.loss or chosen["loss"]).relative
+        return chosen | _RELATIVISTIC if relative else chosen
+
     def cite(self) -> str:
         """BibTeX of the papers this model is made from."""
         from ..citations import bibtex
@@ -129,10 +142,17 @@ class DCGAN(WithCritic):
     def _critic_loss(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self._generate(self._prior(batch))
-        pair = find_loss(self.settings_["loss"])
-        return pair.critic(self._logit("critic", batch.x), self._logit("critic", fake))
+        pair, penalty = find_loss(self.settings_["loss"]), self.settings_["penalty"]
+        if not penalty:
+            return pair.critic(self._logit("critic", batch.x), self._logit("critic", fake))
+        x = torch.cat([batch.x, fake]).requires_grad_()
+        logits = self._logit("critic", x)
+        # 2 * the mean over both halves is R1 + R2
+        return pair.critic(*logits.chunk(2)) | {"penalty": penalty * square_slope(logits, x)}
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        z = torch.cat([self._prior(batch) for _ in range(self.settings_["player_batch"])])
+        pair, again = find_loss(self.settings_["loss"]), self.settings_["player_batch"]
+        z = torch.cat([self._prior(batch) for _ in range(again)])
         fake = self._logit("critic", self._generate(z))
-        return {"player": find_loss(self.settings_["loss"]).player(fake).mean()}
+        real = self._logit("critic", batch.x).repeat(again) if pair.relative else fake
+        return {"player": pair.generator(fake, real)}
