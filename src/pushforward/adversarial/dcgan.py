@@ -1,4 +1,4 @@
-"""DCGAN and, by its arguments, SN-DCGAN and SN-ResNet-GAN: one critic, one generator."""
+"""DCGAN and, by its arguments, SN-DCGAN, SN-ResNet-GAN and R3GAN: one critic, one generator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from ..rules import COUNT, Number, OneOf, Rule
+from ..rules import COUNT, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
 from .adversarial_model import FAST
 from .losses import LOSSES, find_loss
@@ -17,8 +17,13 @@ from .ways import WithCritic
 
 __all__ = ["DCGAN"]
 
-_PLAIN = {"loss": "non-saturating", "norm": "batch", "critic_steps": 1, "player_batch": 1}
-_PLAIN["penalty"] = 0.0
+_PLAIN = {
+    "loss": "non-saturating",
+    "norm": "batch",
+    "critic_steps": 1,
+    "player_batch": 1,
+    "penalty": 0.0,
+}
 
 #: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
 _RELATIVISTIC = {"norm": "none", "penalty": 1.0, "betas": [0.0, 0.9]}
@@ -40,16 +45,22 @@ class DCGAN(WithCritic):
     Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks* (2016). With another loss and norm it is the SN-DCGAN or the
     SN-ResNet-GAN of Miyato et al., *Spectral Normalization for Generative Adversarial Networks*
-    (2018).
+    (2018); with ``loss="relativistic"`` it is played as R3GAN is, by Huang, Gokaslan, Kuleshov and
+    Tompkin, *The GAN is dead; long live the GAN! A Modern Baseline GAN* (2024), whose networks
+    are ``architecture="r3gan"``.
 
     Args:
         preset: "fast", made for minutes on a processor; "paper", DCGAN's own settings;
             "sn-dcgan" (setting C of Miyato's table 1, with hinge loss); "sn-resnet" (of the
             unsupervised CIFAR-10 experiment).
-        loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares" or "ratio".
+        loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares", "ratio" or
+            "relativistic": which of two rows, an image and a sample, is the image. With the last
+            go other settings than the preset's: no norm, a penalty, other averages of Adam.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
-        architecture: "conv", "residual", "sn-dcgan", "sn-resnet".
+        penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
+            images, and at samples. None takes none with another loss than "relativistic".
+        architecture: "conv", "residual", "r3gan" (without norms), "sn-dcgan", "sn-resnet".
         width: channels of the finest layer.
         latent: length of a code.
         networks: modules of your own, "generator" and "critic"; those not named are built.
@@ -57,8 +68,8 @@ class DCGAN(WithCritic):
         batch_size: images a step, over all processes.
         rate: learning rate of Adam.
         ema: decay of the average of the weights; 0 keeps none.
-        loss, norm, critic_steps, architecture, width, latent, batch_size, rate, ema: None takes
-            the preset's.
+        loss, norm, critic_steps, penalty, architecture, width, latent, batch_size, rate, ema: None
+            takes the preset's.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to choose the best weights, at most
             1,000, by a distance between patches of samples and of images.
@@ -89,7 +100,7 @@ class DCGAN(WithCritic):
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
-        "penalty": Number(0, ends="[") | None,
+        "penalty": POSITIVE | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -120,13 +131,23 @@ class DCGAN(WithCritic):
         relative = find_loss(self.loss or chosen["loss"]).relative
         return chosen | _RELATIVISTIC if relative else chosen
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        settings = self._of_preset()
+        if settings["penalty"] and settings["norm"] == "batch":
+            raise ParameterError(
+                f"norm is 'batch' with penalty {settings['penalty']:g}. Expected 'none', 'layer' "
+                f"or 'spectral': {NO_BATCH_NORM}."
+            )
+
     def cite(self) -> str:
         """BibTeX of the papers this model is made from."""
         from ..citations import bibtex
 
-        settings = getattr(self, "settings_", {"norm": self.norm})
+        settings = getattr(self, "settings_", None) or self._of_preset()
         spectral = ("miyato2018spectral",) if settings["norm"] == "spectral" else ()
-        return bibtex((*self._cites, *spectral))
+        relative = find_loss(settings["loss"]).relative or settings["architecture"] == "r3gan"
+        return bibtex((*self._cites, *spectral, *("huang2024gan",) * relative))
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)

@@ -81,7 +81,8 @@ class ResNeXtGenerator(nn.Module):
                 layers.append(nn.Upsample(scale_factor=2, mode="bilinear"))
             layers += [ResNeXtBlock(b, blocks * len(widths)) for _ in range(blocks)]
         last = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1)
-        nn.init.normal_(last.weight, std=(4 * widths[-1]) ** -0.5)  # four pixels meet in each
+        # four pixels meet in each; a quarter, so that no first picture is near black and white
+        nn.init.normal_(last.weight, std=(4 * widths[-1]) ** -0.5 / 4)
         nn.init.zeros_(last.bias)  # type: ignore
         self.layers = nn.Sequential(*layers, last)
 
