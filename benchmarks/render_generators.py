@@ -32,9 +32,9 @@ against real: see the floors), precision and recall, mean absolute error of reco
 images in shares of a pixel's range. Means over the seeds; the distance of each is in brackets."""
 STEPS_TEXT = "The same after equal steps, whatever a step costs."
 STACKED_TEXT = """\
-Digits of MNIST in each of three channels are 1,000 modes. Modes that any of 26,000 samples has, those
-with a tenth of their fair share, and the divergence, in nats, of the shares from equal ones, as a
-classifier of digits reads them; as many images of the data come first."""
+Digits of MNIST in each of three channels are 1,000 modes. Modes that any of 26,000 samples has,
+those with a tenth of their fair share, and the divergence, in nats, of the shares from equal ones,
+as a classifier of digits reads them; as many images of the data for comparison."""
 PAPER_TEXT = """\
 Models of preset `fast`, each run with so many CPU minutes of one thread and settings drawn at
 random but for the first: the best run, and the last of the ten best. The independent critic and

@@ -2,14 +2,14 @@
 
     python -m benchmarks.stacked_mnist [--models r3gan dcgan] [--cpu-minutes 5] [--seeds 0]
 
-An image has three digits of MNIST's training images, drawn alike, as its channels (Metz et al. 2017,
-*Unrolled Generative Adversarial Networks*): 1,000 modes of equal share, drawn once, 60,000 images. A
-model is trained on one thread for minutes of CPU time, judging included, and 26,000 samples are
-given to a classifier of single digits, a channel at a time. `modes` counts those that any sample
-has, and `divergence` is the Kullback-Leibler divergence, in nats, of the samples' shares from
-equal ones, as in the literature; `well_found` are those with at least a tenth of their fair
-share (`metrics.class_modes`). As many images drawn from the data come first in the table, since
-the classifier errs on some.
+An image has three digits of MNIST's training images, drawn alike, as its channels (Metz et al.
+2017, *Unrolled Generative Adversarial Networks*): 1,000 modes of about equal share; 60,000 are
+drawn once. A model is trained on one thread for minutes of CPU time, judging included, and 26,000
+samples are given to a classifier of single digits, a channel at a time. `modes` counts those that
+any sample has, and `divergence` is the Kullback-Leibler divergence, in nats, of the samples' shares
+from equal ones, as in the literature; `well_found` are those with at least a tenth of their fair
+share (`metrics.class_modes`). As many images drawn from the data are "data": the classifier errs
+on some.
 """
 
 import argparse
