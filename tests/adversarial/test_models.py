@@ -419,7 +419,9 @@ def test_the_penalty_and_the_pairs_of_a_relativistic_game(fitted):
             [torch.autograd.grad(critic(r).sum(), r)[0].square().sum() for r in rows]
         )
 
-    expected = model.settings_["penalty"] / 2 * (slopes(again.x).mean() + slopes(fake).mean())
+    some = 2  # of 8 rows, one in four
+    expected = slopes(again.x[:some]).mean() + slopes(fake[:some]).mean()
+    expected *= model.settings_["penalty"] / 2
     torch.testing.assert_close(said["penalty"], expected)
     apart = critic(again.x) - critic(fake)
     torch.testing.assert_close(said["real"] + said["fake"], softplus(-apart).mean())
