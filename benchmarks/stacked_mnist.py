@@ -7,9 +7,9 @@ An image has three digits of MNIST's training images, drawn alike, as its channe
 drawn once. A model is trained on one thread for minutes of CPU time, judging included, and 26,000
 samples are given to a classifier of single digits, a channel at a time. `modes` counts those that
 any sample has, and `divergence` is the Kullback-Leibler divergence, in nats, of the samples'
-shares from equal ones, as in the literature; `well_found` are those with at least a tenth of their fair
-share (`metrics.class_modes`). As many images drawn from the data are "data": the classifier errs
-on some.
+shares from equal ones, as in the literature; `well_found` are those with at least a tenth of
+their fair share (`metrics.class_modes`). As many images drawn from the data are "data": the
+classifier errs on some.
 """
 
 import argparse
