@@ -29,16 +29,8 @@ _PLAIN = {
 _SLOPED = 4
 
 #: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
-_RELATIVISTIC = {"norm": "none", "penalty": 1.0, "betas": [0.0, 0.9]}
-_SPECTRAL = {
-    "latent": 128,
-    "batch_size": 64,
-    "rate": 2e-4,
-    "ema": None,
-    "minutes": None,
-    "loss": "hinge",
-    "norm": "spectral",
-}
+_RELATIVISTIC = {"norm": "none", "penalty": 0.05}
+_RELATIVISTIC_FAST = {**_RELATIVISTIC, "batch_size": 32, "rate": 1e-3}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -58,7 +50,8 @@ class DCGAN(WithCritic):
             unsupervised CIFAR-10 experiment).
         loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares", "ratio" or
             "relativistic": which of two rows, an image and a sample, is the image. With the last
-            go other settings than the preset's: no norm, a penalty, other averages of Adam.
+            go other settings than the preset's: no norm and a penalty; in "fast" also half the
+            batch and twice the rate.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
         penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
@@ -131,8 +124,9 @@ class DCGAN(WithCritic):
 
     def _preset(self) -> dict[str, Any]:
         chosen = super()._preset()
-        relative = find_loss(self.loss or chosen["loss"]).relative
-        return chosen | _RELATIVISTIC if relative else chosen
+        if not find_loss(self.loss or chosen["loss"]).relative:
+            return chosen
+        return chosen | (_RELATIVISTIC_FAST if self.preset == "fast" else _RELATIVISTIC)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
