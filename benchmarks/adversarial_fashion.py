@@ -39,6 +39,8 @@ MODELS = {
     "dcgan": ("DCGAN", {}),
     "sn_dcgan": ("DCGAN", {"norm": "spectral", "loss": "hinge"}),
     "sn_resnet_gan": ("DCGAN", {"norm": "spectral", "loss": "hinge", "architecture": "residual"}),
+    "r3gan": ("DCGAN", {"loss": "relativistic"}),
+    "r3gan_networks": ("DCGAN", {"loss": "relativistic", "architecture": "r3gan"}),
     "wgan": ("WGAN", {}),
     "wgan_gp": ("WGANGP", {}),
     "mmd_gan": ("MMDGAN", {}),

@@ -135,6 +135,12 @@ _ENTRIES = {
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2017}
 }""",
+    "huang2024gan": """@inproceedings{huang2024gan,
+  title = {The {GAN} is dead; long live the {GAN}! A Modern Baseline {GAN}},
+  author = {Huang, Yiwen and Gokaslan, Aaron and Kuleshov, Volodymyr and Tompkin, James},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2024}
+}""",
     "kingma2014auto": """@inproceedings{kingma2014auto,
   title = {Auto-Encoding Variational {Bayes}},
   author = {Kingma, Diederik P. and Welling, Max},

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from pushforward.adversarial import LOSSES, find_loss, gradient_penalty
+from pushforward.adversarial.penalties import square_slope
 from pushforward.adversarial.sample_distance import diversity, patch_distance
 from pushforward.errors import ParameterError
 
@@ -67,6 +68,34 @@ def test_a_critics_terms():
     # least squares aims at 1 and 0: a half divides them
     terms = find_loss("least-squares").critic(torch.tensor([0.9]), torch.tensor([0.1]))
     assert terms["accuracy"] == 1
+
+
+def test_pairs():
+    pair = find_loss("relativistic")
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0])  # 1 above, 2 below
+    terms = pair.critic(real, fake)
+    expected = (math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2
+    assert (terms["real"] + terms["fake"]).item() == pytest.approx(expected)
+    assert terms["accuracy"] == 0.5
+    assert terms["of_rest"].item() == pytest.approx(expected / math.log(2))
+    expected = (math.log1p(math.exp(1)) + math.log1p(math.exp(-2))) / 2
+    assert pair.generator(fake, real).item() == pytest.approx(expected)
+    # one constant more on every logit is no other critic
+    moved = pair.critic(real + 3, fake + 3)
+    torch.testing.assert_close(moved["real"], terms["real"])
+    # of others the logits of data do not count
+    torch.testing.assert_close(find_loss("ratio").generator(fake, real), -fake.mean())
+
+
+def test_the_squared_slope():
+    x = torch.randn(5, 3, requires_grad=True)
+    weight = torch.tensor([1.0, 2.0, 2.0], requires_grad=True)
+    found = square_slope(x @ weight, x)
+    assert found.item() == pytest.approx(9)
+    (slope,) = torch.autograd.grad(found, weight)
+    torch.testing.assert_close(slope, 2 * weight)
+    x = torch.tensor([[1.0], [3.0]], requires_grad=True)  # each row its own: 2^2 and 6^2
+    assert square_slope(x.square().sum(1), x).item() == pytest.approx((4 + 36) / 2)
 
 
 def test_an_unknown_loss():

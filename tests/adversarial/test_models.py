@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 
 import pushforward
 from pushforward.adversarial.adversarial_model import ABLE
@@ -24,6 +25,7 @@ from pushforward.training.processes import Processes
 MODELS = {
     "dcgan": lambda **more: pushforward.DCGAN(**more),
     "sn-dcgan": lambda **more: pushforward.DCGAN(loss="hinge", norm="spectral", **more),
+    "r3gan": lambda **more: pushforward.DCGAN(loss="relativistic", architecture="r3gan", **more),
     "wgan": lambda **more: pushforward.WGAN(**more),
     "wgan-gp": lambda **more: pushforward.WGANGP(**more),
     "mmd-gan": lambda **more: pushforward.MMDGAN(**more),
@@ -399,6 +401,42 @@ def test_published_presets_build(preset):
         networks = model._build((3, 32, 32), None)
     assert set(networks) == {"generator", "critic"}
     assert [phase.repeats for phase in model._phases()] == [model.settings_["critic_steps"], 1]
+
+
+def test_the_penalty_and_the_pairs_of_a_relativistic_game(fitted):
+    model, x = fitted["r3gan"], torch.rand(8, 1, 16, 16)
+    assert model.settings_["norm"] == "none"
+    assert "Huang" in model.cite()
+    stream = Stream(TensorSource(x), 8, seed=0)
+    critic = model.networks_["critic"]
+    said, again = model._critic_loss(stream.batch(0)), stream.batch(0)
+    with torch.no_grad():
+        fake = model.networks_["generator"](again.normal(3))
+
+    def slopes(rows):  # each by itself, which no batch norm and no neighbour enters
+        rows = [row[None].requires_grad_() for row in rows]
+        return torch.stack(
+            [torch.autograd.grad(critic(r).sum(), r)[0].square().sum() for r in rows]
+        )
+
+    some = 2  # of 8 rows, one in four
+    expected = slopes(again.x[:some]).mean() + slopes(fake[:some]).mean()
+    expected *= model.settings_["penalty"] / 2
+    torch.testing.assert_close(said["penalty"], expected)
+    apart = critic(again.x) - critic(fake)
+    torch.testing.assert_close(said["real"] + said["fake"], softplus(-apart).mean())
+    said = model._generator_loss(stream.batch(0))
+    torch.testing.assert_close(said["player"], softplus(apart).mean())
+
+
+def test_a_penalty_does_not_go_with_batch_norm(images):
+    for wrong in ({"loss": "relativistic", "norm": "batch"}, {"penalty": 1.0}):
+        with pytest.raises(ParameterError, match="slope"):
+            pushforward.DCGAN(**SMALL, steps=1, **wrong).fit(images)
+    with pytest.raises(ParameterError, match="no place for one"):
+        pushforward.DCGAN(**SMALL, steps=1, architecture="r3gan").fit(images)
+    with torch.no_grad():
+        pushforward.DCGAN(**SMALL, steps=1, penalty=1.0, norm="spectral").fit(images)
 
 
 def test_a_collapse_is_named(fitted, images, monkeypatch):

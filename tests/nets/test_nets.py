@@ -8,6 +8,7 @@ import torch
 from pushforward.errors import ParameterError
 from pushforward.nets import MLP, Autoencoder, Critic, Generator, find_architecture, halvings
 from pushforward.nets.residual import CriticBlock, GeneratorBlock
+from pushforward.nets.resnext import ResNeXtBlock
 
 
 def count(network):
@@ -16,14 +17,14 @@ def count(network):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("side", [28, 32, 48, 64])
-@pytest.mark.parametrize("name", ["conv", "residual"])
+@pytest.mark.parametrize("name", ["conv", "residual", "r3gan"])
 def test_every_size_and_any_channels(name, side, channels):
     shape = (channels, side, side)
     found = find_architecture(name, shape, width=2)
     made = found.generator(5)(torch.randn(2, 5))
     assert made.shape == (2, *shape)
     assert made.abs().max() < 1
-    for norm in ("none", "batch", "layer", "spectral"):
+    for norm in ("none",) if name == "r3gan" else ("none", "batch", "layer", "spectral"):
         assert found.critic(norm)(made).shape == (2,)
     assert found.encoder(7)(made).shape == (2, 7)
 
@@ -177,7 +178,7 @@ def test_an_image_has_its_logit_whatever_the_others_are():
         torch.testing.assert_close(critic(x)[:2], critic(x[:2]))
 
 
-@pytest.mark.parametrize("name", ["conv", "residual"])
+@pytest.mark.parametrize("name", ["conv", "residual", "r3gan"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_autoencoder(name, channels):
     x = torch.randn(4, channels, 28, 28)
@@ -209,3 +210,24 @@ def test_an_mlp():
 def test_refusals_say_what_was_expected(build):
     with pytest.raises(ParameterError, match=r"Expected|Use"):
         build()
+
+
+def test_r3gan_begins_as_the_identity_between_its_sizes():
+    nets = find_architecture("r3gan", (1, 28, 28), width=32)
+    make, judge = nets.generator(8), nets.critic("none")
+    z, x = torch.randn(64, 8), torch.rand(64, 1, 28, 28) * 2 - 1
+    blocks = [m for net in (make, judge) for m in net.modules() if isinstance(m, ResNeXtBlock)]
+    assert [b.conv2.groups for b in blocks] == [4, 2, 2, 4]
+    made, said = make(z), judge(x)
+    assert made.abs().max() <= 1
+    assert 0.1 < made.std() < 0.5  # neither grey nor saturated
+    assert 0.05 < said.std() < 5
+    for block in blocks:  # at first they add nothing, whatever their first layers are
+        torch.nn.init.normal_(block.conv1.weight)
+    torch.testing.assert_close(make(z), made)
+    torch.testing.assert_close(judge(x), said)
+    # but learn from the first step: the last layer of each has a slope
+    (make(z).sum() + judge(x).square().sum()).backward()
+    assert all(block.conv3.weight.grad.abs().sum() > 0 for block in blocks)
+    with pytest.raises(ParameterError, match="'none'"):
+        nets.critic("batch")

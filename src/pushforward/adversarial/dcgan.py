@@ -1,4 +1,4 @@
-"""DCGAN and, by its arguments, SN-DCGAN and SN-ResNet-GAN: one critic, one generator."""
+"""DCGAN and, by its arguments, SN-DCGAN, SN-ResNet-GAN and R3GAN: one critic, one generator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,30 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..rules import COUNT, OneOf, Rule
+from ..errors import ParameterError
+from ..rules import COUNT, POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
 from .adversarial_model import FAST, QUICK
 from .losses import LOSSES, find_loss
+from .penalties import NO_BATCH_NORM, square_slope
 from .ways import WithCritic
 
 __all__ = ["DCGAN"]
 
-_PLAIN = {"loss": "non-saturating", "norm": "batch", "critic_steps": 1, "player_batch": 1}
-_SPECTRAL = {
-    "latent": 128,
-    "batch_size": 64,
-    "rate": 2e-4,
-    "ema": None,
-    "minutes": None,
-    "loss": "hinge",
-    "norm": "spectral",
+_PLAIN = {
+    "loss": "non-saturating",
+    "norm": "batch",
+    "critic_steps": 1,
+    "player_batch": 1,
+    "penalty": 0.0,
 }
+
+#: Of so many rows one has its slope measured, which takes longer than all else of a step.
+_SLOPED = 4
+
+#: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
+_RELATIVISTIC = {"norm": "none", "penalty": 0.05}
+_RELATIVISTIC_FAST = {**_RELATIVISTIC, "batch_size": 32, "rate": 1e-3}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -34,16 +40,23 @@ class DCGAN(WithCritic):
     Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks* (2016). With another loss and norm it is the SN-DCGAN or the
     SN-ResNet-GAN of Miyato et al., *Spectral Normalization for Generative Adversarial Networks*
-    (2018).
+    (2018); with ``loss="relativistic"`` it is played as R3GAN is, by Huang, Gokaslan, Kuleshov and
+    Tompkin, *The GAN is dead; long live the GAN! A Modern Baseline GAN* (2024), whose networks
+    are ``architecture="r3gan"``.
 
     Args:
         preset: "fast", made for minutes on a processor; "paper", DCGAN's own settings;
             "sn-dcgan" (setting C of Miyato's table 1, with hinge loss); "sn-resnet" (of the
             unsupervised CIFAR-10 experiment).
-        loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares" or "ratio".
+        loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares", "ratio" or
+            "relativistic": which of two rows, an image and a sample, is the image. With the last
+            go other settings than the preset's: no norm and a penalty; in "fast" also half the
+            batch and twice the rate.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
-        architecture: "conv", "residual", "sn-dcgan", "sn-resnet".
+        penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
+            images, and at samples. None takes none with another loss than "relativistic".
+        architecture: "conv", "residual", "r3gan" (without norms), "sn-dcgan", "sn-resnet".
         width: channels of the finest layer.
         latent: length of a code.
         networks: modules of your own, "generator" and "critic"; those not named are built.
@@ -51,8 +64,8 @@ class DCGAN(WithCritic):
         batch_size: images a step, over all processes.
         rate: learning rate of Adam.
         ema: decay of the average of the weights; 0 keeps none.
-        loss, norm, critic_steps, architecture, width, latent, batch_size, rate, ema: None takes
-            the preset's.
+        loss, norm, critic_steps, penalty, architecture, width, latent, batch_size, rate, ema: None
+            takes the preset's.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to judge the weights by, at most 1,000:
             the latest average is kept unless the distance between patches of samples and of
@@ -78,11 +91,13 @@ class DCGAN(WithCritic):
     loss: str | None = None
     norm: str | None = None
     critic_steps: int | None = None
+    penalty: float | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
+        "penalty": POSITIVE | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -108,13 +123,29 @@ class DCGAN(WithCritic):
         },
     }
 
+    def _preset(self) -> dict[str, Any]:
+        chosen = super()._preset()
+        if not find_loss(self.loss or chosen["loss"]).relative:
+            return chosen
+        return chosen | (_RELATIVISTIC_FAST if self.preset == "fast" else _RELATIVISTIC)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        settings = self._of_preset()
+        if settings["penalty"] and settings["norm"] == "batch":
+            raise ParameterError(
+                f"norm is 'batch' with penalty {settings['penalty']:g}. Expected 'none', 'layer' "
+                f"or 'spectral': {NO_BATCH_NORM}."
+            )
+
     def cite(self) -> str:
         """BibTeX of the papers this model is made from."""
         from ..citations import bibtex
 
-        settings = getattr(self, "settings_", {"norm": self.norm})
+        settings = getattr(self, "settings_", None) or self._of_preset()
         spectral = ("miyato2018spectral",) if settings["norm"] == "spectral" else ()
-        return bibtex((*self._cites, *spectral))
+        relative = find_loss(settings["loss"]).relative or settings["architecture"] == "r3gan"
+        return bibtex((*self._cites, *spectral, *("huang2024gan",) * relative))
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)
@@ -130,10 +161,18 @@ class DCGAN(WithCritic):
     def _critic_loss(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self._generate(self._prior(batch))
-        pair = find_loss(self.settings_["loss"])
-        return pair.critic(self._logit("critic", batch.x), self._logit("critic", fake))
+        pair, penalty = find_loss(self.settings_["loss"]), self.settings_["penalty"]
+        terms = pair.critic(self._logit("critic", batch.x), self._logit("critic", fake))
+        if not penalty:
+            return terms
+        some = -(-len(fake) // _SLOPED)
+        x = torch.cat([batch.x[:some], fake[:some]]).requires_grad_()
+        # gamma / 2 of R1 + R2 is gamma times the mean over both
+        return terms | {"penalty": penalty * square_slope(self._logit("critic", x), x)}
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        z = torch.cat([self._prior(batch) for _ in range(self.settings_["player_batch"])])
+        pair, again = find_loss(self.settings_["loss"]), self.settings_["player_batch"]
+        z = torch.cat([self._prior(batch) for _ in range(again)])
         fake = self._logit("critic", self._generate(z))
-        return {"player": find_loss(self.settings_["loss"]).player(fake).mean()}
+        real = self._logit("critic", batch.x).repeat(again) if pair.relative else fake
+        return {"player": pair.generator(fake, real)}

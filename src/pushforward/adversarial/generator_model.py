@@ -84,9 +84,13 @@ class GeneratorModel(TrainedModel):
     def _all_rules(cls) -> dict[str, Rule]:
         return {"preset": OneOf(*cls._presets), **super()._all_rules()}
 
+    def _preset(self) -> dict[str, Any]:
+        """The preset's settings."""
+        return dict(self._presets[self.preset])
+
     def _of_preset(self) -> dict[str, Any]:
         """The preset's settings, with those that were given in their place."""
-        preset = dict(self._presets[self.preset])
+        preset = self._preset()
         if self.steps is not None or self.minutes is not None:
             preset |= {"steps": None, "minutes": None}
         own = {name: getattr(self, name, None) for name in preset}

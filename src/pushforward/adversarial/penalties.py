@@ -1,11 +1,11 @@
-"""The gradient penalty, of each sample on its own."""
+"""Gradient penalties, of each sample on its own."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-__all__ = ["NO_BATCH_NORM", "gradient_penalty"]
+__all__ = ["NO_BATCH_NORM", "gradient_penalty", "square_slope"]
 
 NO_BATCH_NORM = "the penalty is of each sample's own slope, which batch norm leaves none"
 
@@ -37,3 +37,25 @@ def gradient_penalty(
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     square = slope.flatten(1).square().sum(dim=1)
     return ((square + 1e-12).sqrt() - 1).square().mean()
+
+
+def square_slope(logits: Tensor, x: Tensor) -> Tensor:
+    """Mean squared norm of the critic's slope at each row: the zero-centred penalty.
+
+    Mescheder, Geiger and Nowozin, *Which Training Methods for GANs do actually Converge?* (2018):
+    half of it, times a weight, is their R1 where the rows are data and R2 where they are samples.
+
+    Args:
+        logits: (n,), of ``x``.
+        x: (n, ...), rows that required a gradient when the critic saw them.
+
+    Returns:
+        A scalar that can be differentiated.
+
+    Examples:
+        >>> x = torch.zeros(4, 2, requires_grad=True)
+        >>> square_slope(x @ torch.tensor([4.0, 3.0]), x)
+        tensor(25.)
+    """
+    (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return slope.flatten(1).square().sum(dim=1).mean()

@@ -93,7 +93,7 @@ MODELS: dict[str, Entry] = {
         ),
         Entry(
             "dcgan", "DCGAN", "images", _MADE,
-            "a generator against a critic; SN-DCGAN and SN-ResNet-GAN by its presets",
+            "a generator against a critic; SN-DCGAN, SN-ResNet-GAN, R3GAN by its settings",
         ),
         Entry(
             "wgan", "WGAN", "images", _MADE,

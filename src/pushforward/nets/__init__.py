@@ -6,6 +6,7 @@ from .characters import CharacterCritic, CharacterGenerator
 from .critic import Critic
 from .generator import Generator
 from .mlp import MLP
+from .resnext import ResNeXtBlock, ResNeXtCritic, ResNeXtGenerator
 from .watching import layer_inputs
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "CharacterGenerator",
     "Critic",
     "Generator",
+    "ResNeXtBlock",
+    "ResNeXtCritic",
+    "ResNeXtGenerator",
     "find_architecture",
     "halvings",
     "layer_inputs",

@@ -7,10 +7,11 @@ from .autoencoder import Autoencoder
 from .critic import Critic
 from .generator import Generator
 from .layers import choose
+from .resnext import ResNeXtCritic, ResNeXtGenerator
 
 __all__ = ["ARCHITECTURES", "Architecture", "find_architecture", "halvings"]
 
-ARCHITECTURES = ("conv", "residual", "sn-dcgan", "sn-resnet")
+ARCHITECTURES = ("conv", "residual", "r3gan", "sn-dcgan", "sn-resnet")
 
 _WIDEST = 8  # times the first width: 512 for DCGAN's 64
 
@@ -30,7 +31,7 @@ class Architecture:
 
     Attributes:
         shape: of the images, (C, H, W).
-        block: "conv" or "residual".
+        block: "conv", "residual" or "resnext", which has no norm and halves at every step.
         up: the generator's widths, coarsest first.
         last: the generator's last layer, "up" or "same".
         down: widths of critics and encoders.
@@ -46,12 +47,18 @@ class Architecture:
     strides: tuple[int, ...]
     slope: float = 0.2
 
-    def generator(self, latent: int, norm: str = "batch") -> Generator:
-        """Codes (n, latent) to images in (-1, 1)."""
+    def generator(self, latent: int, norm: str | None = None) -> Generator | ResNeXtGenerator:
+        """Codes (n, latent) to images in (-1, 1); by default with batch norm, where it has any."""
+        norm = self._norm(norm)
+        if self.block == "resnext":
+            return ResNeXtGenerator(self.shape, latent, self.up)
         return Generator(self.shape, latent, self.up, block=self.block, norm=norm, last=self.last)
 
-    def critic(self, norm: str, head: int | None = None) -> Critic:
+    def critic(self, norm: str, head: int | None = None) -> Critic | ResNeXtCritic:
         """Images to one logit each, or to ``head`` numbers."""
+        norm = self._norm(norm)
+        if self.block == "resnext":
+            return ResNeXtCritic(self.shape, self.down, head=head)
         return Critic(
             self.shape,
             self.down,
@@ -62,8 +69,11 @@ class Architecture:
             head=head,
         )
 
-    def encoder(self, head: int, norm: str = "batch") -> Critic:
-        """Images to ``head`` numbers: the critic's body with ReLU."""
+    def encoder(self, head: int, norm: str | None = None) -> Critic | ResNeXtCritic:
+        """Images to ``head`` numbers: the critic's body, with ReLU unless it is "resnext"."""
+        norm = self._norm(norm)
+        if self.block == "resnext":
+            return ResNeXtCritic(self.shape, self.down, head=head)
         return Critic(
             self.shape,
             self.down,
@@ -74,9 +84,24 @@ class Architecture:
             head=head,
         )
 
-    def autoencoder(self, code: int, norm: str = "batch") -> Autoencoder:
+    def autoencoder(self, code: int, norm: str | None = None) -> Autoencoder:
         """Images to codes of ``code`` numbers and back: the encoder, and a generator."""
         return Autoencoder(self.encoder(code, norm), self.generator(code, norm))
+
+    def _norm(self, norm: str | None) -> str:
+        """The norm asked for, or the architecture's own.
+
+        Raises:
+            ParameterError: for one that the architecture has no place for.
+        """
+        if self.block != "resnext":
+            return "batch" if norm is None else norm
+        if norm not in (None, "none"):
+            raise ParameterError(
+                f"norm is {norm!r}. Expected 'none' with the architecture 'r3gan', whose blocks "
+                "have no place for one, or another architecture."
+            )
+        return "none"
 
 
 def halvings(height: int, width: int) -> int:
@@ -107,7 +132,8 @@ def find_architecture(name: str, shape: tuple[int, int, int], width: int = 64) -
     Args:
         name: "conv" (DCGAN: Radford, Metz and Chintala 2016, with 4x4 kernels) or "residual",
             both doubling from ``width`` channels at the finest to eight times that; "sn-dcgan"
-            (Miyato et al. 2018, table 3) or "sn-resnet" (tables 4 and 5), as published.
+            (Miyato et al. 2018, table 3) or "sn-resnet" (tables 4 and 5), as published; "r3gan"
+            (Huang et al. 2024), for a processor: widths as of "conv", a block at each size.
         shape: (C, H, W).
         width: channels of the finest layer; the published ones have their own.
 
@@ -140,6 +166,8 @@ def find_architecture(name: str, shape: tuple[int, int, int], width: int = 64) -
         return Architecture(shape, "residual", up, "same", down, strides)
     down = tuple(width * min(2**k, _WIDEST) for k in range(halvings(height, wide)))
     strides = (2,) * len(down)
+    if name == "r3gan":
+        return Architecture(shape, "resnext", down[::-1], "up", down, strides, 0.2)
     if name == "conv":
         return Architecture(shape, "conv", down[::-1], "up", down, strides)
     return Architecture(shape, "residual", (down[-1], *down[::-1]), "same", down, strides)
