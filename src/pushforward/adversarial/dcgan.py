@@ -32,6 +32,16 @@ _SLOPED = 4
 _RELATIVISTIC = {"norm": "none", "penalty": 0.05}
 _RELATIVISTIC_FAST = {**_RELATIVISTIC, "batch_size": 32, "rate": 1e-3}
 
+_SPECTRAL = {
+    "latent": 128,
+    "batch_size": 64,
+    "rate": 2e-4,
+    "ema": None,
+    "minutes": None,
+    "loss": "hinge",
+    "norm": "spectral",
+}
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DCGAN(WithCritic):
@@ -55,7 +65,8 @@ class DCGAN(WithCritic):
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
         penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
-            images, and at samples. None takes none with another loss than "relativistic".
+            images, and at samples, as one row in four shows it. None takes none with another
+            loss than "relativistic".
         architecture: "conv", "residual", "r3gan" (without norms), "sn-dcgan", "sn-resnet".
         width: channels of the finest layer.
         latent: length of a code.
