@@ -30,7 +30,6 @@ _SLOPED = 4
 
 #: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
 _RELATIVISTIC = {"norm": "none", "penalty": 0.05}
-_RELATIVISTIC_FAST = {**_RELATIVISTIC, "batch_size": 32, "rate": 1e-3}
 
 _SPECTRAL = {
     "latent": 128,
@@ -60,8 +59,7 @@ class DCGAN(WithCritic):
             unsupervised CIFAR-10 experiment).
         loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares", "ratio" or
             "relativistic": which of two rows, an image and a sample, is the image. With the last
-            go other settings than the preset's: no norm and a penalty; in "fast" also half the
-            batch and twice the rate.
+            go no norm and a penalty, whatever the preset says.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
         penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
@@ -138,7 +136,7 @@ class DCGAN(WithCritic):
         chosen = super()._preset()
         if not find_loss(self.loss or chosen["loss"]).relative:
             return chosen
-        return chosen | (_RELATIVISTIC_FAST if self.preset == "fast" else _RELATIVISTIC)
+        return chosen | _RELATIVISTIC
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
