@@ -84,7 +84,6 @@ def measure(model, budget, seed):
         "modes": len(seen),
         "well_found": int(found.value),
         "divergence": round(float((seen * np.log(1000 * seen)).sum()), 4),
-        "classifier": round(features.accuracy, 4),
     }
 
 

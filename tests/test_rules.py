@@ -80,11 +80,13 @@ def test_defaults_are_fit(name):
 
 
 def test_presets_have_values_that_fit():
-    """What a preset decides could be said by hand as well."""
+    """What a preset decides could be said by hand as well, and all of a class decide the same."""
     seen = 0
     for cls in CLASSES.values():
         rules = cls._all_rules()
-        for preset in getattr(cls, "_presets", {}).values():
+        presets = getattr(cls, "_presets", {}).values()
+        assert len({frozenset(preset) for preset in presets}) <= 1, cls
+        for preset in presets:
             for word in set(preset) & set(rules):
                 assert rules[word].fits(preset[word]), (cls, word, preset[word])
                 seen += 1

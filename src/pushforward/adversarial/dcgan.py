@@ -126,6 +126,7 @@ class DCGAN(WithCritic):
         },
         "sn-resnet": {
             **FAST,
+            **_PLAIN,
             **_SPECTRAL,
             **{"architecture": "sn-resnet", "betas": [0.0, 0.9], "steps": 50_000},
             **{"decay": "linear", "critic_steps": 5, "player_batch": 2},
