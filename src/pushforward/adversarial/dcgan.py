@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from ..rules import COUNT, POSITIVE, OneOf, Rule
+from ..rules import COUNT, Number, OneOf, Rule
 from ..training import Batch, Phase
 from .adversarial_model import FAST, QUICK
 from .losses import LOSSES, find_loss
@@ -106,7 +106,7 @@ class DCGAN(WithCritic):
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
-        "penalty": POSITIVE | None,
+        "penalty": Number(0, ends="[") | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
