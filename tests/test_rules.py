@@ -22,7 +22,7 @@ POSITIVES = (0, -1, NAN, INF, True, "5")
 FLAGS = (1, 0.0, "yes")
 #: What cannot be, by name; what else a word names is of the class.
 BAD = {
-    **dict.fromkeys(("minutes", "rate", "memory", "penalty", "clip", "margin"), POSITIVES),
+    **dict.fromkeys(("minutes", "rate", "memory", "clip", "margin"), POSITIVES),
     **dict.fromkeys(("noise", "bandwidth", "ratio", "gain", "scale"), POSITIVES),
     **dict.fromkeys(("image_weight", "code_weight"), POSITIVES),
     **dict.fromkeys(("steps", "batch_size", "width", "latent", "depth", "levels"), COUNTS),
@@ -33,7 +33,7 @@ BAD = {
     **dict.fromkeys(("layers", "max_layers", "warm_up"), (-1, 1.5, True, "5", NAN)),
     **dict.fromkeys(("ema", "validation_fraction", "gate_floor"), (1.5, 1, -0.1, NAN, True, "0")),
     **dict.fromkeys(("step", "tail_step"), (0, 1.5, -1, NAN, True, "0.1")),
-    **dict.fromkeys(("weight", "activity", "label_weight"), (-1, NAN, INF, True, "1")),
+    **dict.fromkeys(("weight", "activity", "label_weight", "penalty"), (-1, NAN, INF, True, "1")),
     **dict.fromkeys(("flip", "conditional", "joint", "learn_top", "warm_start"), FLAGS),
     **dict.fromkeys(("whiten", "margins", "faithful"), FLAGS),
     "tile": FLAGS,
