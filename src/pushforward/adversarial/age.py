@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from ..rules import COUNT, POSITIVE, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .ways import WithEncoder
 
 __all__ = ["AGE", "divergence"]
@@ -71,7 +71,7 @@ class AGE(WithEncoder):
     _cites: ClassVar[tuple[str, ...]] = ("ulyanov2018takes",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAYERS},
+        "fast": {**FAST, **_PLAYERS, **QUICK},
         "paper": {
             **FAST,
             **_PLAYERS,

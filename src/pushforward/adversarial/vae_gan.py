@@ -12,7 +12,7 @@ from ..errors import ParameterError
 from ..nets import layer_inputs
 from ..rules import POSITIVE, OneOf, Rule
 from ..training import Batch, Phase
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .losses import find_loss
 from .ways import WithCritic, WithPosterior
 
@@ -69,7 +69,7 @@ class VAEGAN(WithPosterior, WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("larsen2016autoencoding",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, "weight": 1e-3, "norm": "batch"},
+        "fast": {**FAST, **QUICK, "weight": 1e-3, "norm": "batch"},
         "paper": {
             **FAST,
             **{"width": 64, "latent": 128, "optimiser": "rmsprop", "rate": 3e-4, "ema": None},

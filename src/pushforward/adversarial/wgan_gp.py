@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from ..rules import OneOf, Rule
-from .adversarial_model import FAST
+from .adversarial_model import FAST, QUICK
 from .penalties import NO_BATCH_NORM
 from .wasserstein_game import WassersteinGame
 from .ways import WithCritic
@@ -54,6 +54,7 @@ class WGANGP(WithCritic, WassersteinGame):
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
             **FAST,
+            **QUICK,
             **{"betas": [0.0, 0.9], "penalty": 10.0, "norm": "none", "critic_steps": 2},
         },
         "paper": {
