@@ -1,7 +1,7 @@
 """The Python blocks of README and the docs run as they are written, in a fresh home.
 
-Only what would take minutes is made small: data by name are digits, training takes two steps, and
-SIG two layers.
+Only what would take minutes is made small: data by name are digits, training takes two steps, SIG
+two layers, and refinement six seconds.
 """
 
 import gzip
@@ -37,13 +37,16 @@ PAGES = (
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """A fresh home and folder; digits for every set of images, two steps for every training."""
-    run, opened = Loop.run, pushforward.open_images
+    run, opened, refine = Loop.run, pushforward.open_images, pushforward.refine
 
     def two_steps(self, **options):
         run(self, **options | {"steps": 2, "minutes": None})
 
     monkeypatch.setattr(Loop, "run", two_steps)
     monkeypatch.setattr(pushforward, "open_images", lambda *name, **_: opened("digits"))
+    monkeypatch.setattr(
+        pushforward, "refine", lambda *given, **named: refine(*given, **{"minutes": 0.1} | named)
+    )
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     (tmp_path / "sentences.txt.gz").write_bytes(
