@@ -23,6 +23,8 @@ from .spread import matched_spread
 
 __all__ = ["GIS"]
 
+_FEW_VALUES = 10
+
 
 class GIS(TransformerMixin, TableDensity):
     """Gaussianizing Iterative Slicing: one flow from the data to N(0, I), grown layer by layer.
@@ -46,7 +48,7 @@ class GIS(TransformerMixin, TableDensity):
             drawn afresh for each.
         whiten: begin from uncorrelated coordinates.
         margins: begin with a marginal layer, which models skewed and heavy-tailed columns and
-            point masses; None does so where a column has point masses.
+            point masses; None does so where a column has point masses, or most have few values.
         validation_fraction: share of the rows held out to stop on; 0 builds ``max_layers``.
         patience: layers without a thousandth of a nat gained on held-out rows before stopping.
         minutes: time budget; the best prefix so far is kept.
@@ -332,8 +334,11 @@ class GIS(TransformerMixin, TableDensity):
         if rows.x.shape[1] == 0:
             return False
         if self.margins is None:
-            # the cell that stands for a point mass is wide: to layers it is a gap in the data
-            return not self.faithful and any(len(cells) for cells in rows.atoms)
+            # to layers a value that many rows share is a step: they reach it bit by bit, and
+            # where most columns have few values samples come out with other shares of them
+            few = rows.values() <= _FEW_VALUES
+            atoms = any(len(cells) for cells in rows.atoms)
+            return not self.faithful and (atoms or 2 * int(few.sum()) > len(few))
         return self.margins
 
     def _start(self, rows: Rows) -> Component:

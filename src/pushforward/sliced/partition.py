@@ -6,7 +6,6 @@ import time
 import torch
 from torch import Tensor
 
-from ..transport.density import SlicedDensity
 from ..transport.dependencies import find_lookups
 from ..transport.discrete_chain import DiscreteChain
 from ..transport.rows import Rows
@@ -99,10 +98,9 @@ def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: in
                 continue
             layer = fit.fit_margins() if structure.margins else None
             inner, behind = fit.through(layer), judged.through(layer)
-            terms = fit_structure(
+            density = fit_structure(
                 structure, inner, behind, layering=layering, seed=seed, patience=3
             )
-            density = SlicedDensity.assemble(terms)
             scores.append(density.log_prob(behind.x) + behind.log_det - out.log_det)
         value += max(scores, key=out.mean)
     return out.mean(value)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
-from ..transport.density import SlicedDensity
 from ..transport.margins import Margins
 from ..transport.mixture import GaussianMixture
 from ..transport.rows import Rows
@@ -133,7 +132,7 @@ class Search:
         kept = self.checkpoint.get(step)
         if kept is not None:
             return kept["held out"]
-        terms = fit_structure(
+        density = fit_structure(
             structure,
             train,
             held_out,
@@ -145,7 +144,6 @@ class Search:
             checkpoint=self.checkpoint,
             step=step,
         )
-        density = SlicedDensity.assemble(terms)
         result = density.log_prob(held_out.x) + held_out.log_det
         if structure != GAUSSIAN:  # the floor everything is compared with stays as it is
             result = torch.logaddexp(result, split.far())

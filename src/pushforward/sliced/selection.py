@@ -266,7 +266,7 @@ class _Fitter:
             seed = self.seed + 1000 + i
             train, held_out = (rows.take(part) for part in rows.split(out, seed))
             margins = train.fit_margins() if structure.margins else None
-            terms = fit_structure(
+            density = fit_structure(
                 structure,
                 train.through(margins),
                 held_out.through(margins),
@@ -275,8 +275,9 @@ class _Fitter:
                 deadline=deadline,
                 checkpoint=self.checkpoint,
                 step=f"{step}/member {i}, {structure!r}",
+                margins=margins,
             )
-            parts.append(SlicedDensity.assemble(terms, margins))
+            parts.append(density)
             shares.append(weight)
             longest = max(longest, time.monotonic() - begun)
         total, one = sum(shares), 1 / len(rows)
@@ -295,9 +296,7 @@ def _without(n: int, out: Tensor) -> Tensor:
 
 def _floor(rows: Rows) -> SlicedDensity:
     """One Gaussian of all coordinates, which everything is compared with."""
-    return SlicedDensity.assemble(
-        fit_structure(GAUSSIAN, rows, None, layering=Layering(1), seed=0)
-    )
+    return fit_structure(GAUSSIAN, rows, None, layering=Layering(1), seed=0)
 
 
 def _stack(
@@ -349,8 +348,7 @@ def _too_small(rows: Rows) -> Selection:
         note = "all columns are constant: there is nothing to model"
     else:
         plain = Structure(margins=False, shrinkage=1.0, diagonal=0.5)
-        terms = fit_structure(plain, rows, None, layering=Layering(1), seed=0)
-        density = SlicedDensity.assemble(terms)
+        density = fit_structure(plain, rows, None, layering=Layering(1), seed=0)
         note = f"{rows.distinct()} different rows are too few to hold any out (20 are needed)"
         note += ": one Gaussian"
     scores = density.log_prob(rows.x) + rows.log_det

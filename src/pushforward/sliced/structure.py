@@ -9,6 +9,7 @@ import torch
 
 from ..checkpoint import Checkpoint
 from ..transport.density import Component, SlicedDensity
+from ..transport.margins import Margins
 from ..transport.mixture import GaussianMixture
 from ..transport.rows import Rows
 from ..transport.sliced_flow import SliceLayer
@@ -66,11 +67,13 @@ def fit_structure(
     on_layer: Callable[[int, float], None] | None = None,
     checkpoint: Checkpoint | None = None,
     step: str = "",
-) -> list[Component]:
+    margins: Margins | None = None,
+) -> SlicedDensity:
     """Fit one structure on rows that already went through their marginal layer.
 
     Every row goes to one component, drawn by responsibility, and trains that component's
-    flow in the component's whitened coordinates; held-out rows, drawn likewise, stop it.
+    flow in the component's whitened coordinates; held-out rows, drawn likewise, stop it. Flows
+    have compressed ends.
 
     Args:
         structure: what to build.
@@ -80,11 +83,12 @@ def fit_structure(
         max_layers, patience, deadline, on_layer: as in :func:`~.greedy.grow`.
         checkpoint, step: where flows are kept, and the name of this fit there.
         mixture: the Gaussian mixture of the same structure and rows, where already fitted.
-
-    Returns:
-        The terms of the density of the rows behind the marginal layer.
+        margins: the layer the rows went through, to be that of the density; without it the
+            density is that of the rows as they come.
     """
     d = train.x.shape[1]
+    ends = train.fit_ends() if structure.flow else None
+    held_out = None if held_out is None else held_out.through(ends)  # the others lie inside
     if mixture is None:
         mixture = GaussianMixture.fit(
             train.x,
@@ -137,7 +141,7 @@ def fit_structure(
     if held_out is not None and structure != GAUSSIAN:
         spread = _spread(terms, held_out)
         terms = [replace(term, spread=spread) for term in terms]
-    return terms
+    return SlicedDensity.assemble(terms, margins, ends)
 
 
 def _spread(terms: list[Component], held_out: Rows) -> float:
@@ -177,8 +181,7 @@ def wide_gaussian(rows: Rows) -> SlicedDensity:
     mean, factor = whole.mean[0], whole.factor[0]
     low, high = rows.x.amin(0), rows.x.amax(0)
     # the cells of atoms are no part of the range: they are made wide for the density's sake
-    cells = torch.stack([(cell[:, 1] - cell[:, 0]).sum() for cell in rows.atoms])
-    outside = high - low - cells + torch.minimum(mean - low, high - mean)
+    outside = high - low - rows.cells() + torch.minimum(mean - low, high - mean)
     share = torch.tensor(min(0.5 * _OUTSIDE * len(rows), 0.25), dtype=torch.float64)
     deviations = -torch.special.ndtri(share)
     wide = (outside / (deviations * factor.norm(dim=1))).clamp(0.5, _WIDE)

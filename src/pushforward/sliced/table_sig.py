@@ -114,7 +114,8 @@ class TableSIG(TableDensity):
             train, judged = rows.take(fit), rows.take(out)
         margins = train.fit_margins() if d > 0 else None
         generator = torch.Generator().manual_seed(seed)
-        data = train.through(margins).evenly().x.T.float().contiguous()
+        inner = train.through(margins)
+        data = inner.evenly().x.T.float().contiguous()
         samples = torch.randn(d, max(_FEWEST_SAMPLES, data.shape[1]), generator=generator)
         layers: list[SliceLayer] = []
         most = self.layers if d > 0 and len(train) > 1 else 0
@@ -126,7 +127,8 @@ class TableSIG(TableDensity):
         self.n_layers_ = len(layers)
         eye = torch.eye(d, dtype=torch.float64)
         whole = Component(0.0, eye.new_zeros(d), eye, layers)
-        self.density_ = SlicedDensity.assemble([whole], margins)
+        ends = inner.fit_ends() if layers else None
+        self.density_ = SlicedDensity.assemble([whole], margins, ends)
         return self.density_.log_prob(judged.x) + judged.log_det, judged.weight
 
     def _layer(self, data: Tensor, samples: Tensor, generator: torch.Generator) -> SliceLayer:

@@ -1,6 +1,7 @@
 """The density all sliced models end in: margins, a Gaussian mixture, a flow per component.
 
-``p(x) = |det m'(x)| sum_c w_c N(f_c(L_c^-1 (m(x) - mu_c)); 0, I) |det f_c'| / |det L_c|``:
+``p(x) = |det m'(x)| sum_c w_c N(f_c(L_c^-1 (m(x) - mu_c)); 0, I) |det f_c'| / |det L_c|``, with m
+the marginal layer, where there is one, followed by compressed ends, where there are any:
 with one component and no flow it is a Gaussian, with one component the flow of Dai & Seljak,
 with many a mixture of flows; averages of such densities are of the same form.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .compressed_ends import CompressedEnds
 from .margins import Margins
 from .numerics import normal_log_prob, under
 from .sliced_flow import SlicedFlow, SliceLayer
@@ -46,6 +48,7 @@ class SlicedDensity(nn.Module):
         margins: marginal layer applied first, or None.
         log_weight, mean, factor, spread: the mixture, components in order of falling flow depth.
         flow: bank of C flows, or None where no component has a layer.
+        ends: what draws far points nearer, after the marginal layer; None for nothing.
     """
 
     log_weight: Tensor
@@ -61,9 +64,10 @@ class SlicedDensity(nn.Module):
         factor: Tensor,
         spread: Tensor,
         flow: SlicedFlow | None,
+        ends: CompressedEnds | None = None,
     ) -> None:
         super().__init__()
-        self.margins, self.flow = margins, flow
+        self.margins, self.ends, self.flow = margins, ends, flow
         self.register_buffer("log_weight", log_weight)
         self.register_buffer("mean", mean)
         self.register_buffer("factor", factor)
@@ -79,7 +83,10 @@ class SlicedDensity(nn.Module):
 
     @classmethod
     def assemble(
-        cls, components: Iterable[Component], margins: Margins | None = None
+        cls,
+        components: Iterable[Component],
+        margins: Margins | None = None,
+        ends: CompressedEnds | None = None,
     ) -> "SlicedDensity":
         """Build from components in any order; weights are normalised."""
         ordered = sorted(components, key=lambda c: -len(c.layers))
@@ -92,13 +99,14 @@ class SlicedDensity(nn.Module):
             torch.stack([c.factor for c in ordered]),
             torch.tensor([c.spread for c in ordered], dtype=torch.float64),
             SlicedFlow.stack(flows) if flows[0] else None,
+            ends,
         )
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
         _check_state(state)
-        margins, flow = under(state, "margins."), under(state, "flow.")
+        margins, ends, flow = (under(state, f"{part}.") for part in ("margins", "ends", "flow"))
         return cls(
             Margins.from_state(margins) if margins else None,
             state["log_weight"],
@@ -106,6 +114,7 @@ class SlicedDensity(nn.Module):
             state["factor"],
             state["spread"],
             SlicedFlow(**flow) if flow else None,
+            CompressedEnds.from_state(ends) if ends else None,
         )
 
     @property
@@ -130,9 +139,7 @@ class SlicedDensity(nn.Module):
         run = max(1, _BLOCK // (size * width))
         parts = []
         for rows in x.split(size):
-            y, log_det = rows.T.contiguous(), 0.0
-            if self.margins is not None:
-                y, log_det = self.margins(y)
+            y, log_det = self._first(rows)
             blocks = [
                 self._block_log_prob(y, slice(c, min(c + run, components)))
                 for c in range(0, components, run)
@@ -172,12 +179,14 @@ class SlicedDensity(nn.Module):
             return self.factor[component] @ block.double() + self.mean[component][..., None]
 
         x = _in_blocks(z, which, back)
-        return x if self.margins is None else self.margins.inverse(x.T.contiguous()).T.contiguous()
+        x = x.T.contiguous()
+        for layer in (self.ends, self.margins):
+            x = x if layer is None else layer.inverse(x)
+        return x.T.contiguous()
 
     def to_latent(self, x: Tensor, which: Tensor) -> Tensor:
         """Carry data (n, d) to latents, row i through component ``which[i]``."""
-        if self.margins is not None:
-            x = self.margins(x.T.contiguous())[0].T
+        x = self._first(x)[0].T
 
         def there(block: Tensor, component: Tensor) -> Tensor:
             z = self._whiten[component] @ (block - self.mean[component][..., None])
@@ -186,6 +195,15 @@ class SlicedDensity(nn.Module):
             return z.double() / self.spread[component][:, None, None]
 
         return _in_blocks(x, which, there)
+
+    def _first(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """What comes before the mixture: (n, d) -> (d, n), log-det (n,)."""
+        y, log_det = x.T.contiguous(), 0.0
+        for layer in (self.margins, self.ends):
+            if layer is not None:
+                y, change = layer(y)
+                log_det = log_det + change
+        return y, log_det
 
     def _single(self, component: int) -> list[SliceLayer]:
         """The layers of one component's flow, without batch dimension."""
@@ -232,6 +250,8 @@ def _check_state(state: dict[str, Tensor]) -> None:
         expect((layers, d, slices), "flow.directions")
         expect((), "flow.uniform")
         knots((layers, slices), "flow.")
+    if any(name.startswith("ends.") for name in state):
+        expect((d,), "ends.low", "ends.high", "ends.reach")
     if "margins.kind" in state:
         expect((d,), "margins.kind")
         smooth, tabled, mixed = (int((state["margins.kind"] == k).sum()) for k in range(3))

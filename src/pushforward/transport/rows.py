@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .compressed_ends import CompressedEnds
 from .margins import Margins
 from .numerics import weighted_mean
 
@@ -124,12 +125,30 @@ class Rows:
         x = self.x.T.contiguous()
         return Margins.fit(x, self.discrete, self.origin, self.width, self.weight, self.atoms)
 
-    def through(self, margins: Margins | None) -> "Rows":
-        """The rows after a marginal layer."""
-        if margins is None:
+    def fit_ends(self) -> CompressedEnds:
+        """What draws points far beyond these rows nearer to them."""
+        return CompressedEnds.fit(self.x, self.cells())
+
+    def cells(self) -> Tensor:
+        """How much of the range of each coordinate is cells of point masses: (d,)."""
+        width = [(cell[:, 1] - cell[:, 0]).sum() for cell in self.atoms]
+        return torch.stack(width) if width else self.x.new_zeros(0)
+
+    def values(self) -> Tensor:
+        """How many values each discrete coordinate ranges over, infinity for the others: (d,)."""
+        span = ((self.x.amax(0) - self.x.amin(0)) / self.width).round()
+        return torch.where(self.discrete, span, math.inf)
+
+    def through(self, layer: Margins | CompressedEnds | None) -> "Rows":
+        """The rows after a layer of maps of single coordinates."""
+        if layer is None:
             return self
-        z, log_det = margins(self.x.T.contiguous())
-        return dataclasses.replace(self, x=z.T.contiguous(), log_det=self.log_det + log_det)
+        z, log_det = layer(self.x.T.contiguous())
+        z, log_det = z.T.contiguous(), self.log_det + log_det
+        # behind margins a point mass is a stretch like others
+        atoms = tuple(z.new_zeros(0, 2) for _ in self.atoms)
+        atoms = atoms if isinstance(layer, Margins) else self.atoms
+        return dataclasses.replace(self, x=z, log_det=log_det, atoms=atoms)
 
     def mean(self, values: Tensor) -> float:
         """Weighted mean of one value a row."""
