@@ -207,9 +207,16 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         raise NotImplementedError
 
     def _threshold(self, scores: Tensor) -> float:
-        """Conformal quantile: the score that normal new rows pass but for the false alarms."""
-        rank = math.floor(self.false_alarm_rate * (len(scores) + 1))
-        return float(scores.sort().values[max(rank - 1, 0)])
+        """Conformal quantile: the score that normal new rows pass but for the false alarms.
+
+        A new row lies below the k-th smallest of n scores with probability k / (n + 1); between
+        two of them the threshold is interpolated.
+        """
+        ordered, last = scores.sort().values, len(scores) - 1
+        rank = min(max(self.false_alarm_rate * (len(scores) + 1) - 1, 0.0), last)
+        below = math.floor(rank)
+        low, high = float(ordered[below]), float(ordered[min(below + 1, last)])
+        return low + (rank - below) * (high - low) if low > -math.inf else low
 
     def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
