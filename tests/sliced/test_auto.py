@@ -642,3 +642,16 @@ def test_a_few_values_repeated_many_times_are_finite(seed):
     sample = model.sample(200, random_state=0)
     for rows in (x, sample, r.normal(size=(50, 2))):
         assert np.isfinite(model.score_samples(rows)).all()
+
+
+def test_a_column_that_others_determine_stays_near_its_range():
+    # a ratio, often a whole number: as s4 of diabetes, whose samples reached four ranges beyond
+    r = np.random.default_rng(0)
+    hdl = np.round(np.exp(3.9 + 0.25 * r.normal(size=300)))
+    total = np.round(189 + 35 * r.normal(size=300))
+    ratio = np.where(r.random(300) < 0.7, np.round(total / hdl), (total / hdl).round(2))
+    x = pd.DataFrame({"hdl": hdl, "total": total, "ratio": ratio})
+    sample = AutoDensity(random_state=0).fit(x).sample(50_000, random_state=0)["ratio"]
+    reach = ratio.max() - ratio.min()
+    assert (sample > ratio.max() + reach).mean() <= 2e-4
+    assert sample.max() < ratio.max() + 2 * reach

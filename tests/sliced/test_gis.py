@@ -585,3 +585,18 @@ def test_the_share_done_rises_and_is_near_one_at_the_end(data):
     assert told[-1] == 1.0
     assert told[-2] > 0.3  # of 1,000 layers allowed, few are built
     assert max(np.diff(told[:-1])) < 0.35
+
+
+def test_columns_of_few_values_keep_their_shares_in_samples():
+    r = np.random.default_rng(0)
+    z = r.normal(size=(800, 6)) + 0.8 * r.normal(size=(800, 1))
+    edges = [(0.3,), (0.3,), (-1.1, 1.4), (-1.1, 1.4), (-1.1, 0.1, 1.4)]
+    x = pd.DataFrame({f"code{j}": np.searchsorted(e, z[:, j]) for j, e in enumerate(edges)})
+    x["age"] = np.round(54 + 7 * z[:, 5])
+    model = GIS(random_state=0).fit(x)
+    assert model.density_.margins is not None  # five of six have few values
+    sample = model.sample(20_000, random_state=0)
+    for name in x.columns[:-1]:
+        shares, drawn = (t[name].value_counts(normalize=True).sort_index() for t in (x, sample))
+        assert drawn.to_numpy() == pytest.approx(shares.to_numpy(), abs=0.03)
+    assert GIS(random_state=0, max_layers=2).fit(x[["code0", "age"]]).density_.margins is None
