@@ -47,8 +47,8 @@ def step(_, name, average):
     """Median CPU milliseconds of a step of both, and of the ratio of neighbours."""
     import torch
 
+    from pushforward.estimators.image_model import PixelSource
     from pushforward.training import Loop
-    from pushforward.training.image_model import PixelSource
 
     model, images = _fitted(name, ema=0.995 if average else 0)
     theirs = copy.deepcopy(model.networks_)

@@ -73,7 +73,7 @@ def measure(name, split, kind):
     import torch
 
     import pushforward
-    from pushforward.sliced import auto, selection
+    from pushforward.models.sliced import auto, selection
 
     torch.set_num_threads(1)
     train, fresh = divided(name, split)
@@ -220,7 +220,7 @@ def main():
             timeout=lambda job: options.timeout,
             package=lambda job: "pushforward",
             again=options.again,
-            preload=("pushforward.sliced.auto", "pandas", "scipy.stats"),
+            preload=("pushforward.models.sliced.auto", "pandas", "scipy.stats"),
         )
     rows = [r for r in read_results(out)["rows"] if {k: r[k] for k in KEY} in jobs]
     rows = [r for r in rows if r["status"] == "ok"]

@@ -133,7 +133,7 @@ def with_parts(permutation, coupling, steps, seed):
     import numpy as np
     import torch
 
-    from pushforward.flows.glow_network import GlowNetwork
+    from pushforward.models.flows.glow_network import GlowNetwork
 
     torch.set_num_threads(1)
     network = GlowNetwork(

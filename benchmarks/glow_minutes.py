@@ -32,9 +32,10 @@ def measure(name, start, minutes, seed, keep=None):
 
     import pushforward
     from pushforward.data.images import as_images, open_images, write_grid
+    from pushforward.estimators import trained_model
     from pushforward.metrics import fid
     from pushforward.metrics.features import extract, find_features, provenance
-    from pushforward.training import loop, trained_model
+    from pushforward.training import loop
 
     torch.set_num_threads(1)
     folder = FASHION_MNIST if name == "fashion-mnist" else shared("data", "mnist")

@@ -56,7 +56,7 @@ def build(name, steps, folders, batch):
 def _ours(memory, steps, x):
     import torch
 
-    from pushforward.flows.glow_network import GlowNetwork
+    from pushforward.models.flows.glow_network import GlowNetwork
 
     network = GlowNetwork(SHAPE, levels=LEVELS, steps=steps, width=WIDTH, memory=memory)
     network.initialise(x)

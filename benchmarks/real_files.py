@@ -24,8 +24,8 @@ from pathlib import Path
 
 import pushforward
 from benchmarks.common import provenance, save_row, scrub
-from pushforward.column_table import columns_text, kept_text
 from pushforward.data import Columns
+from pushforward.data.tables.column_summary import columns_text, kept_text
 from pushforward.errors import LeftOutWarning, PushforwardError
 
 LIST = Path(__file__).with_name("real_files.csv")

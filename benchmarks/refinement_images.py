@@ -218,8 +218,8 @@ def cost(seed):
     """A DGflow step over a forward and backward pass of generator and critic: medians."""
     import torch
 
-    from pushforward.nets import find_architecture
-    from pushforward.refinement import dgflow
+    from pushforward.networks import find_architecture
+    from pushforward.refinement.samplers import dgflow
 
     nets = find_architecture("conv", (3, 32, 32), 32)
     with torch.random.fork_rng([]):

@@ -158,7 +158,7 @@ def main():
             timeout=lambda job: options.timeout,
             package=lambda job: "pushforward",
             again=options.again,
-            preload=("pushforward.sliced.auto", "pandas", "scipy.stats"),
+            preload=("pushforward.models.sliced.auto", "pandas", "scipy.stats"),
         )
     rows = [
         row

@@ -21,7 +21,7 @@ def layer_seconds(rows, columns, seed=0, layers=5):
     """Median CPU seconds of making one layer, of applying it, and of one pass."""
     import torch
 
-    from pushforward.sliced.greedy import Layering
+    from pushforward.models.sliced.layer_growth import Layering
 
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(seed)

@@ -22,7 +22,7 @@ def measure(name, minutes, images, seed):
     import torch
 
     import pushforward
-    from pushforward.sliced import patch_loop, sig
+    from pushforward.models.sliced import patch_loop, sig
 
     torch.set_num_threads(1)
     for module in (patch_loop, sig):

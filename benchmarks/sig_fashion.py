@@ -33,7 +33,7 @@ def fitted(goal, minutes, seed, keep=None, train=None):
     import torch
 
     import pushforward
-    from pushforward.sliced import patch_loop, sig
+    from pushforward.models.sliced import patch_loop, sig
 
     torch.set_num_threads(1)
     train = pushforward.open_images(FASHION_MNIST, "train") if train is None else train

@@ -2,10 +2,10 @@
 
 import torch
 
-from pushforward.sliced.patch_growth import PictureGrowth
-from pushforward.sliced.patch_layers import Making
-from pushforward.sliced.points import Points, Store, blocks_of
-from pushforward.sliced.sig_settings import PRESETS
+from pushforward.models.sliced.patch_growth import PictureGrowth
+from pushforward.models.sliced.patch_layers import Making
+from pushforward.models.sliced.sample_store import Points, Store, blocks_of
+from pushforward.models.sliced.sig_settings import PRESETS
 from pushforward.training.processes import Processes
 
 DEVICE = torch.device("cpu")

@@ -10,7 +10,7 @@ from pushforward.metrics import (
     nearest_neighbour_privacy,
     train_on_synthetic,
 )
-from pushforward.metrics.coded import TableCode
+from pushforward.metrics.table_encoding import TableCode
 
 
 def judge(train, test, samples, target, seed):

@@ -84,7 +84,7 @@ def _collapsed(case, repeats):
     """
     import torch
 
-    from pushforward.adversarial.adversarial_model import _COLLAPSED, diversity
+    from pushforward.models.image_generator import _COLLAPSED, diversity
 
     said = []
     for repeat in range(repeats):
@@ -104,7 +104,7 @@ def _kept(case, repeats):
     import numpy as np
     import torch
 
-    from pushforward.refinement.judging import RealRows, improves
+    from pushforward.refinement.acceptance_test import RealRows, improves
 
     said = []
     for classifier in ("neighbours", "logistic", "boosting"):
@@ -165,7 +165,7 @@ def _beyond_doubt(case, repeats):
     import numpy as np
 
     import pushforward
-    from pushforward.report.measured import _overlap
+    from pushforward.report.measure_table import _overlap
 
     said = []
     for repeat in range(repeats):

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-LAZY = ("pushforward", "pushforward.adversarial", "pushforward.data")
+LAZY = ("pushforward", "pushforward.models.gans", "pushforward.data")
 
 
 @pytest.mark.parametrize("package", LAZY)

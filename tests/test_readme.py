@@ -60,12 +60,13 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
 
 def test_the_model_of_contributing(monkeypatch, tmp_path):
     code, *_ = blocks("CONTRIBUTING.md", "python")
-    module = types.ModuleType("pushforward.sliced.one_gaussian")
-    module.__package__ = "pushforward.sliced"
+    module = types.ModuleType("pushforward.models.sliced.one_gaussian")
+    module.__package__ = "pushforward.models.sliced"
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
     exec(code, module.__dict__)
     monkeypatch.setattr(
-        "pushforward.model.MODELS", {"OneGaussian": "pushforward.sliced.one_gaussian"}
+        "pushforward.estimators.base.MODELS",
+        {"OneGaussian": "pushforward.models.sliced.one_gaussian"},
     )
     X = np.random.default_rng(0).normal(size=(2000, 2)) * [1, 5]
     model = module.OneGaussian(random_state=0).fit(X)

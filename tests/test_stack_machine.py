@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from pushforward._stack_machine import Refused, StackMachine
+from pushforward.storage.pickle_reader import Refused, StackMachine
 
 PLAIN = [
     None,

@@ -9,24 +9,9 @@
 from typing import TYPE_CHECKING
 
 from ._lazy import lazily
+from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .adversarial import (
-        AGE,
-        BEGAN,
-        DCGAN,
-        DFM,
-        EBGAN,
-        MMDGAN,
-        PPGN,
-        VAE,
-        VAEGAN,
-        WGAN,
-        WGANGP,
-        AlphaGAN,
-        CharacterGAN,
-        TableGAN,
-    )
     from .data import (
         Columns,
         Pixels,
@@ -46,13 +31,27 @@ if TYPE_CHECKING:
         TrainingError,
         UnsupportedError,
     )
-    from .flows import NICE, Glow, RealNVP, TableFlow
+    from .estimators.base import load
     from .metrics import compare, evaluate
-    from .model import load
+    from .models.flows import NICE, Glow, RealNVP, TableFlow
+    from .models.gans import (
+        AGE,
+        BEGAN,
+        DCGAN,
+        DFM,
+        EBGAN,
+        MMDGAN,
+        PPGN,
+        VAEGAN,
+        WGAN,
+        WGANGP,
+        AlphaGAN,
+        CharacterGAN,
+        TableGAN,
+    )
+    from .models.sliced import GIS, SIG, AutoDensity, TableSIG, fit
+    from .models.vaes import VAE
     from .refinement import refine
-    from .sliced import GIS, SIG, AutoDensity, TableSIG, fit
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AGE",
@@ -100,10 +99,6 @@ __all__ = [
 ]
 
 _HOME = {
-    "adversarial": (
-        *("AGE", "BEGAN", "DCGAN", "DFM", "EBGAN", "MMDGAN", "PPGN", "VAE", "VAEGAN", "WGAN"),
-        *("WGANGP", "AlphaGAN", "CharacterGAN", "TableGAN"),
-    ),
     "data": (
         *("Columns", "Pixels", "datasets", "image_sets", "load_dataset", "open_data"),
         *("open_images", "open_text"),
@@ -117,11 +112,16 @@ _HOME = {
         "TrainingError",
         "UnsupportedError",
     ),
-    "flows": ("NICE", "Glow", "RealNVP", "TableFlow"),
+    "estimators.base": ("load",),
     "metrics": ("compare", "evaluate"),
-    "model": ("load",),
+    "models.flows": ("NICE", "Glow", "RealNVP", "TableFlow"),
+    "models.gans": (
+        *("AGE", "BEGAN", "DCGAN", "DFM", "EBGAN", "MMDGAN", "PPGN", "VAEGAN", "WGAN"),
+        *("WGANGP", "AlphaGAN", "CharacterGAN", "TableGAN"),
+    ),
+    "models.sliced": ("GIS", "SIG", "AutoDensity", "TableSIG", "fit"),
+    "models.vaes": ("VAE",),
     "refinement": ("refine",),
-    "sliced": ("GIS", "SIG", "AutoDensity", "TableSIG", "fit"),
 }
 
 

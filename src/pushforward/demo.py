@@ -17,9 +17,9 @@ import numpy as np
 
 from .data import load_dataset, write_table
 from .errors import PushforwardError
+from .estimators.table_density import TableDensity
+from .models.sliced import GIS, fit
 from .report import page, strangest_rows, table_figure
-from .sliced import GIS, fit
-from .table_density import TableDensity
 
 __all__ = ["main"]
 

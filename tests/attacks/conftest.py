@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pushforward.artifact import write_folder
+from pushforward.storage.model_folder import write_folder
 
 CONFIG = {
     "class": "GIS",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from pushforward import _atomic
-from pushforward.artifact import read_folder, write_folder
 from pushforward.errors import ModelFileError
+from pushforward.storage import atomic as _atomic
+from pushforward.storage.model_folder import read_folder, write_folder
 
 SIZE = 20_000
 

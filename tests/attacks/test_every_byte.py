@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from pushforward.artifact import read_folder
 from pushforward.errors import ModelFileError
+from pushforward.storage.model_folder import read_folder
 
 FILES = ["config.json", "model.safetensors", "README.md"]
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from pushforward.artifact import read_folder, write_folder
 from pushforward.errors import ModelFileError
+from pushforward.storage.model_folder import read_folder, write_folder
 
 MIB = 2**20
 

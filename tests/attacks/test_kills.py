@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pushforward import _atomic
-from pushforward.artifact import read_folder, write_folder
 from pushforward.errors import ModelFileError
+from pushforward.storage import atomic as _atomic
+from pushforward.storage.model_folder import read_folder, write_folder
 
 KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "20"))
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from pushforward.artifact import read_folder
 from pushforward.errors import ModelFileError
+from pushforward.storage.model_folder import read_folder
 
 MUTATIONS = int(os.environ.get("PUSHFORWARD_MUTATIONS", "2000"))
 FILES = ["config.json", "model.safetensors", "README.md"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import pushforward
-from pushforward.cli import tables
+from pushforward.cli import table_io as tables
 from pushforward.data import open_table
 
 MODEL_COLUMNS = ["length", "age", "count", "group"]
@@ -16,7 +16,7 @@ MODEL_COLUMNS = ["length", "age", "count", "group"]
 @pytest.fixture
 def small_batches(monkeypatch):
     """Batches of 50 rows, so that a small file has several."""
-    monkeypatch.setattr("pushforward.cli.tables.rows_at_a_time", lambda n_columns: 50)
+    monkeypatch.setattr("pushforward.cli.table_io.rows_at_a_time", lambda n_columns: 50)
     for module in ("sampling", "latents"):
         monkeypatch.setattr(f"pushforward.cli.{module}.rows_at_a_time", lambda n_columns: 50)
 

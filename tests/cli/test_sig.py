@@ -48,7 +48,7 @@ def test_continue_adds_a_schedule(run, sig, tmp_path):
 
 
 def test_an_interrupted_fit_goes_on(run, tmp_path, monkeypatch):
-    from pushforward.sliced import patch_loop
+    from pushforward.models.sliced import patch_loop
 
     keep = patch_loop._keep
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pushforward
-from pushforward.model import MODELS as CLASSES
+from pushforward.estimators.registry import MODELS as CLASSES
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("*.npz"))

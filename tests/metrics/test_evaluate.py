@@ -95,7 +95,7 @@ def test_features_of_the_user_and_layouts(images):
 
 def test_the_critic_comes_when_asked_for_by_name(rng, monkeypatch):
     quick = functools.partial(independent_critic, steps=100)
-    monkeypatch.setattr("pushforward.metrics.suited.independent_critic", quick)
+    monkeypatch.setattr("pushforward.metrics.measure_registry.independent_critic", quick)
     real = rng.normal(size=(200, 2))
     usual = {m.name for m in pushforward.evaluate(real[:100], real[100:]).measures}
     assert "independent_critic" not in usual
@@ -116,7 +116,7 @@ def test_the_critic_of_images_sees_pixels(images, monkeypatch):
         asked["rows"] = np.concatenate([validation[:], test[:]])
         return Measure("independent_critic", -1.0)
 
-    monkeypatch.setattr("pushforward.metrics.suited.independent_critic", critic)
+    monkeypatch.setattr("pushforward.metrics.measure_registry.independent_critic", critic)
     found = pushforward.evaluate(
         images[:60], images[100:201], measures=["critic"], features="pixels", seed=2
     )

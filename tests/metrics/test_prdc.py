@@ -22,7 +22,7 @@ def brute(real, generated, k):
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_equals_the_definition(rng, k, monkeypatch):
-    monkeypatch.setattr("pushforward.metrics._arrays.BLOCK_BYTES", 8 * 120 * 9)
+    monkeypatch.setattr("pushforward.metrics.arrays.BLOCK_BYTES", 8 * 120 * 9)
     real, generated = rng.normal(size=(120, 4)) + 50, 0.7 * rng.normal(size=(90, 4)) + 50.2
     found = prdc(real, generated, k=k)
     assert [m.name for m in found] == ["precision", "recall", "density", "coverage"]

@@ -13,7 +13,7 @@ from pushforward.metrics import (
     pair_fidelity,
     train_on_synthetic,
 )
-from pushforward.metrics.coded import TableCode
+from pushforward.metrics.table_encoding import TableCode
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,11 @@ import torch
 
 import pushforward
 from pushforward.metrics import grid_of_gaussians
-from pushforward.refinement import logits, methods, ratio, recipe
-from pushforward.refinement.flow_search import Search
+from pushforward.refinement import density_ratio as logits
+from pushforward.refinement import methods
+from pushforward.refinement import pipeline as recipe
+from pushforward.refinement import ratio_network as ratio
+from pushforward.refinement.dgflow_search import Search
 
 
 class Grid:

@@ -5,7 +5,7 @@ import sys
 import torch
 
 from pushforward.errors import DataError
-from pushforward.refinement.spaces import Space
+from pushforward.refinement.sample_spaces import Space
 from pushforward.training import Processes
 
 

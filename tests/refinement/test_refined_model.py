@@ -119,7 +119,7 @@ def test_what_needs_code_cannot_be_saved_and_says_why(generator, tmp_path, table
 
 
 def test_an_altered_folder_is_refused(refined, tmp_path):
-    from pushforward.artifact import read_folder, write_folder
+    from pushforward.storage.model_folder import read_folder, write_folder
 
     refined.save(tmp_path / "model")
     config, tensors = read_folder(tmp_path / "model")
@@ -157,8 +157,8 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
 
 def _kept(made, X):
     """The stage that was tried, whether or not it helped."""
-    from pushforward.refinement.chain import Kept
     from pushforward.refinement.methods import Decision
+    from pushforward.refinement.stages import Kept
 
     longest = {"longest": None, "divergence": "kl"}
     return Kept(Decision("dgflow", {**FIXED, **longest}, {}), made._first, "latent")
@@ -221,9 +221,9 @@ def test_lines_stay_lines(tmp_path):
 @pytest.mark.parametrize("ratio", ["direct", "corrected", "residual"])
 def test_every_way_to_the_logit_finds_the_ratio(ratio, generator):
     """N(1, 1) over N(0, 1); the critic of the other knows N(1, 1) over N(-1, 1)."""
-    from pushforward.refinement.judging import RealRows
-    from pushforward.refinement.logits import Teacher
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement.acceptance_test import RealRows
+    from pushforward.refinement.density_ratio import Teacher
+    from pushforward.refinement.sample_spaces import Space
 
     rows = torch.randn(4000, 1, generator=generator) + 1
     real = RealRows.split(rows, lambda x: x.numpy(), 0)
@@ -259,9 +259,9 @@ def test_a_corrected_model_is_saved_with_the_model_of_its_critic(table, tmp_path
 
 
 def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, generator):
-    from pushforward.refinement import logits
-    from pushforward.refinement.judging import RealRows
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement import density_ratio as logits
+    from pushforward.refinement.acceptance_test import RealRows
+    from pushforward.refinement.sample_spaces import Space
 
     seen = []
 
@@ -337,9 +337,9 @@ def test_budgets_are_kept(table):
 
 
 def test_a_search_leaves_time_for_the_judging(grid):
-    from pushforward.refinement.flow_search import Search
-    from pushforward.refinement.judging import RealRows
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement.acceptance_test import RealRows
+    from pushforward.refinement.dgflow_search import Search
+    from pushforward.refinement.sample_spaces import Space
 
     draw = torch.Generator().manual_seed(0)
     real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
@@ -372,9 +372,9 @@ def test_a_search_leaves_time_for_the_judging(grid):
 
 def test_a_search_leaves_a_run_that_leads_away(grid):
     """Samples begin where data is, so that every step of a wrong logit takes them from there."""
-    from pushforward.refinement.flow_search import Search
-    from pushforward.refinement.judging import RealRows
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement.acceptance_test import RealRows
+    from pushforward.refinement.dgflow_search import Search
+    from pushforward.refinement.sample_spaces import Space
 
     draw = torch.Generator().manual_seed(0)
     real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
@@ -407,8 +407,8 @@ class Misled:
 @pytest.mark.parametrize(("far_at_once", "steps"), [(False, 5), (True, 2)])
 def test_a_search_takes_no_smaller_area_for_a_larger_distance(far_at_once, steps):
     """From 0 to 1.5 in three looks; .5 is the distance at the start, or else 0."""
-    from pushforward.refinement.flow_search import Search
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement.dgflow_search import Search
+    from pushforward.refinement.sample_spaces import Space
 
     real = Misled(torch.zeros(100, 1), far_at_once)
     space = Space(lambda n, generator: torch.linspace(-1, 1, n)[:, None], lambda x: x)
@@ -420,8 +420,8 @@ def test_a_search_takes_no_smaller_area_for_a_larger_distance(far_at_once, steps
 
 @pytest.mark.parametrize(("crossed", "runs"), [(True, 3 * 2 + 2), (False, 3 + 1 + 2)])
 def test_a_search_tries_noise_with_every_length_or_with_the_best(crossed, runs):
-    from pushforward.refinement.flow_search import Search
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement.dgflow_search import Search
+    from pushforward.refinement.sample_spaces import Space
 
     real = Misled(torch.zeros(100, 1))
     space = Space(lambda n, generator: torch.linspace(-1, 1, n)[:, None], lambda x: x)
@@ -434,14 +434,14 @@ def test_a_search_tries_noise_with_every_length_or_with_the_best(crossed, runs):
 
 
 def test_a_search_by_nothing_that_can_be_seen_finds_nothing():
-    from pushforward.refinement.flow_search import _UNSEEN, _least
+    from pushforward.refinement.dgflow_search import _UNSEEN, _least
 
     unseen = torch.full((2, 3, 2), _UNSEEN)
     assert unseen[0].flatten()[_least(unseen, 1.0)] == _UNSEEN
 
 
 def test_no_round_begins_without_time_to_learn(generator, monkeypatch):
-    from pushforward.refinement.logits import Teacher
+    from pushforward.refinement.density_ratio import Teacher
 
     data = torch.randn(1200, 2, generator=generator) + 1
     monkeypatch.setattr(Teacher, "seconds", lambda self, rows, moves, near=False: 3600.0)
@@ -504,8 +504,8 @@ class Fake:
 
 @pytest.mark.parametrize("n", [100, 3000])
 def test_two_processes_share_the_samples_and_draw_the_same(n, monkeypatch, grid):
-    from pushforward.refinement import spaces
-    from pushforward.refinement.dgflow import dgflow
+    from pushforward.refinement import sample_spaces as spaces
+    from pushforward.refinement.samplers.dgflow import dgflow
 
     def mover(points, generator):
         return dgflow(points, grid.logit, step=1e-3, steps=2, noise=0.1, generator=generator)
@@ -523,9 +523,9 @@ def test_two_processes_share_the_samples_and_draw_the_same(n, monkeypatch, grid)
 
 
 def test_two_processes_share_the_search(monkeypatch, grid):
-    from pushforward.refinement import flow_search
-    from pushforward.refinement.judging import RealRows
-    from pushforward.refinement.spaces import Space
+    from pushforward.refinement import dgflow_search as flow_search
+    from pushforward.refinement.acceptance_test import RealRows
+    from pushforward.refinement.sample_spaces import Space
 
     draw = torch.Generator().manual_seed(0)
     real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
@@ -558,7 +558,7 @@ def test_a_step_is_one_pass(generator):
         calls.append(len(x))
         return x[:, 0]
 
-    from pushforward.refinement import dgflow
+    from pushforward.refinement.samplers import dgflow
 
     dgflow(torch.zeros(10, 1), score, step=0.1, steps=7)
     assert calls == [10] * 7
@@ -592,7 +592,10 @@ def test_methods_that_there_is_no_time_for_say_so(table):
 @pytest.mark.parametrize("method", ["auto", "dgflow", "rejection"])
 def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
     """Rows that are drawn take time, and so does every look at the clock: steps of learning."""
-    from pushforward.refinement import flow_search, logits, recipe, trees
+    from pushforward.refinement import density_ratio as logits
+    from pushforward.refinement import dgflow_search as flow_search
+    from pushforward.refinement import pipeline as recipe
+    from pushforward.refinement import ratio_trees as trees
     from pushforward.training import loop
 
     now = 0.0

@@ -10,8 +10,9 @@ from torch import nn
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
-from pushforward.refinement import collapse, compare_methods, frozen, recipe, refine
-from pushforward.refinement.spaces import Space
+from pushforward.refinement import collapse, compare_methods, frozen, refine
+from pushforward.refinement import pipeline as recipe
+from pushforward.refinement.sample_spaces import Space
 from pushforward.training import generator_of
 
 MOVE = {"step": 0.05, "steps": 3}
@@ -49,8 +50,8 @@ def test_noise_of_the_same_latents_is_not_the_latents(ahead):
 
 
 def _kept(model, settings):
-    from pushforward.refinement.chain import Kept
     from pushforward.refinement.methods import Decision
+    from pushforward.refinement.stages import Kept
 
     whole = {"longest": None, "divergence": "kl", **settings}
     return Kept(Decision("dgflow", whole, {}), model._first, "data")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from pushforward.refinement.judging import RealRows
+from pushforward.refinement.acceptance_test import RealRows
 from pushforward.refinement.methods import Surroundings
-from pushforward.refinement.spaces import Space
+from pushforward.refinement.sample_spaces import Space
 from pushforward.refinement.thinning_search import draws_for
 
 BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0)

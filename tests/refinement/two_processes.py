@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from pushforward.refinement import refine
-from pushforward.refinement.recipe import Budget
+from pushforward.refinement.pipeline import Budget
 from pushforward.training import Processes
 
 

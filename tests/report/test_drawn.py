@@ -11,7 +11,7 @@ from PIL import Image
 
 from pushforward.errors import DataError
 from pushforward.report.curves import loss_curves, roc_curves, score_histogram
-from pushforward.report.images_drawn import sheet
+from pushforward.report.image_sheets import sheet
 from pushforward.report.panel import INK, panel
 
 

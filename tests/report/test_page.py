@@ -18,7 +18,7 @@ import pushforward
 from pushforward.errors import ParameterError, UnsupportedError
 from pushforward.metrics import blind_to
 from pushforward.report import page
-from pushforward.report.measured import skipped
+from pushforward.report.measure_table import skipped
 
 HOSTILE = "<script>alert(1)</script>"
 EVIL = "\"'><img src=x onerror=alert(1)>&amp;{{7*7}}$\\alpha$"

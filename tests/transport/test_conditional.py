@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pushforward.transport.conditional import Conditional
-from pushforward.transport.logits import Basis
+from pushforward.transport.logistic_regression import Basis
 
 
 def inputs(x):

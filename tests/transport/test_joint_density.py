@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pushforward.sliced.structure import wide_gaussian
+from pushforward.models.sliced.structure import wide_gaussian
 from pushforward.transport import DiscreteChain, JointDensity, MixtureDensity, density_from_state
 
 from .test_discrete_chain import PLACES, rows

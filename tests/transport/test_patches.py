@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from pushforward.transport.matching import (
+from pushforward.transport.kernel_splines import gaussianising_splines
+from pushforward.transport.optimal_transport import (
     matching_directions,
     matching_splines,
     matching_value,
 )
 from pushforward.transport.patches import PatchFlow, PatchGrid, PatchLayer
-from pushforward.transport.smooth import gaussianising_splines
 from pushforward.transport.spline import Splines
 
 SHAPES = [

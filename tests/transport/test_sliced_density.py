@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pushforward.sliced.greedy import Layering, grow
+from pushforward.models.sliced.layer_growth import Layering, grow
 from pushforward.transport import (
     Component,
     Margins,
@@ -143,7 +143,7 @@ def test_log_prob_is_the_sum_over_components_written_out(density):
 def test_blocks_of_rows_change_nothing(density, monkeypatch):
     x = torch.randn(500, D, dtype=torch.float64)
     whole = density.log_prob(x)
-    monkeypatch.setattr("pushforward.transport.density._BLOCK", 1)
+    monkeypatch.setattr("pushforward.transport.sliced_density._BLOCK", 1)
     assert torch.allclose(density.log_prob(x), whole, atol=1e-12)
     one_by_one = torch.cat([density.log_prob(row[None]) for row in x[:20]])
     assert torch.allclose(one_by_one, whole[:20], atol=1e-12)
@@ -257,5 +257,5 @@ def test_many_steep_slices_do_not_overflow_the_product_of_their_slopes():
 def test_components_in_blocks_give_what_all_at_once_give(density, monkeypatch):
     x = torch.randn(70, D, dtype=torch.float64)
     whole = density.component_log_prob(x)
-    monkeypatch.setattr("pushforward.transport.density._BLOCK", 70 * D * 2)
+    monkeypatch.setattr("pushforward.transport.sliced_density._BLOCK", 70 * D * 2)
     assert torch.allclose(density.component_log_prob(x), whole, atol=1e-12)

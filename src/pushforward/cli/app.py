@@ -4,18 +4,18 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
-from .catalogue import datasets, models
-from .exits import CommandLine
-from .fitting import fit
-from .insight import explain, info
-from .judging import compare, evaluate
-from .latents import decode, encode
-from .pictures import diagnose, edit, interpolate
-from .refining import refine
-from .reporting import report
-from .sampling import sample
-from .scoring import score
+from .._version import __version__
+from .encode import decode, encode
+from .errors import CommandLine
+from .evaluate import compare, evaluate
+from .explain import explain, info
+from .fit import fit
+from .image_edits import diagnose, edit, interpolate
+from .models import datasets, models
+from .refine import refine
+from .report import report
+from .sample import sample
+from .score import score
 
 __all__ = ["app", "main"]
 

@@ -202,7 +202,7 @@ def loaded(folder: Path, command: str) -> Any:
         ModelFileError: if there is none.
         UnsupportedError: naming the models that can.
     """
-    from ..model import load
+    from ..estimators.base import load
 
     model = load(folder)
     need(model, command)

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from .._lazy import lazily
 
 if TYPE_CHECKING:
-    from .columns import Columns, Learned
-    from .files import open_table
     from .images import (
         IMAGE_SETS,
         ArrayImages,
@@ -20,7 +18,8 @@ if TYPE_CHECKING:
         image_sets,
         open_images,
     )
-    from .known_tables import (
+    from .tables.columns import Columns, Learned
+    from .tables.datasets import (
         DATASETS,
         Dataset,
         datasets,
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
         open_data,
         two_moons,
     )
-    from .table import Table
-    from .text import Alphabet, as_lines, open_text
+    from .tables.lazy_table import Table
+    from .tables.table_files import open_table
+    from .tables.table_writer import TableWriter, write_table
+    from .text.lines import Alphabet, as_lines, open_text
     from .toys import gaussian_grid, swiss_roll
-    from .writing import TableWriter, write_table
 
 __all__ = [
     "DATASETS",
@@ -69,8 +69,8 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "columns": ("Columns", "Learned"),
-        "known_tables": (
+        "tables.columns": ("Columns", "Learned"),
+        "tables.datasets": (
             "DATASETS",
             "Dataset",
             "datasets",
@@ -79,7 +79,7 @@ __getattr__ = lazily(
             "open_data",
             "two_moons",
         ),
-        "files": ("open_table",),
+        "tables.table_files": ("open_table",),
         "images": (
             "IMAGE_SETS",
             "ArrayImages",
@@ -93,10 +93,10 @@ __getattr__ = lazily(
             "image_sets",
             "open_images",
         ),
-        "table": ("Table",),
+        "tables.lazy_table": ("Table",),
         "text": ("Alphabet", "as_lines", "open_text"),
         "toys": ("gaussian_grid", "swiss_roll"),
-        "writing": ("TableWriter", "write_table"),
+        "tables.table_writer": ("TableWriter", "write_table"),
     },
 )
 

@@ -7,26 +7,26 @@
 fid
 """
 
-from .blind import BLIND_TO, blind_to
-from .critic import independent_critic
 from .dependence import broken_dependence
 from .evaluate import compare, evaluate
 from .frechet import fid, frechet_distance, frechet_influence
 from .inception_score import inception_score
+from .independent_critic import independent_critic
 from .kid import kid
 from .likelihood import bits_per_dimension, nats_per_row
+from .limitations import BLIND_TO, blind_to
 from .measure import Measure
 from .mmd import mmd
 from .modes import class_modes, grid_of_gaussians, modes, swiss_roll_curve
 from .moments import Moments
 from .ms_ssim import ms_ssim, ms_ssim_diversity
-from .ood import auroc, average_precision, fpr_at_95, input_complexity, typicality
+from .ngrams import ngram_divergence
+from .out_of_distribution import auroc, average_precision, fpr_at_95, input_complexity, typicality
 from .prdc import prdc
 from .privacy import nearest_neighbour_privacy
 from .results import Comparison, Evaluation
 from .sweep import Run, Sweep, sweep
 from .tabular import column_fidelity, pair_fidelity, train_on_synthetic
-from .text import ngram_divergence
 from .two_sample import classifier_two_sample
 from .wasserstein import (
     max_sliced_wasserstein,

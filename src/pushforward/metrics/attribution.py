@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import pair
+from .arrays import pair
 
 __all__ = ["CellAttribution", "attribute_cells"]
 

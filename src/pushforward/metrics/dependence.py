@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import chdtrc
 
 from ..errors import DataError
-from .coded import TableCode
 from .measure import Measure
+from .table_encoding import TableCode
 from .uncertainty import GROUPS, jackknife_moments, normal_interval
 
 __all__ = ["broken_dependence"]

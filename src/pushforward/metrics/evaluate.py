@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from .judged import Judged, Reference
+from .evaluation_inputs import Judged, Reference
 from .measure import Measure
+from .measure_registry import MEASURES
 from .results import Comparison, Evaluation
-from .suited import MEASURES
 
 __all__ = ["MEASURES", "compare", "evaluate"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, get_lapack_funcs, solve_triangular, svd, svdvals
 
-from ._arrays import pair
+from .arrays import pair
 from .measure import Measure
 from .moments import Moments
 from .uncertainty import normal_interval

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from ._arrays import as_rows
+from .arrays import as_rows
 from .measure import Measure
 from .uncertainty import mean_interval
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from ._arrays import pair
+from .arrays import pair
 from .measure import Measure
 from .mmd import discrepancy
 from .uncertainty import normal_interval

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from ._arrays import as_scores
+from .arrays import as_scores
 from .measure import Measure
 from .uncertainty import mean_interval
 

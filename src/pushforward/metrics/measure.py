@@ -52,7 +52,7 @@ class Measure:
     @property
     def blind_to(self) -> str:
         """What the measure cannot see; empty for a measure this package does not know."""
-        from .blind import blind_to
+        from .limitations import blind_to
 
         return blind_to(self.name)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ParameterError
-from ._arrays import blocks, pair, squared_distances
+from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import normal_interval
 

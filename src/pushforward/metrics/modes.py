@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ._arrays import as_rows, as_scores, blocks, pair, squared_distances
+from .arrays import as_rows, as_scores, blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import jackknife_moments, normal_interval, share_interval
 

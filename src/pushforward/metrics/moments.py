@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from ..errors import DataError
-from ._arrays import blocks
+from .arrays import blocks
 
 __all__ = ["Moments"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from ._arrays import blocks, pair, squared_distances
+from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import mean_interval, share_interval
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ._arrays import blocks, pair, squared_distances
+from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import normal_interval
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..citations import bibtex
 from .measure import Measure
-from .papers import papers_of
+from .references import papers_of
 
 __all__ = ["Comparison", "Evaluation"]
 

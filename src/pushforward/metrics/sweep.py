@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..errors import ParameterError, TrainingError
-from ..model import load
+from ..estimators.base import load
 from .evaluate import compare
 from .measure import Measure
 from .results import Evaluation, aligned

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..errors import DataError, ParameterError
-from .coded import TableCode
 from .measure import Measure
+from .table_encoding import TableCode
 from .uncertainty import jackknife, normal_interval
 
 __all__ = ["column_fidelity", "pair_fidelity", "train_on_synthetic"]

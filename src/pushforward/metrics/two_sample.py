@@ -8,9 +8,9 @@ from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from ..errors import ParameterError
-from ._arrays import pair
+from .arrays import pair
 from .measure import Measure
-from .ood import auroc
+from .out_of_distribution import auroc
 
 __all__ = ["CLASSIFIERS", "classifier_two_sample"]
 

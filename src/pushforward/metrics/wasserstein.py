@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from ..errors import DataError, ParameterError
-from ._arrays import as_scores, pair
+from .arrays import as_scores, pair
 from .measure import Measure
 from .uncertainty import jackknife, normal_interval
 

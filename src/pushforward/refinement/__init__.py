@@ -4,20 +4,20 @@
 """
 
 from .calibration import Calibration, calibrate, calibration_statistic
-from .collapsing import Look, collapse
-from .comparing import Compared, compare_methods
-from .ddls import langevin
-from .dgflow import DIVERGENCES, PUBLISHED, dgflow, dgflow_path
-from .dot import dot, lipschitz_estimate
-from .mh import metropolis_hastings
-from .outcome import RefinementReport, Stage
+from .comparison import Compared, compare_methods
+from .logit_gradients import frozen, value_and_slope
+from .over_optimisation import Look, collapse
 from .prior import Prior
-from .ratio import ImageRatio, LineRatio, RatioNetwork, fit_ratio
+from .ratio_network import ImageRatio, LineRatio, RatioNetwork, fit_ratio
+from .refine import refine
 from .refined_model import RefinedModel
-from .refining import refine
-from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
-from .resampling import effective_sample_size, importance_weights, resample
-from .slopes import frozen, value_and_slope
+from .report import RefinementReport, Stage
+from .samplers.ddls import langevin
+from .samplers.dgflow import DIVERGENCES, PUBLISHED, dgflow, dgflow_path
+from .samplers.dot import dot, lipschitz_estimate
+from .samplers.mh import metropolis_hastings
+from .samplers.rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
+from .samplers.resampling import effective_sample_size, importance_weights, resample
 
 __all__ = [
     "DIVERGENCES",

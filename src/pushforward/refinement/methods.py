@@ -16,15 +16,15 @@ from torch import Tensor
 
 from ..errors import DataError, ParameterError, UnsupportedError
 from ..training import generator_of
-from .ddls import langevin
-from .dgflow import PUBLISHED, dgflow
-from .dot import dot, lipschitz_estimate
-from .flow_search import Search, search_of
-from .judging import RealRows
-from .margins import Margins
-from .rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
-from .slopes import Score, in_batches
-from .spaces import Mover, Space, chained, moved, resampled, thinned
+from .acceptance_test import RealRows
+from .dgflow_search import Search, search_of
+from .logit_gradients import Score, in_batches
+from .repeated_values import Margins
+from .sample_spaces import Mover, Space, chained, moved, resampled, thinned
+from .samplers.ddls import langevin
+from .samplers.dgflow import PUBLISHED, dgflow
+from .samplers.dot import dot, lipschitz_estimate
+from .samplers.rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
 
 __all__ = ["MARGINS", "METHODS", "Decision", "Surroundings", "check_settings", "decide", "made"]
 

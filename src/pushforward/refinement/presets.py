@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import ParameterError
-from .worlds import World
+from .adapters import World
 
 __all__ = ["paper", "published"]
 

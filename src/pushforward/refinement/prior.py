@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
-from .slopes import Score
+from .logit_gradients import Score
 
 __all__ = ["Draw", "Prior"]
 

@@ -13,28 +13,28 @@ from torch import Tensor
 
 from ..citations import bibtex
 from ..errors import ParameterError, UnsupportedError
-from ..model import Model
-from ..parameters import drawn_seed
-from ..rules import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
-from . import saving
-from .chain import Kept, begun, chain, moved_pairs
-from .critics import rows_of, with_critic
-from .dgflow import PUBLISHED
-from .judging import RealRows, check_rows, parts_of
-from .logits import RATIOS, Logit, Teacher
-from .margins import repeated_values, respelled
+from ..estimators.base import Model
+from ..estimators.parameters import drawn_seed
+from ..validation import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
+from . import serialisation as saving
+from .acceptance_test import RealRows, check_rows, parts_of
+from .adapters import World, check_generator, scaled, world_of
+from .density_ratio import RATIOS, Logit, Teacher
+from .held_out_refit import drawn_by, has_seen, twin_of
+from .logit_gradients import BATCH, Score, frozen
 from .methods import METHODS, check_settings
-from .outcome import RefinementReport
+from .other_critic import rows_of, with_critic
+from .pipeline import Budget, Recipe
 from .presets import paper, published
 from .prior import Prior
-from .recipe import Budget, Recipe
-from .resampling import effective_sample_size, importance_weights
-from .scales import check_scale
-from .seeing import Seen, features_for
-from .slopes import BATCH, Score, frozen
-from .spaces import Space
-from .twin import drawn_by, has_seen, twin_of
-from .worlds import World, check_generator, scaled, world_of
+from .repeated_values import repeated_values, respelled
+from .report import RefinementReport
+from .sample_spaces import Space
+from .samplers.dgflow import PUBLISHED
+from .samplers.resampling import effective_sample_size, importance_weights
+from .scale_check import check_scale
+from .stages import Kept, begun, chain, moved_pairs
+from .test_features import Seen, features_for
 
 __all__ = ["RefinedModel"]
 

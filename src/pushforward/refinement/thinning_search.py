@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..training import generator_of
-from .judging import SAME, likelihood_gain
+from .acceptance_test import SAME, likelihood_gain
+from .logit_gradients import in_batches
 from .methods import Surroundings
-from .rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
-from .slopes import in_batches
+from .samplers.rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
 
 __all__ = ["divergence", "draws_for"]
 

@@ -2,8 +2,8 @@
 
 from .figures import table_figure
 from .page import Page, page
-from .refined import RefinementPage, refinement_page
-from .strange import Reason, Strange, strangest_rows
+from .refinement_page import RefinementPage, refinement_page
+from .unlikely_rows import Reason, Strange, strangest_rows
 
 __all__ = [
     "Page",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns_drawn import Drawn, shortened
+from .column_axes import Drawn, shortened
 
 __all__ = [
     "GREY",

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from .canvas import tick_places
+from .page_parts import Picture
 from .panel import INK, QUIET, REAL, color, panel
-from .parts import Picture
 
 __all__ = ["loss_curves", "roc_curves", "score_histogram"]
 

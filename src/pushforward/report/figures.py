@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, UnsupportedError
-from ..table_density import TableDensity
+from ..estimators.table_density import TableDensity
 from .canvas import (
     GREY,
     INK,
@@ -19,9 +19,9 @@ from .canvas import (
     tick_places,
     two_histograms,
 )
-from .choosing import dependence, most_telling_pairs, telling_partner, telling_singles
-from .columns_drawn import draw_columns, shortened
-from .strange import Strange, strangest_rows
+from .column_axes import draw_columns, shortened
+from .column_choice import dependence, most_telling_pairs, telling_partner, telling_singles
+from .unlikely_rows import Strange, strangest_rows
 
 __all__ = ["table_figure"]
 

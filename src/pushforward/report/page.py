@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from .._atomic import write_file_atomically
+from .._version import __version__
 from ..errors import ParameterError, UnsupportedError
 from ..metrics import Comparison, compare
-from ..metrics.judged import Judged, Reference
-from .images_shown import image_sections
-from .measured import measure_lines, provenance, skipped, verdicts
+from ..metrics.evaluation_inputs import Judged, Reference
+from ..storage.atomic import write_file_atomically
+from .image_sections import image_sections
+from .measure_table import measure_lines, provenance, skipped, verdicts
+from .page_models import Subject, some
+from .page_parts import Code, Section
 from .panel import color
-from .parts import Code, Section
-from .scores_shown import score_sections, training_sections
-from .subjects import Subject, some
-from .tables_shown import table_sections
+from .score_sections import score_sections, training_sections
+from .table_sections import table_sections
 
 __all__ = ["Page", "page"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UnsupportedError
-from .parts import Picture
+from .page_parts import Picture
 
 __all__ = ["GRID", "INK", "MODELS", "QUIET", "REAL", "color", "panel"]
 

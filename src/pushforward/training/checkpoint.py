@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..artifact import read_folder, write_folder
 from ..errors import ModelFileError
+from ..storage.model_folder import read_folder, write_folder
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 

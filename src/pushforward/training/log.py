@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._atomic import write_file_atomically
 from ..errors import ParameterError
+from ..storage.atomic import write_file_atomically
 
 __all__ = ["Log", "is_recorded"]
 

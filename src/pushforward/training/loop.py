@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
-from ..gradients import with_gradients
-from ..rules import COUNT, MINUTES, SHARE, OneOf, Rule, check
+from ..validation import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
 from .checkpoint import read_checkpoint, write_checkpoint
+from .gradients import with_gradients
 from .interrupt import Interrupt
 from .log import Log, is_recorded
-from .moves import Moves
+from .optimiser_step import Moves
 from .phase import Phase
 from .processes import Processes
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .conditional_trees import ConditionalTrees
-from .logits import Logits
+from .logistic_regression import Logits
 from .numerics import under
 
 __all__ = ["Conditional"]

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .cells import Cells
 from .conditional import Conditional
 from .dependencies import Lookup, find_lookups
-from .logits import Basis, few_levels
+from .discrete_values import Cells
+from .logistic_regression import Basis, few_levels
 from .numerics import under
 from .rows import Rows
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .discrete_chain import DiscreteChain
 
 if TYPE_CHECKING:
-    from .states import Density
+    from .any_density import Density
 
 __all__ = ["JointDensity"]
 

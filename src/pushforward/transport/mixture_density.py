@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .states import Density
+    from .any_density import Density
 
 __all__ = ["MixtureDensity"]
 

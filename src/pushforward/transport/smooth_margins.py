@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .kernel_splines import gaussianising_splines
 from .numerics import LOG_2PI, effective_size
-from .smooth import gaussianising_splines
 from .spline import Splines, interior_slopes
 from .tails import Tails, pareto
 

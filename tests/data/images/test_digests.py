@@ -7,7 +7,7 @@ import pytest
 
 from pushforward.data import ArrayImages, open_images
 from pushforward.data.images import digest_of, digests
-from pushforward.data.images.sources import JoinedImages
+from pushforward.data.images.image_sources import JoinedImages
 
 
 def test_every_pixel_counts(pictures):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pushforward.data import FileImages, open_images
-from pushforward.data.images.framing import Framing
+from pushforward.data.images.cropping import Framing
 from pushforward.errors import DataError
 
 LOSSLESS = (".png", ".webp", ".bmp", ".ppm")

@@ -11,7 +11,7 @@ import scipy.io
 from PIL import Image
 
 from pushforward.data import open_images
-from pushforward.data.images.sources import JoinedImages
+from pushforward.data.images.image_sources import JoinedImages
 from pushforward.errors import DataError
 
 # CelebA

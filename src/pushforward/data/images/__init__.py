@@ -1,16 +1,16 @@
 """Images: opened from files, folders and known sets, and carried to what a model sees."""
 
 from .color_mnist import color_mnist
+from .datasets import IMAGE_SETS, KnownImages, image_sets
 from .digests import digest_of
-from .given import as_image_set, as_images
+from .grey import RecolouredImages
 from .grid import write_grid, write_picture
 from .image_files import FileImages
-from .known import IMAGE_SETS, KnownImages, image_sets
+from .image_sources import ArrayImages, ImageSet, ImageSource
+from .in_memory import as_image_set, as_images
 from .labels import labels_by_name, numbered, places_of
 from .opening import open_images
 from .pixels import Pixels
-from .recolouring import RecolouredImages
-from .sources import ArrayImages, ImageSet, ImageSource
 
 __all__ = [
     "IMAGE_SETS",

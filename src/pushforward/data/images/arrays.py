@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, check_expansion, name_of
-from .framing import Framing
+from .image_sources import ArrayImages, ImageSet, find_layout
 from .labels import as_labels
-from .sources import ArrayImages, ImageSet, find_layout
 
 __all__ = ["FILE", "Archive", "read_arrays"]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
 from .image_files import FileImages
-from .sources import ImageSet
+from .image_sources import ImageSet
 
 __all__ = ["FOLDER"]
 

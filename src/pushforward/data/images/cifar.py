@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
+from .image_sources import ArrayImages, ImageSet
 from .python_batches import read_batch
-from .sources import ArrayImages, ImageSet
 
 __all__ = ["BINARY", "PYTHON"]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ...errors import DataError
 from ..checks import check_option
-from .given import as_images
-from .sources import ArrayImages, ImageSet
+from .image_sources import ArrayImages, ImageSet
+from .in_memory import as_images
 
 __all__ = ["color_mnist"]
 

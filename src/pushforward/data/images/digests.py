@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..._atomic import write_file_atomically
-from .framing import FramedImages
+from ...storage.atomic import write_file_atomically
+from .cropping import FramedImages
+from .datasets import cache_folder
+from .grey import RecolouredImages
 from .image_files import DecodedImages
-from .known import cache_folder
-from .recolouring import RecolouredImages
-from .sources import ArrayImages, ImageSource, JoinedImages
+from .image_sources import ArrayImages, ImageSource, JoinedImages
 
 __all__ = ["digest_of"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
 from .image_files import HEIC, SUFFIXES, FileImages, readable
+from .image_sources import ImageSet
 from .labels import in_natural_order, numbered
-from .sources import ImageSet
 
 __all__ = ["FILE", "FOLDER", "SPLITS", "read_pictures"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import DataError
-from .framing import Framing
-from .sources import ImageSet
+from .cropping import Framing
+from .image_sources import ImageSet
 
 __all__ = ["Format", "check_expansion", "name_of"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._atomic import write_file_atomically
 from ...errors import DataError, ParameterError
+from ...storage.atomic import write_file_atomically
 
 __all__ = ["grid", "write_grid", "write_picture"]
 

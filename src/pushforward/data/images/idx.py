@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, check_expansion, name_of
-from .framing import Framing
-from .sources import ArrayImages, ImageSet
+from .image_sources import ArrayImages, ImageSet
 
 __all__ = ["FILE", "FOLDER", "read_idx"]
 

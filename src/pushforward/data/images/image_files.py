@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import DataError
-from .framing import Framing, one_size, pillow
-from .sources import Which, rows
+from .cropping import Framing, one_size, pillow
+from .image_sources import Which, rows
 
 __all__ = [
     "HEIC",

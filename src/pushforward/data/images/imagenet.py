@@ -9,10 +9,10 @@ import numpy as np
 
 from ...errors import DataError
 from .arrays import Archive
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
+from .image_sources import ArrayImages, ImageSet, JoinedImages
 from .labels import as_labels
-from .sources import ArrayImages, ImageSet, JoinedImages
 
 __all__ = ["FOLDER"]
 

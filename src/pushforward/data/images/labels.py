@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from .sources import ImageSet
+from .image_sources import ImageSet
 
 __all__ = ["as_labels", "in_natural_order", "labels_by_name", "numbered", "places_of"]
 

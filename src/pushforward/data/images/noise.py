@@ -7,7 +7,7 @@ it is a hash of its bytes, the place in the image and the number of the draw. Se
 
 import numpy as np
 
-from ..noise import GOLDEN, mix
+from ..tables.dequantisation import GOLDEN, mix
 
 __all__ = ["content_noise"]
 

@@ -3,10 +3,10 @@ program induction", 2015): alphabets of characters, 20 drawings of each."""
 
 from pathlib import Path
 
+from .cropping import Framing
 from .folders import read_pictures
 from .formats import Format, name_of
-from .framing import Framing
-from .sources import ImageSet
+from .image_sources import ImageSet
 
 __all__ = ["FOLDER"]
 

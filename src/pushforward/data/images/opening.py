@@ -9,13 +9,13 @@ from typing import Any
 
 from ...errors import DataError, ParameterError
 from . import arrays, celeba, cifar, folders, idx, imagenet, omniglot, parquet, stl10, svhn
+from .cropping import FramedImages, Framing
+from .datasets import IMAGE_SETS, close_to, data_root, open_known
 from .formats import Format
-from .framing import FramedImages, Framing
-from .given import as_image_set
+from .grey import RecolouredImages
 from .image_files import DecodedImages
-from .known import IMAGE_SETS, close_to, data_root, open_known
-from .recolouring import RecolouredImages
-from .sources import ImageSet
+from .image_sources import ImageSet
+from .in_memory import as_image_set
 
 __all__ = ["FORMATS", "open_images"]
 

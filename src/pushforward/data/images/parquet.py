@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import DataError
-from ..arrow_files import need_pyarrow
+from ..tables.arrow_files import need_pyarrow
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
 from .image_files import DecodedImages
+from .image_sources import ImageSet
 from .labels import as_labels
-from .sources import ImageSet
 
 __all__ = ["PARQUET", "EncodedImages"]
 

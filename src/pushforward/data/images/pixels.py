@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ...errors import DataError, ModelFileError, ParameterError
 from .augment import flip_and_shift
+from .image_sources import LAYOUTS
 from .noise import content_noise
-from .sources import LAYOUTS
 
 __all__ = ["Pixels"]
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..._stack_machine import Refused, StackMachine
 from ...errors import DataError
+from ...storage.pickle_reader import Refused, StackMachine
 
 __all__ = ["read_batch"]
 

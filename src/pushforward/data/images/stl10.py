@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from .cropping import Framing
 from .formats import Format, name_of
-from .framing import Framing
-from .sources import ArrayImages, ImageSet
+from .image_sources import ArrayImages, ImageSet
 
 __all__ = ["FOLDER"]
 

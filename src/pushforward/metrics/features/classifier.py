@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ... import artifact
 from ...errors import DataError, ModelFileError, ParameterError
-from ...gradients import with_gradients
+from ...storage import model_folder as artifact
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
+from ...training.gradients import with_gradients
 from .networks import NetworkFeatures, as_batch, tensors_digest
 from .sources import as_source
 from .weights import cache_folder

@@ -18,8 +18,8 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from ..._atomic import write_file_atomically
 from ...errors import DataError, ParameterError
+from ...storage.atomic import write_file_atomically
 from ...training.processes import Processes
 from .provenance import FeatureExtractor, digest_of
 from .sources import as_source

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..._stack_machine import Refused, StackMachine
 from ...errors import ModelFileError
+from ...storage.pickle_reader import Refused, StackMachine
 
 __all__ = ["read_torch_file"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from ...data.images.known import cache_folder, data_root
+from ...data.images.datasets import cache_folder, data_root
 from ...errors import ModelFileError, ParameterError
 from .torch_files import read_torch_file
 

@@ -1,0 +1,334 @@
+"""``pushforward fit``: a table or images in, a model folder out."""
+
+import inspect
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..data.tables.column_summary import columns_text, kept_text
+from ..data.tables.reading_options import Reading
+from ..errors import LeftOutWarning, ModelFileError, ParameterError
+from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
+from .console import Talk, print_json
+from .fit_images import fit_images
+from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
+from .fit_run import fit_run
+from .model_facts import facts, facts_text
+from .reading_options import AS_FOUND, reads_tables
+from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
+from .table_io import find_column, open_source, take
+from .text_io import fit_text
+
+__all__ = ["fit"]
+
+_DATA, _MODEL = "What the data are", "The model"
+
+
+@reads_tables
+def fit(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help=f"{', '.join(MODELS)}; see pushforward models.",
+            show_default=False,
+        ),
+    ],
+    data: Data,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where the model goes.", show_default=False
+        ),
+    ],
+    seed: Seed = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Time budget: the best model so far is kept.", rich_help_panel=_MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    contamination: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE|auto",
+            help="The rows hold outliers: fit without them. 0: they are known to be clean.",
+            rich_help_panel=_MODEL, show_default=False,
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", rich_help_panel=_MODEL, show_default=False,
+            help="Any other parameter of the model's class, such as max_layers=50. Can be "
+            "repeated.",
+        ),
+    ] = None,
+    missing: Annotated[
+        Missing | None,
+        typer.Option(
+            rich_help_panel=_DATA, show_default=False,
+            help="Missing cells: **error** refuses them; **drop** leaves out their rows; **auto** "
+            "leaves out columns that have most of theirs missing, then rows, as long as half of "
+            "the rows are left. Default: auto for the model auto, error for others.",
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND", rich_help_panel=_DATA, show_default=False,
+            help="What a column is, where it is not recognised: continuous, mixed, integer, grid, "
+            "discrete, date, category, boolean, identifier, text or drop. Can be repeated.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOW:HIGH", rich_help_panel=_DATA, show_default=False,
+            help="A column's limits; either may be empty. Can be repeated.",
+        ),
+    ] = None,
+    drop: Drop = None,
+    reading: Reading = AS_FOUND,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_DATA, show_default=False,
+            help="A column with the weights of the rows; the model does not see it.",
+        ),
+    ] = None,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    layout: Layout = None,
+    pixel_range: Scale = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml", show_default=False,
+            help="Read options from a file, in the same words; the command line overrules it.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model that is there already.")
+    ] = False,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="Go on with a model that is there already: by more layers (gis, sig), or to a "
+            "larger budget; fit it if there is none.",
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit a model to a table, to images or to lines of text and write it to a folder.
+
+    The folder appears when the model is whole: an interrupted fit leaves what was there before.
+    Repeat the command to go on from where it was. To work in portions, repeat it with --continue
+    and --minutes.
+
+    A model that is trained by gradient, such as those of images, trains beside its folder, in
+    FOLDER.run: checkpoints, log.csv, samples. These stay; with them, --continue and more
+    --minutes go on.
+
+    `pushforward fit auto people.csv -o model --drop id --bounds age=0:`
+
+    `pushforward fit glow faces/ --size 32 -o glow --minutes 30`
+    """
+    began = time.monotonic()
+    options = FitOptions(
+        seed=seed,
+        minutes=minutes,
+        contamination=contamination_of(contamination),
+        missing=None if missing is None else missing.value,
+        weight=weight,
+        drop=drop or [],
+        reading=reading,
+        column=pairs(column, "--column", last=True),
+        bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        split=split,
+        size=size,
+        crop=crop,
+        layout=layout,
+        pixel_range=None if pixel_range is None else bounds_of(pixel_range),
+        set={name: literal(text) for name, text in pairs(set_, "--set").items()},
+    )
+    if config is not None:
+        options = options.over(FitOptions.read(config))
+    entry = find_model(model)
+    if more and "continue" not in entry.can:
+        refuse(entry.cls, "continue")
+    there = _check_target(output, overwrite, more)
+
+    talk = Talk(quiet)
+    fitters = {"images": fit_images, "text": fit_text, "tables": _fit_table}
+    fitter = fitters[entry.data]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)  # the notes say it
+        made = fitter(entry, data, output, options, there=there, more=more, talk=talk)
+    seconds = time.monotonic() - began
+    known = facts(made)
+    talk.say(made.account() if hasattr(made, "account") else facts_text(known))
+    talk.say(f"fitted in {seconds:.1f} s")
+    if json:
+        named = {"folder": str(output), "model": entry.name}
+        print_json(named | known | {"seed": made.random_state, "seconds": round(seconds, 3)})
+    else:
+        print(output)
+
+
+def _fit_table(
+    entry: Entry,
+    data: str,
+    output: Path,
+    options: FitOptions,
+    *,
+    there: bool,
+    more: bool,
+    talk: Talk,
+) -> Any:
+    """Fit a model to a table and save it to ``output``."""
+    from ..estimators.base import load
+
+    only_for("images", entry.cls, options.of_images())
+    before = load(output) if more and there else None
+    table = open_source(data, talk, options.reading, before)
+    labels = list(table.columns)
+    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
+    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
+    left = [label for label in labels if label not in gone]
+    parameters = _parameters(entry, options, left)
+    if "folder" in inspect.signature(class_of(entry).fit).parameters:
+        if options.weight is not None:
+            raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
+
+        def opened() -> tuple[Any, str]:
+            X = take(table.read(), labels, left)
+            return X, f"{len(X):,} rows of {len(left)} columns"
+
+        made = fit_run(
+            entry, opened, output, parameters,
+            there=there, more=more, reading=table.reading, talk=talk,
+        )  # fmt: skip
+        _say_columns(made.columns_, talk)
+        return made
+    made = _made(entry, parameters, output if more and there else None)
+    work, resumed = _unfinished(made, output, talk)
+    with talk.fitting(made.get_params().get("minutes")) as report:
+        X = table.read()
+        weights = None
+        if options.weight is not None:
+            weights = take(X, labels, gone[-1:])
+            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
+        told = _after_columns(report, made, talk)
+        made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
+    if more:
+        made.set_params(warm_start=False)
+    made.reading_ = table.reading
+    made.save(output)
+    if work is not None:
+        work.discard()
+    return made
+
+
+def _after_columns(
+    report: Callable[[str, float], None], made: Any, talk: Talk
+) -> Callable[[str, float], None]:
+    """The report of a fit that says, when the fit begins, what was made of each column."""
+    begun = False
+
+    def told(text: str, share: float) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            _say_columns(made.columns_, talk)
+        report(text, share)
+
+    return told
+
+
+def _say_columns(columns: Any, talk: Talk) -> None:
+    talk.say(columns_text(columns))
+    if kept := kept_text(columns):
+        talk.note(f"{kept}.")
+
+
+def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:
+    """The checkpoint beside ``output`` and the argument that ``fit`` takes it by, if it does."""
+    from ..storage.checkpoint import Checkpoint
+
+    if "checkpoint" not in inspect.signature(made.fit).parameters:
+        return None, {}
+    place = Path(os.path.realpath(output))
+    folder = place.with_name(f".{place.name}.pushforward-fit")
+    if folder.is_dir():
+        talk.note(f"an interrupted fit is in {folder.name}: going on from there.")
+    work = Checkpoint(folder)
+    return work, {"checkpoint": work}
+
+
+def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
+    """Refuse, before the work, a folder the model could not go to; say if one is there.
+
+    Raises:
+        ModelFileError: if something is there that is not to be replaced.
+    """
+    if folder.is_dir() and not os.listdir(folder):
+        return False
+    if not os.path.lexists(folder):
+        return False
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(f"{folder} is there and is not a model. Choose another folder.")
+    if not overwrite and not more:
+        raise ModelFileError(
+            f"{folder} holds a model already. Choose another folder, replace it with "
+            "--overwrite, or go on with --continue (gis, sig, and models that train in a run)."
+        )
+    return True
+
+
+def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> dict[str, Any]:
+    """The options as arguments of the model's constructor.
+
+    Raises:
+        ParameterError: for what the model does not have, and for what was said twice.
+    """
+    # an array that lost columns has new positions; a frame keeps its names
+    named = any(isinstance(label, str) for label in labels)
+    place = {label: label if named else i for i, label in enumerate(labels)}
+
+    def by_column(given: dict[str, Any], option: str) -> dict[str | int, Any] | None:
+        found = {place[find_column(name, labels, option)]: v for name, v in given.items()}
+        return found or None
+
+    said = {
+        "random_state": options.seed,
+        "minutes": options.minutes,
+        "contamination": options.contamination,
+        "missing": options.missing,
+        "columns": by_column(options.column, "--column"),
+        "bounds": by_column(options.bounds, "--bounds"),
+    }
+    return parameters_of(entry, said, options.set)
+
+
+def _made(entry: Entry, parameters: dict[str, Any], folder: Path | None) -> Any:
+    """The model to fit: a new one, or the one in ``folder``, to be grown."""
+    if folder is None:
+        return class_of(entry)(**parameters)
+    from ..estimators.base import load
+
+    model = load(folder)
+    if type(model).__name__ != entry.cls:
+        raise ParameterError(
+            f"{folder} holds a model of class {type(model).__name__}, not {entry.cls}. "
+            "Name that model, or another folder."
+        )
+    return model.set_params(**parameters, warm_start=True)

@@ -1,0 +1,275 @@
+"""``pushforward refine``: better samples from a fitted model, as a model of its own."""
+
+import shlex
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..data.tables.reading_options import Reading
+from ..errors import ModelFileError, ParameterError
+from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
+from .arguments import Seed as SeedOption
+from .console import Talk, print_json, print_table
+from .fit_options import check_page, literal, pairs
+from .image_io import open_for
+from .reading_options import AS_FOUND, reads_tables, refuse_reading
+from .registry import loaded, of_images
+from .table_io import ModelRows, open_source
+
+__all__ = ["refine"]
+
+_HOW, _BUDGET = "How", "Budget"
+_FOR_PAGE = 0.2  # of the minutes, where there is a page
+
+
+@reads_tables
+def refine(
+    folder: Folder,
+    data: Data,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", show_default=False,
+            help="Where the refined model goes.",
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_HOW,
+            help="auto, dgflow, dot, ddls, mh, drs, rejection or resampling.",
+        ),
+    ] = "auto",
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", rich_help_panel=_HOW, help="Published settings of the method."),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", rich_help_panel=_HOW, show_default=False,
+            help="A setting of the method, such as budget=3. Can be repeated.",
+        ),
+    ] = None,
+    space: Annotated[
+        str, typer.Option(metavar="auto|data|latent", rich_help_panel=_HOW, help="What is moved.")
+    ] = "auto",
+    ratio: Annotated[
+        str,
+        typer.Option(
+            metavar="direct|corrected|residual", rich_help_panel=_HOW,
+            help="How a network learns the ratio of densities; the last two take --critic-of.",
+        ),
+    ] = "direct",
+    critic_of: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", rich_help_panel=_HOW, show_default=False,
+            help="A GAN fitted on the same data, whose critic is used.",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_HOW, show_default=False,
+            help="What the test sees of images: inception, cifar_resnet20, classifier, pca.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", rich_help_panel=_HOW,
+            help="Try all methods at the cost of auto, and print one table.",
+        ),
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="For the whole run, the page included.", rich_help_panel=_BUDGET,
+            show_default=False,
+        ),
+    ] = None,
+    evaluations: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", rich_help_panel=_BUDGET, show_default=False,
+            help="Logits that one refined sample may take.",
+        ),
+    ] = None,
+    draws: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", rich_help_panel=_BUDGET, show_default=False,
+            help="Samples of the model that one refined sample may take. By default at most 4.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=_BUDGET, show_default=False,
+            help="Rows held in memory at once; changes nothing else.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", show_default=False, help="Write a page that shows what it did."
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model that is there already.")
+    ] = False,
+    drop: Drop = None,
+    reading: Reading = AS_FOUND,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    seed: SeedOption = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Make the samples of a fitted model better, by what tells them from data.
+
+    Samples are moved, then chosen; what does not help on held-out rows is left out, and the
+    report says so. The refined model is sampled, judged and refined again like any other.
+
+    `pushforward refine model people-test.csv -o refined --report refined.html`
+
+    `pushforward refine dcgan fashion_mnist:test -o refined --minutes 10`
+    """
+    if output is None and not compare:
+        raise ParameterError("--output is missing. Expected a folder for the refined model.")
+    if report is not None:
+        check_page("--report", report)
+    if compare and (method != "auto" or paper or set_):
+        raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
+    if output is not None:
+        _check_target(output, overwrite)
+    from ..refinement import RefinedModel, compare_methods
+
+    began = time.monotonic()
+    talk = Talk(quiet)
+    model = loaded(folder, "sample")
+    rows, labels = _opened(model, data, drop or [], reading, split, size, crop, talk)
+    options: dict[str, Any] = {
+        "method": method, "preset": "paper" if paper else None, "space": space, "ratio": ratio,
+        "critic_of": None if critic_of is None else loaded(critic_of, "sample"),
+        "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
+        "features": features, "minutes": None, "evaluations": evaluations, "draws": draws,
+        "batch_size": batch_size,
+    }  # fmt: skip
+    if minutes is not None:  # what was read took time, and the page will
+        spent = (time.monotonic() - began) / 60
+        share = 1.0 if report is None else 1 - _FOR_PAGE
+        options["minutes"] = (
+            max(share * minutes - spent, 0.1 * minutes) if minutes > 0 else minutes
+        )
+    compared = []
+    with talk.fitting(minutes) as told:
+        if compare:
+            compared = compare_methods(
+                model, rows, labels=labels, report=told, seed=seed or 0,
+                **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},
+            )  # fmt: skip
+        made = None
+        if compared and (output is not None or report is not None):
+            made = compared[1].model  # of "auto"
+        elif not compare:
+            made = RefinedModel(model, **options, random_state=seed or 0)
+            made.fit(rows, labels, report=_spoken(told, talk))
+    found: dict[str, Any] = {}
+    if made is not None:
+        talk.say(made.account())
+        found = {"model": type(model).__name__, "report": made.report_.to_dict()}
+    if made is not None and output is not None:
+        made.save(output)
+        found["folder"] = str(output)
+    if made is not None and report is not None:
+        from ..report import refinement_page
+
+        page = refinement_page(
+            made, rows, labels=labels, compared=compared, seed=seed or 0,
+            command=shlex.join(["pushforward", *sys.argv[1:]]),
+            date=f"{datetime.now():%Y-%m-%d %H:%M}",
+            minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
+        )  # fmt: skip
+        found["page"] = str(page.save(report))
+    if compared:
+        found["methods"] = [line.to_dict() for line in compared]
+    if json:
+        print_json(found)
+        return
+    if compared:
+        _print_compared(compared)
+    for name in ("folder", "page"):
+        if name in found:
+            print(found[name])
+
+
+def _opened(
+    model: Any, data: str, drop: list[str], reading: Reading, split: str | None,
+    size: str | None, crop: str | None, talk: Talk,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The data as the model takes them, and labels."""
+    if of_images(model) or hasattr(model, "alphabet_"):
+        refuse_reading(reading, type(model).__name__)
+    if of_images(model):
+        name, colon, given = data.rpartition(":")
+        if colon and not Path(data).exists():
+            data, split = name, given
+        found = open_for(model, data, split, size, crop, talk)
+        return found, found.labels
+    if hasattr(model, "alphabet_"):
+        from ..data import as_lines
+
+        return as_lines(data), None
+    table = open_source(data, talk, reading, model)
+    source = ModelRows(table, model, drop, talk)
+    return source.for_model(table.read()), None
+
+
+def _check_target(folder: Path, overwrite: bool) -> None:
+    """Refuse, before the work, a folder the model could not go to."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(f"{folder} is there and is not a model. Choose another folder.")
+    if not overwrite:
+        raise ModelFileError(
+            f"{folder} holds a model already. Choose another folder, or replace it with "
+            "--overwrite."
+        )
+
+
+def _spoken(told: Any, talk: Talk) -> Any:
+    """Progress, whose lines up to what to expect are said aloud."""
+    first = True
+
+    def report(text: str, share: float) -> None:
+        nonlocal first
+        if first:
+            talk.say(text)
+            first = not text.startswith("expected: ")
+        told(text, share)
+
+    return report
+
+
+def _print_compared(compared: list[Any]) -> None:
+    heads = {"method": "left", "AUC": "right", "95 % interval": "right", "draws": "right"}
+    heads |= {"logits": "right", "ms a sample": "right", "held out": "left"}
+    lines = []
+    for c in compared:
+        auc, ends = ("", "")
+        if c.auc is not None:
+            auc = f"{c.auc.value:.3f}"
+            ends = "{:.3f} ... {:.3f}".format(*(c.auc.interval or (c.auc.value, c.auc.value)))
+        verdict = c.reason or ("helps" if c.helped else "does not help")
+        verdict = "" if c.method == "generator" else verdict
+        cost = (f"{c.draws:.3g}", f"{c.evaluations:.3g}", f"{c.milliseconds:.3g}")
+        lines.append((c.method, auc, ends, *cost, verdict))
+    print_table(heads, lines)

@@ -1,0 +1,92 @@
+"""``pushforward sample``: new rows, images or lines, batch by batch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .arguments import IMAGES, Folder, Quiet, Seed
+from .console import Talk
+from .image_commands import sample_images
+from .registry import loaded, of_images, only_for
+from .table_io import rows_at_a_time, seed_of_block, sink
+from .text_io import of_text, sample_text
+
+__all__ = ["sample"]
+
+
+def sample(
+    folder: Folder,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", "-n", metavar="N", min=1, show_default=False,
+            help="How many rows, images or lines. Default: 1000; 64 images.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|FOLDER", show_default=False,
+            help="Rows: write here, in the format of the ending (csv, tsv, parquet, feather, npy, "
+            "npz), instead of csv to stdout. Lines: write here, one a line. Images: X.png is "
+            "one picture, X.npy and X.npz are an array, a name without an ending is a folder of "
+            "numbered pictures.",
+        ),
+    ] = None,
+    seed: Seed = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T", rich_help_panel=IMAGES, show_default=False,
+            help="Spread of the latents: below 1, images are plainer and cleaner. Default: 1.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="L|all", rich_help_panel=IMAGES, show_default=False,
+            help="For conditional models: N images of this label, a name or number. Can be "
+            "repeated; **all** is each of them. Default: labels are drawn evenly.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Draw new rows, images or lines like those a model was fitted on.
+
+    Any number takes the same memory. What is drawn follows from the model, the seed and -n
+    alone; up to 65,536 rows (fewer of very wide tables, and some thousand images) are those of
+    model.sample(n, random_state=seed) in Python.
+
+    `pushforward sample model -n 1000000 --seed 1 -o rows.parquet`
+
+    `pushforward sample faces -n 64 --temperature 0.7 -o faces.png`
+    """
+    talk = Talk(quiet)
+    model = loaded(folder, "sample")
+    if of_images(model):
+        sample_images(
+            model, n or 64, output,
+            seed=seed, temperature=temperature, labels=label or [], talk=talk,
+        )  # fmt: skip
+        print(output)
+        return
+    only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
+    n = n or 1000
+    if of_text(model):
+        sample_text(model, n, output, seed=seed, talk=talk)
+        if output is not None:
+            print(output)
+        return
+    with sink(output) as write:
+        block = rows_at_a_time(getattr(model, "n_features_in_", 1))
+        with talk.counting("sampling", n) as advance:
+            for i, start in enumerate(range(0, n, block)):
+                rows = min(block, n - start)
+                drawn = model.sample(rows, random_state=seed_of_block(seed, i))
+                if i and hasattr(model, "columns_"):
+                    drawn = model.columns_.number_on(drawn, start)
+                write(drawn)
+                advance(rows)
+    if output is not None:
+        print(output)

@@ -1,0 +1,178 @@
+"""``pushforward score``: a log density for each row or image, of files of any size."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..data.tables.reading_options import Reading
+from ..errors import DataError
+from .arguments import (
+    IMAGES,
+    Blank,
+    Crop,
+    Data,
+    Drop,
+    Folder,
+    Gaps,
+    Json,
+    Label,
+    Output,
+    Quiet,
+    Size,
+    Split,
+)
+from .console import Talk, print_json
+from .image_commands import score_images, score_sentence
+from .image_io import open_for
+from .reading_options import AS_FOUND, reads_tables, refuse_reading
+from .registry import loaded, of_images, only_for
+from .table_io import ModelRows, as_frame, at_row, open_source, sink
+
+__all__ = ["score", "scored"]
+
+_NEW = ["log_density", "outlier"]
+
+
+@reads_tables
+def score(
+    folder: Folder,
+    data: Data,
+    output: Output = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the columns of DATA too.")] = False,
+    draws: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Average over so many draws of the noise on whole numbers, categories or pixels.",
+        ),
+    ] = 1,
+    missing: Gaps = Blank.error,
+    drop: Drop = None,
+    reading: Reading = AS_FOUND,
+    split: Split = None,
+    size: Size = None,
+    crop: Crop = None,
+    label: Label = None,
+    per_level: Annotated[
+        bool,
+        typer.Option(
+            "--per-level", rich_help_panel=IMAGES,
+            help="Write the share of each level too: the last alone tells foreign images best.",
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Score rows or images: log density in nats, higher is more normal.
+
+    Of rows, writes the columns log_density and outlier, a line for each row of DATA. Columns the
+    model does not know are left out. Of images, writes the columns image, log_prob and
+    bits_per_dim, and of a model that held images out (sig) inlier_score and p_value: how often
+    an image of its kind has an inlier score as low. More draws bring log_prob, a bound from
+    below, closer. Files larger than memory are fine.
+
+    With --json, the summary goes to stdout; lines are then written only with -o.
+
+    `pushforward score model new.parquet --keep -o scored.parquet`
+
+    `pushforward score glow cifar10 --split test -o scores.csv`
+    """
+    talk = Talk(quiet)
+    model = loaded(folder, "score")
+    name = type(model).__name__
+    if of_images(model):
+        gaps = missing is not Blank.error
+        refuse_reading(reading, name)
+        only_for("tables", name, {"--keep": keep, "--missing": gaps, "--drop": drop})
+        summary = score_images(
+            model, open_for(model, data, split, size, crop, talk), output,
+            label=label, draws=draws, per_level=per_level, to_stdout=not json, talk=talk,
+        )  # fmt: skip
+        _tell(summary, score_sentence(summary), output, json, talk)
+        return
+    of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
+    only_for("images", name, of | {"--per-level": per_level})
+    with sink(output) as write:
+        table = open_source(data, talk, reading, model)
+        if keep and (clash := [name for name in _NEW if name in table.columns]):
+            raise DataError(
+                f"{data} has the column(s) {clash} already. Rename them, or score without --keep."
+            )
+        rows = ModelRows(table, model, drop or [], talk)
+        total = scored_rows = outliers = 0
+        log_densities = 0.0
+        with talk.counting("scoring", table.n_rows) as advance:
+            for _, batch, scores in scored(rows, model, draws, missing):
+                there = ~np.isnan(scores)
+                low = scores < model.offset_
+                if output is not None or not json:
+                    write(_lines(batch if keep else None, scores, low, missing))
+                total += len(scores)
+                scored_rows += int(there.sum())
+                outliers += int(low.sum())
+                log_densities += float(scores[there].sum())
+                advance(len(scores))
+    summary = {
+        "rows": total,
+        "scored": scored_rows,
+        "mean_log_density": log_densities / scored_rows if scored_rows else None,
+        "outliers": outliers,
+        "threshold": model.offset_,
+        "output": None if output is None else str(output),
+    }
+    _tell(summary, _sentence(summary), output, json, talk)
+
+
+def _tell(
+    summary: dict[str, Any], sentence: str, output: Path | None, json: bool, talk: Talk
+) -> None:
+    talk.say(sentence)
+    if json:
+        print_json(summary)
+    elif output is not None:
+        print(output)
+
+
+def scored(
+    rows: ModelRows, model: Any, draws: int, missing: Blank
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """Yield (number of the first row, the batch, its log densities: NaN for blank ones)."""
+    for start, batch in rows.batches():
+        X = rows.for_model(batch)
+        there = np.ones(len(batch), dtype=bool)
+        if missing is Blank.blank:
+            there = model.columns_.complete(X)
+        scores = np.full(len(batch), np.nan)
+        if there.any():
+            with at_row(start):
+                whole = X if there.all() else X[there]
+                scores[there] = model.score_samples(whole, n_draws=draws)
+        yield start, batch, scores
+
+
+def _lines(batch: Any, scores: np.ndarray, low: np.ndarray, missing: Blank) -> Any:
+    """The frame to write for one batch; ``batch`` is None where only the scores are wanted."""
+    import pandas as pd
+
+    frame = pd.DataFrame(index=range(len(scores))) if batch is None else as_frame(batch)
+    outlier: Any = low
+    if missing is Blank.blank:
+        outlier = pd.array(low, dtype="boolean")
+        outlier[np.isnan(scores)] = pd.NA
+    return frame.assign(log_density=scores, outlier=outlier)
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    n, scored_rows = summary["rows"], summary["scored"]
+    if not scored_rows:
+        return f"{n:,} rows, none of them scored: all have missing cells"
+    blank = f" ({n - scored_rows:,} with missing cells left blank)" if n > scored_rows else ""
+    return (
+        f"{n:,} rows{blank}, {summary['mean_log_density']:.4g} nats a row on average; "
+        f"{summary['outliers']:,} outliers ({100 * summary['outliers'] / scored_rows:.1f} %), "
+        f"those below {summary['threshold']:.4g}"
+    )

@@ -1,0 +1,223 @@
+"""Tables on their way in and out: which columns a model takes, batch by batch, and where to."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.tables.reading_options import Reading
+from ..errors import DataError
+from .console import Talk
+
+__all__ = [
+    "ModelRows",
+    "as_frame",
+    "at_row",
+    "find_column",
+    "numbers",
+    "open_source",
+    "rows_at_a_time",
+    "seed_of_block",
+    "sink",
+    "take",
+]
+
+_CELLS = 1 << 22  # numbers in one batch: a few copies of 32 MiB is all a command holds
+
+Label = str | int
+
+
+def rows_at_a_time(n_columns: int) -> int:
+    """Rows of one batch: fewer of wide tables, so that memory does not grow with the columns."""
+    return max(256, min(65_536, _CELLS // max(1, n_columns)))
+
+
+def seed_of_block(seed: int | None, i: int) -> Any:
+    """The seed itself for the first block, so that few rows are those of the Python call."""
+    if seed is None or i == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+
+
+def numbers(batch: Any) -> np.ndarray:
+    """A batch of latents as an array.
+
+    Raises:
+        DataError: where there is anything but numbers.
+    """
+    try:
+        return np.asarray(batch, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Latents have to be numbers: {error}.") from error
+
+
+def open_source(source: str, talk: Talk, reading: Reading | None = None, model: Any = None) -> Any:
+    """Open a file, folder or known set, and say what was noticed about it.
+
+    Args:
+        source: what was named.
+        talk: where notes go.
+        reading: how a file of text is written, as far as it was said.
+        model: the model that will get the table, or None.
+    """
+    from ..data import open_data
+
+    said = {} if reading is None else reading.said
+    table = open_data(source, **said, like=model)
+    for line in (table.note or "").splitlines():
+        talk.note(line)
+    return table
+
+
+def find_column(name: str, labels: Sequence[Label], option: str) -> Label:
+    """The label that a name on the command line means; arrays have positions from 0.
+
+    Raises:
+        DataError: if the table has no such column.
+
+    >>> find_column("1", [0, 1, 2], "--drop")
+    1
+    """
+    if name in labels:
+        return name
+    if name.isdecimal() and int(name) in labels:
+        return int(name)
+    raise DataError(f"{option} names the column {name!r}. The table has {_listed(labels)}.")
+
+
+def take(X: Any, labels: Sequence[Label], wanted: Sequence[Label]) -> Any:
+    """The wanted columns of a frame or array whose columns are ``labels``; X itself if all."""
+    if list(labels) == list(wanted):
+        return X
+    if hasattr(X, "columns"):
+        return X[list(wanted)]
+    return X[:, [labels.index(label) for label in wanted]]
+
+
+class ModelRows:
+    """The rows of a table with the columns that a fitted model knows, in its order.
+
+    Columns the model has not seen are left out, with a note: one scores the file one fitted
+    on, whose row numbers or weights were dropped. Without names, positions have to match.
+
+    Args:
+        table: the opened table.
+        model: a fitted model.
+        drop: names of columns to leave out.
+        talk: where notes go.
+
+    Raises:
+        DataError: for columns that are missing.
+    """
+
+    def __init__(self, table: Any, model: Any, drop: Sequence[str], talk: Talk) -> None:
+        self.table = table
+        self._labels: list[Label] = list(table.columns)
+        gone = [find_column(name, self._labels, "--drop") for name in drop]
+        self._wanted = [label for label in self._labels if label not in gone]
+        columns = getattr(model, "columns_", None)
+        if columns is None or not (columns.layout.named and _named(self._labels)):
+            return
+        known = list(columns.labels)
+        left_out = [
+            label for label, one in zip(known, columns.columns, strict=True) if one.left_out
+        ]
+        known = [label for label in known if label in self._wanted or label not in left_out]
+        lacking = [label for label in known if label not in self._wanted]
+        if lacking:
+            raise DataError(
+                f"{table.path or 'The table'} lacks {_listed(lacking)}, which the model was "
+                f"fitted on. It has {_listed(self._wanted)}."
+            )
+        extra = [label for label in self._wanted if label not in known]
+        if extra:
+            talk.note(f"left out {_listed(extra)}, which the model does not know.")
+        self._wanted = known
+
+    def for_model(self, batch: Any) -> Any:
+        """The columns of a batch that the model takes."""
+        return take(batch, self._labels, self._wanted)
+
+    def batches(self) -> Iterator[tuple[int, Any]]:
+        """Yield (number of the first row, the batch).
+
+        Raises:
+            DataError: where there are no rows. An error raised while a later batch is worked
+                on counts rows within the batch; :func:`at_row` says where that begins.
+        """
+        start = 0
+        for batch in self.table.batches(rows_at_a_time(len(self._labels))):
+            yield start, batch
+            start += len(batch)
+        if start == 0:
+            raise DataError(f"{self.table.path or 'The table'} has no rows. Expected some.")
+
+
+@contextmanager
+def at_row(start: int) -> Iterator[None]:
+    """Make errors about rows of a batch say where in the file it begins."""
+    try:
+        yield
+    except DataError as error:
+        if start == 0:
+            raise
+        raise DataError(f"{error} (Row numbers count from row {start} of the file.)") from error
+
+
+@contextmanager
+def sink(output: Path | None) -> Iterator[Callable[[Any], None]]:
+    """Yield a function that appends batches to a file, or as csv to stdout.
+
+    A file gets its name when all is written; with an error nothing of it is left.
+    """
+    if output is None:
+        yield _csv_to_stdout()
+        return
+    from ..data import TableWriter
+
+    with TableWriter(output) as writer:
+        yield writer.write
+
+
+def _csv_to_stdout() -> Callable[[Any], None]:
+    header = True
+
+    def write(X: Any) -> None:
+        nonlocal header
+        as_frame(X).to_csv(sys.stdout, index=False, header=header, lineterminator="\n")
+        header = False
+
+    return write
+
+
+def as_frame(X: Any) -> Any:
+    """A batch as a pandas frame, the columns of arrays called column_0, column_1, ...
+
+    Raises:
+        DataError: for an array that is no table.
+    """
+    import narwhals as nw
+    import pandas as pd
+
+    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    if isinstance(frame, nw.DataFrame):
+        return X if isinstance(X, pd.DataFrame) else frame.to_pandas()
+    array = np.asarray(X)
+    if array.ndim != 2:
+        raise DataError(f"Rows of shape {array.shape[1:]} are no table. Write them with -o X.npy.")
+    return pd.DataFrame(array, columns=[f"column_{j}" for j in range(array.shape[1])])
+
+
+def _named(labels: Sequence[Label]) -> bool:
+    return any(isinstance(label, str) for label in labels)
+
+
+def _listed(labels: Sequence[Label]) -> str:
+    if not labels:
+        return "no columns"
+    shown = ", ".join(repr(label) for label in labels[:8])
+    more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
+    return f"the column{'s' if len(labels) > 1 else ''} {shown}{more}"

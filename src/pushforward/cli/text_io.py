@@ -1,0 +1,96 @@
+"""Lines of text on their way in and out: what models of text are fitted on, and what they make."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from .console import Talk
+from .fit_options import FitOptions
+from .fit_run import fit_run
+from .reading_options import refuse_reading
+from .registry import Entry, only_for, parameters_of
+from .table_io import numbers, open_source, rows_at_a_time, seed_of_block
+
+__all__ = ["decode_text", "fit_text", "is_text", "of_text", "sample_text"]
+
+_SUFFIXES = (".txt", ".txt.gz")
+_LINES = 4096  # made at a time
+
+
+def is_text(source: str) -> bool:
+    """Whether a source on the command line is a file of lines."""
+    return Path(source).is_file() and source.lower().endswith(_SUFFIXES)
+
+
+def of_text(model: Any) -> bool:
+    """Whether a loaded model is one of text."""
+    return hasattr(model, "alphabet_")
+
+
+def fit_text(
+    entry: Entry,
+    data: str,
+    output: Path,
+    options: FitOptions,
+    *,
+    there: bool,
+    more: bool,
+    talk: Talk,
+) -> Any:
+    """Train a model on the lines of a file; arguments as of :func:`fit_run`."""
+    words = ("contamination", "missing", "column", "bounds", "drop", "weight")
+    refuse_reading(options.reading, entry.cls)
+    only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
+    only_for("images", entry.cls, options.of_images())
+
+    def opened() -> tuple[Any, str]:
+        from ..data import open_text
+
+        lines = open_text(data)
+        return lines, f"{len(lines):,} lines"
+
+    said = {"random_state": options.seed, "minutes": options.minutes}
+    parameters = parameters_of(entry, said, options.set)
+    return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+
+
+def sample_text(model: Any, n: int, output: Path | None, *, seed: int | None, talk: Talk) -> None:
+    """Write n sampled lines to a file or stdout."""
+    with _sink(output) as write, talk.counting("sampling", n) as advance:
+        for i, start in enumerate(range(0, n, _LINES)):
+            count = min(_LINES, n - start)
+            write(model.sample(count, random_state=seed_of_block(seed, i)))
+            advance(count)
+
+
+def decode_text(model: Any, latents: str, output: Path | None, *, talk: Talk) -> None:
+    """Write the lines of a table of latents to a file or stdout."""
+    table = open_source(latents, talk)
+    with _sink(output) as write, talk.counting("decoding", table.n_rows) as advance:
+        for batch in table.batches(rows_at_a_time(len(table.columns))):
+            write(model.decode(numbers(batch)))
+            advance(len(batch))
+
+
+@contextmanager
+def _sink(output: Path | None) -> Iterator[Callable[[list[str]], None]]:
+    """Yield a function that appends lines to a file, or to stdout.
+
+    A file gets its name when all is written; with an error nothing of it is left.
+    """
+    if output is None:
+        yield lambda lines: _write(sys.stdout, lines)
+        return
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            yield lambda lines: _write(file, lines)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(file: TextIO, lines: list[str]) -> None:
+    file.writelines(f"{line}\n" for line in lines)

@@ -1,0 +1,1 @@
+"""Tables: read from files and frames, carried to coordinates and back."""

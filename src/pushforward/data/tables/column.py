@@ -1,0 +1,241 @@
+"""One column of a table: what was learned about it, and its cells as numbers and back."""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import DataError
+from ..checks import column_text, rows_text
+from .bounded_transform import Bend
+from .dates import DateFormat
+from .decimals import Digits
+from .number_format import NumberFormat
+from .point_masses import Atoms
+from .unmodelled_columns import LEFT_OUT
+from .value_list import ValueList
+
+__all__ = ["Column", "offset"]
+
+IDENTITY = Bend()
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was learned about one column.
+
+    Attributes:
+        kind: "continuous", "mixed", "integer", "grid", "discrete", "date", "category", "boolean",
+            "constant", or one that is left out: "identifier", "text", "empty", "drop".
+        family: what the cells are: "bool", "int", "float" or "text".
+        values: the categories in the order of their cells, the values of a discrete column in
+            rising order (so those of dates that are a list), or the one value of a constant.
+        low: smallest value seen; None without an order.
+        high: largest value seen; None without an order.
+        distinct: how many different values were seen; None where they were not counted.
+        bounds: (low, high) declared by the user, either may be None.
+        bend: the map of the column's numbers to the whole line.
+        loc: mean on that line, subtracted to standardise.
+        scale: standard deviation on that line, divided by to standardise.
+        step: distance of neighbouring values of a grid or of dates; 1 for every other kind.
+        atoms: the point masses of a mixed column; None for every other kind.
+        digits: how finely the fractions of a column are written; None for as they are.
+        natural: (low, high) that samples stay within where the user gave no bounds.
+        format: how numbers or dates are written in the cells; None where they are plain values.
+        missing: share of the rows in which the cell was missing.
+        why: what the kind was recognised by.
+        note: what the user should know of it.
+    """
+
+    kind: str
+    family: str
+    values: tuple = ()
+    low: float | int | None = None
+    high: float | int | None = None
+    distinct: int | None = None
+    bounds: tuple[float | None, float | None] = (None, None)
+    bend: Bend = IDENTITY
+    loc: float = 0.0
+    scale: float = 1.0
+    step: float = 1.0
+    atoms: Atoms | None = None
+    digits: Digits | None = None
+    natural: tuple[float | None, float | None] = (None, None)
+    format: NumberFormat | DateFormat | None = None
+    missing: float = 0.0
+    why: str = ""
+    note: str = ""
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the column's coordinate is a dequantised cell number."""
+        return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")
+
+    @property
+    def live(self) -> bool:
+        """Whether the column has a coordinate."""
+        return self.kind != "constant" and not self.left_out
+
+    @property
+    def left_out(self) -> bool:
+        """Whether models do not see the column at all."""
+        return self.kind in LEFT_OUT
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the cells are those of a list of numbers."""
+        return self.kind == "discrete" or (self.kind == "date" and bool(self.values))
+
+    @property
+    def nominal(self) -> bool:
+        """Whether the order of the column's cells means nothing."""
+        return self.kind == "category"
+
+    @property
+    def dequantised(self) -> bool:
+        """Whether noise takes part in the column's coordinate."""
+        return self.discrete or self.kind == "mixed"
+
+    @cached_property
+    def listed(self) -> ValueList:
+        """The cells of a discrete column."""
+        return ValueList(tuple(map(float, self.values)))
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells were seen: integers or steps from low to high, or listed values."""
+        if self.values:
+            return len(self.values)
+        if self.kind in ("grid", "date"):
+            return round((float(self.high or 0) - float(self.low or 0)) / self.step) + 1
+        if self.atoms is not None:
+            step = self.atoms.step or float("inf")
+            return round((float(self.high or 0) - float(self.low or 0)) / step) + 1
+        if self.kind == "integer":
+            return int(self.high or 0) - int(self.low or 0) + 1
+        return len(self.values)
+
+    def shown(self, value: float | int | None) -> float | int | str | None:
+        """A value of the range as people read it: dates as dates; None for columns left out."""
+        if value is None or self.left_out:
+            return None
+        return self.format.text(value) if isinstance(self.format, DateFormat) else value
+
+    def numbers(self, values: np.ndarray, family: str, label: str | int) -> np.ndarray:
+        """Turn the cells of a column into float64: x as it is, or the number of its cell.
+
+        Args:
+            values: shape (n,), as :meth:`Sheet.column` gives it.
+            family: the family of these values.
+            label: name of the column, for errors.
+
+        Raises:
+            DataError: for text where numbers were seen in fit (or the other way round), values
+                outside the bounds and fractions in an integer column.
+        """
+        if (family == "text") != (self.family == "text"):
+            held = {True: "text", False: "numbers"}
+            raise DataError(
+                f"{column_text(label)} holds {held[family == 'text']}, and held "
+                f"{held[self.family == 'text']} in fit. Expected the same type: convert it."
+            )
+        if self.kind in ("category", "boolean"):
+            return self._index(values)
+        self._refuse_outside(values, label)
+        if self.kind in ("continuous", "mixed"):
+            return values.astype(np.float64)
+        if self.is_list:
+            return self.listed.index(values.astype(np.float64))
+        if self.kind == "date":
+            return np.floor(offset(values, int(self.low or 0)) / self.step + 0.5)
+        if self.kind == "grid":
+            return np.floor((values.astype(np.float64) - float(self.low or 0)) / self.step + 0.5)
+        if family == "float":
+            fractions = values != np.floor(values)
+            if fractions.any():
+                warnings.warn(
+                    f"{column_text(label)} was learned as integer and holds fractions in "
+                    f"{rows_text(fractions)}: they count as the nearest whole numbers.",
+                    stacklevel=2,
+                )
+                values = np.floor(values + 0.5)
+        return offset(values, int(self.low or 0))
+
+    def _index(self, values: np.ndarray) -> np.ndarray:
+        import pandas as pd
+
+        index = pd.Index(list(self.values), dtype=object)
+        found = index.get_indexer(pd.Index(values, dtype=object))
+        return np.where(found < 0, len(self.values), found).astype(np.float64)
+
+    def _refuse_outside(self, values: np.ndarray, label: str | int) -> None:
+        low, high = self.bounds
+        outside = np.zeros(len(values), dtype=bool)
+        if low is not None:
+            outside |= values < low
+        if high is not None:
+            outside |= values > high
+        if outside.any():
+            raise DataError(
+                f"{column_text(label)} leaves its bounds {self.bounds} in {rows_text(outside)}. "
+                "Expected values inside: correct these rows, or fit with wider bounds."
+            )
+
+    def finish(self, values: np.ndarray) -> np.ndarray:
+        """Bring values of shape (n,) within the bounds, in the precision of the column.
+
+        What lies beyond a natural bound is reflected at it; a mixed column has an atom there.
+        """
+        low, high = self.natural
+        if self.atoms is None:
+            if low is not None:
+                values = low + np.abs(values - low)
+            if high is not None:
+                values = high - np.abs(high - values)
+        values = values if low is None and high is None else np.clip(values, low, high)
+        if self.digits is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rounded = self.digits.round(values)
+            values = np.where(np.isfinite(rounded), rounded, values)
+        return self.clip(values)
+
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        """Clip values of shape (n,) to the declared bounds."""
+        low, high = self.bounds
+        return values if low is None and high is None else np.clip(values, low, high)
+
+    def cells_to_values(self, cells: np.ndarray) -> np.ndarray:
+        """Turn float cell numbers, clipped to those seen, into the values of the column."""
+        last = min(float(self.n_cells - 1), np.nextafter(2.0**64, 0.0))
+        cells = np.clip(cells, 0.0, last)
+        if self.kind == "grid":
+            values = float(self.low or 0) + cells * self.step
+            digits = 10 - int(np.floor(np.log10(self.step)))
+            if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
+                values = np.round(values, digits)
+            values = values if self.digits is None else self.digits.round(values)
+            return np.where(cells == last, float(self.high or 0), values)
+        if self.is_list:
+            return np.array(self.values)[cells.astype(np.int64)]
+        if self.kind == "date":
+            steps = cells.astype(np.int64) * np.int64(self.step)
+            return np.int64(self.low or 0) + steps
+        if self.kind != "integer":
+            table = np.array(self.values, dtype=object)
+            return table[cells.astype(np.int64)]
+        low = int(self.low or 0)
+        if self.family == "float":
+            return cells + low
+        steps = np.minimum(cells.astype(np.uint64), np.uint64(self.n_cells - 1))
+        total = steps + np.uint64(low % 2**64)
+        return total if int(self.high or 0) >= 2**63 else total.view(np.int64)
+
+
+def offset(values: np.ndarray, low: int) -> np.ndarray:
+    """Return values - low as float64, exact for every int64 and uint64 near low."""
+    rough = values.astype(np.float64) - float(low)
+    if values.dtype.kind == "f":
+        return rough
+    exact = (values.astype(np.uint64) - np.uint64(low % 2**64)).view(np.int64)
+    return np.where(np.abs(rough) < 2.0**62, exact.astype(np.float64), rough)

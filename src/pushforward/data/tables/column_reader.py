@@ -1,0 +1,111 @@
+"""Reads any table by the columns of a fit: which they are, their gaps and their cells."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ..checks import check_names, refuse_infinite, refuse_missing
+from .column import Column
+from .column_contents import read
+from .containers import Layout, Sheet
+from .missing_cells import missing_cells
+
+__all__ = ["TableReader", "refuse_infinite_cells"]
+
+Cells = dict[int, tuple[np.ndarray, str]]
+Places = list[int | None]
+
+
+class TableReader:
+    """Reads tables by the p columns that were learned.
+
+    Args:
+        layout: names, container and types of the columns.
+        columns: what was learned of them.
+        estimator: name of the model, for the texts of errors.
+    """
+
+    def __init__(self, layout: Layout, columns: Sequence[Column], estimator: str) -> None:
+        self.layout = layout
+        self.columns = columns
+        self.estimator = estimator
+
+    def open(self, X: Any) -> tuple[Sheet, Places]:
+        """Read a table, and find where each of the p columns is; one left out may be absent.
+
+        Raises:
+            DataError: for other columns than in fit.
+        """
+        sheet = Sheet.open(X, self.estimator)
+        named = sheet.layout.named and self.layout.named
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        expected = [
+            label
+            for label, column in zip(self.layout.labels, self.columns, strict=True)
+            if not (named and column.left_out and label not in given)
+        ]
+        check_names(sheet.labels, expected, named, self.estimator)
+        if not named:
+            return sheet, list(range(len(self.columns)))
+        return sheet, [given.get(label) for label in self.layout.labels]
+
+    def find(self, X: Any) -> tuple[Sheet, Places]:
+        """Read a table that may have other columns besides, in any order.
+
+        Raises:
+            DataError: for lacking columns.
+        """
+        sheet = Sheet.open(X, self.estimator)
+        labels = self.layout.labels
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        lacking = [
+            label
+            for label, column in zip(labels, self.columns, strict=True)
+            if not column.left_out and label not in given
+        ]
+        if lacking and len(given) == len(labels) and not sheet.layout.named:
+            lacking, given = [], {label: place for place, label in enumerate(labels)}
+        if lacking:
+            raise DataError(
+                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
+                f"{list(sheet.labels)}."
+            )
+        return sheet, [given.get(label) for label in labels]
+
+    def gaps(self, sheet: Sheet, places: Places) -> np.ndarray:
+        """Mark the cells (n, p) that are missing; none of columns that are left out."""
+        return missing_cells(sheet, places, self.columns, sheet.missing())
+
+    def cells(self, sheet: Sheet, places: Places) -> Cells:
+        """Return the values (n,) and their family, of each column that is there and not left out.
+
+        Raises:
+            DataError: for missing or infinite cells, text for numbers.
+        """
+        labels = self.layout.labels
+        gaps = self.gaps(sheet, places)
+        if gaps.any():
+            refuse_missing(labels, gaps, fitting=False)
+        cells = {
+            j: read(sheet, place, self.columns[j], labels[j])
+            for j, place in enumerate(places)
+            if place is not None and not self.columns[j].left_out
+        }
+        refuse_infinite_cells(labels, cells)
+        return cells
+
+
+def refuse_infinite_cells(labels: Sequence[str | int], cells: Cells) -> None:
+    """Raise DataError where a number is infinite."""
+    mask = {
+        j: ~np.isfinite(values)
+        for j, (values, family) in cells.items()
+        if family == "float" and not np.isfinite(values).all()
+    }
+    if mask:
+        whole = np.zeros((len(next(iter(mask.values()))), len(labels)), dtype=bool)
+        for j, rows in mask.items():
+            whole[:, j] = rows
+        refuse_infinite(labels, whole)

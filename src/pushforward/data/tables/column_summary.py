@@ -1,0 +1,109 @@
+"""What was made of the columns of a table, as text."""
+
+import warnings
+from collections import Counter
+from typing import Any
+
+from ...errors import LeftOutWarning
+
+__all__ = ["columns_table", "columns_text", "extent", "kept_text", "share", "warn_left_out"]
+
+MANY = 40  # columns from which on only those with something to say are listed
+MOST = 8  # columns that one line names
+
+
+def extent(entry: dict[str, Any]) -> str:
+    """What was seen in a column that ``Columns.describe`` describes: its range or categories."""
+    if entry["categories"]:
+        values = [str(v) for v in entry["categories"]]
+        return ", ".join(values[:6]) + (f" and {len(values) - 6} more" if len(values) > 6 else "")
+    if entry["low"] is None:
+        return ""
+    ends = [end if isinstance(end, str) else f"{end:.6g}" for end in (entry["low"], entry["high"])]
+    return " to ".join(ends)
+
+
+def columns_table(columns: Any) -> str:
+    """What was made of each column, as a table in Markdown."""
+    lines = ["| column | kind | seen | why | missing | note |", "|---|---|---|---|---|---|"]
+    for entry in columns.describe():
+        cells = (entry["name"], entry["kind"], extent(entry), entry["why"])
+        lines.append("| " + " | ".join(map(_cell, (*cells, share(entry), entry["note"]))) + " |")
+    return "\n".join(lines)
+
+
+def share(entry: dict[str, Any]) -> str:
+    """The share of missing cells in words, "" for none.
+
+    >>> share({"missing": 0.125}), share({"missing": 0.0})
+    ('12 %', '')
+    """
+    missing = entry["missing"]
+    if not missing:
+        return ""
+    return f"{100 * missing:.0f} %" if missing >= 0.01 else "under 1 %"
+
+
+def _cell(value: Any) -> str:
+    """A cell of a table in Markdown: on one line, its bars escaped."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def columns_text(columns: Any) -> str:
+    """What was made of each column, as a table in plain text.
+
+    Of more than 40 columns it lists those that are left out, have missing cells or a note, and
+    counts the others by kind.
+    """
+    entries = columns.describe()
+    listed = [entry for entry in entries if len(entries) <= MANY or entry["note"] or share(entry)]
+    lines = [("column", "kind", "why", "missing", "note")]
+    lines += [
+        (str(one["name"]), one["kind"], one["why"], share(one), one["note"]) for one in listed
+    ]
+    lines = [tuple(_short(cell) for cell in line[:4]) + line[4:] for line in lines]
+    used = [j for j in range(5) if any(line[j] for line in lines[1:])]
+    widths = {j: max(len(line[j]) for line in lines) for j in used}
+    text = ["  ".join(line[j].ljust(widths[j]) for j in used).rstrip() for line in lines]
+    if len(listed) < len(entries):
+        others = Counter(entry["kind"] for entry in entries if entry not in listed)
+        text.append(f"others: {', '.join(f'{n} {kind}' for kind, n in others.most_common())}")
+    return "\n".join(text if listed else text[1:])
+
+
+def kept_text(columns: Any) -> str:
+    """How many rows were left out of the fit, "" for none.
+
+    >>> import pandas as pd
+    >>> from pushforward import Columns
+    >>> frame = pd.DataFrame({"age": [22.5, None, 26.1], "class": ["a", "a", "b"]})
+    >>> kept_text(Columns.learn(frame, missing="drop").columns)
+    '1 of 3 rows left out for missing cells'
+    """
+    gone = columns.n_left_out
+    if not gone:
+        return ""
+    total = gone + columns.n_rows
+    return f"{gone:,} of {total:,} rows left out for missing cells"
+
+
+def warn_left_out(columns: Any, stacklevel: int) -> None:
+    """Warn of columns and rows that were left out of a fit for missing cells.
+
+    Warns:
+        LeftOutWarning: where any were.
+    """
+    sparse = [
+        f"{one['name']!r} ({one['why']})"
+        for one in columns.describe()
+        if one["kind"] == "empty" and one["missing"] < 1
+    ]
+    more = f" and {len(sparse) - MOST} more" if len(sparse) > MOST else ""
+    columns_gone = f"columns left out: {', '.join(sparse[:MOST])}{more}" if sparse else ""
+    if left_out := "; ".join(filter(None, (columns_gone, kept_text(columns)))):
+        warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel + 1)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else line[:39] + "…"

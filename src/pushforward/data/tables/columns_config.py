@@ -1,0 +1,348 @@
+"""What :class:`Columns` learned, as JSON values and back, strictly checked."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ...errors import ModelFileError
+from .bounded_transform import Bend
+from .column import Column
+from .column_kinds import KINDS
+from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
+from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
+from .decimals import Digits
+from .number_format import GROUPS, NumberFormat
+from .point_masses import Atoms
+from .unmodelled_columns import LEFT_OUT
+
+__all__ = ["read", "write"]
+
+CELL = (str, int, float, bool)
+TOP = {"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list}
+ENTRY = {
+    "name": (str, int),
+    "dtype": str,
+    "levels": (list, type(None)),
+    "ordered": bool,
+    "kind": str,
+    "family": str,
+    "values": list,
+    "low": (int, float, type(None)),
+    "high": (int, float, type(None)),
+    "distinct": (int, type(None)),
+    "bounds": list,
+    "bend": dict,
+    "loc": float,
+    "scale": float,
+    "step": float,
+    "atoms": (dict, type(None)),
+    "digits": (dict, type(None)),
+    "natural": list,
+    "format": (dict, type(None)),
+    "missing": float,
+    "why": str,
+    "note": str,
+}
+DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
+NUMBERS = {
+    "decimal": str,
+    "thousands": str,
+    "prefix": str,
+    "suffix": str,
+    "parentheses": bool,
+    "places": (int, type(None)),
+}
+DATES = {
+    "source": str,
+    "unit": str,
+    "pattern": str,
+    "padded": bool,
+    "offset": (int, type(None)),
+    "places": int,
+    "fraction": str,
+}
+ATOMS = {"values": list, "widths": list, "step": float}
+BEND = {
+    "low": (float, type(None)),
+    "high": (float, type(None)),
+    "unit": float,
+    "reach": float,
+}
+OBJECTS = ("object", "Object", "|O")
+FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
+
+
+def write(
+    layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str, n_left_out: int
+) -> dict[str, Any]:
+    """Return the JSON values that :func:`read` reads."""
+    entries = []
+    for name, storage, column in zip(layout.labels, layout.storage, columns, strict=True):
+        entries.append(
+            {
+                "name": name,
+                "dtype": storage.dtype,
+                "levels": None if storage.levels is None else list(storage.levels),
+                "ordered": storage.ordered,
+                "kind": column.kind,
+                "family": column.family,
+                "values": list(column.values),
+                "low": column.low,
+                "high": column.high,
+                "distinct": column.distinct,
+                "bounds": list(column.bounds),
+                "bend": _write(column.bend, BEND),
+                "loc": column.loc,
+                "scale": column.scale,
+                "step": column.step,
+                "atoms": _write(column.atoms, ATOMS),
+                "digits": _write(column.digits, DIGITS),
+                "natural": list(column.natural),
+                "format": _write(
+                    column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
+                ),
+                "missing": column.missing,
+                "why": column.why,
+                "note": column.note,
+            }
+        )
+    return {
+        "container": layout.container,
+        "estimator": estimator,
+        "n_rows": n_rows,
+        "n_left_out": n_left_out,
+        "columns": entries,
+    }
+
+
+def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
+    """Check JSON values and return the arguments of :class:`Columns`.
+
+    Raises:
+        ModelFileError: naming the entry that is unknown, missing or wrong.
+    """
+    _check_entry(values, TOP, "columns")
+    container = values["container"]
+    _expect(container in (*FRAMES, "numpy", "torch"), "container", container)
+    _expect(1 <= values["n_rows"] < 2**63, "n_rows", values["n_rows"])
+    _expect(0 <= values["n_left_out"] < 2**63, "n_left_out", values["n_left_out"])
+    entries = values["columns"]
+    _expect(bool(entries), "columns", entries)
+    storage, columns = [], []
+    for number, entry in enumerate(entries):
+        where = f"columns[{number}]"
+        _check_entry(entry, ENTRY, where)
+        _check_entry(entry["bend"], BEND, f"{where}.bend")
+        storage.append(_read_storage(entry, container, where))
+        columns.append(_read_column(entry, where))
+    labels = tuple(entry["name"] for entry in entries)
+    _expect(len(set(labels)) == len(labels), "columns", f"repeated names {labels}")
+    if container not in FRAMES:
+        _expect(labels == tuple(range(len(labels))), "columns", f"names {labels}")
+        _expect(len(set(storage)) == 1, "columns", "different dtypes in one array")
+    layout = Layout(container, labels, tuple(storage))
+    return layout, tuple(columns), values["n_rows"], values["estimator"], values["n_left_out"]
+
+
+def _expect(fine: bool, where: str, value: object) -> None:
+    if not fine:
+        raise ModelFileError(
+            f"The data description has {value!r} in {where}, which no version of it has. The "
+            "model folder is damaged or was altered: fit the model again or fetch a fresh copy."
+        )
+
+
+def _check_entry(entry: Any, schema: dict[str, Any], where: str) -> None:
+    """Check that a dict has exactly the keys of a schema, with values of their types."""
+    _expect(isinstance(entry, dict), where, entry)
+    unknown, missing = sorted(map(str, set(entry) - set(schema))), sorted(set(schema) - set(entry))
+    if unknown or missing:
+        raise ModelFileError(
+            f"The data description has unknown entries {unknown} and lacks {missing} in {where}. "
+            f"Expected {sorted(schema)}: the folder was altered or is from another version."
+        )
+    for key, types in schema.items():
+        value = entry[key]
+        types = types if isinstance(types, tuple) else (types,)
+        # bool is an int to Python, and it is never meant where a number is.
+        fine = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+        _expect(fine, f"{where}.{key}", value)
+        if isinstance(value, float):
+            _expect(math.isfinite(value), f"{where}.{key}", value)
+
+
+def _read_storage(entry: dict[str, Any], container: str, where: str) -> Storage:
+    dtype, levels = entry["dtype"], entry["levels"]
+    if levels is not None:
+        _expect(all(type(level) in CELL for level in levels), f"{where}.levels", levels)
+        _expect(len(set(levels)) == len(levels), f"{where}.levels", levels)
+    if container == "pandas":
+        fine = _is_pandas_dtype(dtype) and (levels is not None) == (dtype == "category")
+    elif container in FRAMES:
+        fine = dtype in ELEMENTS or dtype == "Enum" or is_moment(dtype)
+        fine = fine and (levels is not None) == (dtype == "Enum")
+    elif container == "torch":
+        fine = dtype in TENSORS and levels is None
+    else:
+        fine = _is_numpy_dtype(dtype) and levels is None
+    _expect(fine, f"{where}.dtype", dtype)
+    return Storage(dtype, None if levels is None else tuple(levels), entry["ordered"])
+
+
+def _write(part: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The attributes of a part of a column that a schema names; None for no part."""
+    if part is None:
+        return None
+    values = {key: getattr(part, key) for key in schema}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
+    atoms = entry["atoms"]
+    _expect((atoms is not None) == (entry["kind"] == "mixed"), f"{where}.atoms", atoms)
+    if atoms is None:
+        return None
+    _check_entry(atoms, ATOMS, f"{where}.atoms")
+    values, widths = atoms["values"], atoms["widths"]
+    _expect(_rising(values) and len(values) > 0, f"{where}.atoms.values", values)
+    fine = len(widths) == len(values) and all(type(w) is float and w > 0 for w in widths)
+    fine = fine and math.isfinite(sum(widths))
+    _expect(fine, f"{where}.atoms.widths", widths)
+    fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
+    _expect(fits, f"{where}.atoms.step", atoms["step"])
+    return Atoms(tuple(values), tuple(widths), atoms["step"])
+
+
+def _read_digits(entry: dict[str, Any], where: str) -> Digits | None:
+    digits = entry["digits"]
+    if digits is None:
+        return None
+    _check_entry(digits, DIGITS, f"{where}.digits")
+    decimals, significant = digits["decimals"], digits["significant"]
+    fine = (decimals is None) != (significant is None)
+    fine = fine and (decimals is None or -20 <= decimals <= 20)
+    fine = fine and (significant is None or 1 <= significant <= 20)
+    _expect(fine, f"{where}.digits", digits)
+    return Digits(decimals, significant)
+
+
+def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat | None:
+    """Read how cells are written; a date is always written in some way."""
+    how, where = entry["format"], f"{where}.format"
+    if how is None:
+        _expect(entry["kind"] != "date", where, how)
+        readable = entry["kind"] in LEFT_OUT or not is_moment(entry["dtype"])
+        _expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
+        return None
+    if "source" in how:
+        how = {"fraction": "full"} | how  # which folders of before 2026-12 do not say
+        _check_entry(how, DATES, where)
+        dates = DateFormat(**how)
+        _expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
+        moments = dates.source in ("moment", "duration") and entry["dtype"] not in OBJECTS
+        fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
+        fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
+        fine = fine and dates.fraction in FRACTIONS
+        fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
+        fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
+        _expect(fine, where, how)
+        return dates
+    _check_entry(how, NUMBERS, where)
+    numbers = NumberFormat(**how)
+    marks = numbers.decimal in (".", ",") and numbers.thousands in GROUPS
+    fine = marks and numbers.decimal != numbers.thousands
+    fine = fine and (numbers.places is None or 0 <= numbers.places <= 30)
+    fine = fine and max(len(numbers.prefix), len(numbers.suffix)) < 9
+    numeric = entry["kind"] not in ("category", "boolean", "date") and entry["family"] != "text"
+    _expect(fine and numeric and not is_moment(entry["dtype"]), where, how)
+    return numbers
+
+
+def _read_ends(ends: list, where: str) -> tuple[float | None, float | None]:
+    fine = all(end is None or (type(end) is float and math.isfinite(end)) for end in ends)
+    _expect(len(ends) == 2 and fine, where, ends)
+    return ends[0], ends[1]
+
+
+def _rising(values: list, types: tuple[type, ...] = (float,)) -> bool:
+    numbers = all(type(value) in types and math.isfinite(value) for value in values)
+    return numbers and all(a < b for a, b in pairwise(values))
+
+
+def _is_pandas_dtype(name: str) -> bool:
+    import pandas as pd
+
+    try:
+        pd.api.types.pandas_dtype(name)
+    except (TypeError, ValueError, ImportError):
+        return False
+    return True
+
+
+def _is_numpy_dtype(name: str) -> bool:
+    try:
+        return np.dtype(name).kind in "biufOUSMm"
+    except TypeError:
+        return False
+
+
+def _read_column(entry: dict[str, Any], where: str) -> Column:
+    kind, family = entry["kind"], entry["family"]
+    _expect(kind in (*KINDS, *LEFT_OUT, "constant"), f"{where}.kind", kind)
+    _expect(family in FAMILIES, f"{where}.family", family)
+    cells, levels = entry["values"], entry["levels"]
+    fine = all(type(value) is FAMILIES[family] for value in cells)
+    if kind == "constant":
+        fine = fine and len(cells) == 1
+    elif kind in ("category", "boolean"):
+        fine = fine and len(cells) >= 2 and len(set(cells)) == len(cells)
+    elif kind in LEFT_OUT:
+        low = entry["low"]
+        number = type(low) is int and kind == "identifier" and abs(low) < 2**62
+        fine = not cells and (low is None or number)
+    else:
+        low, high = entry["low"], entry["high"]
+        number = int if kind in ("integer", "date") else float
+        if kind in ("discrete", "mixed"):
+            number = FAMILIES[family]
+        if kind == "discrete" or (kind == "date" and cells):
+            fine = _rising(cells, (int, float)) and len(cells) > 1 and fine
+            cells_fit = fine and (cells[0], cells[-1]) == (low, high)
+        else:
+            cells_fit = not cells
+        ranged = type(low) is number and type(high) is number and low <= high
+        fine = cells_fit and ranged and low >= -(2**63) and high < 2**64 and family != "text"
+    if levels is not None:
+        fine = fine and bool(cells) != (kind in LEFT_OUT) and set(cells) <= set(levels)
+    _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
+    bounds = _read_ends(entry["bounds"], f"{where}.bounds")
+    bend = Bend(**entry["bend"])
+    if bend.low is not None and bend.high is not None:
+        _expect(bend.low < bend.high, f"{where}.bend", entry["bend"])
+    for key, value in (
+        *(("bend.unit", bend.unit), ("bend.reach", bend.reach)),
+        *(("scale", entry["scale"]), ("step", entry["step"])),
+    ):
+        _expect(value > 0, f"{where}.{key}", value)
+    return Column(
+        kind,
+        family,
+        tuple(cells),
+        entry["low"],
+        entry["high"],
+        entry["distinct"],
+        bounds,
+        bend,
+        entry["loc"],
+        entry["scale"],
+        entry["step"],
+        _read_atoms(entry, where),
+        _read_digits(entry, where),
+        _read_ends(entry["natural"], f"{where}.natural"),
+        _read_format(entry, where),
+        entry["missing"],
+        entry["why"],
+        entry["note"],
+    )

@@ -1,0 +1,191 @@
+"""The coordinates of a table: numbers of the columns to standardised coordinates and back."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import DataError
+from ..checks import check_draw, column_text, rows_text
+from .column import Column
+from .dequantisation import row_keys, uniforms
+
+__all__ = ["Coordinates"]
+
+
+class Coordinates:
+    """The D coordinates of the columns that are not constant.
+
+    A column enters as its numbers: x itself where it is continuous or mixed, the number of the
+    cell where it is discrete. Discrete numbers and atoms get noise, bounded ones are bent to the
+    whole line, all are standardised.
+
+    Args:
+        columns: the D columns.
+        labels: their names or positions.
+    """
+
+    def __init__(self, columns: Sequence[Column], labels: Sequence[str | int]) -> None:
+        self.columns = tuple(columns)
+        self.labels = tuple(labels)
+        self.names = tuple(x if isinstance(x, str) else f"x{x}" for x in labels)
+        self.discrete = np.array([column.discrete for column in columns], dtype=bool)
+        self.nominal = np.array([column.nominal for column in columns], dtype=bool)
+        self.dequantised = np.array([column.dequantised for column in columns], dtype=bool)
+        self.loc = np.array([column.loc for column in columns], dtype=np.float64)
+        self.scale = np.array([column.scale for column in columns], dtype=np.float64)
+        self._log_step = float(sum(np.log(column.step) for column in columns))
+        bends = [column.bend for column in columns]
+        self.units = np.array([1.0 if b.bounded else b.unit for b in bends], dtype=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def moments(
+        self, numbers: np.ndarray, weights: np.ndarray | None
+    ) -> list[tuple[float, float]]:
+        """Return the weighted mean and standard deviation of each coordinate on its line.
+
+        Args:
+            numbers: shape (n, D), overwritten.
+            weights: shape (n,) or None.
+        """
+        self._dequantise(numbers, [0.5] * int(self.dequantised.sum()))
+        within = self._variance_within(numbers)
+        self._bend(numbers)
+        if not len(self):
+            return []
+        half = (numbers.max(axis=0) - numbers.min(axis=0)) / 2
+        loc = np.average(numbers, axis=0, weights=weights)
+        numbers -= loc
+        loc += np.average(numbers, axis=0, weights=weights)  # takes the first one's rounding away
+        np.square(numbers, out=numbers)
+        variance = np.average(numbers, axis=0, weights=weights)
+        variance += np.average(within, axis=0, weights=weights)
+        # Only weights of very different sizes can make a deviation vanish beside the range.
+        scale = np.maximum(np.sqrt(variance), 1e-8 * half)
+        # Ten digits are plenty, and leave nothing of the order in which the rows were summed.
+        mantissa, exponent = np.frexp(scale)
+        scale = np.ldexp(np.round(mantissa * 2.0**36), exponent - 36)
+        fine = scale * 2.0**-36
+        loc = np.where(abs(loc) < 2.0**52 * fine, np.round(loc / fine) * fine, loc)
+        return list(zip(loc.tolist(), scale.tolist(), strict=True))
+
+    def _variance_within(self, numbers: np.ndarray) -> np.ndarray:
+        """Variance of the noise in the cells and atoms that numbers are the middles of."""
+        within = np.zeros(numbers.shape)
+        for i in np.flatnonzero(self.dequantised):
+            column = self.columns[i]
+            if column.atoms is not None:
+                widths = np.array([column.atoms.step, *column.atoms.widths])
+                within[:, i] = widths[column.atoms.find(numbers[:, i])] ** 2 / 12
+            elif not column.bend.bounded:
+                within[:, i] = 1 / 12
+        return within
+
+    def forward(
+        self, numbers: np.ndarray, draw: int | np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Map numbers of shape (n, D), which are overwritten, to (z, log |det dz/dx|).
+
+        Raises:
+            DataError: for numbers that overflow.
+            ParameterError: for a draw that is neither a number >= 0 nor a generator.
+        """
+        log_cell = self._dequantise(numbers, self._noise(numbers, draw))
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_det = log_cell + self._bend(numbers)
+            numbers -= self.loc
+            numbers /= self.scale
+        fine = np.isfinite(numbers)
+        if not fine.all():
+            i = int(np.flatnonzero(~fine.all(axis=0))[0])
+            raise DataError(
+                f"{column_text(self.labels[i])} holds values too far from those seen in fit to be "
+                f"represented, in {rows_text(np.logical_not(fine[:, i]))}. Expected values within "
+                f"1e300 standard deviations ({self.scale[i] * self.units[i]:.3g}): correct them."
+            )
+        log_det -= np.log(self.scale).sum() + self._log_step
+        return numbers, log_det
+
+    def inverse(self, z: np.ndarray, i: int) -> np.ndarray:
+        """Map coordinate i, shape (n,), back to its numbers: x, or the cell plus noise."""
+        column = self.columns[i]
+        line = column.bend.inverse(z * self.scale[i] + self.loc[i])
+        return line if column.atoms is None else column.atoms.inverse(line)
+
+    def cell_index(self, z: np.ndarray) -> np.ndarray:
+        """Return the cells of z, int64 of shape (n, D).
+
+        They are 0 for continuous coordinates; for mixed ones 0 between the atoms, and 1 + its
+        number in an atom.
+        """
+        cells = np.zeros(z.shape, dtype=np.int64)
+        for i in np.flatnonzero(self.dequantised):
+            column = self.columns[i]
+            if column.atoms is not None:
+                cells[:, i] = column.atoms.find(z[:, i] * self.scale[i] + self.loc[i])
+            else:
+                cells[:, i] = np.floor(self.inverse(z[:, i], int(i)))
+        return cells
+
+    def atoms(self) -> tuple[torch.Tensor, ...]:
+        """Return the intervals of the atoms of each coordinate, float64 of shape (m, 2) each."""
+        found = []
+        for i, column in enumerate(self.columns):
+            line = np.empty((0, 2)) if column.atoms is None else column.atoms.intervals
+            found.append(torch.from_numpy((line - self.loc[i]) / self.scale[i]))
+        return tuple(found)
+
+    def edges(self, i: int, cells: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the lower and upper edges of cells of coordinate i, of the shape of cells."""
+        column = self.columns[i]
+        if not column.discrete:
+            raise DataError(f"Coordinate {i} ({self.names[i]}) is {column.kind}: it has no cells.")
+        lower = np.asarray(cells, dtype=np.float64)
+        bent = [column.bend.forward(edge)[0] for edge in (lower, lower + 1.0)]
+        low, high = (torch.as_tensor((edge - self.loc[i]) / self.scale[i]) for edge in bent)
+        return low, high
+
+    def _noise(self, numbers: np.ndarray, draw: int | np.random.Generator) -> Iterable[np.ndarray]:
+        """Return the noise of each dequantised coordinate, shape (n,) each."""
+        check_draw(draw)
+        noisy = np.flatnonzero(self.dequantised)
+        if not len(noisy):
+            return []
+        if isinstance(draw, np.random.Generator):
+            return draw.random((len(numbers), len(noisy))).T
+        keys = row_keys(numbers)
+        return [uniforms(keys, int(i), int(draw)) for i in noisy]
+
+    def _dequantise(self, numbers: np.ndarray, noise: Iterable[np.ndarray | float]) -> np.ndarray:
+        """Spread cells and atoms over their intervals, in place.
+
+        Returns:
+            What this adds to the log-determinant, beside that of the steps of grids: shape (n,).
+        """
+        log_cell = np.zeros(len(numbers))
+        for i, u in zip(np.flatnonzero(self.dequantised), noise, strict=True):
+            column = self.columns[i]
+            # A margin above the rounding of k + u keeps it inside its cell on the way back.
+            n_cells = column.n_cells
+            margin = min(0.5, 1e-9 + 16 * np.finfo(np.float64).eps * n_cells)
+            u = margin + (1.0 - 2.0 * margin) * u
+            if column.atoms is not None:
+                numbers[:, i], log_width = column.atoms.forward(numbers[:, i], u)
+                log_cell += log_width
+                continue
+            if column.is_list:
+                log_cell -= column.listed.log_width(numbers[:, i])
+            numbers[:, i] += u
+        return log_cell
+
+    def _bend(self, numbers: np.ndarray) -> np.ndarray:
+        """Bend numbers to the line in place; returns log |slope| summed over D, shape (n,)."""
+        log_slope = np.zeros(len(numbers))
+        for i, column in enumerate(self.columns):
+            if column.bend.bounded or column.bend.unit != 1.0:
+                numbers[:, i], slope = column.bend.forward(numbers[:, i])
+                log_slope += slope
+        return log_slope

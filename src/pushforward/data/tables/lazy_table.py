@@ -1,0 +1,89 @@
+"""A table that is read when asked, whole or in batches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError, ParameterError
+from .reading_options import Reading
+
+__all__ = ["CHUNK", "Table", "unreadable"]
+
+CHUNK = 65_536
+
+
+class Table:
+    """A table that is read when asked.
+
+    Attributes:
+        path: where it is.
+        columns: its column names; positions for arrays, none for arrays that are not 2-D.
+        n_rows: number of rows, None if it is unknown before reading.
+        note: what a reader should know about how the file was understood, a line each, or None.
+        reading: what was said of how the file is written.
+
+    A table already in memory, such as a built-in set, is ``Table.of(frame)``.
+    """
+
+    path: Path | None = None
+    n_rows: int | None = None
+    note: str | None = None
+    reading: Reading = Reading()
+
+    @classmethod
+    def of(cls, X: Any) -> "Table":
+        """Wrap a DataFrame or array."""
+        return MemoryTable(X)
+
+    @property
+    def columns(self) -> list[str | int]:
+        """Names of the columns."""
+        raise NotImplementedError
+
+    def read(self) -> Any:
+        """Return all rows: a pandas frame, or an array for npy and npz."""
+        raise NotImplementedError
+
+    def batches(self, n_rows: int = CHUNK) -> Iterator[Any]:
+        """Yield the rows in order, at most ``n_rows`` at a time, with equal dtypes.
+
+        An empty table yields nothing. Memory stays constant, except for npz. A csv is read twice:
+        first to learn the dtypes that hold all its rows.
+        """
+        if n_rows < 1:
+            raise ParameterError(f"n_rows is {n_rows}. Expected at least 1.")
+        return self._batches(n_rows)
+
+    def _batches(self, n_rows: int) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        rows = "unknown" if self.n_rows is None else self.n_rows
+        return f"Table({str(self.path or 'in memory')!r}, rows={rows}, columns={self.columns})"
+
+
+class MemoryTable(Table):
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.n_rows = len(X)
+
+    @property
+    def columns(self) -> list[str | int]:
+        if hasattr(self.X, "columns"):
+            return list(self.X.columns)
+        return list(range(self.X.shape[1])) if self.X.ndim == 2 else []
+
+    def read(self) -> Any:
+        return self.X
+
+    def _batches(self, n_rows: int) -> Iterator[Any]:
+        for start in range(0, len(self.X), n_rows):
+            yield self.X[start : start + n_rows]
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error for a file that a reader gave up on."""
+    return DataError(
+        f"{path} cannot be read: {error}. Expected a whole {path.suffix} file of plain values: "
+        "write it again."
+    )

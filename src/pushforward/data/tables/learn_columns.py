@@ -1,0 +1,155 @@
+"""Decides what the columns of a table are, and which rows and columns a fit leaves out."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError, ParameterError
+from ..checks import MISSING, check_option, check_weights, refuse_missing
+from .column import Column
+from .column_contents import Holding, read, survey
+from .column_kinds import check_declared, recognise
+from .column_reader import refuse_infinite_cells
+from .containers import Sheet
+from .dequantisation import row_keys
+from .missing_cells import complete_rows, missing_cells, without_sparse
+from .unmodelled_columns import LEFT_OUT
+
+__all__ = ["Decided", "decide"]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a fit makes of a table, before its numbers are standardised.
+
+    Attributes:
+        sheet: the rows that were kept.
+        columns: the p columns.
+        cells: of each column that is not left out, by its number: values of shape (n_kept,) and
+            their family.
+        weights: float64 of shape (n_kept,), or None.
+        kept: boolean of shape (n,).
+        n_left_out: how many rows were left out for missing cells.
+    """
+
+    sheet: Sheet
+    columns: list[Column]
+    cells: dict[int, tuple[np.ndarray, str]]
+    weights: np.ndarray | None
+    kept: np.ndarray
+    n_left_out: int
+
+
+def decide(
+    X: Any,
+    *,
+    columns: dict | None,
+    bounds: dict | None,
+    missing: str,
+    sample_weight: Any,
+    estimator: str,
+    min_rows: int,
+) -> Decided:
+    """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
+
+    Raises:
+        DataError: for data that cannot be used; the text names the columns and rows.
+        ParameterError: for columns, bounds or missing that are not usable.
+    """
+    check_option("missing", missing, MISSING)
+    sheet = Sheet.open(X, estimator, min_rows)
+    if missing == "auto" and not sheet.layout.named:
+        missing = "error"  # as scikit-learn has it of arrays; a column without a name stays
+    declared, intervals = check_declared(columns, bounds, sheet.labels)
+    _refuse_dropped_positions(sheet, declared)
+    weights = check_weights(sample_weight, sheet.n_rows)
+    kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
+    blank = sheet.missing()
+    holdings = [
+        survey(
+            sheet.raw(j)[kept & ~blank[:, j]],
+            label,
+            declared=declared.get(label),
+            categorical=sheet.layout.storage[j].levels is not None,
+            alone=len(sheet.labels) == 1,
+        )
+        for j, label in enumerate(sheet.labels)
+    ]
+    found = [_undecided(holding) for holding in holdings]
+    bare = np.array([column.kind == "empty" for column in found])
+    if bare.all() or (bare.any() and not sheet.layout.named):
+        refuse_missing(sheet.labels, blank & bare, fitting=True)
+    gaps = missing_cells(sheet, range(len(found)), found, blank)
+    shares = np.where(bare, 1.0, gaps[kept].mean(axis=0))
+    if missing == "auto":
+        found = without_sparse(found, gaps[kept], [label in declared for label in sheet.labels])
+        gaps &= np.array([not column.left_out for column in found])
+    counted = int(kept.sum())
+    kept = complete_rows(sheet.labels, gaps, kept, missing)
+    if not kept.all():
+        sheet = sheet.take(kept)
+        weights = None if weights is None else weights[kept]
+        if sheet.n_rows < min_rows:
+            raise DataError(
+                f"Only {sheet.n_rows} sample(s) of {len(kept)} are left without missing "
+                f"values and zero weights, while a minimum of {min_rows} is required by "
+                f"{estimator}. Fill the missing values in, or leave out the columns that "
+                "have most of them."
+            )
+    cells = {
+        j: read(sheet, j, column, sheet.labels[j])
+        for j, column in enumerate(found)
+        if not column.left_out
+    }
+    refuse_infinite_cells(sheet.labels, cells)
+    distinct_rows = _distinct_rows(cells, sheet.n_rows)
+    for j, label in enumerate(sheet.labels):
+        if j in cells:
+            found[j] = recognise(
+                *cells[j],
+                label,
+                holding=holdings[j],
+                declared=declared.get(label),
+                categorical=sheet.layout.storage[j].levels is not None,
+                bounds=intervals.get(label),
+                weights=weights,
+                distinct_rows=distinct_rows,
+            )
+        found[j] = replace(found[j], missing=float(shares[j]))
+    return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
+
+
+def _undecided(holding: Holding) -> Column:
+    """The column that reads the cells of a holding; whole where it is left out."""
+    if holding.kind in LEFT_OUT:
+        first = holding.first if holding.kind == "identifier" else None
+        why, note = holding.why, holding.note
+        return Column(holding.kind, holding.family, low=first, why=why, note=note)
+    return Column("undecided", "text", format=holding.format)
+
+
+def _refuse_dropped_positions(sheet: Sheet, declared: dict) -> None:
+    if not sheet.layout.named and "drop" in declared.values():
+        raise ParameterError(
+            'columns says "drop" of a column that has a position and no name. Expected a frame: '
+            "the others would change their positions. Leave the column out before the fit."
+        )
+
+
+def _distinct_rows(cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray | None:
+    """Mark the first of equal rows, shape (n,), so that copies count like weights; or None.
+
+    In a table of one column a value that comes again is a repeat of the value, and all rows count.
+    """
+    import pandas as pd
+
+    if len(cells) < 2:
+        return None
+    codes = np.empty((n, len(cells)))
+    for i, (values, family) in enumerate(cells.values()):
+        codes[:, i] = pd.factorize(values)[0] if family == "text" else values
+    _, places = np.unique(row_keys(codes), return_index=True)
+    first = np.zeros(n, dtype=bool)
+    first[places] = True
+    return first

@@ -1,0 +1,125 @@
+"""How a file of text is to be read, as far as a user says it."""
+
+import codecs
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import ModelFileError, ParameterError
+
+__all__ = ["Expected", "Reading"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What was said about how a table is written; None is found out from the file.
+
+    Attributes:
+        header: whether the first record holds the names of the columns.
+        encoding: a codec of Python, such as "utf-8" or "cp1252".
+        decimal: the decimal mark, "." or ",".
+        separator: the character between cells; "whitespace" is any run of blanks.
+        missing_values: texts that mean a missing cell, in every column.
+
+    Raises:
+        ParameterError: for a value that cannot be meant.
+    """
+
+    header: bool | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    separator: str | None = None
+    missing_values: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.header not in (None, True, False):
+            raise ParameterError(f"header is {self.header!r}. Expected True, False or None.")
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+                "".encode(self.encoding)  # refuses what is no encoding of text, such as base64
+            except (LookupError, TypeError) as error:
+                raise ParameterError(
+                    f"encoding is {self.encoding!r}, which Python does not know as one of text. "
+                    "Expected a name such as utf-8, cp1252, latin-1 or utf-16."
+                ) from error
+        if self.decimal not in (None, ".", ","):
+            raise ParameterError(f'decimal is {self.decimal!r}. Expected "." or ",".')
+        object.__setattr__(self, "separator", _separator(self.separator))
+        if self.separator is not None and self.separator == self.decimal:
+            raise ParameterError(
+                f"separator and decimal are both {self.separator!r}. Expected different marks."
+            )
+        words = self.missing_values
+        if words is not None:
+            if isinstance(words, str) or not isinstance(words, Sequence):
+                raise ParameterError(f"missing_values is {words!r}. Expected a list of texts.")
+            if not all(isinstance(word, str) for word in words):
+                raise ParameterError(f"missing_values is {list(words)!r}. Expected texts.")
+            stripped = dict.fromkeys(word.strip() for word in words)
+            object.__setattr__(self, "missing_values", tuple(word for word in stripped if word))
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What was said, by name; the JSON values that :meth:`of_json` reads."""
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        if self.missing_values is not None:
+            values["missing_values"] = list(self.missing_values)
+        return {name: value for name, value in values.items() if value is not None}
+
+    @classmethod
+    def of_json(cls, values: Any) -> "Reading":
+        """Read what :attr:`said` wrote.
+
+        Raises:
+            ModelFileError: for anything else.
+        """
+        try:
+            return cls(**values)
+        except (TypeError, ParameterError) as error:
+            raise ModelFileError(
+                f"The model folder says {values!r} of how its table was read: {error}. It was "
+                "altered: fit the model again or fetch a fresh copy."
+            ) from error
+
+    def over(self, other: "Reading") -> "Reading":
+        """These where said, else the other's."""
+        return Reading(**(other.said | self.said))
+
+
+def _separator(mark: str | None) -> str | None:
+    names = {"tab": "\t", "\\t": "\t", "whitespace": "whitespace", r"\s+": "whitespace"}
+    mark = mark if mark is None else names.get(mark, mark)
+    if mark is None or mark == "whitespace":
+        return mark
+    if not isinstance(mark, str) or len(mark) != 1 or mark in "\r\n\"'" or mark.isalnum():
+        raise ParameterError(
+            f"separator is {mark!r}. Expected one character such as ; or |, tab, or whitespace."
+        )
+    return "whitespace" if mark == " " else mark
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What a fitted model knows of the columns of a file that is to be scored.
+
+    Attributes:
+        families: "text", "bool", "int" or "float" by name of the column.
+    """
+
+    families: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether the file of the fit had no names, so that its columns were numbered."""
+        numbered = {f"column_{i}" for i in range(len(self.families))}
+        return bool(numbered) and self.families.keys() == numbered
+
+    @classmethod
+    def of(cls, model: Any) -> "Expected":
+        """What a model fitted on a table expects; nothing of other models."""
+        columns = getattr(model, "columns_", None)
+        if columns is None or not columns.layout.named:
+            return cls()
+        kinds = zip(columns.labels, columns.columns, strict=True)
+        return cls({str(label): column.family for label, column in kinds})

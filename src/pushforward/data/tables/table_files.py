@@ -1,0 +1,120 @@
+"""Tables in files: which reader opens which file."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError
+from .arrow_files import FeatherTable, ParquetTable
+from .csv_files import TextTable
+from .excel_files import ExcelTable
+from .lazy_table import Table, unreadable
+from .reading_options import Expected, Reading
+
+__all__ = ["SUFFIXES", "WRITTEN", "open_table", "suffix_of"]
+
+ARRAYS = (".parquet", ".feather", ".arrow", ".npy", ".npz")
+TEXT = tuple(f"{s}{z}" for s in (".csv", ".tsv", ".tab", ".dat", ".data") for z in ("", ".gz"))
+SUFFIXES = (*TEXT, ".xlsx", *ARRAYS)
+WRITTEN = (".csv", ".csv.gz", ".tsv", ".tsv.gz", *ARRAYS)
+
+
+def suffix_of(path: str | os.PathLike, known: Sequence[str] = SUFFIXES) -> str:
+    """Return the known ending of a file name.
+
+    Raises:
+        DataError: listing the known endings.
+
+    >>> suffix_of("people.csv.gz")
+    '.csv.gz'
+    """
+    name = Path(path).name.lower()
+    for suffix in sorted(known, key=len, reverse=True):
+        if name.endswith(suffix):
+            return suffix
+    raise DataError(f"{path} has no known ending. Expected one of {', '.join(known)}.")
+
+
+def open_table(
+    source: str | os.PathLike, reading: Reading | None = None, expected: Expected | None = None
+) -> "Table":
+    """Open a file, or a folder of parquet files, without reading its rows.
+
+    Args:
+        source: path of a csv or tsv (also gzipped), xlsx, parquet, feather or arrow, npy or npz
+            file, or of a folder whose parquet files are the parts of one table, in order of name.
+        reading: how a file of text is written, as far as it is known.
+        expected: what the model that will get the table knows of its columns.
+
+    Raises:
+        DataError: for a path that does not exist, is empty, has an unknown ending, or cannot be
+            read; and where pyarrow or openpyxl is needed and not installed.
+    """
+    path = Path(source)
+    if path.is_dir():
+        parts = sorted(p for p in path.rglob("*.parquet") if not p.name.startswith("."))
+        if not parts:
+            raise DataError(f"Folder {path} has no parquet files. Expected parts of a table.")
+        return ParquetTable(path, parts)
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Expected a file or folder: check the path.")
+    suffix = suffix_of(path)
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is an empty file. Expected a table: write it again.")
+    if suffix in TEXT:
+        return TextTable(path, reading, expected, tabs=suffix.startswith((".tsv", ".tab")))
+    if suffix == ".xlsx":
+        return ExcelTable(path, reading, expected)
+    if suffix == ".parquet":
+        return ParquetTable(path, [path])
+    if suffix in (".feather", ".arrow"):
+        return FeatherTable(path)
+    return ArrayTable(path)
+
+
+class ArrayTable(Table):
+    """An npy file, memory-mapped, or the array of an npz file."""
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        array = self._load()
+        if array.ndim == 0:
+            raise DataError(f"{path} holds one number. Expected an array of rows.")
+        self.n_rows, self._shape = array.shape[0], array.shape
+
+    def _load(self) -> np.ndarray:
+        """Open the array; pickled objects are never read."""
+        try:
+            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                name = "X" if "X" in loaded.files else loaded.files[0] if loaded.files else ""
+                if name != "X" and len(loaded.files) != 1:
+                    raise DataError(
+                        f"{self.path} holds the arrays {loaded.files}. Expected one called X, or "
+                        "one array only: save it as np.savez(path, X=array)."
+                    )
+                return loaded[name]
+        except DataError:
+            raise
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise unreadable(self.path, error) from error
+
+    @property
+    def columns(self) -> list[str | int]:
+        return list(range(self._shape[1])) if len(self._shape) == 2 else []
+
+    def read(self) -> np.ndarray:
+        return np.array(self._load())
+
+    def _batches(self, n_rows: int) -> Iterator[np.ndarray]:
+        array = self._load()
+        for start in range(0, len(array), n_rows):
+            yield np.array(array[start : start + n_rows])

@@ -1,0 +1,1 @@
+"""What all models have in common: parameters, data, saving, loading, cards."""

@@ -1,0 +1,170 @@
+"""The contract: what every model is, and how models are loaded."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from .. import errors
+from ..citations import bibtex
+from ..data.tables.reading_options import Reading
+from ..errors import ModelFileError
+from ..storage.model_folder import read_folder, write_folder
+from ..training.gradients import with_gradients
+from .parameters import Parameters
+from .registry import MODELS
+
+__all__ = ["Model", "load"]
+
+
+class Model(Parameters):
+    """A generative model: a map from a simple distribution to the data.
+
+    Constructors store their arguments and do nothing else; what is learned ends in ``_``. A
+    model has the methods it can honestly answer: ``fit``, ``sample``, and of
+    ``score_samples``, ``score``, ``encode``, ``decode``, ``reconstruct``, ``interpolate``
+    those that apply. Every model can be saved, loaded and cited. Every ``fit`` has gradients,
+    whatever the mode of torch it is called in.
+    """
+
+    _cites: ClassVar[tuple[str, ...]] = ()
+
+    reading_: Reading  # what was said of how the file of the fit is written, if it was one
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if (fit := vars(cls).get("fit")) is not None:
+            cls.fit = with_gradients(fit)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to a folder: ``config.json``, weights, a readable card.
+
+        The folder appears whole or not at all; an older model in its place is replaced in
+        one step.
+
+        Args:
+            folder: where to. Parents are made.
+
+        Returns:
+            The path of the folder.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            ModelFileError: if something that is not a model stands there, or the disk fails.
+        """
+        return write_folder(folder, *packed(self), self._card())
+
+    def cite(self) -> str:
+        """BibTeX of the papers this model is made from."""
+        return bibtex(self._cites)
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise errors.NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' first, or "
+                "pushforward.load a saved one."
+            )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        raise NotImplementedError
+
+    def _state(self) -> dict[str, Any]:
+        """What ``fit`` learned besides tensors, as JSON values."""
+        raise NotImplementedError
+
+    def _tensors(self) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        raise NotImplementedError
+
+    def _card(self) -> str:
+        raise NotImplementedError
+
+
+def load(folder: str | os.PathLike[str]) -> Any:
+    """Load a model that was saved with :meth:`Model.save`.
+
+    Sizes and sums of all files are verified first; only the classes of :data:`MODELS` are
+    built; nothing in a folder is ever executed.
+
+    Raises:
+        ModelFileError: if the folder is missing, damaged, altered or of an unknown version.
+
+    Examples:
+        >>> import pushforward, tempfile, os
+        >>> from sklearn.datasets import load_iris
+        >>> X = load_iris().data
+        >>> model = pushforward.GIS(max_layers=5, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     again = pushforward.load(model.save(os.path.join(parent, "iris")))
+        >>> bool((again.score_samples(X) == model.score_samples(X)).all())
+        True
+    """
+    config, tensors = read_folder(folder)
+    return unpacked(config, tensors, folder)
+
+
+def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A fitted model as JSON values and tensors: what :meth:`Model.save` writes.
+
+    Raises:
+        NotFittedError: before ``fit``.
+    """
+    model._check_fitted()
+    config = {
+        "class": type(model).__name__,
+        "parameters": {k: _plain(v) for k, v in model.get_params(deep=False).items()},
+        **model._state(),
+    }
+    reading = getattr(model, "reading_", None)
+    if reading is not None and reading.said:
+        config["reading"] = reading.said
+    return config, model._tensors()
+
+
+def unpacked(config: dict[str, Any], tensors: dict[str, Tensor], place: object) -> Any:
+    """The model that :func:`packed` described; ``place`` is where it was, for errors.
+
+    Raises:
+        ModelFileError: for a class that is not known, and parts that do not fit each other.
+    """
+    name = config.get("class")
+    if not isinstance(name, str) or name not in MODELS:
+        raise ModelFileError(
+            f"{place} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
+            "It may come from a newer version: upgrade pushforward."
+        )
+    cls = getattr(importlib.import_module(MODELS[name]), name)
+    try:
+        parameters = dict(config["parameters"])
+        for key in ("columns", "bounds"):
+            if parameters.get(key) is not None:
+                parameters[key] = dict(parameters[key])
+        model = cls(**parameters)
+        model._restore(config, tensors)
+        if "reading" in config:
+            model.reading_ = Reading.of_json(config["reading"])
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        raise ModelFileError(
+            f"{place} is not a valid {name}: {type(error).__name__}: {error}. "
+            "Its files were written together but do not fit each other; save the model anew."
+        ) from error
+    return model
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON: mappings as pairs (keys may be positions), generators left out."""
+    if isinstance(value, Mapping):
+        return [[k, _plain(v)] for k, v in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else None

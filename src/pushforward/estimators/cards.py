@@ -1,0 +1,48 @@
+"""The readable card of a model folder."""
+
+from typing import Any
+
+import torch
+
+from ..data.tables.column_summary import columns_table, kept_text
+
+__all__ = ["table_card"]
+
+
+def table_card(model: Any) -> str:
+    """README.md of a saved table density: what it is, what it saw, how to use and cite it."""
+    import pushforward
+
+    name = type(model).__name__
+    rows = columns_table(model.columns_)
+    kept = kept_text(model.columns_)
+    kept = f"{kept}.\n" if kept else ""
+    account = (
+        f"\n## What was tried\n\n```\n{model.account()}\n```\n"
+        if hasattr(model, "account")
+        else ""
+    )
+    return f"""# {name}
+
+A density of the rows of a table, fitted on {model.columns_.n_rows} rows with
+pushforward {pushforward.__version__} (torch {torch.__version__}). {kept}Mean log density of rows
+that were not fitted on: {model.held_out_:.4g} nats a row.
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+model.score_samples(X)   # log density in nats a row, higher is more normal
+model.sample(1000)       # new rows like the old ones
+model.predict(X)         # -1 where a row does not belong: log density below {model.offset_:.4g}
+```
+
+## Columns
+
+{rows}
+{account}
+## Cite
+
+```bibtex
+{model.cite()}
+```
+"""

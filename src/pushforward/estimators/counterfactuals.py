@@ -1,0 +1,94 @@
+"""Which columns make a row unlikely: one column at a time set to its most plausible value."""
+
+import math
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..data import Columns
+from ..transport import Density
+
+__all__ = ["explain_rows"]
+
+
+def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) -> pd.DataFrame:
+    """Gains of :meth:`TableDensity.explain`, a row for each row and column of ``X``."""
+    with torch.no_grad():
+        z, _ = columns.encode(X)
+        n, d = z.shape
+        own = density.log_prob(z)
+        values = _candidates(density, candidates)
+        trial = z[:, None, None, :].expand(n, d, len(values), d).clone()
+        for j in range(d):
+            trial[:, j, :, j] = values[:, j]
+        scores = density.log_prob(trial.reshape(-1, d)).reshape(n, d, len(values))
+        best = scores.max(dim=2)
+        gain = (best.values - own[:, None]).clamp_min(0)
+        expected = values[best.indices, torch.arange(d)]
+        # another place in the row's own cell is the same value to the user
+        own_cell = columns.cell_index(z)
+        same = own_cell == columns.cell_index(expected)
+        gain[same & (columns.discrete | (columns.dequantised & (own_cell > 0)))] = 0.0
+    # the values as they came: decoded ones stay within what was seen in fit
+    places = columns.places(X)
+    cells = {label: _column(X, place) for label, place in places.items()}
+    live = [
+        label for label, column in zip(columns.labels, columns.columns, strict=True) if column.live
+    ]
+    place = columns.places(columns.decode(z[:1]))
+    wishes = [
+        _column(columns.decode(_with(z, j, expected[:, j])), place[label])
+        for j, label in enumerate(live)
+    ]
+    constant = _constant_penalty(columns, cells)
+    records = []
+    for i in range(n):
+        for j, label in enumerate(live):
+            records.append((i, label, cells[label][i], wishes[j][i], float(gain[i, j])))
+        for label, (usual, penalties) in constant.items():
+            records.append((i, label, cells[label][i], usual, penalties[i]))
+    table = pd.DataFrame(records, columns=["row", "column", "value", "expected", "gain"])
+    table = table.sort_values(["row", "gain"], ascending=[True, False], kind="stable")
+    return table.reset_index(drop=True)
+
+
+def _candidates(density: Density, count: int) -> Tensor:
+    """Quantiles (count, D) of each coordinate under the model."""
+    sample = density.sample(2000, torch.Generator().manual_seed(0)).sort(dim=0).values
+    levels = (torch.arange(count, dtype=torch.float64) + 0.5) / count * (len(sample) - 1)
+    return sample[levels.round().long()]
+
+
+def _with(z: Tensor, j: int, value: Tensor) -> Tensor:
+    z = z.clone()
+    z[:, j] = value
+    return z
+
+
+def _column(X: Any, j: int) -> list[Any]:
+    """Cells of the j-th column of a table in any container, as Python values."""
+    if isinstance(X, (np.ndarray, Tensor)):
+        return X[:, j].tolist()
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame[:, j].to_list()
+    return [row[j] for row in X]
+
+
+def _constant_penalty(
+    columns: Columns, cells: dict[Any, list[Any]]
+) -> dict[Any, tuple[Any, list[float]]]:
+    """The value of each constant column, and the nats that another one costs each row."""
+    penalties = {}
+    for label, kind in zip(columns.labels, columns.kinds, strict=True):
+        if kind != "constant":
+            continue
+        made = columns.decode(torch.zeros(1, columns.n_coordinates))
+        usual = _column(made, columns.places(made)[label])[0]
+        cost = math.log(columns.n_rows + 1.0)
+        penalties[label] = (usual, [0.0 if value == usual else cost for value in cells[label]])
+    return penalties

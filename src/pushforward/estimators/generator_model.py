@@ -1,0 +1,290 @@
+"""What models with a generator share, whatever it makes: presets, a prior, networks, a critic."""
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
+from ..storage.model_folder import read_folder
+from ..training import Batch, Optimiser
+from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
+from .parameters import drawn_seed
+from .trained_model import TrainedModel
+
+__all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
+
+
+class LacksError(UnsupportedError, AttributeError):
+    """The model has no such method; the text names those that have. ``hasattr`` is False."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GeneratorModel(TrainedModel):
+    """A generator of rows from codes of a prior, and the networks that teach it.
+
+    Subclasses give presets, networks (:meth:`_network`), phases and what a row is
+    (:meth:`_row_shape`, :meth:`_to_user`); the prior is standard normal unless they say what
+    becomes of such noise (:meth:`_of_prior`). Their settings are fields; a field that is None
+    takes the value of the preset.
+    """
+
+    preset: str = "fast"
+    latent: int | None = None
+    networks: Mapping[str, nn.Module] | None = None
+    batch_size: int | None = None
+    rate: float | None = None
+    ema: float | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    validation_fraction: float = 0.05
+    device: str | None = None
+    random_state: Any = None
+    verbose: bool = False
+
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "latent": COUNT | None,
+        "networks": Instance(Mapping, said="modules by name") | None,
+        "batch_size": COUNT | None,
+        "rate": POSITIVE | None,
+    }
+    _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    _parts: ClassVar[tuple[str, ...]] = ("generator",)
+    _others: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # methods it may lack, and who has them
+    _rows: ClassVar[str] = "rows"  # what the generator makes, in a word
+    _at_once: ClassVar[int] = 64  # that go through a network
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._others:
+            able = ", ".join(self._others[name])
+            others = f"These models have: {able}." if able else f"No model of {self._rows} has."
+            raise LacksError(f"{type(self).__name__} has no {name}(). {others}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _row_shape(self) -> tuple[int, ...]:
+        """Shape of what the generator makes of one code."""
+        raise NotImplementedError
+
+    def _network(self, name: str, shape: Any) -> nn.Module:
+        """The network of that name, with the weights it begins with."""
+        raise NotImplementedError
+
+    def _seen(self, rows: Any) -> Tensor:
+        """Rows of :meth:`_chunks` as the networks see them, on their device."""
+        raise NotImplementedError
+
+    # Settings and networks
+
+    @classmethod
+    def _all_rules(cls) -> dict[str, Rule]:
+        return {"preset": OneOf(*cls._presets), **super()._all_rules()}
+
+    def _preset(self) -> dict[str, Any]:
+        """The preset's settings."""
+        return dict(self._presets[self.preset])
+
+    def _of_preset(self) -> dict[str, Any]:
+        """The preset's settings, with those that were given in their place."""
+        preset = self._preset()
+        if self.steps is not None or self.minutes is not None:
+            preset |= {"steps": None, "minutes": None}
+        own = {name: getattr(self, name, None) for name in preset}
+        settings = preset | {name: value for name, value in own.items() if value is not None}
+        return settings | {
+            "ema": settings["ema"] or None,
+            "precision": "float32",
+            "own": sorted(self._own()),
+        }
+
+    def _own(self) -> dict[str, nn.Module]:
+        """The user's networks by name."""
+        if not isinstance(self.networks, Mapping):  # None, or the trace of them in a config
+            return {}
+        for name, network in self.networks.items():
+            if name not in self._parts:
+                raise ParameterError(
+                    f"networks has {name!r}. {type(self).__name__} has {', '.join(self._parts)}."
+                )
+            if not isinstance(network, nn.Module):
+                raise ParameterError(
+                    f"networks[{name!r}] is a {type(network).__name__}. Expected a torch module."
+                )
+        return dict(self.networks)
+
+    def _build(self, shape: Any, classes: int | None = None) -> dict[str, nn.Module]:
+        own = self._own()
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self._seed)
+            return {
+                name: copy.deepcopy(own[name]) if name in own else self._network(name, shape)
+                for name in self._parts
+            }
+
+    def _prepare(self, source: Any) -> None:
+        if self.settings_["own"]:  # an error now is better than one after the first minutes
+            for network in self.networks_.values():
+                network.eval()
+            with torch.no_grad():
+                self._decoded(self._of_prior(torch.ones(2, self.settings_["latent"])))
+
+    def _optimiser(self) -> Optimiser:
+        s = self.settings_
+        own = {"betas": tuple(s["betas"])} if s["optimiser"] == "adam" else {}
+        return Optimiser(s["optimiser"], s["rate"], own, decay=s["decay"])
+
+    # Mathematics that all of them need
+
+    def _generate(self, z: Tensor) -> Tensor:
+        return self.networks_["generator"](z)
+
+    def _of_prior(self, noise: Tensor) -> Tensor:
+        """Codes of the prior, (n, latent), that standard normal noise of that shape becomes."""
+        return noise
+
+    def _prior(self, batch: Batch) -> Tensor:
+        """Codes (n, latent) of the prior, one for each row of the batch."""
+        return self._of_prior(batch.normal(self.settings_["latent"]))
+
+    def _logit(self, name: str, x: Tensor) -> Tensor:
+        """What a critic says of each row, (n,)."""
+        said = self.networks_[name](x)
+        if said.numel() != len(x):
+            raise ParameterError(
+                f"The network {name!r} made {tuple(said.shape)} of {len(x)} rows. Expected one "
+                f"number for each: ({len(x)},) or ({len(x)}, 1)."
+            )
+        return said.flatten()
+
+    # Use
+
+    def _make(self, n: int, generator: torch.Generator, **options: Any) -> Tensor:
+        if options:
+            raise ParameterError(
+                f"{type(self).__name__} has no option {next(iter(options))!r} of sampling."
+            )
+        return self._decoded(self._codes(n, generator))
+
+    def _codes(self, n: int, generator: torch.Generator) -> Tensor:
+        return self._of_prior(torch.randn(n, self.settings_["latent"], generator=generator))
+
+    def prior(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Draw codes of the prior, (n, latent) float32: ``sample`` is ``decode`` of them.
+
+        Args:
+            n_samples: how many, 1 or more.
+            random_state: seed, RandomState or None; a seed draws the codes of ``sample``.
+        """
+        self._check_fitted()
+        positive({"n_samples": n_samples}, ["n_samples"], whole=True)
+        seed = drawn_seed(random_state)
+        return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
+
+    def _decoded(self, z: Tensor) -> Tensor:
+        """What is made of codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes it."""
+        device = self._device()
+        x = torch.cat([self._generate(part.to(device)).cpu() for part in z.split(self._at_once)])
+        if x.shape[1:] != self._row_shape():
+            raise ParameterError(
+                f"The generator makes {self._rows} of shape {tuple(x.shape[1:])}. Expected "
+                f"{self._row_shape()}, as in fit."
+            )
+        if not bool(torch.isfinite(x).all()):
+            raise TrainingError(
+                f"{self._rows.capitalize()} of the generator are not finite. Train at a lower "
+                "rate."
+            )
+        return x
+
+    def decode(self, Z: Any, y: Any = None) -> Any:
+        """What the generator makes of codes, in the form of ``fit``.
+
+        Args:
+            Z: codes (n, latent), such as those of :meth:`prior`.
+            y: not used.
+
+        Raises:
+            DataError: for codes of another length, and such as are not finite.
+        """
+        self._check_fitted()
+        z = torch.as_tensor(np.asarray(Z, dtype=np.float32))
+        if z.ndim != 2 or not len(z) or z.shape[1] != self.settings_["latent"]:
+            raise DataError(
+                f"Z has shape {tuple(z.shape)}. Expected (n, {self.settings_['latent']})."
+            )
+        if not bool(torch.isfinite(z).all()):
+            raise DataError("Z has values that are not finite numbers.")
+        with torch.no_grad():
+            return self._to_user(self._decoded(z))
+
+    # Networks of one's own have no place in a folder
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        missing = [name for name in state["settings"]["own"] if name not in self._own()]
+        if missing:
+            raise ModelFileError(
+                f"This {type(self).__name__} was fitted with networks of your own "
+                f"({', '.join(missing)}); a folder holds their weights, never their code. Give "
+                f"them: {type(self).__name__}(networks={{...}}).restore(folder)."
+            )
+        super()._restore(state, tensors)
+
+    def restore(self, folder: str | os.PathLike[str]) -> Any:
+        """Take the weights of a saved model whose networks are your own.
+
+        Args:
+            folder: as :meth:`save` wrote it; this model was made with ``networks`` like those.
+
+        Returns:
+            The model itself, fitted.
+
+        Raises:
+            ModelFileError: for a model of another class, and weights that do not fit.
+        """
+        config, tensors = read_folder(folder)
+        if config.get("class") != type(self).__name__:
+            raise ModelFileError(
+                f"{folder} holds a model of class {config.get('class')!r}, not "
+                f"{type(self).__name__}."
+            )
+        try:
+            self._restore(config, tensors)
+        except (KeyError, RuntimeError) as error:
+            raise ModelFileError(f"The weights in {folder} do not fit: {error}") from error
+        return self
+
+
+class CriticModel(GeneratorModel):
+    """A model with a network that tells data from samples."""
+
+    def critic(self, X: Any) -> np.ndarray:
+        """What the critic says of rows like those of ``fit``, (n,) float32: higher is more real.
+
+        A logit where it was trained as a classifier, so that odds are its exponential. It was
+        trained against this generator only; it is no likelihood.
+
+        Raises:
+            DataError: for rows of another shape.
+        """
+        self._check_fitted()
+        with torch.no_grad():
+            parts = [self._logit("critic", self._seen(x)).cpu() for _, x in self._chunks(X)]
+        return torch.cat(parts).numpy()
+
+
+def positive(settings: Mapping[str, Any], names: Sequence[str], *, whole: bool = False) -> None:
+    """Refuse settings that are not numbers above 0.
+
+    Raises:
+        ParameterError: naming the first.
+    """
+    kinds = (int, np.integer) if whole else (int, float)
+    for name in names:
+        value = settings[name]
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+            kind = "whole number" if whole else "number"
+            raise ParameterError(f"{name} is {value!r}. Expected a {kind} above 0.")

@@ -1,0 +1,430 @@
+"""What every flow of images can do: likelihoods, one latent, edits, and a look at itself."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, ParameterError, TrainingError
+from ..training.batches import Batch
+from .image_model import CHUNK, ImageModel, PixelSource
+
+__all__ = ["ImageFlow"]
+
+_LN2 = math.log(2)
+_INITIAL = 256  # images for data-dependent initialisation; fewer where they are large
+
+
+class ImageFlow(ImageModel):
+    """An invertible network between images and a standard normal latent.
+
+    Subclasses build one network, called "flow", with the methods of a flow network
+    (``initialise``, ``log_prob``, ``encode``, ``decode``, ``sample_latent``).
+    """
+
+    _autocast: ClassVar[bool] = False  # latents and log-determinants stay in float32
+
+    def score_samples(
+        self, X: Any, y: Any = None, *, n_samples: int = 1, per_level: bool = False
+    ) -> np.ndarray:
+        """Log-probability of each discrete image in nats; higher is more normal.
+
+        It is estimated from below: log (1/k) sum_i p(x + u_i) over k draws of the dequantisation
+        noise, which tightens as k grows (Burda et al. 2016, eq. 8). The noise of an image depends
+        on nothing but the image, so its score is the same in every batch.
+
+        Args:
+            X: uint8 images like those of ``fit``.
+            y: (n,) labels, for conditional models; None takes the mean probability over the
+                classes, all as likely.
+            n_samples: draws k.
+            per_level: return the share of each level of the flow instead, finest first, (n, L).
+                A level's share is the log-density of its latents plus the log-determinant
+                of its steps; the last level's alone is a strong detector of foreign images
+                (Schirrmeister et al. 2020). One draw is used.
+
+        Returns:
+            (n,) float64, always finite; (n, L) with ``per_level``.
+
+        Raises:
+            DataError: for images of another shape, and for images whose log-probability is not
+                a finite number.
+        """
+        self._check_fitted()
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            raise ParameterError(f"n_samples is {n_samples!r}. Expected a whole number above 0.")
+        if per_level and n_samples != 1:
+            raise ParameterError("per_level takes one draw: leave n_samples at 1.")
+        labels = None if y is None or self.classes_ is None else self._class_numbers(y, X)
+        parts = []
+        with torch.no_grad():
+            for rows, images in self._chunks(X):
+                own = None if labels is None else labels[rows]
+                draws = [self._scored(images, own, k, per_level) for k in range(int(n_samples))]
+                mean = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+                parts.append(draws[0] if per_level else mean)
+        scores = torch.cat(parts).numpy()
+        if not np.isfinite(scores).all():
+            bad = np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(1))
+            raise DataError(
+                f"The log-probability of {len(bad)} image(s) is not a finite number, the first "
+                f"being image {bad[0]}: the flow is not stable there. See diagnose()."
+            )
+        return scores
+
+    def _scored(
+        self, images: np.ndarray, labels: np.ndarray | None, draw: int, per_level: bool = False
+    ) -> Tensor:
+        """Scores of one draw of noise, float64 on the CPU: (n,) or (n, L)."""
+        x, log_det = self.pixels_.encode(images, None, draw=draw)
+        x = x.to(self._device())
+
+        y = None if labels is None else torch.from_numpy(labels).to(x.device)
+        value = self._flow.log_prob(x, y, per_level=per_level).double().cpu()
+        if not per_level:
+            return value + log_det
+        value[:, 0] += log_det
+        return value
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log-probability of the images, in nats an image."""
+        return float(self.score_samples(X, y).mean())
+
+    def bits_per_dim(self, X: Any, y: Any = None, *, n_samples: int = 1) -> float:
+        """Mean bits per dimension of the images; lower is better.
+
+        Of 8-bit images; with ``bits`` below 8 of the reduced images, which are not comparable.
+
+        Args:
+            X, y, n_samples: as of :meth:`score_samples`.
+        """
+        scores = self.score_samples(X, y, n_samples=n_samples)
+        return float(-scores.mean() / (self.pixels_.n_values * _LN2))
+
+    # The latent
+
+    def encode(self, X: Any, y: Any = None) -> np.ndarray:
+        """Latents of images: (n, D) float32, standard normal under the model, finest level first.
+
+        No noise is added: each byte counts as the middle of its cell, so ``decode`` gives back
+        every pixel.
+
+        Args:
+            X: n uint8 images like those of ``fit``.
+            y: (n,) labels or one for all, for conditional models.
+        """
+        self._check_fitted()
+        labels = self._given_labels(y, len(X), X)
+        parts = []
+        with torch.no_grad():
+            for rows, images in self._chunks(X):
+                x, _ = self.pixels_.encode(images, None)
+                own = None if labels is None else labels[rows].to(self._device())
+                eps = self._inference.encode(x.to(self._device()), own)
+                parts.append(torch.cat([e.flatten(1) for e in eps], 1).cpu())
+        return torch.cat(parts).numpy()
+
+    def decode(self, Z: Any, y: Any = None) -> np.ndarray:
+        """Images of latents: (n, D) -> uint8 in the layout of ``fit``.
+
+        Args:
+            Z: latents, as of :meth:`encode`.
+            y: (n,) labels or one for all, for conditional models.
+
+        Raises:
+            DataError: for latents of another shape, and where the image is not finite.
+        """
+        self._check_fitted()
+        z = torch.from_numpy(np.array(Z, dtype=np.float32))  # a copy: Z may be read-only
+        if z.ndim != 2 or z.shape[1] != self.pixels_.n_values:
+            raise DataError(
+                f"Z has shape {tuple(z.shape)}. Expected (n, {self.pixels_.n_values})."
+            )
+        labels = self._given_labels(y, len(z))
+        with torch.no_grad():
+            parts = [
+                self._decoded(z[k : k + CHUNK], None if labels is None else labels[k : k + CHUNK])
+                for k in range(0, len(z), CHUNK)
+            ]
+        return self.pixels_.decode(torch.cat(parts))
+
+    def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Flat latents as what the network sees, (n, C, H, W) on the CPU."""
+        shapes = self._flow.latent_shapes
+        parts = z.to(self._device()).split([math.prod(s) for s in shapes], 1)
+        eps = [part.reshape(len(z), *s) for part, s in zip(parts, shapes, strict=True)]
+        y = None if labels is None else labels.to(self._device())
+        return self._inference.decode(eps, y).cpu()
+
+    def _given_labels(self, y: Any, n: int, X: Any = None) -> Tensor | None:
+        """Labels, or one for all, as class numbers (n,), where the model is conditional."""
+        if self.classes_ is None:
+            return None
+        if y is None:
+            raise DataError(
+                "This model is conditional: give the labels y, of "
+                f"{list(self.class_names_ or self.classes_.tolist())}."
+            )
+        numbers = torch.from_numpy(self._class_numbers(np.atleast_1d(y), X))
+        if numbers.shape not in ((n,), (1,)):
+            raise DataError(f"y has shape {tuple(numbers.shape)}. Expected ({n},), or one label.")
+        return numbers.expand(n)
+
+    def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
+        """Images through the latent and back: exactly the images, up to ``bits``."""
+        return self.decode(self.encode(X, y), y)
+
+    def interpolate(self, a: Any, b: Any, steps: int = 9, y: Any = None) -> np.ndarray:
+        """Images on the way from ``a`` to ``b``, straight in the latent.
+
+        Args:
+            a, b: n images each.
+            steps: images on the way, both ends among them.
+            y: (n,) labels of the pairs or one for all, for conditional models. Both ends and all
+                between are encoded and decoded under it; the ends come back under any label.
+
+        Returns:
+            uint8 of shape (n, steps, ...), the rest in the layout of ``fit``.
+        """
+        if not isinstance(steps, (int, np.integer)) or steps < 2:
+            raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
+        if len(a) != len(b):
+            raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
+        start, end = self.encode(a, y), self.encode(b, y)
+        share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
+        return self._paths((1 - share) * start[:, None] + share * end[:, None], y)
+
+    def attribute_direction(
+        self, images_with: Any, images_without: Any, y_with: Any = None, y_without: Any = None
+    ) -> np.ndarray:
+        """The latent direction of an attribute: mean latent with it less mean without, (D,).
+
+        Kingma and Dhariwal, "Glow", 2018, section 6; their code multiplies it by 1.6.
+
+        Args:
+            images_with, images_without: images that have it, and images that do not.
+            y_with, y_without: their labels, or one for all, for conditional models: what a label
+                explains is then no part of the direction.
+        """
+        have = self.encode(images_with, y_with).mean(0)
+        return have - self.encode(images_without, y_without).mean(0)
+
+    def manipulate(
+        self, X: Any, direction: Any, amounts: Sequence[float], y: Any = None
+    ) -> np.ndarray:
+        """Images with more or less of an attribute.
+
+        Args:
+            X: n images.
+            direction: (D,), as of :meth:`attribute_direction`.
+            amounts: multiples of the direction to add; 0 is the image itself.
+            y: (n,) labels of the images or one for all, for conditional models.
+
+        Returns:
+            uint8 of shape (n, len(amounts), ...).
+        """
+        z = self.encode(X, y)
+        direction = np.asarray(direction, dtype=np.float32)
+        if direction.shape != z.shape[1:]:
+            raise DataError(f"direction has shape {direction.shape}. Expected {z.shape[1:]}.")
+        alphas = np.asarray(amounts, dtype=np.float32)[None, :, None]
+        return self._paths(z[:, None] + alphas * direction, y)
+
+    def _paths(self, z: np.ndarray, y: Any) -> np.ndarray:
+        """Images of latents (n, k, D), each row under its label."""
+        n, k, _ = z.shape
+        if y is not None and np.ndim(y) == 1 and len(y) == n:
+            y = np.repeat(y, k)
+        images = self.decode(z.reshape(n * k, -1), y)
+        return images.reshape(n, k, *images.shape[1:])
+
+    # Samples
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Any = None,
+        *,
+        temperature: float = 1.0,
+        y: Any = None,
+    ) -> np.ndarray:
+        """Draw images, uint8 in the layout of ``fit``.
+
+        Args:
+            n_samples: images to draw.
+            random_state: seed, RandomState or None.
+            temperature: standard deviation of the latent; below 1 images are plainer and
+                cleaner. It is p^(1/T^2) exactly only for additive coupling.
+            y: label or labels of the images, for conditional models; None draws them evenly.
+
+        Raises:
+            TrainingError: if more than half of the images are not finite. Fewer are drawn anew,
+                with a warning that counts them.
+        """
+        return super().sample(n_samples, random_state, temperature=temperature, y=y)
+
+    def _make(
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Any = None
+    ) -> Tensor:
+        labels = None
+        if self.classes_ is not None:
+            labels = (
+                torch.randint(len(self.classes_), (n,), generator=generator)
+                if y is None
+                else self._given_labels(y, n)
+            )
+        elif y is not None:
+            raise ParameterError("This model is not conditional: it has no labels to ask for.")
+        if not (isinstance(temperature, (int, float)) and 0 <= temperature <= 10):
+            raise ParameterError(f"temperature is {temperature!r}. Expected 0 to 10.")
+        made, wanted, bad = [], n, 0
+        while wanted:
+            count = min(wanted, CHUNK)
+            eps = self._flow.sample_latent(count, float(temperature), generator)
+            own = None if labels is None else labels[n - wanted : n - wanted + count]
+            z = torch.cat([e.flatten(1) for e in eps], 1)
+            x = self._decoded(z, own)
+            finite = torch.isfinite(x).flatten(1).all(1)
+            if labels is not None and not bool(finite.all()):
+                finite &= finite.cumprod(0).bool()  # labels stay in order: redraw from there
+            bad += int(count - finite.sum())
+            if bad > max(n // 2, 8):
+                raise TrainingError(
+                    f"{bad} samples at temperature {temperature} are not finite. Train longer or "
+                    "at a lower rate, sample at a lower temperature, or use goal='pictures'."
+                )
+            made.append(x[finite])
+            wanted -= int(finite.sum())
+        if bad:
+            warnings.warn(f"{bad} samples were not finite and were drawn anew.", stacklevel=4)
+        return torch.cat(made)
+
+    # A look at itself
+
+    def diagnose(
+        self, X: Any, y: Any = None, *, n_samples: int = 256, seed: int = 0
+    ) -> dict[str, float]:
+        """How invertible and how stable the flow is.
+
+        Args:
+            X: images like those of ``fit``, a few dozen.
+            y: (n,) labels or one for all, for conditional models; None takes the first class.
+                Noise, constant images and samples have the labels of the first images.
+            n_samples: samples drawn at each temperature.
+            seed: for noise and samples.
+
+        Returns:
+            Largest round-trip errors in grey levels (256 for those that are not finite) of the
+            images, of noise and of constant images; shares of non-finite samples at
+            temperatures 0.7 and 1; what the network tells of itself, such as the worst condition
+            number of its convolutions.
+        """
+        self._check_fitted()
+        generator = torch.Generator().manual_seed(seed)
+        labels = None if y is None else self._given_labels(y, len(X), X)
+        images = np.concatenate([images for _, images in self._chunks(X)])
+        rng = np.random.default_rng(seed)
+        noise = rng.integers(0, 256, (16, *self.pixels_.shape), dtype=np.uint8)
+        greys = np.linspace(0, 255, 16).round().astype(np.uint8)[:, None, None, None]
+        constant = np.broadcast_to(greys, noise.shape)
+        found: dict[str, float] = {}
+        with torch.no_grad():
+            for name, batch in (("data", images), ("noise", noise), ("constant", constant)):
+                x, _ = self.pixels_.encode(np.ascontiguousarray(batch), None)
+                own = self._cycled(labels, len(x))
+                parts = [None] * len(x) if own is None else own.split(CHUNK)
+                error = max(map(self._round_trip, x.split(CHUNK), parts))
+                found[f"round_trip.{name}"] = error
+            for temperature in (0.7, 1.0):
+                bad = 0
+                for start in range(0, n_samples, CHUNK):
+                    count = min(CHUNK, n_samples - start)
+                    eps = self._flow.sample_latent(count, temperature, generator)
+                    z = torch.cat([e.flatten(1) for e in eps], 1)
+                    made = self._decoded(z, self._cycled(labels, count))
+                    bad += int((~torch.isfinite(made).flatten(1).all(1)).sum())
+                found[f"non_finite.{temperature:g}"] = bad / n_samples
+            x, _ = self.pixels_.encode(images[:CHUNK], None)
+            return found | self._signs(x.to(self._device()))
+
+    def _round_trip(self, x: Tensor, y: Tensor | None) -> float:
+        """Largest error of decode(encode(x)) in grey levels of the model's interval."""
+        y = None if y is None else y.to(self._device())
+        eps = self._inference.encode(x.to(self._device()), y)
+        back = self._inference.decode(eps, y).cpu()
+        if self.pixels_.logit is not None:
+            x, back = x.sigmoid(), back.sigmoid()
+        width = (self.pixels_.high - self.pixels_.low) if self.pixels_.logit is None else 1.0
+        error = ((x - back).abs().max() * 256 / width).item()
+        return min(error, 256.0) if math.isfinite(error) else 256.0
+
+    def _signs(self, x: Tensor) -> dict[str, float]:
+        """What the network itself can tell of its stability on images ``x``."""
+        return {}
+
+    def _cycled(self, labels: Tensor | None, n: int) -> Tensor | None:
+        """Class numbers of n images: those given, again and again; without any the first."""
+        if self.classes_ is None:
+            return None
+        if labels is None:
+            return torch.zeros(n, dtype=torch.long)
+        return labels.repeat(-(-n // len(labels)))[:n]
+
+    # Training
+
+    @property
+    def _flow(self) -> Any:
+        return self.networks_["flow"]
+
+    @property
+    def _inference(self) -> Any:
+        """What encodes and decodes images: the network itself, or a faster form of it."""
+        return self._flow
+
+    def _prepare(self, source: PixelSource) -> None:
+        """Initialise from one large batch, the same in every process."""
+        _, h, w = self.pixels_.shape
+        count = min(len(source), max(16, _INITIAL * 32 * 32 // max(h * w, 32 * 32)))
+        rows = np.random.default_rng(self._seed).permutation(len(source))[:count]
+        x, y = source.take(rows, torch.Generator().manual_seed(self._seed))
+        y = None if y is None else y.to(self._device())
+        self._initialise(source, x.to(self._device()), y)
+
+    def _initialise(self, source: PixelSource, x: Tensor, y: Tensor | None) -> None:
+        """Initialise the network from images ``x``, some of the source."""
+        self._flow.initialise(x, y)
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Bits per dimension of the batch, under its own noise."""
+        return {"bits": self._bits(self._flow.log_prob(batch.x, batch.y), batch.x).mean()}
+
+    def _bits(self, log_prob: Tensor, x: Tensor) -> Tensor:
+        """Bits per dimension (n,) of the images that became ``x``."""
+        return -(log_prob + self._log_det(x)) / (self.pixels_.n_values * _LN2)
+
+    def _log_det(self, x: Tensor) -> Tensor | float:
+        """Log-determinant of bytes to ``x``, (n,) or a number."""
+        p = self.pixels_
+        if p.logit is None:
+            return p.n_values * math.log((p.high - p.low) / 2**p.bits)
+        width = (1 - 2 * p.logit) / 2**p.bits
+        steep = torch.nn.functional.softplus(x) + torch.nn.functional.softplus(-x)
+        return steep.flatten(1).sum(1) + p.n_values * math.log(width)
+
+    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
+        few = slice(0, self.settings_["judged"])
+        scores = torch.cat(
+            [
+                self._scored(
+                    images[few][k : k + CHUNK],
+                    None if labels is None else labels[few][k : k + CHUNK],
+                    draw=0,
+                )
+                for k in range(0, len(images[few]), CHUNK)
+            ]
+        )
+        return {"bits_per_dim": float(-scores.mean() / (self.pixels_.n_values * _LN2))}

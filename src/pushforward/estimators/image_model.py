@@ -1,0 +1,327 @@
+"""The contract of image models that are trained by phases: everything but networks and losses."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.images import (
+    ImageSet,
+    ImageSource,
+    Pixels,
+    as_image_set,
+    as_images,
+    digest_of,
+    labels_by_name,
+    numbered,
+    places_of,
+    write_grid,
+)
+from ..errors import DataError, ModelFileError
+from ..storage.checkpoint import digest
+from .trained_model import Report, TrainedModel
+
+__all__ = ["ImageModel", "PixelSource", "Report"]
+
+GRID = 64  # samples in a picture on the way
+CHUNK = 64  # images that go through a network at once
+
+
+@dataclass(frozen=True)
+class PixelSource:
+    """Rows of a source of images, as the networks see them.
+
+    Attributes:
+        images: all of them.
+        rows: (n,) which of them count.
+        labels: (n,) class numbers of the rows, or None.
+        pixels: what carries bytes to tensors.
+    """
+
+    images: ImageSource
+    rows: np.ndarray
+    labels: np.ndarray | None
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Images (n, C, H, W) with fresh noise, shifted and flipped, and their classes."""
+        x, _ = self.pixels.encode(self.images[self.rows[rows]], generator, augment=True)
+        return x, None if self.labels is None else torch.from_numpy(self.labels[rows])
+
+
+class ImageModel(TrainedModel):
+    """A generative model of uint8 images, trained by the phases it names.
+
+    Subclasses give networks (:meth:`_build`), phases (:meth:`_phases`), and how images come out
+    (:meth:`_make`); this class knows what images are, :class:`TrainedModel` the rest.
+
+    Attributes:
+        networks_: the trained networks by name.
+        pixels_: what pixels are.
+        settings_: every setting, with what the presets decided.
+        classes_: labels seen, in the order of class numbers; None where there were none.
+        class_names_: the name of each, or None; a label may be given by it wherever labels are.
+        history_: records of the training, one a line of ``log.jsonl``.
+        best_: step and measures of the weights that are kept.
+        stopped_: why training ended.
+    """
+
+    pixels_: Pixels
+    classes_: np.ndarray | None
+    class_names_: tuple[str, ...] | None
+
+    # What a model says of itself
+
+    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
+        """Every setting as JSON values, for images (C, H, W) of which there are n.
+
+        Has at least ``batch_size``, ``steps``, ``minutes``, ``ema``, ``precision`` and
+        ``pixels``, the arguments of :class:`Pixels`.
+        """
+        raise NotImplementedError
+
+    def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
+        """Networks with the weights they begin with; a function of settings and seed."""
+        raise NotImplementedError
+
+    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
+        """Measures of the networks as they are on held-out images; the first decides."""
+        raise NotImplementedError
+
+    # Training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        layout: str | None = None,
+        pixel_range: tuple[float, float] | None = None,
+        folder: str | Path | None = None,
+        tensorboard: bool = False,
+        report: Report | None = None,
+    ) -> Any:
+        """Train on images.
+
+        Args:
+            X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
+                returns or takes; labels that come with it are used where ``y`` is None.
+            y: (N,) labels, numbers or names, for conditional models; others do not look at them.
+            validation: images to choose the best weights by; None holds out a share of X. Its
+                classes are matched by name where both have names.
+            layout: "NHWC" or "NCHW", where the shape of X leaves it open.
+            pixel_range: the values (low, high) of black and white of an X that is no bytes, such
+                as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
+            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and pictures of samples
+                go. A run that is there already is resumed.
+            tensorboard: also log for TensorBoard, into the folder.
+            report: called with a line of text and the share of the budget used.
+
+        Returns:
+            The trained model itself.
+
+        Raises:
+            DataError: for images or labels that cannot be used.
+            ParameterError: for unusable parameters.
+            TrainingError: if a loss or gradient is not finite. The model then holds the best
+                weights so far, and the text says which term failed.
+        """
+        self._check_parameters()
+        found, layout = as_image_set(X, layout, pixel_range=pixel_range)
+        images, labels = found.images, self._labels(found, y)
+        self._seed = self._run_seed(folder)
+        rows = np.random.default_rng(self._seed).permutation(len(images))
+        held = 0 if validation is not None else self._held_out_rows(len(images))
+        self.settings_ = self._resolve(images.shape, len(images) - held)
+        self._note_range(pixel_range)
+        self.pixels_ = Pixels(shape=images.shape, layout=layout, **self.settings_["pixels"])
+        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
+        train = np.sort(rows[held:])
+        source = PixelSource(
+            images, train, None if labels is None else labels[train], self.pixels_
+        )
+        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        judging = held if validation is None else validation
+        self._train(
+            source,
+            identity={} if folder is None else self._identity(images, labels, judging),
+            judge=None if judged is None else lambda: self._measures(*judged),
+            picture=self._picture,
+            folder=folder,
+            tensorboard=tensorboard,
+            report=report,
+        )
+        return self
+
+    def _begin(self) -> dict[str, nn.Module]:
+        return self._build(
+            self.pixels_.shape, None if self.classes_ is None else len(self.classes_)
+        )
+
+    def _labels(self, found: ImageSet, y: Any) -> np.ndarray | None:
+        """Class numbers of the images, for models that use them; sets the classes."""
+        self.classes_ = self.class_names_ = None
+        if not getattr(self, "conditional", False):
+            return None
+        n = len(found.images)
+        own = y is None or (found.labels is not None and np.array_equal(y, found.labels))
+        given, names = (found.labels, found.class_names) if own else (np.asarray(y), None)
+        if given is None:
+            raise DataError(
+                f"{type(self).__name__}(conditional=True) needs labels. Give fit(X, y)."
+            )
+        if given.shape != (n,):
+            raise DataError(f"y has shape {given.shape}. Expected ({n},), a label for each image.")
+        if given.dtype.kind in "UO" and all(isinstance(label, str) for label in given):
+            given, names = numbered([str(label) for label in given])
+        self.classes_, numbers = np.unique(given, return_inverse=True)
+        if self.classes_.dtype.kind not in "iub":
+            raise DataError(
+                f"The labels have dtype {self.classes_.dtype}. Expected whole numbers or names."
+            )
+        if names is not None and self.classes_[0] >= 0 and self.classes_[-1] < len(names):
+            self.class_names_ = tuple(names[k] for k in self.classes_)
+        return numbers.astype(np.int64)
+
+    def _note_range(self, pixel_range: Any) -> None:
+        if pixel_range is not None:
+            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
+
+    def _judged_images(
+        self, images: ImageSource, labels: np.ndarray | None, rows: np.ndarray, validation: Any
+    ) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """Images to judge by, as bytes, and their classes."""
+        if validation is None:
+            if not len(rows):
+                return None
+            return images[rows], None if labels is None else labels[rows]
+        found, _ = as_image_set(validation, pixel_range=self._range_of(validation))
+        source = found.images
+        if source.shape != images.shape:
+            raise DataError(
+                f"The images of validation have shape {source.shape}, those of X {images.shape}."
+            )
+        few = np.linspace(0, len(source) - 1, min(len(source), 1000)).round().astype(int)
+        numbers = None
+        if self.classes_ is not None:
+            if found.labels is None:
+                raise DataError("validation needs labels: give (images, labels).")
+            numbers = self._class_numbers(found.labels, found)[few]
+        return source[few], numbers
+
+    def _class_numbers(self, y: Any, X: Any = None) -> np.ndarray:
+        """Labels as class numbers.
+
+        Args:
+            y: labels, numbers or names.
+            X: the images they are of; where that is a set and they are its own labels, they are
+                matched by name.
+
+        Raises:
+            DataError: for a label that was not there in fit.
+        """
+        assert self.classes_ is not None
+        if isinstance(X, ImageSet) and X.labels is not None and np.array_equal(y, X.labels):
+            y = labels_by_name(X, self.classes_, self.class_names_)
+        return places_of(y, self.classes_, self.class_names_)
+
+    def _identity(
+        self, images: ImageSource, labels: np.ndarray | None, judging: Any
+    ) -> dict[str, Any]:
+        """All of the data that decides the result, as digests: a run goes on with these only.
+
+        Args:
+            images: all of them.
+            labels: their class numbers, or None.
+            judging: how many of them are held out, or the validation images.
+        """
+        held = judging
+        if not isinstance(judging, int):
+            few = self._judged_images(images, labels, np.arange(0), judging)
+            assert few is not None
+            held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
+        classes = None if labels is None else torch.from_numpy(labels)
+        return {
+            "images": [len(images), *images.shape],
+            "data": digest_of(images),
+            "labels": digest(classes, str(self.class_names_)),
+            "held_out": held,
+        }
+
+    def _picture(self, path: Path) -> None:
+        """Draw samples from latents that stay the same through the run."""
+        x = self._make(GRID, torch.Generator().manual_seed(0))
+        finite = torch.isfinite(x).flatten(1).all(1)
+        shown = torch.where(finite[:, None, None, None], x, torch.full_like(x, self.pixels_.low))
+        write_grid(path, as_images(self.pixels_.decode(shown))[0][:])
+
+    # Use
+
+    def _to_user(self, x: Tensor) -> np.ndarray:
+        return self.pixels_.decode(x)
+
+    def _chunks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+        """Images of the shape of ``fit`` as bytes (n, C, H, W), a few at a time.
+
+        Raises:
+            DataError: for images of another shape.
+        """
+        images, _ = as_images(X, self._layout_of(X), pixel_range=self._range_of(X))
+        if images.shape != self.pixels_.shape:
+            raise DataError(
+                f"The images have shape {images.shape} (channels, height, width). Expected "
+                f"{self.pixels_.shape}, as in fit."
+            )
+        for start in range(0, len(images), CHUNK):
+            rows = slice(start, min(start + CHUNK, len(images)))
+            yield rows, images[rows]
+
+    def _layout_of(self, X: Any) -> str | None:
+        """The layout of fit, where X is an array that has its axes."""
+        c, h, w = self.pixels_.shape
+        axes = {"nhw": (h, w), "nhwc": (h, w, c), "nchw": (c, h, w)}[self.pixels_.layout]
+        return self.pixels_.layout if tuple(getattr(X, "shape", ())[1:]) == axes else None
+
+    def _range_of(self, X: Any) -> list[float] | None:
+        """The scale of fit, for an array that is no bytes."""
+        dtype = str(getattr(X, "dtype", "uint8")).removeprefix("torch.")
+        return None if dtype == "uint8" else self.settings_.get("pixel_range")
+
+    # Saving
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            **super()._state(),
+            "pixels": self.pixels_.to_config(),
+            "classes": None if self.classes_ is None else self.classes_.tolist(),
+            "class_names": None if self.class_names_ is None else list(self.class_names_),
+        }
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self.pixels_ = Pixels.from_config(state["pixels"])
+        classes = state["classes"]
+        self.classes_ = None if classes is None else np.asarray(classes)
+        names = state.get("class_names")  # folders of earlier versions have none
+        if names is not None and len(names) != len(classes or ()):
+            raise ModelFileError(
+                f"There are {len(names)} names of {len(classes or ())} classes. The model folder "
+                "was altered: fit the model again or fetch a fresh copy."
+            )
+        self.class_names_ = None if names is None else tuple(map(str, names))
+        super()._restore(state, tensors)
+
+    def _card(self) -> str:
+        from .run_card import run_card
+
+        channels, height, width = self.pixels_.shape
+        what = f"A model of images of {height} x {width} pixels and {channels} channel(s)"
+        use = "images = model.sample(16)   # uint8"
+        return run_card(self, what=what, use=use, held_out="images")

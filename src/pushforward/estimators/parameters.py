@@ -1,0 +1,115 @@
+"""Constructor arguments as scikit-learn has them, without its import.
+
+That import takes as long as the one of torch, and loading a generator needs nothing else of it.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..validation import Rule, Seed, check
+
+__all__ = ["Parameters", "drawn_seed"]
+
+
+def drawn_seed(random_state: Any) -> int:
+    """A seed, 0 to 2**31 - 2, of what scikit-learn takes as ``random_state``.
+
+    Args:
+        random_state: a seed; a ``RandomState``, from which one is drawn; None for that of numpy.
+
+    Raises:
+        ParameterError: for anything else.
+
+    Examples:
+        >>> drawn_seed(0) == drawn_seed(0)
+        True
+    """
+    if random_state is None:
+        source = np.random
+    elif isinstance(random_state, np.random.RandomState):
+        source = random_state
+    else:
+        if not Seed().fits(random_state):
+            raise ParameterError(f"random_state is {random_state!r}. Expected {Seed()}.")
+        source = np.random.RandomState(int(random_state))
+    return int(source.randint(2**31 - 1))
+
+
+class Parameters:
+    """What ``sklearn.base.clone``, pipelines and searches ask of an estimator.
+
+    A class declares in ``_rules`` what its parameters may be; ``fit`` begins with
+    :meth:`_check_parameters`.
+    """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {}
+
+    @classmethod
+    def _all_rules(cls) -> dict[str, Rule]:
+        """The rule of every parameter; that of a subclass before that of its bases."""
+        found: dict[str, Rule] = {}
+        for one in reversed(cls.__mro__):
+            found |= one.__dict__.get("_rules", {})
+        return {name: rule for name, rule in found.items() if name in cls._get_param_names()}
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that cannot be used, before any work.
+
+        Raises:
+            ParameterError: naming the first, what it is, and what it may be.
+        """
+        check(self._all_rules(), {name: getattr(self, name) for name in self._get_param_names()})
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Arguments of the constructor by name.
+
+        Args:
+            deep: also those of arguments that are models, as ``name__of_theirs``.
+        """
+        found = {}
+        for name in self._get_param_names():
+            found[name] = value = getattr(self, name)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                found |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}
+        return found
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of the constructor, also ``name__of_theirs``.
+
+        Raises:
+            ParameterError: for names that it does not have.
+        """
+        names = self._get_param_names()
+        for key, value in params.items():
+            name, _, inner = key.partition("__")
+            if name not in names:
+                raise ParameterError(
+                    f"{type(self).__name__} has no parameter {name!r}. It has {', '.join(names)}."
+                )
+            if inner:
+                getattr(self, name).set_params(**{inner: value})
+            else:
+                setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        signature = inspect.signature(type(self).__init__).parameters
+        changed = (
+            f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+            if repr(value) != repr(signature[name].default)
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.base import BaseEstimator
+
+        return BaseEstimator().__sklearn_tags__()

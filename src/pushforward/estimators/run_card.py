@@ -1,0 +1,53 @@
+"""The readable card of a folder with a trained model."""
+
+from typing import Any
+
+import torch
+
+__all__ = ["run_card"]
+
+
+def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") -> str:
+    """README.md of a saved model: what it is, how it was trained, how it judged.
+
+    Args:
+        model: a fitted :class:`~pushforward.estimators.trained_model.TrainedModel`.
+        what: the beginning of the first sentence.
+        use: a line of Python that follows ``model = pushforward.load(...)``.
+        held_out: what it was judged by, in a word.
+        more: sections of its own, before the settings.
+    """
+    import pushforward
+
+    last = model.history_[-1] if model.history_ else {"step": 0, "seconds": 0.0}
+    settings = "\n".join(f"| {k} | {v} |" for k, v in model.settings_.items())
+    judged = "Nothing was held out to judge it by."
+    if model.best_ is not None:
+        figures = ", ".join(f"{k} {v:.4f}" for k, v in model.best_["measures"].items())
+        which = "averaged weights" if model.best_["which"] == "averaged" else "weights"
+        judged = f"On held-out {held_out} its {which} of step {model.best_['step']} had {figures}."
+    return f"""# {type(model).__name__}
+
+{what}, trained for
+{last["step"]} steps in {last["seconds"] / 60:.1f} minutes with pushforward
+{pushforward.__version__} (torch {torch.__version__}); {model.stopped_}.
+{judged}
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+{use}
+```
+
+{more}## Settings
+
+| setting | value |
+|---|---|
+{settings}
+
+## Cite
+
+```bibtex
+{model.cite()}
+```
+"""

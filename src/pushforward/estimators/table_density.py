@@ -1,0 +1,418 @@
+"""The contract of densities of tables: everything but how the density is fitted."""
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
+from torch import Tensor
+
+from .._version import __version__
+from ..data import Columns, Learned
+from ..data.checks import MISSING, check_option
+from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
+from ..data.tables.row_counts import canonical_order, counted
+from ..errors import DataError, ModelFileError, ParameterError
+from ..storage.checkpoint import Checkpoint, digest
+from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
+from ..transport.numerics import weighted_mean
+from ..transport.trimmed_density import held_out_normal
+from ..validation import Instance, Number, OneOf, Rule, Seed, Verbosity
+from .base import Model
+from .parameters import drawn_seed
+
+__all__ = ["Report", "TableDensity"]
+
+Report = Callable[[str, float], None]
+
+
+class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
+    """An exact density of the rows of a table: scores, samples, finds outliers, explains.
+
+    Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
+    class knows the rest of the contract: columns in, columns out, log densities in nats in
+    the units of the table, thresholds, explanations, saving.
+    """
+
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "columns": Instance(Mapping, said="kinds by column") | None,
+        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "missing": OneOf(*MISSING),
+        "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
+        "false_alarm_rate": Number(0, 1),
+        "random_state": Seed(),
+        "verbose": Verbosity(),
+    }
+
+    density_: Density
+    detector_: Novelty | TrimmedPair | None
+    held_out_: float
+    _fitted_on: str
+
+    columns: dict | None
+    bounds: dict | None
+    missing: str
+    contamination: float | str | None
+    false_alarm_rate: float
+    random_state: Any
+    verbose: bool
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
+    ) -> Any:
+        """Learn the density of the rows.
+
+        Args:
+            X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
+            y: ignored; for scikit-learn's pipelines.
+            sample_weight: (n,) weights, a row of weight two counting as two rows.
+            report: called with (what is being done, share done) as the fit goes on.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            DataError: for data that cannot be used; the text names columns and rows.
+            ParameterError: for a parameter out of its range.
+        """
+        return self._fit(X, sample_weight, report)
+
+    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
+        self._check_parameters()
+        rows = self._learn_columns(X, sample_weight)
+        seed = drawn_seed(self.random_state)
+        X, weight = counted(rows.X, rows.sample_weight)
+        checkpoint = options.get("checkpoint")
+        if checkpoint is not None:
+            work = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+            whole = self._digest(X, weight, options.get("validation"))
+            seed = work.open(whole, seed, asked=self.random_state is not None)
+            options["checkpoint"] = work
+        self._fitted_on = self._rows_digest(X, weight)
+        z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
+        order = canonical_order(z)
+        z, log_det = z[order], log_det[order]
+        weight = None if weight is None else torch.from_numpy(weight)[order]
+        report = report or (_print_report if self.verbose else _silent)
+        with torch.no_grad():
+            rows = self._rows(z, weight, log_det)
+            detecting = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
+            share = None if self.contamination in (None, "auto") else float(self.contamination)
+            self.detector_, normal = None, None
+            kept = torch.arange(len(rows))
+            if detecting and share == 0:
+                self.detector_, normal = Novelty.fit(rows, seed)
+            elif detecting:
+                self.detector_ = TrimmedPair.fit(rows, seed)
+                if share is None:
+                    kept, normal = held_out_normal(rows, seed)
+                else:
+                    fitted = self.detector_.score(z, log_det)
+                    kept = torch.nonzero(fitted > torch.quantile(fitted, share))[:, 0]
+            scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
+            self.held_out_ = weighted_mean(scores, weight)
+            self.offset_ = self._threshold(scores if normal is None else normal)
+            if share:
+                fitted = self._outlier_score(z, log_det).numpy()
+                self.offset_ = float(np.percentile(fitted, 100 * share))
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            options["checkpoint"].discard()
+        return self
+
+    def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
+        """Of all that the fit depends on but its seed, which the checkpoint looks at."""
+        parameters = self.get_params(deep=False)
+        del parameters["verbose"], parameters["random_state"]
+        tables = [
+            part
+            for table in (X, validation)
+            if table is not None
+            for part in self.columns_.encode(table, draw=np.random.default_rng(0))
+        ]
+        more = parameters.get("warm_start") and hasattr(self, "density_")
+        start = self._tensors() if more else {}
+        return digest(
+            f"{type(self).__name__} {__version__} {parameters} {self.columns_.to_config()}",
+            *tables,
+            None if weight is None else torch.from_numpy(weight),
+            *start.values(),
+        )
+
+    def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
+        """Of the rows of a table, in any order, and their weights."""
+        z, _ = self.columns_.encode(X)  # whose noise is a function of the row
+        order = canonical_order(z)
+        return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
+
+    def _saw(self, X: Any) -> bool:
+        """Whether these are the very rows of the fit; False where that is not known."""
+        return self._rows_digest(X) == self._fitted_on
+
+    def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
+        learned = Columns.learn(
+            X,
+            columns=self.columns,
+            bounds=self.bounds,
+            missing=self.missing,
+            sample_weight=sample_weight,
+            estimator=type(self).__name__,
+            min_rows=1,
+        )
+        self._set_columns(learned.columns)
+        if self.verbose:
+            print(columns_text(learned.columns), file=sys.stderr)
+            if kept := kept_text(learned.columns):
+                print(kept, file=sys.stderr)
+        elif self.missing == "auto":
+            warn_left_out(learned.columns, stacklevel=5)
+        return learned
+
+    def _set_columns(self, columns: Columns) -> None:
+        self.columns_ = columns
+        self.n_features_in_ = columns.n_columns
+        self.__dict__.pop("feature_names_in_", None)
+        if columns.feature_names is not None:
+            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
+
+    def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
+        """Coordinates with what the fits need to know of the columns."""
+        discrete = self.columns_.discrete
+        origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
+        for j in torch.nonzero(discrete)[:, 0].tolist():
+            low, high = self.columns_.edges(j, 0)
+            origin[j], width[j] = low, high - low
+        learned = self.columns_
+        return Rows(
+            x=z,
+            weight=weight,
+            log_det=log_det,
+            discrete=discrete,
+            origin=origin,
+            width=width,
+            nominal=learned.nominal,
+            listed=learned.listed,
+            atoms=learned.atoms,
+        )
+
+    def _fit_density(
+        self, rows: Rows, seed: int, report: Report, **options: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        """Fit ``density_``; return log densities of rows not fitted on, and their weights.
+
+        The log densities are in the units of the table: ``rows.log_det`` is added.
+        """
+        raise NotImplementedError
+
+    def _threshold(self, scores: Tensor) -> float:
+        """Conformal quantile: the score that normal new rows pass but for the false alarms.
+
+        A new row lies below the k-th smallest of n scores with probability k / (n + 1); between
+        two of them the threshold is interpolated.
+        """
+        ordered, last = scores.sort().values, len(scores) - 1
+        rank = min(max(self.false_alarm_rate * (len(scores) + 1) - 1, 0.0), last)
+        below = math.floor(rank)
+        low, high = float(ordered[below]), float(ordered[min(below + 1, last)])
+        return low + (rank - below) * (high - low) if low > -math.inf else low
+
+    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
+        """Log density of each row in nats, in the units of the table; higher is more normal.
+
+        Whole-number and category columns count with probabilities: they are dequantised,
+        and ``n_draws`` averages the density over that many draws of the noise. The noise of a
+        row depends on nothing but the row, so its score is the same in every batch.
+
+        Args:
+            X: table of shape (n, p) with the columns of ``fit``.
+            n_draws: draws per row, 1 or more; more than 1 matters only for discrete columns.
+            missing: "error" refuses rows with missing cells, "blank" gives them NaN.
+
+        Returns:
+            (n,) float64, finite but for the NaN of ``missing="blank"``.
+
+        Raises:
+            DataError: for other columns, missing or infinite cells, values out of bounds, and
+                rows so far out that their log density is below the smallest float.
+            NotFittedError: before ``fit``.
+        """
+        self._check_fitted()
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
+        if missing != "error":
+            return self._leave_blank(X, missing, lambda Y: self.score_samples(Y, n_draws=n_draws))
+        total: Tensor | None = None
+        with torch.no_grad():
+            for draw in range(n_draws):
+                z, log_det = self.columns_.encode(X, draw=draw)
+                value = self.density_.log_prob(z) + log_det
+                total = value if total is None else torch.logaddexp(total, value)
+                if not bool(self.columns_.dequantised.any()):
+                    n_draws = 1
+                    break
+        assert total is not None
+        result = (total - math.log(n_draws)).numpy()
+        if not np.isfinite(result).all():
+            rows = np.flatnonzero(~np.isfinite(result))
+            raise DataError(
+                f"The log density of {len(rows)} row(s) is not a finite number, the first being "
+                f"row {rows[0]}: its values are too far from anything seen in fit (beyond about "
+                "1e150 standard deviations). Check the units of the columns, or leave it out."
+            )
+        return result
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the rows, in nats a row."""
+        return float(np.mean(self.score_samples(X)))
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows like those of ``fit``, in the same container, names and dtypes.
+
+        Args:
+            n_samples: rows to draw, 1 or more.
+            random_state: seed, RandomState or None.
+        """
+        self._check_fitted()
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            raise ParameterError(
+                f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
+            )
+        seed = drawn_seed(random_state)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+
+    def _leave_blank(
+        self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
+    ) -> np.ndarray:
+        """Scores of the rows without missing cells, NaN for the others: (n,)."""
+        check_option("missing", missing, ("error", "blank"))
+        complete = self.columns_.complete(X)
+        found = np.full(len(complete), np.nan)
+        if complete.any():
+            found[complete] = scores(X if complete.all() else self.columns_.take(X, complete))
+        return found
+
+    def decision_function(self, X: Any, *, missing: str = "error") -> np.ndarray:
+        """Score minus threshold, in nats: negative for outliers.
+
+        The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
+        log densities fitted to the core of the rows, which outliers among them do not bend. With
+        ``contamination=0`` it is a mean log p-value, of three views of the row of which the
+        density is one (:class:`~pushforward.transport.Novelty`).
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have NaN.
+        """
+        self._check_fitted()
+        if missing != "error":
+            return self._leave_blank(X, missing, self.decision_function)
+        if self.detector_ is None:
+            return self.score_samples(X) - self.offset_
+        with torch.no_grad():
+            return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
+
+    def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
+        if self.detector_ is None:
+            return self.density_.log_prob(z) + log_det
+        return self.detector_.score(z, log_det)
+
+    def predict(self, X: Any, *, missing: str = "error") -> np.ndarray:
+        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int.
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have 0.
+        """
+        decision = self.decision_function(X, missing=missing)
+        return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
+
+    def explain(self, X: Any, *, candidates: int = 33) -> Any:
+        """Which columns make rows unlikely.
+
+        For each row and column: the nats its log density would gain if that column alone had
+        its most plausible value, the others staying as they are. A large gain marks a column that
+        does not fit the rest of the row.
+
+        Args:
+            X: table of shape (n, p), a few rows.
+            candidates: values tried a column, taken from the model's own margins.
+
+        Returns:
+            DataFrame of the columns row, column, value, expected, gain; in falling order of
+            gain within each row.
+        """
+        from .counterfactuals import explain_rows
+
+        self.score_samples(X)  # refuses rows that have no finite score
+        return explain_rows(self.columns_, self.density_, X, candidates)
+
+    def distribution(self) -> Any:
+        """The density as a ``torch.distributions.Distribution`` over rows (p,).
+
+        Its ``log_prob`` is differentiable. For tables of plain continuous columns.
+
+        Raises:
+            UnsupportedError: if a column is discrete, bounded or constant.
+        """
+        from .torch_distribution import TableDistribution
+
+        self._check_fitted()
+        return TableDistribution.of(self.columns_, self.density_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "density_")
+
+    def _card(self) -> str:
+        from .cards import table_card
+
+        return table_card(self)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns_.to_config(),
+            "offset": self.offset_,
+            "held_out": self.held_out_,
+            "fitted_on": self._fitted_on,
+        }
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = dict(self.density_.state_dict(prefix="density."))
+        if self.detector_ is not None:
+            tensors |= self.detector_.state_dict(prefix="detector.")
+        return tensors
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self._set_columns(Columns.from_config(state["columns"]))
+        self.offset_ = float(state["offset"])
+        self.held_out_ = float(state["held_out"])
+        self._fitted_on = str(state.get("fitted_on", ""))
+        density, detector = (
+            {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
+            for p in ("density.", "detector.")
+        )
+        self.density_ = self._restore_density(state, density)
+        kind = Novelty if "reference" in detector else TrimmedPair
+        self.detector_ = kind.from_state(detector) if detector else None
+        if self.density_.dimension != self.columns_.n_coordinates:
+            raise ModelFileError(
+                f"The weights are for {self.density_.dimension} coordinates, the columns give "
+                f"{self.columns_.n_coordinates}. The files of this folder do not belong together."
+            )
+        with torch.no_grad():  # parts of wrong sizes fail here, not when the model is used
+            rows = self.density_.sample(2, torch.Generator().manual_seed(0))
+            if self.density_.log_prob(rows).shape != (2,):
+                raise ValueError("the weights have wrong sizes")
+            if self.detector_ is not None:
+                self.detector_.score(rows, torch.zeros(2).double())
+
+    def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+        """The density that :meth:`_tensors` and :meth:`_state` describe."""
+        return density_from_state(tensors)
+
+
+def _silent(text: str, share: float) -> None:
+    """Report to nobody."""
+
+
+def _print_report(text: str, share: float) -> None:
+    print(f"[{100 * share:3.0f} %] {text}", file=sys.stderr)

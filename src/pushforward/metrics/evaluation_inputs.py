@@ -1,0 +1,253 @@
+"""The two sides of an evaluation: real data that stay the same, samples that are judged."""
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from ..errors import DataError, ParameterError, UnsupportedError
+from .table_encoding import TableCode
+from .two_sample import classifier_two_sample
+
+__all__ = ["Judged", "Reference", "is_source", "kind_of", "take"]
+
+Report = Callable[[str, float], object]
+
+
+def kind_of(X: Any) -> str:
+    """What data are taken for: "text", "images", "rows" or "table".
+
+    Lists of str are text; uint8 arrays of three or four axes and what ``open_images`` returns
+    are images; 2-D arrays and tensors of numbers are rows; frames and all else are tables.
+
+    >>> kind_of(["a", "b"]), kind_of(np.zeros((5, 8, 8), np.uint8)), kind_of(np.zeros((5, 2)))
+    ('text', 'images', 'rows')
+    """
+    if isinstance(X, (list, tuple)) and X and all(isinstance(line, str) for line in X):
+        return "text"
+    if isinstance(nw.from_native(X, pass_through=True, eager_only=True), nw.DataFrame):
+        return "table"
+    if hasattr(X, "images") or is_source(X):
+        return "images"
+    if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
+        return "table"
+    dtype, axes = str(X.dtype), len(X.shape)
+    if dtype.endswith("uint8") and axes in (3, 4):
+        return "images"
+    if axes > 2:
+        raise DataError(
+            f"An array of {dtype} and shape {tuple(X.shape)}. Expected images as uint8, or rows "
+            "of shape (n, d): scale fractions, (255 * X).round().astype('uint8')."
+        )
+    return "table" if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf" else "rows"
+
+
+def is_source(X: Any) -> bool:
+    """Whether X is a source of images, whose slices are arrays (n, C, H, W)."""
+    return not hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 3
+
+
+def take(X: Any, index: np.ndarray) -> Any:
+    """The rows of that index, of any container."""
+    if is_source(X):
+        from ..data.images import ArrayImages
+
+        return ArrayImages(X[index])
+    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    if isinstance(frame, nw.DataFrame):
+        return frame[index.tolist()].to_native()
+    return [X[i] for i in index] if isinstance(X, (list, tuple)) else X[index]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Real data, in the forms that measures want, each made once.
+
+    Attributes:
+        real: rows that the models have not seen; of images a source of (n, C, H, W).
+        kind: what they are taken for.
+        train: rows that the models were fitted on, or None.
+        other: rows of another kind, for out-of-distribution detection, or None.
+        extractor: of the features of images; None for other kinds.
+        target: the column that ``train_on_synthetic`` predicts, or None.
+        seed: of everything that is drawn.
+        report: told what is going on.
+        cache: where features of images are kept; None for nowhere.
+    """
+
+    real: Any
+    kind: str
+    train: Any
+    other: Any
+    extractor: Any
+    target: Any
+    seed: int
+    report: Report | None = None
+    cache: str | os.PathLike | bool | None = None
+
+    @classmethod
+    def of(
+        cls, real: Any, *, train: Any, other: Any, features: Any, labels: Any, target: Any,
+        n: int, seed: int, report: Report | None, weights: str | os.PathLike | None = None,
+        cache: str | os.PathLike | bool | None = None,
+    ) -> "Reference":  # fmt: skip
+        """Check the data, thin the real rows to n, find the features."""
+        kind = kind_of(real)
+        if features is not None and kind != "images":
+            raise ParameterError(
+                f"features={features!r} are for images, and the data are taken for {kind}. Leave "
+                "it out, or give the features of both sides as arrays."
+            )
+        if weights is not None and not str(features).startswith(("inception", "cifar_resnet")):
+            raise ParameterError(
+                f"weights={os.fspath(weights)!r} and features={features!r}. Expected a network "
+                "they are of as well, such as features='inception'."
+            )
+        extractor = None
+        if kind == "images":
+            from ..data.images import as_images
+            from .features import find_features
+
+            if labels is None and train is not None:
+                labels = getattr(train, "labels", None)
+            real, train, other = (
+                None if X is None else as_images(X)[0] for X in (real, train, other)
+            )
+            if features is None:
+                features = "pca" if train is None or labels is None else "classifier"
+            learned_from = real if train is None else train
+            extractor = find_features(
+                features, train=learned_from, labels=labels, weights=weights, seed=seed,
+                cache=cache,
+            )  # fmt: skip
+        real = _thinned(real, n, seed)
+        return cls(real, kind, train, other, extractor, target, seed, report, cache)
+
+    @cached_property
+    def code(self) -> TableCode:
+        """How the table's columns become numbers."""
+        return TableCode.learn(self.real)
+
+    def rows(self, X: Any) -> np.ndarray:
+        """X as points (n, d) between which distances mean something."""
+        if self.kind == "images":
+            from .features import extract
+
+            return extract(self.extractor, X, cache=self.cache, report=self.report)
+        if self.kind == "table":
+            return self.code.points(self.code.numbers(X))
+        array = np.asarray(X)
+        return array.reshape(len(array), -1)
+
+    @cached_property
+    def two_sample_floor(self) -> float:
+        """What the two-sample test of a table comes to for training rows, which are real."""
+        train = self.code.numbers(_thinned(self.train, len(self.real), self.seed))
+        real = self.code.numbers(self.real)
+        return classifier_two_sample(real, train, seed=self.seed).value
+
+    @cached_property
+    def real_rows(self) -> np.ndarray:
+        """The real rows as points."""
+        return self.rows(self.real)
+
+    @cached_property
+    def train_rows(self) -> np.ndarray:
+        """As many training rows as points, or fewer, as there are real ones."""
+        return self.rows(_thinned(self.train, len(self.real), self.seed))
+
+    @cached_property
+    def details(self) -> dict[str, Any]:
+        """What is known of the features."""
+        if self.kind == "images":
+            from .features import provenance
+
+            return provenance(self.extractor)
+        if self.kind == "table":
+            return {"features": "columns in standard deviations, categories as corners"}
+        return {"features": "rows as given"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model, or its samples, beside the reference.
+
+    Attributes:
+        samples: as many as real rows, or fewer.
+        model: what drew them and may score rows; None where samples were given.
+        reference: the real side.
+    """
+
+    samples: Any
+    model: Any
+    reference: Reference
+
+    @classmethod
+    def of(cls, model_or_samples: Any, reference: Reference, n: int) -> "Judged":
+        """Draw samples if it is a model; bring them to the reference's kind.
+
+        Raises:
+            DataError: for samples of another kind or shape.
+            UnsupportedError: for a model that cannot sample.
+        """
+        model, samples = None, model_or_samples
+        if _is_model(model_or_samples):
+            model = model_or_samples
+            samples = _drawn(model, min(n, len(reference.real)), reference.seed)
+        if reference.kind == "images":
+            from ..data.images import as_images
+
+            samples = as_images(samples)[0]
+            if samples.shape != reference.real.shape:
+                raise DataError(
+                    f"The samples are images of {samples.shape} and the real ones of "
+                    f"{reference.real.shape}. Expected the same (C, H, W)."
+                )
+        elif kind_of(samples) != reference.kind and reference.kind == "text":
+            raise DataError("The real data are lines of text. Expected samples as a list of str.")
+        return cls(_thinned(samples, n, reference.seed), model, reference)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The samples as points."""
+        return self.reference.rows(self.samples)
+
+    def scores(self, X: Any, **options: Any) -> np.ndarray:
+        """Log densities by the model."""
+        return np.asarray(self.model.score_samples(X, **options))
+
+    @property
+    def scoring(self) -> bool:
+        """Whether there is a model that scores rows."""
+        return hasattr(self.model, "score_samples")
+
+
+def _is_model(X: Any) -> bool:
+    """Whether X draws samples; frames do too, and are data."""
+    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    return not isinstance(frame, nw.DataFrame) and (hasattr(X, "sample") or hasattr(X, "fit"))
+
+
+def _thinned(X: Any, n: int, seed: int) -> Any:
+    if len(X) <= n:
+        return X
+    return take(X, np.sort(np.random.default_rng(seed).choice(len(X), n, replace=False)))
+
+
+def _drawn(model: Any, n: int, seed: int) -> Any:
+    """n samples of anything that can draw them."""
+    draw = getattr(model, "sample", None)
+    if draw is None:
+        raise UnsupportedError(
+            f"{type(model).__name__} has no method 'sample'. Expected a generative model, or its "
+            "samples."
+        )
+    takes = inspect.signature(draw).parameters
+    name = next((name for name in ("random_state", "seed") if name in takes), None)
+    drawn = draw(n, **({name: seed} if name else {}))
+    return drawn[0] if isinstance(drawn, tuple) else drawn  # scikit-learn's mixtures

@@ -1,0 +1,1 @@
+"""The models: one file for each, named as its paper names it."""

@@ -1,0 +1,297 @@
+"""Glow: invertible 1x1 convolutions, exact likelihood, one latent (Kingma & Dhariwal 2018)."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...errors import ParameterError
+from ...estimators.image_flow import ImageFlow
+from ...estimators.image_model import CHUNK, PixelSource
+from ...training import Batch, Optimiser, Phase
+from ...validation import COUNT, FLAG, SHARE, Number, OneOf, Rule, Whole
+from .gaussian_start import PixelMargins
+from .glow_network import GlowNetwork
+
+__all__ = ["Glow"]
+
+_LN2 = math.log(2)
+_MOST_VALUES = 4096  # of an image whose values can have a covariance matrix
+_STARTING = 10_000  # images that margins and covariance are learned from
+
+#: What a preset decides where an argument is None. The paper's are those of its released code.
+_PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"depth": 8, "width": 64, "batch_size": 64, "warm_up": 100, "ema": 0.99, "shift": 0.0},
+    "paper": {"depth": 32, "width": 512, "batch_size": 64, "ema": None, "shift": 0.1},
+}
+_GOALS: dict[str, dict[str, Any]] = {
+    "likelihood": {"coupling": "affine", "gate_floor": 0.5, "bits": 8},
+    "pictures": {"coupling": "additive", "gate_floor": 0.0, "bits": 5},
+}
+
+
+class Glow(ImageFlow):
+    """Glow: a flow of images with an exact likelihood, and latents to interpolate and edit.
+
+    Steps of actnorm, invertible 1x1 convolution and coupling on several scales; every part of
+    the published code, the actnorms in the coupling network, the conditional prior of what
+    leaves at each level and the edge channel included.
+
+    Args:
+        preset: "fast", small and made for minutes on a processor; "paper", the published size
+            and schedule.
+        goal: "likelihood", affine coupling of 8-bit images with a gate that is bounded below,
+            so that samples stay finite; "pictures", additive coupling of 5-bit images.
+        levels: L; None takes 3, or as many as leave a side of 4 pixels.
+        depth: K, steps of flow a level.
+        width: channels of the hidden layers of the coupling networks.
+        coupling: "affine" or "additive".
+        permutation: "lu", "direct" (1x1 convolutions), "reverse" or "shuffle".
+        gate_floor: least value of the affine scale, in [0, 1); 0 is the published gate.
+        bits: bits of each byte that are modelled, 1 to 8.
+        shift: random shifts in training, as a share of the side.
+        flip: mirror half of the images in training.
+        learn_top: learn the prior of the last latent.
+        gaussianise: begin with the margins of the pixels and the correlations of the latents,
+            learned before the first step: the samples of step 0 have those of the data. They stay
+            as they are; training begins from there. None takes it for "fast" and images of up to
+            4,096 values, the most that it can do; the published network has none.
+        conditional: condition the prior of the last latent on labels.
+        label_weight: of the loss of a classifier on that latent, for conditional models.
+        memory: "store", "checkpoint" or "reversible": what is kept for the gradient. None takes
+            reversible, in which memory does not grow with ``depth``, for "paper" and on GPUs.
+        batch_size: images a step, over all processes.
+        rate: learning rate of Adamax.
+        warm_up: steps of linear warm-up; None of "paper" takes 10 passes over the images.
+        ema: decay of the average of the weights; 0 keeps none.
+        precision: "float32", or "bfloat16" for the coupling networks alone.
+        steps, minutes: budget; None of both takes 10 minutes, or the published 1,800 passes.
+        validation_fraction: share of the images held out to keep the best weights, at most 1,000.
+        device: "cpu", "cuda"; None takes a GPU where there is one.
+        random_state: seed, RandomState or None.
+        verbose: print progress to stderr.
+
+    Attributes:
+        networks_, pixels_, settings_, classes_, history_, best_, stopped_: see
+            :class:`~pushforward.estimators.image_model.ImageModel`.
+
+    Examples:
+        >>> import pushforward
+        >>> X = pushforward.open_images("digits").images[:500][:, 0]
+        >>> model = pushforward.Glow(depth=2, width=8, steps=5, device="cpu", random_state=0)
+        >>> model.fit(X).sample(3, random_state=0).shape
+        (3, 8, 8)
+        >>> z = model.encode(X[:2])
+        >>> bool((model.decode(z) == X[:2]).all())
+        True
+    """
+
+    _cites: ClassVar[tuple[str, ...]] = ("kingma2018glow",)
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "preset": OneOf(*_PRESETS),
+        "goal": OneOf(*_GOALS),
+        "levels": COUNT | None,
+        "depth": COUNT | None,
+        "width": COUNT | None,
+        "coupling": OneOf("affine", "additive") | None,
+        "permutation": OneOf("lu", "direct", "reverse", "shuffle"),
+        "gate_floor": SHARE | None,
+        "bits": Whole(1, 8) | None,
+        "shift": Number(0, 1, ends="[]") | None,
+        "flip": FLAG,
+        "learn_top": FLAG,
+        "gaussianise": FLAG | None,
+        "conditional": FLAG,
+        "label_weight": Number(0, ends="["),
+        "memory": OneOf("store", "checkpoint", "reversible") | None,
+        "batch_size": COUNT | None,
+        "warm_up": Whole(0) | None,
+        "precision": OneOf("float32", "bfloat16"),
+    }
+
+    def __init__(
+        self,
+        *,
+        preset: str = "fast",
+        goal: str = "likelihood",
+        levels: int | None = None,
+        depth: int | None = None,
+        width: int | None = None,
+        coupling: str | None = None,
+        permutation: str = "lu",
+        gate_floor: float | None = None,
+        bits: int | None = None,
+        shift: float | None = None,
+        flip: bool = False,
+        learn_top: bool = True,
+        gaussianise: bool | None = None,
+        conditional: bool = False,
+        label_weight: float = 0.01,
+        memory: str | None = None,
+        batch_size: int | None = None,
+        rate: float = 1e-3,
+        warm_up: int | None = None,
+        ema: float | None = None,
+        precision: str = "float32",
+        steps: int | None = None,
+        minutes: float | None = None,
+        validation_fraction: float = 0.05,
+        device: str | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.preset = preset
+        self.goal = goal
+        self.levels = levels
+        self.depth = depth
+        self.width = width
+        self.coupling = coupling
+        self.permutation = permutation
+        self.gate_floor = gate_floor
+        self.bits = bits
+        self.shift = shift
+        self.flip = flip
+        self.learn_top = learn_top
+        self.gaussianise = gaussianise
+        self.conditional = conditional
+        self.label_weight = label_weight
+        self.memory = memory
+        self.batch_size = batch_size
+        self.rate = rate
+        self.warm_up = warm_up
+        self.ema = ema
+        self.precision = precision
+        self.steps = steps
+        self.minutes = minutes
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
+        paper = self.preset == "paper"
+        decided = {**_PRESETS[self.preset], **_GOALS[self.goal], "levels": _levels(shape)}
+        own = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
+        chosen = {**decided, **{k: v for k, v in own.items() if k in decided}}
+        epoch = max(1, math.ceil(n / chosen["batch_size"]))
+        if "warm_up" not in chosen:
+            chosen["warm_up"] = 10 * epoch if self.warm_up is None else self.warm_up
+        on_gpu = self._device().type == "cuda"
+        memory = self.memory or ("reversible" if paper or on_gpu else "store")
+        steps, minutes = self.steps, self.minutes
+        if steps is None and minutes is None:
+            steps, minutes = (1800 * epoch, None) if paper else (None, 10.0)
+        pixels = {"bits": chosen.pop("bits"), "shift": chosen.pop("shift"), "flip": self.flip}
+        return {
+            **chosen,
+            "ema": chosen["ema"] or None,
+            "permutation": self.permutation,
+            "learn_top": self.learn_top,
+            "gaussianise": self._gaussianises(shape),
+            "label_weight": self.label_weight,
+            "memory": memory,
+            "rate": self.rate,
+            # the released code ties the second moment's memory to one pass over the images
+            "beta2": min(0.999, max(0.9, 1 - 1 / epoch)),
+            "precision": self.precision,
+            "steps": steps,
+            "minutes": minutes,
+            "judged": 1000 if paper else 256,
+            "pixels": pixels,
+        }
+
+    def _gaussianises(self, shape: tuple[int, int, int]) -> bool:
+        fits = math.prod(shape) <= _MOST_VALUES
+        if self.gaussianise and not fits:
+            raise ParameterError(
+                f"gaussianise is True, and the images have {math.prod(shape)} values. Expected at "
+                f"most {_MOST_VALUES}: leave it out, or make the images smaller."
+            )
+        return fits and self.preset == "fast" if self.gaussianise is None else self.gaussianise
+
+    def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
+        s, p = self.settings_, self.pixels_
+        margins = None
+        if s.get("gaussianise"):  # folders of earlier versions have no such setting
+            margins = PixelMargins(shape, p.low, p.high, 2**p.bits)
+        flow = GlowNetwork(
+            shape,
+            levels=s["levels"],
+            steps=s["depth"],
+            width=s["width"],
+            coupling=s["coupling"],
+            permutation=s["permutation"],
+            gate_floor=s["gate_floor"],
+            learn_top=s["learn_top"],
+            classes=classes,
+            memory=s["memory"],
+            coupling_dtype=torch.bfloat16 if s["precision"] == "bfloat16" else None,
+            seed=self._seed,
+            margins=margins,
+        )
+        return {"flow": flow}
+
+    def _initialise(self, source: PixelSource, x: Tensor, y: Tensor | None) -> None:
+        if not self.settings_["gaussianise"]:
+            return super()._initialise(source, x, y)
+        few = np.random.default_rng(self._seed).permutation(len(source))[:_STARTING]
+
+        def batches() -> Iterator[Tensor]:
+            generator = torch.Generator().manual_seed(self._seed)
+            for k in range(0, len(few), CHUNK):
+                yield source.take(np.sort(few[k : k + CHUNK]), generator)[0].to(x.device)
+
+        return self._flow.start(batches, x)
+
+    def _phases(self) -> list[Phase]:
+        s = self.settings_
+        optimiser = Optimiser(
+            "adamax",
+            s["rate"],
+            {"betas": (0.9, s["beta2"]), "foreach": True},
+            warm_up=s["warm_up"],
+            hidden_warm_up=True,
+        )
+        return [Phase("flow", ("flow",), self._loss, optimiser)]
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        weight = self.settings_["label_weight"]
+        if self.classes_ is None or weight == 0:
+            return super()._loss(batch)
+        assert batch.y is not None
+        log_prob, logits = self._flow.log_prob_and_label_logits(batch.x, batch.y)
+        surprise = nn.functional.cross_entropy(logits, batch.y) / _LN2
+        return {"bits": self._bits(log_prob, batch.x).mean(), "labels": weight * surprise}
+
+    def _signs(self, x: Tensor) -> dict[str, float]:
+        return self._flow.diagnose(x)
+
+    def _finished(self) -> None:
+        self._frozen: Any = None
+
+    @property
+    def _inference(self) -> Any:
+        if not self.__sklearn_is_fitted__():  # in training the weights still change
+            return self._flow
+        if self._frozen is None:
+            self._frozen = self._flow.freeze()
+        return self._frozen
+
+
+def _levels(shape: tuple[int, int, int]) -> int:
+    """Levels of the paper for images of this size: sides are halved down to 4 pixels."""
+    side, levels = min(shape[1:]), 0
+    sides = shape[1:]
+    while levels < 3 and all(s % 2 ** (levels + 1) == 0 for s in sides):
+        if side // 2 ** (levels + 1) < 4 and levels > 0:
+            break
+        levels += 1
+    if levels == 0:
+        raise ParameterError(
+            f"The images are {shape[1]} x {shape[2]} pixels. Glow halves their sides, so both "
+            "have to be even: crop or resize them, such as open_images(..., size=32)."
+        )
+    return levels

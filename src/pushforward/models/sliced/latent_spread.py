@@ -1,0 +1,84 @@
+"""How wide the latents of one flow are, so that its samples are as wide as the rows."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from ...transport import Component, Rows, SlicedDensity
+from ...transport.numerics import effective_size
+
+__all__ = ["matched_spread"]
+
+_DRAWS = 2048  # samples whose standard deviations are compared
+_HALVINGS = 8  # of an interval of about a half: to less than a hundredth
+_ERRORS = 2.0  # standard errors by which held-out rows may seem less dense
+_FAR = 3.0  # latents farther out than this count as at this
+_CUT = 0.01  # share of the rows at either end whose distance does not count
+
+
+def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int) -> float:
+    """Standard deviation of the latents with which samples have the rows' standard deviations.
+
+    Layers contract space around the rows they were fitted to, also by what is chance in them;
+    most of a normal latent in many dimensions lies elsewhere, and is carried back too close
+    together. The spread is the one at which the standard deviations of samples and of rows, cut
+    off at the rows' percentiles 1 and 99, have ratios of geometric mean 1; or the widest at which
+    held-out rows are not significantly less dense than at a spread of 1, where that comes first.
+    It is at least 1.
+
+    Args:
+        component: the flow, of spread 1, of coordinates behind any marginal layer.
+        train: the rows it was fitted to, in those coordinates.
+        held_out: rows it was not fitted to, likewise.
+        seed: of the samples.
+    """
+    if train.x.shape[1] == 0 or len(train) < 2 or len(held_out) == 0:
+        return 1.0
+    latent = SlicedDensity.assemble([component]).to_latent(
+        held_out.x, torch.zeros(len(held_out), dtype=torch.long)
+    )
+    square = latent.square().clamp_max(_FAR**2).mean(1)
+    noise = float(square.std(correction=0)) / math.sqrt(
+        effective_size(len(held_out), held_out.weight)
+    )
+    widest = _widest(held_out.mean(square) + _ERRORS * noise)
+    rows = train.evenly().x
+    low, high = (torch.quantile(rows, share, dim=0) for share in (_CUT, 1 - _CUT))
+    deviation = rows.clamp(low, high).std(0)
+    varies = deviation > 0
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(_DRAWS, rows.shape[1], generator=generator, dtype=torch.float64)
+    which = torch.zeros(_DRAWS, dtype=torch.long)
+
+    def too_narrow(spread: float) -> bool:
+        density = SlicedDensity.assemble([replace(component, spread=spread)])
+        samples = density.from_latent(z, which).clamp(low, high).std(0)
+        return float((samples / deviation)[varies].clamp_min(1e-9).log().sum()) < 0
+
+    return _last(too_narrow, 1.0, widest)
+
+
+def _widest(square: float) -> float:
+    """Spread at which points of this mean squared latent are as dense as at a spread of 1.
+
+    Per coordinate: ``log s = square (1 - 1 / s^2) / 2``, whose root above 1 there is where
+    ``square > 1``.
+    """
+    if square <= 1:
+        return 1.0
+    densest, too_wide = math.sqrt(square), math.exp(0.5 * square)
+    return _last(lambda s: math.log(s) < 0.5 * square * (1 - s**-2), densest, too_wide)
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """About the last number from ``low`` to ``high`` up to which a condition holds."""
+    if low == high or not holds(low):
+        return low
+    if holds(high):
+        return high
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low

@@ -1,0 +1,445 @@
+"""SIG: images from slices, without gradient training, with an exact likelihood."""
+
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._version import __version__
+from ...data.images import ImageSet, ImageSource, Pixels, as_image_set
+from ...errors import DataError, ParameterError
+from ...estimators.trained_model import Report, print_report
+from ...storage.checkpoint import Checkpoint, digest
+from ...training.log import Log
+from ...training.processes import Processes
+from ...transport.patches import PatchLayer
+from ...validation import COUNT, FLAG, POSITIVE, Number, OneOf, Rule, Whole
+from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
+from .patch_layers import Making
+from .patch_loop import grown
+from .patch_model import PatchModel
+from .patch_schedule import Stage, likelihood_schedule, picture_schedule
+from .sample_store import Block, Points, Store, blocks_of, free_memory
+from .sig_settings import PRESETS, settings_of
+
+__all__ = ["SIG"]
+
+_PATIENCE = 10  # layers without a gain after which a likelihood grows no more
+_USUAL = 2000  # images of fit that tell what is usual of their latents
+
+
+class SIG(PatchModel):
+    """Sliced Iterative Generator: samples moved to the images, layer by layer.
+
+    Each layer finds, in every patch of the image, the directions along which samples differ most
+    from the images (max K-sliced Wasserstein distance), and moves the samples along them by
+    optimal transport in one dimension, as far as two halves of the images agree. The very first
+    layer goes along the principal axes of the images; the next ones look at the whole image, later
+    ones at smaller and smaller patches that are shifted at random. Nothing is trained by gradient;
+    every layer is invertible, so likelihoods and latents are exact.
+
+    Under ``torchrun`` the processes divide the images among them and grow the same layers as one
+    process does, bit for bit on machines of one kind.
+
+    Args:
+        goal: "pictures", from noise to images, as above; "likelihood", from images to noise,
+            that is GIS on patches of 4 and 2 and the logits of the pixels, which is stopped by
+            held-out images.
+        preset: "fast", made for minutes on a processor; "paper", the published numbers of
+            layers, knots and samples, which need a GPU. Arguments that are None are the preset's.
+        layers: most layers of each stage of the schedule, for pictures; of all, for likelihood.
+        minutes: time budget. Stages get shares of it by their cost. With ``minutes`` and without
+            ``layers`` the schedule is stretched to fill them, else at most cut, to one layer a
+            stage at the least.
+        knots: knots a spline.
+        samples: samples that are moved, for each image that is fitted on; for pictures.
+        max_images: images that are fitted on, drawn at random where there are more.
+        search_rows, search_steps: images a search for directions looks at, drawn afresh for each
+            layer, and its gradient steps; for pictures fewer where directions span most of a
+            patch.
+        step: share of the way to the normal distribution that a layer goes; for likelihood.
+        conditional: learn images of each label: directions are shared, found by all images
+            together, and every label has splines of its own.
+        memory: gigabytes that images and samples may take in a process; where they need more they
+            are kept in a file, in the folder of ``fit`` or that of the system for such files, and
+            looked at a block at a time. None takes half of what is free.
+        warm_start: a further ``fit`` adds a whole schedule to the layers that are there.
+        validation_fraction: share of the images held out to measure by, at most 1,000.
+        device: "cpu" or "cuda", on which goal="pictures" should run and has not been tried; None
+            takes the processor.
+        random_state: seed, RandomState or None.
+        verbose: print progress to stderr.
+
+    Attributes:
+        networks_: the :class:`~pushforward.transport.patches.PatchFlow`, called "flow".
+        pixels_: what pixels are.
+        classes_: labels, of a conditional model, or None.
+        class_names_: the name of each, or None; labels may be given by it.
+        settings_: every setting, with what goal and preset decided.
+        history_: a record of each stage: layers so far ("step"), seconds, the size of the
+            patches, and measures on held-out images: 2-Wasserstein distances of samples along
+            principal axes and along random directions, or bits per dimension.
+        best_: the measures at the end.
+        stopped_: why growth ended.
+        held_out_scores_, held_out_map_: see
+            :class:`~pushforward.models.sliced.patch_model.PatchModel`.
+
+    Source: Dai & Seljak, *Sliced Iterative Normalizing Flows*, ICML 2021, algorithms 1 and 2.
+
+    Examples:
+        >>> import pushforward
+        >>> X = pushforward.open_images("digits").images[:300][:, 0]
+        >>> model = pushforward.SIG(layers=2, device="cpu", random_state=0).fit(X)
+        >>> model.sample(5, random_state=0).shape
+        (5, 8, 8)
+        >>> bool((model.reconstruct(X[:5]) == X[:5]).all())
+        True
+    """
+
+    _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
+    _rules: ClassVar[Mapping[str, Rule]] = {
+        "goal": OneOf("pictures", "likelihood"),
+        "preset": OneOf(*PRESETS),
+        "layers": COUNT | None,
+        "knots": Whole(4) | None,
+        "samples": COUNT | None,
+        "max_images": COUNT | None,
+        "search_rows": Whole(2) | None,
+        "search_steps": COUNT | None,
+        "step": Number(0, 1, ends="]"),
+        "conditional": FLAG,
+        "memory": POSITIVE | None,
+        "warm_start": FLAG,
+    }
+
+    def __init__(
+        self,
+        *,
+        goal: str = "pictures",
+        preset: str = "fast",
+        layers: int | None = None,
+        minutes: float | None = None,
+        knots: int | None = None,
+        samples: int | None = None,
+        max_images: int | None = None,
+        search_rows: int | None = None,
+        search_steps: int | None = None,
+        step: float = 0.2,
+        conditional: bool = False,
+        memory: float | None = None,
+        warm_start: bool = False,
+        validation_fraction: float = 0.05,
+        device: str | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.goal = goal
+        self.preset = preset
+        self.layers = layers
+        self.minutes = minutes
+        self.knots = knots
+        self.samples = samples
+        self.max_images = max_images
+        self.search_rows = search_rows
+        self.search_steps = search_steps
+        self.step = step
+        self.conditional = conditional
+        self.memory = memory
+        self.warm_start = warm_start
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        layout: str | None = None,
+        pixel_range: tuple[float, float] | None = None,
+        folder: str | Path | None = None,
+        tensorboard: bool = False,
+        report: Report | None = None,
+    ) -> "SIG":
+        """Grow the layers.
+
+        Args:
+            X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
+                returns or takes; labels that come with it are used where ``y`` is None.
+            y: (N,) labels, numbers or names, for conditional models; others do not look at them.
+            validation: images to measure by; None holds out a share of X. Its classes are
+                matched by name where both have names.
+            layout: "NHWC" or "NCHW", where the shape of X leaves it open.
+            pixel_range: the values (low, high) of black and white of an X that is no bytes, such
+                as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
+            folder: where the log (``log.jsonl``, ``log.csv``), pictures of samples from the same
+                latents after each stage, and the layers of an unfinished fit go. A fit that was
+                killed and is repeated with the same data, parameters and seed goes on from them.
+            tensorboard: also log for TensorBoard, into the folder.
+            report: called with a line of text and the share of the work done.
+
+        Raises:
+            DataError: for images or labels that cannot be used, and for those unlike the ones
+                of the fit before with ``warm_start``.
+            ParameterError: for unusable parameters.
+            TrainingError: if a layer makes a sample non-finite. The model then holds the layers
+                before it.
+        """
+        self._check_parameters()
+        if tensorboard and folder is None:
+            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
+        found, layout = as_image_set(X, layout, pixel_range=pixel_range)
+        images = found.images
+        processes = Processes(self._device())
+        held = 0 if validation is not None else self._held_out_rows(len(images))
+        settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
+        known = getattr(self, "classes_", None), getattr(self, "class_names_", None)
+        labels = self._labels(found, y)
+        before = self._layers_before(images.shape, settings, known)
+        self.settings_ = settings
+        self._note_range(pixel_range)
+        self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
+        place = None if folder is None else Path(folder) / "unfinished"
+        kept = Checkpoint(place if processes.first else None)
+        seed, asked = self._drawn_seed(), self.random_state is not None
+        if place is not None and processes.first:
+            judging = held if validation is None else validation
+            seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
+        told = torch.tensor([seed if processes.first else 0], device=self._device())
+        self._seed = int(processes.sum(told))
+        rows = np.random.default_rng(self._seed).permutation(len(images))
+        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        self.held_out_scores_ = self.held_out_map_ = self._usual = None
+        with torch.no_grad():
+            growth, share = self._growth(
+                *(images, labels, rows[held:], judged, len(before)), processes, folder
+            )
+            for layer in before:
+                growth.add(layer)
+            if processes.first:
+                report = report or (print_report if self.verbose else None)
+            else:
+                folder = report = None
+            self._grow(growth, before, share, kept, processes, folder, tensorboard, report)
+            few = np.sort(rows[held:][:_USUAL])
+            self._learn_usual(images[few], None if labels is None else labels[few])
+            if judged is not None:
+                self._calibrate(judged[0])
+        kept.discard()
+        return self
+
+    def _growth(
+        self,
+        images: ImageSource,
+        labels: np.ndarray | None,
+        rows: np.ndarray,
+        judged: tuple[np.ndarray, np.ndarray | None] | None,
+        before: int,
+        processes: Processes,
+        folder: str | Path | None,
+    ) -> tuple[Growth, Tensor | None]:
+        """Images and samples as the first layer finds them, and how frequent the classes are."""
+        s, device, size = self.settings_, self._device(), self.pixels_.n_values
+        generator = self._generator(before, 0)
+        rows = rows[torch.randperm(len(rows), generator=generator)[: s["max_images"]].numpy()]
+        rows, counts = self._by_class(np.sort(rows), labels)
+        if 0 in counts and labels is not None:
+            assert self.classes_ is not None
+            rare = self.classes_[counts.index(0)]
+            raise DataError(
+                f"None of the {len(rows)} images that are fitted on has label {rare}. Give more "
+                "images of it, or leave it out."
+            )
+
+        def image(i: int, block: Block) -> Tensor:
+            batch = images[rows[block.start : block.stop]]
+            x, _ = self.pixels_.encode(batch, self._generator(before, 1, i))
+            return x.flatten(1).T.contiguous()
+
+        def latent(i: int, block: Block) -> Tensor:
+            source = self._generator(before, 2, i)
+            return torch.randn(size, block.stop - block.start, generator=source)
+
+        labelled = labels is not None
+        share = torch.tensor(counts, dtype=torch.float64) / len(rows) if labelled else None
+        making = Making(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
+        samples = s["samples"] if s["goal"] == "pictures" else 0
+        store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
+        blocks = blocks_of(counts, size, labelled=labelled)
+        data = Points(size, blocks, image, store, processes)
+        order, few = np.arange(0), []
+        x, log_det = None, None
+        if judged is not None:
+            order, few = self._by_class(np.arange(len(judged[0])), judged[1])
+            x, log_det = self.pixels_.encode(judged[0][order], self._generator(before, 3))
+            x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
+        if s["goal"] == "pictures":
+            blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)
+            noise = Points(size, blocks, latent, store, processes)
+            return PictureGrowth(data, noise, x, making, processes), share
+        held_out = None
+        if x is not None:
+            held = x
+            held_out = Points(
+                size,
+                blocks_of(few, size, labelled=labelled),
+                lambda _, block: held[:, block.start : block.stop].contiguous(),
+                Store(device),
+            )
+        growth = LikelihoodGrowth(data, held_out, log_det, making, processes, s["step"], _PATIENCE)
+        return growth, share
+
+    def _generator(self, before: int, what: int, number: int = 0) -> torch.Generator:
+        """A source of the noise of one thing, the same in every process."""
+        seed = ((self._seed + before) * 4 + what) * 1_000_003 + number
+        return torch.Generator().manual_seed(seed)
+
+    def _by_class(
+        self, rows: np.ndarray, labels: np.ndarray | None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Rows class by class, and how many of each there are."""
+        if labels is None or self.classes_ is None:
+            return rows, [len(rows)]
+        own = labels[rows]
+        counts = np.bincount(own, minlength=len(self.classes_))
+        return rows[np.argsort(own, kind="stable")], counts.tolist()
+
+    def _store(self, needed: int, folder: str | Path | None) -> Store:
+        """Where to keep so many bytes of images and samples."""
+        device = self._device()
+        limit = free_memory(device) / 2 if self.memory is None else 1e9 * self.memory
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        return Store(device, needed > limit, None if folder is None else Path(folder))
+
+    def _grow(
+        self,
+        growth: Growth,
+        before: list[PatchLayer],
+        share: Tensor | None,
+        kept: Checkpoint,
+        processes: Processes,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+    ) -> None:
+        stages = self._schedule()
+        whole = sum(stage.cost for stage in stages)
+        began = time.monotonic() - kept.seconds
+        self.history_ = list(self.history_) if before else []
+        spent = self.history_[-1]["seconds"] if self.history_ else 0.0
+        pictures, log = None, None
+        if folder is not None:
+            pictures = Path(folder) / "samples"
+            pictures.mkdir(parents=True, exist_ok=True)
+            log = Log(Path(folder), self.history_, tensorboard)
+        layers = list(before)
+        minutes, device = self.settings_["minutes"], self._device()
+        seed = self._seed + len(before)
+        self.best_ = None
+        loop = grown(
+            *(growth, stages),
+            seed=seed,
+            minutes=minutes,
+            kept=kept,
+            device=device,
+            processes=processes,
+        )
+        try:
+            for number, made in itertools.groupby(loop, key=lambda pair: pair[0]):
+                stage = stages[number]
+                done = sum(s.cost for s in stages[:number]) / whole
+                for count, (_, layer) in enumerate(made, 1):
+                    layers.append(layer)
+                    if report is not None:
+                        part = count / (stage.layers or count + 10)
+                        text = f"layer {len(layers)}, patches {stage}"
+                        report(text, min(0.99, done + part * stage.cost / whole))
+                record = {"step": len(layers), "seconds": spent + time.monotonic() - began}
+                measures = growth.measures()
+                self.history_.append(record | {"stage": str(stage), **measures})
+                if measures:
+                    self.best_ = {"step": len(layers), "which": "own", "measures": measures}
+                if log is not None:
+                    log.write(self.history_[-1])
+                if pictures is not None and self.settings_["goal"] == "pictures":
+                    self._set_layers(layers, share)
+                    self._picture(pictures / f"{len(layers):07d}.png")
+        finally:
+            self._set_layers(layers, share)
+            late = minutes is not None and time.monotonic() - began > 60 * minutes
+            self.stopped_ = "out of time" if late else "built the whole schedule"
+            if growth.finished:
+                self.stopped_ = f"no gain in {_PATIENCE} layers"
+            if log is not None:
+                log.table(self.history_)
+                log.close()
+        if report is not None:
+            report(self.stopped_, 1.0)
+
+    def _schedule(self) -> list[Stage]:
+        s, shape = self.settings_, self.pixels_.shape
+        if s["goal"] == "likelihood":
+            return likelihood_schedule(shape, s["layers"])
+        return picture_schedule(shape, s["layers"])
+
+    def _layers_before(
+        self,
+        shape: tuple[int, int, int],
+        settings: dict[str, Any],
+        known: tuple[np.ndarray | None, tuple[str, ...] | None],
+    ) -> list[PatchLayer]:
+        """Layers to go on from, in the order they were grown in.
+
+        Raises:
+            DataError, ParameterError: if a fit of such images or settings cannot go on from them.
+        """
+        if not (self.warm_start and self.__sklearn_is_fitted__()):
+            return []
+        if shape != self.pixels_.shape:
+            raise DataError(
+                f"The images have shape {shape}. The fit that warm_start goes on from had "
+                f"{self.pixels_.shape}."
+            )
+        if settings["goal"] != self.settings_["goal"]:
+            raise ParameterError(
+                f"goal is {settings['goal']!r}. The fit that warm_start goes on from had "
+                f"{self.settings_['goal']!r}: keep it, or set warm_start=False."
+            )
+        ours = self.classes_, self.class_names_
+        if not np.array_equal(ours[0], known[0]) or ours[1] != known[1]:  # type: ignore[arg-type]
+            self.classes_, self.class_names_ = known
+            raise DataError(
+                f"The labels are {ours[1] or ours[0]}. The fit that warm_start goes on from had "
+                f"{known[1] or known[0]}: give the like, or set warm_start=False."
+            )
+        return self._grown_layers()
+
+    def _digest(
+        self, found: ImageSet, labels: np.ndarray | None, judging: Any, before: list[PatchLayer]
+    ) -> str:
+        """What a fit must share with one that takes up its layers: all but seed and budget."""
+        words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
+        words = {"model": f"{type(self).__name__} {__version__}", **words}
+        words |= self._identity(found.images, labels, judging)
+        tensors = (value for layer in before for value in layer.state_dict().values())
+        return digest(json.dumps(words, sort_keys=True), *tensors)
+
+    # Parameters
+
+    def _device(self) -> torch.device:
+        device = torch.device(self.device or "cpu")
+        if self.goal == "likelihood" and device.type != "cpu":
+            raise ParameterError(
+                f"device is {self.device!r}. The layers of goal='likelihood' are fitted on the "
+                "processor: leave device out."
+            )
+        return device

@@ -1,0 +1,263 @@
+"""The search among structures: each is tried on the same held-out rows."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...storage.checkpoint import Checkpoint
+from ...transport.margins import Margins
+from ...transport.mixture import GaussianMixture
+from ...transport.rows import Rows
+from .layer_growth import Layering
+from .structure import GAUSSIAN, Structure, fit_structure, wide_gaussian
+
+__all__ = ["Search", "Trial"]
+
+_MOST_COMPONENTS = 64
+_ROWS_A_COMPONENT = 20
+
+
+@dataclass
+class Trial:
+    """One structure tried: its mean held-out log density (nats a row) and seconds it took.
+
+    Attributes:
+        held_out: log density of each held-out row, for stacking.
+        rows: which rows these are.
+        weight: its share in the stack.
+    """
+
+    structure: Structure
+    value: float
+    seconds: float
+    held_out: Tensor
+    rows: Tensor
+    weight: float = 0.0
+
+
+@dataclass
+class _Layered:
+    """Rows to fit on and rows held out, behind a marginal layer of the first, or none."""
+
+    margins: Margins | None
+    train: Rows
+    held_out: Rows
+
+
+class _Split:
+    """A division of the rows, once through each marginal layer that was asked for."""
+
+    def __init__(self, rows: Rows, train: Tensor, held_out: Tensor) -> None:
+        self.train, self.held_out = rows.take(train), rows.take(held_out)
+        self.which = held_out
+        self._layered: dict[bool, _Layered] = {}
+        self._far: Tensor | None = None
+
+    def behind(self, margins: bool) -> _Layered:
+        if margins not in self._layered:
+            layer = self.train.fit_margins() if margins else None
+            self._layered[margins] = _Layered(
+                layer, self.train.through(layer), self.held_out.through(layer)
+            )
+        return self._layered[margins]
+
+    def far(self) -> Tensor:
+        """Log density of the held-out rows by the wide Gaussian, with its weight of one row."""
+        if self._far is None:
+            density = wide_gaussian(self.train)
+            self._far = density.log_prob(self.held_out.x) + self.held_out.log_det
+        return self._far - math.log(len(self.train))
+
+
+class Search:
+    """Tries structures on the same splits and keeps what it learned.
+
+    Args:
+        rows: the rows; a fifth of them is held out in each split.
+        count: how many splits.
+        layering, seed, checkpoint: as of :func:`~.selection.select`.
+        deadline: ``time.monotonic()`` after which nothing more is tried.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        count: int,
+        layering: Layering,
+        seed: int,
+        deadline: float,
+        checkpoint: Checkpoint,
+    ) -> None:
+        out = min(max(5, round(0.2 * len(rows))), 5000)
+        self.splits = [_Split(rows, *rows.split(out, seed + i)) for i in range(count)]
+        self.layering, self.seed, self.deadline = layering, seed, deadline
+        self.checkpoint = checkpoint
+        self.trials: dict[Structure, Trial] = {}
+        self._mixtures: dict[tuple[Structure, int], GaussianMixture] = {}
+        self._starts: dict[tuple[Structure, int], GaussianMixture] = {}
+
+    def out_of_time(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def value(self, structure: Structure) -> float:
+        if structure not in self.trials:
+            begun = time.process_time()
+            values = [self._held_out(structure, i) for i in range(len(self.splits))]
+            held_out_rows = [split.held_out for split in self.splits]
+            value = sum(r.mean(v) for r, v in zip(held_out_rows, values, strict=True)) / len(
+                values
+            )
+            if not math.isfinite(value):
+                value = -math.inf
+            self.trials[structure] = Trial(
+                structure,
+                value,
+                time.process_time() - begun,
+                torch.cat(values),
+                torch.cat([split.which for split in self.splits]),
+            )
+        return self.trials[structure].value
+
+    def _held_out(self, structure: Structure, i: int) -> Tensor:
+        """Log density of the rows that split ``i`` holds out."""
+        step = f"trial {structure!r} on split {i}"
+        split = self.splits[i]
+        layered = split.behind(structure.margins)
+        train, held_out = layered.train, layered.held_out
+        mixture = self._mixture(replace(structure, flow=False), train, i)
+        kept = self.checkpoint.get(step)
+        if kept is not None:
+            return kept["held out"]
+        density = fit_structure(
+            structure,
+            train,
+            held_out,
+            layering=self.layering,
+            seed=self.seed + i,
+            patience=5,
+            deadline=self.deadline,
+            mixture=mixture,
+            checkpoint=self.checkpoint,
+            step=step,
+        )
+        result = density.log_prob(held_out.x) + held_out.log_det
+        if structure != GAUSSIAN:  # the floor everything is compared with stays as it is
+            result = torch.logaddexp(result, split.far())
+        self.checkpoint.keep(step, {"held out": result})
+        return result
+
+    def _mixture(self, plain: Structure, train: Rows, i: int) -> GaussianMixture:
+        """The mixture of a structure on split ``i``; the first of its size starts the others."""
+        alike = replace(plain, shrinkage=0.0, diagonal=0.0)
+        mixture = self._mixtures.get((plain, i))
+        if mixture is None:
+            step = f"mixture {plain!r} on split {i}"
+            kept = self.checkpoint.get(step)
+            if kept is not None:
+                mixture = GaussianMixture(kept["log weight"], kept["mean"], kept["factor"])
+            else:
+                mixture = GaussianMixture.fit(
+                    train.x,
+                    plain.components,
+                    shrinkage=plain.shrinkage * train.x.shape[1],
+                    diagonal=plain.diagonal,
+                    weight=train.weight,
+                    start=self._starts.get((alike, i)),
+                    iterations=40,
+                    tolerance=1e-3,
+                    seed=self.seed + i,
+                    deadline=self.deadline,
+                )
+                self.checkpoint.keep(
+                    step,
+                    {
+                        "log weight": mixture.log_weight,
+                        "mean": mixture.mean,
+                        "factor": mixture.factor,
+                    },
+                )
+            self._mixtures[plain, i] = self._starts[alike, i] = mixture
+        return mixture
+
+    def climb(self, margins: bool) -> Structure:
+        """The best mixture of Gaussians: component count first, then its shrinkage."""
+        n, d = self.splits[0].train.distinct(), self.splits[0].train.x.shape[1]
+        best = Structure(margins)
+        self.value(best)
+        falls, k = 0, 2
+        while k <= min(_MOST_COMPONENTS, n // _ROWS_A_COMPONENT) and falls < 2:
+            if self.out_of_time():
+                break
+            trial = max(
+                (Structure(margins, k, s) for s in ((0.2, 1.0) if n > 30 * d * k else (1.0, 4.0))),
+                key=self.value,
+            )
+            if self.value(trial) > self.value(best):
+                best, falls = trial, 0
+            else:
+                falls += 1
+            k *= 2
+        for change in (
+            {"diagonal": 0.2},
+            {"shrinkage": best.shrinkage / 4},
+            {"shrinkage": best.shrinkage * 4},
+        ):
+            if best.components > 1 and not self.out_of_time() and n < 200 * d:
+                best = max(best, replace(best, **change), key=self.value)
+        return best
+
+    def grow_flows(self, mixture: Structure) -> list[Structure]:
+        """The mixture and smaller ones of its kind, each with flows.
+
+        One coordinate has none: a marginal layer is all that a flow could be.
+        """
+        if self.splits[0].train.x.shape[1] == 1:
+            return []
+        counts = {1, *(mixture.components // 2**i for i in range(4))} - {0}
+        return [
+            replace(
+                mixture, components=k, flow=True, shrinkage=mixture.shrinkage if k > 1 else 0.0
+            )
+            for k in sorted(counts)
+        ]
+
+    def run(self, report: Callable[[str, float], None]) -> list[Trial]:
+        """Try what is worth it; the trials, best first.
+
+        Mixtures of Gaussians of growing size, with and without a marginal layer; then sliced
+        flows on the components of the best.
+        """
+        self.value(GAUSSIAN)
+        # one look at each kind of margin: what is far behind with few Gaussians stays behind
+        looks = {
+            m: max(self.value(Structure(m)), self.value(Structure(m, 4, 1.0)))
+            for m in (False, True)
+        }
+        d = self.splits[0].train.x.shape[1]
+        bests = []
+        for margins in (False, True):
+            if max(looks.values()) - looks[margins] < max(4.0, 0.15 * d):
+                layer = " behind a marginal layer" if margins else ""
+                report("mixtures" + layer, 0.1 + 0.15 * margins)
+                bests.append(self.climb(margins))
+        bests.sort(key=self.value, reverse=True)
+        # flows add more where the mixture is poor, so both kinds of margin get one try
+        for i, best in enumerate(bests):
+            for structure in self.grow_flows(best)[-2:][:1]:
+                if not self.out_of_time():
+                    report(f"trying {structure}", 0.4 + 0.1 * i)
+                    self.value(structure)
+        margins = self.ranked()[0].structure.margins
+        for structure in self.grow_flows(next(b for b in bests if b.margins == margins)):
+            if not self.out_of_time():
+                report(f"trying {structure}", 0.6)
+                self.value(structure)
+        return self.ranked()
+
+    def ranked(self) -> list[Trial]:
+        """All trials, best first."""
+        return sorted(self.trials.values(), key=lambda t: -t.value)

@@ -1,0 +1,5 @@
+"""Variational autoencoders."""
+
+from .vae import VAE
+
+__all__ = ["VAE"]

@@ -1,0 +1,56 @@
+"""A twin of a density that has seen the rows that judge: the same, fitted without them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from ..errors import PushforwardError
+from ..estimators.table_density import TableDensity
+
+__all__ = ["drawn_by", "has_seen", "twin_of"]
+
+
+def has_seen(model: Any, X: Any) -> bool:
+    """Whether a model is a density of a table that was fitted on these very rows."""
+    return isinstance(model, TableDensity) and model._saw(X)
+
+
+def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | None) -> Any:
+    """Fit the same model to the rows that do not judge.
+
+    A density that knows rows by heart makes samples like them. No test on these rows sees how far
+    its samples are from new ones, and that of the twin on rows that it has not seen does.
+
+    Args:
+        model: fitted on ``X``.
+        X: table of shape (n, p).
+        judging: boolean (n,), the rows that judge.
+        minutes: time for the fit; None takes what it needs.
+
+    Returns:
+        The fitted twin; None where it cannot be fitted, or not within such a time.
+    """
+    twin: Any = clone(model)
+    if minutes is not None:
+        if "minutes" not in twin.get_params():
+            return None
+        least = min(minutes, twin.minutes or minutes)
+        twin.set_params(minutes=least)
+    try:
+        return twin.set_params(verbose=False).fit(model.columns_.take(X, ~judging))
+    except PushforwardError:
+        return None
+
+
+def drawn_by(twin: Any, read: Callable[[Any, int], Tensor]) -> Callable[..., Tensor]:
+    """Rows of the twin (n, d) in the coordinates of the model, from a generator."""
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        return read(twin.sample(n, random_state=number), number)
+
+    return draw

@@ -1,0 +1,126 @@
+"""What becomes of samples that move on and on: better by the logit, worse by the test."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .acceptance_test import RealRows
+from .logit_gradients import in_batches, value_and_slope
+from .ratio_trees import TreeRatio
+from .refined_model import RefinedModel
+from .samplers.dgflow import dgflow_path
+from .stages import begun
+from .test_features import features_for
+
+__all__ = ["Look", "collapse"]
+
+_STEPS = (0, 1, 2, 5, 10, 25, 50, 100, 200)
+_SHARE, _REACH = 0.01, 5.0
+_GOOD = 0.05  # of real rows have a lower logit than what counts as good
+_KEY = 70  # what a seed is for
+
+
+@dataclass(frozen=True)
+class Look:
+    """Samples after so many steps.
+
+    Attributes:
+        steps: of DGflow without noise.
+        good: share whose logit is above that of the worst twentieth of real rows.
+        auc: of the two-sample test against real rows; 0.5 cannot be told apart.
+    """
+
+    steps: int
+    good: float
+    auc: float
+
+
+def collapse(
+    model: RefinedModel,
+    data: Any,
+    *,
+    labels: Any = None,
+    steps: Sequence[int] = _STEPS,
+    n: int = 1000,
+    seed: int = 0,
+    minutes: float | None = None,
+) -> list[Look]:
+    """Move samples of the generator on and on by the first logit, without noise and without stop.
+
+    The logit is that of the samples at the start and does not know that they moved. They pile up
+    on its peaks: by the logit they get ever better, and by the two-sample test they get worse.
+
+    Args:
+        model: a refined model.
+        data, labels: as of :func:`refine`.
+        steps: at which to look, rising.
+        n: samples, and real rows.
+        seed: of what is drawn.
+        minutes: time to stop after, with the looks there are then.
+
+    Returns:
+        A look at each number of steps; fewer where the logit is flat, of trees, or ends.
+
+    Examples:
+        >>> from pushforward.refinement import refine
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> data = torch.randn(1000, 1, generator=draw) + 1
+        >>> model = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5,
+        ...                method="dgflow", settings={"step": 0.1, "steps": 10})
+        >>> looks = collapse(model, data, steps=(0, 100, 400))
+        >>> looks[2].good > looks[0].good, looks[1].auc < looks[0].auc < looks[2].auc
+        (True, True)
+    """
+    model._check_fitted()
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    world, size = model._world, model._size(model._world)
+    with model._frozen():
+        rows = world.read(data, seed)
+        seen = model._seen or features_for(
+            world, model.features, data, labels, rows, seed, size, minutes
+        )
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
+        real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
+        space = begun(world, model._place, size)
+        start = space.points(min(n, len(rows)), seed, _KEY)
+
+        def score(points: Tensor) -> Tensor:
+            return model._first(space.decode(points))
+
+        if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
+            return []
+        worst = torch.quantile(in_batches(model._first, real.choose, size).double(), _GOOD)
+        _, slope = value_and_slope(score, start, size)
+        steepness = float(slope.flatten(1).norm(dim=1).mean())
+        spread = float((start - start.mean(dim=0)).flatten(1).norm(dim=1).square().mean().sqrt())
+        looks, length = [], _SHARE * spread
+        if not steepness > 0:
+            return looks
+        path = dgflow_path(
+            start, score, step=length / steepness, longest=_REACH * length, batch_size=size
+        )
+        try:
+            for number, points in enumerate(_with(start, path, max(steps))):
+                if time.monotonic() > deadline:
+                    break
+                if number in steps:
+                    good = in_batches(score, points, size).double() > worst
+                    seen = space.hear(space.decoded(points))
+                    auc = real.auc(seen, n).value
+                    looks.append(Look(number, float(good.double().mean()), auc))
+        except DataError:  # the logit ends somewhere
+            pass
+    return looks
+
+
+def _with(start: Tensor, path: Any, most: int) -> Any:
+    yield start
+    yield from islice(path, most)

@@ -1,0 +1,1 @@
+"""The samplers that refine: each a function of tensors, to be used by itself."""

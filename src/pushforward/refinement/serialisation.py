@@ -1,0 +1,129 @@
+"""A refined model as JSON values and tensors: the generator's own inside, by names."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ModelFileError, UnsupportedError
+from ..estimators.base import packed, unpacked
+from ..estimators.registry import MODELS
+from .adapters import world_of
+from .density_ratio import Logit
+from .methods import Decision
+from .other_critic import unrefined, with_critic
+from .ratio_trees import TreeRatio
+from .report import RefinementReport
+from .stages import Kept
+
+__all__ = ["restore", "state_of", "tensors_of"]
+
+
+def state_of(model: Any) -> dict[str, Any]:
+    """All but tensors, as JSON values.
+
+    Raises:
+        UnsupportedError: if a folder cannot hold all that a sample needs, saying why.
+    """
+    _check(model)
+    logits, others = _logits(model), _others(model)
+    place = {id(logit): k for k, logit in enumerate(logits)}
+    whose = {id(other): k for k, other in enumerate(others)}
+    return {
+        "base": packed(model.base_)[0],
+        "others": [packed(unrefined(other))[0] for other in others],
+        "logits": [
+            {**logit.to_config(), "other": whose.get(id(logit.others))} for logit in logits
+        ],
+        "kept": [
+            {
+                "method": kept.decision.method,
+                "settings": kept.decision.settings,
+                "constants": kept.decision.constants,
+                "place": kept.place,
+                "logit": None if kept.logit is None else place[id(kept.logit)],
+            }
+            for kept in model.kept_
+        ],
+        "place": model._place,
+        "known": [[label, values.tolist()] for label, values in model._known.items()],
+        "report": model.report_.to_dict(),
+    }
+
+
+def tensors_of(model: Any) -> dict[str, Tensor]:
+    """The weights of the generator, of the model of the critic, and of every network."""
+    parts = {"base": packed(model.base_)[1]}
+    parts |= {f"other{k}": packed(unrefined(x))[1] for k, x in enumerate(_others(model))}
+    parts |= {f"logit{k}": logit.tensors() for k, logit in enumerate(_logits(model))}
+    return {f"{name}.{k}": v for name, part in parts.items() for k, v in part.items()}
+
+
+def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Make a model what :func:`state_of` and :func:`tensors_of` described."""
+
+    def part(name: str) -> dict[str, Tensor]:
+        begin = f"{name}."
+        return {k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)}
+
+    if state["base"].get("class") == "RefinedModel":
+        raise ModelFileError("A refined model stands inside a refined one. Save it anew.")
+    model.base_ = model.generator = unpacked(state["base"], part("base"), "the generator")
+    model._prior = model.critic_of = None
+    model._world = world_of(model.base_)
+    others = [
+        unpacked(config, part(f"other{k}"), "the model of a critic")
+        for k, config in enumerate(state["others"])
+    ]
+    if others:
+        model.critic_of = others[-1]
+    device = model.base_._device() if hasattr(model.base_, "_device") else torch.device("cpu")
+    logits = []
+    for k, config in enumerate(state["logits"]):
+        other = None if config["other"] is None else others[int(config["other"])]
+        critic = model._world.critic if other is None else with_critic(other).critic
+        logit = Logit.from_config(config, part(f"logit{k}"), critic, other, device)
+        if isinstance(logit.network, TreeRatio):
+            logit.network.numbers = model._world.numbers
+        logits.append(logit)
+    model._first = logits[0]
+    model.kept_ = [
+        Kept(
+            Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
+            None if k["logit"] is None else logits[int(k["logit"])],
+            str(k["place"]),
+        )
+        for k in state["kept"]
+    ]
+    model._place = str(state["place"])
+    model._known = {label: np.array(values) for label, values in state.get("known", [])}
+    model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def _logits(model: Any) -> list[Logit]:
+    kept = (k.logit for k in model.kept_ if k.logit is not None)
+    found = {id(logit): logit for logit in (model._first, *kept)}
+    return list(found.values())
+
+
+def _others(model: Any) -> list[Any]:
+    """The models whose critics logits begin with, in the order of their use."""
+    found = {id(x.others): x.others for x in _logits(model) if x.others is not None}
+    return list(found.values())
+
+
+def _check(model: Any) -> None:
+    kind = type(model.base_).__name__
+    if MODELS.get(kind, "") != type(model.base_).__module__:
+        reason = f"its generator is a {kind}"
+    elif any(logit.kind == "given" for logit in _logits(model)):
+        reason = "its logit is a function"
+    elif any(hasattr(logit.network, "network") for logit in _logits(model)):
+        reason = "its ratio sees rows by a function, features"
+    else:
+        return
+    raise UnsupportedError(
+        f"This refined model cannot be saved: {reason}, and a folder holds weights, never "
+        "code. Refine a model of this library, or keep samples: model.sample(n)."
+    )

@@ -1,0 +1,116 @@
+"""Stages one after the other: what is kept of a refinement, and the space that comes of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..errors import UnsupportedError
+from ..training import generator_of
+from .adapters import World
+from .density_ratio import Logit
+from .methods import Decision, made
+from .sample_spaces import Mover, Space
+
+__all__ = ["Kept", "begun", "chain", "moved_pairs", "place_of", "placed"]
+
+_MOVED = 80  # what a seed is for
+_MOVES_DATA_BELOW = 17  # dimensions: in more, a logit is easier to fool than a decoder
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A stage that is part of a refined model.
+
+    Attributes:
+        decision: what the method does.
+        logit: by which; None of margins, which go by none.
+        place: what it moves or draws, "latent" or "data".
+    """
+
+    decision: Decision
+    logit: Logit | None
+    place: str
+
+
+def place_of(world: World, asked: str) -> str:
+    """What a world's points are to be: "latent" or "data".
+
+    Raises:
+        UnsupportedError: for latents where there are none.
+    """
+    if world.prior is None:
+        if asked == "latent":
+            raise UnsupportedError(
+                "There are no latents to move: the generator came without a prior, or is of a "
+                "kind that has none. Leave space out, or give a function of latents and its prior."
+            )
+        return "data"
+    if asked != "auto":
+        return asked
+    if world.latent_first is not None:
+        return "latent" if world.latent_first else "data"
+    numbers = world.decode(world.prior.sample(1, generator_of(0))).numel()
+    return "data" if numbers < _MOVES_DATA_BELOW else "latent"
+
+
+def begun(world: World, place: str, batch_size: int) -> Space:
+    """The space of a world before any stage."""
+    if world.prior is None:
+        draw = world.draw
+        assert draw is not None
+        return Space(
+            lambda n, generator: world.inward(draw(n, generator)),
+            lambda points: world.decode(world.outward(points)),
+            batch_size=batch_size, hear=world.heard,
+        )  # fmt: skip
+    latent = Space(
+        world.prior.sample, world.decode, world.prior.log_prob, batch_size=batch_size,
+        hear=world.heard,
+    )  # fmt: skip
+    return latent if place == "latent" else placed(latent, world)
+
+
+def placed(space: Space, world: World) -> Space:
+    """The space of the rows of another: what moves from here on are data."""
+    return replace(
+        space,
+        draw=lambda n, generator: world.inward(space.decoded(space.draw(n, generator))),
+        decode=world.outward,
+        log_prior=None,
+    )
+
+
+def chain(
+    world: World, kept: Sequence[Kept], place: str, batch_size: int
+) -> Iterator[tuple[Space, Mover | None]]:
+    """The spaces before and after each stage, with what moves points into it.
+
+    Args:
+        world: of the generator.
+        kept: stages in order; one that moves data may follow those that move latents.
+        place: of the first space.
+        batch_size: points whose activations are held at once.
+    """
+    space, here = begun(world, place, batch_size), place
+    yield space, None
+    for stage in kept:
+        if (here, stage.place) == ("latent", "data"):
+            space, here = placed(space, world), "data"
+        space, mover = made(stage.decision, space, stage.logit)
+        yield space, mover
+
+
+def moved_pairs(
+    world: World, kept: Sequence[Kept], place: str, batch_size: int, n: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Rows (n, ...) of the generator, and where its own stages move them: none is left out."""
+    spaces = list(chain(world, kept, place, batch_size))
+    points = spaces[0][0].points(n, seed)
+    before, here = spaces[0][0].decoded(points), place
+    for number, (stage, (_, mover)) in enumerate(zip(kept, spaces[1:], strict=True)):
+        if (here, stage.place) == ("latent", "data"):
+            points, here = world.inward(spaces[0][0].decoded(points)), "data"
+        if mover is not None:
+            points = mover(points, generator_of(seed, _MOVED, number))
+    return before, spaces[-1][0].decoded(points)

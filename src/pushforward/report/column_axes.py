@@ -1,0 +1,159 @@
+"""Columns of a table as positions on an axis: numbers as they are, categories side by side."""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..data import Columns
+from ..data.tables.dates import DateFormat
+from ..data.tables.number_format import NumberFormat
+
+__all__ = ["Drawn", "draw_columns", "shortened", "spoken"]
+
+MOST_TICKS = 8  # categories that get a place of their own; the others share one
+
+
+def shortened(text: Any, length: int) -> str:
+    """A text on one line of at most ``length`` characters, all of them printable."""
+    line = " ".join(str(text).split())
+    line = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def spoken(value: Any) -> str:
+    """A cell as people say it: four digits of a fraction, whole numbers in full.
+
+    >>> spoken(0.0081734), spoken(567.7), spoken(12), spoken("red")
+    ('0.008173', '567.7', '12', 'red')
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return shortened(value, 18)
+    if float(value) == round(float(value)) and abs(float(value)) < 1e6:
+        return f"{round(float(value))}"
+    return f"{float(value):.4g}"
+
+
+@dataclass
+class Drawn:
+    """One column of the real rows and of the sampled ones, ready to be drawn.
+
+    Attributes:
+        label: the column in the table.
+        name: what the axis says.
+        discrete: whether values stand on whole positions, and are jittered in scatter plots.
+        real, sampled: positions, float64 of shapes (n,) and (m,).
+        ticks: positions and texts of categories; None for numbers.
+        how: how the numbers are written in the cells, where they are text or dates.
+        limits: ends of the axis; a few values may lie beyond them.
+    """
+
+    label: Any
+    name: str
+    discrete: bool
+    real: np.ndarray
+    sampled: np.ndarray
+    ticks: tuple[list[float], list[str]] | None = None
+    how: NumberFormat | DateFormat | None = None
+    limits: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.ticks is not None:
+            self.limits = (-0.6, len(self.ticks[0]) - 0.4)
+            return
+        low, high = np.quantile(self.real, [0.05, 0.95])
+        wide = self.discrete and np.ptp(self.real) <= 40
+        reach = np.inf if wide else 2.5 * (high - low)
+        least = min(self.real.min(), np.quantile(self.sampled, 0.01))
+        most = max(self.real.max(), np.quantile(self.sampled, 0.99))
+        low, high = (max(least, low - reach), min(most, high + reach)) if reach else (least, most)
+        pad = (0.04 * (high - low) or abs(high) * 0.1 or 1.0) + 0.5 * self.discrete
+        self.limits = (float(low - pad), float(high + pad))
+
+    @property
+    def few(self) -> bool:
+        """Whether each value can have a bar of its own."""
+        return self.discrete and self.limits[1] - self.limits[0] < 31
+
+    def scattered(self, which: str, rows: Any, *, apart: bool = True) -> np.ndarray:
+        """Positions of some rows for a scatter plot, moved into view; discrete ones jittered.
+
+        Args:
+            which: "real" or "sampled".
+            rows: which rows.
+            apart: whether to draw the two sorts of rows of a category beside each other.
+        """
+        x = getattr(self, which)[rows]
+        if self.few:
+            seed = zlib.crc32(f"{self.label} {which}".encode())  # its own jitter on each axis
+            x = x + np.random.default_rng(seed).uniform(-0.15, 0.15, x.shape)
+        if self.ticks is not None and apart:
+            x = x + (-0.19 if which == "real" else 0.19)
+        return self.clipped(x)
+
+    def clipped(self, x: Any) -> Any:
+        """Positions moved into view."""
+        low, high = self.limits
+        edge = 0.008 * (high - low)
+        return np.clip(x, low + edge, high - edge)
+
+    def beyond(self, which: str, rows: Any) -> bool:
+        """Whether some of the rows lie outside the axis."""
+        x = getattr(self, which)[rows]
+        return bool(((x < self.limits[0]) | (x > self.limits[1])).any())
+
+    def bins(self) -> np.ndarray:
+        """Edges of histogram bins over the axis."""
+        low, high = self.limits
+        if self.few:
+            return np.arange(np.ceil(low) - 0.5, np.floor(high) + 1.0)
+        spread = np.subtract(*np.quantile(self.real, [0.75, 0.25]))
+        width = 2 * spread / len(self.real) ** (1 / 3)  # Freedman & Diaconis
+        count = int(np.clip((high - low) / width if width > 0 else 10, 10, 36))
+        return np.linspace(low, high, count + 1)
+
+    def place(self, value: Any) -> float:
+        """Position of one cell value."""
+        if self.ticks is None and self.how is not None:
+            parsed: Any = self.how.parse(np.array([value], dtype=object))
+            return float(parsed[0][0] if isinstance(self.how, DateFormat) else parsed[0])
+        if self.ticks is None:
+            return float(value)
+        texts = self.ticks[1]
+        return float(texts.index(text) if (text := spoken(value)) in texts else len(texts) - 1)
+
+    def window(self, center: float, share: float) -> tuple[float, float]:
+        """A part of the axis around a position; all of it for categories."""
+        if self.ticks is not None or share >= 1:
+            return self.limits
+        low, high = self.limits
+        width = share * (high - low)
+        low = min(max(low, center - 0.5 * width), high - width)
+        return low, low + width
+
+
+def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[Drawn]:
+    """The columns that are not constant, of a table and of sampled rows."""
+    tables = [columns.cells(X) for X in (real, sampled)]
+    drawn = []
+    for j, entry in enumerate(columns.describe()):
+        if not columns.columns[j].live:
+            continue
+        label = entry["name"]
+        name = shortened(label if isinstance(label, str) else f"column {label}", 26)
+        cells = [table[j][0] for table in tables]
+        if entry["categories"] is None:
+            numbers = [values.astype(np.float64) for values in cells]
+            whole, how = entry["kind"] == "integer", columns.columns[j].format
+            drawn.append(Drawn(label, name, whole, numbers[0], numbers[1], how=how))
+            continue
+        texts = [spoken(value) for value in entry["categories"]]
+        if len(texts) > MOST_TICKS or any(spoken(v) not in texts for v in cells[0]):
+            texts = [*texts[: MOST_TICKS - 1], "rest"]
+        where = {text: float(i) for i, text in enumerate(texts)}
+        last = float(len(texts) - 1)
+        places = [np.array([where.get(spoken(v), last) for v in values]) for values in cells]
+        ticks = ([float(i) for i in range(len(texts))], texts)
+        drawn.append(Drawn(label, name, True, places[0], places[1], ticks))
+    return drawn

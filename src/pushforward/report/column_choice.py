@@ -1,0 +1,174 @@
+"""Which columns, pairs and rows of a table are worth a picture."""
+
+import numpy as np
+
+from .column_axes import Drawn
+
+__all__ = [
+    "dependence",
+    "most_telling_pairs",
+    "non_normality",
+    "telling_partner",
+    "telling_singles",
+]
+
+CELLS = 8
+WIDEST = 150  # columns that are looked at; of a wider table the least normal ones
+
+
+def normal_scores(x: np.ndarray) -> np.ndarray:
+    """Ranks (ties averaged) carried to normal quantiles: (n,) -> (n,)."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    return ndtri((rankdata(x) - 0.5) / len(x))
+
+
+def non_normality(x: np.ndarray) -> float:
+    """Squared Wasserstein distance of the standardised values to N(0, 1), up to 2.
+
+    Tails beyond the outer percentiles are cut, so that one wild value is no shape.
+    """
+    from scipy.special import ndtri
+
+    x = np.clip(x, *np.quantile(x, [0.01, 0.99]))
+    if x.std() == 0:
+        return 0.0
+    levels = (np.arange(len(x)) + 0.5) / len(x)
+    return float(np.mean((np.sort((x - x.mean()) / x.std()) - ndtri(levels)) ** 2))
+
+
+def dependence(columns: list[Drawn]) -> np.ndarray:
+    """Mutual information in nats of every pair of columns, in eight cells each: (p, p).
+
+    Corrected for its bias on few rows (Miller & Madow); the diagonal is 0, and so is the row of
+    a column left out of a wide table.
+    """
+    p = len(columns)
+    if p > WIDEST:
+        far = [non_normality(column.real) for column in columns]
+        looked = np.sort(np.argsort(far)[::-1][:WIDEST])
+        whole = np.zeros((p, p))
+        whole[np.ix_(looked, looked)] = dependence([columns[j] for j in looked])
+        return whole
+    if p == 0:
+        return np.zeros((0, 0))
+    n, codes = len(columns[0].real), []
+    for column in columns:
+        x = column.real
+        if len(np.unique(x)) > CELLS:
+            x = np.searchsorted(np.quantile(x, np.arange(1, CELLS) / CELLS), x)
+        codes.append(np.unique(x, return_inverse=True)[1])
+    hot = [np.eye(code.max() + 1)[code] for code in codes]
+    starts = np.cumsum([0, *(h.shape[1] for h in hot)])
+    together = np.concatenate(hot, axis=1)
+    counts = together.T @ together / n
+    share = counts.diagonal()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(counts > 0, counts * np.log(counts / np.outer(share, share)), 0.0)
+    sums = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
+    sizes = np.array([h.shape[1] for h in hot])
+    bias = np.outer(sizes - 1, sizes - 1) / (2 * n)
+    information = np.maximum(sums - bias, 0)
+    np.fill_diagonal(information, 0)
+    return information
+
+
+def shape(a: Drawn, b: Drawn) -> float:
+    """How far a pair is from any two-dimensional normal distribution.
+
+    The largest of the distances :func:`non_normality` over directions of the whitened pair:
+    curves and clusters are far, ellipses near.
+    """
+    pair = np.stack([np.clip(c.real, *np.quantile(c.real, [0.01, 0.99])) for c in (a, b)])
+    pair = pair - pair.mean(axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(np.cov(pair / (pair.std(axis=1, keepdims=True) + 1e-300)))
+    if values[0] < 1e-4:  # one is a multiple of the other: a line
+        return 0.0
+    white = (vectors / np.sqrt(values)).T @ (pair / pair.std(axis=1, keepdims=True))
+    angles = np.arange(12) * np.pi / 12
+    slices = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ white
+    return max(non_normality(x) for x in slices)
+
+
+def most_telling_pairs(
+    columns: list[Drawn], information: np.ndarray, count: int
+) -> list[tuple[int, int]]:
+    """Pairs that depend on each other in a way no ellipse shows; no column twice if possible.
+
+    Args:
+        columns: all columns.
+        information: of :func:`dependence`.
+        count: pairs wanted.
+    """
+    p = len(columns)
+    first, second = np.triu_indices(p, 1)
+    value = information[first, second]
+    best = np.argsort(-value, kind="stable")[:150]
+    scored = sorted(
+        (
+            (np.sqrt(value[i]) * (0.02 + shape(columns[first[i]], columns[second[i]])), i)
+            for i in best.tolist()
+        ),
+        key=lambda item: -item[0],
+    )
+    pairs: list[tuple[int, int]] = []
+    for fresh in (2, 1, 0):  # columns of the pair that have not been shown
+        for _, i in scored:
+            pair = (int(first[i]), int(second[i]))
+            shown = {j for chosen in pairs for j in chosen}
+            alike = any(information[j, k] > 0.7 for j in pair for k in shown)
+            if len(pairs) < count and pair not in pairs and len(set(pair) - shown) >= fresh:
+                if fresh == 2 and alike:
+                    continue
+                pairs.append(pair)
+    return pairs
+
+
+def telling_singles(columns: list[Drawn], pairs: list[tuple[int, int]], count: int) -> list[int]:
+    """Columns to draw alone: categories and numbers, those in no pair and least normal first."""
+    paired = {j for pair in pairs for j in pair}
+    order = sorted(
+        range(len(columns)), key=lambda j: (j in paired, -non_normality(columns[j].real))
+    )
+    named = [j for j in order if columns[j].ticks is not None]
+    numbers = [j for j in order if columns[j].ticks is None]
+    return [*named[: max(2, count - len(numbers))], *numbers][:count]
+
+
+def telling_partner(columns: list[Drawn], j: int, row: int, expected: float) -> int | None:
+    """The column beside which the cell (row, j) looks strange and what was expected does not.
+
+    Strange is to be far from the nearest sampled rows, in units of how far apart these are.
+    Distances are between normal scores.
+
+    Args:
+        columns: all columns.
+        j: the column of the cell.
+        row: its row among the real ones.
+        expected: position on the axis of ``j`` that would be plausible.
+
+    Returns:
+        A position in ``columns``; None if there is no other column.
+    """
+    looked = slice(0, 400)
+    levels = normal_scores(columns[j].sampled[looked])
+    order = np.argsort(columns[j].sampled[looked])
+    ends = np.interp(
+        [columns[j].real[row], expected], columns[j].sampled[looked][order], levels[order]
+    )
+    between = (levels[:, None] - levels) ** 2
+    best, partner = -np.inf, None
+    for k, column in enumerate(columns[:WIDEST]):
+        if k == j:
+            continue
+        x = column.sampled[looked]
+        order, scores = np.argsort(x), normal_scores(x)
+        own = np.interp(column.real[row], x[order], scores[order])
+        across = (scores - own) ** 2
+        far, near = (np.partition(across + (levels - end) ** 2, 4)[4] for end in ends)
+        usual = np.partition(between + (scores[:, None] - scores) ** 2, 5, axis=1)[:, 5]
+        gain = (far**0.5 - near**0.5) / (np.median(usual) ** 0.5 + 0.01)
+        if gain > best:
+            best, partner = gain, k
+    return partner

@@ -1,0 +1,100 @@
+"""The rows a model finds strangest, each with the columns that make it so."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..estimators.table_density import TableDensity
+from .column_axes import shortened, spoken
+
+__all__ = ["Reason", "Strange", "strangest_rows"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A cell that does not fit the rest of its row.
+
+    Attributes:
+        column: its column.
+        value: what it holds.
+        expected: the most plausible value, the rest of the row as it is.
+        gain: nats the row's log density would gain from it.
+    """
+
+    column: Any
+    value: Any
+    expected: Any
+    gain: float
+
+    def sentence(self, length: int | None = None) -> str:
+        """As people say it, with a long name of the column cut so that it fits.
+
+        >>> Reason("worst radius", 14.91, 14.0681, 42.0).sentence()
+        'worst radius 14.91, expected 14.07'
+        """
+        name = self.column if isinstance(self.column, str) else f"column {self.column}"
+        rest = f" {spoken(self.value)}, expected {spoken(self.expected)}"
+        room = 60 if length is None else max(10, length - len(rest))
+        return shortened(name, room) + rest
+
+
+@dataclass(frozen=True)
+class Strange:
+    """A row of low density.
+
+    Attributes:
+        row: its position in the table.
+        name: its label in the index of a pandas frame, else its position.
+        score: its log density, nats.
+        reasons: up to three cells that make it so, the worst first; none if no single one does.
+    """
+
+    row: int
+    name: Any
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+def strangest_rows(
+    model: TableDensity, X: Any, scores: np.ndarray, count: int = 4
+) -> list[Strange]:
+    """The rows of lowest log density, explained.
+
+    Args:
+        model: a fitted density of a table.
+        X: table of shape (n, p).
+        scores: its ``score_samples``, of shape (n,).
+        count: rows wanted.
+
+    Returns:
+        At most ``count`` rows, the strangest first. A cell is among the reasons if its gain is
+        at least a seventh of the row's greatest and what was expected reads differently.
+    """
+    rows = np.argsort(scores, kind="stable")[:count]
+    table = model.explain(_take(X, rows))
+    index = getattr(X, "index", None) if hasattr(X, "iloc") else None
+    found = []
+    for i, row in enumerate(rows.tolist()):
+        part = table[table["row"] == i]
+        reasons = [
+            Reason(column, value, expected, float(gain))
+            for column, value, expected, gain in zip(
+                part["column"], part["value"], part["expected"], part["gain"], strict=True
+            )
+            if spoken(value) != spoken(expected)
+        ]
+        least = max((reason.gain for reason in reasons), default=0.0) / 7
+        reasons = [reason for reason in reasons if reason.gain > 0 and reason.gain >= least]
+        name = row if index is None else index[row]
+        found.append(Strange(row, name, float(scores[row]), tuple(reasons[:3])))
+    return found
+
+
+def _take(X: Any, rows: np.ndarray) -> Any:
+    """Some rows of a table, in its container."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if isinstance(X, (list, tuple)):
+        return [X[i] for i in rows]
+    return X.take(rows) if hasattr(X, "column_names") else X[rows.tolist()]

@@ -1,0 +1,257 @@
+"""An outlier score from training rows that are known to hold no outliers.
+
+A density finds what is rare under it and nothing else: a mixture in the coordinates of the
+table misses rows that are odd only by their ranks, and every smooth density misses the gaps
+between clusters. Three views of a row are therefore put on one scale, the logarithm of their
+p-value among normal rows, and averaged as in Fisher's method of combining tests (Fisher,
+*Statistical Methods for Research Workers*, 1932, section 21.1), weighted as in Good (*On the
+weighted combination of significance tests*, 1955):
+
+1. its log density by mixtures of Gaussians, averaged over re-drawn splits;
+2. how much thinner its neighbourhood is than that of its neighbours, behind a marginal layer:
+   the local outlier factor of Breunig, Kriegel, Ng & Sander (*LOF: identifying density-based
+   local outliers*, 2000, definitions 5-7) among ranks;
+3. its log density were the columns independent: extreme in many columns, whichever they are.
+
+The first speaks for the table as a whole and has two thirds of the weight; the others add what
+it lacks.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .mixture import GaussianMixture
+from .rows import Rows
+from .sliced_density import Component, SlicedDensity
+
+__all__ = ["Novelty"]
+
+_WEIGHT = (6 / 9, 2 / 9, 1 / 9)
+_REFITS = 5  # mixtures on re-drawn splits, averaged
+_HELD_OUT = 0.2
+_MOST_COMPONENTS = 16
+_ROWS_A_COMPONENT = 15
+_SHRINKAGE = 1.0  # rows of prior weight a coordinate; the prior has no correlations
+_NEIGHBOURS = 10
+_MOST_REFERENCES = 8192
+_TAIL = 0.2  # share of normal rows below which p-values are extrapolated
+_LEVELS = 65
+_VIEWS = len(_WEIGHT)
+_FARTHEST = -1e300  # a score that is no finite number any more
+_BLOCK = 512
+
+
+class Novelty(nn.Module):
+    """Mean log p-value of three views of a row; build it with :meth:`fit`.
+
+    Args:
+        joint: density of the coordinates.
+        marginal: density of independent coordinates: a marginal layer and a standard normal.
+        reference: (m, d) training rows behind that layer.
+        level: (3, q) scores of normal rows, rising: their quantiles from the tail upwards.
+        scale: (3,) mean shortfall of the scores in the tail.
+    """
+
+    reference: Tensor
+    level: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        joint: SlicedDensity,
+        marginal: SlicedDensity,
+        reference: Tensor,
+        level: Tensor,
+        scale: Tensor,
+    ) -> None:
+        super().__init__()
+        sizes = (joint.dimension, marginal.dimension, reference.shape[1])
+        if marginal.margins is None or len({*sizes}) > 1 or len(reference) < 2:
+            raise ValueError("the views of the detector do not belong together")
+        if level.shape != (_VIEWS, _LEVELS) or scale.shape != (_VIEWS,):
+            raise ValueError("the p-values of the detector have wrong sizes")
+        self.joint, self.marginal = joint, marginal
+        self.register_buffer("reference", reference)
+        self.register_buffer("level", level)
+        self.register_buffer("scale", scale)
+        self._neighbours = _Neighbours(reference)
+
+    @classmethod
+    def fit(cls, rows: Rows, seed: int = 0) -> tuple["Novelty", Tensor]:
+        """Fit all views to normal rows.
+
+        Returns:
+            The detector, and scores of rows that its mixtures were not fitted to: what new
+            normal rows score.
+        """
+        n, d = rows.x.shape
+        count = max(2, round(_HELD_OUT * n))
+        splits = [rows.split(count, seed + i) for i in range(_REFITS)]
+        joint, first = _refits(rows, splits, seed)
+        independent = Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
+        marginal = SlicedDensity.assemble([independent], rows.fit_margins())
+        third = marginal.log_prob(rows.x) + rows.log_det
+        inner = _scores(marginal, rows.x)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        chosen, rest = order[:_MOST_REFERENCES], order[_MOST_REFERENCES:]
+        neighbours = _Neighbours(inner[chosen])
+        second = torch.empty_like(third)
+        second[chosen] = neighbours.score(inner[chosen], itself=True)
+        second[rest] = neighbours.score(inner[rest])
+
+        at = torch.linspace(_TAIL, 1, _LEVELS, dtype=torch.float64).numpy()
+        views = (first, second, third)
+        level = torch.stack([torch.from_numpy(np.quantile(v.numpy(), at)) for v in views])
+        scale = torch.stack(
+            [edge - v[v <= edge].mean() for edge, v in zip(level[:, 0], views, strict=True)]
+        )
+        scale = torch.maximum(scale, 1e-6 * (level[:, -1] - level[:, 0]) + 1e-12)
+        detector = cls(joint, marginal, inner[chosen], level, scale)
+        out = torch.cat([held_out for _, held_out in splits])
+        return detector, detector._combine(torch.stack([first, second[out], third[out]]))
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> "Novelty":
+        """Rebuild from the tensors of ``state_dict()``."""
+        joint, marginal = (
+            SlicedDensity.from_state(
+                {k.removeprefix(p): v for k, v in state.items() if k.startswith(p)}
+            )
+            for p in ("joint.", "marginal.")
+        )
+        parts = [state[name] for name in ("reference", "level", "scale")]
+        if not all(bool(part.isfinite().all()) for part in parts):
+            raise ValueError("the detector holds values that are not finite")
+        if bool((parts[1].diff(dim=1) < 0).any()) or not bool((parts[2] > 0).all()):
+            raise ValueError("the p-values of the detector do not rise")
+        return cls(joint, marginal, *parts)
+
+    def score(self, x: Tensor, log_det: Tensor) -> Tensor:
+        """Mean log p-value of the views, in nats; higher is more normal.
+
+        Args:
+            x: (n, d) coordinates.
+            log_det: (n,) log-determinants of the coordinates.
+        """
+        views = [
+            self.joint.log_prob(x) + log_det,
+            self._neighbours.score(_scores(self.marginal, x)),
+            self.marginal.log_prob(x) + log_det,
+        ]
+        return self._combine(torch.stack(views))
+
+    def _combine(self, views: Tensor) -> Tensor:
+        """Scores (3, n) of the views to one (n,): log p-values, exponential beyond the tail."""
+        views = torch.where(views > _FARTHEST, views, _FARTHEST)
+        right = torch.searchsorted(self.level, views.contiguous()).clamp(1, _LEVELS - 1)
+        low, high = self.level.gather(1, right - 1), self.level.gather(1, right)
+        part = ((views - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
+        p = _TAIL + (1 - _TAIL) * (right - 1 + part) / (_LEVELS - 1)
+        beyond = (self.level[:, :1] - views).clamp_min(0) / self.scale[:, None]
+        weight = torch.tensor(_WEIGHT, dtype=torch.float64)
+        return weight @ (p.log() - beyond)
+
+
+class _Neighbours:
+    """Local outlier factors with respect to reference rows (m, d)."""
+
+    def __init__(self, reference: Tensor) -> None:
+        self.reference = reference
+        self.count = min(_NEIGHBOURS, len(reference) - 1)
+        distance, near = self._nearest(reference, itself=True)
+        self.reach = distance[:, -1]
+        self.density = self._density(distance, near)
+
+    def score(self, x: Tensor, *, itself: bool = False) -> Tensor:
+        """Minus the local outlier factor: (n, d) -> (n,), near -1 where density is even.
+
+        Args:
+            x: rows.
+            itself: whether they are the reference rows, which are no neighbours of their own.
+        """
+        distance, near = self._nearest(x, itself=itself)
+        return -self.density[near].mean(1) / self._density(distance, near)
+
+    def _density(self, distance: Tensor, near: Tensor) -> Tensor:
+        """Local reachability density; copies of a row keep it finite by a small distance."""
+        return 1 / (torch.maximum(distance, self.reach[near]).mean(1) + 1e-10)
+
+    def _nearest(self, x: Tensor, *, itself: bool) -> tuple[Tensor, Tensor]:
+        """Distances and indices (n, k) of the nearest reference rows."""
+        parts = [
+            self._nearest_of(x[i : i + _BLOCK], i if itself else None) for i in _starts(len(x))
+        ]
+        if not parts:
+            return x.new_zeros(0, self.count), torch.zeros(0, self.count, dtype=torch.long)
+        distance, near = (torch.cat(part) for part in zip(*parts, strict=True))
+        return distance, near
+
+    def _nearest_of(self, x: Tensor, own: int | None) -> tuple[Tensor, Tensor]:
+        distance = torch.cdist(x, self.reference)
+        if own is not None:
+            distance.diagonal(own).fill_(torch.inf)
+        distance, near = distance.topk(self.count, largest=False)
+        return distance, near
+
+
+def _starts(n: int) -> Iterator[int]:
+    yield from range(0, n, _BLOCK)
+
+
+def _scores(marginal: SlicedDensity, x: Tensor) -> Tensor:
+    """Normal scores of the coordinates, what the marginal layer makes of them: (n, d)."""
+    return marginal.to_latent(x, torch.zeros(len(x), dtype=torch.long))
+
+
+def _refits(
+    rows: Rows, splits: list[tuple[Tensor, Tensor]], seed: int
+) -> tuple[SlicedDensity, Tensor]:
+    """Average of mixtures on all splits, and log densities of the rows each left out.
+
+    The number of Gaussians is the one whose held-out density on the first split is highest.
+    """
+    components: list[Component] = []
+    scores: list[Tensor] = []
+    count = 0
+    for i, (train, out) in enumerate(splits):
+        fitting, judged = rows.take(train), rows.take(out)
+        if i == 0:
+            mixture = _choose(fitting, judged, seed)
+            count = len(mixture.log_weight)
+        else:
+            mixture = _mixture(fitting, count, seed + i)
+        components += [
+            Component(float(w), mixture.mean[c], mixture.factor[c], [])
+            for c, w in enumerate(mixture.log_weight)
+        ]
+        scores.append(mixture.log_prob(judged.x) + judged.log_det)
+    return SlicedDensity.assemble(components), torch.cat(scores)
+
+
+def _choose(fitting: Rows, judged: Rows, seed: int) -> GaussianMixture:
+    best, count, falls = _mixture(fitting, 1, seed), 2, 0
+    value = judged.mean(best.log_prob(judged.x))
+    while count <= min(_MOST_COMPONENTS, fitting.distinct() // _ROWS_A_COMPONENT) and falls < 2:
+        mixture = _mixture(fitting, count, seed)
+        if (trial := judged.mean(mixture.log_prob(judged.x))) > value:
+            best, value, falls = mixture, trial, 0
+        else:
+            falls += 1
+        count *= 2
+    return best
+
+
+def _mixture(rows: Rows, components: int, seed: int) -> GaussianMixture:
+    return GaussianMixture.fit(
+        rows.x,
+        components,
+        shrinkage=_SHRINKAGE * rows.x.shape[1],
+        diagonal=1.0,
+        weight=rows.weight,
+        iterations=40,
+        tolerance=1e-3,
+        seed=seed,
+    )

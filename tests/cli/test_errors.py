@@ -1,0 +1,73 @@
+"""Exit codes, and which stream gets what."""
+
+import warnings
+
+import pytest
+
+from pushforward.errors import DataError
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Make ``pushforward models`` raise an error."""
+
+    def arrange(error):
+        def fail(*arguments):
+            raise error
+
+        monkeypatch.setattr("pushforward.cli.models.print_table", fail)
+
+    return arrange
+
+
+def test_a_bug_shows_its_traceback(run, broken):
+    broken(RuntimeError("boom"))
+    done = run("models")
+    assert done.code == 1
+    assert "Traceback" in done.err
+    assert "RuntimeError: boom" in done.err
+    assert done.err.splitlines()[-1].startswith("pushforward: this is a bug")
+
+
+def test_debug_shows_every_traceback(run, broken):
+    broken(DataError("two\nlines"))
+    run("models").refused("two lines")
+    for words in (["--debug", "models"], ["models", "--debug"]):
+        done = run(*words)
+        assert done.code == 2
+        assert "Traceback" in done.err
+        assert done.err.splitlines()[-1] == "pushforward: two lines"
+
+
+def test_the_system_refuses(run, broken):
+    broken(PermissionError(13, "Permission denied", "there"))
+    run("models").refused("there: Permission denied.")
+
+
+def test_interrupted(run, broken):
+    broken(KeyboardInterrupt())
+    done = run("models")
+    assert done.code == 130
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_closed_pipe_is_silent(run, broken):
+    broken(BrokenPipeError(32, "Broken pipe"))
+    done = run("models")
+    assert (done.code, done.out, done.err) == (141, "", "")
+
+
+def test_an_interrupted_fit_leaves_nothing(run, monkeypatch, tmp_path):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pushforward.models.sliced.gis.grow", stop)
+    assert run("fit", "gis", "iris", "-o", tmp_path / "m").code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_warnings_are_notes(run, monkeypatch):
+    monkeypatch.setattr(
+        "pushforward.cli.models.print_table", lambda *a: warnings.warn("a\nb", stacklevel=1)
+    )
+    assert run("models").ok().err == "pushforward: note: a b\n"

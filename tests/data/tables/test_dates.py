@@ -1,0 +1,223 @@
+"""Dates, times and durations are a kind of their own, and come back as they were."""
+
+import datetime
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+
+from pushforward.data import Columns
+from pushforward.data.tables.dates import DateFormat
+from pushforward.errors import DataError, ModelFileError, ParameterError
+
+
+def days(n=300, seed=0):
+    r = np.random.default_rng(seed)
+    return pd.Timestamp("2019-03-01") + pd.to_timedelta(r.integers(0, 900, n), unit="D")
+
+
+def moments(n=300):
+    r = np.random.default_rng(1)
+    return days(n) + pd.to_timedelta(r.integers(0, 86_400, n), unit="s")
+
+
+def round_trip(frame):
+    columns = Columns.learn(frame).columns
+    back = columns.decode(columns.encode(frame)[0])
+    again = Columns.from_config(json.loads(json.dumps(columns.to_config(), allow_nan=False)))
+    assert torch.equal(again.encode(frame)[0], columns.encode(frame)[0])
+    return columns, back
+
+
+FRACTIONS = ("", ".5", ".25", ".125")
+TEXTS = {
+    "iso": days().strftime("%Y-%m-%d"),
+    "dotted": days().strftime("%d.%m.%Y"),
+    "day first": days().strftime("%d/%m/%Y"),
+    "month first": days().strftime("%m/%d/%Y"),
+    "unpadded": [f"{d.day}/{d.month}/{d.year}" for d in days()],
+    "unpadded at the end": [f"{d.year}-{d.month}-{d.day}" for d in days()],
+    "two digits": [f"{d.month}/{d.day}/{d:%y}" for d in days()],
+    "two digits, padded": days().strftime("%d.%m.%y"),
+    "unpadded with a time": [f"{d.month}/{d.day}/{d:%y %H:%M}" for d in moments()],
+    "words": days().strftime("%d %b %Y"),
+    "american": days().strftime("%B %d, %Y"),
+    "compact": days().strftime("%Y%m%d"),
+    "month": days().strftime("%Y-%m"),
+    "seconds": moments().strftime("%Y-%m-%d %H:%M:%S"),
+    "minutes": moments().strftime("%Y-%m-%d %H:%M"),
+    "utc": moments().strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "zone": moments().strftime("%Y-%m-%dT%H:%M:%S+02:00"),
+    "clock": moments().strftime("%H:%M"),
+    "milliseconds": [f"{d:%Y-%m-%d %H:%M:%S}.{d.second:03d}" for d in moments()],
+    # Python and Go write no more of a fraction than they need
+    "isoformat": [(d + pd.Timedelta(d.minute % 3, "ms")).isoformat() for d in moments()],
+    "shortest": [f"{d:%Y-%m-%dT%H:%M:%S}{FRACTIONS[d.minute % 4]}Z" for d in moments()],
+    "fractions of a clock": [f"{d:%H:%M:%S}{FRACTIONS[d.minute % 4]}" for d in moments()],
+}
+
+
+@pytest.mark.parametrize("name", list(TEXTS))
+def test_text_is_a_date_and_comes_back(name):
+    frame = pd.DataFrame({"d": list(TEXTS[name]), "x": np.arange(300.0) ** 2})
+    columns, back = round_trip(frame)
+    assert columns.kinds[0] == "date"
+    assert back["d"].tolist() == frame["d"].tolist()
+    drawn = columns.decode(torch.randn(50, 2, generator=torch.manual_seed(0)))
+    assert DateFormat.of_text(drawn["d"].to_numpy(dtype=object)) is not None
+
+
+@pytest.mark.parametrize("pattern", ["%Y%m%d", "%Y%m"])
+@pytest.mark.parametrize("dtype", ["int64", "int32"])
+def test_calendar_numbers(pattern, dtype):
+    frame = pd.DataFrame({"d": days().strftime(pattern).astype(dtype), "x": 0.5})
+    columns, back = round_trip(frame)
+    assert columns.kinds[0] == "date"
+    pd.testing.assert_frame_equal(back, frame)
+    drawn = columns.decode(torch.linspace(-3, 3, 200).double()[:, None])["d"]
+    assert pd.to_datetime(drawn.astype(str), format=pattern, errors="coerce").notna().all()
+    assert Columns.learn(pd.DataFrame({"n": [20240199, 20240131] * 20})).columns.kinds != ("date",)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        days(),
+        moments(),
+        moments().tz_localize("UTC").tz_convert("America/New_York"),
+        moments().astype("datetime64[us]"),
+        pd.to_timedelta(np.random.default_rng(0).integers(0, 5000, 300), unit="min"),
+        list(days().date),
+        days() + pd.to_timedelta(np.arange(300), unit="ms"),
+    ],
+    ids=["days", "seconds", "zone", "microseconds", "durations", "objects", "milliseconds"],
+)
+def test_dtypes_of_pandas(values):
+    frame = pd.DataFrame({"d": values, "x": np.arange(300.0) ** 2})
+    columns, back = round_trip(frame)
+    assert columns.kinds[0] == "date"
+    pd.testing.assert_series_equal(back["d"], frame["d"])
+
+
+def test_polars_and_arrays():
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    spans = [datetime.timedelta(minutes=int(m)) for m in np.arange(60) ** 2]
+    frame = pl.DataFrame(
+        {
+            "day": [(start + s).date() for s in spans],
+            "time": [(start + s).replace(tzinfo=None) for s in spans],
+            "zone": [start + s for s in spans],
+            "span": spans,
+            "x": np.random.default_rng(0).normal(size=60),
+        }
+    )
+    for table in (frame, frame.to_arrow()):
+        columns, back = round_trip(table)
+        assert columns.kinds == ("date", "date", "date", "date", "continuous")
+        back = back if isinstance(back, pl.DataFrame) else pl.from_arrow(back)
+        assert back.schema == frame.schema
+        assert back.drop("x").equals(frame.drop("x"))
+    X = days().to_numpy().astype("M8[D]").reshape(-1, 2)
+    columns, back = round_trip(X)
+    np.testing.assert_array_equal(back, X)
+
+
+def test_ambiguous_days_are_noted():
+    cells = [f"{d:02d}/{m:02d}/2020" for d in range(1, 13) for m in range(1, 13)]
+    frame = pd.DataFrame({"d": cells, "x": np.arange(144.0) ** 2})
+    entry = Columns.learn(frame).columns.describe()[0]
+    assert "read with the day first" in entry["note"]
+    assert (entry["low"], entry["high"]) == ("2020-01-01", "2020-12-12")
+    clear = pd.DataFrame({"d": [*cells, "12/31/2020"], "x": np.arange(145.0) ** 2})
+    assert Columns.learn(clear).columns.describe()[0]["high"] == "2020-12-31"
+
+
+def test_odd_cells_are_missing():
+    cells = [*days().strftime("%Y-%m-%d"), "unknown", "?"]
+    frame = pd.DataFrame({"d": cells, "x": np.arange(302.0) ** 2})
+    learned = Columns.learn(frame, missing="drop")
+    assert learned.columns.kinds[0] == "date"
+    assert int(learned.kept.sum()) == 300
+    assert learned.columns.complete(frame).tolist() == [True] * 300 + [False] * 2
+
+
+def test_the_same_dates_in_another_dtype():
+    text = days().strftime("%Y%m%d")
+    x = np.arange(300.0) ** 2
+    frame = pd.DataFrame({"d": list(text), "x": x})
+    columns = Columns.learn(frame).columns
+    for cells in (text.astype("int64"), days()):
+        z, _ = columns.encode(pd.DataFrame({"d": cells, "x": x}), draw=3)
+        assert torch.equal(z, columns.encode(frame, draw=3)[0])
+    numbers = Columns.learn(pd.DataFrame({"d": text.astype("int64"), "x": x})).columns
+    assert torch.equal(numbers.encode(frame)[0], columns.encode(frame)[0])
+
+
+def test_a_few_dates_are_a_list():
+    ends = pd.date_range("2020-01-31", periods=8, freq="ME").strftime("%Y-%m-%d")
+    cells = np.random.default_rng(0).choice(list(ends), 400)
+    columns = Columns.learn(pd.DataFrame({"d": cells})).columns
+    drawn = columns.decode(torch.linspace(-3, 3, 300).double()[:, None])
+    assert set(drawn["d"]) <= set(ends)
+
+
+def test_steps_and_units():
+    hours = days() + pd.to_timedelta(np.random.default_rng(0).integers(0, 24, 300), unit="h")
+    column = Columns.learn(pd.DataFrame({"d": hours})).columns.columns[0]
+    assert (column.format.unit, column.step) == ("second", 3600.0)
+    firsts = days().to_period("M").to_timestamp()
+    column = Columns.learn(pd.DataFrame({"d": firsts})).columns.columns[0]
+    assert (column.format.unit, column.step) == ("month", 1.0)
+    # the density is per unit: two steps of an hour are as dense as their cells are wide
+    columns = Columns.learn(pd.DataFrame({"d": hours})).columns
+    low, high = columns.edges(0, 0)
+    _, log_det = columns.encode(pd.DataFrame({"d": hours}))
+    np.testing.assert_allclose(log_det, np.log(float(high - low) / 3600))
+
+
+def test_a_word_again_and_again_among_dates_is_a_missing_cell():
+    """Cabinet members: one cell in five says "Still in office"."""
+    ends = pd.Series(days(200)).dt.strftime("%m/%d/%y").to_numpy(dtype=object)
+    ends[::5] = "Still in office"
+    learned = Columns.learn(pd.DataFrame({"end": ends, "x": range(200)}), missing="auto")
+    entry = learned.columns.describe()[0]
+    assert (entry["kind"], entry["missing"]) == ("date", 0.2)
+    assert entry["note"] == ("40 cells are no dates ('Still in office') and count as missing")
+    assert learned.columns.n_rows == 160
+    ends[::5] = [f"term {k}" for k in range(40)]
+    frame = pd.DataFrame({"end": ends, "x": range(200)})
+    assert Columns.learn(frame).columns.kinds[0] != "date"
+
+
+def test_times_of_the_day_are_shown_without_a_date():
+    minutes = np.random.default_rng(0).integers(8 * 60, 20 * 60, 100)
+    clock = [f"{m // 60:02d}:{m % 60:02d}" for m in (480, *minutes, 1199)]
+    entry = Columns.learn(pd.DataFrame({"at": clock, "x": range(102)})).columns.describe()[0]
+    assert (entry["kind"], entry["low"], entry["high"]) == ("date", "08:00:00", "19:59:00")
+    assert entry["why"] == "times like 08:00"
+
+
+def test_declared_dates_and_refusals():
+    frame = pd.DataFrame({"d": ["2020-01-01", "soon", "later", "2020-02-01"], "n": [1, 2, 3, 4]})
+    learned = Columns.learn(frame, columns={"d": "date"}, missing="drop")
+    assert learned.columns.kinds[0] == "date"
+    with pytest.raises(DataError, match="declared date and holds no dates"):
+        Columns.learn(frame, columns={"n": "date"}, missing="drop")
+    dates = pd.DataFrame({"d": days()})
+    with pytest.raises(DataError, match="declared integer and holds dates"):
+        Columns.learn(dates, columns={"d": "integer"})
+    with pytest.raises(ParameterError, match="a date column"):
+        Columns.learn(dates, bounds={"d": (0, None)})
+
+
+def test_folders_that_do_not_say_how_fractions_are_written_have_them_in_full():
+    frame = pd.DataFrame({"d": TEXTS["milliseconds"], "x": np.arange(300.0) ** 2})
+    config = Columns.learn(frame).columns.to_config()
+    assert config["columns"][0]["format"].pop("fraction") == "full"
+    assert Columns.from_config(config).columns[0].format.fraction == "full"
+    config["columns"][0]["format"]["fraction"] = "some"
+    with pytest.raises(ModelFileError, match="fraction"):
+        Columns.from_config(config)

@@ -1,0 +1,98 @@
+"""The twin: a density that has seen the rows is judged as on rows that it has not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import pushforward
+from pushforward.refinement import compare_methods, refine
+from pushforward.refinement.held_out_refit import has_seen, twin_of
+
+
+def people(n, seed):
+    """Categories that hang together, a number that hangs on them, and one that is noise."""
+    rng = np.random.default_rng(seed)
+    town = rng.choice(["a", "b", "c", "d"], n, p=[0.4, 0.3, 0.2, 0.1])
+    owns = rng.random(n) < np.where(town == "a", 0.8, 0.2)
+    rooms = rng.poisson(np.where(owns, 5, 2)) + 1
+    age = rng.normal(40, 10, n) + 5 * owns
+    return pd.DataFrame({"town": town, "owns": owns, "rooms": rooms, "age": age})
+
+
+class Memory(pushforward.GIS):
+    """A density that samples rows of its fit, a year older or younger."""
+
+    def fit(self, X, y=None, sample_weight=None, **options):
+        super().fit(X)
+        self.rows = X.reset_index(drop=True)
+        return self
+
+    def sample(self, n_samples=1, random_state=None):
+        drawn = self.rows.sample(n_samples, replace=True, random_state=random_state)
+        rng = np.random.default_rng(random_state)
+        return drawn.assign(age=drawn["age"] + rng.normal(size=n_samples))
+
+
+class Unhurried(pushforward.GIS):
+    """A density that does not watch the clock."""
+
+    def __init__(self, *, random_state=None):
+        super().__init__(max_layers=1, search_steps=3, random_state=random_state)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rows = people(400, 0)
+    return pushforward.GIS(max_layers=2, search_steps=3, random_state=0).fit(rows), rows
+
+
+def test_the_rows_of_a_fit_are_known_in_any_order_and_from_a_folder(fitted, tmp_path):
+    model, rows = fitted
+    again = pushforward.load(model.save(tmp_path / "model"))
+    for one in (model, again):
+        assert has_seen(one, rows)
+        assert has_seen(one, rows.sample(frac=1, random_state=1))
+        assert not has_seen(one, rows.iloc[1:])
+        assert not has_seen(one, people(400, 1))
+    assert not has_seen(object(), rows)
+    weighed = pushforward.GIS(max_layers=1, random_state=0)
+    weighed.fit(rows, sample_weight=np.linspace(0.5, 1.5, len(rows)))
+    assert not has_seen(weighed, rows)  # a twin would not have the weights
+
+
+def test_the_twin_is_fitted_without_the_rows_that_judge(fitted):
+    _, rows = fitted
+    model = Memory(max_layers=1, search_steps=3, random_state=0).fit(rows)
+    judging = np.arange(len(rows)) < 100
+    twin = twin_of(model, rows, judging, None)
+    assert twin.rows.equals(rows.iloc[100:].reset_index(drop=True))
+    assert len(model.rows) == len(rows)
+    for own, left, minutes in ((None, 0.5, 0.5), (0.1, 0.5, 0.1), (0.5, 0.1, 0.1)):
+        hurried = clone(model).set_params(minutes=own).fit(rows.head(50))
+        assert twin_of(hurried, rows, judging, left).minutes == minutes
+    assert twin_of(Unhurried(random_state=0).fit(rows), rows, judging, 0.1) is None
+
+
+def test_a_density_that_knows_its_rows_by_heart_is_judged_by_its_twin(fitted):
+    """Rows that it repeats say nothing of its samples beside rows that are new."""
+    _, rows = fitted
+    model = Memory(max_layers=1, search_steps=3, random_state=0).fit(rows)
+    refined = refine(model, rows)
+    report = refined.report_
+    assert any("a twin of it" in note for note in report.notes)
+    areas = [
+        pushforward.evaluate(
+            model.sample(400, random_state=k), people(400, 50 + k), measures=["two_sample"]
+        )["two_sample_auroc"].value
+        for k in range(3)
+    ]
+    assert report.before.value == pytest.approx(np.mean(areas), abs=0.06)
+    (untwinned, _) = compare_methods(model, rows, methods=[])
+    assert abs(untwinned.auc.value - np.mean(areas)) > 0.1
+
+
+def test_rows_that_are_new_need_no_twin(fitted):
+    model, _ = fitted
+    notes = refine(model, people(400, 3)).report_.notes
+    assert not any("twin" in note for note in notes)

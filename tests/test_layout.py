@@ -1,0 +1,81 @@
+"""The layout: packages stand on floors, and import only downwards and never in a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import pushforward
+
+ROOT = Path(pushforward.__file__).parent
+FLOORS = {
+    0: (
+        "errors",
+        "_not_fitted",
+        "_lazy",
+        "_version",
+        "validation",
+        "citations",
+        "data",
+        "storage",
+    ),
+    1: ("networks", "training", "transport"),
+    2: ("estimators",),
+    3: ("models",),
+    4: ("metrics",),
+    5: ("refinement",),
+    6: ("report",),
+    7: ("cli", "demo", "__main__"),
+}
+FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
+
+
+def modules():
+    """Every module of the library by its dotted name, without that of the library."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts not in (("__init__",), ("_not_fitted",)):  # the latter is a part of errors
+            yield path, parts
+
+
+def imported(path, parts):
+    """Parts of the names of the modules that a module imports, wherever in it."""
+    package = parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - (node.level - 1)]
+            base += tuple(node.module.split(".")) if node.module else ()
+            yield from ([base] if base else [(alias.name,) for alias in node.names])
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pushforward."):
+            yield tuple(node.module.split(".")[1:])
+
+
+@pytest.mark.parametrize("name", sorted({parts[0] for _, parts in modules()}))
+def test_a_package_has_a_floor_and_imports_nothing_from_above_it(name):
+    upwards = [
+        f"{'.'.join(parts)} imports {'.'.join(target)}"
+        for path, parts in modules()
+        for target in imported(path, parts)
+        if parts[0] == name and FLOOR[target[0]] > FLOOR[name]
+    ]
+    assert not upwards
+
+
+def test_no_two_packages_import_each_other():
+    needs = {}
+    for path, parts in modules():
+        own = parts[:2] if parts[0] in ("models", "data") and len(parts) > 2 else parts[:1]
+        for target in imported(path, parts):
+            other = target[: len(own)] if target[0] == own[0] else target[:1]
+            if other != own and other != own[: len(other)]:
+                needs.setdefault(own, set()).add(other)
+    circles = [(a, b) for a, others in needs.items() for b in others if a in needs.get(b, ())]
+    assert not circles
+
+
+def test_every_module_says_in_a_sentence_what_it_is():
+    for path, parts in modules():
+        text = ast.get_docstring(ast.parse(path.read_text()))
+        assert text, parts
+        first = text.split("\n\n")[0]
+        assert first.rstrip().endswith((".", ":", "?")), (parts, first)

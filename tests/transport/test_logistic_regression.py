@@ -1,0 +1,43 @@
+"""The regression keeps the dependence of its basis; its basis is what it says."""
+
+import numpy as np
+import pytest
+import torch
+
+from pushforward.transport.logistic_regression import Basis, Logits, few_levels
+
+
+def test_the_basis_of_levels_is_indicators_and_of_numbers_a_bent_line():
+    levels = Basis.fit(torch.tensor([1, 2, 2, 3]), 3)
+    assert levels(torch.tensor([2.0, 9.0])).tolist() == [[0, 1, 0], [0, 0, 0]]
+    number = Basis.fit(torch.arange(101).double())
+    assert number.count == 6
+    z = number(torch.tensor([50.0]))
+    assert float(z[0, 0]) == pytest.approx(0)
+    assert (z[0, 1:] > 0).tolist() == [True, True, False, False, False]
+    spiked = Basis.fit(torch.arange(101).double(), atoms=torch.tensor([[-0.5, 0.5]]))
+    assert spiked(torch.tensor([0.0, 0.5, 50.0]))[:, -1].tolist() == [1, 0, 0]
+    assert spiked.count == 7
+    assert few_levels(8, False) == 8
+    assert few_levels(9, False) is None
+    assert few_levels(300, True) == 300
+    with pytest.raises(ValueError, match="basis"):
+        Basis.from_state(dict(number.state_dict()) | {"scale": torch.zeros(2)})
+
+
+def test_the_expectation_of_the_basis_with_each_value_is_that_of_the_rows():
+    r = np.random.default_rng(0)
+    level = torch.from_numpy(r.integers(1, 5, 1000))
+    value = torch.from_numpy((r.random(1000) < 0.2 * level.numpy()).astype(int) * 2)
+    basis = Basis.fit(level, 4)(level)
+    base = torch.tensor([0.4, 0.01, 0.58, 0.01]).double()
+    base = base / base.sum()
+    weak, strong = Logits.path(basis, value, base, (0.01, 1000.0), 0)
+    rows = torch.nn.functional.one_hot(value, 4).double()
+    joint = basis.double().T @ rows / 1000
+    room = base[[0, 2]].sum()
+    fitted = basis.double().T @ strong.probability(basis) / 1000
+    assert torch.allclose(fitted[:, [0, 2]] / room, joint[:, [0, 2]], atol=1e-3)
+    shrunk = basis.double().T @ weak.probability(basis) / 1000
+    assert float((shrunk / room - joint)[:, [0, 2]].abs().max()) > 0.01
+    assert torch.allclose(strong.probability(basis)[:, 1], base[1].expand(1000))
