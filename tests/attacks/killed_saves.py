@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from pushforward.errors import ModelFileError
-from pushforward.storage import atomic as _atomic
+from pushforward.storage import atomic
 from pushforward.storage.model_folder import read_folder, write_folder
 
 SIZE = 20_000
@@ -106,7 +106,7 @@ def kill_at_every_call(folder, count):
 
                 for name in CALLS:
                     setattr(os, name, deadly(getattr(os, name)))
-                _atomic._exchange = deadly(_atomic._exchange)
+                atomic._exchange = deadly(atomic._exchange)
                 save(folder, 1)
 
             _, status = os.waitpid(fork(work), 0)
@@ -164,10 +164,10 @@ def full_disk(folder, count):
 def main():
     home, count = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
-    exchange = _atomic._exchange
+    exchange = atomic._exchange
     seen = {}
     for way in ("exchange", "renames"):
-        _atomic._exchange = exchange if way == "exchange" else lambda new, target: False
+        atomic._exchange = exchange if way == "exchange" else lambda new, target: False
         for case in (random_kills, kill_at_every_call, race, full_disk):
             folder = home / f"{case.__name__} {way}" / "model"
             seen[f"{case.__name__} {way}"] = case(folder, count)

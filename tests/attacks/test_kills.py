@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pushforward.errors import ModelFileError
-from pushforward.storage import atomic as _atomic
+from pushforward.storage import atomic
 from pushforward.storage.model_folder import read_folder, write_folder
 
 KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "20"))
@@ -81,7 +81,7 @@ def test_disk_that_fills_up(seen, way):
 # --- every call that can fail, fails ---------------------------------------------------------
 
 FAILING = [(os, "mkdir"), (os, "open"), (os, "fsync"), (os, "rename"), (builtins, "open")]
-FAILING += [(_atomic, "_exchange")]
+FAILING += [(atomic, "_exchange")]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
@@ -93,7 +93,7 @@ def test_failing_calls(tmp_path, monkeypatch, way, call, code, old):
     if way == "renames":
         if call[1] == "_exchange":
             return
-        monkeypatch.setattr(_atomic, "_exchange", lambda new, target: False)
+        monkeypatch.setattr(atomic, "_exchange", lambda new, target: False)
     original = getattr(*call)
     failed = 0
     for at in range(100):
@@ -171,11 +171,11 @@ def test_the_swap_is_one_system_call_here(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
-    if not _atomic._exchange(tmp_path / "a", tmp_path / "b"):
+    if not atomic._exchange(tmp_path / "a", tmp_path / "b"):
         pytest.skip("this file system cannot exchange")
     assert os.listdir(tmp_path / "a") == ["b"]
     with pytest.raises(FileNotFoundError):
-        _atomic._exchange(tmp_path / "a", tmp_path / "none")
+        atomic._exchange(tmp_path / "a", tmp_path / "none")
 
 
 @pytest.mark.parametrize("library", [object(), OSError("no libc")])
@@ -186,7 +186,7 @@ def test_an_old_libc_falls_back(tmp_path, monkeypatch, library):
         return library
 
     folder = write_folder(tmp_path / "model", {"value": 0}, {}, "")
-    monkeypatch.setattr(_atomic.ctypes, "CDLL", load)
+    monkeypatch.setattr(atomic.ctypes, "CDLL", load)
     write_folder(folder, {"value": 1}, {}, "")
     assert read_folder(folder)[0] == {"value": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

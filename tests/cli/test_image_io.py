@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import pushforward
-from pushforward.cli import image_io as cli_images
+from pushforward.cli import image_io
 from pushforward.data import ImageSet, open_images
 
 TINY = ["--set", "depth=1", "--set", "width=4", "--set", "validation_fraction=0.1"]
@@ -47,7 +47,7 @@ def conditional(digits, tmp_path_factory):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(cli_images, "images_at_a_time", lambda n_values: 300)
+    monkeypatch.setattr(image_io, "images_at_a_time", lambda n_values: 300)
     monkeypatch.setattr("pushforward.cli.image_commands.images_at_a_time", lambda n_values: 300)
 
 

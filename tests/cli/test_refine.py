@@ -5,18 +5,16 @@ import json
 import pytest
 
 import pushforward
-from pushforward.refinement import density_ratio as logits
-from pushforward.refinement import methods
-from pushforward.refinement import pipeline as recipe
+from pushforward.refinement import density_ratio, methods, pipeline
 from pushforward.refinement.dgflow_search import Search
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _short():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logits, "_STEPS", 100)
-        patch.setattr(logits, "_STEPS_THAT_WEIGH", 100)
-        for module in (methods, recipe):
+        patch.setattr(density_ratio, "_STEPS", 100)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
+        for module in (methods, pipeline):
             patch.setattr(module, "search_of", lambda n: Search(100, (0.02,), (0.5,), (2, 5)))
         yield
 

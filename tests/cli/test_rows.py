@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import pushforward
-from pushforward.cli import table_io as tables
+from pushforward.cli import table_io
 from pushforward.data import open_table
 
 MODEL_COLUMNS = ["length", "age", "count", "group"]
@@ -24,7 +24,7 @@ def small_batches(monkeypatch):
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather", ".tsv.gz"])
 def test_score_equals_python(run, gis, table, tmp_path, suffix, small_batches):
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-    with tables.sink(source) as write:
+    with table_io.sink(source) as write:
         write(table[table.columns[::-1]])  # the order of columns does not matter
     done = run("score", gis, source, "-o", target, "--keep").ok()
     assert done.out == f"{target}\n"

@@ -8,10 +8,7 @@ import torch
 
 import pushforward
 from pushforward.metrics import grid_of_gaussians
-from pushforward.refinement import density_ratio as logits
-from pushforward.refinement import methods
-from pushforward.refinement import pipeline as recipe
-from pushforward.refinement import ratio_network as ratio
+from pushforward.refinement import density_ratio, methods, pipeline, ratio_network
 from pushforward.refinement.dgflow_search import Search
 
 
@@ -62,11 +59,11 @@ def shifted():
 def _short():
     """Networks that learn, and searches that look, as little as tells right from wrong."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ratio, "_WIDTH", 4)
-        patch.setattr(logits, "_POOLED", 400)
-        patch.setattr(logits, "_STEPS", 100)
-        patch.setattr(logits, "_STEPS_THAT_WEIGH", 100)
-        for module in (methods, recipe):
+        patch.setattr(ratio_network, "_WIDTH", 4)
+        patch.setattr(density_ratio, "_POOLED", 400)
+        patch.setattr(density_ratio, "_STEPS", 100)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
+        for module in (methods, pipeline):
             patch.setattr(
                 module, "search_of", lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20))
             )

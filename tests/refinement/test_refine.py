@@ -13,9 +13,7 @@ from torch import nn
 import pushforward
 from pushforward.errors import DataError, ParameterError, UnsupportedError
 from pushforward.metrics import modes
-from pushforward.refinement import Prior, refine
-from pushforward.refinement import acceptance_test as judging
-from pushforward.refinement import density_ratio as logits
+from pushforward.refinement import Prior, acceptance_test, density_ratio, refine
 
 
 @pytest.fixture
@@ -35,8 +33,8 @@ def automatic(grid):
     draw = torch.Generator().manual_seed(5)
     lines = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logits, "_STEPS", 600)
-        patch.setattr(logits, "_STEPS_THAT_WEIGH", 600)
+        patch.setattr(density_ratio, "_STEPS", 600)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 600)
         model = refine(
             identity, grid.real(2400, draw), prior=Prior(grid.generated),
             report=lambda text, share: lines.append((text, share)),
@@ -125,7 +123,7 @@ def test_every_method_helps_where_the_logit_is_exact(one_gaussian, shifted, meth
 
 
 def test_what_a_lucky_draw_was_kept_for_is_taken_back(one_gaussian, shifted, monkeypatch):
-    verdict, areas = judging.RealRows.verdict, []
+    verdict, areas = acceptance_test.RealRows.verdict, []
 
     def unlucky(self, samples):
         found = verdict(self, samples)
@@ -135,7 +133,7 @@ def test_what_a_lucky_draw_was_kept_for_is_taken_back(one_gaussian, shifted, mon
             return dataclasses.replace(found, measure=worse)
         return found
 
-    monkeypatch.setattr(judging.RealRows, "verdict", unlucky)
+    monkeypatch.setattr(acceptance_test.RealRows, "verdict", unlucky)
     model = refine(
         identity, one_gaussian, prior=1, logit=shifted, method="rejection", space="latent",
         settings={"budget": 8.0},
@@ -222,7 +220,7 @@ def test_a_model_is_refined_in_the_space_of_its_rows(generator):
 
 
 def test_features_are_what_the_ratio_and_the_test_see(generator, monkeypatch):
-    monkeypatch.setattr(logits, "_STEPS_THAT_WEIGH", 50)
+    monkeypatch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 50)
     data = torch.randn(400, 2, generator=generator) + torch.tensor([1.0, 0.0])
     seen = set()
 

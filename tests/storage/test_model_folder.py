@@ -13,9 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushforward.errors import ModelFileError, ParameterError, PushforwardError
-from pushforward.storage import atomic as _atomic
-from pushforward.storage import model_folder as artifact
-from pushforward.storage import strict_json
+from pushforward.storage import atomic, model_folder, strict_json
 from pushforward.storage.model_folder import read_folder, write_file_atomically, write_folder
 
 MODEL = {"class": "GIS", "params": {"alpha": 0.1, "names": ["a", "é", "\ud800"], "none": None}}
@@ -41,7 +39,7 @@ def tensors():
         "nan": torch.tensor([float("nan"), float("-inf"), -0.0, 1e-45]),
         "conj": torch.tensor([1 + 2j, 3 - 1j]).conj(),
         "neg": torch.tensor([1 + 2j, 3 - 1j]).conj().imag,
-    } | {str(dtype): torch.tensor([0, 1, 1]).to(dtype) for dtype in artifact.DTYPES}
+    } | {str(dtype): torch.tensor([0, 1, 1]).to(dtype) for dtype in model_folder.DTYPES}
 
 
 def content(tensor):
@@ -128,8 +126,8 @@ def test_whole_numbers_are_stored_no_wider_than_they_are(tmp_path):
 
 @pytest.mark.parametrize("name", ["absent", "floats"])
 def test_only_narrow_whole_numbers_are_widened(tmp_path, monkeypatch, name):
-    pack = artifact._pack
-    monkeypatch.setattr(artifact, "_pack", lambda tensors: (pack(tensors)[0], [name]))
+    pack = model_folder._pack
+    monkeypatch.setattr(model_folder, "_pack", lambda tensors: (pack(tensors)[0], [name]))
     folder = write_folder(tmp_path / "m", MODEL, {"floats": torch.ones(3)}, "")
     with pytest.raises(ModelFileError, match=f"'{name}' is no tensor of int16 or int32"):
         read_folder(folder)
@@ -248,7 +246,7 @@ def listing(folder):
 @pytest.fixture(params=["exchange", "two renames"])
 def way(request, monkeypatch):
     if request.param == "two renames":
-        monkeypatch.setattr(_atomic, "_exchange", lambda new, target: False)
+        monkeypatch.setattr(atomic, "_exchange", lambda new, target: False)
     return request.param
 
 
@@ -300,7 +298,7 @@ def test_a_damaged_model_can_be_replaced(tmp_path, way):
 
 def test_users_file_that_slips_in_survives(tmp_path, way, monkeypatch):
     target = write_folder(tmp_path / "m", {}, {}, "")
-    checked = artifact._check_replaceable
+    checked = model_folder._check_replaceable
     calls = []
 
     def late(path):
@@ -309,7 +307,7 @@ def test_users_file_that_slips_in_survives(tmp_path, way, monkeypatch):
         if len(calls) == 2:  # after the last look, before the swap
             (path / "notes.txt").write_text("mine")
 
-    monkeypatch.setattr(artifact, "_check_replaceable", late)
+    monkeypatch.setattr(model_folder, "_check_replaceable", late)
     write_folder(target, {"new": 1}, {}, "")
     assert read_folder(target)[0] == {"new": 1}
     assert [path.read_text() for path in tmp_path.glob(".*/notes.txt")] == ["mine"]
@@ -365,7 +363,7 @@ def test_missing_folder_and_a_file(tmp_path):
         read_folder("/" + "x" * 300)
     assert issubclass(ModelFileError, PushforwardError)
     with pytest.raises(ModelFileError, match="missing; the folder holds nothing"):
-        artifact._read_whole(tmp_path / "removed meanwhile")
+        model_folder._read_whole(tmp_path / "removed meanwhile")
 
 
 def test_extra_files_are_not_looked_at(tmp_path):
@@ -435,7 +433,7 @@ def test_leftovers_are_removed_if_ours_and_abandoned(tmp_path, way):
     live.mkdir()
     users = tmp_path / ".m.pushforward-tmp-mine"
     users.mkdir()
-    lock = _atomic._lock(live, wait=True)
+    lock = atomic._lock(live, wait=True)
     try:
         write_folder(tmp_path / "m", {}, {}, "")
     finally:
@@ -463,7 +461,7 @@ def test_the_copy_set_aside_is_read_and_then_swept(tmp_path, way):
 def test_a_failed_save_keeps_the_copy_set_aside(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / "m", {"old": 1}, {}, "")
     folder.rename(tmp_path / f".m.pushforward-old-{'a' * 16}")
-    monkeypatch.setattr(_atomic, "_put_in_place", lambda *_: os.rmdir(tmp_path / "none"))
+    monkeypatch.setattr(atomic, "_put_in_place", lambda *_: os.rmdir(tmp_path / "none"))
     with pytest.raises(ModelFileError, match="could not be saved"):
         write_folder(folder, {}, {}, "")
     with pytest.warns(UserWarning, match="a save was killed"):
@@ -472,7 +470,7 @@ def test_a_failed_save_keeps_the_copy_set_aside(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_swapped_while_read_gives_the_new_model(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / "m", {"old": 1}, {"w": torch.zeros(2)}, "")
-    read_file, swapped = artifact._read_file, []
+    read_file, swapped = model_folder._read_file, []
 
     def slow(path, size):
         if size is not None and not swapped:  # config.json is read, the other files are not
@@ -480,7 +478,7 @@ def test_a_folder_that_is_swapped_while_read_gives_the_new_model(tmp_path, monke
             write_folder(folder, {"new": 1}, {"w": torch.ones(2)}, "")
         return read_file(path, size)
 
-    monkeypatch.setattr(artifact, "_read_file", slow)
+    monkeypatch.setattr(model_folder, "_read_file", slow)
     config, read = read_folder(folder)
     assert config == {"new": 1}
     assert read["w"].tolist() == [1, 1]

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import ModelFileError
-from . import atomic as _atomic
+from . import atomic
 from .model_folder import CONFIG, README, WEIGHTS, read_folder, write_folder
 
 __all__ = ["Checkpoint", "Folder", "digest"]
@@ -137,8 +137,8 @@ class Checkpoint:
         """Remove the folder: the fit is done."""
         if self._folder is not None:
             names = (CONFIG, WEIGHTS, README)
-            _atomic._remove(self._folder, names)
-            _atomic._sweep(self._folder, names)  # what a killed writing left
+            atomic._remove(self._folder, names)
+            atomic._sweep(self._folder, names)  # what a killed writing left
 
 
 def digest(*parts: str | Tensor | None) -> str:

@@ -20,6 +20,7 @@ from .sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Component", "SlicedDensity"]
 
+_TAILS = ("edge", "log_mass", "shape", "scale", "last", "rise")
 _BLOCK = 1 << 16  # numbers in one batched latent: they stay in the cache from layer to layer
 
 
@@ -221,67 +222,72 @@ class SlicedDensity(nn.Module):
 
 def _check_state(state: dict[str, Tensor]) -> None:
     """Raise ValueError unless the tensors have the shapes that belong together, and values."""
-
-    def expect(shape: tuple[int, ...], *names: str) -> None:
-        for name in names:
-            if name not in state or state[name].shape != shape:
-                found = tuple(state[name].shape) if name in state else "nothing"
-                raise ValueError(f"tensor {name} has shape {found}, expected {shape}")
-
-    def knots(count: tuple[int, ...], prefix: str) -> None:
-        expect(
-            (*count, state[f"{prefix}x"].shape[-1]), *(f"{prefix}{p}" for p in ("y", "x", "slope"))
-        )
-        rising = all(bool((state[f"{prefix}{p}"].diff(dim=-1) > 0).all()) for p in ("x", "y"))
-        if not rising or not bool((state[f"{prefix}slope"] > 0).all()):
-            raise ValueError(f"the splines {prefix} do not rise")
-
     components, d = state["mean"].shape
-    expect((components,), "log_weight", "spread")
+    _expect(state, (components,), "log_weight", "spread")
     if not bool((state["spread"] > 0).all()):
         raise ValueError("the latents of a component have no spread")
-    expect((components, d, d), "factor")
+    _expect(state, (components, d, d), "factor")
     if "flow.depths" in state:
         depths = state["flow.depths"]
-        expect((components,), "flow.depths")
+        _expect(state, (components,), "flow.depths")
         if bool((depths < 0).any()) or bool((depths.diff() > 0).any()):
             raise ValueError("the depths of the flows are not in falling order")
         layers, slices = int(depths.sum()), state["flow.directions"].shape[-1]
-        expect((layers, d, slices), "flow.directions")
-        expect((), "flow.uniform")
-        knots((layers, slices), "flow.")
+        _expect(state, (layers, d, slices), "flow.directions")
+        _expect(state, (), "flow.uniform")
+        _expect_knots(state, (layers, slices), "flow.")
     if any(name.startswith("ends.") for name in state):
-        expect((d,), "ends.low", "ends.high", "ends.reach")
-    if "margins.kind" in state:
-        expect((d,), "margins.kind")
-        smooth, tabled, mixed = (int((state["margins.kind"] == k).sum()) for k in range(3))
-        if smooth + tabled + mixed != d:
-            raise ValueError("the marginal layer has coordinates of an unknown kind")
-        tails = ("edge", "log_mass", "shape", "scale", "last", "rise")
-
-        def expect_smooth(count: int, prefix: str) -> None:
-            expect((2, count), *(f"{prefix}tails.{p}" for p in tails))
-            knots((count,), f"{prefix}coarse.")
-            knots((count,), f"{prefix}fine.")
-
-        if smooth:
-            expect_smooth(smooth, "margins.smooth.")
-        if tabled:
-            expect((2, tabled), *(f"margins.cells.tails.{p}" for p in tails))
-            expect((tabled,), *(f"margins.cells.{p}" for p in ("origin", "width", "first")))
-            expect((tabled, state["margins.cells.mass"].shape[-1]), "margins.cells.mass")
-        for i in range(mixed):
-            part = f"margins.atoms.{i}."
-            expect_smooth(1, f"{part}smooth.")
-            expect((len(state[f"{part}low"]),), *(f"{part}{p}" for p in ("low", "high", "mass")))
-            ends = torch.stack([state[f"{part}low"], state[f"{part}high"]], dim=1).flatten()
-            if not bool((ends.diff() >= 0).all()) or not float(state[f"{part}mass"].sum()) < 1:
-                raise ValueError("the atoms of a marginal layer overlap")
-    elif any(name.startswith("margins.") for name in state):
-        raise ValueError("tensor margins.kind is missing")
+        _expect(state, (d,), "ends.low", "ends.high", "ends.reach")
+    if any(name.startswith("margins.") for name in state):
+        _check_margins(state, d)
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ValueError(f"tensor {name} holds values that are not finite")
+
+
+def _check_margins(state: dict[str, Tensor], d: int) -> None:
+    """The same for the marginal layer of d coordinates."""
+    if "margins.kind" not in state:
+        raise ValueError("tensor margins.kind is missing")
+    _expect(state, (d,), "margins.kind")
+    smooth, tabled, mixed = (int((state["margins.kind"] == k).sum()) for k in range(3))
+    if smooth + tabled + mixed != d:
+        raise ValueError("the marginal layer has coordinates of an unknown kind")
+    if smooth:
+        _expect_smooth(state, smooth, "margins.smooth.")
+    if tabled:
+        _expect(state, (2, tabled), *(f"margins.cells.tails.{p}" for p in _TAILS))
+        _expect(state, (tabled,), *(f"margins.cells.{p}" for p in ("origin", "width", "first")))
+        _expect(state, (tabled, state["margins.cells.mass"].shape[-1]), "margins.cells.mass")
+    for i in range(mixed):
+        part = f"margins.atoms.{i}."
+        _expect_smooth(state, 1, f"{part}smooth.")
+        count = len(state[f"{part}low"])
+        _expect(state, (count,), *(f"{part}{p}" for p in ("low", "high", "mass")))
+        ends = torch.stack([state[f"{part}low"], state[f"{part}high"]], dim=1).flatten()
+        if not bool((ends.diff() >= 0).all()) or not float(state[f"{part}mass"].sum()) < 1:
+            raise ValueError("the atoms of a marginal layer overlap")
+
+
+def _expect(state: dict[str, Tensor], shape: tuple[int, ...], *names: str) -> None:
+    for name in names:
+        if name not in state or state[name].shape != shape:
+            found = tuple(state[name].shape) if name in state else "nothing"
+            raise ValueError(f"tensor {name} has shape {found}, expected {shape}")
+
+
+def _expect_knots(state: dict[str, Tensor], count: tuple[int, ...], prefix: str) -> None:
+    shape = (*count, state[f"{prefix}x"].shape[-1])
+    _expect(state, shape, *(f"{prefix}{p}" for p in ("y", "x", "slope")))
+    rising = all(bool((state[f"{prefix}{p}"].diff(dim=-1) > 0).all()) for p in ("x", "y"))
+    if not rising or not bool((state[f"{prefix}slope"] > 0).all()):
+        raise ValueError(f"the splines {prefix} do not rise")
+
+
+def _expect_smooth(state: dict[str, Tensor], count: int, prefix: str) -> None:
+    _expect(state, (2, count), *(f"{prefix}tails.{p}" for p in _TAILS))
+    for part in ("coarse", "fine"):
+        _expect_knots(state, (count,), f"{prefix}{part}.")
 
 
 def _in_blocks(x: Tensor, which: Tensor, move: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pushforward.data import IMAGE_SETS, image_sets, open_images
-from pushforward.data.images import datasets as known
+from pushforward.data.images import datasets
 from pushforward.data.images.datasets import data_root
 from pushforward.errors import DataError
 
@@ -50,7 +50,7 @@ def small(monkeypatch):
     """The known sets with a thousandth of their images."""
     for name in ("mnist", "kmnist", "fashion_mnist"):
         splits = {"train": 60, "test": 10}
-        monkeypatch.setitem(IMAGE_SETS, name, known.replace(IMAGE_SETS[name], splits=splits))
+        monkeypatch.setitem(IMAGE_SETS, name, datasets.replace(IMAGE_SETS[name], splits=splits))
 
 
 @pytest.mark.parametrize("place", ["mnist", "MNIST/raw", "mnist/MNIST/raw"])
@@ -142,7 +142,7 @@ def test_digits():
 
 
 def test_fashion_of_debian():
-    if not known.DEBIAN.is_dir():
+    if not datasets.DEBIAN.is_dir():
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
     for split, count in (("train", 60_000), ("test", 10_000)):
         found = open_images("fashion_mnist", split)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pushforward.models.sliced import selection
+from pushforward.models.sliced import selection, stacking
 from pushforward.models.sliced.layer_growth import Layering
 from pushforward.models.sliced.selection import select
 from pushforward.models.sliced.structure import GAUSSIAN, Structure
 from pushforward.models.sliced.structure_search import Trial
 from pushforward.transport import JointDensity, MixtureDensity, Rows
 
-from .test_partition import table
+from .test_discrete_coordinates import table
 
 
 def quiet(text, share):
@@ -59,13 +59,13 @@ def test_the_share_that_is_done_never_falls_and_is_at_most_all():
 
 def test_scores_of_rows_by_fits_that_were_given_them_would_be_found_out(monkeypatch):
     given = []
-    fit = selection._Fitter.fit
+    fit = stacking.StackFitter.fit
 
     def watched(self, rows, members, step, deadline):
         given.append((step, {float(v) for v in rows.x[:, 0]}))
         return fit(self, rows, members, step, deadline)
 
-    monkeypatch.setattr(selection._Fitter, "fit", watched)
+    monkeypatch.setattr(stacking.StackFitter, "fit", watched)
     rows = Rows.continuous(torch.from_numpy(clusters(60)))
     choose(rows)
     every = {float(v) for v in rows.x[:, 0]}
@@ -124,12 +124,12 @@ def test_stacking_counts_rows_by_their_weight_and_leaves_out_what_is_not_finite(
     ]
     rows = Rows.continuous(torch.zeros(4, 1).double(), torch.tensor([3.0, 3.0, 1.0, 1.0]).double())
     shares = {}
-    for structure, share in selection._stack(trials, rows):
+    for structure, share in stacking.stacked(trials, rows):
         shares[structure] = shares.get(structure, 0) + share
     assert shares[a] == pytest.approx(0.776, abs=0.01)
     assert shares[b] == pytest.approx(0.224, abs=0.01)
     within = torch.tensor([True, True, False, False])
-    assert {s for s, _ in selection._stack(trials, rows, within)} == {a}
+    assert {s for s, _ in stacking.stacked(trials, rows, within)} == {a}
 
 
 def test_of_few_rows_the_gaussian_is_shrunk_towards_its_diagonal():

@@ -8,10 +8,14 @@ import pytest
 import torch
 
 import pushforward
-from pushforward.models.sliced import discrete_coordinates as partition
-from pushforward.models.sliced import layer_growth as greedy
-from pushforward.models.sliced import selection, structure
-from pushforward.models.sliced import structure_search as search
+from pushforward.models.sliced import (
+    discrete_coordinates,
+    layer_growth,
+    selection,
+    stacking,
+    structure,
+    structure_search,
+)
 from pushforward.models.sliced.layer_growth import Layering
 from pushforward.models.sliced.selection import select
 from pushforward.transport import Rows, mixture
@@ -48,7 +52,7 @@ def test_folds_are_as_many_as_there_is_time_for(monkeypatch):
         monotonic = staticmethod(lambda: clock[0])
         process_time = staticmethod(time.process_time)
 
-    fit = selection._Fitter.fit
+    fit = stacking.StackFitter.fit
 
     def slowly(self, rows, members, step, deadline):
         steps.append((step, len(rows)))
@@ -56,9 +60,10 @@ def test_folds_are_as_many_as_there_is_time_for(monkeypatch):
         clock[0] += 10
         return density
 
-    for module in (selection, search, partition, structure, greedy, mixture):
+    sliced = (selection, stacking, structure_search, discrete_coordinates, structure, layer_growth)
+    for module in (*sliced, mixture):
         monkeypatch.setattr(module, "time", Clock)
-    monkeypatch.setattr(selection._Fitter, "fit", slowly)
+    monkeypatch.setattr(stacking.StackFitter, "fit", slowly)
     x = torch.randn(600, 2, generator=torch.Generator().manual_seed(0)).double()
     x[:, 0] += 5.0 * (x[:, 1] > 0)  # which no Gaussian is
 

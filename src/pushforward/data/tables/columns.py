@@ -8,7 +8,7 @@ import torch
 
 from ...errors import DataError
 from ..checks import rows_text
-from . import columns_config as config
+from . import columns_config
 from .column import Column
 from .column_contents import write
 from .column_reader import TableReader
@@ -471,7 +471,7 @@ class Columns:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as JSON values; :meth:`from_config` reads them exactly."""
-        return config.write(
+        return columns_config.write(
             self.layout, self.columns, self.n_rows, self.estimator, self.n_left_out
         )
 
@@ -482,4 +482,4 @@ class Columns:
         Raises:
             ModelFileError: for an unknown, missing or wrong entry.
         """
-        return cls(*config.read(values))
+        return cls(*columns_config.read(values))

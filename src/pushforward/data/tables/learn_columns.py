@@ -90,13 +90,7 @@ def decide(
     if not kept.all():
         sheet = sheet.take(kept)
         weights = None if weights is None else weights[kept]
-        if sheet.n_rows < min_rows:
-            raise DataError(
-                f"Only {sheet.n_rows} sample(s) of {len(kept)} are left without missing "
-                f"values and zero weights, while a minimum of {min_rows} is required by "
-                f"{estimator}. Fill the missing values in, or leave out the columns that "
-                "have most of them."
-            )
+        _refuse_too_few(sheet.n_rows, len(kept), min_rows, estimator)
     cells = {
         j: read(sheet, j, column, sheet.labels[j])
         for j, column in enumerate(found)
@@ -127,6 +121,15 @@ def _undecided(holding: Holding) -> Column:
         why, note = holding.why, holding.note
         return Column(holding.kind, holding.family, low=first, why=why, note=note)
     return Column("undecided", "text", format=holding.format)
+
+
+def _refuse_too_few(left: int, of: int, min_rows: int, estimator: str) -> None:
+    if left < min_rows:
+        raise DataError(
+            f"Only {left} sample(s) of {of} are left without missing values and zero weights, "
+            f"while a minimum of {min_rows} is required by {estimator}. Fill the missing values "
+            "in, or leave out the columns that have most of them."
+        )
 
 
 def _refuse_dropped_positions(sheet: Sheet, declared: dict) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import DataError, ModelFileError, ParameterError
-from ...storage import model_folder as artifact
+from ...storage import model_folder
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
 from .networks import NetworkFeatures, as_batch, tensors_digest
@@ -206,7 +206,7 @@ def _restored(network: Classifier, folder: Path) -> float | None:
     if not folder.is_dir():
         return None
     try:
-        config, tensors = artifact.read_folder(folder)
+        config, tensors = model_folder.read_folder(folder)
         network.load_state_dict(tensors)
         return float(config["accuracy"])
     except (ModelFileError, RuntimeError, KeyError, TypeError):
@@ -219,7 +219,7 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
         f"if deleted. Right on {accuracy:.1%} of the held-out images.\n"
     )
     try:
-        artifact.write_folder(folder, {"accuracy": accuracy}, network.state_dict(), readme)
+        model_folder.write_folder(folder, {"accuracy": accuracy}, network.state_dict(), readme)
     except ModelFileError as error:
         warnings.warn(f"The classifier is not kept: {error}", stacklevel=3)
 

@@ -1,0 +1,196 @@
+"""Stacks of structures: their weights by held-out rows, and fits of them to any rows."""
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...storage.checkpoint import Checkpoint
+from ...transport.any_density import Density, density_from_state
+from ...transport.discrete_chain import DiscreteChain
+from ...transport.joint_density import JointDensity
+from ...transport.mixture_density import MixtureDensity
+from ...transport.numerics import weighted_mean
+from ...transport.rows import Rows
+from .layer_growth import Layering
+from .structure import Structure, between, fit_structure, wide_gaussian
+from .structure_search import Trial
+
+__all__ = ["MANY", "StackFitter", "stacked", "without"]
+
+MANY = 3000  # from here on rows for scores are left out of everything; below, all are fitted on
+_LONGER = 1.3  # times that a fit to all rows takes as long as one without a fold, with room
+
+
+def _share(folds: float, of: int) -> float:
+    """Share of a fit that is done after some folds: what comes before them is seven tenths."""
+    return 0.7 + 0.3 * folds / of
+
+
+class StackFitter:
+    """Fits a density of a given stack to rows, wherever it is needed."""
+
+    def __init__(
+        self,
+        layering: Layering,
+        seed: int,
+        deadline: float,
+        checkpoint: Checkpoint,
+        chained: Tensor,
+    ) -> None:
+        self.layering, self.seed, self.deadline = layering, seed, deadline
+        self.checkpoint, self.chained = checkpoint, chained
+
+    def cross_fit(
+        self,
+        rows: Rows,
+        trials: list[Trial],
+        members: list[tuple[Structure, float]],
+        outs: list[Tensor],
+        report: Callable[[str, float], None],
+    ) -> tuple[Density, list[Density]]:
+        """The density of all rows, and one for each fold that did not see the rows of the fold.
+
+        The first fold says what a fit takes. With little time there are fewer folds, and with
+        less the first of these densities is that of the rows, so that none is left unscored.
+
+        Args:
+            rows: all rows.
+            trials: what was tried, from which each fold has a stack of its own.
+            members: the stack of all rows.
+            outs: the rows of each fold.
+            report: as of :func:`select`.
+        """
+        whole: Density | None = None
+        parts: list[Density] = []
+        longest = 0.0  # seconds of a fit
+        for i, out in enumerate(outs):
+            if i and time.monotonic() + longest > self.deadline:
+                break
+            report("scoring rows by fits without them", _share(i, len(outs)))
+            within = without(len(rows), out)
+            begun = time.monotonic()
+            # the other half is for the fit to all rows
+            deadline = self.deadline if i else between(self.deadline)
+            own = stacked(trials, rows, within)
+            parts.append(self.fit(rows.take(within), own, f"fold {i}", deadline))
+            longest = max(longest, time.monotonic() - begun)
+            if whole is None and time.monotonic() + _LONGER * longest < self.deadline:
+                report("fitting", _share(i + 0.5, len(outs)))
+                whole = self.fit(rows, members, "all", self.deadline)
+        return whole or parts[0], parts
+
+    def fit(
+        self,
+        rows: Rows,
+        members: list[tuple[Structure, float]],
+        step: str,
+        deadline: float,
+    ) -> Density:
+        """The density of the rows, with fewer members and trees where time is short.
+
+        Args:
+            rows: to fit on.
+            members: structures and their weights.
+            step: the name of this fit in the checkpoint.
+            deadline: ``time.monotonic()`` to be done by.
+        """
+        kept = self.checkpoint.get(step)
+        if kept is not None:
+            return density_from_state(dict(kept))
+        chain, density = None, None
+        if bool(self.chained.any()):
+            places = torch.nonzero(self.chained)[:, 0]
+            first = between(deadline) if members else deadline
+            chain = DiscreteChain.fit(rows, places, self.seed, deadline=first)
+        if members:
+            density = self._average(rows.coordinates(~self.chained), members, step, deadline)
+        if chain is not None:
+            density = JointDensity(density, chain)
+        assert density is not None
+        self.checkpoint.keep(step, density.state_dict())
+        return density
+
+    def _average(
+        self, rows: Rows, members: list[tuple[Structure, float]], step: str, deadline: float
+    ) -> MixtureDensity:
+        """Fit every member on its own split of the rows, behind its own marginal layer."""
+        parts: list[Density] = []
+        shares: list[float] = []
+        longest = 0.0  # seconds of a member
+        for i, (structure, weight) in enumerate(members):
+            begun = time.monotonic()
+            if i > 0 and begun + longest > deadline:
+                break
+            out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
+            seed = self.seed + 1000 + i
+            train, held_out = (rows.take(part) for part in rows.split(out, seed))
+            margins = train.fit_margins() if structure.margins else None
+            density = fit_structure(
+                structure,
+                train.through(margins),
+                held_out.through(margins),
+                layering=self.layering,
+                seed=seed,
+                deadline=deadline,
+                checkpoint=self.checkpoint,
+                step=f"{step}/member {i}, {structure!r}",
+                margins=margins,
+            )
+            parts.append(density)
+            shares.append(weight)
+            longest = max(longest, time.monotonic() - begun)
+        total, one = sum(shares), 1 / len(rows)
+        shares = [(1 - one) * share / total for share in shares]
+        return MixtureDensity(
+            [*parts, wide_gaussian(rows)], torch.tensor([*shares, one], dtype=torch.float64).log()
+        )
+
+
+def without(n: int, out: Tensor) -> Tensor:
+    """Which of n rows are not among ``out``: (n,) bool."""
+    within = torch.ones(n, dtype=torch.bool)
+    within[out] = False
+    return within
+
+
+def stacked(
+    trials: list[Trial], rows: Rows, within: Tensor | None = None
+) -> list[tuple[Structure, float]]:
+    """Members of the final average with their weights.
+
+    EM for the weights of a mixture whose terms are fixed; structures that get less than a
+    twentieth are left out.
+
+    Args:
+        trials: what was tried, all on the same rows.
+        rows: all rows; their number decides how many structures and fits there are.
+        within: (n,) bool, rows that may have a say; None for all.
+    """
+    if not trials:
+        return []
+    most, count = (3, 5) if len(rows) < MANY else (2, 3)
+    judged = trials[0].rows
+    each = torch.ones(len(rows)).double() if rows.weight is None else rows.weight
+    each = each[judged] if within is None else each[judged] * within[judged]
+    value = {t.structure: weighted_mean(t.held_out, each) for t in trials}
+    finite = [t for t in trials if math.isfinite(value[t.structure])]
+    best = max(value[t.structure] for t in finite)
+    near = sorted(
+        (t for t in finite if value[t.structure] > best - 2), key=lambda t: -value[t.structure]
+    )[:8]
+    terms = torch.stack([t.held_out for t in near], dim=1)
+    weight = torch.full((len(near),), 1 / len(near), dtype=terms.dtype)
+    for _ in range(200):
+        weight = each @ (terms + weight.log()).softmax(1) / each.sum()
+    weight[weight < 0.05] = 0
+    keep = weight.argsort(descending=True)[:most]
+    weight = weight[keep] / weight[keep].sum()
+    members: list[tuple[Structure, float]] = []
+    for i, share in zip(keep.tolist(), weight.tolist(), strict=True):
+        if share > 0:
+            copies = max(1, round(share * count))
+            members += [(near[i].structure, share / copies)] * copies
+    return members
