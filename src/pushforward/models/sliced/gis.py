@@ -18,7 +18,7 @@ from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
 from ...validation import COUNT, FLAG, MINUTES, POSITIVE, SHARE, Number, OneOf, Rule, Whole
 from .latent_spread import matched_spread
-from .layer_growth import Layering, grow, share_done
+from .layer_growth import Growth, Layering, grow, share_done
 from .published_layer import PublishedLayering
 
 __all__ = ["GIS"]
@@ -247,71 +247,27 @@ class GIS(TransformerMixin, TableDensity):
         validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         checkpoint = checkpoint or Checkpoint()
-        n, d = rows.x.shape
+        d = rows.x.shape[1]
         began = time.monotonic() - checkpoint.seconds
         more = self.warm_start and hasattr(self, "density_")
-        seed = self._seed if more else seed
-        self._seed = seed
-        held_out: Rows | None = None
-        train = rows
-        if validation is not None:
-            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
-            held_out = self._rows(z, None, log_det)
-        elif d > 0 and (count := round(self.validation_fraction * n)) >= 2 and n - count >= 2:
-            fit, out = rows.split(count, seed)
-            train, held_out = rows.take(fit), rows.take(out)
-
+        self._seed = seed = self._seed if more else seed
+        train, held_out = self._divided(rows, validation, seed)
         if more:
             margins, component = self.density_.margins, self.density_.components()[0]
         else:
             margins = train.fit_margins() if self._begins_with_margins(rows) else None
             component = self._start(train.through(margins))
-        whiten = torch.linalg.inv(component.factor)
-        points = [
-            None if r is None else self._whitened(r.through(margins), component, whiten)
-            for r in (train, held_out)
-        ]
-        layers = list(component.layers)
+        inner = train.through(margins), None if held_out is None else held_out.through(margins)
         self.history_: list[tuple[float, float]] = list(self.history_) if more else []
         self.stopped_ = "nothing to do: no column varies"
-        new: list[tuple[float, float]] = []
-        value = 0.0
+        layers, new, value = list(component.layers), [], 0.0
         if d > 0 and held_out is None and self.validation_fraction > 0:
-            self.stopped_ = f"{n} rows are too few to hold any out: no layers"
-        elif d > 0 and n > 1:
-            assert points[0] is not None
-            layering = self._layering(n, d)
-            patience = 5 if self.faithful else self.patience
-            values: list[float] = []
-            shown = 0.0
-
-            def on_layer(count: int, value: float) -> None:
-                nonlocal shown
-                values.append(value)
-                share = count / self.max_layers
-                if held_out is not None:
-                    share = share_done(values, self.max_layers, patience)
-                shown = max(shown, min(0.99, share))
-                text = f"layer {len(layers) + count}: {value:.3f} nats a row (standardised)"
-                report(text, shown)
-
-            growth = grow(
-                points[0],
-                points[1],
-                layering,
-                generator=torch.Generator().manual_seed(seed + len(self.history_)),
-                max_layers=self.max_layers,
-                patience=patience,
-                min_gain=0.0 if self.faithful else 1e-3,
-                weight=train.weight,
-                held_out_weight=None if held_out is None else held_out.weight,
-                start=layers,
-                deadline=math.inf if self.minutes is None else began + 60 * self.minutes,
-                on_layer=on_layer,
-                checkpoint=checkpoint,
-            )
-            new = growth.history
-            self.stopped_ = growth.reason
+            self.stopped_ = f"{len(rows)} rows are too few to hold any out: no layers"
+        elif d > 0 and len(rows) > 1:
+            deadline = math.inf if self.minutes is None else began + 60 * self.minutes
+            layering = self._layering(*rows.x.shape)
+            growth = self._grown(*inner, component, layering, deadline, report, checkpoint)
+            self.stopped_, new = growth.reason, growth.history
             layers, value = growth.layers, growth.value
         report(self.stopped_, 1.0)
         self.n_layers_ = len(layers)
@@ -322,13 +278,66 @@ class GIS(TransformerMixin, TableDensity):
         scores = self.density_.log_prob(judged.x) + judged.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = judged.mean(scores) - value
-        if held_out is not None and not self.faithful:
-            inner = [r.through(margins) for r in (train, held_out)]
+        if inner[1] is not None and not self.faithful:
             spread = matched_spread(flow, inner[0], inner[1], seed)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
             scores = self.density_.log_prob(judged.x) + judged.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, judged.weight
+
+    def _divided(self, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
+        """Rows to fit on and rows to stop on; None where there are too few to hold any out."""
+        if validation is not None:
+            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
+            return rows, self._rows(z, None, log_det)
+        n, d = rows.x.shape
+        count = round(self.validation_fraction * n)
+        if d == 0 or count < 2 or n - count < 2:
+            return rows, None
+        fit, out = rows.split(count, seed)
+        return rows.take(fit), rows.take(out)
+
+    def _grown(
+        self,
+        train: Rows,
+        held_out: Rows | None,
+        component: Component,
+        layering: Layering,
+        deadline: float,
+        report: Report,
+        checkpoint: Checkpoint,
+    ) -> Growth:
+        """Layers on top of those of the component, of rows behind the marginal layer."""
+        whiten = torch.linalg.inv(component.factor)
+        patience = 5 if self.faithful else self.patience
+        values: list[float] = []
+        shown = 0.0
+
+        def on_layer(count: int, value: float) -> None:
+            nonlocal shown
+            values.append(value)
+            share = count / self.max_layers
+            if held_out is not None:
+                share = share_done(values, self.max_layers, patience)
+            shown = max(shown, min(0.99, share))
+            made = len(component.layers) + count
+            report(f"layer {made}: {value:.3f} nats a row (standardised)", shown)
+
+        return grow(
+            self._whitened(train, component, whiten),
+            None if held_out is None else self._whitened(held_out, component, whiten),
+            layering,
+            generator=torch.Generator().manual_seed(self._seed + len(self.history_)),
+            max_layers=self.max_layers,
+            patience=patience,
+            min_gain=0.0 if self.faithful else 1e-3,
+            weight=train.weight,
+            held_out_weight=None if held_out is None else held_out.weight,
+            start=list(component.layers),
+            deadline=deadline,
+            on_layer=on_layer,
+            checkpoint=checkpoint,
+        )
 
     def _begins_with_margins(self, rows: Rows) -> bool:
         if rows.x.shape[1] == 0:
