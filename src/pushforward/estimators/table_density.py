@@ -17,6 +17,7 @@ from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..errors import DataError, ModelFileError, ParameterError
 from ..storage.checkpoint import Checkpoint, digest
+from ..training.threads import threads_for
 from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..transport.trimmed_density import held_out_normal
@@ -97,7 +98,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         z, log_det = z[order], log_det[order]
         weight = None if weight is None else torch.from_numpy(weight)[order]
         report = report or (_print_report if self.verbose else _silent)
-        with torch.no_grad():
+        with torch.no_grad(), threads_for(z.numel()):
             rows = self._rows(z, weight, log_det)
             detecting = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
             share = None if self.contamination in (None, "auto") else float(self.contamination)

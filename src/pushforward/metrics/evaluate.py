@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, ParameterError
+from ..training.threads import threads_for
 from .evaluation_inputs import Judged, Reference
 from .measure import Measure
 from .measure_registry import MEASURES
@@ -129,7 +131,13 @@ def _checked(measures: Iterable[str] | None, reference: Reference) -> list[str]:
 def _evaluated(
     model_or_samples: Any, reference: Reference, wanted: list[str], n: int, name: str | None
 ) -> Evaluation:
-    judged = Judged.of(model_or_samples, reference, n)
+    small = reference.kind in ("table", "rows")
+    with threads_for(reference.real_rows.size) if small else nullcontext():
+        return _taken(Judged.of(model_or_samples, reference, n), wanted, name)
+
+
+def _taken(judged: Judged, wanted: list[str], name: str | None) -> Evaluation:
+    reference = judged.reference
     if name is None:
         name = type(judged.model).__name__ if judged.model is not None else "samples"
     found: list[Measure] = []
