@@ -30,7 +30,7 @@ BAD = {
     **dict.fromkeys(("blocks", "length", "characters", "samples", "max_images"), COUNTS),
     **dict.fromkeys(("slices", "patience", "search_steps"), COUNTS),
     **dict.fromkeys(("knots", "search_rows"), (*COUNTS, 1)),
-    **dict.fromkeys(("layers", "max_layers", "warm_up"), (-1, 1.5, True, "5", NAN)),
+    **dict.fromkeys(("hidden", "layers", "max_layers", "warm_up"), (-1, 1.5, True, "5", NAN)),
     **dict.fromkeys(("ema", "validation_fraction", "gate_floor"), (1.5, 1, -0.1, NAN, True, "0")),
     **dict.fromkeys(("step", "tail_step"), (0, 1.5, -1, NAN, True, "0.1")),
     **dict.fromkeys(("weight", "activity", "label_weight", "penalty"), (-1, NAN, INF, True, "1")),

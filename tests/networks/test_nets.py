@@ -178,6 +178,19 @@ def test_an_image_has_its_logit_whatever_the_others_are():
         torch.testing.assert_close(critic(x)[:2], critic(x[:2]))
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "layer", "spectral"])
+def test_a_deep_critic_is_the_encoder_and_a_layer(norm):
+    x, net = torch.randn(4, 1, 16, 16), find_architecture("conv", (1, 16, 16), 2)
+    critic = net.deep_critic(norm, 7)
+    body, _, last = critic.eval()
+    assert body(x).shape == (4, 7)
+    (weight,) = (m for m in last.modules() if isinstance(m, torch.nn.Linear))
+    expected = torch.nn.functional.leaky_relu(body(x), 0.2) @ weight.weight[0] + weight.bias
+    torch.testing.assert_close(critic(x), expected)
+    if norm == "spectral":  # of all weights
+        assert weight.weight.norm().item() == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["conv", "residual", "r3gan"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_autoencoder(name, channels):

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from ..errors import ParameterError
 from .autoencoder import Autoencoder
 from .critic import Critic
 from .generator import Generator
-from .layers import choose
+from .layers import choose, normed
+from .mlp import MLP
 from .resnext import ResNeXtCritic, ResNeXtGenerator
 
 __all__ = ["ARCHITECTURES", "Architecture", "find_architecture", "halvings"]
@@ -68,6 +71,12 @@ class Architecture:
             slope=self.slope,
             head=head,
         )
+
+    def deep_critic(self, norm: str, features: int) -> nn.Sequential:
+        """Images to one logit each, through a hidden layer of ``features`` numbers."""
+        last = MLP(features, ())
+        normed(last.layers[0], norm)
+        return nn.Sequential(self.critic(norm, features), nn.LeakyReLU(0.2), last)
 
     def encoder(self, head: int, norm: str | None = None) -> Critic | ResNeXtCritic:
         """Images to ``head`` numbers: the critic's body, with ReLU unless it is "resnext"."""

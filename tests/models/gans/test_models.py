@@ -338,6 +338,20 @@ def test_networks_of_ones_own_are_saved_without_their_code(images, tmp_path):
         pushforward.DCGAN(networks=other, **settings).restore(folder)
 
 
+def test_a_dcgan_from_before_its_critic_had_a_hidden_layer(images, tmp_path):
+    model = pushforward.DCGAN(**SMALL, steps=1, hidden=0).fit(images)
+    del model.settings_["hidden"]
+    again = pushforward.load(model.save(tmp_path / "model"))
+    assert (again.critic(images) == model.critic(images)).all()
+    deeper = pushforward.DCGAN(**SMALL, steps=1).fit(images)
+    assert deeper.networks_["critic"](torch.zeros(2, 1, 16, 16)).shape == (2,)
+    layers = [
+        sum(isinstance(m, nn.Linear) for m in one.networks_["critic"].modules())
+        for one in (again, deeper)
+    ]
+    assert layers == [1, 2]
+
+
 def test_networks_of_ones_own_are_not_changed(images):
     own = plain_networks(pushforward.DCGAN)
     before = [p.clone() for n in own.values() for p in n.parameters()]

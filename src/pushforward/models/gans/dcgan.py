@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...errors import ParameterError
 from ...training import Batch, Phase
-from ...validation import COUNT, Number, OneOf, Rule
+from ...validation import COUNT, Number, OneOf, Rule, Whole
 from ..image_generator import FAST, QUICK
 from ..mixins import WithCritic
 from .losses import LOSSES, find_loss
@@ -23,6 +23,7 @@ _PLAIN = {
     "critic_steps": 1,
     "player_batch": 1,
     "penalty": 0.0,
+    "hidden": 0,
 }
 
 #: Of so many rows one has its slope measured, which takes longer than all else of a step.
@@ -65,6 +66,7 @@ class DCGAN(WithCritic):
         penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
             images, and at samples, as one row in four shows it. None takes none with another
             loss than "relativistic".
+        hidden: numbers that a layer makes before the critic's last; 0 has none, as published.
         architecture: "conv", "residual", "r3gan" (without norms), "sn-dcgan", "sn-resnet".
         width: channels of the finest layer.
         latent: length of a code.
@@ -73,8 +75,8 @@ class DCGAN(WithCritic):
         batch_size: images a step, over all processes.
         rate: learning rate of Adam.
         ema: decay of the average of the weights; 0 keeps none.
-        loss, norm, critic_steps, penalty, architecture, width, latent, batch_size, rate, ema: None
-            takes the preset's.
+        loss, norm, critic_steps, penalty, hidden, architecture, width, latent, batch_size, rate,
+            ema: None takes the preset's.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to judge the weights by, at most 1,000:
             the latest average is kept unless the distance between patches of samples and of
@@ -101,17 +103,19 @@ class DCGAN(WithCritic):
     norm: str | None = None
     critic_steps: int | None = None
     penalty: float | None = None
+    hidden: int | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
         "penalty": Number(0, ends="[") | None,
+        "hidden": Whole(0) | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAIN, **QUICK},
+        "fast": {**FAST, **_PLAIN, **QUICK, "hidden": 128},
         "paper": {
             **FAST,
             **_PLAIN,
@@ -159,7 +163,10 @@ class DCGAN(WithCritic):
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
         s, nets = self.settings_, self._architecture(shape)
-        return nets.generator(s["latent"]) if name == "generator" else nets.critic(s["norm"])
+        if name == "generator":
+            return nets.generator(s["latent"])
+        hidden = s.get("hidden", 0)  # folders of older versions do not say
+        return nets.deep_critic(s["norm"], hidden) if hidden else nets.critic(s["norm"])
 
     def _phases(self) -> list[Phase]:
         adam, again = self._optimiser(), self.settings_["critic_steps"]

@@ -91,7 +91,7 @@ class DFM(WithCritic):
         if name == "generator":
             return nets.generator(s["latent"])
         if name == "critic":
-            return nn.Sequential(nets.critic(s["norm"], wide), nn.LeakyReLU(0.2), MLP(wide, ()))
+            return nets.deep_critic(s["norm"], wide)
         return MLP(wide, (2 * wide,) * s["layers"], head=wide, slope=0.0, norm="batch")
 
     def _phases(self) -> list[Phase]:
