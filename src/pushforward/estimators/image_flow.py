@@ -294,8 +294,9 @@ class ImageFlow(ImageModel):
             bad += int(count - finite.sum())
             if bad > max(n // 2, 8):
                 raise TrainingError(
-                    f"{bad} samples at temperature {temperature} are not finite. Train longer or "
-                    "at a lower rate, sample at a lower temperature, or use goal='pictures'."
+                    f"{bad} samples at temperature {temperature} are not finite. Train longer, "
+                    "or at a lower learning_rate; sample at a lower temperature; or use "
+                    "goal='pictures'."
                 )
             made.append(x[finite])
             wanted -= int(finite.sum())

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..deprecation import current_words, old_words
 from ..errors import ParameterError
 from ..validation import Rule, Seed, check
 
@@ -88,6 +89,7 @@ class Parameters:
             ParameterError: for names that it does not have.
         """
         names = self._get_param_names()
+        params = current_words("set_params", params, old_words(type(self)))
         for key, value in params.items():
             name, _, inner = key.partition("__")
             if name not in names:

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from ..data import Columns, Learned
 from ..data.checks import MISSING, check_option
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
+from ..deprecation import current_words, old_words
 from ..errors import DataError, ModelFileError, ParameterError
 from ..storage.checkpoint import Checkpoint, digest
 from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
@@ -59,6 +60,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     false_alarm_rate: float
     random_state: Any
     verbose: bool
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of the constructor, also ``name__of_theirs``."""
+        return super().set_params(**current_words("set_params", params, old_words(type(self))))
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from ..deprecation import current_words, old_words
 from ..errors import ParameterError, TrainingError
 from ..estimators.base import load
 from .evaluate import compare
@@ -23,7 +24,7 @@ Report = Callable[[str, float], object]
 
 #: Settings drawn where none are given, for the models that have them.
 RANGES: Mapping[str, tuple[Any, ...]] = {
-    "rate": (1e-4, 2e-4, 5e-4, 1e-3),
+    "learning_rate": (1e-4, 2e-4, 5e-4, 1e-3),
     "latent": (50, 100, 150),
     "weight": (1.0, 5.0, 10.0, 50.0),
 }
@@ -180,11 +181,13 @@ def sweep(
     if not models or runs < 1:
         raise ParameterError(f"There are {len(models)} models and {runs} runs. Expected some.")
     has = {name: model.get_params(deep=False) for name, model in models.items()}
-    wanted = RANGES if ranges is None else ranges
     if ranges is not None:
+        old = {k: v for model in models.values() for k, v in old_words(type(model)).items()}
+        ranges = current_words("ranges", ranges, old)
         lost = [key for key in ranges if not any(key in own for own in has.values())]
         if lost:
             raise ParameterError(f"ranges has {lost[0]!r}, which none of the models has.")
+    wanted = RANGES if ranges is None else ranges
     if empty := [key for key, values in wanted.items() if not len(values)]:
         raise ParameterError(f"ranges has no values of {empty[0]!r}. Expected some.")
     fitted: dict[str, Any] = {}

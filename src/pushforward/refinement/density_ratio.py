@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..storage.weights import load_weights
 from .acceptance_test import RealRows
 from .calibration import Calibration, calibrate
 from .logistic_refit import settle
@@ -107,7 +108,7 @@ class Logit:
         network = None
         if config["network"] is not None:
             network = network_of(config["network"])
-            network.load_state_dict(tensors)
+            load_weights(network, tensors)
             network.to(device).eval().requires_grad_(False)
         line = Calibration(
             "platt", torch.empty(0), torch.tensor(config["line"], dtype=torch.float64)

@@ -244,7 +244,7 @@ class TestConditional:
 
 
 def test_a_run_that_diverges_stops_and_keeps_what_was_good(digits):
-    model = SMALL["realnvp"](steps=200, rate=1e18, random_state=0)
+    model = SMALL["realnvp"](steps=200, learning_rate=1e18, random_state=0)
     with pytest.raises(TrainingError, match="last good step"):
         model.fit(digits.images[:300])
     assert all(torch.isfinite(v).all() for v in model._tensors().values() if v.is_floating_point())

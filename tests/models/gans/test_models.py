@@ -307,7 +307,7 @@ def test_samples_approach_the_data(name):
     model = MODELS[name](
         networks=plain_networks(kind, latent),
         **{**SMALL, "latent": latent, "batch_size": 64},
-        rate=2e-3,
+        learning_rate=2e-3,
         steps=300,
     ).fit(X)
     made = model.sample(1000, random_state=0).astype(float)

@@ -192,7 +192,9 @@ def test_samples_approach_the_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=1000)
     X = np.stack([3 + x, 0.95 * x + 0.3 * rng.normal(size=1000)], axis=1)
-    model = TableGAN(**{**SMALL, "width": 32, "batch_size": 64}, rate=5e-3, steps=100).fit(X)
+    model = TableGAN(
+        **{**SMALL, "width": 32, "batch_size": 64}, learning_rate=5e-3, steps=100
+    ).fit(X)
     made = model.sample(2000, random_state=0)
     assert np.corrcoef(made.T)[0, 1] > 0.8
     np.testing.assert_allclose(made.mean(0), [3, 0], atol=0.5)

@@ -67,9 +67,9 @@ def select(
     """Choose, stack and fit.
 
     1. Which coordinates are discrete values, to be modelled by a chain given all others.
-    2. For the others, structures of sliced densities (:class:`~.structure_search.Search`), and weights of
-       the best few by stacking on held-out rows (Smyth & Wolpert, *Linearly combining density
-       estimators via stacking*, 1999).
+    2. For the others, structures of sliced densities (:class:`~.structure_search.Search`), and
+       weights of the best few by stacking on held-out rows (Smyth & Wolpert, *Linearly combining
+       density estimators via stacking*, 1999).
     3. The density: fits on re-drawn splits of the rows, averaged, each with its own marginal
        layer; the chain; and a wide Gaussian with the weight of one row.
     4. Scores of rows that took no part in any of it. Of few rows these are all, each by a density

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import DataError, ParameterError
 from ...estimators.image_model import CHUNK
 from ...training import Batch, Phase
@@ -21,6 +22,7 @@ __all__ = ["VAE"]
 _LN2 = math.log(2)
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAE(WithPosterior):
     """An encoder and a generator that raise a lower bound on the likelihood together.
@@ -33,7 +35,7 @@ class VAE(WithPosterior):
         scale: of the Laplace density, where pixels are in (-1, 1); None takes the preset's.
         networks: modules of your own: "generator", and "encoder", which makes 2 ``latent``
             numbers, means first, then log-variances.
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes, device,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes, device,
             random_state, verbose: as of :class:`~pushforward.DCGAN`.
         validation_fraction: share of the images held out to choose the best weights, at most
             1,000, by the bound.
@@ -55,7 +57,7 @@ class VAE(WithPosterior):
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator")
     _noise_of_bytes: ClassVar[bool] = True
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, "rate": 1e-3, "betas": [0.9, 0.999], "scale": 0.1},
+        "fast": {**FAST, "learning_rate": 1e-3, "betas": [0.9, 0.999], "scale": 0.1},
     }
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
