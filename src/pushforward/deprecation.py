@@ -4,7 +4,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import ParameterError
 
@@ -38,7 +38,8 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
     """
 
     def decorate(target: _Callable) -> _Callable:
-        function: Any = target.__init__ if inspect.isclass(target) else target
+        made: Any = target
+        function = made.__init__ if inspect.isclass(target) else made
         places = list(inspect.signature(function).parameters)
         name = target.__name__
 
@@ -51,9 +52,9 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
 
         setattr(with_new_words, _WORDS, words)
         if not inspect.isclass(target):
-            return with_new_words  # pyright: ignore[reportReturnType]  # of the same signature
-        target.__init__ = with_new_words
-        return target
+            return cast(_Callable, with_new_words)
+        made.__init__ = with_new_words
+        return made
 
     return decorate
 

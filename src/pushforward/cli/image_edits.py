@@ -156,7 +156,7 @@ def diagnose(
     found = open_for(model, data, split, size, crop, Talk(quiet))
     first = slice(0, min(n, len(found)))
     own = _labelled(model, found, first, label)
-    measured = model.diagnose(_picked(found, first), seed=seed or 0, **own)
+    measured = model.diagnose(_picked(found, first), random_state=seed or 0, **own)
     if json:
         print_json(measured)
     else:

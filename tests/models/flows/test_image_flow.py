@@ -71,7 +71,7 @@ def test_a_score_does_not_depend_on_the_batch(trained):
 
 def test_more_draws_tighten_the_bound(trained):
     model, X = trained
-    one, many = (model.score_samples(X, n_samples=k).mean() for k in (1, 8))
+    one, many = (model.score_samples(X, n_draws=k).mean() for k in (1, 8))
     assert many > one
 
 

@@ -261,7 +261,7 @@ def test_the_bound_of_a_vae_by_hand(images):
     x, log_det = model.pixels_.encode(images[:, None], None, draw=0)
     exact = (-(x - level).abs() / 0.5).flatten(1).double().sum(1) + log_det
     np.testing.assert_allclose(model.elbo(images), exact, rtol=1e-5)
-    assert (model.elbo(images, n_samples=8) == model.elbo(images, n_samples=8)).all()
+    assert (model.elbo(images, n_draws=8) == model.elbo(images, n_draws=8)).all()
 
 
 # Networks of one's own
@@ -316,7 +316,7 @@ def test_samples_approach_the_data(name):
     if name != "began":  # its critic redraws every grey level: nothing asks for variety here
         assert 10 < level.std() < 40
     if hasattr(model, "elbo"):  # more samples, a tighter bound
-        assert model.elbo(X, n_samples=30).mean() > model.elbo(X).mean()
+        assert model.elbo(X, n_draws=30).mean() > model.elbo(X).mean()
     if hasattr(model, "encode"):
         assert np.abs(model.reconstruct(X[:200]).astype(float) - X[:200]).mean() < 20
 

@@ -11,6 +11,7 @@ import torch
 from sklearn.base import TransformerMixin
 from torch import Tensor
 
+from ...deprecation import renamed
 from ...errors import DataError
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
@@ -164,6 +165,7 @@ class GIS(TransformerMixin, TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
+    @renamed(checkpoint="folder")
     def fit(
         self,
         X: Any,
@@ -172,18 +174,18 @@ class GIS(TransformerMixin, TableDensity):
         *,
         validation: Any = None,
         report: Report | None = None,
-        checkpoint: Folder | Checkpoint | None = None,
+        folder: Folder | Checkpoint | None = None,
     ) -> "GIS":
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
             X, y, sample_weight, report: as there.
-            checkpoint: folder for the layers grown so far. A fit that was killed and is
-                repeated with the same data and parameters goes on from them, to the same
-                result; the folder is removed when the fit is done.
+            folder: for the layers grown so far. A fit that was killed and is repeated with
+                the same data and parameters goes on from them, to the same result; the folder
+                is removed when the fit is done.
             validation: rows to stop on, instead of a share of X.
         """
-        return self._fit(X, sample_weight, report, checkpoint=checkpoint, validation=validation)
+        return self._fit(X, sample_weight, report, checkpoint=folder, validation=validation)
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents of the rows: (n, p) -> (n, D) float64, close to N(0, I).
