@@ -382,7 +382,7 @@ def test_interpolate(run, glow, digits, tmp_path):
     images = digits.images[:4][:, 0]
     np.testing.assert_array_equal(drawn[:, 0], images[:2])
     np.testing.assert_array_equal(drawn[:, 2], images[2:])
-    middle = pushforward.load(glow).interpolate(images[:2], images[2:], steps=3)[:, 1]
+    middle = pushforward.load(glow).interpolate(images[:2], images[2:], steps=3)[1]
     np.testing.assert_array_equal(drawn[:, 1], middle)
     run("interpolate", glow, "digits", "digits", "-o", tmp_path / "x.npy").refused(".png")
 

@@ -62,7 +62,7 @@ def interpolate(
     ends = [_picked(first, slice(0, rows)), _picked(second, slice(skip, skip + rows))]
     ways = model.interpolate(*ends, steps=steps, **_labelled(model, first, slice(0, rows), label))
     heads = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
-    _draw(output, model, ways, heads)
+    _draw(output, model, ways.swapaxes(0, 1), heads)
 
 
 def edit(

@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import errors
 from ..citations import bibtex
 from ..data.tables.reading_options import Reading
+from ..deprecation import old_words, renamed
 from ..errors import ModelFileError
 from ..storage.migrations import migrated, revision
 from ..storage.model_folder import read_model, write_folder
@@ -40,6 +41,8 @@ class Model(Parameters):
         super().__init_subclass__(**options)
         if (fit := vars(cls).get("fit")) is not None:
             cls.fit = with_gradients(fit)
+            if words := old_words(fit):  # outermost, so that a warning names the caller's line
+                cls.fit = renamed(**words)(cls.fit)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the fitted model to a folder: ``config.json``, weights, a readable card.

@@ -192,7 +192,8 @@ class ImageFlow(ImageModel):
                 between are encoded and decoded under it; the ends come back under any label.
 
         Returns:
-            uint8 of shape (n, steps, ...), the rest in the layout of ``fit``.
+            uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
+            images, as all models have it.
         """
         if not isinstance(steps, (int, np.integer)) or steps < 2:
             raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
@@ -200,7 +201,8 @@ class ImageFlow(ImageModel):
             raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
         start, end = self.encode(a, y), self.encode(b, y)
         share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
-        return self._paths((1 - share) * start[:, None] + share * end[:, None], y)
+        images = self._paths((1 - share) * start[:, None] + share * end[:, None], y)
+        return images.swapaxes(0, 1)
 
     def attribute_direction(
         self, images_with: Any, images_without: Any, y_with: Any = None, y_without: Any = None

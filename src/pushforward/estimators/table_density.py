@@ -67,7 +67,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
-    ) -> Any:
+    ) -> Self:
         """Learn the density of the rows.
 
         Args:
@@ -85,7 +85,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         """
         return self._fit(X, sample_weight, report)
 
-    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
+    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Self:
         self._check_parameters()
         rows = self._learn_columns(X, sample_weight)
         seed = drawn_seed(self.random_state)

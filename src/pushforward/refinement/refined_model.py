@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -160,7 +160,7 @@ class RefinedModel(Model):
 
     def fit(
         self, X: Any, y: Any = None, *, report: Callable[[str, float], None] | None = None
-    ) -> "RefinedModel":
+    ) -> Self:
         """Learn what makes samples better.
 
         Args:

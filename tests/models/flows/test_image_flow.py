@@ -106,10 +106,10 @@ def test_samples_are_uint8_in_the_layout_of_fit_and_repeat(trained):
 def test_ways_and_edits_keep_their_fixed_points(trained):
     model, X = trained
     way = model.interpolate(X[:3], X[3:6], steps=5)
-    assert way.shape == (3, 5, 8, 8)
+    assert way.shape == (5, 3, 8, 8)
     kept = model.reconstruct(X[:6])
-    assert (way[:, 0] == kept[:3]).all()
-    assert (way[:, -1] == kept[3:]).all()
+    assert (way[0] == kept[:3]).all()
+    assert (way[-1] == kept[3:]).all()
     direction = model.attribute_direction(X[:50], X[50:100])
     edited = model.manipulate(X[:4], direction, [-1, 0, 1])
     assert edited.shape == (4, 3, 8, 8)
@@ -235,8 +235,8 @@ class TestConditional:
     def test_ways_and_edits_under_a_label_keep_their_fixed_points(self, model, digits, y):
         X = digits.images[:4][:, 0]
         way = model.interpolate(X[:2], X[2:], steps=3, y=y)
-        assert (way[:, 0] == X[:2]).all()
-        assert (way[:, -1] == X[2:]).all()
+        assert (way[0] == X[:2]).all()
+        assert (way[-1] == X[2:]).all()
         direction = model.attribute_direction(X[:2], X[2:], y_with=y, y_without=7)
         edited = model.manipulate(X[:2], direction, [0, 2], y=y)
         assert (edited[:, 0] == X[:2]).all()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -136,7 +136,7 @@ class CharacterGAN(WassersteinGame):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> Any:
+    ) -> Self:
         """Train on lines of text.
 
         Args:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -106,7 +106,7 @@ class PPGN(Parameters):
         self.push = push
 
     @with_gradients
-    def fit(self, X: Any, y: Any = None, *, random_state: Any = None) -> "PPGN":
+    def fit(self, X: Any, y: Any = None, *, random_state: Any = None) -> Self:
         """Learn R from the codes of images, for a generator whose codes are not as its prior.
 
         Args:

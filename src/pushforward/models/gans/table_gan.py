@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -158,7 +158,7 @@ class TableGAN(WassersteinGame):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> Any:
+    ) -> Self:
         """Train on the rows of a table.
 
         Args:

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -90,7 +90,7 @@ class AutoDensity(TableDensity):
         *,
         report: Report | None = None,
         folder: Folder | Checkpoint | None = None,
-    ) -> "AutoDensity":
+    ) -> Self:
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -175,7 +175,7 @@ class GIS(TransformerMixin, TableDensity):
         validation: Any = None,
         report: Report | None = None,
         folder: Folder | Checkpoint | None = None,
-    ) -> "GIS":
+    ) -> Self:
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
@@ -228,7 +228,8 @@ class GIS(TransformerMixin, TableDensity):
             steps: points on the way, both ends among them.
 
         Returns:
-            A list of ``steps`` tables.
+            A list of ``steps`` tables, of each step the n rows in the form of ``fit``, as all
+            models have it.
         """
         start, end = self.transform(a), self.transform(b)
         return [self.decode((1 - t) * start + t * end) for t in np.linspace(0, 1, steps)]
