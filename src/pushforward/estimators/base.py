@@ -4,7 +4,7 @@ import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -90,7 +90,18 @@ class Model(Parameters):
         raise NotImplementedError
 
 
-def load(folder: str | os.PathLike[str]) -> Any:
+if TYPE_CHECKING:
+
+    class _Loaded(Model):
+        """A model of a class that only its folder knows: what more it has is not checked."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _Loaded = Model
+
+
+def load(folder: str | os.PathLike[str]) -> _Loaded:
     """Load a model that was saved with :meth:`Model.save`.
 
     Sizes and sums of all files are verified first; only the classes of :data:`MODELS` are
