@@ -40,8 +40,9 @@ class Model(Parameters):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if (fit := vars(cls).get("fit")) is not None:
-            cls.fit = with_gradients(fit)
-            if words := old_words(fit):  # outermost, so that a warning names the caller's line
+            words = old_words(fit)
+            cls.fit = with_gradients(fit.__wrapped__ if words else fit)
+            if words:  # outermost, so that a warning names the caller's line
                 cls.fit = renamed(**words)(cls.fit)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:

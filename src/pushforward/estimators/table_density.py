@@ -172,7 +172,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             if kept := kept_text(learned.columns):
                 print(kept, file=sys.stderr)
         elif self.missing == "auto":
-            warn_left_out(learned.columns, stacklevel=5)
+            # the line of the caller: a fit with old words has one more frame above it
+            warn_left_out(learned.columns, stacklevel=5 + bool(old_words(self.fit)))
         return learned
 
     def _set_columns(self, columns: Columns) -> None:

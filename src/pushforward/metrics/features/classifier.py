@@ -129,7 +129,7 @@ class ClassifierFeatures(NetworkFeatures):
                 f"The classifier is right on {self.accuracy:.0%} of the held-out images (always "
                 f"saying the commonest class: {chance:.0%}), so its features say little. Use more "
                 "training images, or other features.",
-                stacklevel=3,  # past what turns gradients on
+                stacklevel=4,  # past what turns gradients on, and the old words
             )
         digest = tensors_digest(network.state_dict())
         super().__init__(
@@ -225,7 +225,7 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
     try:
         artifact.write_folder(folder, {"accuracy": accuracy}, network.state_dict(), readme)
     except ModelFileError as error:
-        warnings.warn(f"The classifier is not kept: {error}", stacklevel=3)
+        warnings.warn(f"The classifier is not kept: {error}", stacklevel=4)
 
 
 def _trained(
