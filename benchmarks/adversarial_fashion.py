@@ -89,7 +89,7 @@ def measure(name, budget, seed, marks=(), keep=None):
     torch.set_num_threads(1)
     loop.time = SimpleNamespace(monotonic=time.process_time)
     train, test = (open_images(FASHION_MNIST, split) for split in ("train", "test"))
-    features = find_features("classifier", train=train.images, labels=train.labels, seed=0)
+    features = find_features("classifier", train=train.images, y=train.labels, random_state=0)
     cls, parameters = MODELS[name]
     amount, unit = budget.split()
     parameters = {**parameters, unit: float(amount) if unit == "minutes" else int(amount)}
@@ -112,7 +112,7 @@ def measure(name, budget, seed, marks=(), keep=None):
     def judged():
         images = as_images(model.sample(SAMPLES, random_state=seed))[0]
         fake = extract(features, images[:], batch_size=100)
-        return images, fake, fid(real, fake, seed=0, details=provenance(features))
+        return images, fake, fid(real, fake, random_state=0, details=provenance(features))
 
     images, fake, distance = judged()
     if keep is not None:

@@ -38,7 +38,7 @@ def images(name):
     made = []
     for seed, split in enumerate(("train", "test")):
         digits = load("mnist", split)
-        made.append(color_mnist("metz", digits, seed=seed).images)
+        made.append(color_mnist("metz", digits, random_state=seed).images)
     return tuple(made)
 
 
@@ -64,7 +64,7 @@ def measure(name, model, minutes, runs, seed):
         test[:JUDGED],
         runs=runs,
         measures=wanted,
-        seed=seed,
+        random_state=seed,
         n=JUDGED,
         **judging,
     )

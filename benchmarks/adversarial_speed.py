@@ -94,7 +94,7 @@ def by_hand_step(model, networks, x, settings):
     generator, critic = networks["generator"], networks["critic"]
     betas, n = tuple(settings["betas"]), settings["batch_size"]
     adams = {
-        key: torch.optim.Adam(network.parameters(), settings["rate"], betas)
+        key: torch.optim.Adam(network.parameters(), settings["learning_rate"], betas)
         for key, network in networks.items()
     }
     mean = {key: copy.deepcopy(network.state_dict()) for key, network in networks.items()}

@@ -37,9 +37,9 @@ def measure(name, features, n_train, n_test, seed):
     extractor = find_features(
         features,
         train=train.images,
-        labels=train.labels,
+        y=train.labels,
         weights=shared("data", "inception_fid") if features == "inception" else None,
-        seed=seed,
+        random_state=seed,
         cache=False,
     )
     ready = time.process_time()
@@ -58,7 +58,7 @@ def measure(name, features, n_train, n_test, seed):
             for i in range(0, len(test), 500)
         ]
         row["test_accuracy"] = round(float(np.mean(np.concatenate(right))), 4)
-    found = fid(a, b, seed=seed, details=provenance(extractor))
+    found = fid(a, b, random_state=seed, details=provenance(extractor))
     interval = found.interval and [round(end, 4) for end in found.interval]
     row |= {"fid": round(found.value, 4), "interval": interval, "warnings": list(found.warnings)}
     return row | {"details": found.details}

@@ -53,12 +53,12 @@ def measure(name, start, minutes, seed, keep=None):
     if keep is not None:
         few = as_images(images[:64])[0][:]
         write_grid(Path(keep) / f"glow-{name}-{start}-{minutes:g}-{seed}.png", few)
-    features = find_features("classifier", train=train.images, labels=train.labels, seed=0)
+    features = find_features("classifier", train=train.images, y=train.labels, random_state=0)
     real, fake = (
         extract(features, source[:], batch_size=100)
         for source in (test.images, as_images(images)[0])
     )
-    distance = fid(real, fake, seed=0, details=provenance(features))
+    distance = fid(real, fake, random_state=0, details=provenance(features))
     few = test.images[:1000]
     back = as_images(model.reconstruct(few))[0][:]
     return row | {

@@ -101,7 +101,7 @@ def digits(seed):
         return levels.reshape(-1, 1, 8, 8)
 
     extractor = find_features(
-        "classifier", train=images(train), labels=y[:1400], seed=seed, cache=False
+        "classifier", train=images(train), y=y[:1400], random_state=seed, cache=False
     )
 
     seen = extractor(images(test))
@@ -118,7 +118,7 @@ def digits(seed):
     vae = DigitsVAE(train, seed)
     base = time.process_time() - began
     began = time.process_time()
-    model = refine(vae.decoder, train, prior=DigitsVAE.latent, space="latent", seed=seed)
+    model = refine(vae.decoder, train, prior=DigitsVAE.latent, space="latent", random_state=seed)
     spent = time.process_time() - began
 
     few = len(train)
@@ -134,7 +134,12 @@ def digits(seed):
     before, _ = distances(generated)
     after, spread = distances(refined)
     paper = refine(
-        vae.decoder, train, prior=DigitsVAE.latent, space="latent", seed=seed, preset="paper"
+        vae.decoder,
+        train,
+        prior=DigitsVAE.latent,
+        space="latent",
+        random_state=seed,
+        preset="paper",
     )
     return {
         "floor": distance(train),
@@ -157,9 +162,9 @@ def folder(name, data, features, minutes, seed):
 
     model = pushforward.load(name)
     train, test = (pushforward.open_images(data, split) for split in ("train", "test"))
-    extractor = find_features(features, train=train.images, labels=train.labels)
+    extractor = find_features(features, train=train.images, y=train.labels)
     refined = pushforward.refine(
-        model, train, seed=seed, minutes=minutes, features=extractor, report=_say
+        model, train, random_state=seed, minutes=minutes, features=extractor, report=_say
     )
     real = ArrayImages(test.images[: min(len(test), 2 * SAMPLES)], "nchw")
     return _judged(extractor, real, model, refined, SAMPLES)
@@ -185,7 +190,7 @@ def cifar(name, features, train_minutes, minutes, seed):
     model = getattr(pushforward, cls)(**parameters, minutes=train_minutes, random_state=seed)
     model.fit(train)
     refined = pushforward.refine(
-        model, train, seed=seed, minutes=minutes, features=extractor, report=_say
+        model, train, random_state=seed, minutes=minutes, features=extractor, report=_say
     )
     return {
         "features": features,
@@ -203,11 +208,11 @@ def ratios(name, critic_of, data, features, minutes, seed):
 
     model, other = pushforward.load(name), pushforward.load(critic_of)
     train, test = (pushforward.open_images(data, split) for split in ("train", "test"))
-    extractor = find_features(features, train=train.images, labels=train.labels)
+    extractor = find_features(features, train=train.images, y=train.labels)
     table = {}
     for ratio in ("direct", "corrected", "residual"):
         refined = pushforward.refine(
-            model, train, seed=seed, minutes=minutes, features=extractor, ratio=ratio,
+            model, train, random_state=seed, minutes=minutes, features=extractor, ratio=ratio,
             critic_of=None if ratio == "direct" else other, report=_say,
         )  # fmt: skip
         table[ratio] = _judged(extractor, test.images, model, refined, SAMPLES)

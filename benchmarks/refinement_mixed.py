@@ -31,7 +31,7 @@ def _area(model, new, seed):
     areas = [
         pushforward.evaluate(
             model.sample(len(new), random_state=1000 * seed + k), new, measures=["two_sample"],
-            seed=k,
+            random_state=k,
         )["two_sample_auroc"]
         for k in range(DRAWS)
     ]  # fmt: skip
@@ -52,7 +52,7 @@ def work(table, seed, rows):
     began = time.process_time()
     base = pushforward.fit(train, random_state=seed, verbose=False)
     fitted = time.process_time()
-    refined = pushforward.refine(base, train, seed=seed)
+    refined = pushforward.refine(base, train, random_state=seed)
     done = time.process_time()
     report = refined.report_
     (before, of_before), (after, of_after) = (_area(m, new, seed) for m in (base, refined))

@@ -27,7 +27,7 @@ def work(folder, texts, minutes, seed):
         model = pushforward.CharacterGAN(minutes=minutes, random_state=seed).fit(train)
     else:
         model = pushforward.load(folder)
-    refined = pushforward.refine(model, data, seed=seed, minutes=minutes, report=_say)
+    refined = pushforward.refine(model, data, random_state=seed, minutes=minutes, report=_say)
     real, other = (model.cut(part) for part in (judged, data[:JUDGED]))
     samples = {
         "floor": other,

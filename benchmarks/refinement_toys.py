@@ -107,7 +107,7 @@ def work(name, base, seed, which, rows):
         print(f"  {text}", file=sys.stderr, flush=True)
 
     few = [] if which == "auto" else None
-    lines = compare_methods(model, data, seed=seed, methods=few, report=report)
+    lines = compare_methods(model, data, random_state=seed, methods=few, report=report)
     after = next(t for text, t in marks if text.startswith("auto took"))
     figures_of = {"real": _averaged(name, lambda k: other[k], fresh)}
     if name == "gaussians":

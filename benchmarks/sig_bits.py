@@ -39,7 +39,7 @@ def measure(name, minutes, images, seed):
     row |= {"layers": model.history_[-1]["step"], "stopped": model.stopped_}
     row |= {"held_out_bits": round(model.history_[-1]["bits_per_dim"], 4)}
     row |= {"bits": round(model.bits_per_dim(test[:]), 4)}
-    row |= {"bits_8": round(model.bits_per_dim(test[:1000], n_samples=8), 4)}
+    row |= {"bits_8": round(model.bits_per_dim(test[:1000], n_draws=8), 4)}
     return row | {"trend": [round(r["bits_per_dim"], 3) for r in model.history_][::10]}
 
 

@@ -68,12 +68,12 @@ def measure(goal, minutes, seed, keep=None):
     if keep is not None:
         few = as_images(images[:100])[0][:]
         write_grid(Path(keep) / f"sig-{goal}-{minutes:g}-{seed}.png", few)
-    features = find_features("classifier", train=train.images, labels=train.labels, seed=0)
+    features = find_features("classifier", train=train.images, y=train.labels, random_state=0)
     real, fake = (
         extract(features, source[:], batch_size=100)
         for source in (test.images, as_images(images)[0])
     )
-    distance = fid(real, fake, seed=0, details=provenance(features))
+    distance = fid(real, fake, random_state=0, details=provenance(features))
     precision, recall, *_ = prdc(real[:SAMPLES], fake)
     row |= {
         "fid": round(distance.value, 2),

@@ -62,7 +62,7 @@ def measure(model, budget, seed):
     loop.time = SimpleNamespace(monotonic=time.process_time)
     mnist = load("mnist", "train")
     digits = mnist.images[np.arange(len(mnist.images))][:, 0]
-    features = find_features("classifier", train=mnist.images, labels=mnist.labels, seed=0)
+    features = find_features("classifier", train=mnist.images, y=mnist.labels, random_state=0)
     made, row = stacked(digits, SAMPLES, seed + 1000), {}
     if MODELS[model] is not None:
         minutes = float(budget.split()[0])

@@ -24,15 +24,17 @@ def judge(train, test, samples, target, seed):
     code = TableCode.learn(pd.concat([train, test]))
     seen, new, drawn = (code.numbers(x) for x in (train, test, samples))
     as_many = slice(len(test))
-    margins = column_fidelity(test, samples, seed=seed).details["columns"]
+    margins = column_fidelity(test, samples, random_state=seed).details["columns"]
     ordered = [code.ordered(j) for j in range(len(code.names))]
     far = 1 - np.array([margins[name] for name in code.names])
-    broken = broken_dependence(test, samples, train=train, seed=seed)
-    near = nearest_neighbour_privacy(*(code.points(x) for x in (seen, new, drawn)), seed=seed)
+    broken = broken_dependence(test, samples, train=train, random_state=seed)
+    near = nearest_neighbour_privacy(
+        *(code.points(x) for x in (seen, new, drawn)), random_state=seed
+    )
     rows = {tuple(row) for row in seen}
     row = {
-        "auc": classifier_two_sample(new, drawn[as_many], seed=seed).value,
-        "floor": classifier_two_sample(new, seen[as_many], seed=seed).value,
+        "auc": classifier_two_sample(new, drawn[as_many], random_state=seed).value,
+        "floor": classifier_two_sample(new, seen[as_many], random_state=seed).value,
         **use(code, train, test, samples, target, seed),
         **use_of_more(train, test, everything, target, seed),
         "broken": broken.value,
@@ -61,7 +63,9 @@ def use(code, train, test, samples, target, seed):
         if any(frame[name].nunique() < 2 for frame in (train, test)):
             continue
         details = (
-            found := train_on_synthetic(train, samples, target=name, held_out=test, seed=seed)
+            found := train_on_synthetic(
+                train, samples, target=name, held_out=test, random_state=seed
+            )
         ).details
         if "r2" in details:
             scores = details["r2"], details["train_real_r2"]
@@ -82,7 +86,7 @@ def use_of_more(train, test, samples, target, seed):
     if len(samples) <= len(train):
         return {}
     found = train_on_synthetic(
-        train, samples, target=target, held_out=test, all_rows=True, seed=seed
+        train, samples, target=target, held_out=test, all_rows=True, random_state=seed
     )
     details = found.details
     row = {"tstr_more": details.get("r2", found.value), "n_more": details["n_generated"]}

@@ -20,7 +20,7 @@ def draw(data, n, seed):
     """Rows of a toy set, drawn exactly."""
     from pushforward.data import gaussian_grid, swiss_roll
 
-    return {"gaussian_grid": gaussian_grid, "swiss_roll": swiss_roll}[data](n, seed=seed)
+    return {"gaussian_grid": gaussian_grid, "swiss_roll": swiss_roll}[data](n, random_state=seed)
 
 
 def trained(data, seed):

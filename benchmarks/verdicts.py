@@ -66,7 +66,7 @@ def _remembers(case, repeats):
                     samples = train + scale * rng.normal(size=train.shape)
                 else:
                     samples = _samples(case, rng, SAMPLES, d)
-            found = nearest_neighbour_privacy(train, held_out, samples, seed=repeat)
+            found = nearest_neighbour_privacy(train, held_out, samples, random_state=repeat)
             said.append(bool(found.warnings))
     return said
 
@@ -132,7 +132,7 @@ def _helped(case, repeats):
         draw = torch.Generator().manual_seed(repeat)
         shift = {"nothing to do": 0.0, "off by one": 1.0}[case]
         data = torch.randn(1000, 2, generator=draw) + shift
-        said.append(refine(lambda z: z, data, prior=2, seed=repeat).report_.helped)
+        said.append(refine(lambda z: z, data, prior=2, random_state=repeat).report_.helped)
     return said
 
 
@@ -172,7 +172,7 @@ def _beyond_doubt(case, repeats):
         rng = np.random.default_rng(repeat)
         real, a, b = rng.normal(size=(3, 500, 4))
         b = b + {"alike": 0.0, "off by one": 1.0}[case]
-        parts = (pushforward.evaluate(x, real, seed=repeat).measures for x in (a, b))
+        parts = (pushforward.evaluate(x, real, random_state=repeat).measures for x in (a, b))
         said += [not _overlap(*both) for both in zip(*parts, strict=True) if both[0].better]
     return said
 

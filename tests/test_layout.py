@@ -15,6 +15,7 @@ FLOORS = {
         "_lazy",
         "_version",
         "validation",
+        "deprecation",
         "citations",
         "data",
         "storage",

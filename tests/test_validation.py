@@ -22,7 +22,7 @@ POSITIVES = (0, -1, NAN, INF, True, "5")
 FLAGS = (1, 0.0, "yes")
 #: What cannot be, by name; what else a word names is of the class.
 BAD = {
-    **dict.fromkeys(("minutes", "rate", "memory", "clip", "margin"), POSITIVES),
+    **dict.fromkeys(("minutes", "learning_rate", "memory", "clip", "margin"), POSITIVES),
     **dict.fromkeys(("noise", "bandwidth", "ratio", "gain", "scale"), POSITIVES),
     **dict.fromkeys(("image_weight", "code_weight"), POSITIVES),
     **dict.fromkeys(("steps", "batch_size", "width", "latent", "depth", "levels"), COUNTS),
@@ -108,7 +108,7 @@ def test_numbers_of_numpy_train_and_are_saved(tmp_path):
     words = {"width": 4, "steps": 2, "batch_size": 8, "latent": 3}
     model = pushforward.DCGAN(
         **{word: np.int64(value) for word, value in words.items()},
-        rate=np.float32(1e-3), random_state=np.int64(0),
+        learning_rate=np.float32(1e-3), random_state=np.int64(0),
     ).fit(X, folder=tmp_path / "run")  # fmt: skip
     assert pushforward.load(model.save(tmp_path / "model")).sample(2).shape == (2, 8, 8)
 

@@ -29,6 +29,7 @@ __all__ = [
     "Verbosity",
     "Whole",
     "Wholes",
+    "as_seed",
     "check",
 ]
 
@@ -245,3 +246,24 @@ def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
     for name, rule in rules.items():
         if not rule.fits(values[name]):
             raise ParameterError(f"{name} is {values[name]!r}. Expected {rule}.")
+
+
+def as_seed(random_state: Any) -> int:
+    """A seed of what scikit-learn takes as ``random_state``.
+
+    Args:
+        random_state: a seed, which it is; a ``RandomState``, from which one is drawn; None for
+            that of numpy.
+
+    Raises:
+        ParameterError: for anything else.
+
+    Examples:
+        >>> as_seed(3)
+        3
+    """
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int((random_state or np.random).randint(2**31 - 1))
+    if not Seed().fits(random_state):
+        raise ParameterError(f"random_state is {random_state!r}. Expected {Seed()}.")
+    return int(random_state)

@@ -74,7 +74,7 @@ def run():
 @pytest.fixture(scope="session")
 def gis(csv, run, small, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "gis"
-    options = ["--drop", "id", "--weight", "w", "--bounds", "age=0:", "--seed", "1"]
+    options = ["--drop", "id", "--weight", "w", "--bounds", "age=0:", "--random-state", "1"]
     run("fit", "gis", csv, "-o", folder, *options, *small).ok()
     return folder
 
@@ -82,7 +82,9 @@ def gis(csv, run, small, tmp_path_factory):
 @pytest.fixture(scope="session")
 def auto(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "auto"
-    run("fit", "auto", "two_moons", "-o", folder, "--seed", "0", "--minutes", "0.02", "-q").ok()
+    run(
+        "fit", "auto", "two_moons", "-o", folder, "--random-state", "0", "--minutes", "0.02", "-q"
+    ).ok()
     return folder
 
 

@@ -15,7 +15,7 @@ def parts(table, tmp_path):
 
 def test_evaluate_a_model_and_its_samples(run, gis, parts):
     test, train = parts / "test.csv", parts / "train.csv"
-    options = ["--train", train, "--rows", "100", "--seed", "1"]
+    options = ["--train", train, "--rows", "100", "--random-state", "1"]
     done = run("evaluate", gis, test, *options, "--ood", train, "--json").ok()
     found = json.loads(done.out)
     assert {"column_fidelity", "nats_per_row", "auroc"} <= {m["name"] for m in found["measures"]}
@@ -23,7 +23,7 @@ def test_evaluate_a_model_and_its_samples(run, gis, parts):
     text = run("evaluate", gis, test, *options, "-m", "column_fidelity").ok().out
     assert "95 % interval" in text
     assert "column_fidelity" in text
-    run("sample", gis, "-n", "80", "--seed", "2", "-o", parts / "new.csv").ok()
+    run("sample", gis, "-n", "80", "--random-state", "2", "-o", parts / "new.csv").ok()
     done = run("evaluate", parts / "new.csv", test, "--drop", "id", "--drop", "w", "--json")
     assert done.code == 2  # the samples have no such columns
     done = run("evaluate", parts / "new.csv", parts / "new.csv", "-m", "pair_fidelity", "--json")

@@ -35,7 +35,7 @@ def test_options_equal_the_python_call(table, gis):
 
 def test_json(run, csv, tmp_path, small):
     folder = tmp_path / "model"
-    done = run("fit", "gis", csv, "-o", folder, "--json", "--seed", "3", "-q", *small).ok()
+    done = run("fit", "gis", csv, "-o", folder, "--json", "--random-state", "3", "-q", *small).ok()
     told = json.loads(done.out)
     assert told["folder"] == str(folder)
     assert (told["model"], told["class"], told["n_rows"], told["seed"]) == ("gis", "GIS", 240, 3)
@@ -53,12 +53,12 @@ def test_the_account_of_auto(run, tmp_path):
 def test_config_and_what_overrules_it(run, csv, tmp_path):
     config = tmp_path / "fit.toml"
     config.write_text(
-        'seed = 5\ndrop = ["id"]\nweight = "w"\ncontamination = 0.1\nmissing = "drop"\n'
+        'random_state = 5\ndrop = ["id"]\nweight = "w"\ncontamination = 0.1\nmissing = "drop"\n'
         '[column]\ncount = "continuous"\nage = "continuous"\n'
         '[bounds]\nage = "0:"\nlength = [-100, 100]\n'
         "[set]\nmax_layers = 2\nsearch_steps = 3\nknots = 16\n"
     )
-    more = ["--set", "max_layers=1", "--bounds", "age=-1:", "--seed", "6"]
+    more = ["--set", "max_layers=1", "--bounds", "age=-1:", "--random-state", "6"]
     run("fit", "gis", csv, "-o", tmp_path / "m", "--config", config, *more).ok()
     model = pushforward.load(tmp_path / "m")
     assert (model.random_state, model.contamination, model.missing) == (6, 0.1, "drop")
@@ -68,13 +68,28 @@ def test_config_and_what_overrules_it(run, csv, tmp_path):
     assert model.columns_.labels == ("length", "age", "count", "group")
 
 
+@pytest.mark.filterwarnings("default::FutureWarning")
+def test_old_words_work_and_say_the_new_ones(run, csv, tmp_path):
+    config = tmp_path / "fit.toml"
+    config.write_text("seed = 5\n[set]\nmax_layers = 1\n")
+    said = run("fit", "gis", csv, "-o", tmp_path / "a", "--config", config).ok().err
+    assert "It is called random_state." in said
+    run("fit", "gis", csv, "-o", tmp_path / "b", "--seed", "5", "--set", "max_layers=1").ok()
+    found = [pushforward.load(tmp_path / name).random_state for name in "ab"]
+    assert found == [5, 5]
+    small = ["--set", "steps=1", "--set", "width=8", "--set", "depth=1", "--set", "rate=0.25"]
+    said = run("fit", "table-gan", csv, "-o", tmp_path / "c", *small).ok().err
+    assert "It is called learning_rate." in said
+    assert pushforward.load(tmp_path / "c").learning_rate == 0.25
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("sede = 1", "unknown word 'sede'"),
-        ("seed = 'x'", "Expected a whole number"),
+        ("random_state = 'x'", "Expected a whole number"),
         ("minutes = true", "Expected a number"),
-        ("seed = ", "is not TOML"),
+        ("random_state = ", "is not TOML"),
         ("missing = 'x'", "Expected error, drop or auto"),
         ("[bounds]\nage = 3", "Expected LOW:HIGH"),
         ("[set]\nnope = 3", "no parameter 'nope'"),
@@ -100,13 +115,13 @@ def test_a_config_that_cannot_be_used(run, csv, tmp_path, text, said):
         (["gis", "iris", "--bounds", "petal width (cm)=1"], "LOW:HIGH"),
         (["gis", "iris", "--bounds", "petal width (cm)=5:6"], "petal width (cm)"),
         (["gis", "iris", "--set", "layers=3"], "no parameter 'layers'"),
-        (["gis", "iris", "--set", "random_state=3", "--seed", "1"], "both given"),
+        (["gis", "iris", "--set", "random_state=3", "--random-state", "1"], "both given"),
         (["gis", "iris", "--set", "max_layers=many"], "whole number"),
         (["gis", "iris", "--contamination", "most"], "Expected a share"),
         (["gis", "iris", "--contamination", "0.9"], "from 0 to 0.5"),
         (["gis", "iris", "--missing", "fill"], "'error', 'drop'"),
-        (["gis", "iris", "--seed", "-1"], "--seed"),
-        (["gis", "iris", "--seed", "one"], "--seed"),
+        (["gis", "iris", "--random-state", "-1"], "--random-state"),
+        (["gis", "iris", "--random-state", "one"], "--random-state"),
         (["gis", "iris", "--minutes", "0"], "minutes"),
         (["gis", "iris", "--config", "nothing.toml"], "nothing.toml: No such file"),
         (["auto", "iris", "--set", "knots=3"], "no parameter 'knots'"),
@@ -148,7 +163,7 @@ def test_a_folder_that_is_taken(run, csv, gis, tmp_path):
 
 def test_overwrite_and_continue(run, tmp_path, small):
     folder = tmp_path / "m"
-    words = ["fit", "gis", "two_moons", "-o", folder, "--seed", "0", "-q", "--continue"]
+    words = ["fit", "gis", "two_moons", "-o", folder, "--random-state", "0", "-q", "--continue"]
     run(*words, *small).ok()  # none there: a plain fit
     first = pushforward.load(folder)
     run(*words, *small).ok()

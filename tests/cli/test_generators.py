@@ -14,8 +14,8 @@ LINES = [
     "Cats and dogs !",
     "Some longer line than thirty-two .",
 ]
-TABLE = ["--set", "width=8", "--set", "depth=1", "--seed", "0"]
-TEXT = ["--set", "width=4", "--set", "blocks=1", "--set", "latent=3", "--seed", "0"]
+TABLE = ["--set", "width=8", "--set", "depth=1", "--random-state", "0"]
+TEXT = ["--set", "width=4", "--set", "blocks=1", "--set", "latent=3", "--random-state", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def rows_model(run, csv, tmp_path_factory):
 
 def test_a_table_comes_out(run, rows_model, csv, tmp_path):
     out = tmp_path / "rows.csv"
-    run("sample", rows_model, "-n", "40", "--seed", "1", "-o", out).ok()
+    run("sample", rows_model, "-n", "40", "--random-state", "1", "-o", out).ok()
     made = pd.read_csv(out)
     model = pushforward.load(rows_model)
     pd.testing.assert_frame_equal(made, model.sample(40, random_state=1), check_dtype=False)
@@ -68,7 +68,7 @@ def test_a_run_goes_on(run, rows_model, csv, tmp_path):
 
 
 def test_lines_come_out(run, text, lines, tmp_path):
-    done = run("sample", text, "-n", "7", "--seed", "1").ok()
+    done = run("sample", text, "-n", "7", "--random-state", "1").ok()
     model = pushforward.load(text)
     assert done.out == "".join(f"{line}\n" for line in model.sample(7, random_state=1))
     out = tmp_path / "made.txt"

@@ -125,7 +125,7 @@ def test_another_run_is_not_gone_on_with(run, glow, tmp_path):
     run(*words, "--set", "steps=1").ok()
     for path in (tmp_path / "m").iterdir():
         path.unlink()
-    run(*words, "--set", "steps=2", "--seed", "9").refused("m.run holds a run with")
+    run(*words, "--set", "steps=2", "--random-state", "9").refused("m.run holds a run with")
     for path in sorted((tmp_path / "m.run").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     run(*words, "--set", "steps=1").ok()
@@ -215,14 +215,14 @@ def test_interrupted_and_killed(run, tmp_path):
 
 def test_samples_in_every_form(run, glow, tmp_path, small_batches):
     model = pushforward.load(glow)
-    run("sample", glow, "-n", "7", "--seed", "3", "-o", tmp_path / "x.npy").ok()
+    run("sample", glow, "-n", "7", "--random-state", "3", "-o", tmp_path / "x.npy").ok()
     expected = model.sample(7, random_state=3)
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
-    done = run("sample", glow, "-n", "7", "--seed", "3", "-o", tmp_path / "folder").ok()
+    done = run("sample", glow, "-n", "7", "--random-state", "3", "-o", tmp_path / "folder").ok()
     assert done.out == f"{tmp_path / 'folder'}\n"
     read = open_images(tmp_path / "folder").images[:]
     np.testing.assert_array_equal(read[:, 0], expected)
-    run("sample", glow, "-n", "700", "--seed", "3", "-o", tmp_path / "x.npz").ok()
+    run("sample", glow, "-n", "700", "--random-state", "3", "-o", tmp_path / "x.npz").ok()
     many = open_images(tmp_path / "x.npz").images[:]
     np.testing.assert_array_equal(many[:300, 0], model.sample(300, random_state=3))
     assert len(np.unique(many, axis=0)) > 600  # blocks are not repetitions
@@ -233,7 +233,7 @@ def test_samples_in_every_form(run, glow, tmp_path, small_batches):
 
 def test_temperature(run, glow, tmp_path):
     for t in ("0", "0.5"):
-        words = ["-n", "4", "--seed", "0", "--temperature", t]
+        words = ["-n", "4", "--random-state", "0", "--temperature", t]
         run("sample", glow, *words, "-o", tmp_path / f"{t}.npy").ok()
     still, mild = (np.load(tmp_path / f"{t}.npy") for t in ("0", "0.5"))
     assert (still == still[:1]).all()
@@ -256,7 +256,18 @@ def test_what_sample_refuses(run, glow, gis, tmp_path):
 
 def test_labels(run, conditional, digits, tmp_path):
     model = pushforward.load(conditional)
-    run("sample", conditional, "-n", "3", "--seed", "1", "--label", "7", "-o", tmp_path / "x.npy")
+    run(
+        "sample",
+        conditional,
+        "-n",
+        "3",
+        "--random-state",
+        "1",
+        "--label",
+        "7",
+        "-o",
+        tmp_path / "x.npy",
+    )
     expected = model.sample(3, random_state=1, y=7)
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
     run("sample", conditional, "-n", "2", "--label", "all", "-o", tmp_path / "x.png").ok()
@@ -290,7 +301,7 @@ def test_score(run, glow, digits, tmp_path, small_batches):
     out = tmp_path / "scores.csv"
     done = run("score", glow, "digits", "-o", out, "--draws", "2").ok()
     assert done.out == f"{out}\n"
-    scores = pushforward.load(glow).score_samples(digits, n_samples=2)
+    scores = pushforward.load(glow).score_samples(digits, n_draws=2)
     written = pd.read_csv(out)
     assert list(written) == ["image", "log_prob", "bits_per_dim"]
     np.testing.assert_allclose(written["log_prob"], scores, rtol=1e-6)
@@ -371,7 +382,7 @@ def test_interpolate(run, glow, digits, tmp_path):
     images = digits.images[:4][:, 0]
     np.testing.assert_array_equal(drawn[:, 0], images[:2])
     np.testing.assert_array_equal(drawn[:, 2], images[2:])
-    middle = pushforward.load(glow).interpolate(images[:2], images[2:], steps=3)[:, 1]
+    middle = pushforward.load(glow).interpolate(images[:2], images[2:], steps=3)[1]
     np.testing.assert_array_equal(drawn[:, 1], middle)
     run("interpolate", glow, "digits", "digits", "-o", tmp_path / "x.npy").refused(".png")
 
@@ -440,7 +451,7 @@ def by_name(run, numbered, tmp_path_factory):
 
 
 def test_label_2_is_class_2(run, by_name, tmp_path):
-    words = ["-n", "4", "--seed", "0", "--label", "2"]
+    words = ["-n", "4", "--random-state", "0", "--label", "2"]
     run("sample", by_name, *words, "-o", tmp_path / "a.npy").ok()
     twos = np.load(tmp_path / "a.npy")
     np.testing.assert_array_equal(twos, pushforward.load(by_name).sample(4, 0, y="2"))

@@ -46,7 +46,7 @@ def test_colour_only_where_it_is_wanted():
 def test_rows_go_to_stdout_while_a_bar_is_on_the_terminal(gis):
     """Rich would redirect stdout to stderr while a bar is up."""
     mine, theirs = pty.openpty()
-    words = ["sample", str(gis), "-n", "2000", "--seed", "1"]
+    words = ["sample", str(gis), "-n", "2000", "--random-state", "1"]
     found = subprocess.run(
         [sys.executable, "-m", "pushforward", *words],
         stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ def german(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fitted(german, run, small, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "gis"
-    words = ["--missing-values", "-99", "--missing", "drop", "--no-header", "--seed", "0"]
+    words = ["--missing-values", "-99", "--missing", "drop", "--no-header", "--random-state", "0"]
     run("fit", "gis", german, "-o", folder, *words, *small).ok()
     return folder
 
@@ -67,7 +67,7 @@ def test_latents_and_judgement_read_alike(run, fitted, german, tmp_path):
 
 
 def test_a_model_goes_on_with_the_table_read_as_before(run, german, tmp_path, small):
-    words = ["--missing-values", "-99", "--missing", "drop", "--seed", "0", *small]
+    words = ["--missing-values", "-99", "--missing", "drop", "--random-state", "0", *small]
     run("fit", "gis", german, "-o", tmp_path / "m", *words).ok()
     words = ["--missing", "drop", "--continue", "--set", "max_layers=4"]
     run("fit", "gis", german, "-o", tmp_path / "m", *words).ok()

@@ -22,7 +22,7 @@ def _short():
 @pytest.fixture(scope="module")
 def refined(run, gis, csv, tmp_path_factory):
     home = tmp_path_factory.mktemp("refined")
-    words = ["--report", home / "page.html", "--seed", "3", "--json"]
+    words = ["--report", home / "page.html", "--random-state", "3", "--json"]
     done = run("refine", gis, csv, "-o", home / "model", *words).ok()
     return home, done
 
@@ -36,9 +36,9 @@ def test_a_refined_folder_is_a_model_and_the_same_as_in_python(refined, gis, tab
     model = pushforward.load(home / "model")
     assert told["report"] == json.loads(json.dumps(model.report_.to_dict()))
     rows = table[["length", "age", "count", "group"]]
-    again = pushforward.refine(pushforward.load(gis), rows, seed=3)
+    again = pushforward.refine(pushforward.load(gis), rows, random_state=3)
     assert again.sample(20, random_state=0).equals(model.sample(20, random_state=0))
-    out = run("sample", home / "model", "-n", "5", "--seed", "0").ok().out
+    out = run("sample", home / "model", "-n", "5", "--random-state", "0").ok().out
     assert out.splitlines()[0] == "length,age,count,group"
     known = run("info", home / "model").ok().out
     assert "one refined sample takes" in known

@@ -108,17 +108,17 @@ def test_explain(run, gis, csv, table, small_batches):
 
 def test_sample_equals_python(run, gis, tmp_path):
     out = tmp_path / "rows.parquet"
-    assert run("sample", gis, "-n", "100", "--seed", "4", "-o", out).ok().out == f"{out}\n"
+    assert run("sample", gis, "-n", "100", "--random-state", "4", "-o", out).ok().out == f"{out}\n"
     pd.testing.assert_frame_equal(
         pd.read_parquet(out), pushforward.load(gis).sample(100, random_state=4)
     )
-    text = run("sample", gis, "-n", "100", "--seed", "4").ok().out
+    text = run("sample", gis, "-n", "100", "--random-state", "4").ok().out
     assert text.splitlines()[0] == ",".join(MODEL_COLUMNS)
     assert len(text.splitlines()) == 101
 
 
 def test_sample_in_batches(run, auto, tmp_path, small_batches):
-    words = ["sample", auto, "--seed", "4", "-o", tmp_path / "x.csv", "-n"]
+    words = ["sample", auto, "--random-state", "4", "-o", tmp_path / "x.csv", "-n"]
     run(*words, "120").ok()
     rows = pd.read_csv(tmp_path / "x.csv")
     assert len(rows) == len(rows.drop_duplicates()) == 120  # no batch repeats another
@@ -159,7 +159,7 @@ def test_models_without_latents(run, auto, gis, csv, tmp_path):
 def test_an_array_in_an_array_out(run, tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "X.npy", rng.normal(size=(100, 3)).astype(np.float32))
-    words = ["--set", "max_layers=2", "--set", "search_steps=3", "--seed", "0", "-q"]
+    words = ["--set", "max_layers=2", "--set", "search_steps=3", "--random-state", "0", "-q"]
     run("fit", "gis", tmp_path / "X.npy", "-o", tmp_path / "m", *words).ok()
     run("sample", tmp_path / "m", "-n", "5", "-o", tmp_path / "S.npy").ok()
     assert np.load(tmp_path / "S.npy").dtype == np.float32

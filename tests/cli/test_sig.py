@@ -103,7 +103,18 @@ def test_explain_draws_where_images_are_strange(run, sig, odd):
 def test_samples_by_label(run, tmp_path):
     folder = tmp_path / "by"
     run("fit", "sig", "digits", "-o", folder, "--set", "conditional=true", *QUICK).ok()
-    run("sample", folder, "-n", "4", "--seed", "1", "--label", "3", "-o", tmp_path / "x.npy").ok()
+    run(
+        "sample",
+        folder,
+        "-n",
+        "4",
+        "--random-state",
+        "1",
+        "--label",
+        "3",
+        "-o",
+        tmp_path / "x.npy",
+    ).ok()
     expected = pushforward.load(folder).sample(4, random_state=1, y=3)
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
     run("encode", folder, "digits", "-o", tmp_path / "z.npy").refused("--label")

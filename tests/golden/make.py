@@ -69,7 +69,7 @@ def _flow(name, **more):
 def _refined():
     x = np.concatenate([numbers(200), numbers(200) + 4])
     base = pushforward.GIS(max_layers=1, random_state=0).fit(x)
-    return pushforward.refine(base, x, method="rejection", seed=0)
+    return pushforward.refine(base, x, method="rejection", random_state=0)
 
 
 MODELS = {

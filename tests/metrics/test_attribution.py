@@ -35,7 +35,7 @@ def test_two_cells_that_do_not_go_together_both_add(rng):
 
 def test_it_repeats_itself_and_refuses_few_rows(rng):
     real, generated = rng.normal(size=(2, 90, 2))
-    one, two = (attribute_cells(real, generated, seed=3) for _ in range(2))
+    one, two = (attribute_cells(real, generated, random_state=3) for _ in range(2))
     assert np.array_equal(one.cells, two.cells)
     with pytest.raises(DataError, match="at least 25"):
         attribute_cells(real[:10], generated)

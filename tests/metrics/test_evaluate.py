@@ -35,7 +35,9 @@ def images():
 def test_a_table_and_its_model():
     train, real = mixture(300, 1), mixture(300, 2)
     model = pushforward.GIS(max_layers=2, random_state=0).fit(train)
-    found = pushforward.evaluate(model, real, train=train, other=real.assign(x=9.0), n=200, seed=3)
+    found = pushforward.evaluate(
+        model, real, train=train, other=real.assign(x=9.0), n=200, random_state=3
+    )
     names = [m.name for m in found.measures]
     assert found.kind == "table"
     assert found.name == "GIS"
@@ -44,7 +46,9 @@ def test_a_table_and_its_model():
                 "average_precision", "fpr_at_95", "auroc [typicality]"]  # fmt: skip
     assert names == expected
     assert not found.skipped
-    again = pushforward.evaluate(model, real, train=train, other=real.assign(x=9.0), n=200, seed=3)
+    again = pushforward.evaluate(
+        model, real, train=train, other=real.assign(x=9.0), n=200, random_state=3
+    )
     assert again.to_dict() == found.to_dict()
     assert found["nats_per_row"].details["n_real"] == 200
     assert 0.4 < found["two_sample_auroc"].details["floor"] < 0.6
@@ -118,11 +122,11 @@ def test_the_critic_of_images_sees_pixels(images, monkeypatch):
 
     monkeypatch.setattr("pushforward.metrics.measure_registry.independent_critic", critic)
     found = pushforward.evaluate(
-        images[:60], images[100:201], measures=["critic"], features="pixels", seed=2
+        images[:60], images[100:201], measures=["critic"], features="pixels", random_state=2
     )
     assert found["independent_critic"].value == -1
     assert asked["shapes"] == [(1, 8, 8)] * 3
-    assert asked["seed"] == 2
+    assert asked["random_state"] == 2
     theirs, ours = (np.sort(x.reshape(101, -1), axis=0) for x in (asked["rows"], images[100:201]))
     np.testing.assert_array_equal(theirs, ours)  # every real image, once
 
@@ -187,7 +191,7 @@ def test_wrong_requests_are_named(rng):
 def test_every_measure_says_what_it_is_blind_to(rng, images):
     names = {m.name for m in pushforward.evaluate(
         images[:120], images[200:400], train=images[400:600],
-        labels=load_digits().target[400:600], features="pixels",
+        y=load_digits().target[400:600], features="pixels",
     ).measures}  # fmt: skip
     names |= {"independent_critic", "js_4", "nats_per_row", "column_fidelity", "high_quality"}
     assert all(blind_to(name) for name in names)

@@ -73,7 +73,7 @@ def test_standard_error_and_bias_are_those_of_repetition(n, d):
     for seed in range(60):
         rng = np.random.default_rng(seed)
         real = np.exp(rng.normal(size=(n, d)) / 2) * scale
-        found.append(fid(real, rng.normal(size=(n, d)) * scale * 1.2, seed=seed))
+        found.append(fid(real, rng.normal(size=(n, d)) * scale * 1.2, random_state=seed))
     values = np.array([m.value for m in found])
     rng = np.random.default_rng(60)
     large = np.exp(rng.normal(size=(40_000, d)) / 2) * scale

@@ -83,7 +83,7 @@ def test_the_training_set_is_judged_as_samples_and_the_curve_has_all_parts(rows)
 def test_a_seed_repeats_it_and_torchs_own_is_not_touched(rows):
     before = torch.get_rng_state()
     first, second, third = (
-        independent_critic(rows[0], rows[1], rows[2], steps=20, width=8, seed=seed)
+        independent_critic(rows[0], rows[1], rows[2], steps=20, width=8, random_state=seed)
         for seed in (1, 1, 2)
     )
     assert torch.equal(torch.get_rng_state(), before)

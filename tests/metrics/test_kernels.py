@@ -29,8 +29,8 @@ def test_kid_equals_torchmetrics(rng):
     expected = float(metric.compute()[0])
     assert kid(a, b).value == pytest.approx(expected, rel=1e-4)
     assert kid(a, b, subsets=3, subset_size=300).value == pytest.approx(expected, rel=1e-4)
-    subsets = kid(a, b, subsets=50, subset_size=100, seed=3)
-    assert subsets.value == kid(a, b, subsets=50, subset_size=100, seed=3).value
+    subsets = kid(a, b, subsets=50, subset_size=100, random_state=3)
+    assert subsets.value == kid(a, b, subsets=50, subset_size=100, random_state=3).value
     assert subsets.value == pytest.approx(expected, abs=5 * subsets.details["standard_error"])
 
 
@@ -61,7 +61,9 @@ def test_p_values_are_uniform_for_equal_and_small_for_different():
     p = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        one = mmd(rng.normal(size=(40, 3)), rng.normal(size=(50, 3)), permutations=99, seed=seed)
+        one = mmd(
+            rng.normal(size=(40, 3)), rng.normal(size=(50, 3)), permutations=99, random_state=seed
+        )
         p.append(one.details["p_value"])
     assert 0.35 < np.mean(p) < 0.65
     assert np.mean(np.array(p) <= 0.1) < 0.25

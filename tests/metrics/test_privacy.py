@@ -85,7 +85,7 @@ def test_a_model_that_fits_its_rows_too_well_remembers_none(d):
         train, held_out = rng.normal(size=(2, 300, d))
         factor = np.linalg.cholesky(np.cov(train.T))
         samples = rng.normal(size=(300, d)) @ factor.T + train.mean(axis=0)
-        found = nearest_neighbour_privacy(train, held_out, samples, seed=seed)
+        found = nearest_neighbour_privacy(train, held_out, samples, random_state=seed)
         assert not found.details["memorised"]
         assert found.value > 0.5 or d == 8  # it does lean
 

@@ -74,7 +74,7 @@ def test_a_run_that_breaks_down_is_told_and_the_others_go_on():
     ("options", "said"),
     [
         ({"runs": 0}, "0 runs"),
-        ({"ranges": {"rate": (1, 2)}}, "none of the models has"),
+        ({"ranges": {"learning_rate": (1, 2)}}, "none of the models has"),
         ({"ranges": {"patience": ()}}, "no values of 'patience'"),
     ],
 )

@@ -11,7 +11,9 @@ from pushforward.metrics import bits_per_dimension, classifier_two_sample, nats_
 def test_p_values_hold_for_equal_distributions():
     p = [
         classifier_two_sample(
-            *np.random.default_rng(seed).normal(size=(2, 60, 3)), classifier="logistic", seed=seed
+            *np.random.default_rng(seed).normal(size=(2, 60, 3)),
+            classifier="logistic",
+            random_state=seed,
         ).details["p_value"]
         for seed in range(40)
     ]

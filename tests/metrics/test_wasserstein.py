@@ -40,7 +40,7 @@ def test_sliced_equals_pot_on_the_same_directions(rng, m):
     directions /= np.linalg.norm(directions, axis=0)
     for p in (1, 2):
         expected = ot.sliced_wasserstein_distance(a, b, projections=directions, p=p)
-        found = sliced_wasserstein(a, b, p=p, slices=200, seed=5)
+        found = sliced_wasserstein(a, b, p=p, slices=200, random_state=5)
         assert found.value == pytest.approx(expected, rel=1e-6)
         assert found.interval[0] < found.value < found.interval[1]
 

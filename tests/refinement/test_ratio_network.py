@@ -30,10 +30,10 @@ def test_the_network_is_frozen_and_in_evaluation_mode(learned):
 def test_it_repeats_inside_no_grad_and_leaves_the_global_stream_alone(generator):
     x = torch.randn(2, 100, 1, generator=generator)
     state = torch.get_rng_state()
-    one = fit_ratio(x[0] + 1, x[1], steps=20, seed=3)
+    one = fit_ratio(x[0] + 1, x[1], steps=20, random_state=3)
     with torch.no_grad():
-        two = fit_ratio(x[0] + 1, x[1], steps=20, seed=3)
-    other = fit_ratio(x[0] + 1, x[1], steps=20, seed=4)
+        two = fit_ratio(x[0] + 1, x[1], steps=20, random_state=3)
+    other = fit_ratio(x[0] + 1, x[1], steps=20, random_state=4)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one(x[0]), two(x[0]))
     assert not torch.equal(one(x[0]), other(x[0]))

@@ -73,7 +73,7 @@ def test_it_is_saved_with_its_generator_and_samples_as_before(refined, tmp_path)
 
 
 def test_it_can_be_refined_again_saved_and_keeps_its_story(refined, table, tmp_path):
-    twice = refine(refined, table[1], seed=1)
+    twice = refine(refined, table[1], random_state=1)
     assert twice.base_ is refined.base_
     assert twice.kept_[: len(refined.kept_)] == refined.kept_
     assert twice.report_.stages[: len(refined.report_.stages)] == refined.report_.stages

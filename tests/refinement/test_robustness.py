@@ -290,7 +290,7 @@ def test_each_of_two_critics_comes_back_with_its_logit(table, tmp_path):
     model = base
     for k, critic_of in enumerate(whose):
         model = refine(
-            model, data, ratio="corrected", critic_of=critic_of, method="rejection", seed=k
+            model, data, ratio="corrected", critic_of=critic_of, method="rejection", random_state=k
         )
     once = refine(base, data, ratio="corrected", critic_of=whose[0], method="rejection")
     model.kept_ = [*once.kept_[:1], *model.kept_[-1:]] or model.kept_
@@ -330,7 +330,7 @@ def test_a_logit_that_tells_nothing_thins_nothing(generator, method):
     for n in (220, 1000, 3000):
         data = torch.randn(n, 2, generator=generator)
         model = refine(
-            identity, data, prior=2, logit=lambda x: 0 * x[:, 0], method=method, seed=n
+            identity, data, prior=2, logit=lambda x: 0 * x[:, 0], method=method, random_state=n
         )  # fmt: skip
         assert not model.report_.helped
 
@@ -453,7 +453,7 @@ def test_what_a_function_gives_is_looked_at_first(generator, generator_, options
         ({"draws": float("nan")}, "draws is nan. Expected a number of at least 1"),
         ({"evaluations": 0.5}, "evaluations is 0.5. Expected a number of at least 1"),
         ({"batch_size": True}, "batch_size is True. Expected a whole number"),
-        ({"seed": -1}, "random_state is -1"),
+        ({"random_state": -1}, "random_state is -1"),
         ({"ratio": "none"}, "ratio is .none.. Expected one of direct"),
         ({"minutes": "5"}, "minutes is .5.. Expected a number above 0"),
     ],

@@ -11,6 +11,7 @@ from pushforward.errors import DataError, ParameterError
 from pushforward.refinement import (
     budgeted_acceptance,
     budgeted_constant,
+    dot,
     drs_acceptance,
     drs_gamma,
     effective_sample_size,
@@ -20,7 +21,6 @@ from pushforward.refinement import (
     metropolis_hastings,
     resample,
 )
-from pushforward.refinement.samplers import dot
 
 N = 20_000
 

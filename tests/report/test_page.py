@@ -87,7 +87,7 @@ def table_page():
     train, real = hostile_table(150, 0), hostile_table(120, 1)
     model = pushforward.GIS(max_layers=3, random_state=0).fit(train)
     judged = {HOSTILE: model, EVIL: hostile_table(110, 2)}
-    options = {"train": train, "other": real.assign(**{HOSTILE: 9.0}), "n": 100, "seed": 3}
+    options = {"train": train, "other": real.assign(**{HOSTILE: 9.0}), "n": 100, "random_state": 3}
     return judged, real, options, page(judged, real, data=EVIL, title=HOSTILE, **options)
 
 

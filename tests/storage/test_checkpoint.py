@@ -80,9 +80,9 @@ def test_an_interrupted_fit_ends_as_an_uninterrupted_one(
     for moment in moments:
         restore = interrupt(monkeypatch, moment)
         with pytest.raises(Interrupted):
-            cls(random_state=3, **settings).fit(x, checkpoint=tmp_path / "work")
+            cls(random_state=3, **settings).fit(x, folder=tmp_path / "work")
         restore()
-    found = cls(random_state=3, **settings).fit(x, checkpoint=tmp_path / "work")
+    found = cls(random_state=3, **settings).fit(x, folder=tmp_path / "work")
     assert np.array_equal(found.score_samples(x), expected.score_samples(x))
     assert found.offset_ == expected.offset_
     assert found._state() == expected._state()
@@ -104,10 +104,10 @@ def test_finished_steps_are_not_done_again(eager, monkeypatch, tmp_path):
     made.clear()
     restore = interrupt(monkeypatch, whole - 2)
     with pytest.raises(Interrupted):
-        pushforward.GIS(random_state=0).fit(x, checkpoint=tmp_path / "work")
+        pushforward.GIS(random_state=0).fit(x, folder=tmp_path / "work")
     restore()
     made.clear()
-    pushforward.GIS(random_state=0).fit(x, checkpoint=tmp_path / "work")
+    pushforward.GIS(random_state=0).fit(x, folder=tmp_path / "work")
     assert len(made) == 2
 
 
@@ -118,10 +118,10 @@ def test_without_a_seed_the_interrupted_one_is_kept(eager, monkeypatch, tmp_path
     work.keep("step", {"t": torch.ones(1)})
     restore = interrupt(monkeypatch, 3)
     with pytest.raises(Interrupted):
-        pushforward.GIS().fit(x, checkpoint=tmp_path / "other")
+        pushforward.GIS().fit(x, folder=tmp_path / "other")
     restore()
     first = Checkpoint(tmp_path / "other")
-    model = pushforward.GIS().fit(x, checkpoint=first)
+    model = pushforward.GIS().fit(x, folder=first)
     assert model._seed == first._seed
     assert Checkpoint(tmp_path / "work").open("d", 9) == 5
     assert Checkpoint(tmp_path / "work").open("d", 5, asked=True) == 5
@@ -135,12 +135,12 @@ def test_a_generator_of_numpy_resumes_where_it_draws_the_same(eager, monkeypatch
     x = table()
     restore = interrupt(monkeypatch, 3)
     with pytest.raises(Interrupted):
-        pushforward.GIS(random_state=np.random.RandomState(3)).fit(x, checkpoint=tmp_path / "w")
+        pushforward.GIS(random_state=np.random.RandomState(3)).fit(x, folder=tmp_path / "w")
     restore()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = pushforward.GIS(random_state=np.random.RandomState(3))
-        again.fit(x, checkpoint=Checkpoint(tmp_path / "w"))
+        again.fit(x, folder=Checkpoint(tmp_path / "w"))
     assert again._seed == pushforward.estimators.parameters.drawn_seed(np.random.RandomState(3))
 
 
@@ -151,11 +151,11 @@ def test_a_generator_of_numpy_resumes_where_it_draws_the_same(eager, monkeypatch
 def test_another_fit_begins_anew_and_says_so(change, data, eager, monkeypatch, tmp_path):
     restore = interrupt(monkeypatch, 2)
     with pytest.raises(Interrupted):
-        pushforward.GIS(random_state=0).fit(table(), checkpoint=tmp_path / "work")
+        pushforward.GIS(random_state=0).fit(table(), folder=tmp_path / "work")
     restore()
     settings = {"random_state": 0, **change}
     with pytest.warns(UserWarning, match="begins anew"):
-        found = pushforward.GIS(**settings).fit(table()[:data], checkpoint=tmp_path / "work")
+        found = pushforward.GIS(**settings).fit(table()[:data], folder=tmp_path / "work")
     expected = pushforward.GIS(**settings).fit(table()[:data])
     assert np.array_equal(found.score_samples(table()), expected.score_samples(table()))
 
@@ -194,7 +194,7 @@ def test_killed_commands_go_on(model, tmp_path):
         words = [sys.executable, "-c", CHILD, "fit", model, str(data), "-o", str(output)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
-            [*words, "--seed", "0"],
+            [*words, "--random-state", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

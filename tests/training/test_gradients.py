@@ -73,5 +73,5 @@ def test_codes_are_moved_in_any_mode(mode):
 def test_a_first_refinement_learns_the_classifier_it_judges_by(digits):
     X, y = digits
     model = pushforward.DCGAN(width=4, **SMALL).fit(X)
-    refined = refine(model, X, labels=y, method="resampling")
+    refined = refine(model, X, y=y, method="resampling")
     assert refined.report_.before.details["classifier"] == "logistic"

@@ -55,7 +55,13 @@ Output = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=0, max=2**32 - 1, help="Same seed, same result.", show_default=False
+        "--random-state",
+        "--seed",  # the latter as it was called
+        metavar="N",
+        min=0,
+        max=2**32 - 1,
+        help="Same seed, same result.",
+        show_default=False,
     ),
 ]
 Drop = Annotated[

@@ -29,7 +29,7 @@ Ranges = Annotated[
     list[str] | None,
     typer.Option(
         "--range", metavar="NAME=V,V,...", rich_help_panel=_FITTED, show_default=False,
-        help="Values of a setting to draw from, such as rate=1e-4,1e-3. Can be repeated. "
+        help="Values of a setting to draw from, such as learning_rate=1e-4,1e-3. Can be repeated. "
         "Default: learning rates, lengths of codes, weights of reconstruction.",
     ),
 ]  # fmt: skip

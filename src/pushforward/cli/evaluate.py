@@ -130,7 +130,11 @@ def evaluate(
     )  # fmt: skip
     with talk.fitting(None) as report:
         found = opened.judge(
-            measures=measure or None, features=features, n=rows, seed=seed or 0, report=report
+            measures=measure or None,
+            features=features,
+            n=rows,
+            random_state=seed or 0,
+            report=report,
         )[what]
     _note(found, talk)
     if json:
@@ -186,7 +190,12 @@ def compare(
     talk = Talk(quiet)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
-    settings = {"measures": measure or None, "features": features, "n": rows, "seed": seed or 0}
+    settings = {
+        "measures": measure or None,
+        "features": features,
+        "n": rows,
+        "random_state": seed or 0,
+    }
     if to_fit(what):
         images = images or find_model(what[0]).data == "images"
         framing = size, crop

@@ -144,7 +144,7 @@ def fit(
     """
     began = time.monotonic()
     options = FitOptions(
-        seed=seed,
+        random_state=seed,
         minutes=minutes,
         contamination=contamination_of(contamination),
         missing=None if missing is None else missing.value,
@@ -196,6 +196,7 @@ def _fit_table(
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
     from ..estimators.base import load
+    from ..estimators.trained_model import TrainedModel
 
     only_for("images", entry.cls, options.of_images())
     before = load(output) if more and there else None
@@ -205,7 +206,7 @@ def _fit_table(
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
     left = [label for label in labels if label not in gone]
     parameters = _parameters(entry, options, left)
-    if "folder" in inspect.signature(class_of(entry).fit).parameters:
+    if issubclass(class_of(entry), TrainedModel):
         if options.weight is not None:
             raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
 
@@ -262,16 +263,18 @@ def _say_columns(columns: Any, talk: Talk) -> None:
 
 def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:
     """The checkpoint beside ``output`` and the argument that ``fit`` takes it by, if it does."""
+    from ..estimators.table_density import TableDensity
     from ..storage.checkpoint import Checkpoint
 
-    if "checkpoint" not in inspect.signature(made.fit).parameters:
+    takes = inspect.signature(made.fit).parameters
+    if not isinstance(made, TableDensity) or "folder" not in takes:
         return None, {}
     place = Path(os.path.realpath(output))
     folder = place.with_name(f".{place.name}.pushforward-fit")
     if folder.is_dir():
         talk.note(f"an interrupted fit is in {folder.name}: going on from there.")
     work = Checkpoint(folder)
-    return work, {"checkpoint": work}
+    return work, {"folder": work}
 
 
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
@@ -309,7 +312,7 @@ def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> d
         return found or None
 
     said = {
-        "random_state": options.seed,
+        "random_state": options.random_state,
         "minutes": options.minutes,
         "contamination": options.contamination,
         "missing": options.missing,

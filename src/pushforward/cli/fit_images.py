@@ -35,7 +35,7 @@ def fit_images(
         )  # fmt: skip
         return found, f"{len(found):,} images of {' x '.join(map(str, found.images.shape))}"
 
-    said = {"random_state": options.seed, "minutes": options.minutes}
+    said = {"random_state": options.random_state, "minutes": options.minutes}
     parameters = parameters_of(entry, said, options.set)
     noted: dict[str, Any] = {}  # with which later images are opened; the size is the model's
     if options.crop is not None:

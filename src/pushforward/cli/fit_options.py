@@ -10,6 +10,7 @@ from typing import Any
 
 from ..data.checks import MISSING
 from ..data.tables.reading_options import Reading
+from ..deprecation import current_words
 from ..errors import ParameterError
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
@@ -18,7 +19,7 @@ Interval = tuple[float | None, float | None]
 
 # What a config file may hold: the types of each word, and what to say of others.
 _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "seed": ((int,), "a whole number"),
+    "random_state": ((int,), "a whole number"),
     "minutes": ((int, float), "a number"),
     "contamination": ((int, float, str), 'a number or "auto"'),
     "missing": ((str,), '"error", "drop" or "auto"'),
@@ -60,7 +61,7 @@ def check_page(option: str, path: Path) -> None:
 class FitOptions:
     """What a fit was asked for; None and empty mean not said."""
 
-    seed: int | None = None
+    random_state: int | None = None
     minutes: float | None = None
     contamination: float | str | None = None
     missing: str | None = None
@@ -91,6 +92,7 @@ class FitOptions:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ParameterError(f"{path} is not TOML: {error}.") from error
+        values = current_words(str(path), values, {"seed": "random_state"})
         for word, value in values.items():
             if word not in _WORDS:
                 raise ParameterError(

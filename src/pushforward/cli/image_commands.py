@@ -124,7 +124,7 @@ def _scores(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Log-probabilities (n,) of images, and columns with the share of each level."""
     if not per_level:
-        return model.score_samples(images, y, n_samples=draws), {}
+        return model.score_samples(images, y, n_draws=draws), {}
     shares = model.score_samples(images, y, per_level=True)
     columns = {f"level_{k + 1}": share for k, share in enumerate(shares.T)}
     if model.classes_ is None or y is not None:

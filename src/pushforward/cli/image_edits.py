@@ -62,7 +62,7 @@ def interpolate(
     ends = [_picked(first, slice(0, rows)), _picked(second, slice(skip, skip + rows))]
     ways = model.interpolate(*ends, steps=steps, **_labelled(model, first, slice(0, rows), label))
     heads = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
-    _draw(output, model, ways, heads)
+    _draw(output, model, ways.swapaxes(0, 1), heads)
 
 
 def edit(
@@ -156,7 +156,7 @@ def diagnose(
     found = open_for(model, data, split, size, crop, Talk(quiet))
     first = slice(0, min(n, len(found)))
     own = _labelled(model, found, first, label)
-    measured = model.diagnose(_picked(found, first), seed=seed or 0, **own)
+    measured = model.diagnose(_picked(found, first), random_state=seed or 0, **own)
     if json:
         print_json(measured)
     else:

@@ -172,7 +172,7 @@ def refine(
     with talk.fitting(minutes) as told:
         if compare:
             compared = compare_methods(
-                model, rows, labels=labels, report=told, seed=seed or 0,
+                model, rows, y=labels, report=told, random_state=seed or 0,
                 **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},
             )  # fmt: skip
         made = None
@@ -192,7 +192,7 @@ def refine(
         from ..report import refinement_page
 
         page = refinement_page(
-            made, rows, labels=labels, compared=compared, seed=seed or 0,
+            made, rows, y=labels, compared=compared, random_state=seed or 0,
             command=shlex.join(["pushforward", *sys.argv[1:]]),
             date=f"{datetime.now():%Y-%m-%d %H:%M}",
             minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..deprecation import current_words, old_words
 from ..errors import ParameterError, UnsupportedError
 
 __all__ = [
@@ -176,7 +177,7 @@ def parameters_of(entry: Entry, said: dict[str, Any], more: dict[str, Any]) -> d
     parameters = {name: value for name, value in said.items() if value is not None}
     if twice := [name for name in more if name in parameters]:
         raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
-    parameters |= more
+    parameters |= current_words(entry.cls, more, old_words(class_of(entry)))
     known = class_of(entry)._get_param_names()
     if unknown := [name for name in parameters if name not in known]:
         raise ParameterError(

@@ -58,7 +58,7 @@ def sample(
     alone; up to 65,536 rows (fewer of very wide tables, and some thousand images) are those of
     model.sample(n, random_state=seed) in Python.
 
-    `pushforward sample model -n 1000000 --seed 1 -o rows.parquet`
+    `pushforward sample model -n 1000000 --random-state 1 -o rows.parquet`
 
     `pushforward sample faces -n 64 --temperature 0.7 -o faces.png`
     """

@@ -51,7 +51,7 @@ def fit_text(
         lines = open_text(data)
         return lines, f"{len(lines):,} lines"
 
-    said = {"random_state": options.seed, "minutes": options.minutes}
+    said = {"random_state": options.random_state, "minutes": options.minutes}
     parameters = parameters_of(entry, said, options.set)
     return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
 

@@ -4,7 +4,7 @@ import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -12,8 +12,10 @@ from torch import Tensor
 from .. import errors
 from ..citations import bibtex
 from ..data.tables.reading_options import Reading
+from ..deprecation import old_words, renamed
 from ..errors import ModelFileError
-from ..storage.model_folder import read_folder, write_folder
+from ..storage.migrations import migrated, revision
+from ..storage.model_folder import read_model, write_folder
 from ..training.gradients import with_gradients
 from .parameters import Parameters
 from .registry import MODELS
@@ -38,7 +40,10 @@ class Model(Parameters):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if (fit := vars(cls).get("fit")) is not None:
-            cls.fit = with_gradients(fit)
+            words = old_words(fit)
+            cls.fit = with_gradients(fit.__wrapped__ if words else fit)
+            if words:  # outermost, so that a warning names the caller's line
+                cls.fit = renamed(**words)(cls.fit)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the fitted model to a folder: ``config.json``, weights, a readable card.
@@ -86,7 +91,18 @@ class Model(Parameters):
         raise NotImplementedError
 
 
-def load(folder: str | os.PathLike[str]) -> Any:
+if TYPE_CHECKING:
+
+    class _Loaded(Model):
+        """A model of a class that only its folder knows: what more it has is not checked."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _Loaded = Model
+
+
+def load(folder: str | os.PathLike[str]) -> _Loaded:
     """Load a model that was saved with :meth:`Model.save`.
 
     Sizes and sums of all files are verified first; only the classes of :data:`MODELS` are
@@ -105,8 +121,8 @@ def load(folder: str | os.PathLike[str]) -> Any:
         >>> bool((again.score_samples(X) == model.score_samples(X)).all())
         True
     """
-    config, tensors = read_folder(folder)
-    return unpacked(config, tensors, folder)
+    config, tensors, version = read_model(folder)
+    return unpacked(config, tensors, folder, version)
 
 
 def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -116,8 +132,10 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         NotFittedError: before ``fit``.
     """
     model._check_fitted()
+    name = type(model).__name__
     config = {
-        "class": type(model).__name__,
+        "class": name,
+        **({"revision": revision(name)} if revision(name) else {}),
         "parameters": {k: _plain(v) for k, v in model.get_params(deep=False).items()},
         **model._state(),
     }
@@ -127,11 +145,19 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return config, model._tensors()
 
 
-def unpacked(config: dict[str, Any], tensors: dict[str, Tensor], place: object) -> Any:
-    """The model that :func:`packed` described; ``place`` is where it was, for errors.
+def unpacked(
+    config: dict[str, Any], tensors: dict[str, Tensor], place: object, version: str | None = None
+) -> Any:
+    """The model that :func:`packed` described, by this or an older version of its class.
+
+    Args:
+        config, tensors: as :func:`packed` gave them.
+        place: where they were, for errors.
+        version: of the library that wrote them, for errors.
 
     Raises:
-        ModelFileError: for a class that is not known, and parts that do not fit each other.
+        ModelFileError: for a class or revision that is not known, and parts that do not fit each
+            other.
     """
     name = config.get("class")
     if not isinstance(name, str) or name not in MODELS:
@@ -140,23 +166,47 @@ def unpacked(config: dict[str, Any], tensors: dict[str, Tensor], place: object) 
             "It may come from a newer version: upgrade pushforward."
         )
     cls = getattr(importlib.import_module(MODELS[name]), name)
+    config = migrated(config, place, version)
+    model = cls(**_parameters(cls, config, place))
+    # What reads the file's values fails by these; any other error is a fault of ours, and shows.
     try:
-        parameters = dict(config["parameters"])
-        for key in ("columns", "bounds"):
-            if parameters.get(key) is not None:
-                parameters[key] = dict(parameters[key])
-        model = cls(**parameters)
         model._restore(config, tensors)
         if "reading" in config:
             model.reading_ = Reading.of_json(config["reading"])
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{place} is not a valid {name}: {type(error).__name__}: {error}. "
             "Its files were written together but do not fit each other; save the model anew."
         ) from error
     return model
+
+
+def _parameters(cls: type[Model], config: dict[str, Any], place: object) -> dict[str, Any]:
+    """Arguments of the constructor, as a folder has them.
+
+    Raises:
+        ModelFileError: for what they cannot be, and those that the class does not have.
+    """
+    found = config.get("parameters")
+    if not isinstance(found, dict):
+        raise ModelFileError(f"{place} is not a valid {cls.__name__}: it has no parameters.")
+    if unknown := sorted(found.keys() - set(cls._get_param_names())):
+        raise ModelFileError(
+            f"{place} is not a valid {cls.__name__}: the class has no parameter {unknown[0]!r}. "
+            "It may come from a newer version: upgrade pushforward."
+        )
+    found = dict(found)
+    for key in ("columns", "bounds"):
+        if found.get(key) is not None:
+            try:
+                found[key] = dict(found[key])
+            except (TypeError, ValueError) as error:
+                raise ModelFileError(
+                    f"{place} is not a valid {cls.__name__}: {key} are no pairs: {error}."
+                ) from error
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
-from ..storage.model_folder import read_folder
+from ..storage.migrations import migrated
+from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
 from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
 from .parameters import drawn_seed
@@ -38,7 +39,7 @@ class GeneratorModel(TrainedModel):
     latent: int | None = None
     networks: Mapping[str, nn.Module] | None = None
     batch_size: int | None = None
-    rate: float | None = None
+    learning_rate: float | None = None
     ema: float | None = None
     steps: int | None = None
     minutes: float | None = None
@@ -51,7 +52,7 @@ class GeneratorModel(TrainedModel):
         "latent": COUNT | None,
         "networks": Instance(Mapping, said="modules by name") | None,
         "batch_size": COUNT | None,
-        "rate": POSITIVE | None,
+        "learning_rate": POSITIVE | None,
     }
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     _parts: ClassVar[tuple[str, ...]] = ("generator",)
@@ -135,7 +136,7 @@ class GeneratorModel(TrainedModel):
     def _optimiser(self) -> Optimiser:
         s = self.settings_
         own = {"betas": tuple(s["betas"])} if s["optimiser"] == "adam" else {}
-        return Optimiser(s["optimiser"], s["rate"], own, decay=s["decay"])
+        return Optimiser(s["optimiser"], s["learning_rate"], own, decay=s["decay"])
 
     # Mathematics that all of them need
 
@@ -196,7 +197,7 @@ class GeneratorModel(TrainedModel):
         if not bool(torch.isfinite(x).all()):
             raise TrainingError(
                 f"{self._rows.capitalize()} of the generator are not finite. Train at a lower "
-                "rate."
+                "learning_rate."
             )
         return x
 
@@ -245,15 +246,16 @@ class GeneratorModel(TrainedModel):
         Raises:
             ModelFileError: for a model of another class, and weights that do not fit.
         """
-        config, tensors = read_folder(folder)
+        config, tensors, version = read_model(folder)
         if config.get("class") != type(self).__name__:
             raise ModelFileError(
                 f"{folder} holds a model of class {config.get('class')!r}, not "
                 f"{type(self).__name__}."
             )
+        config = migrated(config, folder, version)
         try:
             self._restore(config, tensors)
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"The weights in {folder} do not fit: {error}") from error
         return self
 

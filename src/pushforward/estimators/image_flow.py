@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
 from ..training.batches import Batch
+from ..validation import as_seed
 from .image_model import CHUNK, ImageModel, PixelSource
 
 __all__ = ["ImageFlow"]
@@ -28,8 +30,9 @@ class ImageFlow(ImageModel):
 
     _autocast: ClassVar[bool] = False  # latents and log-determinants stay in float32
 
+    @renamed(n_samples="n_draws")
     def score_samples(
-        self, X: Any, y: Any = None, *, n_samples: int = 1, per_level: bool = False
+        self, X: Any, y: Any = None, *, n_draws: int = 1, per_level: bool = False
     ) -> np.ndarray:
         """Log-probability of each discrete image in nats; higher is more normal.
 
@@ -41,7 +44,7 @@ class ImageFlow(ImageModel):
             X: uint8 images like those of ``fit``.
             y: (n,) labels, for conditional models; None takes the mean probability over the
                 classes, all as likely.
-            n_samples: draws k.
+            n_draws: draws k.
             per_level: return the share of each level of the flow instead, finest first, (n, L).
                 A level's share is the log-density of its latents plus the log-determinant
                 of its steps; the last level's alone is a strong detector of foreign images
@@ -55,17 +58,17 @@ class ImageFlow(ImageModel):
                 a finite number.
         """
         self._check_fitted()
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ParameterError(f"n_samples is {n_samples!r}. Expected a whole number above 0.")
-        if per_level and n_samples != 1:
-            raise ParameterError("per_level takes one draw: leave n_samples at 1.")
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number above 0.")
+        if per_level and n_draws != 1:
+            raise ParameterError("per_level takes one draw: leave n_draws at 1.")
         labels = None if y is None or self.classes_ is None else self._class_numbers(y, X)
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
                 own = None if labels is None else labels[rows]
-                draws = [self._scored(images, own, k, per_level) for k in range(int(n_samples))]
-                mean = torch.stack(draws).logsumexp(0) - math.log(n_samples)
+                draws = [self._scored(images, own, k, per_level) for k in range(int(n_draws))]
+                mean = torch.stack(draws).logsumexp(0) - math.log(n_draws)
                 parts.append(draws[0] if per_level else mean)
         scores = torch.cat(parts).numpy()
         if not np.isfinite(scores).all():
@@ -94,15 +97,16 @@ class ImageFlow(ImageModel):
         """Mean log-probability of the images, in nats an image."""
         return float(self.score_samples(X, y).mean())
 
-    def bits_per_dim(self, X: Any, y: Any = None, *, n_samples: int = 1) -> float:
+    @renamed(n_samples="n_draws")
+    def bits_per_dim(self, X: Any, y: Any = None, *, n_draws: int = 1) -> float:
         """Mean bits per dimension of the images; lower is better.
 
         Of 8-bit images; with ``bits`` below 8 of the reduced images, which are not comparable.
 
         Args:
-            X, y, n_samples: as of :meth:`score_samples`.
+            X, y, n_draws: as of :meth:`score_samples`.
         """
-        scores = self.score_samples(X, y, n_samples=n_samples)
+        scores = self.score_samples(X, y, n_draws=n_draws)
         return float(-scores.mean() / (self.pixels_.n_values * _LN2))
 
     # The latent
@@ -188,7 +192,8 @@ class ImageFlow(ImageModel):
                 between are encoded and decoded under it; the ends come back under any label.
 
         Returns:
-            uint8 of shape (n, steps, ...), the rest in the layout of ``fit``.
+            uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
+            images, as all models have it.
         """
         if not isinstance(steps, (int, np.integer)) or steps < 2:
             raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
@@ -196,7 +201,8 @@ class ImageFlow(ImageModel):
             raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
         start, end = self.encode(a, y), self.encode(b, y)
         share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
-        return self._paths((1 - share) * start[:, None] + share * end[:, None], y)
+        images = self._paths((1 - share) * start[:, None] + share * end[:, None], y)
+        return images.swapaxes(0, 1)
 
     def attribute_direction(
         self, images_with: Any, images_without: Any, y_with: Any = None, y_without: Any = None
@@ -294,8 +300,9 @@ class ImageFlow(ImageModel):
             bad += int(count - finite.sum())
             if bad > max(n // 2, 8):
                 raise TrainingError(
-                    f"{bad} samples at temperature {temperature} are not finite. Train longer or "
-                    "at a lower rate, sample at a lower temperature, or use goal='pictures'."
+                    f"{bad} samples at temperature {temperature} are not finite. Train longer, "
+                    "or at a lower learning_rate; sample at a lower temperature; or use "
+                    "goal='pictures'."
                 )
             made.append(x[finite])
             wanted -= int(finite.sum())
@@ -305,8 +312,9 @@ class ImageFlow(ImageModel):
 
     # A look at itself
 
+    @renamed(seed="random_state")
     def diagnose(
-        self, X: Any, y: Any = None, *, n_samples: int = 256, seed: int = 0
+        self, X: Any, y: Any = None, *, n_samples: int = 256, random_state: Any = 0
     ) -> dict[str, float]:
         """How invertible and how stable the flow is.
 
@@ -315,7 +323,7 @@ class ImageFlow(ImageModel):
             y: (n,) labels or one for all, for conditional models; None takes the first class.
                 Noise, constant images and samples have the labels of the first images.
             n_samples: samples drawn at each temperature.
-            seed: for noise and samples.
+            random_state: for noise and samples.
 
         Returns:
             Largest round-trip errors in grey levels (256 for those that are not finite) of the
@@ -323,6 +331,7 @@ class ImageFlow(ImageModel):
             temperatures 0.7 and 1; what the network tells of itself, such as the worst condition
             number of its convolutions.
         """
+        seed = as_seed(random_state)
         self._check_fitted()
         generator = torch.Generator().manual_seed(seed)
         labels = None if y is None else self._given_labels(y, len(X), X)

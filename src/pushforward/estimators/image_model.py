@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -108,7 +108,7 @@ class ImageModel(TrainedModel):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> Any:
+    ) -> Self:
         """Train on images.
 
         Args:

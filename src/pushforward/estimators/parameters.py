@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..deprecation import current_words, old_words
 from ..errors import ParameterError
-from ..validation import Rule, Seed, check
+from ..validation import Rule, as_seed, check
 
 __all__ = ["Parameters", "drawn_seed"]
 
@@ -28,15 +29,10 @@ def drawn_seed(random_state: Any) -> int:
         >>> drawn_seed(0) == drawn_seed(0)
         True
     """
-    if random_state is None:
-        source = np.random
-    elif isinstance(random_state, np.random.RandomState):
-        source = random_state
-    else:
-        if not Seed().fits(random_state):
-            raise ParameterError(f"random_state is {random_state!r}. Expected {Seed()}.")
-        source = np.random.RandomState(int(random_state))
-    return int(source.randint(2**31 - 1))
+    seed = as_seed(random_state)
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return seed
+    return int(np.random.RandomState(seed).randint(2**31 - 1))
 
 
 class Parameters:
@@ -88,6 +84,7 @@ class Parameters:
             ParameterError: for names that it does not have.
         """
         names = self._get_param_names()
+        params = current_words("set_params", params, old_words(type(self)))
         for key, value in params.items():
             name, _, inner = key.partition("__")
             if name not in names:

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from ..data import Columns, Learned
 from ..data.checks import MISSING, check_option
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
+from ..deprecation import current_words, old_words
 from ..errors import DataError, ModelFileError, ParameterError
 from ..storage.checkpoint import Checkpoint, digest
 from ..training.threads import threads_for
@@ -61,9 +62,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     random_state: Any
     verbose: bool
 
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of the constructor, also ``name__of_theirs``."""
+        return super().set_params(**current_words("set_params", params, old_words(type(self))))
+
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
-    ) -> Any:
+    ) -> Self:
         """Learn the density of the rows.
 
         Args:
@@ -81,7 +86,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         """
         return self._fit(X, sample_weight, report)
 
-    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Any:
+    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Self:
         self._check_parameters()
         rows = self._learn_columns(X, sample_weight)
         seed = drawn_seed(self.random_state)
@@ -168,7 +173,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             if kept := kept_text(learned.columns):
                 print(kept, file=sys.stderr)
         elif self.missing == "auto":
-            warn_left_out(learned.columns, stacklevel=5)
+            # the line of the caller: a fit with old words has one more frame above it
+            warn_left_out(learned.columns, stacklevel=5 + bool(old_words(self.fit)))
         return learned
 
     def _set_columns(self, columns: Columns) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelFileError, ParameterError
 from ..storage.checkpoint import digest
+from ..storage.weights import load_weights
 from ..training.batches import Source
 from ..training.checkpoint import read_checkpoint
 from ..training.loop import Loop
@@ -45,7 +46,7 @@ class TrainedModel(Model):
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "batch_size": COUNT,
-        "rate": POSITIVE,
+        "learning_rate": POSITIVE,
         "ema": SHARE | None,
         "steps": COUNT | None,
         "minutes": MINUTES,
@@ -237,7 +238,7 @@ class TrainedModel(Model):
             raise ModelFileError(f"The weights have {unknown[0]!r}, which the model has not.")
         for name, network in built.items():
             own = {k: v for k, v in tensors.items() if k.startswith(f"{name}.")}
-            network.load_state_dict({k.removeprefix(f"{name}."): v for k, v in own.items()})
+            load_weights(network, {k.removeprefix(f"{name}."): v for k, v in own.items()})
             network.to(self._device()).eval()
         self.networks_ = built
         self.history_ = [dict(record) for record in state["history"]]

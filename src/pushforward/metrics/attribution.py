@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..deprecation import renamed
+from ..validation import as_seed
 from .arrays import pair
 
 __all__ = ["CellAttribution", "attribute_cells"]
@@ -34,7 +36,10 @@ class CellAttribution(NamedTuple):
         return added / added.sum() if added.sum() > 0 else added
 
 
-def attribute_cells(real: Any, generated: Any, *, n: int = 500, seed: int = 0) -> CellAttribution:
+@renamed(seed="random_state")
+def attribute_cells(
+    real: Any, generated: Any, *, n: int = 500, random_state: Any = 0
+) -> CellAttribution:
     """Ask a boosted forest which cells give generated rows away.
 
     The forest of :func:`classifier_two_sample`, in three folds, so that no row is judged by one
@@ -45,7 +50,7 @@ def attribute_cells(real: Any, generated: Any, *, n: int = 500, seed: int = 0) -
         real, generated: (n, p) and (m, p) numbers of at least 25 rows each; the more frequent is
             thinned to the size of the other.
         n: generated rows to look at, at most.
-        seed: of the folds, the forest and the cells drawn.
+        random_state: of the folds, the forest and the cells drawn.
 
     Raises:
         DataError: for samples that are not finite, of different widths or of under 25 rows.
@@ -57,6 +62,7 @@ def attribute_cells(real: Any, generated: Any, *, n: int = 500, seed: int = 0) -
         >>> attribute_cells(X, Y).columns.argmax()
         np.int64(1)
     """
+    seed = as_seed(random_state)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     real, generated = pair(real, generated, minimum=25)

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import chdtrc
 
+from ..deprecation import renamed
 from ..errors import DataError
+from ..validation import as_seed
 from .measure import Measure
 from .table_encoding import TableCode
 from .uncertainty import GROUPS, jackknife_moments, normal_interval
@@ -22,7 +24,10 @@ _NEW = 0.01  # share of real rows in pairs that occur once; where more do, an ab
 _WORST = 10
 
 
-def broken_dependence(real: Any, generated: Any, *, train: Any = None, seed: int = 0) -> Measure:
+@renamed(seed="random_state")
+def broken_dependence(
+    real: Any, generated: Any, *, train: Any = None, random_state: Any = 0
+) -> Measure:
     """Share of the clear dependence between pairs of columns that samples lose: 0 is perfect.
 
     Columns become cells: levels of categories, values of numbers that have ten at most, tenths of
@@ -44,7 +49,7 @@ def broken_dependence(real: Any, generated: Any, *, train: Any = None, seed: int
         real, generated: tables of shape (n, p) and (m, p) with p of at least 2.
         train: more real rows, such as those the generator was fitted on; they make known which
             combinations occur.
-        seed: of the groups of the jackknife.
+        random_state: of the groups of the jackknife.
 
     Returns:
         The mean over the pairs that count; 0 where none does, which is a warning.
@@ -59,6 +64,7 @@ def broken_dependence(real: Any, generated: Any, *, train: Any = None, seed: int
         >>> round(broken_dependence(X, X).value, 3), broken_dependence(X, X * [1, -1]).value
         (0.0, 1.0)
     """
+    seed = as_seed(random_state)
     code = TableCode.learn(real)
     a, b = code.numbers(real), code.numbers(generated)
     if a.shape[1] < 2:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..training.threads import threads_for
+from ..validation import as_seed
 from .evaluation_inputs import Judged, Reference
 from .measure import Measure
 from .measure_registry import MEASURES
@@ -17,11 +19,12 @@ from .results import Comparison, Evaluation
 __all__ = ["MEASURES", "compare", "evaluate"]
 
 
+@renamed(seed="random_state", labels="y")
 def evaluate(
     model_or_samples: Any, real: Any, *, measures: Iterable[str] | None = None,
     features: Any = None, weights: str | os.PathLike | None = None,
-    cache: str | os.PathLike | bool | None = None, train: Any = None, labels: Any = None,
-    other: Any = None, target: str | int | None = None, n: int = 10_000, seed: int = 0,
+    cache: str | os.PathLike | bool | None = None, train: Any = None, y: Any = None,
+    other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     name: str | None = None, report: Callable[[str, float], object] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Judge a model, or samples of one, by every measure that suits the data.
@@ -45,11 +48,11 @@ def evaluate(
             user's cache folder; False for neither. By default only the classifier is kept, in
             the user's cache folder.
         train: rows the model was fitted on, for memorisation and typicality.
-        labels: classes of the training images, where ``train`` does not have them.
+        y: classes of the training images, where ``train`` does not have them.
         other: rows of another kind, that a model should find strange.
         target: the column that ``train_on_synthetic`` predicts.
         n: rows of either side at most; more real rows or samples are thinned at random.
-        seed: of everything that is drawn: the same seed, the same figures.
+        random_state: of everything that is drawn: the same seed, the same figures.
         name: of what is judged.
         report: called with (what is being done, share done).
 
@@ -66,9 +69,10 @@ def evaluate(
         >>> found["two_sample_auroc"].value > 0.95
         True
     """
+    seed = as_seed(random_state)
     _check_n(n)
     reference = Reference.of(
-        real, train=train, other=other, features=features, labels=labels, target=target, n=n,
+        real, train=train, other=other, features=features, labels=y, target=target, n=n,
         seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
     wanted = _checked(measures, reference)
@@ -79,11 +83,12 @@ def evaluate(
     return found
 
 
+@renamed(seed="random_state", labels="y")
 def compare(
     models: Mapping[str, Any], real: Any, *, measures: Iterable[str] | None = None,
     features: Any = None, weights: str | os.PathLike | None = None,
-    cache: str | os.PathLike | bool | None = None, train: Any = None, labels: Any = None,
-    other: Any = None, target: str | int | None = None, n: int = 10_000, seed: int = 0,
+    cache: str | os.PathLike | bool | None = None, train: Any = None, y: Any = None,
+    other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     report: Callable[[str, float], object] | None = None,
 ) -> Comparison:  # fmt: skip
     """Judge several models or sets of samples by the same measures, real rows and features.
@@ -91,8 +96,8 @@ def compare(
     Args:
         models: models or samples by name. Training rows as one of them show what a perfect
             memory would score.
-        real, measures, features, weights, cache, train, labels, other, target, n, seed, report:
-            as of :func:`evaluate`.
+        real, measures, features, weights, cache, train, y, other, target, n,
+            random_state, report: as of :func:`evaluate`.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -101,11 +106,12 @@ def compare(
         >>> compare(samples, real, measures=["fid"]).best("fid")
         'near'
     """
+    seed = as_seed(random_state)
     if not models:
         raise ParameterError("No models were given. Expected at least one, as {name: model}.")
     _check_n(n)
     reference = Reference.of(
-        real, train=train, other=other, features=features, labels=labels, target=target, n=n,
+        real, train=train, other=other, features=features, labels=y, target=target, n=n,
         seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
     wanted = _checked(measures, reference)

@@ -122,7 +122,7 @@ class Reference:
                 features = "pca" if train is None or labels is None else "classifier"
             learned_from = real if train is None else train
             extractor = find_features(
-                features, train=learned_from, labels=labels, weights=weights, seed=seed,
+                features, train=learned_from, y=labels, weights=weights, random_state=seed,
                 cache=cache,
             )  # fmt: skip
         real = _thinned(real, n, seed)
@@ -149,7 +149,7 @@ class Reference:
         """What the two-sample test of a table comes to for training rows, which are real."""
         train = self.code.numbers(_thinned(self.train, len(self.real), self.seed))
         real = self.code.numbers(self.real)
-        return classifier_two_sample(real, train, seed=self.seed).value
+        return classifier_two_sample(real, train, random_state=self.seed).value
 
     @cached_property
     def real_rows(self) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, get_lapack_funcs, solve_triangular, svd, svdvals
 
+from ..deprecation import renamed
+from ..validation import as_seed
 from .arrays import pair
 from .measure import Measure
 from .moments import Moments
@@ -49,12 +51,13 @@ def frechet_distance(real: Moments, generated: Moments, *, overwrite: bool = Fal
     return max(0.0, shift + trace - 2 * float(np.sqrt(np.maximum(roots, 0)).sum()))
 
 
+@renamed(seed="random_state")
 def fid(
     real: Any,
     generated: Any,
     *,
     interval: bool = True,
-    seed: int = 0,
+    random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:
     """Fréchet distance between two samples of features (FID with Inception features).
@@ -74,7 +77,7 @@ def fid(
         real: features of shape (n, d).
         generated: features of shape (m, d), of the same network.
         interval: False leaves interval and bias out, for half the time and a third of the memory.
-        seed: of the halves, and of the rows whose influence is taken.
+        random_state: of the halves, and of the rows whose influence is taken.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -86,6 +89,7 @@ def fid(
         >>> round(measure.value, 1), measure.interval[0] < 2 < measure.interval[1]
         (2.0, True)
     """
+    seed = as_seed(random_state)
     real, generated = pair(real, generated, minimum=4)
     told = {
         "n_real": len(real),

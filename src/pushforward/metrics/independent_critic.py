@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
 from ..models.gans.penalties import gradient_penalty
 from ..training import Batch, Loop, Optimiser, Phase
 from ..training.gradients import with_gradients
+from ..validation import as_seed
 from .features.sources import as_source
 from .measure import Measure
 
@@ -27,6 +29,7 @@ _CURVE_ROWS = 1000  # rows of each split a point looks at
 
 
 @with_gradients
+@renamed(seed="random_state")
 def independent_critic(
     sample: Any,
     validation: Any,
@@ -34,7 +37,7 @@ def independent_critic(
     *,
     train: Any = None,
     steps: int | None = None,
-    seed: int = 0,
+    random_state: Any = 0,
     batch_size: int = 64,
     width: int = 32,
     learning_rate: float = 5e-4,
@@ -57,7 +60,7 @@ def independent_critic(
         train: the generator's training data. Given, a second critic judges it as if it were
             samples, for the best value a generator can hope for, and the curve has a third line.
         steps: of the critic; None for 500 with images and 2,000 with rows.
-        seed: of the critic's weights, the batches and the halves.
+        random_state: of the critic's weights, the batches and the halves.
         batch_size: rows of each side in a step.
         width: channels of the first layer (images), a quarter of the hidden units (rows).
         learning_rate: of Adam with decay rates 0.5 and 0.9.
@@ -83,6 +86,7 @@ def independent_critic(
         >>> near.value > far.value
         True
     """
+    seed = as_seed(random_state)
     if callable(sample):
         sample = sample(len(validation) + len(test))
     parts = {"validation": validation, "test": test, "train": train, "sample": sample}

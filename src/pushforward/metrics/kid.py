@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecation import renamed
 from ..errors import ParameterError
+from ..validation import as_seed
 from .arrays import pair
 from .measure import Measure
 from .mmd import discrepancy
@@ -25,9 +27,10 @@ def polynomial_kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.multiply(np.square(values), values, out=values)
 
 
+@renamed(seed="random_state")
 def kid(
     real: Any, generated: Any, *, subsets: int | None = None, subset_size: int = 1000,
-    seed: int = 0, details: dict[str, Any] | None = None,
+    random_state: Any = 0, details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """Unbiased MMD² with the cubic kernel (KID with Inception features).
 
@@ -41,7 +44,7 @@ def kid(
         real, generated: features of shape (n, d) and (m, d).
         subsets: how many (100 is usual); None for all pairs.
         subset_size: rows of each subset (1000 is usual).
-        seed: of the subsets.
+        random_state: of the subsets.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -54,6 +57,7 @@ def kid(
         >>> measure.interval[0] < 0 < measure.interval[1]
         True
     """
+    seed = as_seed(random_state)
     real, generated = pair(real, generated)
     told = {
         "n_real": len(real),

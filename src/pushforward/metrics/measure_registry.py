@@ -72,7 +72,7 @@ def _both(judged: Judged, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _common(judged: Judged) -> dict[str, Any]:
-    return {"seed": judged.reference.seed, "details": judged.reference.details}
+    return {"random_state": judged.reference.seed, "details": judged.reference.details}
 
 
 def _take_wasserstein(judged: Judged) -> Iterable[Measure]:
@@ -85,7 +85,7 @@ def _take_two_sample(judged: Judged) -> Iterable[Measure]:
     if reference.kind == "table":  # trees take categories as numbers better than as corners
         real, generated = (reference.code.numbers(x) for x in (reference.real, judged.samples))
         told = {} if reference.train is None else {"floor": reference.two_sample_floor}
-        yield classifier_two_sample(real, generated, seed=reference.seed, details=told)
+        yield classifier_two_sample(real, generated, random_state=reference.seed, details=told)
         return
     kind = "logistic" if reference.kind == "images" else "boosting"
     real, generated = reference.real_rows, judged.rows
@@ -171,7 +171,7 @@ def _take_ms_ssim(judged: Judged) -> Iterable[Measure]:
     large = min(reference.real.shape[1:]) >= _LARGE
     options: dict[str, Any] = {
         "convention": "standard" if large else "small",
-        "seed": reference.seed,
+        "random_state": reference.seed,
     }
     real = ms_ssim_diversity(reference.real[:_IMAGES], **options)
     yield ms_ssim_diversity(judged.samples[:_IMAGES], details={"real": real.value}, **options)
@@ -186,13 +186,15 @@ def _take_critic(judged: Judged) -> Iterable[Measure]:
         real, generated, told = reference.real_rows, judged.rows, reference.details
     order = np.random.default_rng(reference.seed).permutation(len(real))
     validation, test = (take(real, np.sort(half)) for half in np.array_split(order, 2))
-    yield independent_critic(generated, validation, test, seed=reference.seed, details=told)
+    yield independent_critic(
+        generated, validation, test, random_state=reference.seed, details=told
+    )
 
 
 def _take_ngrams(judged: Judged) -> Iterable[Measure]:
     for n in (4, 6):
         yield ngram_divergence(
-            judged.reference.real, judged.samples, n=n, seed=judged.reference.seed
+            judged.reference.real, judged.samples, n=n, random_state=judged.reference.seed
         )
 
 
@@ -203,17 +205,17 @@ _ALL = ("table", "rows", "images")
 MEASURES: dict[str, Entry] = {
     "column_fidelity": Entry(
         ("table",),
-        lambda j: [column_fidelity(j.reference.real, j.samples, seed=j.reference.seed)],
+        lambda j: [column_fidelity(j.reference.real, j.samples, random_state=j.reference.seed)],
     ),
     "pair_fidelity": Entry(
         ("table",),
-        lambda j: [pair_fidelity(j.reference.real, j.samples, seed=j.reference.seed)],
+        lambda j: [pair_fidelity(j.reference.real, j.samples, random_state=j.reference.seed)],
     ),
     "broken_dependence": Entry(
         ("table",),
         lambda j: [
             broken_dependence(
-                j.reference.real, j.samples, train=j.reference.train, seed=j.reference.seed
+                j.reference.real, j.samples, train=j.reference.train, random_state=j.reference.seed
             )
         ],
     ),
@@ -221,7 +223,10 @@ MEASURES: dict[str, Entry] = {
         ("table",),
         lambda j: [
             train_on_synthetic(
-                j.reference.real, j.samples, target=j.reference.target, seed=j.reference.seed
+                j.reference.real,
+                j.samples,
+                target=j.reference.target,
+                random_state=j.reference.seed,
             )
         ],
     ),

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..deprecation import renamed
 from ..errors import ParameterError
+from ..validation import as_seed
 from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import normal_interval
@@ -94,9 +96,10 @@ def gaussian_mixture(bandwidth: float) -> Kernel:
     return kernel
 
 
+@renamed(seed="random_state")
 def mmd(
     real: Any, generated: Any, *, bandwidth: float | None = None, permutations: int = 500,
-    seed: int = 0, details: dict[str, Any] | None = None,
+    random_state: Any = 0, details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """MMD² with a mixture of Gaussian kernels, unbiased, and the p-value of equal distributions.
 
@@ -113,7 +116,7 @@ def mmd(
             rows of each are enough.
         bandwidth: the middle one of five; by default the median distance between rows.
         permutations: how many; 0 for no test.
-        seed: of the permutations, and of the rows the median is taken of.
+        random_state: of the permutations, and of the rows the median is taken of.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -126,6 +129,7 @@ def mmd(
         >>> mmd(X, Y).details["p_value"] > 0.05 > mmd(X, Y + 1).details["p_value"]
         True
     """
+    seed = as_seed(random_state)
     real, generated = pair(real, generated)
     both = np.concatenate([real, generated]).astype(np.float64)
     both -= both.mean(axis=0)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
+from ..validation import as_seed
 from .measure import Measure
 from .uncertainty import jackknife_moments, normal_interval
 
@@ -69,8 +71,9 @@ def ms_ssim(a: Any, b: Any, *, convention: str = "standard") -> np.ndarray:
     return torch.cat(found).numpy()
 
 
+@renamed(seed="random_state")
 def ms_ssim_diversity(
-    images: Any, *, pairs: int = 1000, convention: str = "standard", seed: int = 0,
+    images: Any, *, pairs: int = 1000, convention: str = "standard", random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """1 - mean MS-SSIM over random pairs of one set: 0 when all images are alike.
@@ -86,12 +89,13 @@ def ms_ssim_diversity(
         images: uint8 (n, C, H, W), n of at least 4.
         pairs: how many random pairs of different images.
         convention: as of :func:`ms_ssim`.
-        seed: of the pairs.
+        random_state: of the pairs.
         details: what is known of the set, to go into the measure's details.
 
     Raises:
         DataError, ParameterError: as :func:`ms_ssim`.
     """
+    seed = as_seed(random_state)
     images = _images(images, "images")
     n = len(images)
     if n < 4 or pairs < 2:

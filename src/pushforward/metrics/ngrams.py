@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
+from ..validation import as_seed
 from .measure import Measure
 from .uncertainty import GROUPS, jackknife_moments, normal_interval
 
@@ -14,8 +16,9 @@ __all__ = ["ngram_divergence"]
 _LARGE_FLOOR = 0.5  # of the value at that size
 
 
+@renamed(seed="random_state")
 def ngram_divergence(
-    real: Sequence[str], generated: Sequence[str], *, n: int = 4, seed: int = 0,
+    real: Sequence[str], generated: Sequence[str], *, n: int = 4, random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """Jensen-Shannon divergence, in bits, of the n-grams of characters within lines (JS-n).
@@ -30,7 +33,7 @@ def ngram_divergence(
     Args:
         real, generated: lines of text. Padding counts as characters: strip it, or pad both.
         n: length of the n-grams; 4 and 6 are usual.
-        seed: of the halves and of the groups of the jackknife.
+        random_state: of the halves and of the groups of the jackknife.
         details: what is known of the text, to go into the measure's details.
 
     Raises:
@@ -41,6 +44,7 @@ def ngram_divergence(
         >>> ngram_divergence(["abab"] * 4, ["cdcd"] * 4, n=2).value
         1.0
     """
+    seed = as_seed(random_state)
     if n < 1:
         raise ParameterError(f"n is {n}. Expected at least 1.")
     _check_lines(real, "real")

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecation import renamed
 from ..errors import DataError
+from ..validation import as_seed
 from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import normal_interval
@@ -20,8 +22,9 @@ _NATURAL = 0.01  # of new rows are as near to one row, compared with the next
 _FIRST, _RATIO = 6, 2**0.5  # places the evidence is looked at after: under six prove nothing
 
 
+@renamed(seed="random_state")
 def nearest_neighbour_privacy(
-    train: Any, held_out: Any, generated: Any, *, seed: int = 0,
+    train: Any, held_out: Any, generated: Any, *, random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """Share of samples closer to a training row than to any held-out row: 0.5 without memory.
@@ -50,7 +53,7 @@ def nearest_neighbour_privacy(
         train: (n, d) rows the generator was fitted on.
         held_out: (m, d) rows of the same distribution that it has not seen.
         generated: (k, d) samples.
-        seed: of the choice of rows where one side has more, and of the permutations.
+        random_state: of the choice of rows where one side has more, and of the permutations.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -63,6 +66,7 @@ def nearest_neighbour_privacy(
         >>> nearest_neighbour_privacy(X[:200], X[200:400], X[400:]).details["memorised"]
         False
     """
+    seed = as_seed(random_state)
     train, generated = pair(train, generated)
     held_out, _ = pair(held_out, generated)
     if len(generated) < 4:

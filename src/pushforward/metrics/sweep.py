@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from ..deprecation import current_words, old_words, renamed
 from ..errors import ParameterError, TrainingError
 from ..estimators.base import load
+from ..validation import as_seed
 from .evaluate import compare
 from .measure import Measure
 from .results import Evaluation, aligned
@@ -23,7 +25,7 @@ Report = Callable[[str, float], object]
 
 #: Settings drawn where none are given, for the models that have them.
 RANGES: Mapping[str, tuple[Any, ...]] = {
-    "rate": (1e-4, 2e-4, 5e-4, 1e-3),
+    "learning_rate": (1e-4, 2e-4, 5e-4, 1e-3),
     "latent": (50, 100, 150),
     "weight": (1.0, 5.0, 10.0, 50.0),
 }
@@ -133,6 +135,7 @@ class Sweep:
         return "\n".join([aligned(lines, left=2), told, *lost])
 
 
+@renamed(seed="random_state")
 def sweep(
     models: Mapping[str, Any],
     train: Any,
@@ -142,7 +145,7 @@ def sweep(
     ranges: Mapping[str, Sequence[Any]] | None = None,
     folder: str | os.PathLike[str] | None = None,
     measures: Iterable[str] | None = None,
-    seed: int = 0,
+    random_state: Any = 0,
     report: Report | None = None,
     **judging: Any,
 ) -> Sweep:
@@ -162,7 +165,7 @@ def sweep(
         folder: where the models are saved, a folder each. Those that are there are taken instead
             of being fitted again, so that an interrupted sweep goes on.
         measures: names of the measures; None for all that suit.
-        seed: of the draws and of every fit.
+        random_state: of the draws and of every fit.
         report: called with a line of text and the share done.
         judging: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
 
@@ -177,14 +180,17 @@ def sweep(
         >>> [len(values) for values in found.best("fid").values()]
         [2]
     """
+    seed = as_seed(random_state)
     if not models or runs < 1:
         raise ParameterError(f"There are {len(models)} models and {runs} runs. Expected some.")
     has = {name: model.get_params(deep=False) for name, model in models.items()}
-    wanted = RANGES if ranges is None else ranges
     if ranges is not None:
+        old = {k: v for model in models.values() for k, v in old_words(type(model)).items()}
+        ranges = current_words("ranges", ranges, old)
         lost = [key for key in ranges if not any(key in own for own in has.values())]
         if lost:
             raise ParameterError(f"ranges has {lost[0]!r}, which none of the models has.")
+    wanted = RANGES if ranges is None else ranges
     if empty := [key for key, values in wanted.items() if not len(values)]:
         raise ParameterError(f"ranges has no values of {empty[0]!r}. Expected some.")
     fitted: dict[str, Any] = {}
@@ -207,7 +213,7 @@ def sweep(
     if not fitted:
         return Sweep(tuple(made))
     found = compare(
-        fitted, real, measures=measures, train=train, seed=seed, report=report, **judging
+        fitted, real, measures=measures, train=train, random_state=seed, report=report, **judging
     ).evaluations
     return Sweep(
         tuple(replace(run, evaluation=found.get(f"{run.model} {run.number}")) for run in made)

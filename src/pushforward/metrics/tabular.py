@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
+from ..validation import as_seed
 from .measure import Measure
 from .table_encoding import TableCode
 from .uncertainty import jackknife, normal_interval
@@ -16,7 +18,8 @@ __all__ = ["column_fidelity", "pair_fidelity", "train_on_synthetic"]
 _WORST = 10
 
 
-def column_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
+@renamed(seed="random_state")
+def column_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measure:
     """1 - the distance of each column's distributions, averaged: 1 is perfect.
 
     Kolmogorov and Smirnov's distance (the largest between distribution functions) of continuous,
@@ -25,7 +28,7 @@ def column_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
 
     Args:
         real, generated: tables of shape (n, p) and (m, p), any container, columns of any kind.
-        seed: of the groups of the jackknife.
+        random_state: of the groups of the jackknife.
 
     Raises:
         DataError: for tables that cannot be used or have other columns.
@@ -35,6 +38,7 @@ def column_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
         >>> column_fidelity(X, X).value
         1.0
     """
+    seed = as_seed(random_state)
     code, a, b = _coded(real, generated)
     each = _column_distances(code, a, b)
     value = 1 - float(each.mean())
@@ -59,7 +63,8 @@ def _column_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarr
     return np.minimum(found, 1.0)
 
 
-def pair_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
+@renamed(seed="random_state")
+def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measure:
     """How well the dependence of pairs of columns is kept, averaged over all pairs: 1 is perfect.
 
     Two ordered columns: 1 - half the difference of their rank correlations. Other pairs: 1 - the
@@ -68,7 +73,7 @@ def pair_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
 
     Args:
         real, generated: tables of shape (n, p) and (m, p) with p of at least 2.
-        seed: of the groups of the jackknife.
+        random_state: of the groups of the jackknife.
 
     Raises:
         DataError: as :func:`column_fidelity`, and for fewer than two columns.
@@ -79,6 +84,7 @@ def pair_fidelity(real: Any, generated: Any, *, seed: int = 0) -> Measure:
         >>> pair_fidelity(X, X).value, pair_fidelity(X, twisted).value < 0.6
         (1.0, True)
     """
+    seed = as_seed(random_state)
     code, a, b = _coded(real, generated)
     if a.shape[1] < 2:
         raise DataError("The table has one column. Expected at least two for a pair.")
@@ -128,9 +134,10 @@ def _correlation(x: np.ndarray) -> np.ndarray:
     return ranks.T @ ranks
 
 
+@renamed(seed="random_state")
 def train_on_synthetic(
     real: Any, generated: Any, *, target: str | int | None = None, held_out: Any = None,
-    all_rows: bool = False, seed: int = 0,
+    all_rows: bool = False, random_state: Any = 0,
 ) -> Measure:  # fmt: skip
     """How well a model fitted on generated rows predicts a column of held-out real rows.
 
@@ -151,7 +158,7 @@ def train_on_synthetic(
         all_rows: fit on all the real and all the generated rows, instead of on as many of each
             as the smaller table has. A generator gives as many rows as one likes, and a model
             fitted on many loses less to the chance of the draw.
-        seed: of the split and of the trees.
+        random_state: of the split and of the trees.
 
     Raises:
         DataError: as :func:`column_fidelity`, and where the target does not vary.
@@ -163,6 +170,7 @@ def train_on_synthetic(
         >>> train_on_synthetic(X, X[::-1]).value > 0.7
         True
     """
+    seed = as_seed(random_state)
     code, a, b = _coded(real, generated)
     names = list(code.columns.labels)
     kinds = [code.ordered(j) for j in range(len(names))]

@@ -7,7 +7,9 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
+from ..deprecation import renamed
 from ..errors import ParameterError
+from ..validation import as_seed
 from .arrays import pair
 from .measure import Measure
 from .out_of_distribution import auroc
@@ -18,8 +20,9 @@ CLASSIFIERS = ("boosting", "logistic", "neighbours")
 _FOLDS = 5
 
 
+@renamed(seed="random_state")
 def classifier_two_sample(
-    real: Any, generated: Any, *, classifier: Any = "boosting", seed: int = 0,
+    real: Any, generated: Any, *, classifier: Any = "boosting", random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """AUROC of a classifier of real against generated rows, on rows it was not fitted on.
@@ -38,7 +41,7 @@ def classifier_two_sample(
         classifier: "boosting" (of trees, finds most in tables), "logistic" (linear, for features
             of networks), "neighbours" (15 nearest, for few dimensions), or any scikit-learn
             classifier with ``predict_proba``, which is cloned.
-        seed: of the folds and of the classifier.
+        random_state: of the folds and of the classifier.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -52,6 +55,7 @@ def classifier_two_sample(
         >>> near.details["p_value"] > 0.01 > far.details["p_value"]
         True
     """
+    seed = as_seed(random_state)
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 

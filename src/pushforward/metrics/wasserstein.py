@@ -6,7 +6,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
+from ..validation import as_seed
 from .arrays import as_scores, pair
 from .measure import Measure
 from .uncertainty import jackknife, normal_interval
@@ -65,8 +67,9 @@ def _steps(to_a: np.ndarray, to_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return index_a, index_b, width
 
 
+@renamed(seed="random_state")
 def wasserstein(
-    real: Any, generated: Any, *, p: int = 2, seed: int = 0,
+    real: Any, generated: Any, *, p: int = 2, random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """Exact p-Wasserstein distance between two samples of equal size, by optimal assignment.
@@ -79,7 +82,7 @@ def wasserstein(
         real, generated: (n, d) both, or (n,) and (m,) numbers, of up to 5,000 rows. Time grows
             with the cube of n.
         p: 1 or 2, with Euclidean distance.
-        seed: of the groups of the jackknife and of the halves.
+        random_state: of the groups of the jackknife and of the halves.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -90,6 +93,7 @@ def wasserstein(
         >>> round(wasserstein(X, X + 1, p=2).value ** 2, 6)
         3.0
     """
+    seed = as_seed(random_state)
     _check_p(p)
     real, generated = (x.astype(np.float64) for x in pair(real, generated, minimum=4))
     line = real.shape[1] == 1
@@ -145,8 +149,9 @@ def _assigned(a: np.ndarray, b: np.ndarray, p: int) -> float:
     return float(cost[rows, columns].mean() ** (1 / p))
 
 
+@renamed(seed="random_state")
 def sliced_wasserstein(
-    real: Any, generated: Any, *, p: int = 2, slices: int = 500, seed: int = 0,
+    real: Any, generated: Any, *, p: int = 2, slices: int = 500, random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """p-Wasserstein distance of the projections on random directions, averaged.
@@ -159,7 +164,7 @@ def sliced_wasserstein(
         real, generated: (n, d) and (m, d).
         p: 1 or 2.
         slices: random directions.
-        seed: of the directions and of the groups of the jackknife.
+        random_state: of the directions and of the groups of the jackknife.
         details: what is known of the features, to go into the measure's details.
 
     Raises:
@@ -170,6 +175,7 @@ def sliced_wasserstein(
         >>> 0.6 < sliced_wasserstein(X, X + 1).value ** 2 < 1.4
         True
     """
+    seed = as_seed(random_state)
     _check_p(p)
     real, generated = (x.astype(np.float64) for x in pair(real, generated, minimum=4))
     directions = _directions(real.shape[1], slices, seed)
@@ -199,8 +205,9 @@ def sliced_wasserstein(
     return Measure(f"sliced_wasserstein_{p}", value, interval, "lower", told)
 
 
+@renamed(seed="random_state")
 def max_sliced_wasserstein(
-    real: Any, generated: Any, *, slices: int = 500, seed: int = 0,
+    real: Any, generated: Any, *, slices: int = 500, random_state: Any = 0,
     details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """2-Wasserstein distance of the projections on the direction where it is largest.
@@ -214,7 +221,7 @@ def max_sliced_wasserstein(
     Args:
         real, generated: (n, d) and (m, d).
         slices: random directions to start from the best of.
-        seed: of the directions.
+        random_state: of the directions.
         details: what is known of the features, to go into the measure's details.
 
     Examples:
@@ -222,6 +229,7 @@ def max_sliced_wasserstein(
         >>> round(max_sliced_wasserstein(X, X + [0, 0, 3, 0]).value, 2)
         3.0
     """
+    seed = as_seed(random_state)
     real, generated = (x.astype(np.float64) for x in pair(real, generated, minimum=4))
     n, m = len(real), len(generated)
     directions = _directions(real.shape[1], slices, seed)

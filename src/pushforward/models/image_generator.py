@@ -24,7 +24,7 @@ FAST: Mapping[str, Any] = {
     "latent": 64,
     "batch_size": 64,
     "optimiser": "adam",
-    "rate": 5e-4,
+    "learning_rate": 5e-4,
     "betas": [0.5, 0.9],
     "decay": "constant",
     "ema": 0.999,
@@ -34,7 +34,7 @@ FAST: Mapping[str, Any] = {
 #: More steps of half the size at twice the rate. Fashion-MNIST, seed 100, distances of features
 #: learned from the training images: alpha-GAN after 90 CPU seconds 32 instead of 65; after 60
 #: seconds DCGAN 42 instead of 69, AGE 24 (30), WGAN-GP 57 (98) and VAE-GAN 87 (108).
-QUICK: Mapping[str, Any] = {"batch_size": 32, "rate": 1e-3}
+QUICK: Mapping[str, Any] = {"batch_size": 32, "learning_rate": 1e-3}
 
 _JUDGED = 256  # held-out images, and samples, that a look compares
 _COLLAPSED = 0.2  # of the diversity of the data
@@ -116,7 +116,7 @@ class AdversarialModel(GeneratorModel, ImageModel):
             warnings.warn(
                 f"The samples have collapsed: they differ {spread:.2f} times as much as the "
                 f"images do, after {self._most_diverse:.2f} before. The best weights so far are "
-                "kept; lower the rate, or try another seed.",
+                "kept; lower the learning_rate, or try another seed.",
                 stacklevel=2,
             )
         self._most_diverse = max(spread, self._most_diverse)

@@ -81,17 +81,18 @@ class WithEncoder(AdversarialModel):
             steps: images on the way, both ends (reconstructed) among them.
 
         Returns:
-            uint8 of shape (n, steps, ...), the rest in the layout of ``fit``.
+            uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
+            images, as all models have it.
         """
         if not isinstance(steps, (int, np.integer)) or steps < 2:
             raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
         start, end = self.encode(a), self.encode(b)
         if start.shape != end.shape:
             raise DataError(f"a has {len(start)} images and b {len(end)}. Expected as many.")
-        share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
-        way = (1 - share) * start[:, None] + share * end[:, None]
+        share = np.linspace(0, 1, int(steps), dtype=np.float32)[:, None, None]
+        way = (1 - share) * start + share * end
         images = self.decode(way.reshape(-1, way.shape[-1]))
-        return images.reshape(len(start), int(steps), *images.shape[1:])
+        return images.reshape(int(steps), len(start), *images.shape[1:])
 
     def latent_report(self, X: Any) -> dict[str, float]:
         """How near the codes of images are to the prior, of mean 0 and covariance I.

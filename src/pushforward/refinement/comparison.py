@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..deprecation import renamed
 from ..errors import ParameterError, PushforwardError
 from ..metrics.measure import Measure
 from .methods import METHODS
@@ -60,13 +61,14 @@ class Compared:
         return told | {"auc": None if self.auc is None else self.auc.to_dict()}
 
 
+@renamed(seed="random_state", labels="y")
 def compare_methods(
     generator: Any,
     data: Any,
     *,
     methods: Sequence[str] | None = None,
     evaluations: float | None = None,
-    labels: Any = None,
+    y: Any = None,
     report: Callable[[str, float], None] | None = None,
     **options: Any,
 ) -> list[Compared]:
@@ -77,11 +79,12 @@ def compare_methods(
     published settings as well, which have their own cost.
 
     Args:
-        generator, data, labels, report: as of :func:`refine`.
+        generator, data, y, report: as of :func:`refine`.
         methods: by name; all by default. Of ``minutes`` "auto" has half; a method that there is
             no time for says so.
         evaluations: logits that a sample may take; by default as many as "auto" comes to.
-        options: further ones of :func:`refine`: ``prior``, ``logit``, ``features``, ``seed`` ...
+        options: further ones of :func:`refine`: ``prior``, ``logit``, ``features``,
+            ``random_state`` ...
 
     Returns:
         The generator as it was, "auto", and a line for each method.
@@ -98,15 +101,14 @@ def compare_methods(
         >>> [line.method for line in lines]
         ['generator', 'auto', 'rejection', 'mh']
     """
-    options["random_state"] = options.pop("seed", 0)
-    model = RefinedModel(generator, **options)
+    model = RefinedModel(generator, **{"random_state": 0, **options})
     names = list(METHODS) if methods is None else list(methods)
     if unknown := [name for name in names if name not in METHODS and name != PAPER]:
         raise ParameterError(f"methods has {unknown[0]!r}. Expected some of {', '.join(METHODS)}.")
     if methods is None:
         names.insert(1, PAPER)
     tell = report or (lambda text, share: None)
-    with model._recipe(data, labels, None) as recipe:
+    with model._recipe(data, y, None) as recipe:
         recipe.budget.evaluations = evaluations
         minutes = recipe.budget.minutes
         if minutes is not None and names:  # the other half is for all the others

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..storage.weights import load_weights
 from .acceptance_test import RealRows
 from .calibration import Calibration, calibrate
 from .logistic_refit import settle
@@ -107,7 +108,7 @@ class Logit:
         network = None
         if config["network"] is not None:
             network = network_of(config["network"])
-            network.load_state_dict(tensors)
+            load_weights(network, tensors)
             network.to(device).eval().requires_grad_(False)
         line = Calibration(
             "platt", torch.empty(0), torch.tensor(config["line"], dtype=torch.float64)
@@ -224,7 +225,7 @@ class Teacher:
         how = self._how(len(real) + len(generated), moves, sharp)
         seen = self._all_seen(real), self._all_seen(generated)
         network: Any = fit_ratio(
-            *seen, **how, seed=seed, offset=offset, minutes=half, report=report,
+            *seen, **how, random_state=seed, offset=offset, minutes=half, report=report,
             network=self._network(real, moves, seed) if self.lines else None,
         )  # fmt: skip
         if self.few and not moves and not self.lines:
@@ -275,7 +276,7 @@ class Teacher:
         return how
 
     def _network(self, real: Tensor, moves: bool, seed: int) -> LineRatio:
-        return LineRatio((real.shape[1], real.shape[2]), hard=not moves, seed=seed)
+        return LineRatio((real.shape[1], real.shape[2]), hard=not moves, random_state=seed)
 
     def _drawn(self, space: Space, moves: bool) -> Callable[..., Tensor]:
         """Rows as the user gets them; of lines that move, shares of letters."""

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import Tensor
 
+from ..deprecation import current_words
 from ..errors import DataError, ParameterError, UnsupportedError
 from ..training import generator_of
 from .acceptance_test import RealRows
@@ -26,7 +27,16 @@ from .samplers.dgflow import PUBLISHED, dgflow
 from .samplers.dot import dot, lipschitz_estimate
 from .samplers.rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
 
-__all__ = ["MARGINS", "METHODS", "Decision", "Surroundings", "check_settings", "decide", "made"]
+__all__ = [
+    "MARGINS",
+    "METHODS",
+    "Decision",
+    "Surroundings",
+    "check_settings",
+    "current_settings",
+    "decide",
+    "made",
+]
 
 MARGINS = "margins"  # goes by no logit, and is not asked for by name
 _POOL = 10_000  # samples that constants are taken from
@@ -122,6 +132,12 @@ def decide(method: str, around: Surroundings, settings: Mapping[str, Any]) -> De
     return None if decided is None else Decision(method, *decided)
 
 
+def current_settings(method: str, settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings of a method under their present names."""
+    words = {"rate": "learning_rate"} if method == "dot" else {}
+    return current_words("settings", settings or {}, words)
+
+
 def check_settings(method: str, settings: Mapping[str, Any]) -> None:
     """Refuse settings that a method does not have, or of another kind.
 
@@ -204,7 +220,7 @@ def _dgflow(
 
 def _dot(
     around: Surroundings, *, constant: float | None = None, steps: int | None = None,
-    rate: float = 0.01, low: float | None = None, high: float | None = None,
+    learning_rate: float = 0.01, low: float | None = None, high: float | None = None,
     sphere: bool = False,
 ) -> Decided:  # fmt: skip
     if constant is None:
@@ -215,8 +231,8 @@ def _dot(
         constant = lipschitz_estimate(score, pool, generator=generator, batch_size=size)
     steps = around.most_steps(100) if steps is None else steps
     return {
-        "constant": constant, "steps": steps, "rate": rate, "low": low, "high": high,
-        "sphere": sphere,
+        "constant": constant, "steps": steps, "learning_rate": learning_rate, "low": low,
+        "high": high, "sphere": sphere,
     }, {}  # fmt: skip
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..deprecation import renamed
 from ..errors import DataError
+from ..validation import as_seed
 from .acceptance_test import RealRows
 from .logit_gradients import in_batches, value_and_slope
 from .ratio_trees import TreeRatio
@@ -43,14 +45,15 @@ class Look:
     auc: float
 
 
+@renamed(seed="random_state", labels="y")
 def collapse(
     model: RefinedModel,
     data: Any,
     *,
-    labels: Any = None,
+    y: Any = None,
     steps: Sequence[int] = _STEPS,
     n: int = 1000,
-    seed: int = 0,
+    random_state: Any = 0,
     minutes: float | None = None,
 ) -> list[Look]:
     """Move samples of the generator on and on by the first logit, without noise and without stop.
@@ -60,10 +63,10 @@ def collapse(
 
     Args:
         model: a refined model.
-        data, labels: as of :func:`refine`.
+        data, y: as of :func:`refine`.
         steps: at which to look, rising.
         n: samples, and real rows.
-        seed: of what is drawn.
+        random_state: of what is drawn.
         minutes: time to stop after, with the looks there are then.
 
     Returns:
@@ -79,13 +82,14 @@ def collapse(
         >>> looks[2].good > looks[0].good, looks[1].auc < looks[0].auc < looks[2].auc
         (True, True)
     """
+    seed = as_seed(random_state)
     model._check_fitted()
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     world, size = model._world, model._size(model._world)
     with model._frozen():
         rows = world.read(data, seed)
         seen = model._seen or features_for(
-            world, model.features, data, labels, rows, seed, size, minutes
+            world, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)

@@ -23,7 +23,7 @@ def paper(method: str, kind: str) -> dict[str, Any]:
     known = {
         "mh": {"length": 640},
         "drs": {"percentile": 80.0 if kind == "images" else 95.0},
-        "dot": {"steps": 100, "rate": 0.01},
+        "dot": {"steps": 100, "learning_rate": 0.01},
     }
     if method not in known:
         raise ParameterError(

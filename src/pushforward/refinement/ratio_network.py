@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..networks import CharacterCritic, find_architecture, halvings
 from ..training import Batch, Loop, Optimiser, Phase, TensorSource, generator_of
 from ..training.gradients import with_gradients
+from ..validation import as_seed
 from .logit_gradients import in_batches
 from .ratio_trees import TreeRatio
 
@@ -95,6 +97,7 @@ class RatioNetwork(nn.Module):
         return {"kind": "rows", "dimension": len(self.mean), "width": self.width}
 
 
+@renamed(seed="random_state")
 class ImageRatio(nn.Module):
     """Logit of real against generated images (n, C, H, W) -> (n,): a small DCGAN critic.
 
@@ -102,7 +105,7 @@ class ImageRatio(nn.Module):
         shape: (C, H, W), with sides that halve at least twice.
         mean, scale: of all pixels, scalars.
         width: channels of the finest layer.
-        seed: of the weights.
+        random_state: of the weights.
     """
 
     mean: Tensor
@@ -115,8 +118,9 @@ class ImageRatio(nn.Module):
         scale: Tensor,
         *,
         width: int = _WIDTH,
-        seed: int = 0,
+        random_state: Any = 0,
     ) -> None:
+        seed = as_seed(random_state)
         super().__init__()
         self.shape, self.width = shape, width
         self.register_buffer("mean", mean)
@@ -134,6 +138,7 @@ class ImageRatio(nn.Module):
         return {"kind": "images", "shape": list(self.shape), "width": self.width}
 
 
+@renamed(seed="random_state")
 class LineRatio(nn.Module):
     """Logit of real against generated lines (n, length, symbols) -> (n,).
 
@@ -141,14 +146,15 @@ class LineRatio(nn.Module):
         shape: (length, symbols).
         hard: whether letters count as the likeliest ones; then it moves nothing.
         width: channels.
-        seed: of the weights.
+        random_state: of the weights.
     """
 
     scale: Tensor
 
     def __init__(
-        self, shape: tuple[int, int], *, hard: bool, width: int = 2 * _WIDTH, seed: int = 0
+        self, shape: tuple[int, int], *, hard: bool, width: int = 2 * _WIDTH, random_state: Any = 0
     ) -> None:
+        seed = as_seed(random_state)
         super().__init__()
         self.shape, self.hard, self.width = shape, hard, width
         self.register_buffer("scale", torch.ones(()))
@@ -188,7 +194,9 @@ def _network_for(real: Tensor, width: int, seed: int) -> RatioNetwork | ImageRat
     if convolves(real.shape[1:]):
         c, h, w = real.shape[1:]
         scale = real.std().clamp(min=1e-6)
-        return ImageRatio((c, h, w), real.mean(), scale, width=_WIDTH, seed=seed).to(real.device)
+        return ImageRatio((c, h, w), real.mean(), scale, width=_WIDTH, random_state=seed).to(
+            real.device
+        )
     flat = real.flatten(1)
     scale = flat.std(dim=0)
     if scale.numel() > _FEW:  # of pixels and the like, some of which hardly ever move
@@ -209,6 +217,7 @@ def convolves(shape: torch.Size) -> bool:
 
 
 @with_gradients
+@renamed(seed="random_state")
 def fit_ratio(
     real: Tensor,
     generated: Tensor,
@@ -217,7 +226,7 @@ def fit_ratio(
     penalty: float = 0.002,
     width: int = 64,
     batch_size: int = 256,
-    seed: int = 0,
+    random_state: Any = 0,
     network: LineRatio | None = None,
     offset: Callable[[Tensor], Tensor] | None = None,
     minutes: float | None = None,
@@ -241,7 +250,7 @@ def fit_ratio(
             a ratio that only weighs points and moves none.
         width: units of both hidden layers, for rows.
         batch_size: rows of a step, of both kinds.
-        seed: of weights, batches and the held-out rows.
+        random_state: of weights, batches and the held-out rows.
         network: to train, for lines of text; others are made here.
         offset: a frozen logit, to which the network learns what is missing.
         minutes: time to stop after, where ``steps`` take longer.
@@ -260,6 +269,7 @@ def fit_ratio(
         >>> bool(logit(torch.tensor([[2.0]])) > 0.5 > -0.5 > logit(torch.tensor([[-1.0]])))
         True
     """
+    seed = as_seed(random_state)
     real, generated = (x.detach().float() for x in (real, generated))
     if min(len(real), len(generated)) < 20 or real.shape[1:] != generated.shape[1:]:
         raise DataError(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..deprecation import renamed
+from ..validation import as_seed
 from .logit_gradients import Score
 from .prior import Prior
 from .refined_model import RefinedModel
@@ -10,6 +12,7 @@ from .refined_model import RefinedModel
 __all__ = ["refine"]
 
 
+@renamed(seed="random_state", labels="y")
 def refine(
     generator: Any,
     data: Any,
@@ -23,11 +26,11 @@ def refine(
     critic_of: Any = None,
     settings: Mapping[str, Any] | None = None,
     features: Any = None,
-    labels: Any = None,
+    y: Any = None,
     minutes: float | None = None,
     evaluations: float | None = None,
     draws: float | None = None,
-    seed: int = 0,
+    random_state: Any = 0,
     batch_size: int | None = None,
     report: Callable[[str, float], None] | None = None,
 ) -> RefinedModel:
@@ -70,12 +73,12 @@ def refine(
         features: what the test and the learned ratio see of rows: a differentiable function
             (n, ...) to (n, d). For images also what the test alone sees: a name such as
             "inception", or an extractor of ``pushforward.metrics``.
-        labels: of images, for a test by features of a classifier.
+        y: labels of images, for a test by features of a classifier.
         minutes: time for the whole run; the best so far is kept. With little time fewer rows
             judge, and what there is no time for is left out with a note.
         evaluations: of logits that one refined sample may take.
         draws: samples of the generator that one refined sample may take; "auto" takes up to 4.
-        seed: of everything that is drawn here.
+        random_state: of everything that is drawn here.
         batch_size: rows whose activations are held in memory at once; changes nothing else.
         report: called with a line of text and the share done; before anything is tried with
             what to expect.
@@ -99,9 +102,10 @@ def refine(
         >>> model.report_.helped, model.report_.before.value - model.report_.after.value > 0.1
         (True, True)
     """
+    seed = as_seed(random_state)
     model = RefinedModel(
         generator, prior=prior, logit=logit, method=method, preset=preset, space=space,
         ratio=ratio, critic_of=critic_of, settings=settings, features=features, minutes=minutes,
         evaluations=evaluations, draws=draws, batch_size=batch_size, random_state=seed,
     )  # fmt: skip
-    return model.fit(data, labels, report=report)
+    return model.fit(data, y, report=report)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from .adapters import World, check_generator, scaled, world_of
 from .density_ratio import RATIOS, Logit, Teacher
 from .held_out_refit import drawn_by, has_seen, twin_of
 from .logit_gradients import BATCH, Score, frozen
-from .methods import METHODS, check_settings
+from .methods import METHODS, check_settings, current_settings
 from .other_critic import rows_of, with_critic
 from .pipeline import Budget, Recipe
 from .presets import paper, published
@@ -160,7 +160,7 @@ class RefinedModel(Model):
 
     def fit(
         self, X: Any, y: Any = None, *, report: Callable[[str, float], None] | None = None
-    ) -> "RefinedModel":
+    ) -> Self:
         """Learn what makes samples better.
 
         Args:
@@ -388,11 +388,11 @@ class RefinedModel(Model):
                 "own. Name a method, or give minutes, evaluations or draws."
             )
         if self.method != "auto":
-            check_settings(self.method, self.settings or {})
+            check_settings(self.method, current_settings(self.method, self.settings))
 
     def _asked(self, world: World) -> tuple[str, dict[str, Any]]:
         """Method and settings, where a preset may stand for both."""
-        settings = dict(self.settings or {})
+        settings = current_settings(self.method, self.settings)
         if self.preset is None:
             return self.method, settings
         if self.preset != "paper" or self.method in ("auto", "dgflow"):

@@ -105,7 +105,7 @@ def _of_images(
     if features is None:
         features = "pca" if labels is None else "classifier"
     train = as_images(X)[0] if features == "classifier" else _bytes(rows)
-    extractor = find_features(features, train=train, labels=labels, seed=seed, minutes=minutes)
+    extractor = find_features(features, train=train, y=labels, random_state=seed, minutes=minutes)
     few = _COMPONENTS if features == "pca" else None
 
     def see(x: Tensor) -> np.ndarray:

@@ -100,7 +100,7 @@ def _cloud(a: Drawn, b: Drawn, which: str, tint: str, caption: str) -> Picture:
 def _attribution(subject: Subject) -> CellAttribution:
     code, reference = subject.reference.code, subject.reference
     numbers = code.numbers(reference.real), code.numbers(subject.judged.samples)
-    return attribute_cells(*numbers, seed=reference.seed)
+    return attribute_cells(*numbers, random_state=reference.seed)
 
 
 def _columns(cells: dict[str, CellAttribution], subjects: Sequence[Subject]) -> Bars:

@@ -156,7 +156,7 @@ def _interpolated(subject: Subject, real: np.ndarray) -> Picture | None:
         )
     except PushforwardError:  # a conditional model, or one that is not stable there
         return None
-    images = _inside(subject, ways.reshape(-1, *ways.shape[2:]))
+    images = _inside(subject, ways.swapaxes(0, 1).reshape(-1, *ways.shape[2:]))
     alt = f"Interpolations of {subject.name}, a row for each pair of held-out images"
     told = "The ends of each row are held-out images; between them, straight in the latent."
     return sheet(images, alt, columns=STEPS, title="interpolations", caption=told)

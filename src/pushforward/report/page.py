@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..deprecation import renamed
 from ..errors import ParameterError, UnsupportedError
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import Judged, Reference
 from ..storage.atomic import write_file_atomically
+from ..validation import as_seed
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
 from .page_models import Subject, some
@@ -51,11 +53,12 @@ class Page:
         return self.html
 
 
+@renamed(seed="random_state", labels="y")
 def page(
     models: Any, real: Any, *, train: Any = None, other: Any = None, features: Any = None,
     weights: str | os.PathLike | None = None, cache: str | os.PathLike | bool | None = None,
-    labels: Any = None, target: str | int | None = None, measures: Iterable[str] | None = None,
-    n: int = 2000, seed: int = 0, title: str | None = None, data: str | None = None,
+    y: Any = None, target: str | int | None = None, measures: Iterable[str] | None = None,
+    n: int = 2000, random_state: Any = 0, title: str | None = None, data: str | None = None,
     date: str | None = None, command: str | None = None, report: Any = None,
 ) -> Page:  # fmt: skip
     """Judge models and show what they do, on one HTML page.
@@ -69,8 +72,8 @@ def page(
     Args:
         models: a model or samples, or several as {name: model}; as of :func:`pushforward.compare`.
         real: rows the models were not fitted on.
-        train, other, features, weights, cache, labels, target, measures, seed: as of
-            :func:`pushforward.evaluate`.
+        train, other, features, weights, cache, y, target, measures, random_state:
+            as of :func:`pushforward.evaluate`.
         n: rows of either side at most, and of ``other``.
         title: the heading; None makes one.
         data: what to call the data.
@@ -91,20 +94,21 @@ def page(
         >>> "<h1>GIS" in made.html, "http-equiv" in made.html
         (True, True)
     """
+    seed = as_seed(random_state)
     template = _template()
     if not isinstance(n, (int, np.integer)) or n < 4:
         raise ParameterError(f"n is {n!r}. Expected a whole number of at least 4.")
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
     reference = Reference.of(
-        real, train=train, other=other, features=features, labels=labels, target=target, n=n,
+        real, train=train, other=other, features=features, labels=y, target=target, n=n,
         seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
     other = None if reference.other is None else some(reference.other, n, seed)
     reference = replace(reference, other=other)
     found = compare(
         named, reference.real, measures=measures, features=reference.extractor,
-        train=reference.train, other=other, cache=cache, target=target, n=n, seed=seed,
+        train=reference.train, other=other, cache=cache, target=target, n=n, random_state=seed,
         report=report,
     )  # fmt: skip
     if report:
@@ -205,7 +209,7 @@ _PACKAGE = f"""@software{{pushforward,
 
 
 def _making(command: str | None, seed: int, n: int) -> Section:
-    call = f"pushforward.report.page(models, real, n={n}, seed={seed})"
+    call = f"pushforward.report.page(models, real, n={n}, random_state={seed})"
     note = f"With pushforward {__version__}. The same seed and data make the same page."
     return Section("made", "How this page was made", (Code(command or call),), note)
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..deprecation import renamed
 from ..errors import UnsupportedError
 from ..refinement import Compared, Look, RefinedModel, RefinementReport, collapse
 from ..storage.atomic import write_file_atomically
+from ..validation import as_seed
 from .page import _PACKAGE, _packaged, _template
 from .page_parts import Bars, Code, Gallery, Part, Picture, Section, Table
 from .panel import MODELS, QUIET, REAL, panel
@@ -45,14 +47,15 @@ class RefinementPage:
         return self.html
 
 
+@renamed(seed="random_state", labels="y")
 def refinement_page(
     model: RefinedModel,
     data: Any,
     *,
-    labels: Any = None,
+    y: Any = None,
     compared: Sequence[Compared] = (),
     n: int = 1000,
-    seed: int = 0,
+    random_state: Any = 0,
     title: str | None = None,
     date: str | None = None,
     command: str | None = None,
@@ -62,10 +65,10 @@ def refinement_page(
 
     Args:
         model: a refined model.
-        data, labels: real data, as of :func:`pushforward.refine`.
+        data, y: real data, as of :func:`pushforward.refine`.
         compared: lines of :func:`pushforward.refinement.compare_methods`, for a table of them.
         n: samples and real rows that are looked at.
-        seed: of those samples.
+        random_state: of those samples.
         title: the heading; None makes one.
         date: a line that says when; None leaves it out.
         command: the command that made the page.
@@ -86,6 +89,7 @@ def refinement_page(
         >>> "Why the share" in refinement_page(model, data, n=200).html
         True
     """
+    seed = as_seed(random_state)
     if not isinstance(model, RefinedModel):
         raise UnsupportedError(
             f"refinement_page shows a refined model, and got {type(model).__name__}. Make one "
@@ -102,7 +106,7 @@ def refinement_page(
     name = "a function of latents" if not hasattr(model.base_, "fit") else _kind(model.base_)
     shown = _shown(model, data, n, seed)
     left = None if minutes is None else _FOR_LOOKS * (deadline - time.monotonic()) / 60
-    looks = collapse(model, data, labels=labels, n=n, seed=seed, minutes=left)
+    looks = collapse(model, data, y=y, n=n, random_state=seed, minutes=left)
     sections = [
         _tried(told),
         _measured(told),

@@ -25,7 +25,7 @@ from .atomic import (
     write_folder_atomically,
 )
 
-__all__ = ["FORMAT_VERSION", "read_folder", "write_file_atomically", "write_folder"]
+__all__ = ["FORMAT_VERSION", "read_folder", "read_model", "write_file_atomically", "write_folder"]
 
 #: Of the reader. A folder without narrowed tensors is written in format 1, which has no "int64".
 FORMAT_VERSION = 2
@@ -105,6 +105,17 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
     Raises:
         ModelFileError: Something is missing, altered, unsafe or of an unknown version.
     """
+    return read_model(folder)[:2]
+
+
+def read_model(
+    folder: str | os.PathLike[str],
+) -> tuple[dict[str, Any], dict[str, Tensor], str]:
+    """Read a model folder as :func:`read_folder` does, and the version that wrote it.
+
+    Raises:
+        ModelFileError: Something is missing, altered, unsafe or of an unknown version.
+    """
     target = _resolve(folder)
     for _ in range(20):
         before = _identity(target)
@@ -117,7 +128,7 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
     return _read(target)
 
 
-def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
     if os.path.isdir(target):
         return _read_whole(target)
     for copy in set_aside_copies(target):
@@ -135,7 +146,7 @@ def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     _refuse(target, what, _WHERE)
 
 
-def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
     config_path = folder / CONFIG
     document = _unseal(_read_file(config_path, None), config_path)
     data = b""
@@ -150,7 +161,7 @@ def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if name not in tensors or tensors[name].dtype not in _NARROW:
             _refuse(config_path, f"{reprlib.repr(name)} is no tensor of int16 or int32 to widen")
         tensors[name] = tensors[name].long()
-    return document["model"], tensors
+    return document["model"], tensors, reprlib.repr(document["version"])
 
 
 def _read_file(path: Path, size: int | None) -> bytes:

@@ -11,7 +11,7 @@ def test_metz():
     """Noise-free parts follow clip(I C + (I - 1)); black stays at -1 up to clipped noise."""
     grey = np.zeros((9000, 2, 3), np.uint8)
     grey[:, 0], grey[:, 1, 0] = 255, 128
-    found = color_mnist("metz", grey, np.arange(9000) % 10, seed=1)
+    found = color_mnist("metz", grey, np.arange(9000) % 10, random_state=1)
     x = (found.images[:].astype(np.float64) + 0.5) / 128 - 1
     assert found.images.shape == (3, 2, 3)
     black = x[:, :, 1, 1:]
@@ -32,7 +32,9 @@ def test_metz():
 
 def test_stacked(pictures):
     grey, labels = pictures(3000, 4, 4), np.arange(3000) % 10
-    found = color_mnist("stacked", ImageSet(as_images(grey)[0], labels, split="test"), seed=2)
+    found = color_mnist(
+        "stacked", ImageSet(as_images(grey)[0], labels, split="test"), random_state=2
+    )
     assert (found.name, found.split, found.images.shape) == ("stacked_mnist", "test", (3, 4, 4))
     assert found.class_names[407] == "407"
     modes = np.stack([found.labels // 100, found.labels // 10 % 10, found.labels % 10], 1)

@@ -40,8 +40,8 @@ def test_kinds_of_the_known_sets():
 
 
 def test_made_sets_follow_their_seed():
-    assert two_moons(50, seed=1).equals(two_moons(50, seed=1))
-    assert not two_moons(50, seed=1).equals(two_moons(50, seed=2))
+    assert two_moons(50, random_state=1).equals(two_moons(50, random_state=1))
+    assert not two_moons(50, random_state=1).equals(two_moons(50, random_state=2))
     big = mixture(20_000)
     shares = big["group"].value_counts(normalize=True)
     np.testing.assert_allclose(shares[["a", "b", "c"]], [0.5, 0.3, 0.2], atol=0.02)

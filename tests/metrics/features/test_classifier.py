@@ -47,7 +47,7 @@ def test_what_is_kept_comes_back_bit_for_bit(learned, digits, monkeypatch):
     assert again.accuracy == features.accuracy
     np.testing.assert_array_equal(again(images[:9]), features(images[:9]))
     with pytest.raises(AssertionError, match="trained again"):
-        ClassifierFeatures(images[:1400], labels[:1400], seed=1, cache=folder)
+        ClassifierFeatures(images[:1400], labels[:1400], random_state=1, cache=folder)
     with pytest.raises(AssertionError, match="trained again"):
         ClassifierFeatures(images[:1399], labels[:1399], cache=folder)
 
@@ -72,7 +72,9 @@ def test_the_seed_decides_and_torchs_own_is_not_touched(digits):
     before = torch.get_rng_state()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        made = [ClassifierFeatures(images, labels, seed=s, **options).digest for s in (3, 3, 4)]
+        made = [
+            ClassifierFeatures(images, labels, random_state=s, **options).digest for s in (3, 3, 4)
+        ]
     assert torch.equal(torch.get_rng_state(), before)
     assert made[0] == made[1] != made[2]
 
@@ -96,9 +98,9 @@ def test_what_it_cannot_learn_from_is_refused(digits):
     with pytest.raises(ParameterError, match="'pca' or 'pixels'"):
         find_features("classifier", train=images)
     with pytest.raises(DataError, match=r"labels have shape \(5,\); expected \(1797,\)"):
-        find_features("classifier", train=images, labels=labels[:5])
+        find_features("classifier", train=images, y=labels[:5])
     with pytest.raises(ParameterError, match="1 classes"):
-        find_features("classifier", train=images, labels=np.zeros(len(images)))
+        find_features("classifier", train=images, y=np.zeros(len(images)))
 
 
 def test_images_of_another_size_are_refused(learned):
@@ -112,5 +114,5 @@ def test_a_budget_ends_learning_and_what_was_cut_short_is_not_kept(digits, tmp_p
         hurried = ClassifierFeatures(images, labels, cache=tmp_path, minutes=1e-6)
     assert hurried.learned < 1
     assert not any(tmp_path.iterdir())
-    found = find_features("classifier", train=images[:300], labels=labels[:300], minutes=10)
+    found = find_features("classifier", train=images[:300], y=labels[:300], minutes=10)
     assert found.learned == 1

@@ -30,7 +30,7 @@ def test_it_learns_more_than_a_gaussian_and_comes_back_from_its_folder(tmp_path)
     X = pushforward.load_dataset("two_moons")
     model = TableFlow(steps=400, couplings=6, width=32, random_state=0).fit(X)
     gaussian = pushforward.GIS(max_layers=0, whiten=True, validation_fraction=0).fit(X)
-    new = pushforward.data.two_moons(500, seed=9)
+    new = pushforward.data.two_moons(500, random_state=9)
     assert model.score(new) > gaussian.score(new) + 0.3
     again = pushforward.load(model.save(tmp_path / "flow"))
     assert (again.score_samples(new) == model.score_samples(new)).all()

@@ -14,7 +14,7 @@ def trained(name, steps=6):
     # Glow's start is near where training ends: six steps at its own rate move no score by the
     # thousandth that tells a trained network from an untrained one
     made = {
-        "glow": Glow(depth=2, width=8, warm_up=2, conditional=True, rate=5e-3, **options),
+        "glow": Glow(depth=2, width=8, warm_up=2, conditional=True, learning_rate=5e-3, **options),
         "realnvp": RealNVP(width=4, scales=2, **options),
     }[name]
     return made.fit(open_images("digits"))

@@ -114,7 +114,7 @@ def test_the_report_of_codes_that_are_the_prior(model, monkeypatch):
 def test_published_settings():
     model = pushforward.AGE(preset="paper")
     s = model.settings_ = model._resolve((3, 32, 32), 100)
-    assert (s["rate"], s["betas"], s["latent"]) == (2e-4, [0.5, 0.999], 128)
+    assert (s["learning_rate"], s["betas"], s["latent"]) == (2e-4, [0.5, 0.999], 128)
     assert [phase.repeats for phase in model._phases()] == [1, 2]
 
 

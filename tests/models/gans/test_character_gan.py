@@ -77,7 +77,7 @@ def test_two_steps_and_two_are_four(tmp_path):
 def test_it_learns_which_letters_there_are():
     rng = np.random.default_rng(0)
     lines = ["".join(rng.choice(list("aab"), 3)) + "xyz" for _ in range(400)]
-    quick = {"width": 16, "batch_size": 32, "rate": 1e-2, "critic_steps": 2}
+    quick = {"width": 16, "batch_size": 32, "learning_rate": 1e-2, "critic_steps": 2}
     model = CharacterGAN(**{**SMALL, **quick}, length=6, steps=60).fit(lines)
     assert model.best_["measures"]["js_4"] < 0.5
     assert sum(line.endswith("xyz") for line in model.sample(100, random_state=0)) > 50

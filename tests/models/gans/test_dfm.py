@@ -75,7 +75,7 @@ def test_the_denoiser_points_to_where_features_are_dense(images):
 
     dense = torch.tensor([2.0, -1.0])
     model = pushforward.DFM(
-        **SMALL, features=2, noise=1.0, rate=3e-3, steps=1, networks={"critic": Two()}
+        **SMALL, features=2, noise=1.0, learning_rate=3e-3, steps=1, networks={"critic": Two()}
     ).fit(images)
     x = torch.zeros(512, 1, 16, 16)
     x[:, 0, 0, :2] = dense + 0.1 * torch.randn(512, 2)

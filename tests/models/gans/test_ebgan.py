@@ -52,7 +52,7 @@ def test_the_energy_and_its_margin(by, short, images):
     # an error of the same size at each pixel has that size for its energy, at any size of image
     critic = Autoencoder(nn.Flatten(), Shifted(by))
     model = pushforward.EBGAN(
-        **SMALL, steps=1, rate=1e-9, margin=0.3, networks={"critic": critic}
+        **SMALL, steps=1, learning_rate=1e-9, margin=0.3, networks={"critic": critic}
     ).fit(images)
     batch = Stream(TensorSource(torch.rand(8, 1, 16, 16)), 8, seed=0).batch(0)
     terms = model._critic_loss(batch)

@@ -91,7 +91,14 @@ def test_wrong_settings(wrong, match):
 def test_published_settings():
     model = pushforward.MMDGAN(preset="paper")
     s = model._resolve((3, 32, 32), 100)
-    found = (s["rate"], s["betas"], s["features"], s["critic_steps"], s["steps"], s["batch_size"])
+    found = (
+        s["learning_rate"],
+        s["betas"],
+        s["features"],
+        s["critic_steps"],
+        s["steps"],
+        s["batch_size"],
+    )
     assert found == (1e-4, [0.5, 0.9], 16, 5, 150_000, 64)
     assert s["penalty"] == s["activity"] == 1
 

@@ -204,8 +204,8 @@ def test_there_and_back(name, fitted, images):
     np.testing.assert_allclose(model.encode(images[:7]), codes[:7], atol=1e-5)
     assert (model.decode(codes) == model.reconstruct(images)).all()
     way = model.interpolate(images[:2], images[2:4], steps=5)
-    assert way.shape == (2, 5, 16, 16)
-    assert (way[:, 0] == model.reconstruct(images[:2])).all()
+    assert way.shape == (5, 2, 16, 16)
+    assert (way[0] == model.reconstruct(images[:2])).all()
     report = model.latent_report(images)
     assert set(report) == {"mean", "deviation", "correlation", "frechet"}
 
@@ -261,7 +261,7 @@ def test_the_bound_of_a_vae_by_hand(images):
     x, log_det = model.pixels_.encode(images[:, None], None, draw=0)
     exact = (-(x - level).abs() / 0.5).flatten(1).double().sum(1) + log_det
     np.testing.assert_allclose(model.elbo(images), exact, rtol=1e-5)
-    assert (model.elbo(images, n_samples=8) == model.elbo(images, n_samples=8)).all()
+    assert (model.elbo(images, n_draws=8) == model.elbo(images, n_draws=8)).all()
 
 
 # Networks of one's own
@@ -307,7 +307,7 @@ def test_samples_approach_the_data(name):
     model = MODELS[name](
         networks=plain_networks(kind, latent),
         **{**SMALL, "latent": latent, "batch_size": 64},
-        rate=2e-3,
+        learning_rate=2e-3,
         steps=300,
     ).fit(X)
     made = model.sample(1000, random_state=0).astype(float)
@@ -316,7 +316,7 @@ def test_samples_approach_the_data(name):
     if name != "began":  # its critic redraws every grey level: nothing asks for variety here
         assert 10 < level.std() < 40
     if hasattr(model, "elbo"):  # more samples, a tighter bound
-        assert model.elbo(X, n_samples=30).mean() > model.elbo(X).mean()
+        assert model.elbo(X, n_draws=30).mean() > model.elbo(X).mean()
     if hasattr(model, "encode"):
         assert np.abs(model.reconstruct(X[:200]).astype(float) - X[:200]).mean() < 20
 

@@ -74,7 +74,7 @@ def zeros_and_ones():
     settings = {**SMALL, "width": 8, "latent": 4, "batch_size": 32, "steps": 150}
     parts = (slice(0, None, 2), slice(1, None, 2))
     guide, judge = (
-        find_features("classifier", train=images[p], labels=labels[p], cache=False) for p in parts
+        find_features("classifier", train=images[p], y=labels[p], cache=False) for p in parts
     )
     return images, pushforward.VAE(**settings).fit(images), guide, judge
 
@@ -180,7 +180,7 @@ def test_a_classifier_of_a_set_brings_the_names():
     X = pushforward.open_images("digits")
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     named = dataclasses.replace(X, class_names=names)
-    guide = find_features("classifier", train=named, labels=named.labels, cache=False)
+    guide = find_features("classifier", train=named, y=named.labels, cache=False)
     assert guide.class_names[3] == "three"
     model = pushforward.PPGN(pushforward.VAE(**SMALL, steps=2).fit(X), guide, steps=2)
     by_name = model.sample(2, random_state=0, y=["three", "nine"])

@@ -25,7 +25,7 @@ SMALL = {"width": 8, "depth": 2, "batch_size": 16, "device": "cpu", "random_stat
 
 @pytest.fixture(scope="module")
 def frame():
-    return pushforward.data.mixture(200, seed=1).astype({"count": "int32"})
+    return pushforward.data.mixture(200, random_state=1).astype({"count": "int32"})
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,9 @@ def test_samples_approach_the_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=1000)
     X = np.stack([3 + x, 0.95 * x + 0.3 * rng.normal(size=1000)], axis=1)
-    model = TableGAN(**{**SMALL, "width": 32, "batch_size": 64}, rate=5e-3, steps=100).fit(X)
+    model = TableGAN(
+        **{**SMALL, "width": 32, "batch_size": 64}, learning_rate=5e-3, steps=100
+    ).fit(X)
     made = model.sample(2000, random_state=0)
     assert np.corrcoef(made.T)[0, 1] > 0.8
     np.testing.assert_allclose(made.mean(0), [3, 0], atol=0.5)
@@ -268,7 +270,7 @@ def test_networks_of_ones_own(frame, tmp_path):
 
 def test_the_samplers_of_the_toys_are_exact():
     centres, sd = grid_of_gaussians()
-    X = pushforward.data.gaussian_grid(20_000, seed=1).to_numpy()
+    X = pushforward.data.gaussian_grid(20_000, random_state=1).to_numpy()
     quality, found, imbalance = modes(X, centres, sd)
     assert quality.value > 0.999
     assert found.value == 25
@@ -277,6 +279,6 @@ def test_the_samplers_of_the_toys_are_exact():
     from sklearn.datasets import make_swiss_roll
 
     theirs = make_swiss_roll(20_000, noise=0.25, random_state=0)[0][:, [0, 2]] / 7.5
-    ours = pushforward.data.swiss_roll(20_000, seed=1).to_numpy()
+    ours = pushforward.data.swiss_roll(20_000, random_state=1).to_numpy()
     for power in (1, 2, 3):
         np.testing.assert_allclose((ours**power).mean(0), (theirs**power).mean(0), atol=0.03)

@@ -146,7 +146,7 @@ def test_wrong_settings():
 def test_published_settings():
     model = pushforward.VAEGAN(preset="paper")
     s = model.settings_ = model._resolve((3, 64, 64), 100)
-    found = (s["optimiser"], s["rate"], s["latent"], s["batch_size"], s["weight"])
+    found = (s["optimiser"], s["learning_rate"], s["latent"], s["batch_size"], s["weight"])
     assert found == ("rmsprop", 3e-4, 128, 64, 1e-5)
     assert [phase.name for phase in model._phases()] == ["encoder", "generator", "critic"]
 

@@ -58,7 +58,12 @@ def test_the_critic_rates_data_above_samples(model):
 def test_published_settings():
     model = pushforward.WGAN(preset="paper")
     s = model._resolve((3, 64, 64), 100)
-    assert (s["optimiser"], s["rate"], s["clip"], s["critic_steps"]) == ("rmsprop", 5e-5, 0.01, 5)
+    assert (s["optimiser"], s["learning_rate"], s["clip"], s["critic_steps"]) == (
+        "rmsprop",
+        5e-5,
+        0.01,
+        5,
+    )
     model.settings_ = s
     critic, generator = model._phases()
     assert (critic.repeats, generator.repeats, generator.after) == (5, 1, None)

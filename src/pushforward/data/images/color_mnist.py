@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ...deprecation import renamed
 from ...errors import DataError
+from ...validation import as_seed
 from ..checks import check_option
 from .image_sources import ArrayImages, ImageSet
 from .in_memory import as_images
@@ -14,8 +16,9 @@ __all__ = ["color_mnist"]
 CHUNK = 4096
 
 
+@renamed(seed="random_state", labels="y")
 def color_mnist(
-    kind: str = "metz", images: Any = None, labels: Any = None, seed: int = 0
+    kind: str = "metz", images: Any = None, y: Any = None, random_state: Any = 0
 ) -> ImageSet:
     """Make coloured digits of grey ones.
 
@@ -33,8 +36,9 @@ def color_mnist(
         kind: "metz" or "stacked".
         images: grey images, uint8 of shape (N, H, W), or an :class:`ImageSet`, as of MNIST or
             Fashion-MNIST.
-        labels: shape (N,), whole numbers from 0 to 9 for stacked; None takes those of the set.
-        seed: random seed.
+        y: labels of shape (N,), whole numbers from 0 to 9 for stacked; None takes those of the
+            set.
+        random_state: random seed.
 
     Returns:
         N images of shape (3, H, W), in memory.
@@ -45,15 +49,16 @@ def color_mnist(
     >>> color_mnist("stacked", np.zeros((4, 8, 8), np.uint8), np.arange(4)).images.shape
     (3, 8, 8)
     """
+    seed = as_seed(random_state)
     check_option("kind", kind, ("metz", "stacked"))
-    if isinstance(images, ImageSet) and labels is None:
-        labels = images.labels
+    if isinstance(images, ImageSet) and y is None:
+        y = images.labels
     grey = as_images(images)[0]
     if grey.shape[0] != 1:
         raise DataError(f"The images have {grey.shape[0]} channels. Expected grey ones.")
-    known = None if labels is None else np.asarray(labels).astype(np.int64)
+    known = None if y is None else np.asarray(y).astype(np.int64)
     if known is not None and known.shape != (len(grey),):
-        raise DataError(f"labels has shape {known.shape}. Expected ({len(grey)},).")
+        raise DataError(f"y has shape {known.shape}. Expected ({len(grey)},).")
     rng = np.random.default_rng(seed)
     out = np.empty((len(grey), 3, *grey.shape[1:]), np.uint8)
     split = images.split if isinstance(images, ImageSet) else "all"

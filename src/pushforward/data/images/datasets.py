@@ -178,7 +178,7 @@ def _digits(split: str, root: Path) -> ImageSet:
 def _coloured(kind: str) -> Callable[[str, Path], ImageSet]:
     def make(split: str, root: Path) -> ImageSet:
         grey = open_known("mnist", split, Framing(), root)
-        return color_mnist(kind, grey, seed=list(IMAGE_SETS["mnist"].splits).index(split))
+        return color_mnist(kind, grey, random_state=list(IMAGE_SETS["mnist"].splits).index(split))
 
     return make
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...deprecation import renamed
 from ...errors import DataError, ParameterError
+from ...validation import as_seed
 from ..toys import gaussian_grid, swiss_roll
 from .lazy_table import Table
 from .reading_options import Expected, Reading
@@ -39,17 +41,19 @@ class Dataset:
     load: Callable[[], Any]
 
 
-def two_moons(n: int = 1000, noise: float = 0.05, seed: int = 0) -> Any:
+@renamed(seed="random_state")
+def two_moons(n: int = 1000, noise: float = 0.05, random_state: Any = 0) -> Any:
     """Draw a frame (n, 2) with columns x and y: two half circles that reach into each other.
 
     Args:
         n: number of rows.
         noise: standard deviation of the normal noise on both columns.
-        seed: random seed.
+        random_state: random seed.
 
     >>> two_moons(4).shape
     (4, 2)
     """
+    seed = as_seed(random_state)
     import pandas as pd
     from sklearn.datasets import make_moons
 
@@ -57,7 +61,8 @@ def two_moons(n: int = 1000, noise: float = 0.05, seed: int = 0) -> Any:
     return pd.DataFrame(points, columns=["x", "y"])
 
 
-def mixture(n: int = 1000, seed: int = 0) -> Any:
+@renamed(seed="random_state")
+def mixture(n: int = 1000, random_state: Any = 0) -> Any:
     """Draw a frame (n, 4) with a column of each kind, whose density is known by construction.
 
     ``group`` is a, b or c with probabilities 0.5, 0.3 and 0.2. Given the group, ``x`` is normal
@@ -67,6 +72,7 @@ def mixture(n: int = 1000, seed: int = 0) -> Any:
     >>> mixture(3).columns.tolist()
     ['x', 'count', 'group', 'flag']
     """
+    seed = as_seed(random_state)
     import pandas as pd
 
     rng = np.random.default_rng(seed)

@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import DataError, ModelFileError, ParameterError
 from ...storage import model_folder
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
+from ...validation import as_seed
 from .networks import NetworkFeatures, as_batch, tensors_digest
 from .sources import as_source
 from .weights import cache_folder
@@ -63,6 +65,7 @@ class Classifier(nn.Module):
         return self.classes(features)
 
 
+@renamed(seed="random_state", labels="y")
 class ClassifierFeatures(NetworkFeatures):
     """Penultimate features (n, 128) and classes of a small network trained here.
 
@@ -72,8 +75,8 @@ class ClassifierFeatures(NetworkFeatures):
     Args:
         train: real training images, as :func:`pushforward.data.as_images` takes them. Of more
             than 60,000 as many are drawn at random.
-        labels: (n,) their classes.
-        seed: of the weights, the order of batches and the images held out.
+        y: (n,) their classes.
+        random_state: of the weights, the order of batches and the images held out.
         epochs: passes over the training images.
         cache: folder to keep the network in; None for the user's cache folder; False for none.
         device: where it runs; a GPU where there is one.
@@ -96,15 +99,16 @@ class ClassifierFeatures(NetworkFeatures):
     def __init__(
         self,
         train: Any,
-        labels: Any,
+        y: Any,
         *,
-        seed: int = 0,
+        random_state: Any = 0,
         epochs: int = 6,
         cache: str | os.PathLike | bool | None = None,
         device: str | torch.device | None = None,
         minutes: float | None = None,
     ) -> None:
-        images, classes, self.class_values = _checked(train, labels, seed)
+        seed = as_seed(random_state)
+        images, classes, self.class_values = _checked(train, y, seed)
         self.class_names = _names(train, self.class_values)
         with torch.device("meta"):  # so that nothing is drawn from torch's own generator
             network = Classifier(images.shape[1:], len(self.class_values))
@@ -125,7 +129,7 @@ class ClassifierFeatures(NetworkFeatures):
                 f"The classifier is right on {self.accuracy:.0%} of the held-out images (always "
                 f"saying the commonest class: {chance:.0%}), so its features say little. Use more "
                 "training images, or other features.",
-                stacklevel=3,  # past what turns gradients on
+                stacklevel=4,  # past what turns gradients on, and the old words
             )
         digest = tensors_digest(network.state_dict())
         super().__init__(
@@ -163,7 +167,7 @@ def _checked(train: Any, labels: Any, seed: int) -> tuple[np.ndarray, np.ndarray
     if train is None or labels is None:
         raise ParameterError(
             "The features 'classifier' are learned from real training images and their labels: "
-            "give `train` and `labels`, or choose 'pca' or 'pixels', which need no labels."
+            "give `train` and `y`, or choose 'pca' or 'pixels', which need no labels."
         )
     source, labels = as_source(train), np.asarray(labels)
     if labels.shape != (len(source),):
@@ -221,7 +225,7 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
     try:
         model_folder.write_folder(folder, {"accuracy": accuracy}, network.state_dict(), readme)
     except ModelFileError as error:
-        warnings.warn(f"The classifier is not kept: {error}", stacklevel=3)
+        warnings.warn(f"The classifier is not kept: {error}", stacklevel=4)
 
 
 def _trained(

@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
+from ...validation import as_seed
 from .provenance import FeatureExtractor
 
 __all__ = ["FEATURES", "find_features"]
@@ -23,13 +25,14 @@ FEATURES = {
 }
 
 
+@renamed(seed="random_state", labels="y")
 def find_features(
     spec: Any,
     *,
     train: Any = None,
-    labels: Any = None,
+    y: Any = None,
     weights: str | os.PathLike | None = None,
-    seed: int = 0,
+    random_state: Any = 0,
     cache: str | os.PathLike | bool | None = None,
     device: str | torch.device | None = None,
     minutes: float | None = None,
@@ -40,10 +43,10 @@ def find_features(
         spec: a name of :data:`FEATURES`; a module or function of images (n, C, H, W) that gives
             (n, d), see :class:`UserFeatures`; or an extractor, which comes back as it is.
         train: real training data, for ``classifier`` and ``pca``.
-        labels: their classes (n,), for ``classifier``.
+        y: their classes (n,), for ``classifier``.
         weights: file of weights for the published networks, or a folder that has it. None looks
             in the folder that the environment variable ``PUSHFORWARD_DATA`` names.
-        seed: of what is learned here.
+        random_state: of what is learned here.
         cache: folder where a learned classifier is kept; None for the user's cache folder; False
             for none.
         device: where networks run; a GPU where there is one. A module of yours stays where it is.
@@ -60,8 +63,9 @@ def find_features(
         Traceback (most recent call last):
         pushforward.errors.ParameterError: features is 'resnet'; expected one of inception, ...
     """
+    seed = as_seed(random_state)
     if isinstance(spec, str):
-        return _named(spec, train, labels, weights, seed, cache, device, minutes)
+        return _named(spec, train, y, weights, seed, cache, device, minutes)
     if isinstance(spec, FeatureExtractor) and not isinstance(spec, nn.Module | type):
         return spec
     from .users import UserFeatures
@@ -88,12 +92,12 @@ def _named(
 
         if train is None:
             raise ParameterError("The features 'pca' are learned: give real data as `train`.")
-        return PCAFeatures(train, seed=seed)
+        return PCAFeatures(train, random_state=seed)
     if name == "classifier":
         from .classifier import ClassifierFeatures
 
         return ClassifierFeatures(
-            train, labels, seed=seed, cache=cache, device=device, minutes=minutes
+            train, labels, random_state=seed, cache=cache, device=device, minutes=minutes
         )
     if name.startswith("inception") and name in FEATURES:
         from .inception import InceptionFeatures

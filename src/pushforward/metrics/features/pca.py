@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ...deprecation import renamed
 from ...errors import DataError, ParameterError
+from ...validation import as_seed
 from .pixels import flattened
 from .sources import as_source
 
@@ -14,6 +16,7 @@ __all__ = ["PCAFeatures"]
 _MOST_ROWS = 10_000
 
 
+@renamed(seed="random_state")
 class PCAFeatures:
     """Coordinates along the leading principal components of real training data, not whitened.
 
@@ -24,7 +27,7 @@ class PCAFeatures:
         train: real training data: images as :func:`pushforward.data.as_images` takes them, or
             rows of numbers (n, d).
         components: how many; never more than there are rows or numbers in a row.
-        seed: draws the rows, and starts the randomised solver where the data are large.
+        random_state: draws the rows, and starts the randomised solver where the data are large.
 
     Raises:
         ParameterError: ``components`` is not a positive whole number.
@@ -39,7 +42,8 @@ class PCAFeatures:
     preprocessing = "flattened; pixels / 255, columns of tables standardised; centred"
     precision = "float32"
 
-    def __init__(self, train: Any, components: int = 64, *, seed: int = 0) -> None:
+    def __init__(self, train: Any, components: int = 64, *, random_state: Any = 0) -> None:
+        seed = as_seed(random_state)
         from sklearn.decomposition import PCA
 
         if isinstance(components, bool) or not isinstance(components, int) or components < 1:

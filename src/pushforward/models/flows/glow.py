@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...estimators.image_flow import ImageFlow
 from ...estimators.image_model import CHUNK, PixelSource
@@ -33,6 +34,7 @@ _GOALS: dict[str, dict[str, Any]] = {
 }
 
 
+@renamed(rate="learning_rate")
 class Glow(ImageFlow):
     """Glow: a flow of images with an exact likelihood, and latents to interpolate and edit.
 
@@ -64,7 +66,7 @@ class Glow(ImageFlow):
         memory: "store", "checkpoint" or "reversible": what is kept for the gradient. None takes
             reversible, in which memory does not grow with ``depth``, for "paper" and on GPUs.
         batch_size: images a step, over all processes.
-        rate: learning rate of Adamax.
+        learning_rate: learning rate of Adamax.
         warm_up: steps of linear warm-up; None of "paper" takes 10 passes over the images.
         ema: decay of the average of the weights; 0 keeps none.
         precision: "float32", or "bfloat16" for the coupling networks alone.
@@ -132,7 +134,7 @@ class Glow(ImageFlow):
         label_weight: float = 0.01,
         memory: str | None = None,
         batch_size: int | None = None,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         warm_up: int | None = None,
         ema: float | None = None,
         precision: str = "float32",
@@ -160,7 +162,7 @@ class Glow(ImageFlow):
         self.label_weight = label_weight
         self.memory = memory
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.warm_up = warm_up
         self.ema = ema
         self.precision = precision
@@ -193,7 +195,7 @@ class Glow(ImageFlow):
             "gaussianise": self._gaussianises(shape),
             "label_weight": self.label_weight,
             "memory": memory,
-            "rate": self.rate,
+            "learning_rate": self.learning_rate,
             # the released code ties the second moment's memory to one pass over the images
             "beta2": min(0.999, max(0.9, 1 - 1 / epoch)),
             "precision": self.precision,
@@ -250,7 +252,7 @@ class Glow(ImageFlow):
         s = self.settings_
         optimiser = Optimiser(
             "adamax",
-            s["rate"],
+            s["learning_rate"],
             {"betas": (0.9, s["beta2"]), "foreach": True},
             warm_up=s["warm_up"],
             hidden_warm_up=True,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from ...deprecation import renamed
 from ...estimators.image_flow import ImageFlow
 from ...training import Optimiser, Phase
 from ...validation import COUNT, FLAG, POSITIVE, OneOf, Rule, Wholes
@@ -17,6 +18,7 @@ _FAST = {"couplings": (2, 2, 2, 2), "width": 256, "prior": "logistic", "tile": T
 _PRESETS = ("fast", "paper", *(name for name in NICE_PUBLISHED if name != "mnist"))
 
 
+@renamed(rate="learning_rate")
 class NICE(ImageFlow):
     """NICE: additive couplings between halves of the pixels, whose volume only a last scale moves.
 
@@ -32,7 +34,7 @@ class NICE(ImageFlow):
         couplings, width, prior, tile: None of them takes the preset's.
         flip: mirror half of the images in training.
         batch_size: images a step, over all processes.
-        rate: learning rate; None takes the preset's.
+        learning_rate: learning rate; None takes the preset's.
         ema: decay of the average of the weights; None keeps none, as published.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
@@ -61,7 +63,7 @@ class NICE(ImageFlow):
         "tile": FLAG | None,
         "flip": FLAG,
         "batch_size": COUNT | None,
-        "rate": POSITIVE | None,
+        "learning_rate": POSITIVE | None,
     }
 
     def __init__(
@@ -74,7 +76,7 @@ class NICE(ImageFlow):
         tile: bool | None = None,
         flip: bool = False,
         batch_size: int | None = None,
-        rate: float | None = None,
+        learning_rate: float | None = None,
         ema: float | None = None,
         steps: int | None = None,
         minutes: float | None = None,
@@ -90,7 +92,7 @@ class NICE(ImageFlow):
         self.tile = tile
         self.flip = flip
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.ema = ema
         self.steps = steps
         self.minutes = minutes
@@ -106,7 +108,9 @@ class NICE(ImageFlow):
         low, high = published["interval"]
         own = {name: getattr(self, name) for name in ("couplings", "width", "prior", "tile")}
         chosen = {**network, **{k: v for k, v in own.items() if v is not None}}
-        rate = published["rate"] if self.rate is None else self.rate
+        learning_rate = (
+            published["learning_rate"] if self.learning_rate is None else self.learning_rate
+        )
         batch_size = self.batch_size or published["batch_size"]
         steps, minutes = self.steps, self.minutes
         if steps is None and minutes is None:
@@ -115,8 +119,8 @@ class NICE(ImageFlow):
             **chosen,
             "couplings": list(chosen["couplings"]),
             "batch_size": batch_size,
-            "rate": rate,
-            "least": published["last_rate"] / published["rate"],
+            "learning_rate": learning_rate,
+            "least": published["last_rate"] / published["learning_rate"],
             "optimiser": "adam" if fast else "rmsprop",
             "ema": self.ema or None,
             "precision": "float32",
@@ -135,11 +139,11 @@ class NICE(ImageFlow):
 
     def _phases(self) -> list[Phase]:
         s = self.settings_
-        optimiser = Optimiser("adam", s["rate"], {"betas": (0.9, 0.99)})
+        optimiser = Optimiser("adam", s["learning_rate"], {"betas": (0.9, 0.99)})
         if s["optimiser"] == "rmsprop":
             # the released code clamps the root mean square at 1e-2, here it is added
             settings = {"alpha": 0.95, "eps": 1e-2, "momentum": 0.5}
             optimiser = Optimiser(
-                "rmsprop", s["rate"], settings, shrink=1 / 1.0005, least=s["least"]
+                "rmsprop", s["learning_rate"], settings, shrink=1 / 1.0005, least=s["least"]
             )
         return [Phase("flow", ("flow",), self._loss, optimiser)]

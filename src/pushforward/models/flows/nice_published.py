@@ -13,7 +13,7 @@ NICE_PUBLISHED: dict[str, dict[str, Any]] = {
         "network": {"couplings": (5, 5, 5, 5), "width": 1000, "prior": "logistic", "tile": True},
         "interval": (0.0, 1.0),
         "batch_size": 200,
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
         "last_rate": 1e-4,
     },
     "tfd": {
@@ -25,14 +25,14 @@ NICE_PUBLISHED: dict[str, dict[str, Any]] = {
         },
         "interval": (0.0, 1.0),
         "batch_size": 128,
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
         "last_rate": 1e-4,
     },
     "svhn": {
         "network": {"couplings": (3, 3, 3, 3), "width": 2000, "prior": "normal", "tile": False},
         "interval": (0.0, 1.0),
         "batch_size": 200,
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
         "last_rate": 1e-4,
     },
     "cifar10": {
@@ -44,7 +44,7 @@ NICE_PUBLISHED: dict[str, dict[str, Any]] = {
         },
         "interval": (-1.0, 1.0),
         "batch_size": 200,
-        "rate": 2e-4,
+        "learning_rate": 2e-4,
         "last_rate": 1e-5,
     },
 }

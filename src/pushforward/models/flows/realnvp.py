@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...estimators.image_flow import ImageFlow
 from ...training import Batch, Optimiser, Phase, Processes
 from ...validation import COUNT, FLAG, Number, OneOf, Rule
@@ -19,6 +20,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+@renamed(rate="learning_rate")
 class RealNVP(ImageFlow):
     """RealNVP: checkerboard and channel couplings, batch normalisation as a layer of the flow.
 
@@ -34,7 +36,7 @@ class RealNVP(ImageFlow):
         alpha: distance from the ends of (0, 1) that the logit keeps, 0.05 as published.
         flip: mirror half of the images in training.
         batch_size: images a step, over all processes.
-        rate: learning rate of Adam.
+        learning_rate: learning rate of Adam.
         ema: decay of the average of the weights; None keeps none, as published.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
@@ -76,7 +78,7 @@ class RealNVP(ImageFlow):
         alpha: float = 0.05,
         flip: bool = False,
         batch_size: int = 64,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         ema: float | None = None,
         steps: int | None = None,
         minutes: float | None = None,
@@ -92,7 +94,7 @@ class RealNVP(ImageFlow):
         self.alpha = alpha
         self.flip = flip
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.ema = ema
         self.steps = steps
         self.minutes = minutes
@@ -112,7 +114,7 @@ class RealNVP(ImageFlow):
             "width": chosen["width"] if self.width is None else self.width,
             "blocks": blocks if self.blocks is None else self.blocks,
             "batch_size": self.batch_size,
-            "rate": self.rate,
+            "learning_rate": self.learning_rate,
             "ema": self.ema or None,
             "precision": "float32",
             "steps": self.steps if given else chosen.get("steps"),
@@ -127,7 +129,7 @@ class RealNVP(ImageFlow):
         return {"flow": RealNVPNetwork(shape, **sizes, seed=self._seed)}
 
     def _phases(self) -> list[Phase]:
-        adam = Optimiser("adam", self.settings_["rate"], clip=100.0)
+        adam = Optimiser("adam", self.settings_["learning_rate"], clip=100.0)
         return [Phase("flow", ("flow",), self._loss, adam)]
 
     def _share(self, processes: Processes) -> None:

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ModelFileError
 from ...estimators.table_density import Report, TableDensity
+from ...storage.weights import load_weights
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...transport import Rows
 from ...validation import COUNT, MINUTES, POSITIVE, SHARE, OneOf, Rule
@@ -59,6 +61,7 @@ class NetworkDensity(nn.Module):
         return torch.cat([self.network.decode([part]) for part in z.split(_BLOCK)])
 
 
+@renamed(rate="learning_rate")
 class TableFlow(TableDensity):
     """A neural flow of a table, trained by gradient: RealNVP or NICE on its coordinates.
 
@@ -69,7 +72,7 @@ class TableFlow(TableDensity):
         network: "realnvp" (affine couplings with batch normalisation) or "nice" (additive).
         couplings: how many.
         width: of the hidden layers.
-        rate: learning rate of Adam.
+        learning_rate: learning rate of Adam.
         batch_size: rows a step.
         steps, minutes: budget; the first to run out ends the training.
         validation_fraction: share of the rows held out; the weights they like best are kept.
@@ -94,7 +97,7 @@ class TableFlow(TableDensity):
         "network": OneOf(*_NETWORKS),
         "couplings": COUNT,
         "width": COUNT,
-        "rate": POSITIVE,
+        "learning_rate": POSITIVE,
         "batch_size": COUNT,
         "steps": COUNT | None,
         "minutes": MINUTES,
@@ -109,7 +112,7 @@ class TableFlow(TableDensity):
         network: str = "realnvp",
         couplings: int = 8,
         width: int = 64,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         batch_size: int = 256,
         steps: int | None = 3000,
         minutes: float | None = None,
@@ -125,7 +128,7 @@ class TableFlow(TableDensity):
         self.network = network
         self.couplings = couplings
         self.width = width
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.steps = steps
         self.minutes = minutes
@@ -175,7 +178,7 @@ class TableFlow(TableDensity):
 
         loop = Loop(
             {"flow": network},
-            [Phase("flow", ("flow",), loss, Optimiser("adam", self.rate, clip=100.0))],
+            [Phase("flow", ("flow",), loss, Optimiser("adam", self.learning_rate, clip=100.0))],
             TensorSource(x, weight / weight.mean()),
             batch_size=self.batch_size,
             seed=self._seed,
@@ -205,5 +208,5 @@ class TableFlow(TableDensity):
         if not 0 <= d <= 100_000:
             raise ModelFileError(f"The dimension is {d}. The folder was altered.")
         density = NetworkDensity(self._network(d) if d else None).double()
-        density.load_state_dict(tensors)
+        load_weights(density, tensors)
         return density.eval()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ...deprecation import renamed
 from ...training import Batch, Phase
 from ...validation import COUNT, POSITIVE, Rule
 from ..image_generator import FAST, QUICK
@@ -18,6 +19,7 @@ __all__ = ["AGE", "divergence"]
 _PLAYERS = {"image_weight": 5.0, "code_weight": 8.0, "player_steps": 2}
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class AGE(WithEncoder):
     """An encoder that sets codes of images and of samples apart, a generator that unites them.
@@ -47,7 +49,7 @@ class AGE(WithEncoder):
         image_weight, code_weight, player_steps: None takes the preset's.
         networks: modules of your own, "encoder" and "generator"; codes are put on the sphere
             between them.
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
@@ -75,7 +77,7 @@ class AGE(WithEncoder):
         "paper": {
             **FAST,
             **_PLAYERS,
-            **{"width": 64, "latent": 128, "rate": 2e-4, "betas": [0.5, 0.999]},
+            **{"width": 64, "latent": 128, "learning_rate": 2e-4, "betas": [0.5, 0.999]},
             **{"code_weight": 500 / 128, "ema": None, "steps": 117_000, "minutes": None},
         },
     }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...networks import MLP
 from ...training import Batch, Phase
 from ...validation import COUNT, FLAG, POSITIVE, OneOf, Rule
@@ -19,6 +20,7 @@ __all__ = ["AlphaGAN"]
 _PLAYERS = {"weight": 10.0, "norm": "batch", "player_steps": 1}
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class AlphaGAN(WithEncoder, WithCritic):
     """Encoder, generator, a critic of images and one of codes.
@@ -51,7 +53,7 @@ class AlphaGAN(WithEncoder, WithCritic):
         norm: of the critic of images, "batch", "spectral", "layer" or "none".
         weight, player_steps, norm: None takes the preset's.
         networks: modules of your own, "encoder", "generator", "critic" and "code_critic".
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 

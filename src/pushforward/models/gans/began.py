@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...training import Batch, Phase
 from ...training.processes import Processes
 from ...validation import COUNT, POSITIVE, OneOf, Rule
@@ -30,6 +31,7 @@ class Balance(nn.Module):
             self.register_buffer(name, torch.zeros(()))
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class BEGAN(WithEnergy):
     """A generator against an autoencoder that redraws data well and samples badly.
@@ -61,7 +63,7 @@ class BEGAN(WithEnergy):
         norm: of the critic, "batch", "layer" or "none".
         ratio, gain, code, norm: None takes the preset's.
         networks: modules of your own, "generator", and "critic", which makes images of images.
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
@@ -93,7 +95,7 @@ class BEGAN(WithEnergy):
         },
         "paper": {
             **FAST,
-            **{"width": 64, "batch_size": 16, "rate": 1e-4, "betas": [0.9, 0.999]},
+            **{"width": 64, "batch_size": 16, "learning_rate": 1e-4, "betas": [0.9, 0.999]},
             **{"decay": "linear", "ema": None, "steps": 200_000, "minutes": None},
             **{"ratio": 0.5, "gain": 1e-3, "code": 64, "norm": "none"},
         },

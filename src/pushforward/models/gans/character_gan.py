@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ...data import Alphabet, as_lines
+from ...deprecation import renamed
 from ...estimators.trained_model import Report
 from ...networks import CharacterCritic, CharacterGenerator
 from ...storage.checkpoint import digest
@@ -42,6 +43,7 @@ class LineSource:
         return one_hot(self.numbers[torch.from_numpy(rows)], self.symbols).float(), None
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class CharacterGAN(WassersteinGame):
     """Lines of text from a generator that lowers a Wasserstein distance.
@@ -64,11 +66,11 @@ class CharacterGAN(WassersteinGame):
         networks: modules of your own, "generator" (n, latent) to (n, length, symbols) and "critic"
             back to (n,). There are two symbols more than characters, the first for padding, the
             second for unknown characters.
-        characters, width, blocks, latent, penalty, critic_steps, batch_size, rate, ema: None takes
-            the preset's.
+        characters, width, blocks, latent, penalty, critic_steps, batch_size, learning_rate, ema:
+            None takes the preset's.
         validation_fraction: share of the lines held out to choose the best weights by, at most
             1,000.
-        steps, minutes, batch_size, rate, ema, device, random_state, verbose: as of
+        steps, minutes, batch_size, learning_rate, ema, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
     Attributes:
@@ -108,13 +110,18 @@ class CharacterGAN(WassersteinGame):
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
             **{"characters": 96, "width": 32, "blocks": 1, "latent": 64, "batch_size": 32},
-            **{"optimiser": "adam", "rate": 1e-3, "betas": [0.5, 0.9], "decay": "linear"},
+            **{"optimiser": "adam", "learning_rate": 1e-3, "betas": [0.5, 0.9], "decay": "linear"},
             **{"ema": 0.99, "steps": None, "minutes": 10.0},
             **{"penalty": 10.0, "critic_steps": 3},
         },
         "paper": {
             **{"characters": 2046, "width": 512, "blocks": 5, "latent": 128, "batch_size": 64},
-            **{"optimiser": "adam", "rate": 1e-4, "betas": [0.5, 0.9], "decay": "constant"},
+            **{
+                "optimiser": "adam",
+                "learning_rate": 1e-4,
+                "betas": [0.5, 0.9],
+                "decay": "constant",
+            },
             **{"ema": None, "steps": 200_000, "minutes": None},
             **{"penalty": 10.0, "critic_steps": 10},
         },
@@ -129,7 +136,7 @@ class CharacterGAN(WassersteinGame):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> Any:
+    ) -> Self:
         """Train on lines of text.
 
         Args:

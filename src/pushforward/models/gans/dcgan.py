@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...training import Batch, Phase
 from ...validation import COUNT, Number, OneOf, Rule, Whole
@@ -35,7 +36,7 @@ _RELATIVISTIC = {"norm": "none", "penalty": 0.05}
 _SPECTRAL = {
     "latent": 128,
     "batch_size": 64,
-    "rate": 2e-4,
+    "learning_rate": 2e-4,
     "ema": None,
     "minutes": None,
     "loss": "hinge",
@@ -43,6 +44,7 @@ _SPECTRAL = {
 }
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DCGAN(WithCritic):
     """A generator against a critic that tells its samples from the data.
@@ -73,10 +75,10 @@ class DCGAN(WithCritic):
         networks: modules of your own, "generator" and "critic"; those not named are built.
         flip: mirror half of the images in training.
         batch_size: images a step, over all processes.
-        rate: learning rate of Adam.
+        learning_rate: learning rate of Adam.
         ema: decay of the average of the weights; 0 keeps none.
-        loss, norm, critic_steps, penalty, hidden, architecture, width, latent, batch_size, rate,
-            ema: None takes the preset's.
+        loss, norm, critic_steps, penalty, hidden, architecture, width, latent, batch_size,
+            learning_rate, ema: None takes the preset's.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to judge the weights by, at most 1,000:
             the latest average is kept unless the distance between patches of samples and of
@@ -119,7 +121,7 @@ class DCGAN(WithCritic):
         "paper": {
             **FAST,
             **_PLAIN,
-            **{"width": 64, "latent": 100, "batch_size": 128, "rate": 2e-4},
+            **{"width": 64, "latent": 100, "batch_size": 128, "learning_rate": 2e-4},
             **{"betas": [0.5, 0.999], "ema": None, "steps": 100_000, "minutes": None},
         },
         "sn-dcgan": {

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...networks import MLP, layer_inputs
 from ...training import Batch, Phase
@@ -20,6 +21,7 @@ __all__ = ["DFM"]
 _LOSS = find_loss("non-saturating")
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DFM(WithCritic):
     """A DCGAN with a denoiser of the critic's features.
@@ -45,7 +47,7 @@ class DFM(WithCritic):
         weight, noise, features, layers, norm: None takes the preset's.
         networks: modules of your own, "generator", "critic" (whose last linear map or convolution
             sees ``features`` numbers) and "denoiser" (that many to that many).
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
@@ -79,7 +81,7 @@ class DFM(WithCritic):
         },
         "paper": {
             **FAST,
-            **{"width": 64, "latent": 100, "batch_size": 128, "rate": 1e-4},
+            **{"width": 64, "latent": 100, "batch_size": 128, "learning_rate": 1e-4},
             **{"betas": [0.5, 0.999], "ema": None, "steps": 100_000, "minutes": None},
             **{"weight": 0.03, "noise": 1.0, "features": 1024, "layers": 10, "norm": "batch"},
         },

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...training import Batch, Phase
 from ...validation import COUNT, POSITIVE, Number, OneOf, Rule
@@ -17,6 +18,7 @@ from ..mixins import WithEnergy
 __all__ = ["EBGAN", "pulling_away"]
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class EBGAN(WithEnergy):
     """A generator that lowers the energy of its samples, which a critic raises to a margin.
@@ -43,7 +45,7 @@ class EBGAN(WithEnergy):
         margin, weight, code, norm: None takes the preset's.
         networks: modules of your own, "generator", and "critic", an autoencoder with modules
             ``encoder`` and ``decoder`` (:class:`~pushforward.networks.Autoencoder` makes it).
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
@@ -72,7 +74,7 @@ class EBGAN(WithEnergy):
         "fast": {**FAST, "margin": 0.36, "weight": 0.1, "code": 64, "norm": "batch"},
         "paper": {
             **FAST,
-            **{"width": 64, "latent": 100, "batch_size": 128, "rate": 1e-3},
+            **{"width": 64, "latent": 100, "batch_size": 128, "learning_rate": 1e-3},
             **{"betas": [0.5, 0.999], "ema": None, "steps": 100_000, "minutes": None},
             **{"margin": 0.18, "weight": 0.1, "code": 256, "norm": "batch"},
         },

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...networks import layer_inputs
 from ...training import Batch, Phase
@@ -20,6 +21,7 @@ __all__ = ["MMDGAN"]
 _CRITIC = {"features": 16, "penalty": 1.0, "activity": 1.0, "norm": "none"}
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class MMDGAN(AdversarialModel):
     """A generator that lowers the kernel distance of features a critic learns.
@@ -47,7 +49,7 @@ class MMDGAN(AdversarialModel):
         features, penalty, activity, norm, critic_steps: None takes the preset's.
         networks: modules of your own, "generator", and "critic", which makes vectors
             (n, any length).
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
@@ -79,7 +81,7 @@ class MMDGAN(AdversarialModel):
         "paper": {
             **FAST,
             **_CRITIC,
-            **{"width": 64, "latent": 128, "rate": 1e-4, "ema": None},
+            **{"width": 64, "latent": 128, "learning_rate": 1e-4, "ema": None},
             **{"steps": 150_000, "minutes": None, "critic_steps": 5},
         },
     }

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ __all__ = ["PPGN"]
 
 _CHUNK = 64  # chains that move at once
 _BLUR = 0.3  # of the denoiser's noise, in deviations of the codes
-_DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "rate": 1e-3}
+_DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "learning_rate": 1e-3}
 
 
 class PPGN(Parameters):
@@ -106,7 +106,7 @@ class PPGN(Parameters):
         self.push = push
 
     @with_gradients
-    def fit(self, X: Any, y: Any = None, *, random_state: Any = None) -> "PPGN":
+    def fit(self, X: Any, y: Any = None, *, random_state: Any = None) -> Self:
         """Learn R from the codes of images, for a generator whose codes are not as its prior.
 
         Args:
@@ -139,7 +139,7 @@ class PPGN(Parameters):
             noisy = batch.x + self.blur_ * batch.normal(width)
             return {"distance": (denoiser(noisy) - batch.x).square().sum(1).mean()}
 
-        adam = Optimiser("adam", _DENOISER["rate"], decay="linear")
+        adam = Optimiser("adam", _DENOISER["learning_rate"], decay="linear")
         phase = Phase("denoiser", ("denoiser",), loss, adam)
         size = _DENOISER["batch_size"]
         loop = Loop(

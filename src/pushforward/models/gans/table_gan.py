@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...data import Columns
 from ...data.checks import MISSING
 from ...data.tables.column_summary import warn_left_out
+from ...deprecation import renamed
 from ...errors import DataError
 from ...estimators.trained_model import Report
 from ...networks import MLP
@@ -56,6 +57,7 @@ class CellSource:
         return x + self.width * torch.rand(x.shape, generator=generator), None
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class TableGAN(WassersteinGame):
     """Rows of a table from a generator that lowers a Wasserstein distance.
@@ -78,9 +80,9 @@ class TableGAN(WassersteinGame):
         networks: modules of your own, "generator" (n, latent) to (n, D) and "critic" (n, D) to
             (n,), D being the number of columns that are not constant.
         batch_size: rows a step.
-        rate: learning rate of Adam.
+        learning_rate: learning rate of Adam.
         ema: decay of the average of the weights; 0 keeps none.
-        width, depth, latent, penalty, critic_steps, batch_size, rate, ema: None takes the
+        width, depth, latent, penalty, critic_steps, batch_size, learning_rate, ema: None takes the
             preset's.
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the rows held out to choose the best weights by, at most
@@ -130,13 +132,18 @@ class TableGAN(WassersteinGame):
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {
             **{"width": 128, "depth": 3, "latent": None, "batch_size": 256},
-            **{"optimiser": "adam", "rate": 2e-3, "betas": [0.0, 0.9], "decay": "linear"},
+            **{"optimiser": "adam", "learning_rate": 2e-3, "betas": [0.0, 0.9], "decay": "linear"},
             **{"ema": 0.99, "steps": 2000, "minutes": None},
             **{"penalty": 0.1, "critic_steps": 3},
         },
         "paper": {
             **{"width": 512, "depth": 3, "latent": 2, "batch_size": 256},
-            **{"optimiser": "adam", "rate": 1e-4, "betas": [0.5, 0.9], "decay": "constant"},
+            **{
+                "optimiser": "adam",
+                "learning_rate": 1e-4,
+                "betas": [0.5, 0.9],
+                "decay": "constant",
+            },
             **{"ema": None, "steps": 100_000, "minutes": None},
             **{"penalty": 0.1, "critic_steps": 5},
         },
@@ -151,7 +158,7 @@ class TableGAN(WassersteinGame):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> Any:
+    ) -> Self:
         """Train on the rows of a table.
 
         Args:

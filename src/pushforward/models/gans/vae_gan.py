@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...networks import layer_inputs
 from ...training import Batch, Phase
@@ -22,6 +23,7 @@ _LOSS = find_loss("non-saturating")
 _AT_REST = 3 * math.log(3) - 2 * math.log(2)  # one image to two samples: D = 1/3
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAEGAN(WithPosterior, WithCritic):
     """Encoder, generator and a critic whose features say how near an image is to another.
@@ -44,7 +46,7 @@ class VAEGAN(WithPosterior, WithCritic):
             features, the critic's last width times the pixels that are left.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         weight, norm: None takes the preset's.
-        rate: learning rate of Adam, or with "paper" of RMSprop.
+        learning_rate: learning rate of Adam, or with "paper" of RMSprop.
         networks: modules of your own: "generator"; "critic"; and "encoder", which makes 2
             ``latent`` numbers, means first, then log-variances.
         architecture, width, latent, flip, batch_size, ema, steps, minutes,
@@ -72,7 +74,13 @@ class VAEGAN(WithPosterior, WithCritic):
         "fast": {**FAST, **QUICK, "weight": 1e-3, "norm": "batch"},
         "paper": {
             **FAST,
-            **{"width": 64, "latent": 128, "optimiser": "rmsprop", "rate": 3e-4, "ema": None},
+            **{
+                "width": 64,
+                "latent": 128,
+                "optimiser": "rmsprop",
+                "learning_rate": 3e-4,
+                "ema": None,
+            },
             **{"steps": 100_000, "minutes": None, "weight": 1e-5, "norm": "batch"},
         },
     }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...training import Batch, Phase
 from ...validation import COUNT, POSITIVE, OneOf, Rule
 from ..image_generator import FAST
@@ -19,6 +20,7 @@ _RMSPROP = {key: value for key, value in FAST.items() if key != "betas"} | {"opt
 _NO_SIZE = "weights divided by their norm have no size to clip"
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class WGAN(WithCritic):
     """A generator that lowers the Wasserstein distance a critic of clipped weights sees.
@@ -34,7 +36,7 @@ class WGAN(WithCritic):
         norm: of the critic, "batch", "layer" or "none".
         critic_steps: of the critic for each of the generator.
         clip, norm, critic_steps: None takes the preset's.
-        rate: learning rate of RMSprop.
+        learning_rate: learning rate of RMSprop.
         architecture, width, latent, networks, flip, batch_size, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
@@ -62,7 +64,7 @@ class WGAN(WithCritic):
         "fast": {**_RMSPROP, "clip": 0.01, "norm": "batch", "critic_steps": 2},
         "paper": {
             **_RMSPROP,
-            **{"width": 64, "latent": 100, "rate": 5e-5, "ema": None},
+            **{"width": 64, "latent": 100, "learning_rate": 5e-5, "ema": None},
             **{"steps": 200_000, "minutes": None},
             **{"clip": 0.01, "norm": "batch", "critic_steps": 5},
         },

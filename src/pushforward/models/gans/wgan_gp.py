@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from ...deprecation import renamed
 from ...validation import OneOf, Rule
 from ..image_generator import FAST, QUICK
 from ..mixins import WithCritic
@@ -15,6 +16,7 @@ from .wasserstein_phases import WassersteinGame
 __all__ = ["WGANGP"]
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class WGANGP(WithCritic, WassersteinGame):
     """A generator that lowers the Wasserstein distance a critic of slope 1 sees.
@@ -30,8 +32,8 @@ class WGANGP(WithCritic, WassersteinGame):
             so that no sample has a slope of its own.
         critic_steps: of the critic for each of the generator.
         penalty, norm, critic_steps: None takes the preset's.
-        architecture, width, latent, networks, flip, batch_size, rate, ema, steps, minutes,
-            validation_fraction, device, random_state, verbose: as of
+        architecture, width, latent, networks, flip, batch_size, learning_rate, ema, steps,
+            minutes, validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
 
     Examples:
@@ -59,13 +61,13 @@ class WGANGP(WithCritic, WassersteinGame):
         },
         "paper": {
             **FAST,
-            **{"width": 64, "latent": 128, "rate": 1e-4, "ema": None},
+            **{"width": 64, "latent": 128, "learning_rate": 1e-4, "ema": None},
             **{"steps": 200_000, "minutes": None},
             **{"penalty": 10.0, "norm": "none", "critic_steps": 5},
         },
         "paper-resnet": {
             **FAST,
-            **{"architecture": "residual", "width": 64, "latent": 128, "rate": 2e-4},
+            **{"architecture": "residual", "width": 64, "latent": 128, "learning_rate": 2e-4},
             **{"betas": [0.0, 0.9], "decay": "linear", "ema": None},
             **{"steps": 100_000, "minutes": None},
             **{"penalty": 10.0, "norm": "layer", "critic_steps": 5},

@@ -4,11 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from ...data import Table, open_data
+from ...deprecation import renamed
 from ...errors import ParameterError
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
@@ -80,6 +81,7 @@ class AutoDensity(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
+    @renamed(checkpoint="folder")
     def fit(
         self,
         X: Any,
@@ -87,18 +89,18 @@ class AutoDensity(TableDensity):
         sample_weight: Any = None,
         *,
         report: Report | None = None,
-        checkpoint: Folder | Checkpoint | None = None,
-    ) -> "AutoDensity":
+        folder: Folder | Checkpoint | None = None,
+    ) -> Self:
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
             X, y, sample_weight, report: as there.
-            checkpoint: folder for what is tried and fitted on the way. A fit that was killed
-                and is repeated with the same data and parameters goes on from there; the
-                folder is removed when the fit is done.
+            folder: for what is tried and fitted on the way. A fit that was killed and is
+                repeated with the same data and parameters goes on from there; the folder is
+                removed when the fit is done.
         """
         begun = time.monotonic()
-        return self._fit(X, sample_weight, report, checkpoint=checkpoint, begun=begun)
+        return self._fit(X, sample_weight, report, checkpoint=folder, begun=begun)
 
     def _fit_density(
         self,
@@ -159,12 +161,13 @@ class AutoDensity(TableDensity):
         self.notes_ = [str(note) for note in state["notes"]]
 
 
+@renamed(checkpoint="folder")
 def fit(
     X: Any,
     sample_weight: Any = None,
     *,
     verbose: bool = True,
-    checkpoint: Folder | None = None,
+    folder: Folder | None = None,
     **parameters: Any,
 ) -> AutoDensity:
     """Fit the automatic model and print what was tried and why it was chosen.
@@ -174,7 +177,7 @@ def fit(
             of :func:`pushforward.open_data`, which says how its file is to be read.
         sample_weight: (n,) row weights.
         verbose: print progress and the account to stderr.
-        checkpoint: folder for unfinished work, as in :meth:`AutoDensity.fit`.
+        folder: for unfinished work, as in :meth:`AutoDensity.fit`.
         **parameters: of :class:`AutoDensity`: ``minutes``, ``contamination``, ``columns``,
             ``bounds``, ``missing``, ``false_alarm_rate``, ``random_state``.
 
@@ -205,7 +208,7 @@ def fit(
             print(X.note, file=sys.stderr)
         reading, X = X.reading, X.read()
     model = AutoDensity(verbose=verbose, **parameters)
-    model.fit(X, sample_weight=sample_weight, checkpoint=checkpoint)
+    model.fit(X, sample_weight=sample_weight, folder=folder)
     if reading is not None:
         model.reading_ = reading
     if verbose:

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from sklearn.base import TransformerMixin
 from torch import Tensor
 
+from ...deprecation import renamed
 from ...errors import DataError
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
@@ -164,6 +165,7 @@ class GIS(TransformerMixin, TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
+    @renamed(checkpoint="folder")
     def fit(
         self,
         X: Any,
@@ -172,18 +174,18 @@ class GIS(TransformerMixin, TableDensity):
         *,
         validation: Any = None,
         report: Report | None = None,
-        checkpoint: Folder | Checkpoint | None = None,
-    ) -> "GIS":
+        folder: Folder | Checkpoint | None = None,
+    ) -> Self:
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
             X, y, sample_weight, report: as there.
-            checkpoint: folder for the layers grown so far. A fit that was killed and is
-                repeated with the same data and parameters goes on from them, to the same
-                result; the folder is removed when the fit is done.
+            folder: for the layers grown so far. A fit that was killed and is repeated with
+                the same data and parameters goes on from them, to the same result; the folder
+                is removed when the fit is done.
             validation: rows to stop on, instead of a share of X.
         """
-        return self._fit(X, sample_weight, report, checkpoint=checkpoint, validation=validation)
+        return self._fit(X, sample_weight, report, checkpoint=folder, validation=validation)
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents of the rows: (n, p) -> (n, D) float64, close to N(0, I).
@@ -226,7 +228,8 @@ class GIS(TransformerMixin, TableDensity):
             steps: points on the way, both ends among them.
 
         Returns:
-            A list of ``steps`` tables.
+            A list of ``steps`` tables, of each step the n rows in the form of ``fit``, as all
+            models have it.
         """
         start, end = self.transform(a), self.transform(b)
         return [self.decode((1 - t) * start + t * end) for t in np.linspace(0, 1, steps)]

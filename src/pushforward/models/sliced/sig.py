@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -168,7 +168,7 @@ class SIG(PatchModel):
         folder: str | Path | None = None,
         tensorboard: bool = False,
         report: Report | None = None,
-    ) -> "SIG":
+    ) -> Self:
         """Grow the layers.
 
         Args:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import renamed
 from ...errors import DataError, ParameterError
 from ...estimators.image_model import CHUNK
 from ...training import Batch, Phase
-from ...validation import POSITIVE, Rule
+from ...validation import POSITIVE, Rule, as_seed
 from ..image_generator import FAST
 from ..mixins import WithPosterior
 
@@ -21,6 +22,7 @@ __all__ = ["VAE"]
 _LN2 = math.log(2)
 
 
+@renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAE(WithPosterior):
     """An encoder and a generator that raise a lower bound on the likelihood together.
@@ -33,7 +35,7 @@ class VAE(WithPosterior):
         scale: of the Laplace density, where pixels are in (-1, 1); None takes the preset's.
         networks: modules of your own: "generator", and "encoder", which makes 2 ``latent``
             numbers, means first, then log-variances.
-        architecture, width, latent, flip, batch_size, rate, ema, steps, minutes, device,
+        architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes, device,
             random_state, verbose: as of :class:`~pushforward.DCGAN`.
         validation_fraction: share of the images held out to choose the best weights, at most
             1,000, by the bound.
@@ -42,7 +44,7 @@ class VAE(WithPosterior):
         >>> import numpy as np, pushforward
         >>> X = np.random.default_rng(0).integers(0, 256, (64, 16, 16), dtype=np.uint8)
         >>> model = pushforward.VAE(width=4, steps=3, batch_size=8, random_state=0).fit(X)
-        >>> model.elbo(X, n_samples=5).shape
+        >>> model.elbo(X, n_draws=5).shape
         (64,)
     """
 
@@ -55,7 +57,7 @@ class VAE(WithPosterior):
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator")
     _noise_of_bytes: ClassVar[bool] = True
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, "rate": 1e-3, "betas": [0.9, 0.999], "scale": 0.1},
+        "fast": {**FAST, "learning_rate": 1e-3, "betas": [0.9, 0.999], "scale": 0.1},
     }
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
@@ -81,7 +83,8 @@ class VAE(WithPosterior):
         apart = (x - self._generate(z)).abs() / scale + math.log(2 * scale)
         return -apart.flatten(1).sum(1)
 
-    def elbo(self, X: Any, *, n_samples: int = 1, seed: int = 0) -> np.ndarray:
+    @renamed(n_samples="n_draws", seed="random_state")
+    def elbo(self, X: Any, *, n_draws: int = 1, random_state: Any = 0) -> np.ndarray:
         """A lower bound, in expectation, on the log-probability of each discrete image, in nats.
 
         With one sample the evidence lower bound; with k the importance-weighted bound
@@ -90,8 +93,8 @@ class VAE(WithPosterior):
 
         Args:
             X: uint8 images like those of ``fit``.
-            n_samples: codes k drawn for each image, each with its own dequantisation noise.
-            seed: of the codes.
+            n_draws: codes k drawn for each image, each with its own dequantisation noise.
+            random_state: of the codes.
 
         Returns:
             (n,) float64.
@@ -99,15 +102,16 @@ class VAE(WithPosterior):
         Raises:
             DataError: for images of another shape, and where the bound is not finite.
         """
+        seed = as_seed(random_state)
         self._check_fitted()
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ParameterError(f"n_samples is {n_samples!r}. Expected a whole number above 0.")
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number above 0.")
         generator = torch.Generator().manual_seed(int(seed))
         parts = []
         with torch.no_grad():
             for _, images in self._chunks(X):
-                draws = [self._weight(images, k, generator) for k in range(int(n_samples))]
-                parts.append(torch.stack(draws).logsumexp(0) - math.log(n_samples))
+                draws = [self._weight(images, k, generator) for k in range(int(n_draws))]
+                parts.append(torch.stack(draws).logsumexp(0) - math.log(n_draws))
         bound = torch.cat(parts).numpy()
         if not np.isfinite(bound).all():
             bad = np.flatnonzero(~np.isfinite(bound))
@@ -124,9 +128,11 @@ class VAE(WithPosterior):
         ratio = 0.5 * (noise.square() + log_variance - z.square()).double().sum(1)
         return (self._log_likelihood(x, z).double() + ratio).cpu() + log_det
 
-    def bits_per_dim(self, X: Any, *, n_samples: int = 1, seed: int = 0) -> float:
+    @renamed(n_samples="n_draws", seed="random_state")
+    def bits_per_dim(self, X: Any, *, n_draws: int = 1, random_state: Any = 0) -> float:
         """Mean bound in bits per dimension; lower is better. Arguments as of :meth:`elbo`."""
-        bound = self.elbo(X, n_samples=n_samples, seed=seed)
+        seed = as_seed(random_state)
+        bound = self.elbo(X, n_draws=n_draws, random_state=seed)
         return float(-bound.mean() / (self.pixels_.n_values * _LN2))
 
     def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:

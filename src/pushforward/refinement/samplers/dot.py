@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ...deprecation import renamed
 from ...errors import DataError, ParameterError
 from ..logit_gradients import BATCH, Score, in_batches, value_and_slope
 
@@ -56,13 +57,14 @@ def lipschitz_estimate(
     return constant
 
 
+@renamed(rate="learning_rate")
 def dot(
     start: Tensor,
     score: Score,
     constant: float,
     *,
     steps: int = 100,
-    rate: float = 0.01,
+    learning_rate: float = 0.01,
     low: float | None = None,
     high: float | None = None,
     sphere: bool = False,
@@ -80,7 +82,7 @@ def dot(
         score: d of points.
         constant: K, such as :func:`lipschitz_estimate` gives.
         steps: of Adam.
-        rate: of Adam.
+        learning_rate: of Adam.
         low, high: bounds of every coordinate, as of a uniform prior or of pixels.
         sphere: take out the part of the gradient along the point itself: for latents of a
             normal prior in many dimensions, whose mass lies on a sphere. (The released code
@@ -88,7 +90,7 @@ def dot(
         batch_size: points whose activations are held in memory at once.
 
     Raises:
-        ParameterError: if the constant, steps or rate is not positive.
+        ParameterError: if the constant, steps or learning_rate is not positive.
 
     Examples:
         >>> dot(torch.zeros(1, 1), lambda x: 2 * x[:, 0], constant=1.0, steps=10)
@@ -96,9 +98,10 @@ def dot(
         >>> dot(torch.zeros(1, 1), lambda x: 2 * x[:, 0], constant=4.0, steps=10).abs() < 0.02
         tensor([[True]])
     """
-    if not (constant > 0 and steps >= 1 and rate > 0):
+    if not (constant > 0 and steps >= 1 and learning_rate > 0):
         raise ParameterError(
-            f"constant is {constant!r}, steps {steps!r}, rate {rate!r}. Expected all positive."
+            f"constant is {constant!r}, steps {steps!r}, learning_rate {learning_rate!r}. "
+            "Expected all positive."
         )
     origin = start.detach()
     axes = tuple(range(1, start.ndim))
@@ -112,7 +115,7 @@ def dot(
             length = points.square().sum(dim=axes, keepdim=True).clamp(min=1e-12)
             gradient = gradient - points * along / length
         second = 0.9 * second + 0.1 * gradient.square()
-        points = points - rate * gradient / ((second / (1 - 0.9**number)).sqrt() + 1e-8)
+        points = points - learning_rate * gradient / ((second / (1 - 0.9**number)).sqrt() + 1e-8)
         if low is not None or high is not None:
             points = points.clamp(low, high)
     return points

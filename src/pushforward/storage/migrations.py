@@ -1,0 +1,106 @@
+"""What models of older folders became: for each class, steps from one state to the next.
+
+A saved model says in ``revision`` how many steps its class had; reading takes those that came
+since. A class without a table, and a folder of before there were any, is at revision 0. A change
+of what a class saves is a step at the end of its table; steps are never edited or removed, and
+the folders of ``tests/golden`` are never written anew: they are what holds this.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ModelFileError
+
+__all__ = ["MIGRATIONS", "migrated", "revision"]
+
+#: From the ``config`` of a model to that of the next revision; the argument may be changed.
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _learning_rate(config: dict[str, Any]) -> dict[str, Any]:
+    """The parameter and setting ``rate`` of trained models is called ``learning_rate``."""
+    for place in ("parameters", "settings"):
+        if isinstance(config.get(place), dict):
+            config[place] = _renamed(config[place], "rate", "learning_rate")
+    return config
+
+
+def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
+    """The setting ``rate`` of the refinement "dot" is called ``learning_rate``."""
+    parameters = config["parameters"]
+    if parameters.get("method") == "dot" and parameters.get("settings") is not None:
+        settings = _renamed(dict(parameters["settings"]), "rate", "learning_rate")
+        parameters["settings"] = [[key, value] for key, value in settings.items()]
+    for kept in config["kept"]:
+        if kept["method"] == "dot":
+            for part in ("settings", "constants"):
+                kept[part] = _renamed(kept[part], "rate", "learning_rate")
+    return config
+
+
+_TRAINED = (
+    "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableFlow TableGAN "
+    "VAE VAEGAN WGAN WGANGP"
+)
+MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
+    **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
+    "RefinedModel": (_learning_rate_of_dot,),
+}
+
+
+def revision(name: str) -> int:
+    """The revision of what the class of that name saves today."""
+    return len(MIGRATIONS.get(name, ()))
+
+
+def migrated(config: dict[str, Any], place: object, version: str | None = None) -> dict[str, Any]:
+    """The JSON values of a saved model as today's code would have written them.
+
+    Args:
+        config: of one model, with its ``class``; models inside it are not looked at.
+        place: where it was, for errors.
+        version: of the library that wrote it, for errors.
+
+    Raises:
+        ModelFileError: for a revision that is not known here, and values that are not of the
+            shape that was written.
+    """
+    name = config["class"]
+    found, writer = config.get("revision", 0), f" (pushforward {version})" if version else ""
+    if type(found) is not int or found < 0:
+        raise ModelFileError(
+            f"{place} is damaged: its revision is {found!r}. Save the model anew."
+        )
+    if found > revision(name):
+        raise ModelFileError(
+            f"{place} holds a {name} of revision {found}, written by a newer version{writer}; "
+            f"this one knows {revision(name)}. Upgrade: pip install --upgrade pushforward"
+        )
+    config = {key: value for key, value in config.items() if key != "revision"}
+    for step in MIGRATIONS.get(name, ())[found:]:
+        try:
+            config = step(_copied(config))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(
+                f"{place} is not a valid {name} of revision {found}{writer}: "
+                f"{type(error).__name__}: {error}. Save the model anew."
+            ) from error
+    return config
+
+
+def _copied(value: Any) -> Any:
+    """JSON values whose mappings and lists are new ones."""
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _renamed(values: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The same values in the same order, one of them under its new name.
+
+    Raises:
+        ValueError: where both names stand.
+    """
+    if old in values and new in values:
+        raise ValueError(f"{old!r} stands beside {new!r}, its new name")
+    return {new if key == old else key: value for key, value in values.items()}
