@@ -80,7 +80,7 @@ class ImageFlow(ImageModel):
         self, images: np.ndarray, labels: np.ndarray | None, draw: int, per_level: bool = False
     ) -> Tensor:
         """Scores of one draw of noise, float64 on the CPU: (n,) or (n, L)."""
-        x, log_det = self.pixels_.encode(images, None, draw=draw)
+        x, log_det = self.pixels_.encode(images, draw)
         x = x.to(self._device())
 
         y = None if labels is None else torch.from_numpy(labels).to(x.device)
