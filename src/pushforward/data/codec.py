@@ -35,7 +35,7 @@ class Codec(Protocol):
         """Shape of the numbers of one row."""
         ...
 
-    def open(self, X: Any) -> Any:
+    def open(self, X: Any, /) -> Any:
         """Data as users give them, as something with a length that the other methods take.
 
         Raises:
@@ -43,11 +43,11 @@ class Codec(Protocol):
         """
         ...
 
-    def take(self, X: Any, rows: np.ndarray) -> Any:
+    def take(self, X: Any, rows: np.ndarray, /) -> Any:
         """The rows of opened data where the boolean mask (n,) is set."""
         ...
 
-    def encode(self, X: Any, draw: Any = 0) -> tuple[Tensor, Tensor]:
+    def encode(self, X: Any, draw: Any = 0, /) -> tuple[Tensor, Tensor]:
         """The numbers (n, *event_shape) of rows, and the log-determinants (n,), in nats.
 
         Args:
@@ -56,11 +56,11 @@ class Codec(Protocol):
         """
         ...
 
-    def decode(self, z: Tensor) -> Any:
+    def decode(self, z: Tensor, /) -> Any:
         """Numbers (n, *event_shape) as rows in the user's form."""
         ...
 
-    def quantise(self, z: Tensor) -> Tensor:
+    def quantise(self, z: Tensor, /) -> Tensor:
         """Numbers as they are once the user has them: those of the rows they decode to."""
         ...
 
@@ -69,7 +69,7 @@ class Codec(Protocol):
         ...
 
     @classmethod
-    def from_config(cls, values: dict[str, Any]) -> "Codec":
+    def from_config(cls, values: dict[str, Any], /) -> "Codec":
         """The codec that :meth:`to_config` described.
 
         Raises:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..errors import DataError, ParameterError, TrainingError
 from ..training.batches import Batch
+from .capabilities import LatentSpace
 from .image_model import CHUNK, ImageModel, PixelSource
+from .prior import Prior
 
 __all__ = ["ImageFlow"]
 
@@ -373,6 +375,36 @@ class ImageFlow(ImageModel):
         if labels is None:
             return torch.zeros(n, dtype=torch.long)
         return labels.repeat(-(-n // len(labels)))[:n]
+
+    def _abilities(self) -> dict[str, Any]:
+        def draw(n: int, generator: torch.Generator) -> Tensor:
+            return self._make(n, generator).to(self._device())
+
+        known = {**super()._abilities(), "density": True}
+        if self.classes_ is None:
+            return {**known, "latent_space": self._latent_space()}
+        return {**known, "draw": draw}
+
+    def _latent_space(self) -> LatentSpace:
+        """Latents (n, D), finest level first, as of :meth:`encode`."""
+        flow, device = self._flow, self._device()
+        sizes = [math.prod(shape) for shape in flow.latent_shapes]
+
+        def sample(n: int, generator: torch.Generator) -> Tensor:
+            parts = flow.sample_latent(n, 1.0, generator)
+            return torch.cat([part.flatten(1) for part in parts], dim=1).to(device)
+
+        def decode(z: Tensor) -> Tensor:
+            parts = z.split(sizes, dim=1)
+            shaped = zip(parts, flow.latent_shapes, strict=True)
+            return flow.decode([part.reshape(len(z), *shape) for part, shape in shaped])
+
+        def encode(x: Tensor) -> Tensor:
+            return torch.cat([part.flatten(1) for part in flow.encode(x)], dim=1)
+
+        normal = self.settings_.get("prior", "normal") == "normal"
+        prior = Prior(sample, Prior.normal(1).log_prob if normal else None)
+        return LatentSpace(prior, decode, encode, invertible=True)
 
     # Training
 

@@ -284,6 +284,15 @@ class ImageModel(TrainedModel):
         dtype = str(getattr(X, "dtype", "uint8")).removeprefix("torch.")
         return None if dtype == "uint8" else self.settings_.get("pixel_range")
 
+    def _abilities(self) -> dict[str, Any]:
+        return {
+            **super()._abilities(),
+            "kind": "images",
+            "codec": self.pixels_,
+            "classes": self.classes_,
+            "class_names": self.class_names_,
+        }
+
     # Saving
 
     def _state(self) -> dict[str, Any]:

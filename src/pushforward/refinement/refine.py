@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..estimators.prior import Prior
 from .logit_gradients import Score
-from .prior import Prior
 from .refined_model import RefinedModel
 
 __all__ = ["refine"]

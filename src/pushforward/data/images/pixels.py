@@ -172,11 +172,11 @@ class Pixels:
         if self.bits < 8:
             cells = cells >> (8 - self.bits)
         low, width = self._affine
-        noisy = draw is not None and self.dequantise
-        step = width / 2**self._noise_bits if noisy else width
+        draw = draw if self.dequantise else None
+        step = width if draw is None else width / 2**self._noise_bits
         x = torch.empty(cells.shape, dtype=torch.float32, device=device)
         torch.mul(cells, width, out=x).add_(low + step / 2)
-        if noisy:
+        if draw is not None:
             if isinstance(draw, torch.Generator):
                 noise = self._noise(cells.shape, draw)
             else:

@@ -131,7 +131,7 @@ class Alphabet:
 
     def take(self, X: Sequence[str], rows: np.ndarray) -> list[str]:
         """The lines where the boolean mask (n,) is set."""
-        return [X[i] for i in np.flatnonzero(rows)]
+        return [X[i] for i in np.flatnonzero(rows).tolist()]
 
     def encode(self, X: Sequence[str], draw: Any = 0) -> tuple[Tensor, Tensor]:
         """Lines as corners.

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import ModelFileError
+from ...estimators.capabilities import LatentSpace
+from ...estimators.prior import Prior
 from ...estimators.table_density import Report, TableDensity
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...transport import Rows
@@ -188,6 +190,19 @@ class TableFlow(TableDensity):
         if self.network == "nice":
             return NICENetwork((d,), [2] * self.couplings, self.width, "normal", seed=self._seed)
         return RealNVPVectorNetwork((d,), self.couplings, self.width, blocks=1, seed=self._seed)
+
+    def _abilities(self) -> dict[str, Any]:
+        network = self.density_.network
+        known = super()._abilities() | {"history": self.history_}
+        if network is None:
+            return known
+        latents = LatentSpace(
+            Prior.normal(self.density_.dimension),
+            lambda z: network.decode([z.double()]),
+            lambda x: network.encode(x.double())[0],
+            invertible=True,
+        )
+        return {**known, "latent_space": latents, "draw": None}
 
     def _state(self) -> dict[str, Any]:
         dimension = self.density_.dimension

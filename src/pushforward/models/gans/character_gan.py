@@ -194,6 +194,9 @@ class CharacterGAN(WassersteinGame):
         settings = self._of_preset() | {"length": self.length}
         return settings
 
+    def _abilities(self) -> dict[str, Any]:
+        return {**super()._abilities(), "kind": "text", "codec": self.alphabet_}
+
     def _row_shape(self) -> tuple[int, ...]:
         return self.alphabet_.event_shape
 
