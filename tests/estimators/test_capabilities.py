@@ -97,6 +97,11 @@ def test_a_model_of_ones_own_needs_no_more_than_sample():
         def score_samples(self, X):
             return np.zeros(len(X))
 
+    class Recorded(Mine):
+        history_, offset_ = [{"step": 1, "loss": 2.0}], np.float64(-3)
+
+    can = capabilities_of(Recorded())
+    assert (can.history, can.threshold) == ([{"step": 1, "loss": 2.0}], -3.0)
     can = capabilities_of(Mine())
     assert (can.kind, can.density, can.codec, can.latent_space) == ("rows", False, None, None)
     assert capabilities_of(Scoring()).density

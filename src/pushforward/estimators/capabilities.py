@@ -167,7 +167,14 @@ def capabilities_of(model: Any) -> Capabilities:
             f"{type(model).__name__} has no method 'sample'. Expected a generative model, or its "
             "samples."
         )
-    return Capabilities("rows", density="score_samples" in methods, methods=methods)
+    threshold = getattr(model, "offset_", None)  # scikit-learn's name
+    return Capabilities(
+        "rows",
+        density="score_samples" in methods,
+        threshold=float(threshold) if isinstance(threshold, (float, np.floating)) else None,
+        history=getattr(model, "history_", None) or (),
+        methods=methods,
+    )
 
 
 def methods_of(model: Any) -> frozenset[str]:
