@@ -27,6 +27,7 @@ PAGES = (
             "flows",
             "images",
             "measures",
+            "own-model",
             "refinement",
             "report",
         )
@@ -64,7 +65,7 @@ def given(page):
         rows = np.random.default_rng(0).normal(size=(300, 2))
         gan = pushforward.TableGAN(steps=2, random_state=0).fit(rows)
         return {"new": images[:8], "model": gan, "data": rows, "generator": lambda z: z[:, :2]}
-    if page == "images":
+    if page in ("images", "own-model"):
         return {}
     if page in ("adversarial", "flows"):
         names = {"a": 4, "b": 4, "new": 8, "with_smile": 8, "without": 8, "faces": 4}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import pushforward
-from pushforward.cli.registry import _METHODS, MODELS
+from pushforward.cli.registry import METHOD_OF, MODELS
 from pushforward.estimators.trained_model import TrainedModel
 
 
@@ -46,7 +46,7 @@ def test_models(run):
 def test_the_registry_says_what_the_classes_can(entry):
     cls = getattr(pushforward, entry.cls)
     for word in ("sample", "score", "explain", "encode", "decode", "edit", "diagnose"):
-        assert hasattr(cls, _METHODS.get(word, word)) == (word in entry.can)
+        assert hasattr(cls, METHOD_OF.get(word, word)) == (word in entry.can)
     # sliced flows grow from the saved model, trained models go on from the run beside it
     runs = issubclass(cls, TrainedModel)
     assert ("warm_start" in cls._get_param_names() or runs) == ("continue" in entry.can)

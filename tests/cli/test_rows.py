@@ -17,7 +17,7 @@ MODEL_COLUMNS = ["length", "age", "count", "group"]
 def small_batches(monkeypatch):
     """Batches of 50 rows, so that a small file has several."""
     monkeypatch.setattr("pushforward.cli.table_io.rows_at_a_time", lambda n_columns: 50)
-    for module in ("sampling", "latents"):
+    for module in ("sample", "encode"):
         monkeypatch.setattr(f"pushforward.cli.{module}.rows_at_a_time", lambda n_columns: 50)
 
 

@@ -277,11 +277,11 @@ def test_a_useless_logit_gives_way_to_a_network_or_a_note_says_why_not(one_gauss
     rng = np.random.default_rng(0)
     table = rng.normal(size=(600, 2)) + np.array([1.0, 0.0])
     gan = pushforward.TableGAN(steps=2, random_state=0).fit(table)
-    world = pushforward.refinement.adapters.world_of
+    adapter_of = pushforward.refinement.adapters.adapter_of
 
     def seen(model, prior=None):
-        return dataclasses.replace(world(model, prior), critic=useless)
+        return dataclasses.replace(adapter_of(model, prior), critic=useless)
 
-    monkeypatch.setattr("pushforward.refinement.refined_model.world_of", seen)
+    monkeypatch.setattr("pushforward.refinement.refined_model.adapter_of", seen)
     told = refine(gan, table, method="rejection").report_
     assert [stage.logit for stage in told.stages][-1] == "direct"

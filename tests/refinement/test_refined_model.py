@@ -149,7 +149,7 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
     loaded = again(made, tmp_path / "model")
     assert same(loaded.sample(4, random_state=0), sample)
     old, new = made.before_after(4, random_state=0)
-    assert same(old, model.decode(made._world.prior.sample(4, _first_block(made))))
+    assert same(old, model.decode(made._adapter.prior.sample(4, _first_block(made))))
     assert old.shape == new.shape == sample.shape
     after = model.networks_["critic"].state_dict()
     assert all(torch.equal(v, after[k]) for k, v in before.items())
@@ -558,7 +558,7 @@ def test_a_step_is_one_pass(generator):
         calls.append(len(x))
         return x[:, 0]
 
-    from pushforward.refinement.samplers import dgflow
+    from pushforward.refinement.samplers.dgflow import dgflow
 
     dgflow(torch.zeros(10, 1), score, step=0.1, steps=7)
     assert calls == [10] * 7

@@ -77,17 +77,17 @@ def test_streams_differ_by_the_length_of_their_key():
 
 def test_one_bad_point_leaves_out_a_stage_and_not_the_model(ahead, monkeypatch):
     """Of more rows than were tried: one that moves to where nothing is finite."""
-    heard, tried = Space.heard, []
+    quantised, tried = Space.quantised, []
 
     def ends(self, n, *key):
-        rows = heard(self, n, *key)
+        rows = quantised(self, n, *key)
         if key[1] == pipeline._JUDGED:
             tried.append(key)
             if len(tried) == 1:
                 rows[7] = torch.nan
         return rows
 
-    monkeypatch.setattr(Space, "heard", ends)
+    monkeypatch.setattr(Space, "quantised", ends)
     model = refine(identity, ahead, prior=1, logit=lambda x: x[:, 0] - 0.5)
     told = model.report_
     assert len(tried) > 1

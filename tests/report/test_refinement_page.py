@@ -1,6 +1,7 @@
 """The page on a refined model: all that was tried, pictures, and nothing from outside."""
 
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.refinement import RefinedModel
 from pushforward.refinement.over_optimisation import Look
 from pushforward.report import refinement_page
+
+MODULE = sys.modules[refinement_page.__module__]  # the function has its module's name
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,13 @@ def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch)
     base = pushforward.GIS(max_layers=1, random_state=0).fit(rows)
     settings = {"step": 0.001, "steps": 2}
     model = pushforward.refine(base, rows, method="dgflow", settings=settings)
-    drawn, cloud = [], refinement_page._cloud
+    drawn, cloud = [], MODULE._cloud
 
     def told(*arguments):
         drawn.append(tuple(arguments[4]))
         return cloud(*arguments)
 
-    monkeypatch.setattr(refinement_page, "_cloud", told)
+    monkeypatch.setattr(MODULE, "_cloud", told)
     page = refinement_page(model, rows, n=60)
     assert set(drawn) == {("width", "height")}
     assert "Shares of kind" in page.html
@@ -73,7 +76,7 @@ def test_what_is_no_refined_model_is_refused(refined):
 @pytest.mark.parametrize(("last", "words"), [(0.7, "no harm yet"), (0.95, "likes 5 steps best")])
 def test_the_dial_is_told_as_it_went(last, words):
     looks = [Look(0, 0.1, 0.9), Look(5, 0.5, 0.8), Look(50, 0.9, last)]
-    (gallery,) = refinement_page._wrong_dial(looks).parts
+    (gallery,) = MODULE._wrong_dial(looks).parts
     assert words in gallery.pictures[0].caption
 
 

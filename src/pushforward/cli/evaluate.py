@@ -14,7 +14,7 @@ from .console import Talk, print_json, print_table
 from .fit_options import bounds_of
 from .image_io import open_images_as
 from .reading_options import AS_FOUND, reads_tables
-from .registry import find_model
+from .registry import find_model, of_images, of_tables
 from .table_io import find_column, open_source, take
 from .text_io import is_text, of_text
 
@@ -276,9 +276,9 @@ class Opened:
         self._talk, self._drop, self._framing, self._reading = talk, drop, framing, reading
         self._scale = None if scale is None else bounds_of(scale)
         models = {name: load(name) for name in what if _is_model(name)}
-        self._images = images or any(hasattr(model, "pixels_") for model in models.values())
+        self._images = images or any(of_images(model) for model in models.values())
         self._text = next((model for model in models.values() if of_text(model)), None)
-        self._like = next((m for m in models.values() if hasattr(m, "columns_")), None)
+        self._like = next((m for m in models.values() if of_tables(m)), None)
         known = None if self._like is None else self._like.columns_
         self._columns = list(known.labels) if known is not None and known.layout.named else None
         self.judged = {

@@ -84,7 +84,7 @@ def explain(
     talk = Talk(quiet)
     model = load(folder)
     name = type(model).__name__
-    if of_images(model) and hasattr(model, "explain"):
+    if of_images(model) and model.capabilities().can("explain"):
         refuse_reading(reading, name)
         gaps = missing is not Blank.error
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
@@ -155,8 +155,9 @@ def info(folder: Folder, json: Json = False) -> None:
     model = load(folder)
     size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
     known = facts(model) | {"bytes": size}
-    columns = model.columns_.describe() if hasattr(model, "columns_") else []
-    account = model.account() if hasattr(model, "account") else None
+    can = model.capabilities()
+    columns = [] if can.columns is None else can.columns.describe()
+    account = model.account() if can.can("account") else None
     settings = getattr(model, "settings_", None)
     if json:
         more = {"parameters": model.get_params(deep=False), "columns": columns, "account": account}

@@ -175,7 +175,7 @@ def fit(
         made = fitter(entry, data, output, options, there=there, more=more, talk=talk)
     seconds = time.monotonic() - began
     known = facts(made)
-    talk.say(made.account() if hasattr(made, "account") else facts_text(known))
+    talk.say(made.account() if made.capabilities().can("account") else facts_text(known))
     talk.say(f"fitted in {seconds:.1f} s")
     if json:
         named = {"folder": str(output), "model": entry.name}

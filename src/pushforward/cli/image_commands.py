@@ -79,7 +79,8 @@ def score_images(
     y = labels_of(model, found, label)
     paths = getattr(found.images, "paths", None)
     bits = -1 / (model.pixels_.n_values * _LN2)
-    ranked = getattr(model, "held_out_scores_", None) is not None and y is None and draws == 1
+    compared = model.capabilities().can("p_values") and model.held_out_scores_ is not None
+    ranked = compared and y is None and draws == 1
     rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
     with sink(output) as write, talk.counting("scoring", len(found)) as advance:

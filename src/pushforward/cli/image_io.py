@@ -170,7 +170,7 @@ def labels_of(model: Any, found: Any, label: str | None) -> np.ndarray | None:
 
 def names_of(model: Any) -> tuple[str, ...] | None:
     """Names of the classes of a conditional model, where they have names."""
-    return getattr(model, "class_names_", None)
+    return model.capabilities().class_names
 
 
 def known_labels(model: Any) -> list[str]:

@@ -35,39 +35,47 @@ _WORDS = {
 
 def facts(model: Any) -> dict[str, Any]:
     """What is known of a fitted model; only what it has."""
-    columns = getattr(model, "columns_", None)
+    from ..estimators.table_density import TableDensity
+    from ..refinement import RefinedModel
+
+    can = model.capabilities()
+    refined, table = isinstance(model, RefinedModel), can.columns
+    density = isinstance(model, TableDensity)
     found = {
         "class": type(model).__name__,
-        "generator": type(model.base_).__name__ if hasattr(model, "base_") else None,
-        "n_rows": getattr(columns, "n_rows", None),
-        "n_left_out": getattr(columns, "n_left_out", None) or None,
-        "n_columns": getattr(model, "n_features_in_", None),
-        "held_out_nats": getattr(model, "held_out_", None),
-        "n_layers": getattr(model, "n_layers_", None),
-        **(_image_facts(model) if hasattr(model, "pixels_") else {}),
-        **(_text_facts(model) if hasattr(model, "alphabet_") else {}),
-        **(_run_facts(model) if hasattr(model, "networks_") else {}),
-        "stopped": getattr(model, "stopped_", None),
-        "threshold": getattr(model, "offset_", None),
+        "generator": type(model.base_).__name__ if refined else None,
+        "n_rows": None if table is None else table.n_rows,
+        "n_left_out": None if table is None else table.n_left_out or None,
+        "n_columns": None if table is None else table.n_columns,
+        "held_out_nats": model.held_out_ if density else None,
+        "n_layers": getattr(model, "n_layers_", None),  # of models that are grown in layers
+        **(_image_facts(can) if can.pixels is not None else {}),
+        **(_text_facts(can.alphabet) if can.alphabet is not None else {}),
+        **(_run_facts(model.base_ if refined else model)),
+        "stopped": getattr(model, "stopped_", None),  # of models with a budget
+        "threshold": model.offset_ if density else None,
     }
     return {word: value for word, value in found.items() if value is not None}
 
 
-def _image_facts(model: Any) -> dict[str, Any]:
+def _image_facts(can: Any) -> dict[str, Any]:
     return {
-        "image_shape": list(model.pixels_.shape),
-        "bits": model.pixels_.bits,
-        "n_classes": None if model.classes_ is None else len(model.classes_),
-        "class_names": getattr(model, "class_names_", None),
+        "image_shape": list(can.pixels.shape),
+        "bits": can.pixels.bits,
+        "n_classes": None if can.classes is None else len(can.classes),
+        "class_names": can.class_names,
     }
 
 
-def _text_facts(model: Any) -> dict[str, Any]:
-    known = model.alphabet_
+def _text_facts(known: Any) -> dict[str, Any]:
     return {"n_characters": len(known.characters), "line_length": known.length}
 
 
 def _run_facts(model: Any) -> dict[str, Any]:
+    from ..estimators.trained_model import TrainedModel
+
+    if not isinstance(model, TrainedModel):
+        return {}
     last = model.history_[-1] if model.history_ else {}
     best = model.best_ or {"measures": {}}
     networks = model.networks_.values()

@@ -17,8 +17,9 @@ from .console import Talk, print_json, print_table
 from .fit_options import check_page, literal, pairs
 from .image_io import open_for
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
-from .registry import loaded, of_images
+from .registry import loaded, of_images, of_tables
 from .table_io import ModelRows, open_source
+from .text_io import of_text
 
 __all__ = ["refine"]
 
@@ -215,7 +216,7 @@ def _opened(
     size: str | None, crop: str | None, talk: Talk,
 ) -> tuple[Any, Any]:  # fmt: skip
     """The data as the model takes them, and labels."""
-    if of_images(model) or hasattr(model, "alphabet_"):
+    if not of_tables(model):
         refuse_reading(reading, type(model).__name__)
     if of_images(model):
         name, colon, given = data.rpartition(":")
@@ -223,7 +224,7 @@ def _opened(
             data, split = name, given
         found = open_for(model, data, split, size, crop, talk)
         return found, found.labels
-    if hasattr(model, "alphabet_"):
+    if of_text(model):
         from ..data import as_lines
 
         return as_lines(data), None

@@ -9,6 +9,7 @@ from ..deprecation import current_words, old_words
 from ..errors import ParameterError, UnsupportedError
 
 __all__ = [
+    "METHOD_OF",
     "MODELS",
     "Entry",
     "class_of",
@@ -16,6 +17,7 @@ __all__ = [
     "loaded",
     "need",
     "of_images",
+    "of_tables",
     "only_for",
     "parameters_of",
     "refuse",
@@ -135,7 +137,8 @@ MODELS: dict[str, Entry] = {
     )
 }  # fmt: skip
 
-_METHODS = {"score": "score_samples", "edit": "manipulate"}  # where command and method differ
+#: The methods that commands need, where their names differ.
+METHOD_OF = {"score": "score_samples", "edit": "manipulate"}
 
 
 def find_model(name: str) -> Entry:
@@ -192,7 +195,7 @@ def need(model: Any, command: str) -> None:
     Raises:
         UnsupportedError: naming the models that can.
     """
-    if not hasattr(model, _METHODS.get(command, command)):
+    if not model.capabilities().can(METHOD_OF.get(command, command)):
         refuse(type(model).__name__, command)
 
 
@@ -212,7 +215,12 @@ def loaded(folder: Path, command: str) -> Any:
 
 def of_images(model: Any) -> bool:
     """Whether a loaded model is one of images."""
-    return hasattr(model, "pixels_")
+    return model.capabilities().kind == "images"
+
+
+def of_tables(model: Any) -> bool:
+    """Whether a loaded model is one of tables."""
+    return model.capabilities().kind == "table"
 
 
 def only_for(kind: str, name: str, given: dict[str, Any]) -> None:

@@ -79,13 +79,14 @@ def sample(
             print(output)
         return
     with sink(output) as write:
-        block = rows_at_a_time(getattr(model, "n_features_in_", 1))
+        columns = model.capabilities().columns
+        block = rows_at_a_time(1 if columns is None else columns.n_columns)
         with talk.counting("sampling", n) as advance:
             for i, start in enumerate(range(0, n, block)):
                 rows = min(block, n - start)
                 drawn = model.sample(rows, random_state=seed_of_block(seed, i))
-                if i and hasattr(model, "columns_"):
-                    drawn = model.columns_.number_on(drawn, start)
+                if i and columns is not None:
+                    drawn = columns.number_on(drawn, start)
                 write(drawn)
                 advance(rows)
     if output is not None:

@@ -118,7 +118,7 @@ class ModelRows:
         self._labels: list[Label] = list(table.columns)
         gone = [find_column(name, self._labels, "--drop") for name in drop]
         self._wanted = [label for label in self._labels if label not in gone]
-        columns = getattr(model, "columns_", None)
+        columns = model.capabilities().columns
         if columns is None or not (columns.layout.named and _named(self._labels)):
             return
         known = list(columns.labels)

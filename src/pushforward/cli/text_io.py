@@ -26,7 +26,7 @@ def is_text(source: str) -> bool:
 
 def of_text(model: Any) -> bool:
     """Whether a loaded model is one of text."""
-    return hasattr(model, "alphabet_")
+    return model.capabilities().kind == "text"
 
 
 def fit_text(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from .._lazy import lazily
 
 if TYPE_CHECKING:
+    from .codec import Codec
     from .images import (
         IMAGE_SETS,
         ArrayImages,
@@ -39,6 +40,7 @@ __all__ = [
     "IMAGE_SETS",
     "Alphabet",
     "ArrayImages",
+    "Codec",
     "Columns",
     "Dataset",
     "FileImages",
@@ -93,6 +95,7 @@ __getattr__ = lazily(
             "image_sets",
             "open_images",
         ),
+        "codec": ("Codec",),
         "tables.lazy_table": ("Table",),
         "text": ("Alphabet", "as_lines", "open_text"),
         "toys": ("gaussian_grid", "swiss_roll"),

@@ -17,6 +17,7 @@ from ..errors import ModelFileError
 from ..storage.migrations import migrated, revision
 from ..storage.model_folder import read_model, write_folder
 from ..training.gradients import with_gradients
+from .capabilities import Capabilities, methods_of
 from .parameters import Parameters
 from .registry import MODELS
 
@@ -63,6 +64,15 @@ class Model(Parameters):
         """
         return write_folder(folder, *packed(self), self._card())
 
+    def capabilities(self) -> Capabilities:
+        """What the fitted model can do, and with which kind of data.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        self._check_fitted()
+        return Capabilities(**self._abilities())
+
     def cite(self) -> str:
         """BibTeX of the papers this model is made from."""
         return bibtex(self._cites)
@@ -76,6 +86,10 @@ class Model(Parameters):
 
     def __sklearn_is_fitted__(self) -> bool:
         raise NotImplementedError
+
+    def _abilities(self) -> dict[str, Any]:
+        """Fields of :class:`Capabilities`, ``kind`` among them; each family adds its own."""
+        return {"methods": methods_of(self)}
 
     def _state(self) -> dict[str, Any]:
         """What ``fit`` learned besides tensors, as JSON values."""

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ..data.tables.column_summary import columns_table, kept_text
+from .capabilities import methods_of
 
 __all__ = ["table_card"]
 
@@ -19,7 +20,7 @@ def table_card(model: Any) -> str:
     kept = f"{kept}.\n" if kept else ""
     account = (
         f"\n## What was tried\n\n```\n{model.account()}\n```\n"
-        if hasattr(model, "account")
+        if "account" in methods_of(model)
         else ""
     )
     return f"""# {name}

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,9 @@ from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
 from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
+from .capabilities import LatentSpace
 from .parameters import drawn_seed
+from .prior import Prior
 from .trained_model import TrainedModel
 
 __all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
@@ -222,6 +224,22 @@ class GeneratorModel(TrainedModel):
         with torch.no_grad():
             return self._to_user(self._decoded(z))
 
+    def _abilities(self) -> dict[str, Any]:
+        def sample(n: int, generator: torch.Generator) -> Tensor:
+            return self._codes(n, generator).to(self._device())
+
+        noise = torch.ones(1, self.settings_["latent"])
+        plain = self._of_prior(noise) is noise
+        prior = Prior(sample, Prior.normal(1).log_prob if plain else None)
+        return {
+            **super()._abilities(),
+            "latent_space": LatentSpace(prior, self._generate, self._encoder()),
+        }
+
+    def _encoder(self) -> Callable[[Tensor], Tensor] | None:
+        """What makes codes (n, latent) of what the networks see; None where nothing does."""
+        return None
+
     # Networks of one's own have no place in a folder
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -262,6 +280,9 @@ class GeneratorModel(TrainedModel):
 
 class CriticModel(GeneratorModel):
     """A model with a network that tells data from samples."""
+
+    def _abilities(self) -> dict[str, Any]:
+        return {**super()._abilities(), "critic": lambda x: self._logit("critic", x)}
 
     def critic(self, X: Any) -> np.ndarray:
         """What the critic says of rows like those of ``fit``, (n,) float32: higher is more real.

@@ -13,7 +13,9 @@ from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
 from ..training.batches import Batch
 from ..validation import as_seed
+from .capabilities import LatentSpace
 from .image_model import CHUNK, ImageModel, PixelSource
+from .prior import Prior
 
 __all__ = ["ImageFlow"]
 
@@ -83,7 +85,7 @@ class ImageFlow(ImageModel):
         self, images: np.ndarray, labels: np.ndarray | None, draw: int, per_level: bool = False
     ) -> Tensor:
         """Scores of one draw of noise, float64 on the CPU: (n,) or (n, L)."""
-        x, log_det = self.pixels_.encode(images, None, draw=draw)
+        x, log_det = self.pixels_.encode(images, draw)
         x = x.to(self._device())
 
         y = None if labels is None else torch.from_numpy(labels).to(x.device)
@@ -382,6 +384,36 @@ class ImageFlow(ImageModel):
         if labels is None:
             return torch.zeros(n, dtype=torch.long)
         return labels.repeat(-(-n // len(labels)))[:n]
+
+    def _abilities(self) -> dict[str, Any]:
+        def draw(n: int, generator: torch.Generator) -> Tensor:
+            return self._make(n, generator).to(self._device())
+
+        known = {**super()._abilities(), "density": True}
+        if self.classes_ is None:
+            return {**known, "latent_space": self._latent_space()}
+        return {**known, "draw": draw}
+
+    def _latent_space(self) -> LatentSpace:
+        """Latents (n, D), finest level first, as of :meth:`encode`."""
+        flow, device = self._flow, self._device()
+        sizes = [math.prod(shape) for shape in flow.latent_shapes]
+
+        def sample(n: int, generator: torch.Generator) -> Tensor:
+            parts = flow.sample_latent(n, 1.0, generator)
+            return torch.cat([part.flatten(1) for part in parts], dim=1).to(device)
+
+        def decode(z: Tensor) -> Tensor:
+            parts = z.split(sizes, dim=1)
+            shaped = zip(parts, flow.latent_shapes, strict=True)
+            return flow.decode([part.reshape(len(z), *shape) for part, shape in shaped])
+
+        def encode(x: Tensor) -> Tensor:
+            return torch.cat([part.flatten(1) for part in flow.encode(x)], dim=1)
+
+        normal = self.settings_.get("prior", "normal") == "normal"
+        prior = Prior(sample, Prior.normal(1).log_prob if normal else None)
+        return LatentSpace(prior, decode, encode, invertible=True)
 
     # Training
 

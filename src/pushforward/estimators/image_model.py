@@ -274,26 +274,24 @@ class ImageModel(TrainedModel):
         Raises:
             DataError: for images of another shape.
         """
-        images, _ = as_images(X, self._layout_of(X), pixel_range=self._range_of(X))
-        if images.shape != self.pixels_.shape:
-            raise DataError(
-                f"The images have shape {images.shape} (channels, height, width). Expected "
-                f"{self.pixels_.shape}, as in fit."
-            )
+        images = self.pixels_.open(X, self._range_of(X))
         for start in range(0, len(images), CHUNK):
             rows = slice(start, min(start + CHUNK, len(images)))
             yield rows, images[rows]
-
-    def _layout_of(self, X: Any) -> str | None:
-        """The layout of fit, where X is an array that has its axes."""
-        c, h, w = self.pixels_.shape
-        axes = {"nhw": (h, w), "nhwc": (h, w, c), "nchw": (c, h, w)}[self.pixels_.layout]
-        return self.pixels_.layout if tuple(getattr(X, "shape", ())[1:]) == axes else None
 
     def _range_of(self, X: Any) -> list[float] | None:
         """The scale of fit, for an array that is no bytes."""
         dtype = str(getattr(X, "dtype", "uint8")).removeprefix("torch.")
         return None if dtype == "uint8" else self.settings_.get("pixel_range")
+
+    def _abilities(self) -> dict[str, Any]:
+        return {
+            **super()._abilities(),
+            "kind": "images",
+            "codec": self.pixels_,
+            "classes": self.classes_,
+            "class_names": self.class_names_,
+        }
 
     # Saving
 

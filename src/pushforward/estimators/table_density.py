@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._version import __version__
 from ..data import Columns, Learned
@@ -153,7 +153,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         order = canonical_order(z)
         return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
 
-    def _saw(self, X: Any) -> bool:
+    def was_fitted_on(self, X: Any) -> bool:
         """Whether these are the very rows of the fit; False where that is not known."""
         return self._rows_digest(X) == self._fitted_on
 
@@ -365,6 +365,17 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
         self._check_fitted()
         return TableDistribution.of(self.columns_, self.density_)
+
+    def _abilities(self) -> dict[str, Any]:
+        return {
+            **super()._abilities(),
+            "kind": "table",
+            "codec": self.columns_,
+            "density": True,
+            "draw": lambda n, generator: self.density_.sample(n, generator),
+            "threshold": self.offset_ if self.detector_ is None else None,  # else of its scores
+            "networks": (self.density_,) if isinstance(self.density_, nn.Module) else (),
+        }
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "density_")

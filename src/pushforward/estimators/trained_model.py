@@ -208,6 +208,15 @@ class TrainedModel(Model):
             return torch.device(self.device)
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
+    def _abilities(self) -> dict[str, Any]:
+        return {
+            **super()._abilities(),
+            "resumable": True,
+            "networks": tuple(self.networks_.values()),
+            "device": self._device(),
+            "history": self.history_,
+        }
+
     # Saving
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from ..errors import DataError, ParameterError, UnsupportedError
+from ..errors import DataError, ParameterError
+from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
@@ -196,7 +197,7 @@ class Judged:
             UnsupportedError: for a model that cannot sample.
         """
         model, samples = None, model_or_samples
-        if _is_model(model_or_samples):
+        if is_model(model_or_samples):
             model = model_or_samples
             samples = _drawn(model, min(n, len(reference.real)), reference.seed)
         if reference.kind == "images":
@@ -221,16 +222,19 @@ class Judged:
         """Log densities by the model."""
         return np.asarray(self.model.score_samples(X, **options))
 
+    @cached_property
+    def capabilities(self) -> Capabilities | None:
+        """What the model can do; None where samples were given."""
+        return None if self.model is None else capabilities_of(self.model)
+
+    def can(self, method: str) -> bool:
+        """Whether there is a model that answers such a method."""
+        return self.capabilities is not None and self.capabilities.can(method)
+
     @property
     def scoring(self) -> bool:
         """Whether there is a model that scores rows."""
-        return hasattr(self.model, "score_samples")
-
-
-def _is_model(X: Any) -> bool:
-    """Whether X draws samples; frames do too, and are data."""
-    frame = nw.from_native(X, pass_through=True, eager_only=True)
-    return not isinstance(frame, nw.DataFrame) and (hasattr(X, "sample") or hasattr(X, "fit"))
+        return self.capabilities is not None and self.capabilities.density
 
 
 def _thinned(X: Any, n: int, seed: int) -> Any:
@@ -241,13 +245,8 @@ def _thinned(X: Any, n: int, seed: int) -> Any:
 
 def _drawn(model: Any, n: int, seed: int) -> Any:
     """n samples of anything that can draw them."""
-    draw = getattr(model, "sample", None)
-    if draw is None:
-        raise UnsupportedError(
-            f"{type(model).__name__} has no method 'sample'. Expected a generative model, or its "
-            "samples."
-        )
-    takes = inspect.signature(draw).parameters
+    capabilities_of(model)  # which refuses what cannot sample
+    takes = inspect.signature(model.sample).parameters
     name = next((name for name in ("random_state", "seed") if name in takes), None)
-    drawn = draw(n, **({name: seed} if name else {}))
+    drawn = model.sample(n, **({name: seed} if name else {}))
     return drawn[0] if isinstance(drawn, tuple) else drawn  # scikit-learn's mixtures

@@ -116,7 +116,7 @@ def _take_ood(judged: Judged) -> Iterable[Measure]:
     yield ood.auroc(*scores)
     yield ood.average_precision(*scores)
     yield ood.fpr_at_95(*scores)
-    if hasattr(judged.model, "inlier_scores"):
+    if judged.can("inlier_scores"):
         inlying = (judged.model.inlier_scores(x) for x in (inside, outside))
         yield ood.auroc(*inlying, name="auroc [inlier scores]")
     if reference.train is not None:

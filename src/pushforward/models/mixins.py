@@ -1,5 +1,6 @@
 """What a model can do besides making images: a critic's word, and a way back to codes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,9 @@ class WithEncoder(AdversarialModel):
     def _code(self, x: Tensor) -> Tensor:
         """Codes (n, latent) of what the networks see."""
         return self.networks_["encoder"](x)
+
+    def _encoder(self) -> Callable[[Tensor], Tensor]:
+        return self._code
 
     def encode(self, X: Any, y: Any = None) -> np.ndarray:
         """Codes of images: (n, latent) float32. ``y`` is not used.

@@ -3,11 +3,11 @@
 ``refine`` does the whole; the methods are functions on tensors, to be used by themselves.
 """
 
+from ..estimators.prior import Prior
 from .calibration import Calibration, calibrate, calibration_statistic
 from .comparison import Compared, compare_methods
 from .logit_gradients import frozen, value_and_slope
 from .over_optimisation import Look, collapse
-from .prior import Prior
 from .ratio_network import ImageRatio, LineRatio, RatioNetwork, fit_ratio
 from .refine import refine
 from .refined_model import RefinedModel

@@ -11,18 +11,24 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..data import Alphabet, Codec, Columns, Pixels
 from ..errors import DataError, ParameterError, UnsupportedError
+from ..estimators.capabilities import (
+    Capabilities,
+    GenerativeModel,
+    capabilities_of,
+    methods_of,
+)
+from ..estimators.prior import Draw, Prior
 from ..training import generator_of
 from .logit_gradients import Score, modules_of
-from .prior import Draw, Prior
 from .ratio_trees import Numbers
 from .scale_check import pixels_like
 
-__all__ = ["World", "world_of"]
+__all__ = ["Adapter", "adapter_of", "check_generator", "check_rows_alone", "sampled", "scaled"]
 
-_LEVELS = 256  # of a byte
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _LOST = 1e-3  # of the spread of a number, what single precision may take
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
@@ -31,20 +37,21 @@ _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are h
 
 
 @dataclass(frozen=True)
-class World:
+class Adapter:
     """A generator, seen from refinement.
 
     Attributes:
         kind: "rows", "table", "images" or "text".
         decode: latents to rows, differentiable; with ``prior`` None the identity.
-        read: the user's data, and a seed of what is drawn, to rows.
-        write: rows to the user's data.
-        heard: rows as they are once the user has them, with whole numbers, bytes or letters.
+        encode: the user's data, and a seed of what is drawn, to rows.
+        to_user: rows to the user's data.
+        quantise: rows as they are once the user has them, with whole numbers, bytes or letters.
         prior: of the latents; None where the generator only gives rows.
         draw: rows, where there are no latents.
         critic: of rows, the generator's own.
         functions: whose networks are to stay as they are.
         model: what can be saved; None for functions.
+        codec: of that model.
         latent_first: whether latents are what one moves; None where that is a matter of size.
         numbers: of rows of a table with categories or whole numbers, what trees see (n, p).
         middle, scale: (d,) of rows that move in units of their own; None where they are those of
@@ -53,53 +60,54 @@ class World:
 
     kind: str
     decode: Callable[[Tensor], Tensor]
-    read: Callable[[Any, int], Tensor]
-    write: Callable[[Tensor], Any]
-    heard: Callable[[Tensor], Tensor] = lambda rows: rows
+    encode: Callable[[Any, int], Tensor]
+    to_user: Callable[[Tensor], Any]
+    quantise: Callable[[Tensor], Tensor] = lambda rows: rows
     prior: Prior | None = None
     draw: Draw | None = None
     critic: Score | None = None
     functions: tuple[Any, ...] = ()
     model: Any = None
+    codec: Codec | None = None
     latent_first: bool | None = None
     numbers: Numbers | None = None
     middle: Tensor | None = None
     scale: Tensor | None = None
 
-    def inward(self, rows: Tensor) -> Tensor:
+    def to_scaled(self, rows: Tensor) -> Tensor:
         """Rows (n, ...) as what moves."""
         if self.scale is None or self.middle is None:
             return rows
         return ((rows.flatten(1) - self.middle) / self.scale).view_as(rows)
 
-    def outward(self, points: Tensor) -> Tensor:
+    def from_scaled(self, points: Tensor) -> Tensor:
         """What moves, as rows."""
         if self.scale is None or self.middle is None:
             return points
         return (points.flatten(1) * self.scale + self.middle).view_as(points)
 
 
-def scaled(world: World, real: Tensor, generated: Tensor) -> World:
-    """The world whose rows move along each number in proportion to its spread.
+def scaled(adapter: Adapter, real: Tensor, generated: Tensor) -> Adapter:
+    """The adapter whose rows move along each number in proportion to its spread.
 
     Steps and noise have one length, and ages beside incomes would not move or fly apart. The
     number of the largest spread moves as it is.
 
     Args:
-        world: of rows of few numbers.
+        adapter: of rows of few numbers.
         real, generated: (n, ...) and (m, ...) rows.
     """
     if real.shape[1:] != generated.shape[1:]:
-        return world  # which is refused
+        return adapter  # which is refused
     spread = torch.stack([x.flatten(1).double().std(dim=0) for x in (real, generated)]).amax(dim=0)
     largest = spread.max()
     if not (largest > 0 and spread.isfinite().all()):
-        return world
+        return adapter
     scale = (spread / largest).clamp(min=_STILL)
-    return replace(world, middle=real.flatten(1).mean(dim=0), scale=scale.to(real))
+    return replace(adapter, middle=real.flatten(1).mean(dim=0), scale=scale.to(real))
 
 
-def world_of(generator: Any, prior: Prior | int | None = None) -> World:
+def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
     """See a generator as refinement does.
 
     Args:
@@ -112,7 +120,7 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
         ParameterError: for a prior that comes with a model.
     """
     if prior is not None:
-        if hasattr(generator, "sample") and hasattr(generator, "fit"):
+        if methods_of(generator) >= {"sample", "fit"}:
             raise ParameterError(
                 f"{type(generator).__name__} is a model and knows its prior. Leave prior out."
             )
@@ -133,19 +141,20 @@ def world_of(generator: Any, prior: Prior | int | None = None) -> World:
         own = prior
         prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
 
-        def read(data: Any, seed: int = 0) -> Tensor:
+        def encode(data: Any, seed: int = 0) -> Tensor:
             return _rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
 
-        return World("rows", decode, read, lambda rows: rows, prior=prior, functions=(generator,))
-    if hasattr(generator, "_check_fitted"):
-        generator._check_fitted()
-    if hasattr(generator, "alphabet_"):
-        return _of_text(generator)
-    if hasattr(generator, "pixels_"):
-        return _of_images(generator)
-    if hasattr(generator, "columns_"):
-        return _of_table(generator)
-    if hasattr(generator, "sample"):
+        return Adapter(
+            "rows", decode, encode, lambda rows: rows, prior=prior, functions=(generator,)
+        )
+    if isinstance(generator, GenerativeModel):
+        can = capabilities_of(generator)
+        if isinstance(can.codec, Columns):
+            return _of_table(generator, can)
+        if isinstance(can.codec, Pixels):
+            return _of_images(generator, can)
+        if isinstance(can.codec, Alphabet):
+            return _of_text(generator, can)
         return _of_sampler(generator)
     raise UnsupportedError(
         f"{type(generator).__name__} came without a prior. Expected a model with "
@@ -160,15 +169,10 @@ def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
 
     if not isinstance(data, ImageSet):
         return _numbers(data)
-    images = _some_images(data.images, seed)
-    return pixels_like(torch.from_numpy(images), draw(_TOGETHER, generator_of(seed)))
-
-
-def _some_images(images: Any, seed: int) -> np.ndarray:
-    """As many as are looked at, drawn at random where there are more: uint8 (n, C, H, W)."""
-    most = _most(math.prod(images.shape))
-    rows = np.random.default_rng(seed).permutation(len(images))[:most]
-    return np.ascontiguousarray(images[np.sort(rows)])
+    images = data.images
+    chosen = np.flatnonzero(_chosen(len(images), math.prod(images.shape), seed))
+    some = torch.from_numpy(np.ascontiguousarray(images[chosen]))
+    return pixels_like(some, draw(_TOGETHER, generator_of(seed)))
 
 
 def _numbers(data: Any) -> Tensor:
@@ -199,93 +203,73 @@ def _device_of(function: Any) -> torch.device:
     return next(held, torch.device("cpu"))
 
 
-def _of_sampler(model: Any) -> World:
+def _of_sampler(model: Any) -> Adapter:
     """A model of someone else's, of which only samples are known."""
 
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        return _numbers(model.sample(n, random_state=number))
+    draw = sampled(model, lambda rows, _: _numbers(rows))
 
-    def read(data: Any, seed: int) -> Tensor:
+    def encode(data: Any, seed: int) -> Tensor:
         return _rows_of(data, seed, draw)
 
-    return World(
-        "rows", lambda rows: rows, read, lambda rows: rows.cpu().numpy(), draw=draw,
+    return Adapter(
+        "rows", lambda rows: rows, encode, lambda rows: rows.cpu().numpy(), draw=draw,
         functions=(model,),
     )  # fmt: skip
 
 
-def _latents(model: Any) -> dict[str, Any]:
-    """Prior, generator and critic of a model that was trained against one, or as one."""
-    device = model._device()
+def sampled(model: Any, encode: Callable[[Any, int], Tensor]) -> Draw:
+    """Rows by a model's ``sample``."""
 
-    def sample(n: int, generator: torch.Generator) -> Tensor:
-        return model._codes(n, generator).to(device)
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        return encode(model.sample(n, random_state=number), number)
 
-    noise = torch.ones(1, model.settings_["latent"])
-    plain = model._of_prior(noise) is noise
-    has_critic = "critic" in model.networks_ and hasattr(model, "critic")
-    return {
-        "prior": Prior(sample, Prior.normal(1).log_prob if plain else None),
-        "decode": model._generate,
-        "critic": (lambda x: model._logit("critic", x)) if has_critic else None,
-    }
+    return draw
 
 
-def _networks(model: Any) -> tuple[nn.Module, ...]:
-    density = getattr(model, "density_", None)
-    own = tuple(getattr(model, "networks_", {}).values())
-    return (*own, density) if isinstance(density, nn.Module) else own
+def _points(can: Capabilities) -> dict[str, Any]:
+    """Where points come from: latents, or rows that the model draws itself."""
+    latents = can.latent_space
+    if can.draw is not None or latents is None:
+        return {"draw": can.draw, "decode": lambda rows: rows}
+    # what moves latents of a flow goes through all of it, to as many numbers: data move as well
+    first = False if latents.invertible else None
+    return {"prior": latents.prior, "decode": latents.decode, "latent_first": first}
 
 
 # Tables: rows are coordinates
 
 
-def _of_table(model: Any) -> World:
-    columns = model.columns_
+def _of_table(model: Any, can: Capabilities) -> Adapter:
+    columns = cast(Columns, can.codec)
     if not columns.n_coordinates:
         raise UnsupportedError("All columns of this model are constant: nothing can be refined.")
 
-    def read(X: Any, seed: int) -> Tensor:
-        return columns.encode(X, draw=np.random.default_rng(seed))[0].float()
-
-    def heard(rows: Tensor) -> Tensor:
-        return read(columns.decode(rows.double()), len(rows)).to(rows)
+    def encode(X: Any, seed: int) -> Tensor:
+        return columns.encode(X, np.random.default_rng(seed))[0].float()
 
     def numbers(rows: Tensor) -> np.ndarray:
         return bare.numbers(columns.decode(rows.double()))
 
-    known: dict[str, Any] = {"functions": _networks(model), "model": model}
+    known = _points(can)
     if bool(columns.dequantised.any()):  # a cell is a cell, wherever in it a row lies
         from ..metrics.table_encoding import TableCode
 
         bare = TableCode(columns, (None,) * columns.n_columns, np.ones(columns.n_columns))
-        known |= {"heard": heard, "numbers": numbers}
-    if hasattr(model, "_generate"):
-        known |= _latents(model)
-    else:
-        network = getattr(model.density_, "network", None)
-        known["draw"] = _draw_of(model, read)
-        known["decode"] = lambda rows: rows
-        if network is not None:  # a flow has latents too
-            known |= {
-                "prior": Prior.normal(columns.n_coordinates), "draw": None,
-                "decode": lambda z: _single(network.decode([z.double()])),
-                "latent_first": False,
-            }  # fmt: skip
-    return World("table", read=read, write=lambda rows: columns.decode(rows.double()), **known)
-
-
-def _draw_of(model: Any, read: Callable[[Any, int], Tensor]) -> Draw:
-    """Rows of a density of coordinates; of another, of what the model samples."""
-    if hasattr(model.density_, "sample"):
-        return lambda n, generator: _single(model.density_.sample(n, generator))
-
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        return read(model.sample(n, random_state=number), number)
-
-    return draw
+        known["numbers"] = numbers
+    if known.get("draw") is not None:
+        draw = known["draw"]
+        known["draw"] = lambda n, generator: _single(draw(n, generator))
+    elif can.latent_space is None:
+        known["draw"] = sampled(model, encode)
+    elif can.density:
+        decode = known["decode"]
+        known["decode"] = lambda z: _single(decode(z))
+    return Adapter(
+        "table", encode=encode, to_user=lambda rows: columns.decode(rows.double()),
+        quantise=columns.quantise, functions=can.networks, model=model, codec=columns,
+        critic=can.critic, **known,
+    )  # fmt: skip
 
 
 def _single(rows: Tensor) -> Tensor:
@@ -299,88 +283,67 @@ def _single(rows: Tensor) -> Tensor:
 # Images: rows are pixels from -1 to 1
 
 
-def _of_images(model: Any) -> World:
-    from ..data.images import Pixels, as_images
-
-    own = model.pixels_
+def _of_images(model: Any, can: Capabilities) -> Adapter:
+    own = cast(Pixels, can.codec)
     pixels = Pixels(own.shape, own.layout, low=-1.0, high=1.0, dequantise=False)
 
-    def read(X: Any, seed: int) -> Tensor:
-        images, _ = as_images(X, model._layout_of(X))
-        if images.shape != own.shape:
-            raise DataError(
-                f"The images have shape {images.shape} (channels, height, width). Expected "
-                f"{own.shape}, as the model makes them."
-            )
-        return pixels.encode(_some_images(images, seed), None)[0].to(model._device())
-
-    def heard(rows: Tensor) -> Tensor:
-        level = ((rows + 1) * (_LEVELS / 2)).floor().clamp(0, _LEVELS - 1)
-        return (level + 0.5) * (2 / _LEVELS) - 1
-
-    def seen(x: Tensor) -> Tensor:
+    def rescaled(x: Tensor) -> Tensor:
         if own.logit is None:
             return 2 * (x - own.low) / (own.high - own.low) - 1
         return 2 * (x.sigmoid() - own.logit) / (1 - 2 * own.logit) - 1
 
-    known: dict[str, Any] = {"functions": _networks(model), "model": model}
-    if hasattr(model, "_generate"):
-        known |= _latents(model) | {"latent_first": True}
-        generate = known["decode"]
-        known["decode"] = lambda z: seen(generate(z))
-        if (own.low, own.high, own.logit) != (-1.0, 1.0, None):
-            known["critic"] = None  # it sees other numbers
-    elif model.classes_ is None:
-        known |= _flow_latents(model, seen)
-    else:
-        known["draw"] = lambda n, generator: seen(model._make(n, generator)).to(model._device())
-        known["decode"] = lambda rows: rows
-    return World("images", read=read, write=pixels.decode, heard=heard, **known)
-
-
-def _flow_latents(model: Any, seen: Callable[[Tensor], Tensor]) -> dict[str, Any]:
-    flow, device = model.networks_["flow"], model._device()
-    sizes = [math.prod(shape) for shape in flow.latent_shapes]
-
-    def sample(n: int, generator: torch.Generator) -> Tensor:
-        parts = flow.sample_latent(n, 1.0, generator)
-        return torch.cat([part.flatten(1) for part in parts], dim=1).to(device)
-
-    def decode(z: Tensor) -> Tensor:
-        parts = z.split(sizes, dim=1)
-        shaped = [p.reshape(len(z), *s) for p, s in zip(parts, flow.latent_shapes, strict=True)]
+    encode, known = _reader(pixels, can.device), _points(can)
+    decode, draw = known["decode"], known.get("draw")
+    if draw is not None:
+        known["draw"] = lambda n, generator: rescaled(draw(n, generator))
+    elif can.latent_space is None:
+        known["draw"] = sampled(model, encode)
+    elif can.density:
         # a flow that was trained briefly makes an image of infinities now and then
-        return seen(flow.decode(shaped)).float().nan_to_num(0.0, 2.0, -2.0).clamp(-2.0, 2.0)
-
-    normal = getattr(model, "settings_", {}).get("prior", "normal") == "normal"
-    return {
-        "prior": Prior(sample, Prior.normal(1).log_prob if normal else None), "decode": decode,
-        "latent_first": False,
-    }  # fmt: skip
+        known["decode"] = lambda z: (
+            rescaled(decode(z)).float().nan_to_num(0.0, 2.0, -2.0).clamp(-2.0, 2.0)
+        )
+    else:
+        known |= {"decode": lambda z: rescaled(decode(z)), "latent_first": True}
+    if (own.low, own.high, own.logit) == (-1.0, 1.0, None):
+        known["critic"] = can.critic  # elsewhere it sees other numbers
+    return Adapter(
+        "images", encode=encode, to_user=pixels.decode, quantise=pixels.quantise,
+        functions=can.networks, model=model, codec=own, **known,
+    )  # fmt: skip
 
 
 # Text: rows are shares of letters
 
 
-def _of_text(model: Any) -> World:
-    device = model._device()
-
-    def read(X: Any, seed: int) -> Tensor:
-        from ..data import as_lines
-
-        lines = as_lines(X)
-        most = _most(math.prod(model._row_shape()))
-        order = np.random.default_rng(seed).permutation(len(lines))[:most]
-        lines = [lines[i] for i in np.sort(order).tolist()]
-        return torch.cat([model._seen(part) for _, part in model._chunks(lines)]).to(device)
-
-    def heard(rows: Tensor) -> Tensor:
-        return nn.functional.one_hot(rows.argmax(dim=-1), rows.shape[-1]).to(rows)
-
-    return World(
-        "text", read=read, write=model._to_user, heard=heard, functions=_networks(model),
-        model=model, latent_first=True, **_latents(model),
+def _of_text(model: Any, can: Capabilities) -> Adapter:
+    alphabet = cast(Alphabet, can.codec)
+    encode, known = _reader(alphabet, can.device), _points(can)
+    known["latent_first"] = True
+    if can.draw is None and can.latent_space is None:
+        known["draw"] = sampled(model, encode)
+    return Adapter(
+        "text", encode=encode, to_user=alphabet.decode, quantise=alphabet.quantise,
+        functions=can.networks, model=model, codec=alphabet, critic=can.critic, **known,
     )  # fmt: skip
+
+
+def _reader(codec: Codec, device: torch.device) -> Callable[[Any, int], Tensor]:
+    """What encodes data, of many a part drawn at random."""
+
+    def encode(X: Any, seed: int) -> Tensor:
+        opened = codec.open(X)
+        chosen = _chosen(len(opened), math.prod(codec.event_shape), seed)
+        return codec.encode(codec.take(opened, chosen))[0].to(device)
+
+    return encode
+
+
+def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:
+    """Which of n rows of so many numbers are looked at: a mask (n,)."""
+    mask = np.zeros(n, dtype=bool)
+    mask[np.random.default_rng(seed).permutation(n)[: _most(numbers)]] = True
+    return mask
 
 
 def _most(numbers: int) -> int:
@@ -436,21 +399,21 @@ def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
         )
 
 
-def check_generator(world: World) -> None:
+def check_generator(adapter: Adapter) -> None:
     """Refuse a generator whose rows fail, or depend on their neighbours.
 
     Raises:
         DataError: naming what is wrong.
     """
-    if world.model is not None:
+    if adapter.model is not None:
         return
-    if world.prior is not None:
-        points = world.prior.sample(_TOGETHER, generator_of(0))
-        check_rows_alone("generator", world.decode, points)
+    if adapter.prior is not None:
+        points = adapter.prior.sample(_TOGETHER, generator_of(0))
+        check_rows_alone("generator", adapter.decode, points)
         return
-    assert world.draw is not None
+    assert adapter.draw is not None
     try:
-        rows = world.draw(_TOGETHER, generator_of(0))
+        rows = adapter.draw(_TOGETHER, generator_of(0))
     except TypeError as error:
         raise DataError(
             f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "

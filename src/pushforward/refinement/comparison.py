@@ -52,7 +52,7 @@ class Compared:
         if self._space is None or self._base is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
         with self._base._frozen():
-            return self._base._world.write(self._space.rows(n_samples, random_state, _KEY))
+            return self._base._adapter.to_user(self._space.rows(n_samples, random_state, _KEY))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
@@ -150,10 +150,10 @@ def _of_method(name: str, model: RefinedModel, recipe: Recipe) -> Compared:
     space = model.space
     method, cost = name, recipe.budget.evaluations
     assert cost is not None
-    if name in (PAPER, "ddls") and recipe.world.prior is not None:
+    if name in (PAPER, "ddls") and recipe.adapter.prior is not None:
         space = "latent"
     if name == PAPER:
-        method, settings = "dgflow", {"preset": published(recipe.world)}
+        method, settings = "dgflow", {"preset": published(recipe.adapter)}
         recipe.budget.evaluations = max(cost, PUBLISHED[settings["preset"]]["steps"])
     elif name in ("rejection", "resampling"):  # as many as all can have; alone they take fewer
         start, _ = recipe.beginning(space)

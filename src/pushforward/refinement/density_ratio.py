@@ -205,7 +205,7 @@ class Teacher:
         half = None if left is None else left / 2  # the other is for what is done with it
         if self._by_trees(moves):
             assert self.numbers is not None
-            drawn = space.heard(max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, _RATIO)
+            drawn = space.quantised(max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, _RATIO)
             trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed, half)
             return self._with_line(Logit(self.ratio, _none(), network=trees), space, moves)
         sharp = self._sharp(moves, near)
@@ -280,7 +280,7 @@ class Teacher:
 
     def _drawn(self, space: Space, moves: bool) -> Callable[..., Tensor]:
         """Rows as the user gets them; of lines that move, shares of letters."""
-        return space.rows if self.lines and moves else space.heard
+        return space.rows if self.lines and moves else space.quantised
 
     def _with_line(self, logit: Logit, space: Space, moves: bool = True) -> Logit:
         """The logit with Platt's line, from rows that taught nothing."""

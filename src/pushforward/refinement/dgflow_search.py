@@ -124,8 +124,8 @@ class Search:
 
         processes = Processes(start.device)
 
-        def heard(points: Tensor) -> Tensor:
-            return torch.tensor(real.nearness(space.hear(space.decoded(points)), n))
+        def nearness(points: Tensor) -> Tensor:
+            return torch.tensor(real.nearness(space.quantise(space.decoded(points)), n))
 
         def settings(divergence: str, share: float, noise: float) -> dict[str, Any]:
             length = share * spread
@@ -156,14 +156,14 @@ class Search:
                         if late(here):  # as many steps could not be judged in time
                             break
                         each = max(each, here)
-                        said[:, k, column] = heard(points)
+                        said[:, k, column] = nearness(points)
                         if _leaves(said[0, k, : column + 1]):
                             break
             return processes.sum(said.to(start.device)).cpu()
 
         tries = [settings(*place) for place in self._first]
         said = tried(tries)
-        begun = heard(start) if processes.rank == 0 else torch.zeros(2)
+        begun = nearness(start) if processes.rank == 0 else torch.zeros(2)
         far = float(processes.sum(begun.to(start.device))[1])  # of one, so that all choose alike
         _, best, _ = self._first[_least(said, far) // len(self.steps)]
         others = [settings(*place) for place in self._then(best)]

@@ -1,22 +1,19 @@
 """A twin of a density that has seen the rows that judge: the same, fitted without them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import clone
-from torch import Tensor
 
 from ..errors import PushforwardError
 from ..estimators.table_density import TableDensity
 
-__all__ = ["drawn_by", "has_seen", "twin_of"]
+__all__ = ["has_seen", "twin_of"]
 
 
 def has_seen(model: Any, X: Any) -> bool:
     """Whether a model is a density of a table that was fitted on these very rows."""
-    return isinstance(model, TableDensity) and model._saw(X)
+    return isinstance(model, TableDensity) and model.was_fitted_on(X)
 
 
 def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | None) -> Any:
@@ -44,13 +41,3 @@ def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | N
         return twin.set_params(verbose=False).fit(model.columns_.take(X, ~judging))
     except PushforwardError:
         return None
-
-
-def drawn_by(twin: Any, read: Callable[[Any, int], Tensor]) -> Callable[..., Tensor]:
-    """Rows of the twin (n, d) in the coordinates of the model, from a generator."""
-
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        number = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        return read(twin.sample(n, random_state=number), number)
-
-    return draw

@@ -6,7 +6,7 @@ points of the data, the logit after the decoder moves latents.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError
+from ..estimators.prior import Score
 
 __all__ = ["Score", "frozen", "in_batches", "modules_of", "one_each", "value_and_slope"]
-
-Score = Callable[[Tensor], Tensor]
 
 BATCH = 1024  # rows whose activations are held at once
 _DEPTH = 5  # references that networks are looked for behind

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import UnsupportedError
-from .adapters import World, world_of
+from .adapters import Adapter, adapter_of
 from .stages import begun
 
 __all__ = ["rows_of", "unrefined", "with_critic"]
@@ -17,22 +17,22 @@ def unrefined(model: Any) -> Any:
     return getattr(model, "base_", model)
 
 
-def with_critic(model: Any) -> World:
-    """The world of a model with a critic.
+def with_critic(model: Any) -> Adapter:
+    """The adapter of a model with a critic.
 
     Raises:
         UnsupportedError: for a model without one.
     """
-    world = world_of(unrefined(model))
-    if world.critic is None:
+    adapter = adapter_of(unrefined(model))
+    if adapter.critic is None:
         raise UnsupportedError(
             f"critic_of is a {type(unrefined(model)).__name__}, which has no critic. Expected a "
             "GAN that was fitted on the same data, such as TableGAN, DCGAN or WGANGP."
         )
-    return world
+    return adapter
 
 
-def rows_of(world: World, size: int) -> Callable[[int, int], Tensor]:
-    """Rows of a world, (n, seed), a batch of so many at a time."""
-    place = "data" if world.prior is None else "latent"
-    return lambda n, seed: begun(world, place, size).heard(n, seed)
+def rows_of(adapter: Adapter, size: int) -> Callable[[int, int], Tensor]:
+    """Rows of a adapter, (n, seed), a batch of so many at a time."""
+    place = "data" if adapter.prior is None else "latent"
+    return lambda n, seed: begun(adapter, place, size).quantised(n, seed)

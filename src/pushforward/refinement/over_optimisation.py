@@ -85,15 +85,15 @@ def collapse(
     seed = as_seed(random_state)
     model._check_fitted()
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    world, size = model._world, model._size(model._world)
+    adapter, size = model._adapter, model._size(model._adapter)
     with model._frozen():
-        rows = world.read(data, seed)
+        rows = adapter.encode(data, seed)
         seen = model._seen or features_for(
-            world, model.features, data, y, rows, seed, size, minutes
+            adapter, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
-        space = begun(world, model._place, size)
+        space = begun(adapter, model._place, size)
         start = space.points(min(n, len(rows)), seed, _KEY)
 
         def score(points: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def collapse(
                     break
                 if number in steps:
                     good = in_batches(score, points, size).double() > worst
-                    seen = space.hear(space.decoded(points))
+                    seen = space.quantise(space.decoded(points))
                     auc = real.auc(seen, n).value
                     looks.append(Look(number, float(good.double().mean()), auc))
         except DataError:  # the logit ends somewhere

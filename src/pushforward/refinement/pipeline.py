@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from ..data import Columns
 from ..errors import DataError, ParameterError
 from ..training import Processes, generator_of
 from .acceptance_test import SAME, RealRows, Verdict, improves, likelihood_gain
-from .adapters import World, check_rows_alone
+from .adapters import Adapter, check_rows_alone
 from .density_ratio import Logit, Teacher
 from .dgflow_search import search_of
 from .logit_gradients import Score, in_batches, one_each
@@ -88,10 +89,10 @@ class Budget:
 
 @dataclass
 class Recipe:
-    """One refinement of a world by real rows.
+    """One refinement of a adapter by real rows.
 
     Attributes:
-        world: of the generator.
+        adapter: of the generator.
         real: rows in parts.
         teacher: of logits.
         budget: that is not exceeded.
@@ -109,7 +110,7 @@ class Recipe:
         last: the space that was tried last, whether or not it was kept.
     """
 
-    world: World
+    adapter: Adapter
     real: RealRows
     teacher: Teacher
     budget: Budget
@@ -151,11 +152,11 @@ class Recipe:
         self._kept, self._stages, self._notes = list(self.before), [], [*self.notes]
         self.space, self._place = self.beginning(asked)
         self._first = None
-        few = self.space.heard(_TIMED, self.seed, _START)
+        few = self.space.quantised(_TIMED, self.seed, _START)
         self._check(few)
         self._fit_in(moves=method in _MOVE or (method == "auto" and self._moving))
         n, began = self.real.drawn, time.monotonic()
-        start = self.space.heard(n, self.seed, _START)
+        start = self.space.quantised(n, self.seed, _START)
         self._check(start)
         drawing = time.monotonic() - began
         searches = (method == "auto" and self._moving) or (
@@ -180,7 +181,7 @@ class Recipe:
             self._by_itself(method, settings)
         after_rows, after = self._rows, self._best
         if self._helped and not self._late(self._judging):  # others than those it was kept for
-            after_rows = self.space.heard(n, self.seed, _LAST)
+            after_rows = self.space.quantised(n, self.seed, _LAST)
             after = self.real.verdict(after_rows)
         if self._helped and after.measure.value > before.measure.value:
             self._take_back(asked)
@@ -214,14 +215,14 @@ class Recipe:
 
     def beginning(self, asked: str) -> tuple[Space, str]:
         """The space there is before this refinement, and what its points are."""
-        place = place_of(self.world, asked) if not self.before else self.first_place
+        place = place_of(self.adapter, asked) if not self.before else self.first_place
         if not self.before:
             self.first_place = place
-        *_, (space, _) = chain(self.world, self.before, place, self.batch_size)
+        *_, (space, _) = chain(self.adapter, self.before, place, self.batch_size)
         here = self.before[-1].place if self.before else place
-        wanted = here if self.before and asked == "auto" else place_of(self.world, asked)
+        wanted = here if self.before and asked == "auto" else place_of(self.adapter, asked)
         if (here, wanted) == ("latent", "data"):
-            return placed(space, self.world), "data"
+            return placed(space, self.adapter), "data"
         if (here, wanted) == ("data", "latent"):
             raise ParameterError(
                 "space is 'latent', and the model was refined in the space of the data before. "
@@ -238,7 +239,7 @@ class Recipe:
         if self.budget.minutes is None:
             return
         began = time.monotonic()
-        self.real.features(self.space.heard(_TIMED, self.seed, _START))
+        self.real.features(self.space.quantised(_TIMED, self.seed, _START))
         each = (time.monotonic() - began) / _TIMED
         if moves:
             each *= _MOVED_COSTS
@@ -283,7 +284,7 @@ class Recipe:
             elif not helped:
                 break
             number += 1
-        if self.world.numbers is not None:
+        if self.adapter.numbers is not None:
             with self._sparing(MARGINS):
                 self._set_margins()
         pool = (1 + _DRAWS) * self._judging  # samples to draw, and those that are kept
@@ -299,9 +300,9 @@ class Recipe:
 
         Categories do not move, and a network hardly sees what gives such rows away.
         """
-        world = self.world
-        logit = self.logit is not None or world.critic is not None
-        return world.numbers is None or world.prior is not None or logit
+        adapter = self.adapter
+        logit = self.logit is not None or adapter.critic is not None
+        return adapter.numbers is None or adapter.prior is not None or logit
 
     def _set_margins(self) -> None:
         """Give numbers whose values repeat the margins of the data, where that helps."""
@@ -309,7 +310,7 @@ class Recipe:
         known = torch.cat([self.real.learn, self.real.choose])  # all that are not judged
         margins = Margins.learn(known, self.space.decoded(points))
         if margins is not None:
-            names = self.world.model.columns_.names
+            names = cast(Columns, self.adapter.codec).names
             columns = ", ".join(names[j] for j in margins.coordinates)
             decision = Decision(MARGINS, {"columns": columns}, margins.to_config())
             self._judge(decision, None)
@@ -325,7 +326,7 @@ class Recipe:
 
     def _logit_of(self, *, moves: bool, share: float) -> Logit:
         """The logit of what the space draws now: one that is there, or one that is learned."""
-        there = self.logit if self.logit is not None else self.world.critic
+        there = self.logit if self.logit is not None else self.adapter.critic
         if self._first is None and moves in self.known:
             logit = self.known[moves]
         elif there is not None and self._first is None and not self.before:
@@ -393,7 +394,7 @@ class Recipe:
         self.budget.check(space, method)
         self.last = space
         began = time.monotonic()
-        rows = space.heard(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
+        rows = space.quantised(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
         if not rows.isfinite().all():
             raise DataError(
                 f"{method} with {decision.settings} makes samples that are not finite. Lower the "
@@ -511,7 +512,7 @@ class Recipe:
 
     def _learning_all(self, method: str, rows: Tensor) -> float:
         """Seconds that learning all networks takes; those of one that moves are kept."""
-        known = self.logit is not None or (self.world.critic is not None and not self.before)
+        known = self.logit is not None or (self.adapter.critic is not None and not self.before)
         if method != "auto" and known:
             return 0.0
         if method == "auto" and not self._moving:

@@ -3,19 +3,21 @@
 from typing import Any
 
 from ..errors import ParameterError
-from .adapters import World
+from .adapters import Adapter
 
 __all__ = ["paper", "published"]
 
 
-def published(world: World) -> str:
-    """The released configuration that is nearest to what a world makes."""
-    if type(world.model).__name__ == "Glow":
+def published(adapter: Adapter) -> str:
+    """The released configuration that is nearest to what a adapter makes."""
+    if type(adapter.model).__name__ == "Glow":
         return "cifar10_glow"
-    shape = getattr(getattr(world.model, "pixels_", None), "shape", (3, 32, 32))
+    shape = (3, 32, 32)
+    if adapter.codec is not None and adapter.kind == "images":
+        shape = adapter.codec.event_shape
     if max(shape[1:]) < 48:
         return "cifar10"
-    return "stl10" if world.critic is not None else "stl10_corrected"
+    return "stl10" if adapter.critic is not None else "stl10_corrected"
 
 
 def paper(method: str, kind: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..deprecation import renamed
+from ..estimators.prior import Prior
 from ..validation import as_seed
 from .logit_gradients import Score
-from .prior import Prior
 from .refined_model import RefinedModel
 
 __all__ = ["refine"]

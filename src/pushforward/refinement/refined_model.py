@@ -14,19 +14,20 @@ from torch import Tensor
 from ..citations import bibtex
 from ..errors import ParameterError, UnsupportedError
 from ..estimators.base import Model
+from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
+from ..estimators.prior import Prior
 from ..validation import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
 from . import serialisation as saving
 from .acceptance_test import RealRows, check_rows, parts_of
-from .adapters import World, check_generator, scaled, world_of
+from .adapters import Adapter, adapter_of, check_generator, sampled, scaled
 from .density_ratio import RATIOS, Logit, Teacher
-from .held_out_refit import drawn_by, has_seen, twin_of
+from .held_out_refit import has_seen, twin_of
 from .logit_gradients import BATCH, Score, frozen
 from .methods import METHODS, check_settings, current_settings
 from .other_critic import rows_of, with_critic
 from .pipeline import Budget, Recipe
 from .presets import paper, published
-from .prior import Prior
 from .repeated_values import repeated_values, respelled
 from .report import RefinementReport
 from .sample_spaces import Space
@@ -58,7 +59,7 @@ _CITES = {
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
     *("class_names_", "stopped_", "n_features_in_", "feature_names_in_", "networks_"),
-    *("_layout_of", "reading_"),
+    "reading_",
 )
 _NOT_HERE = (
     *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),
@@ -87,7 +88,7 @@ class RefinedModel(Model):
     report_: RefinementReport
     base_: Any
     kept_: list[Kept]
-    _world: World
+    _adapter: Adapter
     _first: Logit
     _place: str
     _known: dict[str | int, np.ndarray]
@@ -178,7 +179,7 @@ class RefinedModel(Model):
         was = dict(vars(self))
         try:
             with self._recipe(X, y, report, twin=True) as recipe:
-                self._keep(recipe, *recipe.run(*self._asked(self._world), self.space))
+                self._keep(recipe, *recipe.run(*self._asked(self._adapter), self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
             vars(self).update(was)
@@ -217,53 +218,53 @@ class RefinedModel(Model):
                 raise ParameterError("A refined model knows its prior. Leave prior out.")
             self.base_, self._prior = earlier.base_, earlier._prior
             kept, place, told_by = earlier.kept_, earlier._place, earlier._first
-        self._world = world = world_of(self.base_, self._prior)
+        self._adapter = adapter = adapter_of(self.base_, self._prior)
         other = None if self.critic_of is None else with_critic(self.critic_of)
-        size = self._size(world)
+        size = self._size(adapter)
         budget = Budget(self.minutes, self.evaluations, self.draws)
         with self._frozen(other):
-            check_generator(world)
-            rows = world.read(X, seed)
+            check_generator(adapter)
+            rows = adapter.encode(X, seed)
             check_rows(rows)
-            if isinstance(self.generator, RefinedModel):  # its stages move in that world
-                world = earlier._world
-            elif world.kind == "rows":
+            if isinstance(self.generator, RefinedModel):  # its stages move in that adapter
+                adapter = earlier._adapter
+            elif adapter.kind == "rows":
                 few = rows[0].numel() <= _FEW
-                drawn = begun(world, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
+                drawn = begun(adapter, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
                 check_scale(rows, drawn)
                 if few and rows[0].numel() > 1:
-                    world = scaled(world, rows, drawn)
-            self._world = world
+                    adapter = scaled(adapter, rows, drawn)
+            self._adapter = adapter
             third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
-            self._seen = seen = features_for(world, self.features, X, y, rows, seed, size, third)
+            self._seen = seen = features_for(adapter, self.features, X, y, rows, seed, size, third)
             # counts of letters, and columns of categories, have no moments
-            wide = world.kind != "text" and world.numbers is None and rows[0].numel() > _FEW
-            self._known = {} if world.numbers is None else repeated_values(X)
+            wide = adapter.kind != "text" and adapter.numbers is None and rows[0].numel() > _FEW
+            self._known = {} if adapter.numbers is None else repeated_values(X)
             real = RealRows.split(rows, seen.by_test, seed, seen.classifier, wide)
             notes = [seen.note] if seen.note else []
-            if twin and world.numbers is not None and has_seen(self.base_, X):
-                world, real, said = self._by_twin(X, world, real, seed, third, report)
+            if twin and adapter.numbers is not None and has_seen(self.base_, X):
+                adapter, real, said = self._by_twin(X, adapter, real, seed, third, report)
                 notes.append(said)
             teacher = Teacher(
                 real, self.ratio, seen.by_ratio, None if other is None else other.critic,
                 None if other is None else rows_of(other, size), seed, budget.left,
-                world.kind == "text", self.critic_of, size, world.numbers,
+                adapter.kind == "text", self.critic_of, size, adapter.numbers,
             )  # fmt: skip
             tell = report or (lambda text, share: None)
             yield Recipe(
-                world, real, teacher, budget, self.logit, seed, size, tell, kept, place,
+                adapter, real, teacher, budget, self.logit, seed, size, tell, kept, place,
                 told_by=told_by, notes=notes,
             )  # fmt: skip
 
     def _by_twin(
         self,
         X: Any,
-        world: World,
+        adapter: Adapter,
         real: RealRows,
         seed: int,
         minutes: float | None,
         report: Callable[[str, float], None] | None,
-    ) -> tuple[World, RealRows, str]:
+    ) -> tuple[Adapter, RealRows, str]:
         """What is refined and judged in place of a density that has seen the rows that judge."""
         if report:
             report("fitting a twin of the generator without the rows that judge", 0.0)
@@ -273,12 +274,12 @@ class RefinedModel(Model):
         fitted = twin_of(self.base_, X, judging, minutes)
         if fitted is None:
             return (
-                world, real, "the generator was fitted on these rows, so that its AUC is too low: "
-                "give rows that it has not seen",
+                adapter, real, "the generator was fitted on these rows, so that its AUC is too "
+                "low: give rows that it has not seen",
             )  # fmt: skip
-        world = replace(world, draw=drawn_by(fitted, world.read))
+        adapter = replace(adapter, draw=sampled(fitted, adapter.encode))
         return (
-            world, replace(real, alone=True),
+            adapter, replace(real, alone=True),
             "the generator was fitted on these rows: what is judged is a twin of it, fitted "
             "without those that judge",
         )  # fmt: skip
@@ -324,9 +325,9 @@ class RefinedModel(Model):
         seed = self._seed_of(n_samples, random_state)
         with torch.no_grad(), self._frozen():
             pairs = moved_pairs(
-                self._world, self.kept_, self._place, self._size(self._world), n_samples, seed
+                self._adapter, self.kept_, self._place, self._size(self._adapter), n_samples, seed
             )
-        return self._world.write(pairs[0]), self._written(pairs[1])
+        return self._adapter.to_user(pairs[0]), self._written(pairs[1])
 
     def account(self) -> str:
         """What was tried, for people."""
@@ -334,7 +335,7 @@ class RefinedModel(Model):
 
     def cite(self) -> str:
         """BibTeX of the papers the method and the generator are from."""
-        of_base = self.base_.cite() if hasattr(self.base_, "cite") else ""
+        of_base = self.base_.cite() if "cite" in methods_of(self.base_) else ""
         method = "dgflow" if self.preset and self.method == "auto" else self.method
         return "\n\n".join(filter(None, (bibtex(_CITES[method]), of_base)))
 
@@ -342,33 +343,33 @@ class RefinedModel(Model):
 
     @property
     def _refined(self) -> Space:
-        *_, (space, _) = chain(self._world, self.kept_, self._place, self._size(self._world))
+        *_, (space, _) = chain(self._adapter, self.kept_, self._place, self._size(self._adapter))
         return space
 
     @property
     def _before_choice(self) -> Space:
         """Where rows are weighed: what the generator makes, with the margins of the data."""
         first = [*takewhile(lambda stage: stage.logit is None, self.kept_)]
-        *_, (space, _) = chain(self._world, first, self._place, self._size(self._world))
+        *_, (space, _) = chain(self._adapter, first, self._place, self._size(self._adapter))
         return space
 
     def _written(self, rows: Tensor) -> Any:
         """Rows as the user has them, repeated numbers as the data spell them."""
-        return respelled(self._world.write(rows), self._known)
+        return respelled(self._adapter.to_user(rows), self._known)
 
-    def _size(self, world: World) -> int:
+    def _size(self, adapter: Adapter) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        return _IMAGES_AT_ONCE if world.kind in ("images", "text") else BATCH
+        return _IMAGES_AT_ONCE if adapter.kind in ("images", "text") else BATCH
 
     @contextmanager
-    def _frozen(self, other: World | None = None) -> Iterator[None]:
+    def _frozen(self, other: Adapter | None = None) -> Iterator[None]:
         given = [f for f in (self.logit, self.features) if callable(f)]
         more = other.functions if other is not None else ()
         # what is made in inference mode has no gradients ever
         with (
             torch.inference_mode(False), torch.no_grad(),
-            frozen(*self._world.functions, *given, *more),
+            frozen(*self._adapter.functions, *given, *more),
         ):  # fmt: skip
             yield
 
@@ -377,6 +378,21 @@ class RefinedModel(Model):
         if not isinstance(n, (int, np.integer)) or n < 1:
             raise ParameterError(f"n_samples is {n!r}. Expected a whole number of at least 1.")
         return drawn_seed(random_state)
+
+    def _abilities(self) -> dict[str, Any]:
+        known = {**super()._abilities(), "kind": self._adapter.kind}
+        if self._adapter.model is None:
+            return known  # of a function, or a model of which samples are all that is known
+        base = capabilities_of(self.base_)
+        return {
+            **known,
+            "codec": base.codec,
+            "classes": base.classes,
+            "class_names": base.class_names,
+            "networks": base.networks,
+            "device": base.device,
+            "history": base.history,
+        }
 
     def _check_parameters(self) -> None:
         if self.generator is None:
@@ -390,7 +406,7 @@ class RefinedModel(Model):
         if self.method != "auto":
             check_settings(self.method, current_settings(self.method, self.settings))
 
-    def _asked(self, world: World) -> tuple[str, dict[str, Any]]:
+    def _asked(self, adapter: Adapter) -> tuple[str, dict[str, Any]]:
         """Method and settings, where a preset may stand for both."""
         settings = current_settings(self.method, self.settings)
         if self.preset is None:
@@ -401,9 +417,9 @@ class RefinedModel(Model):
                     f"preset {self.preset!r} is of DGflow, and method is {self.method!r}. Give "
                     "preset='paper', or another method."
                 )
-            name = published(world) if self.preset == "paper" else self.preset
+            name = published(adapter) if self.preset == "paper" else self.preset
             return "dgflow", {"preset": name, **settings}
-        return self.method, {**paper(self.method, world.kind), **settings}
+        return self.method, {**paper(self.method, adapter.kind), **settings}
 
     def __sklearn_is_fitted__(self) -> bool:
         return "report_" in self.__dict__

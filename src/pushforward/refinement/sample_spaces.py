@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from ..estimators.prior import Draw
 from ..training import Processes, generator_of
 from .logit_gradients import BATCH, Score, in_batches
-from .prior import Draw
 from .samplers.mh import metropolis_hastings
 from .samplers.resampling import resample
 
@@ -34,7 +34,7 @@ class Space:
         draws: samples of the generator that one sample takes.
         evaluations: of a logit that one sample takes; one with its gradient counts as one.
         batch_size: points whose activations are held at once.
-        hear: rows as the user gets them.
+        quantise: rows as the user gets them.
     """
 
     draw: Draw
@@ -43,7 +43,7 @@ class Space:
     draws: float = 1.0
     evaluations: float = 0.0
     batch_size: int = BATCH
-    hear: Callable[[Tensor], Tensor] = lambda rows: rows
+    quantise: Callable[[Tensor], Tensor] = lambda rows: rows
 
     def points(self, n: int, *key: int) -> Tensor:
         """Draw points (n, ...), which depend on the key alone.
@@ -70,9 +70,9 @@ class Space:
         """Rows of the data (n, ...), likewise."""
         return self.decoded(self.points(n, *key))
 
-    def heard(self, n: int, *key: int) -> Tensor:
+    def quantised(self, n: int, *key: int) -> Tensor:
         """Rows as the user gets them, likewise."""
-        return self.hear(self.rows(n, *key))
+        return self.quantise(self.rows(n, *key))
 
     def decoded(self, points: Tensor) -> Tensor:
         """Rows of points, a batch at a time and without gradients."""

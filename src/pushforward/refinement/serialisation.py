@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import ModelFileError, UnsupportedError
 from ..estimators.base import packed, unpacked
+from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
-from .adapters import world_of
+from .adapters import adapter_of
 from .density_ratio import Logit
 from .methods import Decision
 from .other_critic import unrefined, with_critic
@@ -71,21 +71,21 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
         raise ModelFileError("A refined model stands inside a refined one. Save it anew.")
     model.base_ = model.generator = unpacked(state["base"], part("base"), "the generator")
     model._prior = model.critic_of = None
-    model._world = world_of(model.base_)
+    model._adapter = adapter_of(model.base_)
     others = [
         unpacked(config, part(f"other{k}"), "the model of a critic")
         for k, config in enumerate(state["others"])
     ]
     if others:
         model.critic_of = others[-1]
-    device = model.base_._device() if hasattr(model.base_, "_device") else torch.device("cpu")
+    device = capabilities_of(model.base_).device
     logits = []
     for k, config in enumerate(state["logits"]):
         other = None if config["other"] is None else others[int(config["other"])]
-        critic = model._world.critic if other is None else with_critic(other).critic
+        critic = model._adapter.critic if other is None else with_critic(other).critic
         logit = Logit.from_config(config, part(f"logit{k}"), critic, other, device)
         if isinstance(logit.network, TreeRatio):
-            logit.network.numbers = model._world.numbers
+            logit.network.numbers = model._adapter.numbers
         logits.append(logit)
     model._first = logits[0]
     model.kept_ = [

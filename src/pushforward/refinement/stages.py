@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import UnsupportedError
 from ..training import generator_of
-from .adapters import World
+from .adapters import Adapter
 from .density_ratio import Logit
 from .methods import Decision, made
 from .sample_spaces import Mover, Space
@@ -33,13 +33,13 @@ class Kept:
     place: str
 
 
-def place_of(world: World, asked: str) -> str:
-    """What a world's points are to be: "latent" or "data".
+def place_of(adapter: Adapter, asked: str) -> str:
+    """What a adapter's points are to be: "latent" or "data".
 
     Raises:
         UnsupportedError: for latents where there are none.
     """
-    if world.prior is None:
+    if adapter.prior is None:
         if asked == "latent":
             raise UnsupportedError(
                 "There are no latents to move: the generator came without a prior, or is of a "
@@ -48,69 +48,69 @@ def place_of(world: World, asked: str) -> str:
         return "data"
     if asked != "auto":
         return asked
-    if world.latent_first is not None:
-        return "latent" if world.latent_first else "data"
-    numbers = world.decode(world.prior.sample(1, generator_of(0))).numel()
+    if adapter.latent_first is not None:
+        return "latent" if adapter.latent_first else "data"
+    numbers = adapter.decode(adapter.prior.sample(1, generator_of(0))).numel()
     return "data" if numbers < _MOVES_DATA_BELOW else "latent"
 
 
-def begun(world: World, place: str, batch_size: int) -> Space:
-    """The space of a world before any stage."""
-    if world.prior is None:
-        draw = world.draw
+def begun(adapter: Adapter, place: str, batch_size: int) -> Space:
+    """The space of a adapter before any stage."""
+    if adapter.prior is None:
+        draw = adapter.draw
         assert draw is not None
         return Space(
-            lambda n, generator: world.inward(draw(n, generator)),
-            lambda points: world.decode(world.outward(points)),
-            batch_size=batch_size, hear=world.heard,
+            lambda n, generator: adapter.to_scaled(draw(n, generator)),
+            lambda points: adapter.decode(adapter.from_scaled(points)),
+            batch_size=batch_size, quantise=adapter.quantise,
         )  # fmt: skip
     latent = Space(
-        world.prior.sample, world.decode, world.prior.log_prob, batch_size=batch_size,
-        hear=world.heard,
+        adapter.prior.sample, adapter.decode, adapter.prior.log_prob, batch_size=batch_size,
+        quantise=adapter.quantise,
     )  # fmt: skip
-    return latent if place == "latent" else placed(latent, world)
+    return latent if place == "latent" else placed(latent, adapter)
 
 
-def placed(space: Space, world: World) -> Space:
+def placed(space: Space, adapter: Adapter) -> Space:
     """The space of the rows of another: what moves from here on are data."""
     return replace(
         space,
-        draw=lambda n, generator: world.inward(space.decoded(space.draw(n, generator))),
-        decode=world.outward,
+        draw=lambda n, generator: adapter.to_scaled(space.decoded(space.draw(n, generator))),
+        decode=adapter.from_scaled,
         log_prior=None,
     )
 
 
 def chain(
-    world: World, kept: Sequence[Kept], place: str, batch_size: int
+    adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int
 ) -> Iterator[tuple[Space, Mover | None]]:
     """The spaces before and after each stage, with what moves points into it.
 
     Args:
-        world: of the generator.
+        adapter: of the generator.
         kept: stages in order; one that moves data may follow those that move latents.
         place: of the first space.
         batch_size: points whose activations are held at once.
     """
-    space, here = begun(world, place, batch_size), place
+    space, here = begun(adapter, place, batch_size), place
     yield space, None
     for stage in kept:
         if (here, stage.place) == ("latent", "data"):
-            space, here = placed(space, world), "data"
+            space, here = placed(space, adapter), "data"
         space, mover = made(stage.decision, space, stage.logit)
         yield space, mover
 
 
 def moved_pairs(
-    world: World, kept: Sequence[Kept], place: str, batch_size: int, n: int, seed: int
+    adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int, n: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Rows (n, ...) of the generator, and where its own stages move them: none is left out."""
-    spaces = list(chain(world, kept, place, batch_size))
+    spaces = list(chain(adapter, kept, place, batch_size))
     points = spaces[0][0].points(n, seed)
     before, here = spaces[0][0].decoded(points), place
     for number, (stage, (_, mover)) in enumerate(zip(kept, spaces[1:], strict=True)):
         if (here, stage.place) == ("latent", "data"):
-            points, here = world.inward(spaces[0][0].decoded(points)), "data"
+            points, here = adapter.to_scaled(spaces[0][0].decoded(points)), "data"
         if mover is not None:
             points = mover(points, generator_of(seed, _MOVED, number))
     return before, spaces[-1][0].decoded(points)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .adapters import World, check_rows_alone
+from .adapters import Adapter, check_rows_alone
 from .logit_gradients import in_batches
 
 __all__ = ["Seen", "features_for"]
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 def features_for(
-    world: World,
+    adapter: Adapter,
     features: Any,
     X: Any,
     y: Any,
@@ -56,7 +56,7 @@ def features_for(
     of a classifier where there are labels; of text counts of pairs and triples of letters.
 
     Args:
-        world: of the generator.
+        adapter: of the generator.
         features: as of :func:`refine`.
         X, y: the data, and labels that are not among them.
         rows: of the data.
@@ -67,7 +67,7 @@ def features_for(
     Raises:
         ParameterError: for features that are neither.
     """
-    if world.kind == "images" and (not callable(features) or hasattr(features, "dimension")):
+    if adapter.kind == "images" and (not callable(features) or hasattr(features, "dimension")):
         return _of_images(features, X, y, rows, seed, minutes)
     if isinstance(features, str) or (features is not None and not callable(features)):
         raise ParameterError(
@@ -78,10 +78,10 @@ def features_for(
         shown = cast(Callable[[Tensor], Tensor], features)
         check_rows_alone("features", shown, rows[:8])
         return Seen(shown, lambda x: _array(in_batches(shown, x, batch_size)), "neighbours")
-    if world.kind == "text":
+    if adapter.kind == "text":
         return Seen(None, lambda x: _grams(x, seed), "logistic")
-    if world.numbers is not None:
-        return Seen(None, world.numbers, "boosting")
+    if adapter.numbers is not None:
+        return Seen(None, adapter.numbers, "boosting")
     if rows[0].numel() <= _COMPONENTS:
         return Seen(None, _array, "neighbours")
     from sklearn.decomposition import PCA

@@ -78,7 +78,7 @@ def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
         if budget > 1:
             accept = budgeted_acceptance(around.pool, budgeted_constant(around.pool, budget))
             kept = points[(uniform.to(accept) < accept).to(points.device)][:n]
-        return real.nearness(space.hear(space.decoded(kept)), n)
+        return real.nearness(space.quantise(space.decoded(kept)), n)
 
     said = {budget: nearness(budget) for budget in (1.0, *budgets)}
     nearer = [budget for budget in said if said[budget][1] <= said[1.0][1]]

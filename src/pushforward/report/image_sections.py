@@ -135,9 +135,9 @@ def _latents(subjects: Sequence[Subject]) -> list[Section]:
     for s in subjects:
         real = some(s.reference.real, 2 * WAYS, s.reference.seed)[:]
         pictures = []
-        if hasattr(s.model, "interpolate") and len(real) >= 2:
+        if s.judged.can("interpolate") and len(real) >= 2:
             pictures.append(_interpolated(s, real))
-        if hasattr(s.model, "reconstruct"):
+        if s.judged.can("reconstruct"):
             pictures.append(_reconstructed(s, real))
         kept = tuple(one for one in pictures if one is not None)
         if kept:
@@ -179,7 +179,8 @@ def _reconstructed(subject: Subject, real: np.ndarray) -> Picture | None:
 
 def _inside(subject: Subject, images: np.ndarray) -> np.ndarray:
     """Images in the layout of the model, as (n, C, H, W)."""
-    layout = getattr(getattr(subject.model, "pixels_", None), "layout", None)
+    can = subject.judged.capabilities
+    layout = None if can is None or can.pixels is None else can.pixels.layout
     return as_images(images, layout)[0][:]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .._version import __version__
 from ..deprecation import renamed
 from ..errors import ParameterError, UnsupportedError
+from ..estimators.capabilities import is_model
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import Judged, Reference
 from ..storage.atomic import write_file_atomically
@@ -153,9 +154,7 @@ def _packaged(name: str) -> str:
 
 
 def _name(model: Any) -> str:
-    return (
-        type(model).__name__ if hasattr(model, "sample") and hasattr(model, "fit") else "samples"
-    )
+    return type(model).__name__ if is_model(model) else "samples"
 
 
 def _subjects(
@@ -188,7 +187,7 @@ def _lines_of_text(subjects: list[Subject]) -> Section:
 
 
 def _citations(subjects: list[Subject], found: Comparison) -> Section:
-    texts = {s.name: s.model.cite() for s in subjects if hasattr(s.model, "cite")}
+    texts = {s.name: s.model.cite() for s in subjects if s.judged.can("cite")}
     entries: dict[str, list[str]] = {}
     for name, text in {**texts, "the measures": found.cite()}.items():
         for entry in filter(None, text.split("\n\n")):

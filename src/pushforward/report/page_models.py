@@ -101,7 +101,7 @@ class Subject:
                 for name in ("held out", "other")
             )
             pairs["input complexity"] = ("auroc [input complexity]", a, b)
-            if hasattr(self.judged.model, "inlier_scores"):
+            if self.judged.can("inlier_scores"):
                 a, b = (
                     self.judged.model.inlier_scores(self.parts[name])
                     for name in ("held out", "other")

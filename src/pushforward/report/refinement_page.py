@@ -13,6 +13,7 @@ import numpy as np
 from .._version import __version__
 from ..deprecation import renamed
 from ..errors import UnsupportedError
+from ..estimators.capabilities import is_model
 from ..refinement import Compared, Look, RefinedModel, RefinementReport, collapse
 from ..storage.atomic import write_file_atomically
 from ..validation import as_seed
@@ -95,7 +96,7 @@ def refinement_page(
             f"refinement_page shows a refined model, and got {type(model).__name__}. Make one "
             "with pushforward.refine."
         )
-    model._check_fitted()
+    model.capabilities()  # which refuses one that is not fitted
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if minutes is not None:
         began = time.monotonic()
@@ -103,7 +104,7 @@ def refinement_page(
         each = (time.monotonic() - began) / _TRIED
         n = max(_SHEET, min(n, int(_FOR_SAMPLES * 60 * minutes / each)))
     template, told = _template(), model.report_
-    name = "a function of latents" if not hasattr(model.base_, "fit") else _kind(model.base_)
+    name = "a function of latents" if not is_model(model.base_) else _kind(model.base_)
     shown = _shown(model, data, n, seed)
     left = None if minutes is None else _FOR_LOOKS * (deadline - time.monotonic()) / 60
     looks = collapse(model, data, y=y, n=n, random_state=seed, minutes=left)
@@ -270,9 +271,10 @@ def _measured(told: RefinementReport) -> Section:
 
 def _shown(model: RefinedModel, data: Any, n: int, seed: int) -> list[Section]:
     """Samples from the same latents before and after, and shares of categories."""
-    if hasattr(model, "pixels_"):
+    can = model.capabilities()
+    if can.kind == "images":
         return [_images(model, seed)]
-    if hasattr(model, "alphabet_"):
+    if can.kind == "text":
         before, after = model.before_after(_LINES, random_state=seed)
         parts = (Code("\n".join(before), "before"), Code("\n".join(after), "after"))
         note = "Lines of the same latents, as they come; thinning is left out."
@@ -282,7 +284,8 @@ def _shown(model: RefinedModel, data: Any, n: int, seed: int) -> list[Section]:
     sides = [_numbers(model, x) for x in (data, before, moved, after)]
     sections = []
     if sides[0].shape[1] > 1:
-        names = getattr(getattr(model, "columns_", None), "names", None)
+        columns = can.columns
+        names = None if columns is None else columns.names
         names = names or [f"x{k}" for k in range(sides[0].shape[1])]
         drawn = _drawn(model, sides[0].shape[1])
         sections.append(_clouds([x[:, drawn] for x in sides], [names[k] for k in drawn]))
@@ -309,7 +312,7 @@ def _images(model: RefinedModel, seed: int) -> Section:
 
 
 def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
-    columns = getattr(model, "columns_", None)
+    columns = model.capabilities().columns
     if columns is not None:
         return columns.encode(X)[0].numpy()
     array = np.asarray(X, dtype=float)
@@ -318,7 +321,7 @@ def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
 
 def _drawn(model: RefinedModel, width: int) -> list[int]:
     """Coordinates that make pairs: numbers, where there are two; categories have their shares."""
-    columns = getattr(model, "columns_", None)
+    columns = model.capabilities().columns
     kinds = [] if columns is None else [one.kind for one in columns.columns if one.live]
     numbers = [k for k, kind in enumerate(kinds) if kind not in _UNORDERED]
     return numbers if len(numbers) > 1 else [*range(width)]
@@ -361,7 +364,7 @@ def _cloud(
 
 def _categories(model: RefinedModel, data: Any, before: Any, after: Any) -> list[Section]:
     """Shares of the commonest categories of the first column that has any."""
-    columns = getattr(model, "columns_", None)
+    columns = model.capabilities().columns
     kinds = [] if columns is None else list(columns.kinds)
     place = next((k for k, kind in enumerate(kinds) if kind in _UNORDERED), None)
     if columns is None or place is None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .curves import loss_curves, roc_curves, score_histogram
 from .page_models import Subject
 from .page_parts import Gallery, Section
@@ -37,15 +35,13 @@ def score_sections(subjects: Sequence[Subject]) -> list[Section]:
 
 
 def _histogram(subject: Subject) -> Any:
-    scores, threshold = subject.scores, getattr(subject.model, "offset_", None)
+    can = subject.judged.capabilities
+    scores, threshold = subject.scores, None if can is None else can.threshold
     unit = "log density, nats a row (higher is more normal)"
     if subject.reference.kind == "images":
         scores = {name: x * subject.bits for name, x in scores.items()}
         unit, threshold = "bits per dimension (lower is more likely)", None
-    if getattr(subject.model, "detector_", None) is not None:
-        threshold = None  # it is one of another score
-    known = float(threshold) if isinstance(threshold, (float, np.floating)) else None
-    return score_histogram(scores, subject.name, subject.place, unit, known)
+    return score_histogram(scores, subject.name, subject.place, unit, threshold)
 
 
 def training_sections(subjects: Sequence[Subject]) -> list[Section]:
@@ -53,9 +49,8 @@ def training_sections(subjects: Sequence[Subject]) -> list[Section]:
     pictures = [
         picture
         for subject in subjects
-        for picture in loss_curves(
-            getattr(subject.model, "history_", None) or [], subject.name, subject.place
-        )
+        if (can := subject.judged.capabilities) is not None
+        for picture in loss_curves(can.history, subject.name, subject.place)
     ]
     if not pictures:
         return []

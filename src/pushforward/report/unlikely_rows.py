@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators.table_density import TableDensity
+from ..metrics.evaluation_inputs import take
 from .column_axes import shortened, spoken
 
 __all__ = ["Reason", "Strange", "strangest_rows"]
@@ -72,7 +73,7 @@ def strangest_rows(
         at least a seventh of the row's greatest and what was expected reads differently.
     """
     rows = np.argsort(scores, kind="stable")[:count]
-    table = model.explain(_take(X, rows))
+    table = model.explain(take(X, rows))
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
     found = []
     for i, row in enumerate(rows.tolist()):
@@ -89,12 +90,3 @@ def strangest_rows(
         name = row if index is None else index[row]
         found.append(Strange(row, name, float(scores[row]), tuple(reasons[:3])))
     return found
-
-
-def _take(X: Any, rows: np.ndarray) -> Any:
-    """Some rows of a table, in its container."""
-    if hasattr(X, "iloc"):
-        return X.iloc[rows]
-    if isinstance(X, (list, tuple)):
-        return [X[i] for i in rows]
-    return X.take(rows) if hasattr(X, "column_names") else X[rows.tolist()]

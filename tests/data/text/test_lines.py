@@ -36,9 +36,9 @@ def test_files_that_are_no_text(tmp_path):
 def test_there_and_back():
     lines = ["aba", "", "xyz🙂", "a long line, longer than that"]
     known = Alphabet.learn(lines, length=12, size=100)
-    numbers = known.encode(lines)
+    numbers = known.numbers(lines)
     assert numbers.shape == (4, 12)
-    assert known.decode(numbers) == [line[:12] for line in lines]
+    assert known.lines(numbers) == [line[:12] for line in lines]
     assert known.n_symbols == len(set("".join(line[:12] for line in lines))) + 2
     assert Alphabet.from_config(known.to_config()) == known
 
@@ -46,8 +46,8 @@ def test_there_and_back():
 def test_common_characters_are_known_and_others_are_not():
     known = Alphabet.learn(["aaab", "aabc", "d"], length=4, size=2)
     assert known.characters == "ab"
-    assert known.decode(known.encode(["abcd", "?"])) == ["ab\ufffd\ufffd", "\ufffd"]
-    assert known.decode(np.array([[2, 0, 3, 3]])) == ["a"]  # a line ends at its padding
+    assert known.lines(known.numbers(["abcd", "?"])) == ["ab\ufffd\ufffd", "\ufffd"]
+    assert known.lines(np.array([[2, 0, 3, 3]])) == ["a"]  # a line ends at its padding
 
 
 def test_an_altered_alphabet_is_refused():

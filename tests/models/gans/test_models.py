@@ -258,7 +258,7 @@ def test_the_bound_of_a_vae_by_hand(images):
     networks = {"generator": Grey(), "encoder": Prior()}
     model = pushforward.VAE(**SMALL, steps=1, networks=networks, scale=0.5).fit(images)
     level = model.networks_["generator"].level.item()
-    x, log_det = model.pixels_.encode(images[:, None], None, draw=0)
+    x, log_det = model.pixels_.encode(images[:, None], 0)
     exact = (-(x - level).abs() / 0.5).flatten(1).double().sum(1) + log_det
     np.testing.assert_allclose(model.elbo(images), exact, rtol=1e-5)
     assert (model.elbo(images, n_draws=8) == model.elbo(images, n_draws=8)).all()

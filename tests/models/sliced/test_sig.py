@@ -79,7 +79,7 @@ def test_latents_give_every_pixel_back(which, request, digits):
 def test_score_is_the_log_det_of_autograd_and_the_normal_density(which, request, digits):
     fitted = request.getfixturevalue(which)
     flow = fitted.networks_["flow"]
-    x, log_det = fitted.pixels_.encode(digits[:1, None], None, draw=0)
+    x, log_det = fitted.pixels_.encode(digits[:1, None], 0)
     jacobian = torch.autograd.functional.jacobian(
         lambda v: flow.encode(v)[0].flatten(), x.double()
     ).reshape(64, 64)

@@ -5,7 +5,7 @@ Users have uint8 images as (N, H, W), (N, H, W, C) or (N, C, H, W); the library 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ _CHANNELS = (1, 3, 4)  # numbers of channels by which an axis is taken for that 
 Which = slice | np.ndarray | Sequence[int]
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Images of one shape that are read when asked for.
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ...errors import DataError, ModelFileError, ParameterError
 from .augment import flip_and_shift
-from .image_sources import LAYOUTS
+from .image_sources import LAYOUTS, ImageSource
+from .in_memory import as_images
 from .noise import content_noise
 
 __all__ = ["Pixels"]
@@ -19,6 +20,8 @@ __all__ = ["Pixels"]
 @dataclasses.dataclass(frozen=True)
 class Pixels:
     """Knows what pixels are; nothing else in an image model does.
+
+    This is the :class:`~pushforward.data.Codec` of images.
 
     A byte p is reduced to its leading bits, k = floor(p / 2^(8-bits)), and dequantised: u uniform
     on (0, 1) makes v = (k + u) / 2^bits continuous on (0, 1). The model sees
@@ -93,25 +96,60 @@ class Pixels:
         """Number D = C H W of values of an image."""
         return math.prod(self.shape)
 
+    @property
+    def kind(self) -> str:
+        """What the data are: "images"."""
+        return "images"
+
+    @property
+    def event_shape(self) -> tuple[int, int, int]:
+        """Shape of what models see of an image: (C, H, W)."""
+        return self.shape
+
+    # Images as users give them
+
+    def open(self, X: Any, pixel_range: Any = None) -> ImageSource:
+        """Images as users give them, in any container and layout, as a source of (n, C, H, W).
+
+        Args:
+            X: what :func:`~pushforward.data.as_images` takes.
+            pixel_range: the values (low, high) of black and white of an X that is no bytes.
+
+        Raises:
+            DataError: for what are no images, and for images of another shape.
+        """
+        c, h, w = self.shape
+        axes = {"nhw": (h, w), "nhwc": (h, w, c), "nchw": (c, h, w)}[self.layout]
+        layout = self.layout if tuple(getattr(X, "shape", ())[1:]) == axes else None
+        images, _ = as_images(X, layout, pixel_range=pixel_range)
+        if images.shape != self.shape:
+            raise DataError(
+                f"The images have shape {images.shape} (channels, height, width). Expected "
+                f"{self.shape}, as in fit."
+            )
+        return images
+
+    def take(self, X: ImageSource, rows: np.ndarray) -> np.ndarray:
+        """The images of a source where the boolean mask (n,) is set: uint8 (n, C, H, W)."""
+        return np.ascontiguousarray(X[np.flatnonzero(rows)])
+
     # To the model
 
     def encode(
         self,
         images: Any,
-        generator: torch.Generator | None,
+        draw: int | torch.Generator | None = 0,
         *,
         augment: bool = False,
-        draw: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Map images to what the model sees.
 
         Args:
-            images: uint8 array or tensor of shape (n, C, H, W).
-            generator: source of the noise, and of the shifts and flips; the result is on its
-                device. None gives the middle of each cell, on the CPU.
+            images: uint8 array or tensor of shape (n, C, H, W), or a source of such images.
+            draw: source of the noise. A number gives noise that depends on nothing but the image
+                and that number; a generator gives random noise, and shifts and flips, and the
+                result is on its device. None gives the middle of each cell.
             augment: whether images are shifted and flipped, as in training.
-            draw: without a generator, the number of a draw of noise that depends on nothing but
-                the image and that number.
 
         Returns:
             ``(x, log_det)``: float32 of shape (n, C, H, W) and float64 of shape (n,), such that
@@ -123,6 +161,7 @@ class Pixels:
             ParameterError: for ``augment`` without a generator.
         """
         bytes_ = self._checked(images)
+        generator = draw if isinstance(draw, torch.Generator) else None
         if augment and (self.flip or self.shift):
             if generator is None:
                 raise ParameterError("augment needs a generator: shifts and flips are random.")
@@ -133,15 +172,15 @@ class Pixels:
         if self.bits < 8:
             cells = cells >> (8 - self.bits)
         low, width = self._affine
-        noisy = (generator is not None or draw is not None) and self.dequantise
-        step = width / 2**self._noise_bits if noisy else width
+        draw = draw if self.dequantise else None
+        step = width if draw is None else width / 2**self._noise_bits
         x = torch.empty(cells.shape, dtype=torch.float32, device=device)
         torch.mul(cells, width, out=x).add_(low + step / 2)
-        if noisy:
-            if generator is not None:
-                noise = self._noise(cells.shape, generator)
+        if draw is not None:
+            if isinstance(draw, torch.Generator):
+                noise = self._noise(cells.shape, draw)
             else:
-                noise = torch.from_numpy(content_noise(bytes_, draw or 0, 2**self._noise_bits))
+                noise = torch.from_numpy(content_noise(bytes_, draw, 2**self._noise_bits))
             x.add_(noise, alpha=step)
         constant = self.n_values * math.log(width)
         log_det = torch.full((len(x),), constant, dtype=torch.float64, device=device)
@@ -184,6 +223,8 @@ class Pixels:
     def _checked(self, images: Any) -> np.ndarray:
         if isinstance(images, Tensor):
             images = images.detach().cpu().numpy()
+        elif isinstance(images, ImageSource) and not isinstance(images, np.ndarray):
+            images = images[:]
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             kind = getattr(images, "dtype", type(images).__name__)
             raise DataError(f"The images are {kind}. Expected a uint8 array: see as_images.")
@@ -231,6 +272,18 @@ class Pixels:
         return np.ascontiguousarray(
             images.transpose(0, 2, 3, 1) if self.layout == "nhwc" else images
         )
+
+    def quantise(self, x: Tensor) -> Tensor:
+        """What a model made, moved to the middles of the cells it falls in.
+
+        Args:
+            x: float tensor of shape (n, C, H, W).
+        """
+        share = x if self.logit is None else x.sigmoid()
+        low, width = self._affine
+        cells = share.sub(low).div_(width).floor_().clamp_(0, 2**self.bits - 1)
+        middle = cells.mul_(width).add_(low + width / 2)
+        return middle if self.logit is None else middle.logit()
 
     # To a file
 

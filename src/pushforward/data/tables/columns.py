@@ -41,6 +41,8 @@ class Learned(NamedTuple):
 class Columns:
     """Knows what the columns of a table are; nothing else in the package does.
 
+    This is the :class:`~pushforward.data.Codec` of tables.
+
     A model sees coordinates: a float64 tensor of shape (n, D), D being the number of columns
     that are not constant.
 
@@ -167,6 +169,16 @@ class Columns:
     # What was learned
 
     @property
+    def kind(self) -> str:
+        """What the data are: "table"."""
+        return "table"
+
+    @property
+    def event_shape(self) -> tuple[int]:
+        """Shape of what models see of a row: (D,)."""
+        return (self.n_coordinates,)
+
+    @property
     def n_columns(self) -> int:
         """Number p of columns of the table."""
         return len(self.columns)
@@ -265,8 +277,16 @@ class Columns:
 
     # To the model
 
+    def open(self, X: Any) -> Any:
+        """A table as users give it; lists of rows become an array.
+
+        Raises:
+            DataError: for what is no table.
+        """
+        return Sheet.open(X, self.estimator).native
+
     def encode(
-        self, X: Any, *, draw: int | np.random.Generator = 0
+        self, X: Any, draw: int | np.random.Generator = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Map a table to the model's coordinates.
 
@@ -440,6 +460,17 @@ class Columns:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]
         return self.layout.take(kept).build(columns)
+
+    def quantise(self, z: torch.Tensor) -> torch.Tensor:
+        """Coordinates (n, D) as they are once the user has the rows.
+
+        Those with cells lie anywhere in the cell of the value they decode to, at random by a seed
+        that is the number of rows. Where no column has cells, z comes back as it is.
+        """
+        if not bool(self.dequantised.any()):
+            return z
+        draw = np.random.default_rng(len(z))
+        return self.encode(self.decode(z.double()), draw)[0].to(z)
 
     # Cells of discrete coordinates
 

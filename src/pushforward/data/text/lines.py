@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ...errors import DataError, ModelFileError
 
@@ -71,7 +74,9 @@ class Alphabet:
     """Which characters a model knows, and how long its lines are.
 
     A line becomes ``length`` numbers: longer ones are cut, shorter ones padded. The numbers are 0
-    for padding, 1 for any character that is not known, and from 2 on the known ones.
+    for padding, 1 for any character that is not known, and from 2 on the known ones. What models
+    see is a corner for each: 1 at the place of its number, 0 elsewhere. This is the
+    :class:`~pushforward.data.Codec` of text.
 
     Attributes:
         characters: the known ones, most common first.
@@ -79,11 +84,14 @@ class Alphabet:
 
     Examples:
         >>> known = Alphabet.learn(["abba", "abc"], length=3, size=2)
-        >>> known.encode(["ab", "cab!"])
+        >>> known.numbers(["ab", "cab!"])
         array([[3, 2, 0],
                [1, 3, 2]])
-        >>> known.decode(known.encode(["ab", "cab!"]))
+        >>> known.lines(known.numbers(["ab", "cab!"]))
         ['ab', '\ufffdab']
+        >>> z, _ = known.encode(["ab", "cab!"])
+        >>> tuple(z.shape), known.decode(z)
+        ((2, 3, 4), ['ab', '\ufffdab'])
     """
 
     characters: str
@@ -107,7 +115,46 @@ class Alphabet:
         """How many different numbers there are, those for padding and the unknown among them."""
         return len(self.characters) + _FIRST
 
-    def encode(self, lines: Sequence[str]) -> np.ndarray:
+    @property
+    def kind(self) -> str:
+        """What the data are: "text"."""
+        return "text"
+
+    @property
+    def event_shape(self) -> tuple[int, int]:
+        """Shape of what models see of a line: (length, n_symbols)."""
+        return self.length, self.n_symbols
+
+    def open(self, X: Any) -> list[str]:
+        """Lines of whatever a user gives for text, as :func:`as_lines` takes it."""
+        return as_lines(X)
+
+    def take(self, X: Sequence[str], rows: np.ndarray) -> list[str]:
+        """The lines where the boolean mask (n,) is set."""
+        return [X[i] for i in np.flatnonzero(rows).tolist()]
+
+    def encode(self, X: Sequence[str], draw: Any = 0) -> tuple[Tensor, Tensor]:
+        """Lines as corners.
+
+        Args:
+            X: lines.
+            draw: not used: characters need no noise.
+
+        Returns:
+            ``(z, log_det)``: float32 of shape (n, length, n_symbols), and zeros (n,).
+        """
+        z = one_hot(torch.from_numpy(self.numbers(X)), self.n_symbols).float()
+        return z, torch.zeros(len(z), dtype=torch.float64)
+
+    def decode(self, z: Tensor) -> list[str]:
+        """Shares of characters (n, length, n_symbols) as lines of the likeliest ones."""
+        return self.lines(z.argmax(2).cpu().numpy())
+
+    def quantise(self, z: Tensor) -> Tensor:
+        """Shares of characters (n, length, n_symbols) as corners: all of the likeliest one."""
+        return one_hot(z.argmax(dim=-1), self.n_symbols).to(z)
+
+    def numbers(self, lines: Sequence[str]) -> np.ndarray:
         """Lines as numbers, int64 (n, length)."""
         numbers = {one: _FIRST + i for i, one in enumerate(self.characters)}
         coded = np.full((len(lines), self.length), _PADDING)
@@ -116,7 +163,7 @@ class Alphabet:
             row[: len(known)] = known
         return coded
 
-    def decode(self, numbers: np.ndarray) -> list[str]:
+    def lines(self, numbers: np.ndarray) -> list[str]:
         """Numbers (n, length) as lines, which end at their first padding.
 
         Unknown characters become the replacement character, U+FFFD.

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ...deprecation import renamed
 from ...errors import ModelFileError
+from ...estimators.capabilities import LatentSpace
+from ...estimators.prior import Prior
 from ...estimators.table_density import Report, TableDensity
 from ...storage.weights import load_weights
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
@@ -191,6 +193,19 @@ class TableFlow(TableDensity):
         if self.network == "nice":
             return NICENetwork((d,), [2] * self.couplings, self.width, "normal", seed=self._seed)
         return RealNVPVectorNetwork((d,), self.couplings, self.width, blocks=1, seed=self._seed)
+
+    def _abilities(self) -> dict[str, Any]:
+        network = self.density_.network
+        known = super()._abilities() | {"history": self.history_}
+        if network is None:
+            return known
+        latents = LatentSpace(
+            Prior.normal(self.density_.dimension),
+            lambda z: network.decode([z.double()]),
+            lambda x: network.encode(x.double())[0],
+            invertible=True,
+        )
+        return {**known, "latent_space": latents, "draw": None}
 
     def _state(self) -> dict[str, Any]:
         dimension = self.density_.dimension

@@ -163,13 +163,13 @@ class CharacterGAN(WassersteinGame):
         known = self.settings_["characters"]
         self.alphabet_ = Alphabet.learn(lines, self.settings_["length"], known)
         self._seed = self._run_seed(folder)
-        numbers = self.alphabet_.encode(lines)
+        numbers = self.alphabet_.numbers(lines)
         order = np.random.default_rng(self._seed).permutation(len(numbers))
         held = 0 if validation is not None else self._held_out_rows(len(numbers))
         judged, numbers = numbers[order[:held]], numbers[order[held:]]
         if validation is not None:
             most = self._held_out_rows(10**9)
-            judged = self.alphabet_.encode(as_lines(validation)[:most])
+            judged = self.alphabet_.numbers(as_lines(validation)[:most])
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
         self._train(
             LineSource(torch.from_numpy(numbers), self.alphabet_.n_symbols),
@@ -195,14 +195,17 @@ class CharacterGAN(WassersteinGame):
             X: lines, or the path of a file of them.
         """
         self._check_fitted()
-        return self.alphabet_.decode(self.alphabet_.encode(as_lines(X)))
+        return self.alphabet_.lines(self.alphabet_.numbers(as_lines(X)))
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset() | {"length": self.length}
         return settings
 
+    def _abilities(self) -> dict[str, Any]:
+        return {**super()._abilities(), "kind": "text", "codec": self.alphabet_}
+
     def _row_shape(self) -> tuple[int, ...]:
-        return (self.alphabet_.length, self.alphabet_.n_symbols)
+        return self.alphabet_.event_shape
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(self._row_shape())
@@ -230,7 +233,7 @@ class CharacterGAN(WassersteinGame):
         return torch.cat(parts)
 
     def _chunks(self, X: Any) -> Iterator[tuple[slice, Tensor]]:
-        numbers = torch.from_numpy(self.alphabet_.encode(as_lines(X)))
+        numbers = torch.from_numpy(self.alphabet_.numbers(as_lines(X)))
         for start in range(0, len(numbers), self._at_once):
             yield slice(start, start + self._at_once), numbers[start : start + self._at_once]
 
@@ -240,7 +243,7 @@ class CharacterGAN(WassersteinGame):
     def _to_user(self, x: Tensor) -> list[str]:
         """Lines of probabilities (n, length, symbols), or of numbers of symbols (n, length)."""
         numbers = x.argmax(2) if x.ndim == 3 else x
-        return self.alphabet_.decode(numbers.cpu().numpy())
+        return self.alphabet_.lines(numbers.cpu().numpy())
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "alphabet": self.alphabet_.to_config()}

@@ -226,8 +226,11 @@ class TableGAN(WassersteinGame):
         settings = self._of_preset()
         return settings | {"latent": settings["latent"] or max(2, self.columns_.n_coordinates)}
 
+    def _abilities(self) -> dict[str, Any]:
+        return {**super()._abilities(), "kind": "table", "codec": self.columns_}
+
     def _row_shape(self) -> tuple[int, ...]:
-        return (self.columns_.n_coordinates,)
+        return self.columns_.event_shape
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(self._row_shape())

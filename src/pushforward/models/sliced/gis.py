@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ...deprecation import renamed
 from ...errors import DataError
+from ...estimators.capabilities import LatentSpace
+from ...estimators.prior import Prior
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
@@ -379,6 +381,25 @@ class GIS(TransformerMixin, TableDensity):
             search_steps=self.search_steps,
             search_rows=self.search_rows,
         )
+
+    def _abilities(self) -> dict[str, Any]:
+        def one(x: Tensor) -> Tensor:
+            return torch.zeros(len(x), dtype=torch.long)  # the flow is one component
+
+        latents, d = None, self.columns_.n_coordinates
+        if d:
+            latents = LatentSpace(
+                Prior.normal(d),
+                lambda z: self.density_.from_latent(z.double(), one(z)),
+                lambda x: self.density_.to_latent(x.double(), one(x)),
+                invertible=True,
+            )
+        return {
+            **super()._abilities(),
+            "latent_space": latents,
+            "resumable": True,
+            "history": self.history_,
+        }
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -100,7 +100,7 @@ class PatchModel(ImageFlow):
         return torch.cat(parts).numpy()
 
     def _mapped(self, images: np.ndarray, labels: Tensor | None) -> Tensor:
-        x, log_det = self.pixels_.encode(images, None, draw=0)
+        x, log_det = self.pixels_.encode(images, 0)
         labels = None if labels is None else labels.to(self._device())
         each = self._flow.density_map(x.to(self._device()), labels).sum(1).cpu()
         return each + log_det[:, None, None] / math.prod(each.shape[1:])
@@ -240,7 +240,7 @@ class PatchModel(ImageFlow):
         parts = []
         with torch.no_grad():
             for _, images in self._chunks(X):
-                x, _ = self.pixels_.encode(images, None, draw=0)
+                x, _ = self.pixels_.encode(images, 0)
                 parts.append(self._flow.class_log_prob(x.to(self._device())).softmax(1).cpu())
         return torch.cat(parts).numpy()
 

@@ -120,7 +120,7 @@ class VAE(WithPosterior):
 
     def _weight(self, images: np.ndarray, draw: int, generator: torch.Generator) -> Tensor:
         """log p(x, z) / q(z|x) with the volume of a byte's cell, (n,) float64."""
-        x, log_det = self.pixels_.encode(images, None, draw=draw)
+        x, log_det = self.pixels_.encode(images, draw)
         x = x.to(self._device())
         mean, log_variance = self._posterior(x)
         noise = torch.randn(mean.shape, generator=generator).to(mean)

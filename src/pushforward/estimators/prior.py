@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ..errors import ParameterError
-from .logit_gradients import Score
 
-__all__ = ["Draw", "Prior"]
+__all__ = ["Draw", "Prior", "Score"]
 
+Score = Callable[[Tensor], Tensor]
 Draw = Callable[[int, torch.Generator], Tensor]
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from pushforward.refinement.prior import Prior
+from pushforward.estimators.prior import Prior
 
 
 def test_the_sphere():
