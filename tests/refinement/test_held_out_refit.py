@@ -96,3 +96,21 @@ def test_rows_that_are_new_need_no_twin(fitted):
     model, _ = fitted
     notes = refine(model, people(400, 3)).report_.notes
     assert not any("twin" in note for note in notes)
+
+
+def test_a_flow_with_latents_is_judged_by_its_twin_too(fitted, monkeypatch):
+    """By what the twin samples, not by the latents of the flow that has seen the rows."""
+    _, rows = fitted
+    model = pushforward.TableFlow(couplings=2, width=8, steps=150, random_state=0).fit(rows)
+
+    class Elsewhere:
+        def sample(self, n_samples=1, random_state=None):
+            return model.sample(n_samples, random_state).assign(age=1000.0)
+
+    monkeypatch.setattr(
+        "pushforward.refinement.refined_model.twin_of", lambda *arguments: Elsewhere()
+    )
+    refined = refine(model, rows, method="rejection", random_state=0)
+    assert refined.report_.before.value > 0.99
+    assert any("twin" in note for note in refined.report_.notes)
+    assert set(refined.sample(20, random_state=0)["town"]) <= {"a", "b", "c", "d"}

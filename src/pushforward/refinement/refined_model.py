@@ -277,7 +277,9 @@ class RefinedModel(Model):
                 adapter, real, "the generator was fitted on these rows, so that its AUC is too "
                 "low: give rows that it has not seen",
             )  # fmt: skip
-        adapter = replace(adapter, draw=sampled(fitted, adapter.encode))
+        # the twin's latents are others, and its coordinates too: it is seen as rows that are drawn
+        drawn = sampled(fitted, adapter.encode)
+        adapter = replace(adapter, prior=None, decode=lambda rows: rows, draw=drawn)
         return (
             adapter, replace(real, alone=True),
             "the generator was fitted on these rows: what is judged is a twin of it, fitted "
