@@ -224,7 +224,7 @@ def cost(seed):
     import torch
 
     from pushforward.networks import find_architecture
-    from pushforward.refinement.samplers import dgflow
+    from pushforward.refinement import dgflow
 
     nets = find_architecture("conv", (3, 32, 32), 32)
     with torch.random.fork_rng([]):

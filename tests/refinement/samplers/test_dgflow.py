@@ -7,8 +7,7 @@ import torch
 
 from pushforward.errors import DataError, ParameterError
 from pushforward.metrics import classifier_two_sample, modes
-from pushforward.refinement import DIVERGENCES, PUBLISHED, dgflow_path
-from pushforward.refinement.samplers import dgflow
+from pushforward.refinement import DIVERGENCES, PUBLISHED, dgflow, dgflow_path
 
 #: f(r) of r = generated over real density.
 F = {
