@@ -31,6 +31,7 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
         ... def train(learning_rate):
         ...     return learning_rate
         >>> with warnings.catch_warnings(record=True) as said:
+        ...     warnings.simplefilter("always")
         ...     train(rate=0.1)
         0.1
         >>> print(said[0].message)

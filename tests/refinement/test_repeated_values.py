@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import pushforward
+from pushforward.estimators.capabilities import Capabilities
 from pushforward.refinement import refine
 from pushforward.refinement.repeated_values import Margins, repeated_values, respelled
 
@@ -89,8 +90,8 @@ def test_a_density_that_has_no_samples_of_coordinates_is_refined_by_what_the_mod
     rows = base.sample(4000, random_state=3)
 
     class Bootstrap:
-        columns_ = base.columns_
-        density_ = None
+        def capabilities(self):
+            return Capabilities("table", base.columns_, methods=frozenset({"sample"}))
 
         def sample(self, n_samples=1, random_state=None):
             return rows.sample(n_samples, replace=True, random_state=random_state)

@@ -97,7 +97,7 @@ class Capabilities:
         >>> can.kind, can.density, can.conditional, can.codec.event_shape
         ('table', True, False, (2,))
         >>> can.latent_space.decode(can.latent_space.encode(can.codec.encode(X)[0])).shape
-        torch.Size([1500, 2])
+        torch.Size([1000, 2])
         >>> can.can("explain"), can.can("critic")
         (True, False)
     """

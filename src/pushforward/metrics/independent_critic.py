@@ -129,7 +129,8 @@ def independent_critic(
     if "train" in real:
         reference = independent_critic(
             *(sources[name] for name in ("train", "validation", "test")),
-            **settings,
+            **{key: value for key, value in settings.items() if key != "seed"},
+            random_state=seed,
             device=device,
         )
         told["training_set_as_sample"] = reference.value

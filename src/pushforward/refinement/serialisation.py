@@ -81,17 +81,20 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     device = capabilities_of(model.base_).device
     logits = []
     for k, config in enumerate(state["logits"]):
-        other = None if config["other"] is None else others[int(config["other"])]
+        place = config["other"]
+        other = None if place is None else _at(others, place, "models of critics")
         critic = model._adapter.critic if other is None else with_critic(other).critic
         logit = Logit.from_config(config, part(f"logit{k}"), critic, other, device)
         if isinstance(logit.network, TreeRatio):
             logit.network.numbers = model._adapter.numbers
         logits.append(logit)
+    if not logits:
+        raise ModelFileError("A refined model has a logit at least. Save it anew.")
     model._first = logits[0]
     model.kept_ = [
         Kept(
             Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
-            None if k["logit"] is None else logits[int(k["logit"])],
+            None if k["logit"] is None else _at(logits, k["logit"], "logits"),
             str(k["place"]),
         )
         for k in state["kept"]
@@ -99,6 +102,13 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model._place = str(state["place"])
     model._known = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def _at(items: list[Any], place: Any, what: str) -> Any:
+    """The item that a folder names by its place."""
+    if type(place) is not int or not 0 <= place < len(items):
+        raise ModelFileError(f"There is no number {place!r} of {len(items)} {what}. Save it anew.")
+    return items[place]
 
 
 def _logits(model: Any) -> list[Logit]:
