@@ -208,6 +208,29 @@ def test_the_average_is_kept_before_own_weights_that_are_not_clearly_better():
     assert judged(worse, 0.5, ema=0.9).best["which"] == "own"
 
 
+@pytest.mark.parametrize("judging", [True, False])
+def test_what_follows_from_weights_is_estimated_anew_for_their_average(judging):
+    network = nn.Linear(1, 1, bias=False)
+    network.register_buffer("moment", torch.zeros(1))
+    phase = Phase("w", ("w",), lambda b: {"size": network.weight.square().sum()}, Optimiser())
+    loop = Loop({"w": network}, [phase], TensorSource(torch.zeros(4, 1)), ema=0.9)
+    seen = []
+
+    def refresh():
+        assert not network.training
+        network.moment.copy_(network.weight[0])
+
+    def judge():
+        seen.append((network.weight.item(), network.moment.item()))
+        return {"d": -float(len(seen))}  # each look finds it better: the last average is kept
+
+    loop.run(steps=20, judge=judge if judging else None, refresh=refresh)
+    assert network.moment.item() == network.weight.item() != 0
+    if judging:
+        assert all(moment == 0 for _, moment in seen[::2])  # its own weights have their own
+        assert all(moment == weight for weight, moment in seen[1::2])
+
+
 def test_the_least_value_survives_an_interruption(tmp_path):
     # of 10 steps the marks are 1, 2, ... 10; of 20, those beyond the 10 steps taken are 12, 14 ...
     judged([1.0, *[1.4] * 9], 0.5, steps=10, folder=tmp_path)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
 from ..storage.migrations import migrated
@@ -21,6 +22,8 @@ from .prior import Prior
 from .trained_model import TrainedModel
 
 __all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
+
+_REFRESH_BATCH, _REFRESH_BATCHES = 128, 16  # codes: a fraction of a second, moments to 2 %
 
 
 class LacksError(UnsupportedError, AttributeError):
@@ -134,6 +137,15 @@ class GeneratorModel(TrainedModel):
                 network.eval()
             with torch.no_grad():
                 self._decoded(self._of_prior(torch.ones(2, self.settings_["latent"])))
+
+    def _refresh(self) -> None:
+        """The moments of the generator's batch norm are those of what it makes of the prior."""
+        generator, latent = torch.Generator().manual_seed(0), self.settings_["latent"]
+        codes = (
+            self._of_prior(torch.randn(_REFRESH_BATCH, latent, generator=generator))
+            for _ in range(_REFRESH_BATCHES)
+        )
+        update_bn(codes, self.networks_["generator"], device=self._device())
 
     def _optimiser(self) -> Optimiser:
         s = self.settings_

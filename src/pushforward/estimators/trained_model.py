@@ -86,6 +86,9 @@ class TrainedModel(Model):
     def _share(self, processes: Processes) -> None:
         """What has to be told to networks that several processes train together."""
 
+    def _refresh(self) -> None:
+        """Estimate anew what follows from the weights: called where they are an average."""
+
     def _finished(self) -> None:
         """Called when the networks have their last weights."""
 
@@ -166,6 +169,7 @@ class TrainedModel(Model):
                 folder=run,
                 judge=judge,
                 tolerance=self._tolerance,
+                refresh=self._refresh,
                 picture=picture,
                 report=report or (print_report if self.verbose else None),
                 tensorboard=tensorboard,

@@ -136,6 +136,7 @@ class Loop:
         folder: Path | None = None,
         judge: Judge | None = None,
         tolerance: float = 0.0,
+        refresh: Callable[[], object] | None = None,
         picture: Callable[[Path], object] | None = None,
         report: Report | None = None,
         tensorboard: bool = False,
@@ -150,6 +151,9 @@ class Loop:
             tolerance: how far above the least value so far later weights may be and still be
                 kept: as much as equally good weights differ by, where the judge looks at few
                 samples. The average comes after the weights it is an average of.
+            refresh: called where the networks hold the average, before it is judged or kept:
+                estimates anew what follows from weights, such as the moments of batch norm. An
+                average of such moments is not that of the averaged weights.
             picture: draws samples into the given file, at the marks.
             report: called with a line of text and the share of the budget used.
             tensorboard: log for TensorBoard too.
@@ -191,7 +195,7 @@ class Loop:
                     share = used()
                     if self.processes.agree(bool(marks) and share >= marks[0]):
                         marks = [mark for mark in marks if mark > share]
-                        self._mark(judge, tolerance, picture, folder)
+                        self._mark(judge, tolerance, refresh, picture, folder)
                     elif is_recorded(self.step):
                         self._record()
                     if log is not None and self.history and self.history[-1]["step"] == self.step:
@@ -220,7 +224,7 @@ class Loop:
                 self._save(folder)
             for network in self.networks.values():
                 network.eval()
-            self._settle()
+            self._settle(refresh)
 
     def _take_step(self, share: float) -> None:
         values: dict[str, float] = {}
@@ -255,6 +259,7 @@ class Loop:
         self,
         judge: Judge | None,
         tolerance: float,
+        refresh: Callable[[], object] | None,
         picture: Callable[[Path], object] | None,
         folder: Path | None,
     ) -> None:
@@ -267,6 +272,8 @@ class Loop:
                 measures = dict(self._judged(judge(), "own", tolerance))
                 if self._average is not None:
                     with self._average.applied():
+                        if refresh is not None:
+                            refresh()
                         averaged = self._judged(judge(), "averaged", tolerance)
                     measures |= {f"averaged.{name}": value for name, value in averaged.items()}
         if picture is not None and folder is not None and self.processes.first:
@@ -295,12 +302,14 @@ class Loop:
             self._best_state = {k: v.detach().clone() for k, v in self._state().items()}
         return measures
 
-    def _settle(self) -> None:
+    def _settle(self, refresh: Callable[[], object] | None) -> None:
         """Leave the networks with the weights that judged best, or else the average."""
         if self.best is not None:
             self._load(self._best_state)
         elif self._average is not None and self._average.updates:
             self._load(self._average.state)
+            if refresh is not None:
+                refresh()
 
     def _line(self) -> str:
         parts = [f"step {self.step}"]

@@ -666,3 +666,15 @@ def test_a_flow_of_columns_that_determine_one_another_stays_near_its_rows():
 
     assert density.ends is not None
     assert farthest(density) < 1 < farthest(bare)
+    behind = Structure(margins=True, flow=True)
+    inner = train.fit_margins()
+    density = fit_structure(
+        behind,
+        train.through(inner),
+        held_out.through(inner),
+        layering=Layering(4),
+        seed=0,
+        margins=inner,
+    )
+    assert density.ends is None  # the margins have ends of their own
+    assert farthest(density) < 1

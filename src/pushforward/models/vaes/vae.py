@@ -67,6 +67,9 @@ class VAE(WithPosterior):
     def _phases(self) -> list[Phase]:
         return [Phase("vae", ("encoder", "generator"), self._loss, self._optimiser())]
 
+    def _refresh(self) -> None:
+        """Nothing: the generator learned from codes of the posterior, and so did its moments."""
+
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         """Nats a pixel: the distortion and, in closed form, the divergence from the prior."""
         posterior = self._posterior(batch.x)
