@@ -468,8 +468,8 @@ def test_the_moments_of_batch_norm_are_of_the_weights_that_are_kept():
     norms = [m for m in model.networks_["generator"].modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(norms) == 2
     for norm in norms:
-        seen = []
-        hook = norm.register_forward_hook(lambda m, given, made: seen.append(given[0]))
+        seen: list[torch.Tensor] = []
+        hook = norm.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
         model.sample(4096, random_state=5)
         hook.remove()
         values = torch.cat(seen).transpose(0, 1).flatten(1)
