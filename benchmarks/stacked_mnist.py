@@ -24,7 +24,8 @@ IMAGES, SAMPLES = 60_000, 26_000
 MODELS = {
     "data": None,
     "dcgan": {},
-    "r3gan": {"loss": "relativistic"},
+    "relativistic": {"loss": "relativistic"},
+    "r3gan": {"loss": "relativistic", "penalty": 0.05},
     "r3gan_networks": {"loss": "relativistic", "architecture": "r3gan"},
 }
 

@@ -1,21 +1,39 @@
 """What a model can do besides making images: a critic's word, and a way back to codes."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
+from ..validation import Rule, Whole
 from .image_generator import AdversarialModel
 
-__all__ = ["WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
+__all__ = ["WithConvolutionalCritic", "WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
 
 
 class WithCritic(AdversarialModel, CriticModel):
     """A model with a network that tells data from samples."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class WithConvolutionalCritic(WithCritic):
+    """A model whose critic is the architecture's, with a hidden layer before its last if asked."""
+
+    norm: str | None = None
+    hidden: int | None = None
+
+    _rules: ClassVar[Mapping[str, Rule]] = {"hidden": Whole(0) | None}
+
+    def _critic_network(self, shape: tuple[int, int, int]) -> nn.Module:
+        """The critic of images of that shape, with the weights it begins with."""
+        nets, norm = self._architecture(shape), self.settings_["norm"]
+        hidden = self.settings_.get("hidden", 0)  # folders of older versions do not say
+        return nets.deep_critic(norm, hidden) if hidden else nets.critic(norm)
 
 
 class WithEnergy(WithCritic):

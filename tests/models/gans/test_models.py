@@ -338,12 +338,14 @@ def test_networks_of_ones_own_are_saved_without_their_code(images, tmp_path):
         pushforward.DCGAN(networks=other, **settings).restore(folder)
 
 
-def test_a_dcgan_from_before_its_critic_had_a_hidden_layer(images, tmp_path):
-    model = pushforward.DCGAN(**SMALL, steps=1, hidden=0).fit(images)
+@pytest.mark.parametrize("name", ["DCGAN", "WGAN", "WGANGP", "AlphaGAN"])
+def test_a_model_from_before_its_critic_had_a_hidden_layer(images, tmp_path, name):
+    cls = getattr(pushforward, name)
+    model = cls(**SMALL, steps=1, hidden=0).fit(images)
     del model.settings_["hidden"]
     again = pushforward.load(model.save(tmp_path / "model"))
     assert (again.critic(images) == model.critic(images)).all()
-    deeper = pushforward.DCGAN(**SMALL, steps=1).fit(images)
+    deeper = cls(**SMALL, steps=1, hidden=16).fit(images)
     assert deeper.networks_["critic"](torch.zeros(2, 1, 16, 16)).shape == (2,)
     layers = [
         sum(isinstance(m, nn.Linear) for m in one.networks_["critic"].modules())
@@ -443,8 +445,23 @@ def test_the_penalty_and_the_pairs_of_a_relativistic_game(fitted):
     torch.testing.assert_close(said["player"], softplus(apart).mean())
 
 
+@pytest.mark.parametrize(
+    ("given", "norm", "penalty"),
+    [
+        ({}, "batch", 0.0),
+        ({"penalty": 0.2}, "none", 0.2),
+        ({"architecture": "r3gan"}, "none", 0.05),
+        ({"norm": "spectral"}, "spectral", 0.0),
+    ],
+)
+def test_a_relativistic_game_has_a_norm_or_a_penalty(given, norm, penalty):
+    settings = pushforward.DCGAN(loss="relativistic", **given)._of_preset()
+    assert (settings["norm"], settings["penalty"]) == (norm, penalty)
+
+
 def test_a_penalty_does_not_go_with_batch_norm(images):
-    for wrong in ({"loss": "relativistic", "norm": "batch"}, {"penalty": 1.0}):
+    pairs = {"loss": "relativistic", "norm": "batch"}
+    for wrong in ({**pairs, "penalty": 1.0}, {**pairs, "architecture": "r3gan"}, {"penalty": 1.0}):
         with pytest.raises(ParameterError, match="slope"):
             pushforward.DCGAN(**SMALL, steps=1, **wrong).fit(images)
     with pytest.raises(ParameterError, match="no place for one"):

@@ -12,17 +12,17 @@ from ...networks import MLP
 from ...training import Batch, Phase
 from ...validation import COUNT, FLAG, POSITIVE, OneOf, Rule
 from ..image_generator import FAST, QUICK
-from ..mixins import WithCritic, WithEncoder
+from ..mixins import WithConvolutionalCritic, WithEncoder
 from .losses import find_loss
 
 __all__ = ["AlphaGAN"]
 
-_PLAYERS = {"weight": 10.0, "norm": "batch", "player_steps": 1}
+_PLAYERS = {"weight": 10.0, "norm": "batch", "player_steps": 1, "hidden": 0}
 
 
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
-class AlphaGAN(WithEncoder, WithCritic):
+class AlphaGAN(WithEncoder, WithConvolutionalCritic):
     """Encoder, generator, a critic of images and one of codes.
 
     Rosca, Lakshminarayanan, Warde-Farley and Mohamed, *Variational Approaches for Auto-Encoding
@@ -51,7 +51,9 @@ class AlphaGAN(WithEncoder, WithCritic):
         weight: of the mean absolute difference; per pixel it is weight / (C H W).
         player_steps: of encoder and generator for each of the critics.
         norm: of the critic of images, "batch", "spectral", "layer" or "none".
-        weight, player_steps, norm: None takes the preset's.
+        hidden: numbers that a layer makes before the last of the critic of images; 0 has none,
+            as published.
+        weight, player_steps, norm, hidden: None takes the preset's.
         networks: modules of your own, "encoder", "generator", "critic" and "code_critic".
         architecture, width, latent, flip, batch_size, learning_rate, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
@@ -68,7 +70,6 @@ class AlphaGAN(WithEncoder, WithCritic):
     joint: bool = False
     weight: float | None = None
     player_steps: int | None = None
-    norm: str | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "joint": FLAG,
@@ -79,7 +80,7 @@ class AlphaGAN(WithEncoder, WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("rosca2017variational",)
     _parts: ClassVar[tuple[str, ...]] = ("encoder", "generator", "critic", "code_critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**FAST, **_PLAYERS, **QUICK},
+        "fast": {**FAST, **_PLAYERS, **QUICK, "hidden": 128},
         "paper": {
             **FAST,
             **_PLAYERS,
@@ -96,10 +97,10 @@ class AlphaGAN(WithEncoder, WithCritic):
         s = self.settings_
         if name == "code_critic":
             return MLP(s["latent"], (750, 750))
+        if name == "critic":
+            return self._critic_network(shape)
         nets = self._architecture(shape)
-        if name == "encoder":
-            return nets.encoder(s["latent"])
-        return nets.generator(s["latent"]) if name == "generator" else nets.critic(s["norm"])
+        return nets.encoder(s["latent"]) if name == "encoder" else nets.generator(s["latent"])
 
     def _phases(self) -> list[Phase]:
         adam, again = self._optimiser(), self.settings_["player_steps"]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from ...deprecation import renamed
 from ...errors import ParameterError
 from ...training import Batch, Phase
-from ...validation import COUNT, Number, OneOf, Rule, Whole
+from ...validation import COUNT, Number, OneOf, Rule
 from ..image_generator import FAST, QUICK
-from ..mixins import WithCritic
+from ..mixins import WithConvolutionalCritic
 from .losses import LOSSES, find_loss
 from .penalties import NO_BATCH_NORM, square_slope
 
@@ -30,8 +30,8 @@ _PLAIN = {
 #: Of so many rows one has its slope measured, which takes longer than all else of a step.
 _SLOPED = 4
 
-#: What the relativistic loss goes with: its critic converges by the penalty, not by a norm.
-_RELATIVISTIC = {"norm": "none", "penalty": 0.05}
+#: What R3GAN's game is played with: its critic converges by the penalty, not by a norm.
+_R3GAN = {"norm": "none", "penalty": 0.05}
 
 _SPECTRAL = {
     "latent": 128,
@@ -46,28 +46,28 @@ _SPECTRAL = {
 
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
-class DCGAN(WithCritic):
+class DCGAN(WithConvolutionalCritic):
     """A generator against a critic that tells its samples from the data.
 
     Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks* (2016). With another loss and norm it is the SN-DCGAN or the
     SN-ResNet-GAN of Miyato et al., *Spectral Normalization for Generative Adversarial Networks*
-    (2018); with ``loss="relativistic"`` it is played as R3GAN is, by Huang, Gokaslan, Kuleshov and
-    Tompkin, *The GAN is dead; long live the GAN! A Modern Baseline GAN* (2024), whose networks
-    are ``architecture="r3gan"``.
+    (2018); with ``loss="relativistic"`` and a ``penalty`` it is played as R3GAN is, by Huang,
+    Gokaslan, Kuleshov and Tompkin, *The GAN is dead; long live the GAN! A Modern Baseline GAN*
+    (2024), whose networks are ``architecture="r3gan"``.
 
     Args:
         preset: "fast", made for minutes on a processor; "paper", DCGAN's own settings;
             "sn-dcgan" (setting C of Miyato's table 1, with hinge loss); "sn-resnet" (of the
             unsupervised CIFAR-10 experiment).
         loss: "non-saturating", "minimax", "hinge", "wasserstein", "least-squares", "ratio" or
-            "relativistic": which of two rows, an image and a sample, is the image. With the last
-            go no norm and a penalty, whatever the preset says.
+            "relativistic": which of two rows, an image and a sample, is the image.
         norm: of the critic, "batch", "spectral", "layer" or "none".
         critic_steps: of the critic for each of the generator.
         penalty: gamma, weight of R1 + R2: half the mean squared norm of the critic's slope at
-            images, and at samples, as one row in four shows it. None takes none with another
-            loss than "relativistic".
+            images, and at samples, as one row in four shows it. None takes 0.05 with the
+            architecture "r3gan" and the relativistic loss, and none otherwise. A relativistic
+            game with a penalty has no norm, unless one is named.
         hidden: numbers that a layer makes before the critic's last; 0 has none, as published.
         architecture: "conv", "residual", "r3gan" (without norms), "sn-dcgan", "sn-resnet".
         width: channels of the finest layer.
@@ -102,17 +102,14 @@ class DCGAN(WithCritic):
     """
 
     loss: str | None = None
-    norm: str | None = None
     critic_steps: int | None = None
     penalty: float | None = None
-    hidden: int | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "loss": OneOf(*LOSSES) | None,
         "norm": OneOf("batch", "spectral", "layer", "none") | None,
         "critic_steps": COUNT | None,
         "penalty": Number(0, ends="[") | None,
-        "hidden": Whole(0) | None,
     }
     _cites: ClassVar[tuple[str, ...]] = ("radford2016unsupervised", "goodfellow2014generative")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
@@ -141,9 +138,9 @@ class DCGAN(WithCritic):
 
     def _preset(self) -> dict[str, Any]:
         chosen = super()._preset()
-        if not find_loss(self.loss or chosen["loss"]).relative:
-            return chosen
-        return chosen | _RELATIVISTIC
+        relative = find_loss(self.loss or chosen["loss"]).relative
+        bare = (self.architecture or chosen["architecture"]) == "r3gan"
+        return chosen | _R3GAN if relative and (bare or self.penalty) else chosen
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -164,11 +161,9 @@ class DCGAN(WithCritic):
         return bibtex((*self._cites, *spectral, *("huang2024gan",) * relative))
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
-        s, nets = self.settings_, self._architecture(shape)
-        if name == "generator":
-            return nets.generator(s["latent"])
-        hidden = s.get("hidden", 0)  # folders of older versions do not say
-        return nets.deep_critic(s["norm"], hidden) if hidden else nets.critic(s["norm"])
+        if name == "critic":
+            return self._critic_network(shape)
+        return self._architecture(shape).generator(self.settings_["latent"])
 
     def _phases(self) -> list[Phase]:
         adam, again = self._optimiser(), self.settings_["critic_steps"]

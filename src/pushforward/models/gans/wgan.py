@@ -11,7 +11,7 @@ from ...deprecation import renamed
 from ...training import Batch, Phase
 from ...validation import COUNT, POSITIVE, OneOf, Rule
 from ..image_generator import FAST
-from ..mixins import WithCritic
+from ..mixins import WithConvolutionalCritic
 
 __all__ = ["WGAN"]
 
@@ -22,7 +22,7 @@ _NO_SIZE = "weights divided by their norm have no size to clip"
 
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
-class WGAN(WithCritic):
+class WGAN(WithConvolutionalCritic):
     """A generator that lowers the Wasserstein distance a critic of clipped weights sees.
 
     Arjovsky, Chintala and Bottou, *Wasserstein Generative Adversarial Networks* (2017),
@@ -35,7 +35,8 @@ class WGAN(WithCritic):
         clip: largest size of a weight of the critic, after each of its moves.
         norm: of the critic, "batch", "layer" or "none".
         critic_steps: of the critic for each of the generator.
-        clip, norm, critic_steps: None takes the preset's.
+        hidden: numbers that a layer makes before the critic's last; 0 has none, as published.
+        clip, norm, critic_steps, hidden: None takes the preset's.
         learning_rate: learning rate of RMSprop.
         architecture, width, latent, networks, flip, batch_size, ema, steps, minutes,
             validation_fraction, device, random_state, verbose: as of
@@ -50,7 +51,6 @@ class WGAN(WithCritic):
     """
 
     clip: float | None = None
-    norm: str | None = None
     critic_steps: int | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
@@ -61,18 +61,19 @@ class WGAN(WithCritic):
     _cites: ClassVar[tuple[str, ...]] = ("arjovsky2017wasserstein",)
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "fast": {**_RMSPROP, "clip": 0.01, "norm": "batch", "critic_steps": 2},
+        "fast": {**_RMSPROP, "clip": 0.01, "norm": "batch", "critic_steps": 2, "hidden": 128},
         "paper": {
             **_RMSPROP,
             **{"width": 64, "latent": 100, "learning_rate": 5e-5, "ema": None},
             **{"steps": 200_000, "minutes": None},
-            **{"clip": 0.01, "norm": "batch", "critic_steps": 5},
+            **{"clip": 0.01, "norm": "batch", "critic_steps": 5, "hidden": 0},
         },
     }
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
-        s, nets = self.settings_, self._architecture(shape)
-        return nets.generator(s["latent"]) if name == "generator" else nets.critic(s["norm"])
+        if name == "critic":
+            return self._critic_network(shape)
+        return self._architecture(shape).generator(self.settings_["latent"])
 
     def _phases(self) -> list[Phase]:
         move, again = self._optimiser(), self.settings_["critic_steps"]

@@ -9,7 +9,7 @@ from torch import nn
 from ...deprecation import renamed
 from ...validation import OneOf, Rule
 from ..image_generator import FAST, QUICK
-from ..mixins import WithCritic
+from ..mixins import WithConvolutionalCritic
 from .penalties import NO_BATCH_NORM
 from .wasserstein_phases import WassersteinGame
 
@@ -18,7 +18,7 @@ __all__ = ["WGANGP"]
 
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
-class WGANGP(WithCritic, WassersteinGame):
+class WGANGP(WithConvolutionalCritic, WassersteinGame):
     """A generator that lowers the Wasserstein distance a critic of slope 1 sees.
 
     Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, *Improved Training of Wasserstein GANs*
@@ -31,7 +31,8 @@ class WGANGP(WithCritic, WassersteinGame):
         norm: of the critic, "none", "layer" or "spectral". Batch norm ties samples together,
             so that no sample has a slope of its own.
         critic_steps: of the critic for each of the generator.
-        penalty, norm, critic_steps: None takes the preset's.
+        hidden: numbers that a layer makes before the critic's last; 0 has none, as published.
+        penalty, norm, critic_steps, hidden: None takes the preset's.
         architecture, width, latent, networks, flip, batch_size, learning_rate, ema, steps,
             minutes, validation_fraction, device, random_state, verbose: as of
             :class:`~pushforward.DCGAN`.
@@ -45,7 +46,6 @@ class WGANGP(WithCritic, WassersteinGame):
     """
 
     penalty: float | None = None
-    norm: str | None = None
     critic_steps: int | None = None
 
     _rules: ClassVar[Mapping[str, Rule]] = {
@@ -57,23 +57,30 @@ class WGANGP(WithCritic, WassersteinGame):
         "fast": {
             **FAST,
             **QUICK,
-            **{"betas": [0.0, 0.9], "penalty": 10.0, "norm": "none", "critic_steps": 2},
+            **{
+                "betas": [0.0, 0.9],
+                "penalty": 10.0,
+                "norm": "none",
+                "critic_steps": 2,
+                "hidden": 128,
+            },
         },
         "paper": {
             **FAST,
             **{"width": 64, "latent": 128, "learning_rate": 1e-4, "ema": None},
             **{"steps": 200_000, "minutes": None},
-            **{"penalty": 10.0, "norm": "none", "critic_steps": 5},
+            **{"penalty": 10.0, "norm": "none", "critic_steps": 5, "hidden": 0},
         },
         "paper-resnet": {
             **FAST,
             **{"architecture": "residual", "width": 64, "latent": 128, "learning_rate": 2e-4},
             **{"betas": [0.0, 0.9], "decay": "linear", "ema": None},
             **{"steps": 100_000, "minutes": None},
-            **{"penalty": 10.0, "norm": "layer", "critic_steps": 5},
+            **{"penalty": 10.0, "norm": "layer", "critic_steps": 5, "hidden": 0},
         },
     }
 
     def _network(self, name: str, shape: tuple[int, int, int]) -> nn.Module:
-        s, nets = self.settings_, self._architecture(shape)
-        return nets.generator(s["latent"]) if name == "generator" else nets.critic(s["norm"])
+        if name == "critic":
+            return self._critic_network(shape)
+        return self._architecture(shape).generator(self.settings_["latent"])
