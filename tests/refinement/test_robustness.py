@@ -10,8 +10,9 @@ from torch import nn
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
-from pushforward.refinement import collapse, compare_methods, frozen, pipeline, refine
+from pushforward.refinement import collapse, compare_methods, frozen, refine
 from pushforward.refinement.sample_spaces import Space
+from pushforward.refinement.streams import Stream
 from pushforward.training import generator_of
 
 MOVE = {"step": 0.05, "steps": 3}
@@ -81,7 +82,7 @@ def test_one_bad_point_leaves_out_a_stage_and_not_the_model(ahead, monkeypatch):
 
     def ends(self, n, *key):
         rows = quantised(self, n, *key)
-        if key[1] == pipeline._JUDGED:
+        if key[1] == Stream.JUDGED:
             tried.append(key)
             if len(tried) == 1:
                 rows[7] = torch.nan

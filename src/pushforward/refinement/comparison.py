@@ -15,10 +15,11 @@ from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
+from .streams import Stream
 
 __all__ = ["Compared", "compare_methods"]
 
-_TIMED, _KEY = 1000, 60  # samples that cost is measured on; what a seed is for
+_TIMED = 1000  # samples that cost is measured on
 PAPER = "dgflow, published"
 
 
@@ -52,7 +53,9 @@ class Compared:
         if self._space is None or self._base is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
         with self._base._frozen():
-            return self._base._adapter.to_user(self._space.rows(n_samples, random_state, _KEY))
+            return self._base._adapter.to_user(
+                self._space.rows(n_samples, random_state, Stream.COMPARISON)
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
@@ -179,7 +182,7 @@ def _line(
     if space is None:
         space, _ = recipe.beginning("auto")
     began = time.process_time()
-    space.rows(_TIMED, recipe.seed, _KEY)
+    space.rows(_TIMED, recipe.seed, Stream.COMPARISON)
     milliseconds = 1e3 * (time.process_time() - began) / _TIMED
     return Compared(
         name, auc, helped, space.draws, space.evaluations, milliseconds, _space=space, _base=model

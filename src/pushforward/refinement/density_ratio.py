@@ -18,14 +18,15 @@ from .logistic_refit import settle
 from .logit_gradients import BATCH, Score, in_batches
 from .ratio_network import LineRatio, convolves, fit_ratio, network_of
 from .ratio_trees import Numbers, TreeRatio
+from .row_width import is_narrow
 from .sample_spaces import Space
+from .streams import Stream
 
 __all__ = ["RATIOS", "Logit", "Teacher"]
 
 #: How a logit is learned where a model has no critic of its own.
 RATIOS = ("direct", "corrected", "residual")
 
-_FEW = 16  # numbers of a row; more are wide
 # penalties; none is sharpest, and convolutions are smooth by themselves
 _SMOOTH, _SMOOTH_WIDE, _SHARP_WIDE = 0.002, 0.05, 5e-5
 _POOLED = 4000  # samples at the least that a network learns from, however few rows there are
@@ -36,7 +37,6 @@ _STEPS, _STEPS_THAT_WEIGH = 1000, 1500
 _PASSES, _STEP = 30, 256  # of wide rows: more steps know them by heart; rows of a step
 _TREES_TAKE = 2e-3  # seconds for a real row, about
 _TIMED, _TRIED = 256, 4  # rows and steps that tell what learning takes
-_RATIO, _POOL, _OTHERS = range(20, 23)  # what a seed is for
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Teacher:
     @property
     def few(self) -> bool:
         """Whether a network sees few numbers of a row."""
-        return math.prod(self._shape) <= _FEW
+        return is_narrow(self._shape)
 
     @cached_property
     def _shape(self) -> torch.Size:
@@ -205,14 +205,16 @@ class Teacher:
         half = None if left is None else left / 2  # the other is for what is done with it
         if self._by_trees(moves):
             assert self.numbers is not None
-            drawn = space.quantised(max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, _RATIO)
+            drawn = space.quantised(
+                max(_POOLED, _FOR_ONE * len(self.real.learn)), seed, Stream.RATIO
+            )
             trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed, half)
             return self._with_line(Logit(self.ratio, _none(), network=trees), space, moves)
         sharp = self._sharp(moves, near)
         pool = max(_POOLED, len(self.real.learn))
         if sharp and self.few:
             pool = max(pool, min(_FOR_ONE * pool, _ENOUGH if moves else _TO_WEIGH))
-        generated = self._drawn(space, moves)(pool, seed, _RATIO)
+        generated = self._drawn(space, moves)(pool, seed, Stream.RATIO)
         real, frozen, share, shift, offset = self.real.learn, self.other, 1.0, 0.0, None
         if self.ratio == "corrected":
             assert self.others_rows is not None
@@ -285,7 +287,7 @@ class Teacher:
     def _with_line(self, logit: Logit, space: Space, moves: bool = True) -> Logit:
         """The logit with Platt's line, from rows that taught nothing."""
         draw = self._drawn(space, moves)
-        held_out = draw(len(self.real.choose), self.seed + self._count, _POOL)
+        held_out = draw(len(self.real.choose), self.seed + self._count, Stream.CALIBRATION)
         both = (self.real.choose, held_out)
         parts = (in_batches(logit.raw, rows, self.batch_size) for rows in both)
         return replace(logit, line=calibrate(*parts, kind="platt"))

@@ -15,14 +15,15 @@ from ..errors import DataError
 from ..training import Processes, generator_of
 from .acceptance_test import RealRows
 from .logit_gradients import Score, value_and_slope
+from .row_width import is_narrow
 from .sample_spaces import Space
 from .samplers.dgflow import dgflow_path
+from .streams import Stream
 
 __all__ = ["Search", "search_of"]
 
 _REACH = 5.0  # mean lengths that no drift exceeds
 _UNSEEN = math.inf  # area and distance of what was not come to
-_START, _NOISE = range(30, 32)  # what a seed is for
 
 _Place = tuple[str, float, float]  # divergence, share, noise
 
@@ -109,7 +110,7 @@ class Search:
         """
         n = min(self.rows, len(real.choose))
         began = time.perf_counter()
-        start = space.points(n, seed, _START)
+        start = space.points(n, seed, Stream.SEARCH_START)
         drawing = (time.perf_counter() - began) / n  # with all the stages before this one
 
         def score(points: Tensor) -> Tensor:
@@ -144,7 +145,7 @@ class Search:
             for k in range(processes.rank, len(tries), processes.count):
                 path = dgflow_path(
                     start, score, **tries[k],
-                    generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
+                    generator=generator_of(seed, Stream.SEARCH_NOISE), batch_size=space.batch_size,
                 )  # fmt: skip
                 said[:, k] = _UNSEEN
                 if late(each):
@@ -204,7 +205,7 @@ def _leaves(said: Tensor) -> bool:
 
 def search_of(numbers: int) -> Search:
     """The search that suits rows of so many numbers: what is dear is tried less often."""
-    if numbers < 17:
+    if is_narrow([numbers]):
         return Search(2000)
     # images of some generators jump where latents hardly move: the last share is for those
     return Search(500, (0.01, 0.05, 0.002), (0.0, 0.5), crossed=False)

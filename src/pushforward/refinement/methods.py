@@ -26,6 +26,7 @@ from .samplers.ddls import langevin
 from .samplers.dgflow import PUBLISHED, dgflow
 from .samplers.dot import dot, lipschitz_estimate
 from .samplers.rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
+from .streams import Stream
 
 __all__ = [
     "MARGINS",
@@ -41,7 +42,6 @@ __all__ = [
 MARGINS = "margins"  # goes by no logit, and is not asked for by name
 _POOL = 10_000  # samples that constants are taken from
 _STARTS = 500  # real rows that chains begin at
-_SAMPLED, _CONSTANT = range(40, 42)  # what a seed is for
 _MOVES = ("dgflow", "dot", "ddls")
 _WORDS = {
     float: "a finite number", int: "a whole number", bool: "True or False", str: "a name",
@@ -74,7 +74,7 @@ class Surroundings:
     @cached_property
     def drawn(self) -> Tensor:
         """Points of the space that constants are taken from."""
-        return self.space.points(_POOL, self.seed, _SAMPLED)
+        return self.space.points(_POOL, self.seed, Stream.CONSTANTS)
 
     @cached_property
     def pool(self) -> Tensor:
@@ -224,9 +224,9 @@ def _dot(
     sphere: bool = False,
 ) -> Decided:  # fmt: skip
     if constant is None:
-        pool = around.space.points(2000, around.seed, _CONSTANT)
+        pool = around.space.points(2000, around.seed, Stream.LIPSCHITZ)
         score = _score(around.space, around.logit)
-        generator = generator_of(around.seed, _CONSTANT)
+        generator = generator_of(around.seed, Stream.LIPSCHITZ)
         size = around.space.batch_size
         constant = lipschitz_estimate(score, pool, generator=generator, batch_size=size)
     steps = around.most_steps(100) if steps is None else steps

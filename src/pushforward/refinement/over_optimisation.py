@@ -20,6 +20,7 @@ from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
 from .samplers.dgflow import dgflow_path
 from .stages import begun
+from .streams import Stream
 from .test_features import features_for
 
 __all__ = ["Look", "collapse"]
@@ -27,7 +28,6 @@ __all__ = ["Look", "collapse"]
 _STEPS = (0, 1, 2, 5, 10, 25, 50, 100, 200)
 _SHARE, _REACH = 0.01, 5.0
 _GOOD = 0.05  # of real rows have a lower logit than what counts as good
-_KEY = 70  # what a seed is for
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def collapse(
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
         space = begun(adapter, model._place, size)
-        start = space.points(min(n, len(rows)), seed, _KEY)
+        start = space.points(min(n, len(rows)), seed, Stream.OVER_OPTIMISATION)
 
         def score(points: Tensor) -> Tensor:
             return model._first(space.decode(points))

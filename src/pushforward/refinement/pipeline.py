@@ -25,6 +25,7 @@ from .sample_spaces import Mover, Space
 from .samplers.rejection import budgeted_log_acceptance
 from .samplers.resampling import effective_sample_size, importance_weights
 from .stages import Kept, chain, place_of, placed
+from .streams import Stream
 from .thinning_search import divergence, draws_for
 
 __all__ = ["Budget", "Recipe"]
@@ -39,7 +40,6 @@ _MOVED_COSTS = 15  # times what a sample costs that two steps move, by a critic 
 _ROOM = 1.3  # times what was timed, for a machine that has other work as well
 _LOOKED_AT = 1000  # samples that displacement and weights are measured on
 _MOVE = ("dgflow", "dot", "ddls")
-_JUDGED, _START, _LAST, _WEIGHED, _SHOWN, _MARGINS = range(10, 16)  # what a seed is for
 
 Tell = Callable[[str, float], None]
 
@@ -152,11 +152,11 @@ class Recipe:
         self._kept, self._stages, self._notes = list(self.before), [], [*self.notes]
         self.space, self._place = self.beginning(asked)
         self._first = None
-        few = self.space.quantised(_TIMED, self.seed, _START)
+        few = self.space.quantised(_TIMED, self.seed, Stream.START)
         self._check(few)
         self._fit_in(moves=method in _MOVE or (method == "auto" and self._moving))
         n, began = self.real.drawn, time.monotonic()
-        start = self.space.quantised(n, self.seed, _START)
+        start = self.space.quantised(n, self.seed, Stream.START)
         self._check(start)
         drawing = time.monotonic() - began
         searches = (method == "auto" and self._moving) or (
@@ -181,7 +181,7 @@ class Recipe:
             self._by_itself(method, settings)
         after_rows, after = self._rows, self._best
         if self._helped and not self._late(self._judging):  # others than those it was kept for
-            after_rows = self.space.quantised(n, self.seed, _LAST)
+            after_rows = self.space.quantised(n, self.seed, Stream.FINAL)
             after = self.real.verdict(after_rows)
         if self._helped and after.measure.value > before.measure.value:
             self._take_back(asked)
@@ -239,7 +239,7 @@ class Recipe:
         if self.budget.minutes is None:
             return
         began = time.monotonic()
-        self.real.features(self.space.quantised(_TIMED, self.seed, _START))
+        self.real.features(self.space.quantised(_TIMED, self.seed, Stream.START))
         each = (time.monotonic() - began) / _TIMED
         if moves:
             each *= _MOVED_COSTS
@@ -306,7 +306,7 @@ class Recipe:
 
     def _set_margins(self) -> None:
         """Give numbers whose values repeat the margins of the data, where that helps."""
-        points = self.space.points(self.real.drawn, self.seed, _MARGINS)
+        points = self.space.points(self.real.drawn, self.seed, Stream.MARGINS)
         known = torch.cat([self.real.learn, self.real.choose])  # all that are not judged
         margins = Margins.learn(known, self.space.decoded(points))
         if margins is not None:
@@ -394,7 +394,7 @@ class Recipe:
         self.budget.check(space, method)
         self.last = space
         began = time.monotonic()
-        rows = space.quantised(self.real.drawn, self.seed, _JUDGED, len(self._kept), number)
+        rows = space.quantised(self.real.drawn, self.seed, Stream.JUDGED, len(self._kept), number)
         if not rows.isfinite().all():
             raise DataError(
                 f"{method} with {decision.settings} makes samples that are not finite. Lower the "
@@ -431,7 +431,7 @@ class Recipe:
 
     def _with_gain(self, verdict: Verdict, logit: Logit, constant: float) -> Verdict:
         """The verdict on samples that were thinned, with what that adds to the likelihood."""
-        points = self.space.points(self.real.drawn, self.seed, _WEIGHED)
+        points = self.space.points(self.real.drawn, self.seed, Stream.LIKELIHOOD)
         drawn = self.space.logits(logit, points)
         real = in_batches(logit, self.real.judge, self.batch_size)
         kept = [budgeted_log_acceptance(x, constant) for x in (real, drawn)]
@@ -451,11 +451,11 @@ class Recipe:
         logit: Logit | None,
         verdict: Verdict,
     ) -> Stage:
-        points = self.space.points(self._looked_at, self.seed, _SHOWN)
+        points = self.space.points(self._looked_at, self.seed, Stream.DISPLACEMENT)
         displacement = None
         if mover is not None:
             start = self.space.decoded(points).flatten(1).double()
-            moved = mover(points, generator_of(self.seed, _SHOWN))
+            moved = mover(points, generator_of(self.seed, Stream.DISPLACEMENT))
             end = self.space.decoded(moved).flatten(1).double()
             spread = (start - start.mean(dim=0)).square().sum(dim=1).mean().clamp(min=1e-30)
             displacement = float(((end - start).square().sum(dim=1).mean() / spread).sqrt())

@@ -30,21 +30,21 @@ from .pipeline import Budget, Recipe
 from .presets import paper, published
 from .repeated_values import repeated_values, respelled
 from .report import RefinementReport
+from .row_width import is_narrow
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
 from .samplers.resampling import effective_sample_size, importance_weights
 from .scale_check import check_scale
 from .stages import Kept, begun, chain, moved_pairs
+from .streams import Stream
 from .test_features import Seen, features_for
 
 __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
 _SPREAD, _SOME = 1000, 100  # samples that spreads are measured on, of wide rows fewer
-_SCALE = 81  # what a seed is for
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
 _LEAST = 0.01  # minutes, that features have for learning
-_FEW = 16  # numbers of a row; of more, moments are judged too
 _CITES = {
     "auto": ("ansari2021refining", "verine2024optimal"),
     "dgflow": ("ansari2021refining",),
@@ -229,8 +229,10 @@ class RefinedModel(Model):
             if isinstance(self.generator, RefinedModel):  # its stages move in that adapter
                 adapter = earlier._adapter
             elif adapter.kind == "rows":
-                few = rows[0].numel() <= _FEW
-                drawn = begun(adapter, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
+                few = is_narrow(rows.shape[1:])
+                drawn = begun(adapter, "data", size).rows(
+                    _SPREAD if few else _SOME, seed, Stream.SCALE
+                )
                 check_scale(rows, drawn)
                 if few and rows[0].numel() > 1:
                     adapter = scaled(adapter, rows, drawn)
@@ -238,7 +240,11 @@ class RefinedModel(Model):
             third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
             self._seen = seen = features_for(adapter, self.features, X, y, rows, seed, size, third)
             # counts of letters, and columns of categories, have no moments
-            wide = adapter.kind != "text" and adapter.numbers is None and rows[0].numel() > _FEW
+            wide = (
+                adapter.kind != "text"
+                and adapter.numbers is None
+                and not is_narrow(rows.shape[1:])
+            )
             self._known = {} if adapter.numbers is None else repeated_values(X)
             real = RealRows.split(rows, seen.by_test, seed, seen.classifier, wide)
             notes = [seen.note] if seen.note else []

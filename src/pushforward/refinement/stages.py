@@ -10,12 +10,11 @@ from ..training import generator_of
 from .adapters import Adapter
 from .density_ratio import Logit
 from .methods import Decision, made
+from .row_width import is_narrow
 from .sample_spaces import Mover, Space
+from .streams import Stream
 
 __all__ = ["Kept", "begun", "chain", "moved_pairs", "place_of", "placed"]
-
-_MOVED = 80  # what a seed is for
-_MOVES_DATA_BELOW = 17  # dimensions: in more, a logit is easier to fool than a decoder
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def place_of(adapter: Adapter, asked: str) -> str:
         return asked
     if adapter.latent_first is not None:
         return "latent" if adapter.latent_first else "data"
-    numbers = adapter.decode(adapter.prior.sample(1, generator_of(0))).numel()
-    return "data" if numbers < _MOVES_DATA_BELOW else "latent"
+    row = adapter.decode(adapter.prior.sample(1, generator_of(0)))
+    return "data" if is_narrow(row.shape) else "latent"
 
 
 def begun(adapter: Adapter, place: str, batch_size: int) -> Space:
@@ -112,5 +111,5 @@ def moved_pairs(
         if (here, stage.place) == ("latent", "data"):
             points, here = adapter.to_scaled(spaces[0][0].decoded(points)), "data"
         if mover is not None:
-            points = mover(points, generator_of(seed, _MOVED, number))
+            points = mover(points, generator_of(seed, Stream.PAIRS, number))
     return before, spaces[-1][0].decoded(points)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from ..errors import ParameterError
 from .adapters import Adapter, check_rows_alone
 from .logit_gradients import in_batches
+from .row_width import NARROW, is_narrow
 
 __all__ = ["Seen", "features_for"]
 
-_COMPONENTS = 16  # of images and wide rows, in which neighbours still mean something
 _MOST = 5000  # rows that components are learned from
 _GRAMS = 512
 
@@ -82,12 +82,12 @@ def features_for(
         return Seen(None, lambda x: _grams(x, seed), "logistic")
     if adapter.numbers is not None:
         return Seen(None, adapter.numbers, "boosting")
-    if rows[0].numel() <= _COMPONENTS:
+    if is_narrow(rows.shape[1:]):
         return Seen(None, _array, "neighbours")
     from sklearn.decomposition import PCA
 
     order = np.random.default_rng(seed).permutation(len(rows))[:_MOST]
-    fitted = PCA(_COMPONENTS, random_state=seed).fit(_array(rows[np.sort(order)]))
+    fitted = PCA(NARROW, random_state=seed).fit(_array(rows[np.sort(order)]))
     return Seen(None, lambda x: fitted.transform(_array(x)), "neighbours")
 
 
@@ -106,7 +106,7 @@ def _of_images(
         features = "pca" if labels is None else "classifier"
     train = as_images(X)[0] if features == "classifier" else _bytes(rows)
     extractor = find_features(features, train=train, y=labels, random_state=seed, minutes=minutes)
-    few = _COMPONENTS if features == "pca" else None
+    few = NARROW if features == "pca" else None
 
     def see(x: Tensor) -> np.ndarray:
         return np.concatenate([np.asarray(extractor(_bytes(p)))[:, :few] for p in x.split(256)])

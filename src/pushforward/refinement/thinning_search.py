@@ -10,11 +10,11 @@ from .acceptance_test import SAME, likelihood_gain
 from .logit_gradients import in_batches
 from .methods import Surroundings
 from .samplers.rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
+from .streams import Stream
 
 __all__ = ["divergence", "draws_for"]
 
 _MOST = 2000  # samples that the test looks at
-_UNIFORM = 50  # what a seed is for
 
 
 def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
@@ -71,7 +71,7 @@ def divergence(of: Tensor, from_: Tensor) -> float:
 def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
     space, real, points = around.space, around.real, around.drawn
     n = min(_MOST, len(real.choose), int(len(points) / max(budgets)))
-    uniform = torch.rand(len(points), generator=generator_of(around.seed, _UNIFORM))
+    uniform = torch.rand(len(points), generator=generator_of(around.seed, Stream.THINNING))
 
     def nearness(budget: float) -> tuple[float, float]:
         kept = points[:n]
