@@ -50,11 +50,10 @@ def test_noise_of_the_same_latents_is_not_the_latents(ahead):
 
 
 def _kept(model, settings):
-    from pushforward.refinement.methods import Decision
+    from pushforward.refinement.methods import DGflow
     from pushforward.refinement.stages import Kept
 
-    whole = {"longest": None, "divergence": "kl", **settings}
-    return Kept(Decision("dgflow", whole, {}), model._first, "data")
+    return Kept(DGflow("kl", **settings), model._first, "data")
 
 
 def test_the_displacement_is_that_of_other_noise_than_the_start(generator):

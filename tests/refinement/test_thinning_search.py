@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pushforward.refinement.acceptance_test import RealRows
-from pushforward.refinement.methods import Surroundings
+from pushforward.refinement.methods import Context
 from pushforward.refinement.sample_spaces import Space
 from pushforward.refinement.thinning_search import draws_for
 
@@ -21,7 +21,7 @@ def surroundings(logit, d, moments, strangers=0.5):
         return torch.where(away[:, None], 0.7 * x + 1.5, x)
 
     real = RealRows.split(rows, lambda x: x.numpy(), 0, moments=moments)
-    return Surroundings(Space(draw, lambda x: x), logit, real, seed=0)
+    return Context(Space(draw, lambda x: x), logit, real, seed=0)
 
 
 def exact(d, strangers=0.5):

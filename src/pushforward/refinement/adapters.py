@@ -32,7 +32,7 @@ __all__ = ["Adapter", "adapter_of", "check_generator", "check_rows_alone", "samp
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _LOST = 1e-3  # of the spread of a number, what single precision may take
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
-_TOGETHER = 8  # rows that are looked at, together and alone
+CHECKED = 8  # rows that a function of the user is checked on, together and alone
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
 
@@ -172,7 +172,7 @@ def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
     images = data.images
     chosen = np.flatnonzero(_chosen(len(images), math.prod(images.shape), seed))
     some = torch.from_numpy(np.ascontiguousarray(images[chosen]))
-    return pixels_like(some, draw(_TOGETHER, generator_of(seed)))
+    return pixels_like(some, draw(CHECKED, generator_of(seed)))
 
 
 def _numbers(data: Any) -> Tensor:
@@ -357,11 +357,12 @@ def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
     Args:
         name: of the function, for people.
         function: of points (n, ...) to (n, ...).
-        points: some.
+        points: of which the first eight are given to it, together and alone.
 
     Raises:
         DataError: naming it.
     """
+    points = points[:CHECKED]
     form = f"{len(points)} {points.dtype} points of shape {tuple(points.shape[1:])}"
     try:
         together, alone, again = function(points), function(points[:1]), function(points[:1])
@@ -408,18 +409,18 @@ def check_generator(adapter: Adapter) -> None:
     if adapter.model is not None:
         return
     if adapter.prior is not None:
-        points = adapter.prior.sample(_TOGETHER, generator_of(0))
+        points = adapter.prior.sample(CHECKED, generator_of(0))
         check_rows_alone("generator", adapter.decode, points)
         return
     assert adapter.draw is not None
     try:
-        rows = adapter.draw(_TOGETHER, generator_of(0))
+        rows = adapter.draw(CHECKED, generator_of(0))
     except TypeError as error:
         raise DataError(
             f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "
             "that gives n rows; wrap it in a class that has one."
         ) from error
-    if len(rows) != _TOGETHER:
+    if len(rows) != CHECKED:
         raise DataError(
-            f"sample({_TOGETHER}) of the generator gives {len(rows)} rows. Expected {_TOGETHER}."
+            f"sample({CHECKED}) of the generator gives {len(rows)} rows. Expected {CHECKED}."
         )

@@ -18,10 +18,10 @@ from .acceptance_test import RealRows
 from .logit_gradients import in_batches, value_and_slope
 from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
+from .row_features import features_for
 from .samplers.dgflow import dgflow_path
-from .stages import begun
+from .stages import generator_space
 from .streams import Stream
-from .test_features import features_for
 
 __all__ = ["Look", "collapse"]
 
@@ -88,16 +88,14 @@ def collapse(
     adapter, size = model._adapter, model._size(model._adapter)
     with model._frozen():
         rows = adapter.encode(data, seed)
-        seen = model._seen or features_for(
+        features = model._features or features_for(
             adapter, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
-        space = begun(adapter, model._place, size)
+        real = RealRows(rows[:0], rows[order[:n]], rows[:0], features.by_test, features.classifier)
+        space = generator_space(adapter, model._place, size)
         start = space.points(min(n, len(rows)), seed, Stream.OVER_OPTIMISATION)
-
-        def score(points: Tensor) -> Tensor:
-            return model._first(space.decode(points))
+        score = space.score(model._first)
 
         if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
             return []
@@ -117,8 +115,7 @@ def collapse(
                     break
                 if number in steps:
                     good = in_batches(score, points, size).double() > worst
-                    seen = space.quantise(space.decoded(points))
-                    auc = real.auc(seen, n).value
+                    auc = real.auc(space.quantise(space.decoded(points)), n).value
                     looks.append(Look(number, float(good.double().mean()), auc))
         except DataError:  # the logit ends somewhere
             pass

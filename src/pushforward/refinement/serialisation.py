@@ -10,8 +10,8 @@ from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
 from .adapters import adapter_of
-from .density_ratio import Logit
-from .methods import Decision
+from .logit import Logit
+from .methods import method_from_config
 from .other_critic import unrefined, with_critic
 from .ratio_trees import TreeRatio
 from .report import RefinementReport
@@ -38,9 +38,9 @@ def state_of(model: Any) -> dict[str, Any]:
         ],
         "kept": [
             {
-                "method": kept.decision.method,
-                "settings": kept.decision.settings,
-                "constants": kept.decision.constants,
+                "method": kept.method.name,
+                "settings": kept.method.settings,
+                "constants": dict(kept.method.constants),
                 "place": kept.place,
                 "logit": None if kept.logit is None else place[id(kept.logit)],
             }
@@ -93,7 +93,7 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model._first = logits[0]
     model.kept_ = [
         Kept(
-            Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
+            method_from_config(str(k["method"]), k["settings"], k["constants"]),
             None if k["logit"] is None else _at(logits, k["logit"], "logits"),
             str(k["place"]),
         )
