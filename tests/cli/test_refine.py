@@ -5,8 +5,9 @@ import json
 import pytest
 
 import pushforward
-from pushforward.refinement import density_ratio, methods, pipeline
+from pushforward.refinement import cost_estimate, density_ratio
 from pushforward.refinement.dgflow_search import Search
+from pushforward.refinement.methods import dgflow
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -14,7 +15,7 @@ def _short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(density_ratio, "_STEPS", 100)
         patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
-        for module in (methods, pipeline):
+        for module in (dgflow, cost_estimate):
             patch.setattr(module, "search_of", lambda n: Search(100, (0.02,), (0.5,), (2, 5)))
         yield
 

@@ -25,20 +25,20 @@ from ..estimators.prior import Draw, Prior
 from ..training import generator_of
 from .logit_gradients import Score, modules_of
 from .ratio_trees import Numbers
+from .row_checks import CHECKED, check_rows_alone
 from .scale_check import pixels_like
 
-__all__ = ["Adapter", "adapter_of", "check_generator", "check_rows_alone", "sampled", "scaled"]
+__all__ = ["Adapter", "adapter_of", "check_generator", "sampled", "scaled"]
 
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _LOST = 1e-3  # of the spread of a number, what single precision may take
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
-CHECKED = 8  # rows that a function of the user is checked on, together and alone
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A generator, seen from refinement.
+    """A generator as refinement uses it.
 
     Attributes:
         kind: "rows", "table", "images" or "text".
@@ -53,7 +53,7 @@ class Adapter:
         model: what can be saved; None for functions.
         codec: of that model.
         latent_first: whether latents are what one moves; None where that is a matter of size.
-        numbers: of rows of a table with categories or whole numbers, what trees see (n, p).
+        numbers: what trees have of rows (n, p), of tables with categories or whole numbers.
         middle, scale: (d,) of rows that move in units of their own; None where they are those of
             all.
     """
@@ -108,7 +108,7 @@ def scaled(adapter: Adapter, real: Tensor, generated: Tensor) -> Adapter:
 
 
 def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
-    """See a generator as refinement does.
+    """The adapter of a generator.
 
     Args:
         generator: a model of this library, anything with ``sample(n, random_state=)`` that gives
@@ -306,7 +306,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
     else:
         known |= {"decode": lambda z: rescaled(decode(z)), "latent_first": True}
     if (own.low, own.high, own.logit) == (-1.0, 1.0, None):
-        known["critic"] = can.critic  # elsewhere it sees other numbers
+        known["critic"] = can.critic  # of pixels on another scale it means nothing
     return Adapter(
         "images", encode=encode, to_user=pixels.decode, quantise=pixels.quantise,
         functions=can.networks, model=model, codec=own, **known,
@@ -349,55 +349,6 @@ def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:
 def _most(numbers: int) -> int:
     """Rows of so many numbers that are looked at; more are drawn from."""
     return min(_MOST_ROWS, max(1000, _MOST_NUMBERS // numbers))
-
-
-def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
-    """Refuse a function that fails, is random, or whose rows depend on their neighbours.
-
-    Args:
-        name: of the function, for people.
-        function: of points (n, ...) to (n, ...).
-        points: of which the first eight are given to it, together and alone.
-
-    Raises:
-        DataError: naming it.
-    """
-    points = points[:CHECKED]
-    form = f"{len(points)} {points.dtype} points of shape {tuple(points.shape[1:])}"
-    try:
-        together, alone, again = function(points), function(points[:1]), function(points[:1])
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as e:
-        raise DataError(
-            f"{name} failed on {form}: {e}. Expected a function in PyTorch of such points: see "
-            "the prior, the width of rows, and networks of other precision."
-        ) from e
-    if not isinstance(together, Tensor) or together.ndim == 0 or len(together) != len(points):
-        got = tuple(together.shape) if isinstance(together, Tensor) else type(together).__name__
-        raise DataError(f"{name} gives {got} for {form}. Expected a tensor with a row for each.")
-    if not together.isfinite().all():
-        raise DataError(
-            f"What {name} gives for {form} is not finite. Expected finite numbers: mend it first."
-        )
-    if not torch.equal(alone, again):
-        raise DataError(
-            f"What {name} gives for a point changes from call to call. Expected no chance in it: "
-            "draw the noise as further latents, and put dropout into evaluation mode (.eval())."
-        )
-    if alone.shape != together[:1].shape or not torch.allclose(
-        together[:1], alone, rtol=1e-2, atol=1e-3
-    ):
-        raise DataError(
-            f"What {name} gives for a row changes when {len(points) - 1} others stand beside it. "
-            "Expected no change: put its networks in evaluation mode (.eval()), batch norm above "
-            "all."
-        )
 
 
 def check_generator(adapter: Adapter) -> None:

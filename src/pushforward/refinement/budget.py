@@ -8,7 +8,7 @@ from .sample_spaces import Space
 
 __all__ = ["Budget"]
 
-_SHORTEST = 0.02  # minutes that are always left, so that what was begun can end
+_SHORTEST = 0.02  # minutes that are always left, so that what has started can end
 
 
 @dataclass(frozen=True)

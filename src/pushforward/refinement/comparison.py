@@ -158,7 +158,7 @@ def _with_logits(
     """The setup with the logits that all methods share, and the state they go on from.
 
     Args:
-        model: that is made.
+        model: whose space is asked for.
         setup: of "auto".
         auto: what it came to.
         learns: whether there are methods to learn for.
@@ -197,15 +197,15 @@ def _of_method(
         if name == "resampling":
             settings = {"pool": max(2, int(most))}
     try:
-        made = run(own, method, settings, space, earlier=state)
+        refinement = run(own, method, settings, space, earlier=state)
         line = Compared(name, None, False, 0, 0, 0, "its logit is flat")
-        if made.state.tried is not None:
-            stage = made.report.stages[-1]
-            line = _line(name, model, made.setup, made.state.tried, stage.auc, stage.kept)
+        if (tried := refinement.state.tried) is not None:
+            stage = refinement.report.stages[-1]
+            line = _line(name, model, refinement.setup, tried, stage.auc, stage.kept)
     except PushforwardError as error:
         return Compared(name, None, False, 0, 0, 0, str(error)), setup, state
-    setup = replace(setup, real=made.setup.real, estimator=made.setup.estimator)
-    return line, setup, made.state
+    own = refinement.setup
+    return line, replace(setup, real=own.real, estimator=own.estimator), refinement.state
 
 
 def _line(

@@ -46,7 +46,7 @@ class OtherCritic:
     Attributes:
         critic: its logit of rows.
         draw: (n, seed) rows of the model that it was trained against.
-        model: that model, which is saved with what it taught.
+        model: that model, which is saved with what was learned from it.
     """
 
     critic: Score

@@ -1,4 +1,4 @@
-"""The settings of DGflow, found by a two-sample test on rows that taught nothing."""
+"""The settings of DGflow, found by a two-sample test on held-out rows."""
 
 import math
 import time

@@ -24,7 +24,7 @@ class Logit:
     Attributes:
         kind: "given", "critic", or as
             :data:`~pushforward.refinement.density_ratio.RATIOS` name it.
-        line: Platt's, on rows that taught nothing.
+        line: Platt's, on held-out rows.
         frozen: the logit of a critic that was trained before.
         share, shift: its own line, of a "residual".
         network: what was learned afterwards.

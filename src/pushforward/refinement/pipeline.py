@@ -19,12 +19,12 @@ from torch import Tensor
 from ..data import Columns
 from ..errors import DataError
 from .acceptance_test import Verdict
-from .adapters import CHECKED, check_rows_alone
 from .cost_estimate import MOST_DRAWS, ROUNDS, estimated
 from .logit import Logit
 from .logit_gradients import in_batches, one_each
 from .methods import METHODS, BudgetedRejection, DGflow, RepeatedMargins, no_logit
 from .report import RefinementReport
+from .row_checks import CHECKED, check_rows_alone
 from .setup import Setup
 from .state import State, Timing
 from .streams import Stream

@@ -119,7 +119,7 @@ def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapt
 def _with_twin(
     base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None
 ) -> tuple[Adapter, RealRows, str]:
-    """What is refined and judged in place of a density that has seen the rows that judge."""
+    """What is refined and judged in place of a density that was fitted on the rows that judge."""
     judging = np.zeros(len(X), dtype=bool)
     judging[parts_of(len(X), seed)[0].numpy()] = True
     fitted = twin_of(base, X, judging, minutes)

@@ -80,8 +80,8 @@ class RatioNetwork(nn.Module):
             layers += [layer, nn.SiLU()]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def seen(self, x: Tensor) -> Tensor:
-        """Rows as the first layer sees them: standardised, with their Fourier features."""
+    def features(self, x: Tensor) -> Tensor:
+        """Rows as the first layer has them: standardised, with their Fourier features."""
         x = (x.flatten(1).to(self.mean) - self.mean) / self.scale
         x = x.clamp(-_FAR, _FAR)
         if self.frequencies.numel():
@@ -91,7 +91,7 @@ class RatioNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The logit, log of real over generated density."""
-        return self.layers(self.seen(x))[:, 0]
+        return self.layers(self.features(x))[:, 0]
 
     def to_config(self) -> dict[str, Any]:
         """What :func:`network_of` needs besides the weights."""

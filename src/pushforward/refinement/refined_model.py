@@ -65,7 +65,7 @@ _NOT_HERE = (
 
 
 class LacksError(UnsupportedError, AttributeError):
-    """A refined model has no such method; the text says who has. ``hasattr`` is False."""
+    """A refined model has no such method; the text names what has it. ``hasattr`` is False."""
 
 
 class RefinedModel(Model):
@@ -221,13 +221,13 @@ class RefinedModel(Model):
             rows = adapter.encode(X, seed)
             check_rows(rows)
             with _threads(adapter, rows):
-                made = prepared(
+                ready = prepared(
                     self, adapter, other, (X, y, rows), seed, size, report,
                     earlier=earlier, twin=twin,
                 )  # fmt: skip
-                self._adapter, self._features = made.adapter, made.features
-                self._known = made.spelled
-                yield made.setup
+                self._adapter, self._features = ready.adapter, ready.features
+                self._known = ready.spelled
+                yield ready.setup
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw refined rows, in the form the generator has them.

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .adapters import Adapter, check_rows_alone
+from .adapters import Adapter
 from .logit_gradients import in_batches
+from .row_checks import check_rows_alone
 from .row_width import NARROW, is_narrow
 
 __all__ = ["RowFeatures", "features_for"]
@@ -46,12 +47,12 @@ def features_for(
     batch_size: int,
     minutes: float | None = None,
 ) -> RowFeatures:
-    """What the ratio and the test see of rows, and the classifier of the test.
+    """Features of rows for the ratio and the test, and the classifier of the test.
 
-    Neighbours tell rows and their few components apart, a line what networks and counts say of
-    them. A function of rows is what both see. For images, the name of features or an extractor of
-    ``pushforward.metrics`` is what the test sees. Without either the test sees the rows, of those
-    of more than 16 numbers so many principal components; of tables with categories or whole
+    Neighbours classify rows and their few components, a line features of networks and counts. A
+    function of rows gives both their features. For images, the name of features or an extractor
+    of ``pushforward.metrics`` is for the test. Without either the test has the rows, of wide ones
+    16 principal components; of tables with categories or whole
     numbers their columns, by trees, as :func:`pushforward.evaluate` does; of images the features
     of a classifier where there are labels; of text counts of pairs and triples of letters.
 
@@ -61,7 +62,7 @@ def features_for(
         X, y: the data, and labels that are not among them.
         rows: of the data.
         seed: of what is learned.
-        batch_size: rows that a function of the user sees at once.
+        batch_size: rows that a function of the user is given at once.
         minutes: time for features that are learned; None takes what they need.
 
     Raises:

@@ -5,10 +5,10 @@ from math import prod
 
 __all__ = ["NARROW", "is_narrow"]
 
-#: The most numbers of a row that is narrow. Up to here nearest neighbours still tell samples from
-#: data, a network sees single numbers rather than texture, and samples can be moved by themselves;
-#: of wider rows a two-sample test sees so many principal components, Fréchet distances are looked
-#: at too, and latents are moved instead, because a logit is easier to fool than a decoder.
+#: The most numbers of a row that is narrow. Up to here nearest neighbours distinguish samples
+#: from data, and samples are moved by themselves. Of wider rows a two-sample test has so many
+#: principal components, Fréchet distances count as well, and latents are moved: points that rise
+#: on a logit of many numbers leave the data sooner than what a decoder makes of its latents.
 NARROW = 16
 
 

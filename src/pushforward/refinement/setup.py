@@ -93,7 +93,7 @@ class Setup:
     def moving(self) -> bool:
         """Whether the automatic refinement moves rows: mixed ones without latents are chosen only.
 
-        Categories do not move, and a network hardly sees what gives such rows away.
+        Categories do not move, and a network hardly learns what distinguishes such rows.
         """
         adapter = self.adapter
         logit = self.logit is not None or adapter.critic is not None

@@ -1,4 +1,4 @@
-"""The draws that thinning may cost, found by rows that taught nothing."""
+"""The draws that thinning may cost, found by held-out rows."""
 
 from collections.abc import Sequence
 
