@@ -1,10 +1,12 @@
 """``pushforward refine``: a folder and data in, a refined folder, a page and a table out."""
 
 import json
+import time
 
 import pytest
 
 import pushforward
+from pushforward.cli.refine import _minutes_left
 from pushforward.refinement import cost_estimate, density_ratio
 from pushforward.refinement.dgflow_search import Search
 from pushforward.refinement.methods import dgflow
@@ -97,3 +99,15 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(page, words, r
     assert words in done.err
     assert "expected: " not in done.err
     assert not (home / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "page", "left"), [(None, False, None), (0, True, 0), (10, False, 9), (10, True, 7)]
+)
+def test_reading_and_a_page_take_of_the_minutes(minutes, page, left):
+    found = _minutes_left(minutes, time.monotonic() - 60, page=page)
+    assert found == (left if not left else pytest.approx(left, abs=0.05))
+
+
+def test_a_tenth_of_the_minutes_is_left_however_long_reading_took():
+    assert _minutes_left(10, time.monotonic() - 6000, page=True) == pytest.approx(1.0)

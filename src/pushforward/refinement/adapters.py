@@ -4,7 +4,6 @@ Rows are what moves and what ratios of densities are learned from: standardised 
 tables, pixels between -1 and 1, letters as shares, or whatever a function of latents makes.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -23,17 +22,15 @@ from ..estimators.capabilities import (
 )
 from ..estimators.prior import Draw, Prior
 from ..training import generator_of
+from .data_rows import plain_rows, reader_of, rows_of
 from .logit_gradients import Score, modules_of
 from .ratio_trees import Numbers
 from .row_checks import CHECKED, check_rows_alone
-from .scale_check import pixels_like
 
 __all__ = ["Adapter", "adapter_of", "check_generator", "sampled", "scaled"]
 
 _STILL = 1e-6  # of the spread, what a number that never changes may move
-_LOST = 1e-3  # of the spread of a number, what single precision may take
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
-_MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
         prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
 
         def encode(data: Any, seed: int = 0) -> Tensor:
-            return _rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
+            return rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
 
         return Adapter(
             "rows", decode, encode, lambda rows: rows, prior=prior, functions=(generator,)
@@ -163,40 +160,6 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
     )
 
 
-def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
-    """Rows of numbers; those of an ``ImageSet`` in the shape and on the scale of what is drawn."""
-    from ..data.images import ImageSet
-
-    if not isinstance(data, ImageSet):
-        return _numbers(data)
-    images = data.images
-    chosen = np.flatnonzero(_chosen(len(images), math.prod(images.shape), seed))
-    some = torch.from_numpy(np.ascontiguousarray(images[chosen]))
-    return pixels_like(some, draw(CHECKED, generator_of(seed)))
-
-
-def _numbers(data: Any) -> Tensor:
-    if isinstance(data, Tensor):
-        exact = data.detach()
-    else:
-        array = np.asarray(data)
-        if array.dtype.kind not in "fiub":
-            raise DataError(
-                f"The rows are {array.dtype}. Expected numbers of shape (n, d), as the generator "
-                "makes them."
-            )
-        exact = torch.from_numpy(np.array(array))  # frames may be read-only, or backwards
-    rows = exact.float()
-    if exact.dtype == torch.float64 and len(rows) > 1 and exact.isfinite().all():
-        lost = (rows.double() - exact).abs().amax(dim=0)
-        if bool((lost > _LOST * exact.std(dim=0)).any()):
-            raise DataError(
-                "Single precision, which networks have, does not tell these rows apart: they are "
-                "far from 0 beside their spread. Subtract their mean, from samples too."
-            )
-    return rows
-
-
 def _device_of(function: Any) -> torch.device:
     """Where the networks behind a function are."""
     held = (p.device for module in modules_of(function) for p in module.parameters())
@@ -206,10 +169,10 @@ def _device_of(function: Any) -> torch.device:
 def _of_sampler(model: Any) -> Adapter:
     """A model of someone else's, of which only samples are known."""
 
-    draw = sampled(model, lambda rows, _: _numbers(rows))
+    draw = sampled(model, lambda rows, _: plain_rows(rows))
 
     def encode(data: Any, seed: int) -> Tensor:
-        return _rows_of(data, seed, draw)
+        return rows_of(data, seed, draw)
 
     return Adapter(
         "rows", lambda rows: rows, encode, lambda rows: rows.cpu().numpy(), draw=draw,
@@ -292,7 +255,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
             return 2 * (x - own.low) / (own.high - own.low) - 1
         return 2 * (x.sigmoid() - own.logit) / (1 - 2 * own.logit) - 1
 
-    encode, known = _reader(pixels, can.device), _points(can)
+    encode, known = reader_of(pixels, can.device), _points(can)
     decode, draw = known["decode"], known.get("draw")
     if draw is not None:
         known["draw"] = lambda n, generator: rescaled(draw(n, generator))
@@ -318,7 +281,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
 
 def _of_text(model: Any, can: Capabilities) -> Adapter:
     alphabet = cast(Alphabet, can.codec)
-    encode, known = _reader(alphabet, can.device), _points(can)
+    encode, known = reader_of(alphabet, can.device), _points(can)
     known["latent_first"] = True
     if can.draw is None and can.latent_space is None:
         known["draw"] = sampled(model, encode)
@@ -326,29 +289,6 @@ def _of_text(model: Any, can: Capabilities) -> Adapter:
         "text", encode=encode, to_user=alphabet.decode, quantise=alphabet.quantise,
         functions=can.networks, model=model, codec=alphabet, critic=can.critic, **known,
     )  # fmt: skip
-
-
-def _reader(codec: Codec, device: torch.device) -> Callable[[Any, int], Tensor]:
-    """What encodes data, of many a part drawn at random."""
-
-    def encode(X: Any, seed: int) -> Tensor:
-        opened = codec.open(X)
-        chosen = _chosen(len(opened), math.prod(codec.event_shape), seed)
-        return codec.encode(codec.take(opened, chosen))[0].to(device)
-
-    return encode
-
-
-def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:
-    """Which of n rows of so many numbers are looked at: a mask (n,)."""
-    mask = np.zeros(n, dtype=bool)
-    mask[np.random.default_rng(seed).permutation(n)[: _most(numbers)]] = True
-    return mask
-
-
-def _most(numbers: int) -> int:
-    """Rows of so many numbers that are looked at; more are drawn from."""
-    return min(_MOST_ROWS, max(1000, _MOST_NUMBERS // numbers))
 
 
 def check_generator(adapter: Adapter) -> None:

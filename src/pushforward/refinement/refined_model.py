@@ -24,11 +24,11 @@ from .adapters import Adapter, adapter_of, check_generator
 from .density_ratio import RATIOS
 from .logit import Logit
 from .logit_gradients import BATCH, Score, frozen
-from .methods import METHODS, current_settings
+from .methods import METHODS, BudgetedRejection, DGflow, current_settings
 from .other_critic import with_critic
 from .pipeline import Refinement, run
 from .preparation import prepared
-from .presets import paper, published
+from .presets import resolved
 from .repeated_values import respelled
 from .report import RefinementReport
 from .row_features import RowFeatures
@@ -42,16 +42,6 @@ __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
-_CITES = {
-    "auto": ("ansari2021refining", "verine2024optimal"),
-    "dgflow": ("ansari2021refining",),
-    "dot": ("tanaka2019discriminator",),
-    "ddls": ("che2020your",),
-    "mh": ("turner2019metropolis",),
-    "drs": ("azadi2019discriminator",),
-    "rejection": ("verine2024optimal",),
-    "resampling": ("rubin1987calculation",),
-}
 #: What a refined model has from its base, and what its base has and it has not.
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
@@ -176,7 +166,8 @@ class RefinedModel(Model):
         before = dict(vars(self))
         try:
             with self._setup(X, y, report, twin=True) as setup:
-                method, settings = self._method_and_settings(self._adapter)
+                settings = current_settings(self.method, self.settings)
+                method, settings = resolved(self.method, self.preset, settings, self._adapter)
                 self._keep(run(setup, method, settings, self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
@@ -281,8 +272,11 @@ class RefinedModel(Model):
     def cite(self) -> str:
         """BibTeX of the papers the method and the generator are from."""
         of_base = self.base_.cite() if "cite" in methods_of(self.base_) else ""
-        method = "dgflow" if self.preset and self.method == "auto" else self.method
-        return "\n\n".join(filter(None, (bibtex(_CITES[method]), of_base)))
+        methods = [METHODS.get(self.method, DGflow)]  # a preset without a method is DGflow's
+        if self.method == "auto" and not self.preset:
+            methods.append(BudgetedRejection)
+        papers = [paper for method in methods for paper in method.papers]
+        return "\n\n".join(filter(None, (bibtex(papers), of_base)))
 
     # Inside
 
@@ -352,21 +346,6 @@ class RefinedModel(Model):
         if self.method != "auto":
             METHODS[self.method].with_settings(current_settings(self.method, self.settings))
 
-    def _method_and_settings(self, adapter: Adapter) -> tuple[str, dict[str, Any]]:
-        """Method and settings, where a preset may stand for both."""
-        settings = current_settings(self.method, self.settings)
-        if self.preset is None:
-            return self.method, settings
-        if self.preset != "paper" or self.method in ("auto", "dgflow"):
-            if self.method not in ("auto", "dgflow"):
-                raise ParameterError(
-                    f"preset {self.preset!r} is of DGflow, and method is {self.method!r}. Give "
-                    "preset='paper', or another method."
-                )
-            name = published(adapter) if self.preset == "paper" else self.preset
-            return "dgflow", {"preset": name, **settings}
-        return self.method, {**paper(self.method, adapter.kind), **settings}
-
     def __sklearn_is_fitted__(self) -> bool:
         return "report_" in self.__dict__
 
@@ -385,33 +364,7 @@ class RefinedModel(Model):
         _ = self._refined  # settings that make no space fail here, not in use
 
     def _card(self) -> str:
-        import pushforward
-
-        base = type(self.base_).__name__
-        return f"""# Refined {base}
-
-A {base} whose samples are moved and chosen by what tells them from data, with pushforward
-{pushforward.__version__} (torch {torch.__version__}).
-
-```python
-import pushforward
-model = pushforward.load("this folder")
-model.sample(16)
-model.base_      # the {base} as it was
-```
-
-## What was tried
-
-```
-{self.report_}
-```
-
-## Cite
-
-```bibtex
-{self.cite()}
-```
-"""
+        return saving.card(self)
 
 
 def _threads(adapter: Adapter, rows: Tensor) -> AbstractContextManager[None]:

@@ -1,10 +1,12 @@
-"""A refined model as JSON values and tensors: the generator's own inside, by names."""
+"""A refined model as JSON values, tensors and a page: the generator's own inside, by names."""
 
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from .._version import __version__
 from ..errors import ModelFileError, UnsupportedError
 from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
@@ -17,7 +19,7 @@ from .ratio_trees import TreeRatio
 from .report import RefinementReport
 from .stages import Kept
 
-__all__ = ["restore", "state_of", "tensors_of"]
+__all__ = ["card", "restore", "state_of", "tensors_of"]
 
 
 def state_of(model: Any) -> dict[str, Any]:
@@ -102,6 +104,35 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model._place = str(state["place"])
     model._known = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def card(model: Any) -> str:
+    """The page for people that stands in the folder of a refined model, in Markdown."""
+    base = type(model.base_).__name__
+    return f"""# Refined {base}
+
+A {base} whose samples are moved and chosen by what tells them from data, with pushforward
+{__version__} (torch {torch.__version__}).
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+model.sample(16)
+model.base_      # the {base} as it was
+```
+
+## What was tried
+
+```
+{model.report_}
+```
+
+## Cite
+
+```bibtex
+{model.cite()}
+```
+"""
 
 
 def _at(items: list[Any], place: Any, what: str) -> Any:

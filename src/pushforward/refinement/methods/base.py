@@ -89,12 +89,14 @@ class Method(ABC):
         constants: what :meth:`tune` took from samples and real rows, besides settings.
         name: as users write it.
         moves: whether points are moved, or else chosen.
+        papers: keys of the citations of its source.
     """
 
     constants: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     name: ClassVar[str]
     moves: ClassVar[bool] = False
+    papers: ClassVar[tuple[str, ...]] = ()
     _only_tuned_by: ClassVar[frozenset[str]] = frozenset()  # fields that tuning turns into others
 
     @property

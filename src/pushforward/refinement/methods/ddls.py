@@ -31,6 +31,7 @@ class DDLS(Moving):
     metropolis: bool = True
 
     name: ClassVar[str] = "ddls"
+    papers: ClassVar[tuple[str, ...]] = ("che2020your",)
 
     def tune(self, context: Context) -> Self:
         """Choose the number of steps.

@@ -37,6 +37,7 @@ class DGflow(Moving):
     preset: str | None = None
 
     name: ClassVar[str] = "dgflow"
+    papers: ClassVar[tuple[str, ...]] = ("ansari2021refining",)
     _only_tuned_by: ClassVar[frozenset[str]] = frozenset({"preset"})
 
     def tune(self, context: Context) -> Self | None:

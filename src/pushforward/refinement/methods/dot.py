@@ -37,6 +37,7 @@ class DOT(Moving):
     sphere: bool = False
 
     name: ClassVar[str] = "dot"
+    papers: ClassVar[tuple[str, ...]] = ("tanaka2019discriminator",)
 
     def tune(self, context: Context) -> Self:
         """Estimate the constant where it is not set."""

@@ -26,6 +26,7 @@ class MetropolisHastings(Method):
     length: int | None = None
 
     name: ClassVar[str] = "mh"
+    papers: ClassVar[tuple[str, ...]] = ("turner2019metropolis",)
 
     def tune(self, context: Context) -> Self:
         """Take the logits of real rows that chains begin at."""

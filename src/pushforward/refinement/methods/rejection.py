@@ -27,6 +27,7 @@ class BudgetedRejection(Method):
     budget: float = 2.0
 
     name: ClassVar[str] = "rejection"
+    papers: ClassVar[tuple[str, ...]] = ("verine2024optimal",)
 
     def tune(self, context: Context) -> Self:
         """Take the constant by which so many samples are kept."""
@@ -50,6 +51,7 @@ class DiscriminatorRejection(Method):
     percentile: float | None = None
 
     name: ClassVar[str] = "drs"
+    papers: ClassVar[tuple[str, ...]] = ("azadi2019discriminator",)
 
     def tune(self, context: Context) -> Self:
         """Take the highest logit, and gamma."""

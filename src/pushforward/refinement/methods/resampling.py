@@ -23,6 +23,7 @@ class Resampling(Method):
     pool: int | None = None
 
     name: ClassVar[str] = "resampling"
+    papers: ClassVar[tuple[str, ...]] = ("rubin1987calculation",)
 
     def tune(self, context: Context) -> Self:
         """Choose the size of the pool."""
