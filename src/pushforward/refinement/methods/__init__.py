@@ -67,6 +67,6 @@ def method_from_config(
         return known[name](**settings, constants=dict(constants))
     except TypeError as error:
         raise ModelFileError(
-            f"The settings of {name!r} are {sorted(settings)}, which it does not have. Save the "
-            "model anew."
+            f"The settings of {name!r} are {settings!r}, which it does not have. Save the model "
+            "anew."
         ) from error
