@@ -1,12 +1,15 @@
 """``pushforward refine``: a folder and data in, a refined folder, a page and a table out."""
 
 import json
+import time
 
 import pytest
 
 import pushforward
-from pushforward.refinement import density_ratio, methods, pipeline
+from pushforward.cli.refine import _minutes_left
+from pushforward.refinement import cost_estimate, density_ratio
 from pushforward.refinement.dgflow_search import Search
+from pushforward.refinement.methods import dgflow
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -14,7 +17,7 @@ def _short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(density_ratio, "_STEPS", 100)
         patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
-        for module in (methods, pipeline):
+        for module in (dgflow, cost_estimate):
             patch.setattr(module, "search_of", lambda n: Search(100, (0.02,), (0.5,), (2, 5)))
         yield
 
@@ -96,3 +99,15 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(page, words, r
     assert words in done.err
     assert "expected: " not in done.err
     assert not (home / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "page", "left"), [(None, False, None), (0, True, 0), (10, False, 9), (10, True, 7)]
+)
+def test_reading_and_a_page_take_of_the_minutes(minutes, page, left):
+    found = _minutes_left(minutes, time.monotonic() - 60, page=page)
+    assert found == (left if not left else pytest.approx(left, abs=0.05))
+
+
+def test_a_tenth_of_the_minutes_is_left_however_long_reading_took():
+    assert _minutes_left(10, time.monotonic() - 6000, page=True) == pytest.approx(1.0)

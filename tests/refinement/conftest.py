@@ -8,8 +8,9 @@ import torch
 
 import pushforward
 from pushforward.metrics import grid_of_gaussians
-from pushforward.refinement import density_ratio, methods, pipeline, ratio_network
+from pushforward.refinement import cost_estimate, density_ratio, ratio_network
 from pushforward.refinement.dgflow_search import Search
+from pushforward.refinement.methods import dgflow
 
 
 class Grid:
@@ -63,7 +64,7 @@ def _short():
         patch.setattr(density_ratio, "_POOLED", 400)
         patch.setattr(density_ratio, "_STEPS", 100)
         patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
-        for module in (methods, pipeline):
+        for module in (dgflow, cost_estimate):
             patch.setattr(
                 module, "search_of", lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20))
             )

@@ -108,7 +108,7 @@ def test_a_flow_with_latents_is_judged_by_its_twin_too(fitted, monkeypatch):
             return model.sample(n_samples, random_state).assign(age=1000.0)
 
     monkeypatch.setattr(
-        "pushforward.refinement.refined_model.twin_of", lambda *arguments: Elsewhere()
+        "pushforward.refinement.preparation.twin_of", lambda *arguments: Elsewhere()
     )
     refined = refine(model, rows, method="rejection", random_state=0)
     assert refined.report_.before.value > 0.99

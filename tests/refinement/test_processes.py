@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 SHORT = (
-    "import runpy, sys; from pushforward.refinement import density_ratio, methods, pipeline;"
+    "import runpy, sys; from pushforward.refinement import cost_estimate, density_ratio;"
+    "from pushforward.refinement.methods import dgflow;"
     "from pushforward.refinement.dgflow_search import Search;"
     "density_ratio._STEPS = density_ratio._STEPS_THAT_WEIGH = 100;"
-    "methods.search_of = pipeline.search_of = "
+    "dgflow.search_of = cost_estimate.search_of = "
     "lambda n: Search(100, (0.01, 0.03), (0.5,), (5, 10));"
     "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
 )

@@ -157,11 +157,10 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
 
 def _kept(made, X):
     """The stage that was tried, whether or not it helped."""
-    from pushforward.refinement.methods import Decision
+    from pushforward.refinement.methods import DGflow
     from pushforward.refinement.stages import Kept
 
-    longest = {"longest": None, "divergence": "kl"}
-    return Kept(Decision("dgflow", {**FIXED, **longest}, {}), made._first, "latent")
+    return Kept(DGflow("kl", **FIXED), made._first, "latent")
 
 
 def _first_block(made):
@@ -222,17 +221,17 @@ def test_lines_stay_lines(tmp_path):
 def test_every_way_to_the_logit_finds_the_ratio(ratio, generator):
     """N(1, 1) over N(0, 1); the critic of the other knows N(1, 1) over N(-1, 1)."""
     from pushforward.refinement.acceptance_test import RealRows
-    from pushforward.refinement.density_ratio import Teacher
+    from pushforward.refinement.density_ratio import OtherCritic, RatioEstimator
     from pushforward.refinement.sample_spaces import Space
 
     rows = torch.randn(4000, 1, generator=generator) + 1
     real = RealRows.split(rows, lambda x: x.numpy(), 0)
     prior = Prior.normal(1)
-    other = {} if ratio == "direct" else {
-        "other": lambda x: 2 * x[:, 0],
-        "others_rows": lambda n, seed: Space(prior.sample, lambda z: z - 1).rows(n, seed),
-    }  # fmt: skip
-    logit = Teacher(real, ratio, **other).learned(Space(prior.sample, lambda z: z), moves=True)
+    other = None
+    if ratio != "direct":
+        other = OtherCritic(lambda x: 2 * x[:, 0], Space(prior.sample, lambda z: z - 1).rows)
+    estimator = RatioEstimator(real, ratio, other=other)
+    logit = estimator.learned(Space(prior.sample, lambda z: z), moves=True)
     x = torch.linspace(-1, 1.5, 31)[:, None]
     assert float((logit(x) - (x[:, 0] - 0.5)).abs().max()) < 0.7
 
@@ -273,10 +272,10 @@ def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, gen
     monkeypatch.setattr(logits, "_STEPS", 1000)
     for d in (2, 20):
         rows = torch.randn(400, d, generator=generator)
-        teacher = logits.Teacher(RealRows.split(rows, lambda x: x.numpy(), 0))
+        estimator = logits.RatioEstimator(RealRows.split(rows, lambda x: x.numpy(), 0))
         space = Space(Prior.normal(d).sample, lambda z: z)
         for how in ({"moves": True}, {"moves": True, "near": True}, {"moves": False}):
-            teacher.learned(space, **how)
+            estimator.learned(space, **how)
     narrow, wide = seen[:3], seen[3:]
     assert [penalty for penalty, *_ in narrow] == [0.002, 0.0, 0.0]
     assert narrow[2][1] > narrow[0][1]
@@ -441,10 +440,10 @@ def test_a_search_by_nothing_that_can_be_seen_finds_nothing():
 
 
 def test_no_round_begins_without_time_to_learn(generator, monkeypatch):
-    from pushforward.refinement.density_ratio import Teacher
+    from pushforward.refinement.density_ratio import RatioEstimator
 
     data = torch.randn(1200, 2, generator=generator) + 1
-    monkeypatch.setattr(Teacher, "seconds", lambda self, rows, moves, near=False: 3600.0)
+    monkeypatch.setattr(RatioEstimator, "seconds", lambda self, rows, moves, near=False: 3600.0)
     told = refine(lambda z: z, data, prior=2, minutes=5).report_
     assert any("no time" in note for note in told.notes)
     assert [stage.name for stage in told.stages] == ["dgflow"]  # the first is always tried
@@ -470,8 +469,10 @@ def test_no_time_is_time_enough_for_an_answer(table):
         ({"method": "mh"}, {"length": 640}),
     ],
 )
-def test_published_settings_are_reached_by_name(table, options, settings):
-    stage = refine(*table, preset="paper", **options).report_.stages[0]
+def test_published_settings_are_reached_by_name(generator, shifted, options, settings):
+    data = torch.randn(200, 1, generator=generator) + 1
+    made = refine(lambda z: z, data, prior=1, logit=shifted, preset="paper", **options)
+    stage = made.report_.stages[0]
     assert settings.items() <= stage.settings.items()
 
 
@@ -592,9 +593,9 @@ def test_methods_that_there_is_no_time_for_say_so(table):
 @pytest.mark.parametrize("method", ["auto", "dgflow", "rejection"])
 def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
     """Rows that are drawn take time, and so does every look at the clock: steps of learning."""
+    from pushforward.refinement import budget, pipeline, setup, trial
     from pushforward.refinement import density_ratio as logits
     from pushforward.refinement import dgflow_search as flow_search
-    from pushforward.refinement import pipeline as recipe
     from pushforward.refinement import ratio_trees as trees
     from pushforward.training import loop
 
@@ -605,7 +606,7 @@ def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
         now += 2e-3
         return now
 
-    for module in (flow_search, logits, recipe, trees, loop):
+    for module in (flow_search, logits, budget, pipeline, setup, trial, trees, loop):
         fake = SimpleNamespace(monotonic=clock, perf_counter=clock)
         monkeypatch.setattr(module, "time", fake)
 

@@ -10,8 +10,9 @@ from torch import nn
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
-from pushforward.refinement import collapse, compare_methods, frozen, pipeline, refine
+from pushforward.refinement import collapse, compare_methods, frozen, refine
 from pushforward.refinement.sample_spaces import Space
+from pushforward.refinement.streams import Stream
 from pushforward.training import generator_of
 
 MOVE = {"step": 0.05, "steps": 3}
@@ -49,11 +50,10 @@ def test_noise_of_the_same_latents_is_not_the_latents(ahead):
 
 
 def _kept(model, settings):
-    from pushforward.refinement.methods import Decision
+    from pushforward.refinement.methods import DGflow
     from pushforward.refinement.stages import Kept
 
-    whole = {"longest": None, "divergence": "kl", **settings}
-    return Kept(Decision("dgflow", whole, {}), model._first, "data")
+    return Kept(DGflow("kl", **settings), model._first, "data")
 
 
 def test_the_displacement_is_that_of_other_noise_than_the_start(generator):
@@ -81,7 +81,7 @@ def test_one_bad_point_leaves_out_a_stage_and_not_the_model(ahead, monkeypatch):
 
     def ends(self, n, *key):
         rows = quantised(self, n, *key)
-        if key[1] == pipeline._JUDGED:
+        if key[1] == Stream.JUDGED:
             tried.append(key)
             if len(tried) == 1:
                 rows[7] = torch.nan

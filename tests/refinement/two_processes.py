@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from pushforward.refinement import refine
-from pushforward.refinement.pipeline import Budget
+from pushforward.refinement.budget import Budget
 from pushforward.training import Processes
 
 
@@ -17,9 +17,10 @@ def refined():
     data = torch.randn(600, 1, generator=draw) + 1
     known = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5)
     learned = refine(lambda z: z, data, prior=1, method="rejection")
-    late = Budget.late
+    own = Budget.out_of_time
     here = Processes(torch.device("cpu")).rank
-    Budget.late = lambda self, ahead=0.0: here > 0 or late(self, ahead)  # a clock that is ahead
+    # one whose clock is ahead
+    Budget.out_of_time = lambda self, ahead=0.0: here > 0 or own(self, ahead)
     hurried = refine(lambda z: z, data, prior=1, minutes=10)
     return {
         "hurried": hurried.sample(3000, random_state=0),

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from .text_io import of_text
 __all__ = ["refine"]
 
 _HOW, _BUDGET = "How", "Budget"
+Progress = Callable[[str, float], None]
 _FOR_PAGE = 0.2  # of the minutes, where there is a page
 
 
@@ -150,55 +152,38 @@ def refine(
         raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:
         _check_target(output, overwrite)
-    from ..refinement import RefinedModel, compare_methods
-
     began = time.monotonic()
     talk = Talk(quiet)
     model = loaded(folder, "sample")
     rows, labels = _opened(model, data, drop or [], reading, split, size, crop, talk)
     options: dict[str, Any] = {
-        "method": method, "preset": "paper" if paper else None, "space": space, "ratio": ratio,
+        "space": space, "ratio": ratio, "features": features, "evaluations": evaluations,
         "critic_of": None if critic_of is None else loaded(critic_of, "sample"),
-        "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
-        "features": features, "minutes": None, "evaluations": evaluations, "draws": draws,
-        "batch_size": batch_size,
+        "draws": draws, "batch_size": batch_size, "random_state": seed or 0,
+        "minutes": _minutes_left(minutes, began, page=report is not None),
     }  # fmt: skip
-    if minutes is not None:  # what was read took time, and the page will
-        spent = (time.monotonic() - began) / 60
-        share = 1.0 if report is None else 1 - _FOR_PAGE
-        options["minutes"] = (
-            max(share * minutes - spent, 0.1 * minutes) if minutes > 0 else minutes
-        )
-    compared = []
-    with talk.fitting(minutes) as told:
+    method_options = {
+        "method": method, "preset": "paper" if paper else None,
+        "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
+    }  # fmt: skip
+    wanted = output is not None or report is not None
+    with talk.fitting(minutes) as progress:
         if compare:
-            compared = compare_methods(
-                model, rows, y=labels, report=told, random_state=seed or 0,
-                **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},
-            )  # fmt: skip
-        made = None
-        if compared and (output is not None or report is not None):
-            made = compared[1].model  # of "auto"
-        elif not compare:
-            made = RefinedModel(model, **options, random_state=seed or 0)
-            made.fit(rows, labels, report=_spoken(told, talk))
+            refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
+        else:
+            compared = []
+            refined = _refined(model, rows, labels, options | method_options, progress, talk)
     found: dict[str, Any] = {}
-    if made is not None:
-        talk.say(made.account())
-        found = {"model": type(model).__name__, "report": made.report_.to_dict()}
-    if made is not None and output is not None:
-        made.save(output)
-        found["folder"] = str(output)
-    if made is not None and report is not None:
-        from ..report import refinement_page
-
-        page = refinement_page(
-            made, rows, y=labels, compared=compared, random_state=seed or 0,
-            command=shlex.join(["pushforward", *sys.argv[1:]]),
-            date=f"{datetime.now():%Y-%m-%d %H:%M}",
-            minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
-        )  # fmt: skip
-        found["page"] = str(page.save(report))
+    if refined is not None:
+        talk.say(refined.account())
+        found = {"model": type(model).__name__, "report": refined.report_.to_dict()}
+        if output is not None:
+            refined.save(output)
+            found["folder"] = str(output)
+        if report is not None:
+            left = None if minutes is None else minutes - (time.monotonic() - began) / 60
+            page = _page(refined, rows, labels, compared, seed or 0, left)
+            found["page"] = str(page.save(report))
     if compared:
         found["methods"] = [line.to_dict() for line in compared]
     if json:
@@ -209,6 +194,47 @@ def refine(
     for name in ("folder", "page"):
         if name in found:
             print(found[name])
+
+
+def _minutes_left(minutes: float | None, began: float, *, page: bool) -> float | None:
+    """Minutes for the refinement: what was read took some of them, and a page will."""
+    if minutes is None or minutes <= 0:  # the latter is refused where it is looked at
+        return minutes
+    share = 1 - _FOR_PAGE if page else 1.0
+    return max(share * minutes - (time.monotonic() - began) / 60, 0.1 * minutes)
+
+
+def _refined(
+    model: Any, rows: Any, labels: Any, options: dict[str, Any], progress: Progress, talk: Talk
+) -> Any:
+    """The refined model."""
+    from ..refinement import RefinedModel
+
+    made = RefinedModel(model, **options)
+    return made.fit(rows, labels, report=_first_lines_said(progress, talk))
+
+
+def _compared(
+    model: Any, rows: Any, labels: Any, options: dict[str, Any], progress: Progress, *, keep: bool
+) -> tuple[Any, list[Any]]:
+    """What "auto" makes, where it is to be kept, and a line for each method."""
+    from ..refinement import compare_methods
+
+    compared = compare_methods(model, rows, y=labels, report=progress, **options)
+    return compared[1].model if keep else None, compared
+
+
+def _page(
+    refined: Any, rows: Any, labels: Any, compared: list[Any], seed: int, minutes: float | None
+) -> Any:
+    """The page that shows what a refinement did."""
+    from ..report import refinement_page
+
+    return refinement_page(
+        refined, rows, y=labels, compared=compared, random_state=seed, minutes=minutes,
+        command=shlex.join(["pushforward", *sys.argv[1:]]),
+        date=f"{datetime.now():%Y-%m-%d %H:%M}",
+    )  # fmt: skip
 
 
 def _opened(
@@ -246,8 +272,8 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _spoken(told: Any, talk: Talk) -> Any:
-    """Progress, whose lines up to what to expect are said aloud."""
+def _first_lines_said(progress: Progress, talk: Talk) -> Progress:
+    """Progress, whose lines up to what to expect are printed as well."""
     first = True
 
     def report(text: str, share: float) -> None:
@@ -255,7 +281,7 @@ def _spoken(told: Any, talk: Talk) -> Any:
         if first:
             talk.say(text)
             first = not text.startswith("expected: ")
-        told(text, share)
+        progress(text, share)
 
     return report
 

@@ -25,13 +25,13 @@ _JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most 
 _MOST = 5000  # rows of one side that a test looks at
 _FEWEST = 50  # rows that judge where there is hardly any time
 _SAMPLES = 2000  # that are judged at the least, up to four for a real row
-SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to tell
+SAME = 1e-4  # nats: the best of tests would need more than ten thousand samples to see it
 _Z = 1.645  # one-sided, 5 %; of samples that are far off 7 % of useless stages were seen to pass,
 # for DeLong's variance leaves out that the classifier might have been another
 _LEAST_AREA, _LEAST_SHARE = 5e-4, 0.01  # of the area, and of the distance: less is no gain
 _FOLDS = 5
 _TREES = "boosting"  # the classifier of columns of several kinds
-_OF_NETWORK = "logistic"  # the classifier of features that a network sees, and of counts
+_OF_NETWORK = "logistic"  # the classifier of features of a network, and of counts
 
 
 def check_rows(rows: Tensor) -> None:
@@ -51,7 +51,7 @@ def check_rows(rows: Tensor) -> None:
 
 
 def parts_of(n: int, seed: int) -> list[Tensor]:
-    """Which of n rows judge, choose and teach: their indices, drawn at random."""
+    """Which of n rows judge, choose and are learned from: their indices, drawn at random."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
     judge, choose = (min(most, round(share * n)) for share, most in (_JUDGE, _CHOOSE))
     return list(order.split([judge, choose, n - judge - choose]))
@@ -59,16 +59,16 @@ def parts_of(n: int, seed: int) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class RealRows:
-    """Real rows, split so that none both teaches, chooses and judges.
+    """Real rows, split so that none has two uses: learning, choosing and judging.
 
     But for one thing: Fréchet distances are of the rows that judge and those that choose, of the
     few there are. Those chose by areas, and the distance after a stage is a little smaller for it.
 
     Attributes:
-        learn: 55 % of them or more, to teach ratio networks.
+        learn: 55 % of them or more, from which ratio networks learn.
         choose: a fifth, at most 2,000, to calibrate and to choose settings.
         judge: a quarter, at most 4,000, to gate and to report.
-        features: what the test sees of rows, (n, d).
+        features: of rows, by which the test judges them: (n, d).
         classifier: of the test, "neighbours", "logistic" or "boosting".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
         samples: that are judged at the least, up to four for a real row.
@@ -105,7 +105,7 @@ class RealRows:
 
     @cached_property
     def _chosen(self) -> np.ndarray:
-        """What the test sees of the rows that choose: a network's time, and it is asked often."""
+        """Features of the rows that choose, which are asked for often."""
         return self.features(self.choose)
 
     @cached_property
@@ -136,8 +136,8 @@ class RealRows:
     def _known(self) -> np.ndarray:
         """What the classifier that judges learns from besides the other folds.
 
-        Trees want all rows there are. None of these is judged, so that those that taught a ratio
-        may teach the classifier as well.
+        Trees want all rows there are. None of these is judged, so that a ratio may have learned
+        from them as well.
         """
         if self.alone:
             return self._chosen[:0]
@@ -175,7 +175,7 @@ class RealRows:
         """AUC between samples and the rows that judge.
 
         Scores are of a classifier that has other samples, the rows that choose and the other
-        folds of those that judge: it sees more than a test of as many rows as are judged, which
+        folds of those that judge: it learns from more rows than are judged; a test of only as many
         would find samples nearer to the data than they are. Ranks are within folds.
         """
         judged, known, made = self._judged, self._known, self.features(samples)
@@ -212,8 +212,8 @@ def likelihood_gain(
     test of as many rows does not: that modes have a little too much mass or too little.
 
     Args:
-        real: (n,) log acceptance of real rows that taught nothing.
-        drawn: (m,) log acceptance of samples that taught nothing.
+        real: (n,) log acceptance of held-out real rows.
+        drawn: (m,) log acceptance of samples that were not learned from.
         other_real, other_drawn: by another acceptance, of the same rows; then the gain is over
             that one, and its error is the smaller for what both share.
 
@@ -241,7 +241,7 @@ def likelihood_gain(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the test says of samples.
+    """The result of the test on samples.
 
     Attributes:
         measure: the area.
@@ -270,7 +270,7 @@ def improves(before: Verdict, after: Verdict) -> bool:
     the features must not have grown either: of principal components by more than the error of its
     change, and of what a network sees of images, by which they are judged, at all. Where it has
     fallen beyond chance an area that is no larger will do: where rows are few and features many,
-    moments tell what neighbours do not. What is beyond chance and still nothing, under half a
+    moments show what neighbours do not. What is beyond chance and still nothing, under half a
     thousandth of the area or a hundredth of the distance, does not count.
     """
     wide = "frechet" in after.measure.details
@@ -312,8 +312,13 @@ def _held_out(
         ranks = rankdata(model.predict_proba(tested)[:, 1]) / len(tested)
         scores[0][here[0]], scores[1][here[1]] = np.split(ranks, [int(here[0].sum())])
     area = auroc(*scores)
-    told = {"n_real": len(judged), "n_generated": len(made), "classifier": kind, "folds": _FOLDS}
-    measure = Measure("two_sample_auroc", area.value, area.interval, "lower", told)
+    details = {
+        "n_real": len(judged),
+        "n_generated": len(made),
+        "classifier": kind,
+        "folds": _FOLDS,
+    }
+    measure = Measure("two_sample_auroc", area.value, area.interval, "lower", details)
     ranks = rankdata(np.concatenate(scores))
     beaten = (ranks[: len(judged)] - rankdata(scores[0])) / len(made)
     beating = (ranks[len(judged) :] - rankdata(scores[1])) / len(judged)

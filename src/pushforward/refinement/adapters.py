@@ -4,7 +4,6 @@ Rows are what moves and what ratios of densities are learned from: standardised 
 tables, pixels between -1 and 1, letters as shares, or whatever a function of latents makes.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -23,22 +22,20 @@ from ..estimators.capabilities import (
 )
 from ..estimators.prior import Draw, Prior
 from ..training import generator_of
+from .data_rows import plain_rows, reader_of, rows_of
 from .logit_gradients import Score, modules_of
 from .ratio_trees import Numbers
-from .scale_check import pixels_like
+from .row_checks import CHECKED, check_rows_alone
 
-__all__ = ["Adapter", "adapter_of", "check_generator", "check_rows_alone", "sampled", "scaled"]
+__all__ = ["Adapter", "adapter_of", "check_generator", "sampled", "scaled"]
 
 _STILL = 1e-6  # of the spread, what a number that never changes may move
-_LOST = 1e-3  # of the spread of a number, what single precision may take
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
-_TOGETHER = 8  # rows that are looked at, together and alone
-_MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A generator, seen from refinement.
+    """A generator as refinement uses it.
 
     Attributes:
         kind: "rows", "table", "images" or "text".
@@ -53,7 +50,7 @@ class Adapter:
         model: what can be saved; None for functions.
         codec: of that model.
         latent_first: whether latents are what one moves; None where that is a matter of size.
-        numbers: of rows of a table with categories or whole numbers, what trees see (n, p).
+        numbers: what trees have of rows (n, p), of tables with categories or whole numbers.
         middle, scale: (d,) of rows that move in units of their own; None where they are those of
             all.
     """
@@ -108,7 +105,7 @@ def scaled(adapter: Adapter, real: Tensor, generated: Tensor) -> Adapter:
 
 
 def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
-    """See a generator as refinement does.
+    """The adapter of a generator.
 
     Args:
         generator: a model of this library, anything with ``sample(n, random_state=)`` that gives
@@ -142,7 +139,7 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
         prior = replace(own, sample=lambda n, generator: own.sample(n, generator).to(device))
 
         def encode(data: Any, seed: int = 0) -> Tensor:
-            return _rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
+            return rows_of(data, seed, lambda n, draws: decode(prior.sample(n, draws))).to(device)
 
         return Adapter(
             "rows", decode, encode, lambda rows: rows, prior=prior, functions=(generator,)
@@ -163,40 +160,6 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
     )
 
 
-def _rows_of(data: Any, seed: int, draw: Draw) -> Tensor:
-    """Rows of numbers; those of an ``ImageSet`` in the shape and on the scale of what is drawn."""
-    from ..data.images import ImageSet
-
-    if not isinstance(data, ImageSet):
-        return _numbers(data)
-    images = data.images
-    chosen = np.flatnonzero(_chosen(len(images), math.prod(images.shape), seed))
-    some = torch.from_numpy(np.ascontiguousarray(images[chosen]))
-    return pixels_like(some, draw(_TOGETHER, generator_of(seed)))
-
-
-def _numbers(data: Any) -> Tensor:
-    if isinstance(data, Tensor):
-        exact = data.detach()
-    else:
-        array = np.asarray(data)
-        if array.dtype.kind not in "fiub":
-            raise DataError(
-                f"The rows are {array.dtype}. Expected numbers of shape (n, d), as the generator "
-                "makes them."
-            )
-        exact = torch.from_numpy(np.array(array))  # frames may be read-only, or backwards
-    rows = exact.float()
-    if exact.dtype == torch.float64 and len(rows) > 1 and exact.isfinite().all():
-        lost = (rows.double() - exact).abs().amax(dim=0)
-        if bool((lost > _LOST * exact.std(dim=0)).any()):
-            raise DataError(
-                "Single precision, which networks have, does not tell these rows apart: they are "
-                "far from 0 beside their spread. Subtract their mean, from samples too."
-            )
-    return rows
-
-
 def _device_of(function: Any) -> torch.device:
     """Where the networks behind a function are."""
     held = (p.device for module in modules_of(function) for p in module.parameters())
@@ -206,10 +169,10 @@ def _device_of(function: Any) -> torch.device:
 def _of_sampler(model: Any) -> Adapter:
     """A model of someone else's, of which only samples are known."""
 
-    draw = sampled(model, lambda rows, _: _numbers(rows))
+    draw = sampled(model, lambda rows, _: plain_rows(rows))
 
     def encode(data: Any, seed: int) -> Tensor:
-        return _rows_of(data, seed, draw)
+        return rows_of(data, seed, draw)
 
     return Adapter(
         "rows", lambda rows: rows, encode, lambda rows: rows.cpu().numpy(), draw=draw,
@@ -292,7 +255,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
             return 2 * (x - own.low) / (own.high - own.low) - 1
         return 2 * (x.sigmoid() - own.logit) / (1 - 2 * own.logit) - 1
 
-    encode, known = _reader(pixels, can.device), _points(can)
+    encode, known = reader_of(pixels, can.device), _points(can)
     decode, draw = known["decode"], known.get("draw")
     if draw is not None:
         known["draw"] = lambda n, generator: rescaled(draw(n, generator))
@@ -306,7 +269,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
     else:
         known |= {"decode": lambda z: rescaled(decode(z)), "latent_first": True}
     if (own.low, own.high, own.logit) == (-1.0, 1.0, None):
-        known["critic"] = can.critic  # elsewhere it sees other numbers
+        known["critic"] = can.critic  # of pixels on another scale it means nothing
     return Adapter(
         "images", encode=encode, to_user=pixels.decode, quantise=pixels.quantise,
         functions=can.networks, model=model, codec=own, **known,
@@ -318,7 +281,7 @@ def _of_images(model: Any, can: Capabilities) -> Adapter:
 
 def _of_text(model: Any, can: Capabilities) -> Adapter:
     alphabet = cast(Alphabet, can.codec)
-    encode, known = _reader(alphabet, can.device), _points(can)
+    encode, known = reader_of(alphabet, can.device), _points(can)
     known["latent_first"] = True
     if can.draw is None and can.latent_space is None:
         known["draw"] = sampled(model, encode)
@@ -326,77 +289,6 @@ def _of_text(model: Any, can: Capabilities) -> Adapter:
         "text", encode=encode, to_user=alphabet.decode, quantise=alphabet.quantise,
         functions=can.networks, model=model, codec=alphabet, critic=can.critic, **known,
     )  # fmt: skip
-
-
-def _reader(codec: Codec, device: torch.device) -> Callable[[Any, int], Tensor]:
-    """What encodes data, of many a part drawn at random."""
-
-    def encode(X: Any, seed: int) -> Tensor:
-        opened = codec.open(X)
-        chosen = _chosen(len(opened), math.prod(codec.event_shape), seed)
-        return codec.encode(codec.take(opened, chosen))[0].to(device)
-
-    return encode
-
-
-def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:
-    """Which of n rows of so many numbers are looked at: a mask (n,)."""
-    mask = np.zeros(n, dtype=bool)
-    mask[np.random.default_rng(seed).permutation(n)[: _most(numbers)]] = True
-    return mask
-
-
-def _most(numbers: int) -> int:
-    """Rows of so many numbers that are looked at; more are drawn from."""
-    return min(_MOST_ROWS, max(1000, _MOST_NUMBERS // numbers))
-
-
-def check_rows_alone(name: str, function: Score, points: Tensor) -> None:
-    """Refuse a function that fails, is random, or whose rows depend on their neighbours.
-
-    Args:
-        name: of the function, for people.
-        function: of points (n, ...) to (n, ...).
-        points: some.
-
-    Raises:
-        DataError: naming it.
-    """
-    form = f"{len(points)} {points.dtype} points of shape {tuple(points.shape[1:])}"
-    try:
-        together, alone, again = function(points), function(points[:1]), function(points[:1])
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as e:
-        raise DataError(
-            f"{name} failed on {form}: {e}. Expected a function in PyTorch of such points: see "
-            "the prior, the width of rows, and networks of other precision."
-        ) from e
-    if not isinstance(together, Tensor) or together.ndim == 0 or len(together) != len(points):
-        got = tuple(together.shape) if isinstance(together, Tensor) else type(together).__name__
-        raise DataError(f"{name} gives {got} for {form}. Expected a tensor with a row for each.")
-    if not together.isfinite().all():
-        raise DataError(
-            f"What {name} gives for {form} is not finite. Expected finite numbers: mend it first."
-        )
-    if not torch.equal(alone, again):
-        raise DataError(
-            f"What {name} gives for a point changes from call to call. Expected no chance in it: "
-            "draw the noise as further latents, and put dropout into evaluation mode (.eval())."
-        )
-    if alone.shape != together[:1].shape or not torch.allclose(
-        together[:1], alone, rtol=1e-2, atol=1e-3
-    ):
-        raise DataError(
-            f"What {name} gives for a row changes when {len(points) - 1} others stand beside it. "
-            "Expected no change: put its networks in evaluation mode (.eval()), batch norm above "
-            "all."
-        )
 
 
 def check_generator(adapter: Adapter) -> None:
@@ -408,18 +300,18 @@ def check_generator(adapter: Adapter) -> None:
     if adapter.model is not None:
         return
     if adapter.prior is not None:
-        points = adapter.prior.sample(_TOGETHER, generator_of(0))
+        points = adapter.prior.sample(CHECKED, generator_of(0))
         check_rows_alone("generator", adapter.decode, points)
         return
     assert adapter.draw is not None
     try:
-        rows = adapter.draw(_TOGETHER, generator_of(0))
+        rows = adapter.draw(CHECKED, generator_of(0))
     except TypeError as error:
         raise DataError(
             f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "
             "that gives n rows; wrap it in a class that has one."
         ) from error
-    if len(rows) != _TOGETHER:
+    if len(rows) != CHECKED:
         raise DataError(
-            f"sample({_TOGETHER}) of the generator gives {len(rows)} rows. Expected {_TOGETHER}."
+            f"sample({CHECKED}) of the generator gives {len(rows)} rows. Expected {CHECKED}."
         )

@@ -1,4 +1,4 @@
-"""Calibration: logits that say what share of such points is real."""
+"""Calibration: logits whose sigmoid is the share of such points that is real."""
 
 from dataclasses import dataclass
 
@@ -70,7 +70,7 @@ def calibrate(real: Tensor, generated: Tensor, kind: str = "platt") -> Calibrati
         scale = max(float(logit.std()), 1e-12)
         line = LogisticRegression(C=1e6, max_iter=1000)
         line.fit(logit[:, None] / scale, label, sample_weight=weight * len(logit))
-        # a falling line says that the logit knows nothing: then no point is better than another
+        # a falling line: the logit has no information, and no point is better than another
         slope = max(0.0, float(np.ravel(line.coef_)[0]) / scale)
         intercept = float(np.ravel(line.intercept_)[0]) if slope else 0.0
         values = torch.tensor([intercept, slope], dtype=torch.float64)

@@ -8,17 +8,21 @@ from typing import Any
 from ..deprecation import renamed
 from ..errors import ParameterError, PushforwardError
 from ..metrics.measure import Measure
+from .logit import Logit
 from .methods import METHODS
-from .pipeline import Recipe
+from .pipeline import Refinement, run
 from .presets import published
 from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
+from .setup import Setup
+from .state import State
+from .streams import Stream
 
 __all__ = ["Compared", "compare_methods"]
 
-_TIMED, _KEY = 1000, 60  # samples that cost is measured on; what a seed is for
+_TIMED = 1000  # samples that cost is measured on
 PAPER = "dgflow, published"
 
 
@@ -52,13 +56,15 @@ class Compared:
         if self._space is None or self._base is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
         with self._base._frozen():
-            return self._base._adapter.to_user(self._space.rows(n_samples, random_state, _KEY))
+            return self._base._adapter.to_user(
+                self._space.rows(n_samples, random_state, Stream.COMPARISON)
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
         own = ("method", "helped", "draws", "evaluations", "milliseconds", "reason")
-        told = {name: getattr(self, name) for name in own}
-        return told | {"auc": None if self.auc is None else self.auc.to_dict()}
+        values = {name: getattr(self, name) for name in own}
+        return values | {"auc": None if self.auc is None else self.auc.to_dict()}
 
 
 @renamed(seed="random_state", labels="y")
@@ -107,79 +113,106 @@ def compare_methods(
         raise ParameterError(f"methods has {unknown[0]!r}. Expected some of {', '.join(METHODS)}.")
     if methods is None:
         names.insert(1, PAPER)
-    tell = report or (lambda text, share: None)
-    with model._recipe(data, y, None) as recipe:
-        recipe.budget.evaluations = evaluations
-        minutes = recipe.budget.minutes
-        if minutes is not None and names:  # the other half is for all the others
-            recipe.budget.minutes = minutes / 2
+    progress = report or (lambda text, share: None)
+    with model._setup(data, y, None) as setup:
+        minutes = setup.budget.minutes
+        half = None if minutes is None or not names else minutes / 2  # the rest is for the others
         began = time.process_time()
-        tell("auto", 0.0)
-        kept, told = recipe.run("auto", {}, model.space)
-        model._keep(recipe, kept, told)
-        auto = _line("auto", model, recipe, recipe.space, told.after, told.helped)
-        lines = [
-            _line("generator", model, recipe, None, told.before, False),
-            replace(auto, model=model),
-        ]
-        cost = evaluations or max(10.0, round(told.evaluations))
+        progress("auto", 0.0)
+        budget = replace(setup.budget, evaluations=evaluations, minutes=half or minutes)
+        auto = run(replace(setup, budget=budget), "auto", {}, model.space)
+        model._keep(auto)
+        lines = _of_auto(model, auto)
+        cost = evaluations or max(10.0, round(auto.report.evaluations))
         spent = time.process_time() - began
-        tell(f"auto took {spent:.0f} s of the processor; the others get {cost:g} logits", 0.3)
-        recipe.budget.evaluations, recipe.budget.minutes = cost, minutes
-        by_trees = isinstance(recipe.first.network, TreeRatio)  # by which nothing moves
-        recipe.known = {} if by_trees else {True: recipe.first}
-        if names and recipe.logit is None:  # what only weighs is sharper than what moves
-            recipe.space, _ = recipe.beginning(model.space)
-            recipe.known[False] = recipe.teacher.learned(recipe.space, moves=False)
-        else:
-            recipe.known[False] = recipe.first
+        progress(f"auto took {spent:.0f} s of the processor; the others get {cost:g} logits", 0.3)
+        budget = replace(budget, evaluations=cost, minutes=minutes)
+        setup, state = _with_logits(model, replace(auto.setup, budget=budget), auto, bool(names))
         longest = 0.0  # seconds of a method
         for number, name in enumerate(names):
-            if recipe.budget.late(longest):
+            if setup.budget.out_of_time(longest):
                 lines.append(Compared(name, None, False, 0, 0, 0, "there was no time"))
                 continue
-            tell(name, 0.4 + 0.6 * number / len(names))
+            progress(name, 0.4 + 0.6 * number / len(names))
             start = time.monotonic()
-            lines.append(_of_method(name, model, recipe))
+            line, setup, state = _of_method(name, model, setup, state, cost)
+            lines.append(line)
             longest = max(longest, time.monotonic() - start)
     return lines
 
 
-def _of_method(name: str, model: RefinedModel, recipe: Recipe) -> Compared:
+def _of_auto(model: RefinedModel, auto: Refinement) -> list[Compared]:
+    """The lines of the generator as it was, and of "auto"."""
+    report, setup = auto.report, auto.setup
+    line = _line("auto", model, setup, auto.state.space, report.after, report.helped)
+    start, _ = setup.space("auto")
+    return [
+        _line("generator", model, setup, start, report.before, False),
+        replace(line, model=model),
+    ]
+
+
+def _with_logits(
+    model: RefinedModel, setup: Setup, auto: Refinement, learns: bool
+) -> tuple[Setup, State]:
+    """The setup with the logits that all methods share, and the state they go on from.
+
+    Args:
+        model: whose space is asked for.
+        setup: of "auto".
+        auto: what it came to.
+        learns: whether there are methods to learn for.
+    """
+    known: dict[bool, Logit] = {}
+    if not isinstance(auto.first.network, TreeRatio):  # by which nothing moves
+        known[True] = auto.first
+    state = auto.state
+    if learns and setup.logit is None:  # what only weighs is sharper than what moves
+        state = replace(state, learned=state.learned + 1)
+        space, left = setup.space(model.space)[0], setup.budget.minutes_left
+        known[False] = setup.estimator.learned(
+            space, moves=False, number=state.learned, minutes=None if left is None else left / 2
+        )
+    else:
+        known[False] = auto.first
+    return replace(setup, known=known), state
+
+
+def _of_method(
+    name: str, model: RefinedModel, setup: Setup, state: State, cost: float
+) -> tuple[Compared, Setup, State]:
+    """The line of a method that may take so many logits, and what the next goes on from."""
     settings: dict[str, Any] = {}
-    space = model.space
-    method, cost = name, recipe.budget.evaluations
-    assert cost is not None
-    if name in (PAPER, "ddls") and recipe.adapter.prior is not None:
+    method, space, own = name, model.space, setup
+    if name in (PAPER, "ddls") and setup.adapter.prior is not None:
         space = "latent"
     if name == PAPER:
-        method, settings = "dgflow", {"preset": published(recipe.adapter)}
-        recipe.budget.evaluations = max(cost, PUBLISHED[settings["preset"]]["steps"])
+        method, settings = "dgflow", {"preset": published(setup.adapter)}
+        most = max(cost, PUBLISHED[settings["preset"]]["steps"])
+        own = replace(setup, budget=replace(setup.budget, evaluations=most))
     elif name in ("rejection", "resampling"):  # as many as all can have; alone they take fewer
-        start, _ = recipe.beginning(space)
+        start, _ = setup.space(space)
         most = cost / (start.evaluations + 1)
-        budget = {"budget": max(1.5, most)}
-        settings = budget if name == "rejection" else {"pool": max(2, int(most))}
+        settings = {"budget": max(1.5, most)}
+        if name == "resampling":
+            settings = {"pool": max(2, int(most))}
     try:
-        recipe.last = None
-        _, told = recipe.run(method, settings, space)
-        if recipe.last is None:
-            return Compared(name, None, False, 0, 0, 0, "its logit is flat")
-        stage = told.stages[-1]
-        return _line(name, model, recipe, recipe.last, stage.auc, stage.kept)
+        refinement = run(own, method, settings, space, earlier=state)
+        line = Compared(name, None, False, 0, 0, 0, "its logit is flat")
+        if (tried := refinement.state.tried) is not None:
+            stage = refinement.report.stages[-1]
+            line = _line(name, model, refinement.setup, tried, stage.auc, stage.kept)
     except PushforwardError as error:
-        return Compared(name, None, False, 0, 0, 0, str(error))
-    finally:
-        recipe.budget.evaluations = cost
+        return Compared(name, None, False, 0, 0, 0, str(error)), setup, state
+    own = refinement.setup
+    return line, replace(setup, real=own.real, estimator=own.estimator), refinement.state
 
 
 def _line(
-    name: str, model: RefinedModel, recipe: Recipe, space: Space | None, auc: Measure, helped: bool
+    name: str, model: RefinedModel, setup: Setup, space: Space, auc: Measure, helped: bool
 ) -> Compared:
-    if space is None:
-        space, _ = recipe.beginning("auto")
     began = time.process_time()
-    space.rows(_TIMED, recipe.seed, _KEY)
+    space.rows(_TIMED, setup.seed, Stream.COMPARISON)
     milliseconds = 1e3 * (time.process_time() - began) / _TIMED
     return Compared(
         name, auc, helped, space.draws, space.evaluations, milliseconds, _space=space, _base=model

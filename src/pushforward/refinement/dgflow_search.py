@@ -1,12 +1,12 @@
-"""The settings of DGflow, found by a two-sample test on rows that taught nothing."""
+"""The settings of DGflow, found by a two-sample test on held-out rows."""
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -15,14 +15,15 @@ from ..errors import DataError
 from ..training import Processes, generator_of
 from .acceptance_test import RealRows
 from .logit_gradients import Score, value_and_slope
+from .row_width import is_narrow
 from .sample_spaces import Space
 from .samplers.dgflow import dgflow_path
+from .streams import Stream
 
 __all__ = ["Search", "search_of"]
 
 _REACH = 5.0  # mean lengths that no drift exceeds
 _UNSEEN = math.inf  # area and distance of what was not come to
-_START, _NOISE = range(30, 32)  # what a seed is for
 
 _Place = tuple[str, float, float]  # divergence, share, noise
 
@@ -86,7 +87,7 @@ class Search:
         logit: Score,
         real: RealRows,
         seed: int,
-        late: Callable[[float], bool] = lambda each: False,
+        out_of_time: Callable[[float], bool] = lambda each: False,
     ) -> dict[str, Any] | None:
         """Settings of DGflow whose samples the test finds nearest to the data.
 
@@ -100,111 +101,165 @@ class Search:
             logit: of rows.
             real: rows in parts.
             seed: of start and noise, the same for all settings.
-            late: whether samples that take so many seconds each could not be judged in time any
-                more: then a run ends, and the best so far is taken.
+            out_of_time: whether samples that take so many seconds each could not be judged in
+                time any more: then a run ends, and the best so far is taken.
 
         Returns:
-            Settings, and under "auc" what the test said; None where the logit is flat, or there
+            Settings, and under "auc" the area of the test; None where the logit is flat, or there
             is no time for the first steps of one setting.
         """
-        n = min(self.rows, len(real.choose))
-        began = time.perf_counter()
-        start = space.points(n, seed, _START)
-        drawing = (time.perf_counter() - began) / n  # with all the stages before this one
-
-        def score(points: Tensor) -> Tensor:
-            return logit(space.decode(points))
-
-        _, slope = value_and_slope(score, start, space.batch_size)
-        steepness = float(slope.flatten(1).norm(dim=1).mean())
-        centred = (start - start.mean(dim=0)).flatten(1)
-        spread = float(centred.square().sum(dim=1).mean().sqrt())
-        if not (steepness > 0 and spread > 0):
+        trials = _Trials.started(self, space, logit, real, seed, out_of_time)
+        if not (trials.steepness > 0 and trials.spread > 0):
             return None
-
-        processes = Processes(start.device)
-
-        def nearness(points: Tensor) -> Tensor:
-            return torch.tensor(real.nearness(space.quantise(space.decoded(points)), n))
-
-        def settings(divergence: str, share: float, noise: float) -> dict[str, Any]:
-            length = share * spread
-            step = length / steepness
-            gamma = (noise * length) ** 2 / (2 * step * centred.shape[1])
-            longest = _REACH * length
-            return {"divergence": divergence, "step": step, "noise": gamma, "longest": longest}
-
-        def tried(tries: list[dict[str, Any]]) -> Tensor:
-            """The test's word on each setting (rows) after each number of steps (columns).
-
-            Areas, and as often Fréchet distances.
-            """
-            said = torch.zeros(2, len(tries), len(self.steps))
-            each = drawing
-            for k in range(processes.rank, len(tries), processes.count):
-                path = dgflow_path(
-                    start, score, **tries[k],
-                    generator=generator_of(seed, _NOISE), batch_size=space.batch_size,
-                )  # fmt: skip
-                said[:, k] = _UNSEEN
-                if late(each):
-                    continue
-                began = time.perf_counter()
-                with suppress(DataError):  # a step to where nothing is finite ends the run
-                    for column, points in self._looks(path):
-                        here = drawing + (time.perf_counter() - began) / n
-                        if late(here):  # as many steps could not be judged in time
-                            break
-                        each = max(each, here)
-                        said[:, k, column] = nearness(points)
-                        if _leaves(said[0, k, : column + 1]):
-                            break
-            return processes.sum(said.to(start.device)).cpu()
-
-        tries = [settings(*place) for place in self._first]
-        said = tried(tries)
-        begun = nearness(start) if processes.rank == 0 else torch.zeros(2)
-        far = float(processes.sum(begun.to(start.device))[1])  # of one, so that all choose alike
-        _, best, _ = self._first[_least(said, far) // len(self.steps)]
-        others = [settings(*place) for place in self._then(best)]
-        said = torch.cat([said, tried(others)], dim=1)
-        run, look = divmod(_least(said, far), len(self.steps))
-        lowest = float(said[0, run, look])
+        tries = [trials.settings(*place) for place in self._first]
+        found = trials.run(tries)
+        far = trials.distance_at_start()
+        _, best, _ = self._first[_least(found, far) // len(self.steps)]
+        others = [trials.settings(*place) for place in self._then(best)]
+        found = torch.cat([found, trials.run(others)], dim=1)
+        run, look = divmod(_least(found, far), len(self.steps))
+        lowest = float(found[0, run, look])
         if lowest == _UNSEEN:
             return None
         return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
 
-    def _looks(self, path: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
-        for number, points in enumerate(islice(path, max(self.steps)), start=1):
-            if number in self.steps:
-                yield self.steps.index(number), points
+
+@dataclass(frozen=True)
+class _Trials:
+    """Runs of DGflow that begin at the same points and have the same noise.
+
+    Attributes:
+        steps: after which a run is looked at.
+        start: points (n, ...).
+        score: their logits.
+        space: they are of.
+        real: rows in parts, of which those that choose are looked at.
+        seed: of the noise.
+        out_of_time: as of :meth:`Search.best`.
+        drawing: seconds that drawing one point takes, with all stages before this one.
+        steepness: mean length of the gradient of the logit at the start.
+        spread: root mean square distance of the points from their mean.
+        processes: that share the runs out.
+    """
+
+    steps: tuple[int, ...]
+    start: Tensor
+    score: Score
+    space: Space
+    real: RealRows
+    seed: int
+    out_of_time: Callable[[float], bool]
+    drawing: float
+    steepness: float
+    spread: float
+    processes: Processes
+
+    @classmethod
+    def started(
+        cls,
+        search: Search,
+        space: Space,
+        logit: Score,
+        real: RealRows,
+        seed: int,
+        out_of_time: Callable[[float], bool],
+    ) -> Self:
+        """Draw the points that all runs begin at."""
+        n = min(search.rows, len(real.choose))
+        began = time.perf_counter()
+        start = space.points(n, seed, Stream.SEARCH_START)
+        drawing = (time.perf_counter() - began) / n
+        score = space.score(logit)
+        _, slope = value_and_slope(score, start, space.batch_size)
+        centred = (start - start.mean(dim=0)).flatten(1)
+        return cls(
+            search.steps, start, score, space, real, seed, out_of_time, drawing,
+            float(slope.flatten(1).norm(dim=1).mean()),
+            float(centred.square().sum(dim=1).mean().sqrt()),
+            Processes(start.device),
+        )  # fmt: skip
+
+    def settings(self, divergence: str, share: float, noise: float) -> dict[str, Any]:
+        """Settings of a run whose drifts and noise have such lengths, by the spread."""
+        length = share * self.spread
+        step = length / self.steepness
+        gamma = (noise * length) ** 2 / (2 * step * self.start[0].numel())
+        return {
+            "divergence": divergence, "step": step, "noise": gamma, "longest": _REACH * length,
+        }  # fmt: skip
+
+    def nearness(self, points: Tensor) -> Tensor:
+        """Area and Fréchet distance (2,) of points that were moved."""
+        rows = self.space.quantise(self.space.decoded(points))
+        return torch.tensor(self.real.nearness(rows, len(self.start)))
+
+    def distance_at_start(self) -> float:
+        """Fréchet distance before any step; of one process, so that all choose alike."""
+        first = self.processes.rank == 0
+        near = self.nearness(self.start) if first else torch.zeros(2)
+        return float(self.processes.sum(near.to(self.start.device))[1])
+
+    def run(self, tries: list[dict[str, Any]]) -> Tensor:
+        """Areas and Fréchet distances (2, settings, looks) of runs with such settings."""
+        found = torch.zeros(2, len(tries), len(self.steps))
+        slowest = self.drawing
+        for k in range(self.processes.rank, len(tries), self.processes.count):
+            found[:, k], slowest = self._looks(tries[k], slowest)
+        return self.processes.sum(found.to(self.start.device)).cpu()
+
+    def _looks(self, settings: dict[str, Any], slowest: float) -> tuple[Tensor, float]:
+        """Areas and distances (2, looks) of one run, until it leads away or time is up.
+
+        Beside them, the seconds a point at the look of all runs so far that took the longest.
+        """
+        found = torch.full((2, len(self.steps)), _UNSEEN)
+        path = dgflow_path(
+            self.start, self.score, **settings, batch_size=self.space.batch_size,
+            generator=generator_of(self.seed, Stream.SEARCH_NOISE),
+        )  # fmt: skip
+        if self.out_of_time(slowest):
+            return found, slowest
+        began = time.perf_counter()
+        with suppress(DataError):  # a step to where nothing is finite ends the run
+            for number, points in enumerate(islice(path, max(self.steps)), start=1):
+                if number not in self.steps:
+                    continue
+                look = self.steps.index(number)
+                each = self.drawing + (time.perf_counter() - began) / len(self.start)
+                if self.out_of_time(each):  # as many steps could not be judged in time
+                    break
+                slowest = max(slowest, each)
+                found[:, look] = self.nearness(points)
+                if _leads_away(found[0, : look + 1]):
+                    break
+        return found, slowest
 
 
-def _least(said: Tensor, far: float) -> int:
+def _least(found: Tensor, far: float) -> int:
     """The place of the least area: of those that are no more than chance, the first.
 
     They come in the order they are tried in, then of the number of steps.
 
     Args:
-        said: areas and distances (2, runs, looks).
+        found: areas and distances (2, runs, looks).
         far: the distance at the start. Where a run ends farther off it is not taken, unless all
             do: then the one that ends least far.
     """
-    area, distance = said.flatten(1)
+    area, distance = found.flatten(1)
     nearer = distance <= far
     if not nearer.any():
         return int(distance.argmin())
     return int(area.clamp(min=0.5).where(nearer, _UNSEEN).argmin())
 
 
-def _leaves(said: Tensor) -> bool:
+def _leads_away(areas: Tensor) -> bool:
     """Whether the last two looks of a run each found it farther off than the one before."""
-    return len(said) > 2 and bool((said[-2:] > said[-3:-1]).all())
+    return len(areas) > 2 and bool((areas[-2:] > areas[-3:-1]).all())
 
 
 def search_of(numbers: int) -> Search:
     """The search that suits rows of so many numbers: what is dear is tried less often."""
-    if numbers < 17:
+    if is_narrow([numbers]):
         return Search(2000)
     # images of some generators jump where latents hardly move: the last share is for those
     return Search(500, (0.01, 0.05, 0.002), (0.0, 0.5), crossed=False)

@@ -1,4 +1,4 @@
-"""A twin of a density that has seen the rows that judge: the same, fitted without them."""
+"""A twin of a density that was fitted on the rows that judge: the same, fitted without them."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def has_seen(model: Any, X: Any) -> bool:
 def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | None) -> Any:
     """Fit the same model to the rows that do not judge.
 
-    A density that knows rows by heart makes samples like them. No test on these rows sees how far
-    its samples are from new ones, and that of the twin on rows that it has not seen does.
+    A density that overfits rows makes samples like them. No test on these rows shows how far its
+    samples are from new ones; a test of the twin on the rows it was fitted without does.
 
     Args:
         model: fitted on ``X``.

@@ -40,17 +40,17 @@ def settle(
     assert isinstance(last, nn.Linear)
     rows, label, weight, start = labelled(real, generated, offset)
     label, weight, start = (x.double() for x in (label, weight, start))
-    hidden = in_batches(lambda x: network.layers[:-1](network.seen(x)), rows).double()
+    hidden = in_batches(lambda x: network.layers[:-1](network.features(x)), rows).double()
     scale = hidden.std(dim=0).clamp(min=1e-6)
     middle = hidden.mean(dim=0)
     features = torch.cat([(hidden - middle) / scale, torch.ones_like(hidden[:, :1])], dim=1)
     precision = torch.full((features.shape[1],), hidden.shape[1] / _DOUBT**2).to(features)
     precision[-1] = 0.0
-    begun = start + in_batches(network, rows).double()
+    present = start + in_batches(network, rows).double()
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
         by = torch.from_numpy(change).to(features)
-        logit = begun + features @ by
+        logit = present + features @ by
         value = (weight * (softplus(logit) - label * logit)).sum()
         slope = features.T @ (weight * (logit.sigmoid() - label)) + precision * by
         return float(value + 0.5 * (precision * by).dot(by)), slope.cpu().numpy()

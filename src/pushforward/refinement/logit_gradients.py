@@ -110,7 +110,7 @@ def frozen(*functions: Any) -> Iterator[None]:
 
 
 def modules_of(*functions: Any) -> set[nn.Module]:
-    """The modules behind functions, as far as they can be seen."""
+    """The modules behind functions, as far as they can be found."""
     found: set[nn.Module] = set()
     known: dict[int, Any] = {}  # kept, so that no number is given twice
     here: list[Any] = list(functions)
@@ -137,8 +137,12 @@ def _referred(value: Any) -> list[Any]:
     if inspect.ismethod(value):
         return [value.__self__, value.__func__]
     if inspect.isfunction(value):
-        seen = inspect.getclosurevars(value)
-        return [*seen.nonlocals.values(), *seen.globals.values(), *(value.__defaults__ or ())]
+        variables = inspect.getclosurevars(value)
+        return [
+            *variables.nonlocals.values(),
+            *variables.globals.values(),
+            *(value.__defaults__ or ()),
+        ]
     if isinstance(value, type | ModuleType | Tensor):
         return []
     return [*getattr(value, "__dict__", {}).values()]

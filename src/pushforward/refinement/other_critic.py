@@ -1,15 +1,13 @@
 """The critic of another model, and the samples it was trained against."""
 
-from collections.abc import Callable
 from typing import Any
-
-from torch import Tensor
 
 from ..errors import UnsupportedError
 from .adapters import Adapter, adapter_of
-from .stages import begun
+from .density_ratio import OtherCritic
+from .stages import generator_space
 
-__all__ = ["rows_of", "unrefined", "with_critic"]
+__all__ = ["other_critic", "unrefined", "with_critic"]
 
 
 def unrefined(model: Any) -> Any:
@@ -32,7 +30,16 @@ def with_critic(model: Any) -> Adapter:
     return adapter
 
 
-def rows_of(adapter: Adapter, size: int) -> Callable[[int, int], Tensor]:
-    """Rows of a adapter, (n, seed), a batch of so many at a time."""
+def other_critic(model: Any, adapter: Adapter, batch_size: int) -> OtherCritic:
+    """The critic of a model, with the samples it was trained against.
+
+    Args:
+        model: the GAN, which may be refined.
+        adapter: of its generator, as of :func:`with_critic`.
+        batch_size: points whose activations are held at once.
+    """
     place = "data" if adapter.prior is None else "latent"
-    return lambda n, seed: begun(adapter, place, size).quantised(n, seed)
+    assert adapter.critic is not None
+    return OtherCritic(
+        adapter.critic, generator_space(adapter, place, batch_size).quantised, model
+    )

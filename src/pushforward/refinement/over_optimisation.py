@@ -18,16 +18,16 @@ from .acceptance_test import RealRows
 from .logit_gradients import in_batches, value_and_slope
 from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
+from .row_features import features_for
 from .samplers.dgflow import dgflow_path
-from .stages import begun
-from .test_features import features_for
+from .stages import generator_space
+from .streams import Stream
 
 __all__ = ["Look", "collapse"]
 
 _STEPS = (0, 1, 2, 5, 10, 25, 50, 100, 200)
 _SHARE, _REACH = 0.01, 5.0
 _GOOD = 0.05  # of real rows have a lower logit than what counts as good
-_KEY = 70  # what a seed is for
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,14 @@ def collapse(
     adapter, size = model._adapter, model._size(model._adapter)
     with model._frozen():
         rows = adapter.encode(data, seed)
-        seen = model._seen or features_for(
+        features = model._features or features_for(
             adapter, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
-        real = RealRows(rows[:0], rows[order[:n]], rows[:0], seen.by_test, seen.classifier)
-        space = begun(adapter, model._place, size)
-        start = space.points(min(n, len(rows)), seed, _KEY)
-
-        def score(points: Tensor) -> Tensor:
-            return model._first(space.decode(points))
+        real = RealRows(rows[:0], rows[order[:n]], rows[:0], features.by_test, features.classifier)
+        space = generator_space(adapter, model._place, size)
+        start = space.points(min(n, len(rows)), seed, Stream.OVER_OPTIMISATION)
+        score = space.score(model._first)
 
         if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
             return []
@@ -117,8 +115,7 @@ def collapse(
                     break
                 if number in steps:
                     good = in_batches(score, points, size).double() > worst
-                    seen = space.quantise(space.decoded(points))
-                    auc = real.auc(seen, n).value
+                    auc = real.auc(space.quantise(space.decoded(points)), n).value
                     looks.append(Look(number, float(good.double().mean()), auc))
         except DataError:  # the logit ends somewhere
             pass

@@ -18,6 +18,8 @@ from ..training.gradients import with_gradients
 from ..validation import as_seed
 from .logit_gradients import in_batches
 from .ratio_trees import TreeRatio
+from .row_width import is_narrow
+from .streams import Stream
 
 __all__ = [
     "ImageRatio", "LineRatio", "RatioNetwork", "convolves", "fit_ratio", "labelled", "network_of",
@@ -27,9 +29,8 @@ _FOURIER_BELOW = 5  # dimensions: in more, random frequencies are noise
 _FOURIER = 64
 _WIDTH = 32  # channels of the finest layer
 _BLOCKS = 2
-_FEW, _FLOOR = 16, 0.3  # numbers of a row; of their root mean square scale, the smallest
+_FLOOR = 0.3  # of the root mean square scale of the numbers of a wide row, the smallest
 _FAR = 30.0  # standard deviations: what lies farther out would outweigh all else
-_WEIGHTS, _SPLIT = 0, 1  # what a seed is for
 
 
 class RatioNetwork(nn.Module):
@@ -79,8 +80,8 @@ class RatioNetwork(nn.Module):
             layers += [layer, nn.SiLU()]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def seen(self, x: Tensor) -> Tensor:
-        """Rows as the first layer sees them: standardised, with their Fourier features."""
+    def features(self, x: Tensor) -> Tensor:
+        """Rows as the first layer has them: standardised, with their Fourier features."""
         x = (x.flatten(1).to(self.mean) - self.mean) / self.scale
         x = x.clamp(-_FAR, _FAR)
         if self.frequencies.numel():
@@ -90,7 +91,7 @@ class RatioNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The logit, log of real over generated density."""
-        return self.layers(self.seen(x))[:, 0]
+        return self.layers(self.features(x))[:, 0]
 
     def to_config(self) -> dict[str, Any]:
         """What :func:`network_of` needs besides the weights."""
@@ -199,10 +200,10 @@ def _network_for(real: Tensor, width: int, seed: int) -> RatioNetwork | ImageRat
         )
     flat = real.flatten(1)
     scale = flat.std(dim=0)
-    if scale.numel() > _FEW:  # of pixels and the like, some of which hardly ever move
+    if not is_narrow(scale.shape):  # of pixels and the like, some of which hardly ever move
         scale = scale.clamp(min=_FLOOR * float(scale.square().mean().sqrt()))
     scale = torch.where(scale > 0, scale, 1.0)
-    generator = generator_of(seed, _WEIGHTS)
+    generator = generator_of(seed, Stream.RATIO_WEIGHTS)
     return RatioNetwork(flat.mean(dim=0), scale, width=width, generator=generator).to(real.device)
 
 
@@ -281,7 +282,7 @@ def fit_ratio(
         raise DataError("There are rows that are not finite. Leave them out first.")
     facts = torch.stack(known, dim=1)
     trained = _network_for(real, width, seed) if network is None else network.to(real.device)
-    order = np.random.default_rng([seed, _SPLIT]).permutation(len(both))
+    order = np.random.default_rng([seed, Stream.RATIO_HELD_OUT]).permutation(len(both))
     held_out, learn = (torch.from_numpy(part) for part in np.split(order, [len(both) // 10]))
 
     def cross_entropy(logit: Tensor, facts: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class TreeRatio(nn.Module):
         seed: int,
         minutes: float | None = None,
     ) -> "TreeRatio":
-        """Learn to tell real from generated rows, as if there were as many of both.
+        """Learn to distinguish real from generated rows, as if there were as many of both.
 
         Args:
             real, generated: (n, ...) and (m, ...); the first 5,000 and 20,000 count.
@@ -94,12 +94,12 @@ class TreeRatio(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The logit (n,), log of real over generated density."""
         assert self.numbers is not None
-        seen = torch.from_numpy(_single(self.numbers(x))).to(self.value)
-        tree = torch.arange(len(self.feature), device=seen.device)
-        node = torch.zeros(len(seen), len(tree), dtype=torch.int64, device=seen.device)
+        numbers = torch.from_numpy(_single(self.numbers(x))).to(self.value)
+        tree = torch.arange(len(self.feature), device=numbers.device)
+        node = torch.zeros(len(numbers), len(tree), dtype=torch.int64, device=numbers.device)
         for _ in range(_DEPTH):
             feature = self.feature[tree, node]
-            right = seen.gather(1, feature.clamp(min=0)) > self.threshold[tree, node]
+            right = numbers.gather(1, feature.clamp(min=0)) > self.threshold[tree, node]
             node = torch.where(feature < 0, node, self.branches[tree, node, right.long()])
         return self.value[tree, node].sum(dim=1).to(x)
 

@@ -34,11 +34,11 @@ def refine(
     batch_size: int | None = None,
     report: Callable[[str, float], None] | None = None,
 ) -> RefinedModel:
-    """Make the samples of a trained generator better, and say honestly whether that worked.
+    """Make the samples of a trained generator better, and report whether that worked.
 
     ``method="auto"`` begins with the generator's own critic, or else learns a smooth ratio of
     densities; moves samples by DGflow with a step, noise and number of steps chosen by a
-    two-sample test on rows that taught nothing; learns the ratio anew on what was moved and moves
+    two-sample test on held-out rows; learns the ratio anew on what was moved and moves
     again; and thins by optimal budgeted rejection. Tables with categories or whole numbers are
     weighed by boosted trees instead of being moved, behind the margins of the data where values
     repeat that the generator does not make. Every stage is

@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import takewhile
 from typing import Any, ClassVar, Self
 
@@ -17,44 +16,32 @@ from ..estimators.base import Model
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
 from ..estimators.prior import Prior
+from ..training.threads import threads_for
 from ..validation import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
 from . import serialisation as saving
-from .acceptance_test import RealRows, check_rows, parts_of
-from .adapters import Adapter, adapter_of, check_generator, sampled, scaled
-from .density_ratio import RATIOS, Logit, Teacher
-from .held_out_refit import has_seen, twin_of
+from .acceptance_test import check_rows
+from .adapters import Adapter, adapter_of, check_generator
+from .density_ratio import RATIOS
+from .logit import Logit
 from .logit_gradients import BATCH, Score, frozen
-from .methods import METHODS, check_settings, current_settings
-from .other_critic import rows_of, with_critic
-from .pipeline import Budget, Recipe
-from .presets import paper, published
-from .repeated_values import repeated_values, respelled
+from .methods import METHODS, BudgetedRejection, DGflow, current_settings
+from .other_critic import with_critic
+from .pipeline import Refinement, run
+from .preparation import prepared
+from .presets import resolved
+from .repeated_values import respelled
 from .report import RefinementReport
+from .row_features import RowFeatures
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
 from .samplers.resampling import effective_sample_size, importance_weights
-from .scale_check import check_scale
-from .stages import Kept, begun, chain, moved_pairs
-from .test_features import Seen, features_for
+from .setup import Report, Setup
+from .stages import Kept, moved_pairs, space_after
 
 __all__ = ["RefinedModel"]
 
 _IMAGES_AT_ONCE = 128
-_SPREAD, _SOME = 1000, 100  # samples that spreads are measured on, of wide rows fewer
-_SCALE = 81  # what a seed is for
 _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
-_LEAST = 0.01  # minutes, that features have for learning
-_FEW = 16  # numbers of a row; of more, moments are judged too
-_CITES = {
-    "auto": ("ansari2021refining", "verine2024optimal"),
-    "dgflow": ("ansari2021refining",),
-    "dot": ("tanaka2019discriminator",),
-    "ddls": ("che2020your",),
-    "mh": ("turner2019metropolis",),
-    "drs": ("azadi2019discriminator",),
-    "rejection": ("verine2024optimal",),
-    "resampling": ("rubin1987calculation",),
-}
 #: What a refined model has from its base, and what its base has and it has not.
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
@@ -68,7 +55,7 @@ _NOT_HERE = (
 
 
 class LacksError(UnsupportedError, AttributeError):
-    """A refined model has no such method; the text says who has. ``hasattr`` is False."""
+    """A refined model has no such method; the text names what has it. ``hasattr`` is False."""
 
 
 class RefinedModel(Model):
@@ -92,7 +79,7 @@ class RefinedModel(Model):
     _first: Logit
     _place: str
     _known: dict[str | int, np.ndarray]
-    _seen: Seen | None = None
+    _features: RowFeatures | None = None
 
     _cites: ClassVar[tuple[str, ...]] = ()
     _rules: ClassVar[Mapping[str, Rule]] = {
@@ -176,115 +163,62 @@ class RefinedModel(Model):
         Raises:
             DataError, ParameterError, UnsupportedError: as :func:`refine`.
         """
-        was = dict(vars(self))
+        before = dict(vars(self))
         try:
-            with self._recipe(X, y, report, twin=True) as recipe:
-                self._keep(recipe, *recipe.run(*self._asked(self._adapter), self.space))
+            with self._setup(X, y, report, twin=True) as setup:
+                settings = current_settings(self.method, self.settings)
+                method, settings = resolved(self.method, self.preset, settings, self._adapter)
+                self._keep(run(setup, method, settings, self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
-            vars(self).update(was)
+            vars(self).update(before)
             raise
         return self
 
-    def _keep(self, recipe: Recipe, kept: list[Kept], told: RefinementReport) -> None:
-        """Be what a recipe came to."""
-        earlier = self.generator if isinstance(self.generator, RefinedModel) else None
-        self.kept_ = kept
-        self.report_ = told if earlier is None else told.after_more(earlier.report_)
-        self._place = recipe.first_place
-        self._first = recipe.first if earlier is None else earlier._first
+    def _keep(self, refinement: Refinement) -> None:
+        """Be what a refinement came to."""
+        earlier, report = self._earlier, refinement.report
+        self.kept_ = list(refinement.state.kept)
+        self.report_ = report if earlier is None else report.after_more(earlier.report_)
+        self._place = refinement.place
+        self._first = refinement.first if earlier is None else earlier._first
+
+    @property
+    def _earlier(self) -> "RefinedModel | None":
+        """The refined model that this one refines again."""
+        return self.generator if isinstance(self.generator, RefinedModel) else None
 
     @contextmanager
-    def _recipe(
-        self,
-        X: Any,
-        y: Any,
-        report: Callable[[str, float], None] | None,
-        *,
-        twin: bool = False,
-    ) -> Iterator[Recipe]:
-        """The recipe for such data; inside, all networks are frozen.
+    def _setup(
+        self, X: Any, y: Any, report: Report | None, *, twin: bool = False
+    ) -> Iterator[Setup]:
+        """The setup for such data; inside, all networks are frozen.
 
         With ``twin`` a density that was fitted on the data is judged by its twin.
         """
         self._check_parameters()
-        seed = drawn_seed(self.random_state)
-        self.base_, self._prior, kept, place = self.generator, self.prior, [], "data"
-        told_by = None
-        if isinstance(self.generator, RefinedModel):
-            earlier = self.generator
+        seed, earlier = drawn_seed(self.random_state), self._earlier
+        self.base_, self._prior = self.generator, self.prior
+        if earlier is not None:
             earlier._check_fitted()
             if self.prior is not None:
                 raise ParameterError("A refined model knows its prior. Leave prior out.")
             self.base_, self._prior = earlier.base_, earlier._prior
-            kept, place, told_by = earlier.kept_, earlier._place, earlier._first
         self._adapter = adapter = adapter_of(self.base_, self._prior)
         other = None if self.critic_of is None else with_critic(self.critic_of)
         size = self._size(adapter)
-        budget = Budget(self.minutes, self.evaluations, self.draws)
         with self._frozen(other):
             check_generator(adapter)
             rows = adapter.encode(X, seed)
             check_rows(rows)
-            if isinstance(self.generator, RefinedModel):  # its stages move in that adapter
-                adapter = earlier._adapter
-            elif adapter.kind == "rows":
-                few = rows[0].numel() <= _FEW
-                drawn = begun(adapter, "data", size).rows(_SPREAD if few else _SOME, seed, _SCALE)
-                check_scale(rows, drawn)
-                if few and rows[0].numel() > 1:
-                    adapter = scaled(adapter, rows, drawn)
-            self._adapter = adapter
-            third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
-            self._seen = seen = features_for(adapter, self.features, X, y, rows, seed, size, third)
-            # counts of letters, and columns of categories, have no moments
-            wide = adapter.kind != "text" and adapter.numbers is None and rows[0].numel() > _FEW
-            self._known = {} if adapter.numbers is None else repeated_values(X)
-            real = RealRows.split(rows, seen.by_test, seed, seen.classifier, wide)
-            notes = [seen.note] if seen.note else []
-            if twin and adapter.numbers is not None and has_seen(self.base_, X):
-                adapter, real, said = self._by_twin(X, adapter, real, seed, third, report)
-                notes.append(said)
-            teacher = Teacher(
-                real, self.ratio, seen.by_ratio, None if other is None else other.critic,
-                None if other is None else rows_of(other, size), seed, budget.left,
-                adapter.kind == "text", self.critic_of, size, adapter.numbers,
-            )  # fmt: skip
-            tell = report or (lambda text, share: None)
-            yield Recipe(
-                adapter, real, teacher, budget, self.logit, seed, size, tell, kept, place,
-                told_by=told_by, notes=notes,
-            )  # fmt: skip
-
-    def _by_twin(
-        self,
-        X: Any,
-        adapter: Adapter,
-        real: RealRows,
-        seed: int,
-        minutes: float | None,
-        report: Callable[[str, float], None] | None,
-    ) -> tuple[Adapter, RealRows, str]:
-        """What is refined and judged in place of a density that has seen the rows that judge."""
-        if report:
-            report("fitting a twin of the generator without the rows that judge", 0.0)
-        places = parts_of(len(X), seed)[0].numpy()
-        judging = np.zeros(len(X), dtype=bool)
-        judging[places] = True
-        fitted = twin_of(self.base_, X, judging, minutes)
-        if fitted is None:
-            return (
-                adapter, real, "the generator was fitted on these rows, so that its AUC is too "
-                "low: give rows that it has not seen",
-            )  # fmt: skip
-        # the twin's latents are others, and its coordinates too: it is seen as rows that are drawn
-        drawn = sampled(fitted, adapter.encode)
-        adapter = replace(adapter, prior=None, decode=lambda rows: rows, draw=drawn)
-        return (
-            adapter, replace(real, alone=True),
-            "the generator was fitted on these rows: what is judged is a twin of it, fitted "
-            "without those that judge",
-        )  # fmt: skip
+            with _threads(adapter, rows):
+                ready = prepared(
+                    self, adapter, other, (X, y, rows), seed, size, report,
+                    earlier=earlier, twin=twin,
+                )  # fmt: skip
+                self._adapter, self._features = ready.adapter, ready.features
+                self._known = ready.spelled
+                yield ready.setup
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw refined rows, in the form the generator has them.
@@ -338,22 +272,26 @@ class RefinedModel(Model):
     def cite(self) -> str:
         """BibTeX of the papers the method and the generator are from."""
         of_base = self.base_.cite() if "cite" in methods_of(self.base_) else ""
-        method = "dgflow" if self.preset and self.method == "auto" else self.method
-        return "\n\n".join(filter(None, (bibtex(_CITES[method]), of_base)))
+        methods = [METHODS.get(self.method, DGflow)]  # a preset without a method is DGflow's
+        if self.method == "auto" and not self.preset:
+            methods.append(BudgetedRejection)
+        papers = [paper for method in methods for paper in method.papers]
+        return "\n\n".join(filter(None, (bibtex(papers), of_base)))
 
     # Inside
 
     @property
     def _refined(self) -> Space:
-        *_, (space, _) = chain(self._adapter, self.kept_, self._place, self._size(self._adapter))
-        return space
+        return self._after(self.kept_)
 
     @property
     def _before_choice(self) -> Space:
         """Where rows are weighed: what the generator makes, with the margins of the data."""
         first = [*takewhile(lambda stage: stage.logit is None, self.kept_)]
-        *_, (space, _) = chain(self._adapter, first, self._place, self._size(self._adapter))
-        return space
+        return self._after(first)
+
+    def _after(self, kept: list[Kept]) -> Space:
+        return space_after(self._adapter, kept, self._place, self._size(self._adapter))
 
     def _written(self, rows: Tensor) -> Any:
         """Rows as the user has them, repeated numbers as the data spell them."""
@@ -406,22 +344,7 @@ class RefinedModel(Model):
                 "own. Name a method, or give minutes, evaluations or draws."
             )
         if self.method != "auto":
-            check_settings(self.method, current_settings(self.method, self.settings))
-
-    def _asked(self, adapter: Adapter) -> tuple[str, dict[str, Any]]:
-        """Method and settings, where a preset may stand for both."""
-        settings = current_settings(self.method, self.settings)
-        if self.preset is None:
-            return self.method, settings
-        if self.preset != "paper" or self.method in ("auto", "dgflow"):
-            if self.method not in ("auto", "dgflow"):
-                raise ParameterError(
-                    f"preset {self.preset!r} is of DGflow, and method is {self.method!r}. Give "
-                    "preset='paper', or another method."
-                )
-            name = published(adapter) if self.preset == "paper" else self.preset
-            return "dgflow", {"preset": name, **settings}
-        return self.method, {**paper(self.method, adapter.kind), **settings}
+            METHODS[self.method].with_settings(current_settings(self.method, self.settings))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "report_" in self.__dict__
@@ -441,30 +364,9 @@ class RefinedModel(Model):
         _ = self._refined  # settings that make no space fail here, not in use
 
     def _card(self) -> str:
-        import pushforward
+        return saving.card(self)
 
-        base = type(self.base_).__name__
-        return f"""# Refined {base}
 
-A {base} whose samples are moved and chosen by what tells them from data, with pushforward
-{pushforward.__version__} (torch {torch.__version__}).
-
-```python
-import pushforward
-model = pushforward.load("this folder")
-model.sample(16)
-model.base_      # the {base} as it was
-```
-
-## What was tried
-
-```
-{self.report_}
-```
-
-## Cite
-
-```bibtex
-{self.cite()}
-```
-"""
+def _threads(adapter: Adapter, rows: Tensor) -> AbstractContextManager[None]:
+    """The threads that suit such rows of a table, as fits of tables have them."""
+    return threads_for(rows.numel()) if adapter.kind == "table" else nullcontext()

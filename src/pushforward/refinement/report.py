@@ -49,25 +49,26 @@ class Stage:
         return {**vars(self), "auc": self.auc.to_dict(), "acceptance": self.acceptance}
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "Stage":
-        """Build the stage that :meth:`to_dict` told of."""
-        own: dict[str, Any] = {field.name: told[field.name] for field in fields(cls)}
-        own["auc"] = _measure(told["auc"])
+    def from_dict(cls, values: Mapping[str, Any]) -> "Stage":
+        """Build the stage of which :meth:`to_dict` returned the values."""
+        own: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        own["auc"] = _measure(values["auc"])
         return cls(**own)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{k} {_short(v)}" for k, v in self.settings.items() if v is not None)
+        settings = ", ".join(f"{k} {_short(v)}" for k, v in self.settings.items() if v is not None)
         how = f"{_cost(self.draws, self.evaluations)} a sample"
         if self.displacement is not None:
             how += f", moved by {self.displacement:.1%} of the spread"
         by = f" by a {self.logit} logit" if self.logit else ""
         verdict = "kept" if self.kept else "does not help on held-out rows: left out"
-        return f"{self.name} of {self.space}{by} ({told}): AUC {_told(self.auc)}, {how}; {verdict}"
+        what = f"{self.name} of {self.space}{by} ({settings})"
+        return f"{what}: AUC {_area(self.auc)}, {how}; {verdict}"
 
 
 @dataclass(frozen=True)
 class RefinementReport:
-    """What refinement did. Printing it tells the whole story.
+    """What refinement did; printing it shows all of it.
 
     Attributes:
         floor: AUC of the two-sample test between real rows and other real rows.
@@ -76,8 +77,8 @@ class RefinementReport:
         stages: what was tried, in order.
         logits: percentiles 0 to 100 of the first calibrated logit of "real", "before" and "after"
             rows. A median "after" above "real" is the sign of samples piled up on peaks of it.
-        rows: numbers of real rows that taught the ratio, chose, and judged.
-        expected: what the run was expected to take, as it was told before it began.
+        rows: numbers of real rows that the ratio was learned from, that chose, and that judged.
+        expected: what the run was expected to take, as it was reported before it began.
         seconds: what it took.
         notes: what could not be judged, and why.
     """
@@ -108,10 +109,10 @@ class RefinementReport:
         return next((s.evaluations for s in reversed(self.stages) if s.kept), 0.0)
 
     def after_more(self, before: "RefinementReport") -> "RefinementReport":
-        """This report of a model that was refined before, with the story from its beginning.
+        """This report of a model that was refined before, from the beginning of both.
 
         Args:
-            before: the report from before, whose logits were told by the same one.
+            before: the report from before, whose logits are of the same one.
         """
         return replace(
             self,
@@ -138,25 +139,25 @@ class RefinementReport:
         }
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "RefinementReport":
-        """Build the report that :meth:`to_dict` told of."""
-        learned, chose, judged = (int(n) for n in told["rows"])
+    def from_dict(cls, values: Mapping[str, Any]) -> "RefinementReport":
+        """Build the report of which :meth:`to_dict` returned the values."""
+        learned, chose, judged = (int(n) for n in values["rows"])
         return cls(
-            _measure(told["floor"]),
-            _measure(told["before"]),
-            _measure(told["after"]),
-            tuple(Stage.from_dict(stage) for stage in told["stages"]),
-            {name: [float(x) for x in values] for name, values in told["logits"].items()},
+            _measure(values["floor"]),
+            _measure(values["before"]),
+            _measure(values["after"]),
+            tuple(Stage.from_dict(stage) for stage in values["stages"]),
+            {name: [float(x) for x in ends] for name, ends in values["logits"].items()},
             (learned, chose, judged),
-            str(told["expected"]),
-            float(told["seconds"]),
-            tuple(str(note) for note in told["notes"]),
+            str(values["expected"]),
+            float(values["seconds"]),
+            tuple(str(note) for note in values["notes"]),
         )
 
     def __str__(self) -> str:
         quartiles = {name: (v[25], v[50], v[75]) for name, v in self.logits.items()}
         lines = [
-            f"AUC real against samples: before {_told(self.before)}; after {_told(self.after)}; "
+            f"AUC real against samples: before {_area(self.before)}; after {_area(self.after)}; "
             f"{self.floor.value:.3f} between real rows; 0.5 cannot be told apart",
             *(f"  {stage}" for stage in self.stages),
             *(f"  {note}" for note in self.notes),
@@ -177,16 +178,16 @@ def _cost(draws: float, logits: float) -> str:
     return " and ".join(f"{n:.3g} {name}{'' if n == 1 else 's'}" for n, name in parts)
 
 
-def _measure(told: Mapping[str, Any]) -> Measure:
-    ends = told["interval"]
+def _measure(values: Mapping[str, Any]) -> Measure:
+    ends = values["interval"]
     return Measure(
-        str(told["name"]), float(told["value"]),
-        None if ends is None else (float(ends[0]), float(ends[1])), told["better"],
-        dict(told["details"]), tuple(told["warnings"]),
+        str(values["name"]), float(values["value"]),
+        None if ends is None else (float(ends[0]), float(ends[1])), values["better"],
+        dict(values["details"]), tuple(values["warnings"]),
     )  # fmt: skip
 
 
-def _told(measure: Measure) -> str:
+def _area(measure: Measure) -> str:
     low, high = measure.interval or (measure.value, measure.value)
     distance = measure.details.get("frechet")
     more = "" if distance is None else f", Fréchet distance {distance:.4g}"

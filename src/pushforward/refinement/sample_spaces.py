@@ -14,7 +14,7 @@ from .logit_gradients import BATCH, Score, in_batches
 from .samplers.mh import metropolis_hastings
 from .samplers.resampling import resample
 
-__all__ = ["Mover", "Space", "chained", "moved", "resampled", "thinned"]
+__all__ = ["Decoded", "Mover", "Space", "chained", "moved", "resampled", "thinned"]
 
 Mover = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -78,16 +78,38 @@ class Space:
         """Rows of points, a batch at a time and without gradients."""
         return in_batches(self.decode, points, self.batch_size)
 
+    def score(self, logit: Score) -> Score:
+        """The logit of rows as a differentiable function of points."""
+        return Decoded(logit, self.decode)
+
     def logits(self, logit: Score, points: Tensor) -> Tensor:
         """Logits of the rows of points, likewise."""
-        return in_batches(lambda part: logit(self.decode(part)), points, self.batch_size)
+        return in_batches(self.score(logit), points, self.batch_size)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A logit of rows, as a logit of the points that are decoded to them."""
+
+    logit: Score
+    decode: Callable[[Tensor], Tensor]
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Logits (n,) of points (n, ...)."""
+        return self.logit(self.decode(points))
 
 
 def moved(space: Space, mover: Mover, evaluations: int) -> Space:
-    """The space whose points are moved after they are drawn."""
+    """The space whose points are moved after they are drawn.
+
+    Args:
+        space: to draw from.
+        mover: of points, with a generator of random numbers.
+        evaluations: logits that moving one point takes.
+    """
     return replace(
         space,
-        draw=lambda n, generator: mover(space.draw(n, generator), generator),
+        draw=_Moved(space, mover),
         log_prior=None,
         evaluations=space.evaluations + space.draws * evaluations,
     )
@@ -104,26 +126,7 @@ def thinned(
         acceptance: of logits, probabilities.
         rate: share expected to be kept.
     """
-
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        kept, missing, left = [], n, _PATIENCE * (n + 10)
-        while missing > 0:
-            size = min(_BLOCK, math.ceil(1.1 * missing / rate) + 8)
-            points = space.draw(size, generator)
-            share = acceptance(space.logits(logit, points))
-            uniform = torch.rand(size, generator=generator, dtype=share.dtype)
-            kept.append(points[(uniform.to(share.device) < share).to(points.device)])
-            missing, left = missing - len(kept[-1]), left - size
-            if left < 0:
-                raise DataError(
-                    f"Rejection kept {n - missing} of {_PATIENCE * (n + 10) - left} samples. "
-                    "Expected at least one in a thousand: the logit finds almost none real. "
-                    "Raise the budget, or move samples before thinning them."
-                )
-        return torch.cat(kept)[:n]
-
-    cost = (space.evaluations + 1) / rate
-    return replace(space, draw=draw, log_prior=None, draws=space.draws / rate, evaluations=cost)
+    return _chosen(space, _Thinned(space, logit, acceptance, rate), 1 / rate)
 
 
 def chained(space: Space, logit: Score, starts: Tensor, length: int) -> Space:
@@ -135,33 +138,96 @@ def chained(space: Space, logit: Score, starts: Tensor, length: int) -> Space:
         starts: (m,) logits of held-out real rows.
         length: proposals a chain.
     """
-
-    def block(n: int, generator: torch.Generator) -> Tensor:
-        points = space.draw(n * length, generator)
-        logits = space.logits(logit, points).reshape(n, length)
-        pick = torch.randint(len(starts), (n,), generator=generator)
-        at, _ = metropolis_hastings(starts[pick].to(logits), logits, generator)
-        return points[torch.arange(n, device=at.device) * length + at]
-
-    return _per_block(space, block, length)
+    return _chosen(space, _Chained(space, logit, length, starts), length)
 
 
 def resampled(space: Space, logit: Score, pool: int) -> Space:
     """The space of points resampled by weight from pools, ``pool`` draws for each kept."""
-
-    def block(n: int, generator: torch.Generator) -> Tensor:
-        points = space.draw(n * pool, generator)
-        return points[resample(space.logits(logit, points), n, generator)]
-
-    return _per_block(space, block, pool)
+    return _chosen(space, _Resampled(space, logit, pool), pool)
 
 
-def _per_block(space: Space, block: Draw, each: int) -> Space:
-    size = max(1, _BLOCK // each)
+def _chosen(space: Space, draw: Draw, each: float) -> Space:
+    """The space of points that are chosen among so many draws each, by a logit of every one."""
+    evaluations = (space.evaluations + 1) * each
+    return replace(
+        space, draw=draw, log_prior=None, draws=space.draws * each, evaluations=evaluations
+    )
 
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        parts = [block(min(size, n - done), generator) for done in range(0, n, size)]
-        return torch.cat(parts)
 
-    cost = (space.evaluations + 1) * each
-    return replace(space, draw=draw, log_prior=None, draws=space.draws * each, evaluations=cost)
+@dataclass(frozen=True)
+class _Moved:
+    """Draws points and moves them."""
+
+    space: Space
+    mover: Mover
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.mover(self.space.draw(n, generator), generator)
+
+
+@dataclass(frozen=True)
+class _Thinned:
+    """Draws points until enough are accepted."""
+
+    space: Space
+    logit: Score
+    acceptance: Callable[[Tensor], Tensor]
+    rate: float
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        most = _PATIENCE * (n + 10)
+        kept, missing, left = [], n, most
+        while missing > 0:
+            size = min(_BLOCK, math.ceil(1.1 * missing / self.rate) + 8)
+            points = self.space.draw(size, generator)
+            share = self.acceptance(self.space.logits(self.logit, points))
+            uniform = torch.rand(size, generator=generator, dtype=share.dtype)
+            kept.append(points[(uniform.to(share.device) < share).to(points.device)])
+            missing, left = missing - len(kept[-1]), left - size
+            if left < 0:
+                raise DataError(
+                    f"Rejection kept {n - missing} of {most - left} samples. "
+                    "Expected at least one in a thousand: the logit finds almost none real. "
+                    "Raise the budget, or move samples before thinning them."
+                )
+        return torch.cat(kept)[:n]
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Draws points a block at a time, each of which needs ``each`` points of the space before."""
+
+    space: Space
+    logit: Score
+    each: int
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        size = max(1, _BLOCK // self.each)
+        return torch.cat(
+            [self.block(min(size, n - done), generator) for done in range(0, n, size)]
+        )
+
+    def block(self, n: int, generator: torch.Generator) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Chained(_Blocks):
+    """Draws the last states of chains."""
+
+    starts: Tensor
+
+    def block(self, n: int, generator: torch.Generator) -> Tensor:
+        points = self.space.draw(n * self.each, generator)
+        logits = self.space.logits(self.logit, points).reshape(n, self.each)
+        pick = torch.randint(len(self.starts), (n,), generator=generator)
+        at, _ = metropolis_hastings(self.starts[pick].to(logits), logits, generator)
+        return points[torch.arange(n, device=at.device) * self.each + at]
+
+
+class _Resampled(_Blocks):
+    """Draws from pools by weight."""
+
+    def block(self, n: int, generator: torch.Generator) -> Tensor:
+        points = self.space.draw(n * self.each, generator)
+        return points[resample(self.space.logits(self.logit, points), n, generator)]

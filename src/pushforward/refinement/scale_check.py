@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .row_width import is_narrow
 
 __all__ = ["check_scale", "pixels_like"]
 
-_FEW = 16  # numbers of a row; rows of more may be pixels
 _APART = 50.0  # times that all numbers of one side spread as much as those of the other
 _SIGNED, _UNIT, _BYTES = "-1 to 1", "0 to 1", "0 to 255"
 _MENDS = {
@@ -57,7 +57,7 @@ def _mend(real: Tensor, generated: Tensor) -> str | None:
     """What brings both to one scale; None where they may be on one."""
     here, there = (_scale(x) for x in (real, generated))
     # linear layers may end a little below 0, and those of tanh reach far
-    far = min(float(real.min()), float(generated.min())) < -0.5 and real[0].numel() > _FEW
+    far = min(float(real.min()), float(generated.min())) < -0.5 and not is_narrow(real.shape[1:])
     if here and there and here != there and (far or _BYTES in (here, there)):
         return f"give {_MENDS[here, there]} as data"
     a, b = (x.flatten(1).double() for x in (real, generated))

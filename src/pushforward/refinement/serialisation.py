@@ -1,23 +1,25 @@
-"""A refined model as JSON values and tensors: the generator's own inside, by names."""
+"""A refined model as JSON values, tensors and a page: the generator's own inside, by names."""
 
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from .._version import __version__
 from ..errors import ModelFileError, UnsupportedError
 from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
 from .adapters import adapter_of
-from .density_ratio import Logit
-from .methods import Decision
+from .logit import Logit
+from .methods import method_from_config
 from .other_critic import unrefined, with_critic
 from .ratio_trees import TreeRatio
 from .report import RefinementReport
 from .stages import Kept
 
-__all__ = ["restore", "state_of", "tensors_of"]
+__all__ = ["card", "restore", "state_of", "tensors_of"]
 
 
 def state_of(model: Any) -> dict[str, Any]:
@@ -38,9 +40,9 @@ def state_of(model: Any) -> dict[str, Any]:
         ],
         "kept": [
             {
-                "method": kept.decision.method,
-                "settings": kept.decision.settings,
-                "constants": kept.decision.constants,
+                "method": kept.method.name,
+                "settings": kept.method.settings,
+                "constants": dict(kept.method.constants),
                 "place": kept.place,
                 "logit": None if kept.logit is None else place[id(kept.logit)],
             }
@@ -93,7 +95,7 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model._first = logits[0]
     model.kept_ = [
         Kept(
-            Decision(str(k["method"]), dict(k["settings"]), dict(k["constants"])),
+            method_from_config(str(k["method"]), k["settings"], k["constants"]),
             None if k["logit"] is None else _at(logits, k["logit"], "logits"),
             str(k["place"]),
         )
@@ -102,6 +104,35 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model._place = str(state["place"])
     model._known = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def card(model: Any) -> str:
+    """The page for people that stands in the folder of a refined model, in Markdown."""
+    base = type(model.base_).__name__
+    return f"""# Refined {base}
+
+A {base} whose samples are moved and chosen by what tells them from data, with pushforward
+{__version__} (torch {torch.__version__}).
+
+```python
+import pushforward
+model = pushforward.load("this folder")
+model.sample(16)
+model.base_      # the {base} as it was
+```
+
+## What was tried
+
+```
+{model.report_}
+```
+
+## Cite
+
+```bibtex
+{model.cite()}
+```
+"""
 
 
 def _at(items: list[Any], place: Any, what: str) -> Any:

@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from ..errors import UnsupportedError
+from ..errors import ParameterError, UnsupportedError
 from ..training import generator_of
 from .adapters import Adapter
-from .density_ratio import Logit
-from .methods import Decision, made
+from .logit import Logit
+from .methods import Method, no_logit
+from .row_width import is_narrow
 from .sample_spaces import Mover, Space
+from .streams import Stream
 
-__all__ = ["Kept", "begun", "chain", "moved_pairs", "place_of", "placed"]
-
-_MOVED = 80  # what a seed is for
-_MOVES_DATA_BELOW = 17  # dimensions: in more, a logit is easier to fool than a decoder
+__all__ = [
+    "Kept", "first_place", "generator_space", "in_data_space", "moved_pairs", "place_of",
+    "space_after", "space_for", "stage_spaces",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,26 @@ class Kept:
     """A stage that is part of a refined model.
 
     Attributes:
-        decision: what the method does.
-        logit: by which; None of margins, which go by none.
+        method: tuned.
+        logit: by which; None of a method that goes by none.
         place: what it moves or draws, "latent" or "data".
     """
 
-    decision: Decision
+    method: Method
     logit: Logit | None
     place: str
 
+    def apply(self, space: Space) -> Space:
+        """The space after the stage."""
+        return self.method.apply(space, self.logit or no_logit)
+
+    def mover(self, space: Space) -> Mover | None:
+        """What moves points of the space before it; None where nothing does."""
+        return self.method.mover(space, self.logit or no_logit)
+
 
 def place_of(adapter: Adapter, asked: str) -> str:
-    """What a adapter's points are to be: "latent" or "data".
+    """What the points of an adapter are to be: "latent" or "data".
 
     Raises:
         UnsupportedError: for latents where there are none.
@@ -50,41 +61,47 @@ def place_of(adapter: Adapter, asked: str) -> str:
         return asked
     if adapter.latent_first is not None:
         return "latent" if adapter.latent_first else "data"
-    numbers = adapter.decode(adapter.prior.sample(1, generator_of(0))).numel()
-    return "data" if numbers < _MOVES_DATA_BELOW else "latent"
+    row = adapter.decode(adapter.prior.sample(1, generator_of(0)))
+    return "data" if is_narrow(row.shape) else "latent"
 
 
-def begun(adapter: Adapter, place: str, batch_size: int) -> Space:
-    """The space of a adapter before any stage."""
+def generator_space(adapter: Adapter, place: str, batch_size: int) -> Space:
+    """The space of an adapter before any stage."""
     if adapter.prior is None:
         draw = adapter.draw
         assert draw is not None
         return Space(
-            lambda n, generator: adapter.to_scaled(draw(n, generator)),
-            lambda points: adapter.decode(adapter.from_scaled(points)),
+            lambda n, generator: adapter.to_scaled(draw(n, generator)), adapter.from_scaled,
             batch_size=batch_size, quantise=adapter.quantise,
         )  # fmt: skip
     latent = Space(
         adapter.prior.sample, adapter.decode, adapter.prior.log_prob, batch_size=batch_size,
         quantise=adapter.quantise,
     )  # fmt: skip
-    return latent if place == "latent" else placed(latent, adapter)
+    return latent if place == "latent" else in_data_space(latent, adapter)
 
 
-def placed(space: Space, adapter: Adapter) -> Space:
+def in_data_space(space: Space, adapter: Adapter) -> Space:
     """The space of the rows of another: what moves from here on are data."""
-    return replace(
-        space,
-        draw=lambda n, generator: adapter.to_scaled(space.decoded(space.draw(n, generator))),
-        decode=adapter.from_scaled,
-        log_prior=None,
-    )
+    return replace(space, draw=_Rows(space, adapter), decode=adapter.from_scaled, log_prior=None)
 
 
-def chain(
+@dataclass(frozen=True)
+class _Rows:
+    """Draws points and decodes them, as what moves."""
+
+    space: Space
+    adapter: Adapter
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        points = self.space.draw(n, generator)
+        return self.adapter.to_scaled(self.space.decoded(points))
+
+
+def stage_spaces(
     adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int
-) -> Iterator[tuple[Space, Mover | None]]:
-    """The spaces before and after each stage, with what moves points into it.
+) -> Iterator[Space]:
+    """The space before each stage, and that after the last.
 
     Args:
         adapter: of the generator.
@@ -92,25 +109,67 @@ def chain(
         place: of the first space.
         batch_size: points whose activations are held at once.
     """
-    space, here = begun(adapter, place, batch_size), place
-    yield space, None
+    space, here = generator_space(adapter, place, batch_size), place
     for stage in kept:
         if (here, stage.place) == ("latent", "data"):
-            space, here = placed(space, adapter), "data"
-        space, mover = made(stage.decision, space, stage.logit)
-        yield space, mover
+            space, here = in_data_space(space, adapter), "data"
+        yield space
+        space = stage.apply(space)
+    yield space
+
+
+def space_after(adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int) -> Space:
+    """The space after the last stage."""
+    *_, space = stage_spaces(adapter, kept, place, batch_size)
+    return space
+
+
+def first_place(adapter: Adapter, kept: Sequence[Kept], place: str, asked: str) -> str:
+    """What the first stage moves: as asked, unless there are stages already."""
+    return place if kept else place_of(adapter, asked)
+
+
+def space_for(
+    adapter: Adapter, kept: Sequence[Kept], place: str, asked: str, batch_size: int
+) -> tuple[Space, str]:
+    """The space that the next stage works in, and what its points are.
+
+    Args:
+        adapter: of the generator.
+        kept: stages there are.
+        place: of the first space.
+        asked: "auto", "data" or "latent", of the next stage.
+        batch_size: points whose activations are held at once.
+
+    Raises:
+        ParameterError: for latents after a stage that moves data.
+        UnsupportedError: for latents where there are none.
+    """
+    space = space_after(adapter, kept, place, batch_size)
+    here = kept[-1].place if kept else place
+    wanted = here if kept and asked == "auto" else place_of(adapter, asked)
+    if (here, wanted) == ("latent", "data"):
+        return in_data_space(space, adapter), "data"
+    if (here, wanted) == ("data", "latent"):
+        raise ParameterError(
+            "space is 'latent', and the model was refined in the space of the data before. "
+            "Expected 'data' or 'auto': there is no way back to latents."
+        )
+    return space, here
 
 
 def moved_pairs(
     adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int, n: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Rows (n, ...) of the generator, and where its own stages move them: none is left out."""
-    spaces = list(chain(adapter, kept, place, batch_size))
-    points = spaces[0][0].points(n, seed)
-    before, here = spaces[0][0].decoded(points), place
-    for number, (stage, (_, mover)) in enumerate(zip(kept, spaces[1:], strict=True)):
+    *spaces, last = stage_spaces(adapter, kept, place, batch_size)
+    first = generator_space(adapter, place, batch_size)
+    points, here = first.points(n, seed), place
+    before = first.decoded(points)
+    for number, (stage, space) in enumerate(zip(kept, spaces, strict=True)):
         if (here, stage.place) == ("latent", "data"):
-            points, here = adapter.to_scaled(spaces[0][0].decoded(points)), "data"
+            points, here = adapter.to_scaled(first.decoded(points)), "data"
+        mover = stage.mover(space)
         if mover is not None:
-            points = mover(points, generator_of(seed, _MOVED, number))
-    return before, spaces[-1][0].decoded(points)
+            points = mover(points, generator_of(seed, Stream.PAIRS, number))
+    return before, last.decoded(points)

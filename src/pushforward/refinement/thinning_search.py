@@ -1,4 +1,4 @@
-"""The draws that thinning may cost, found by rows that taught nothing."""
+"""The draws that thinning may cost, found by held-out rows."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from ..training import generator_of
 from .acceptance_test import SAME, likelihood_gain
 from .logit_gradients import in_batches
-from .methods import Surroundings
+from .methods import Context
 from .samplers.rejection import budgeted_acceptance, budgeted_constant, budgeted_log_acceptance
+from .streams import Stream
 
 __all__ = ["divergence", "draws_for"]
 
 _MOST = 2000  # samples that the test looks at
-_UNIFORM = 50  # what a seed is for
 
 
-def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
+def draws_for(context: Context, budgets: Sequence[float]) -> float | None:
     """Draws a kept sample may cost; None where no budget helps.
 
     Of rows of few numbers the most draws that the real rows do not speak against: beyond its
@@ -29,19 +29,19 @@ def draws_for(around: Surroundings, budgets: Sequence[float]) -> float | None:
     pass for real.
 
     Args:
-        around: space, logit and real rows.
+        context: space, logit and real rows.
         budgets: to choose among, in order.
     """
     if not budgets:
         return None
-    return _by_test(around, budgets) if around.real.moments else _by_likelihood(around, budgets)
+    return _by_test(context, budgets) if context.real.moments else _by_likelihood(context, budgets)
 
 
-def _by_likelihood(around: Surroundings, budgets: Sequence[float]) -> float | None:
-    real, kept = in_batches(around.logit, around.real.choose, around.space.batch_size), {}
+def _by_likelihood(context: Context, budgets: Sequence[float]) -> float | None:
+    real, kept = in_batches(context.logit, context.real.choose, context.space.batch_size), {}
     for budget in budgets:
-        constant = budgeted_constant(around.pool, budget)
-        kept[budget] = [budgeted_log_acceptance(x, constant) for x in (real, around.pool)]
+        constant = budgeted_constant(context.pool, budget)
+        kept[budget] = [budgeted_log_acceptance(x, constant) for x in (real, context.pool)]
     gains = {budget: likelihood_gain(*parts)[0] for budget, parts in kept.items()}
     best = max(budgets, key=lambda budget: gains[budget])
     if gains[best] < SAME:
@@ -68,19 +68,19 @@ def divergence(of: Tensor, from_: Tensor) -> float:
     return float((kept.exp() * (kept - other)).sum())
 
 
-def _by_test(around: Surroundings, budgets: Sequence[float]) -> float | None:
-    space, real, points = around.space, around.real, around.drawn
+def _by_test(context: Context, budgets: Sequence[float]) -> float | None:
+    space, real, points = context.space, context.real, context.drawn
     n = min(_MOST, len(real.choose), int(len(points) / max(budgets)))
-    uniform = torch.rand(len(points), generator=generator_of(around.seed, _UNIFORM))
+    uniform = torch.rand(len(points), generator=generator_of(context.seed, Stream.THINNING))
 
     def nearness(budget: float) -> tuple[float, float]:
         kept = points[:n]
         if budget > 1:
-            accept = budgeted_acceptance(around.pool, budgeted_constant(around.pool, budget))
+            accept = budgeted_acceptance(context.pool, budgeted_constant(context.pool, budget))
             kept = points[(uniform.to(accept) < accept).to(points.device)][:n]
         return real.nearness(space.quantise(space.decoded(kept)), n)
 
-    said = {budget: nearness(budget) for budget in (1.0, *budgets)}
-    nearer = [budget for budget in said if said[budget][1] <= said[1.0][1]]
-    best = min(nearer, key=lambda budget: said[budget][0])
+    near = {budget: nearness(budget) for budget in (1.0, *budgets)}
+    nearer = [budget for budget in near if near[budget][1] <= near[1.0][1]]
+    best = min(nearer, key=lambda budget: near[budget][0])
     return best if best > 1 else None

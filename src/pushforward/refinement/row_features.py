@@ -1,4 +1,4 @@
-"""What the two-sample test, and the learned ratio, see of rows."""
+"""Features of rows that the two-sample test, and the learned ratio, have in their place."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .adapters import Adapter, check_rows_alone
+from .adapters import Adapter
 from .logit_gradients import in_batches
+from .row_checks import check_rows_alone
+from .row_width import NARROW, is_narrow
 
-__all__ = ["Seen", "features_for"]
+__all__ = ["RowFeatures", "features_for"]
 
-_COMPONENTS = 16  # of images and wide rows, in which neighbours still mean something
 _MOST = 5000  # rows that components are learned from
 _GRAMS = 512
 
 Features = Callable[[Tensor], np.ndarray]
 
 
-class Seen(NamedTuple):
-    """What is seen of rows.
+class RowFeatures(NamedTuple):
+    """Features of rows.
 
     Attributes:
         by_ratio: of rows to features (n, d); None for all of the rows.
@@ -45,13 +46,13 @@ def features_for(
     seed: int,
     batch_size: int,
     minutes: float | None = None,
-) -> Seen:
-    """What the ratio and the test see of rows, and the classifier of the test.
+) -> RowFeatures:
+    """Features of rows for the ratio and the test, and the classifier of the test.
 
-    Neighbours tell rows and their few components apart, a line what networks and counts say of
-    them. A function of rows is what both see. For images, the name of features or an extractor of
-    ``pushforward.metrics`` is what the test sees. Without either the test sees the rows, of those
-    of more than 16 numbers so many principal components; of tables with categories or whole
+    Neighbours classify rows and their few components, a line features of networks and counts. A
+    function of rows gives both their features. For images, the name of features or an extractor
+    of ``pushforward.metrics`` is for the test. Without either the test has the rows, of wide ones
+    16 principal components; of tables with categories or whole
     numbers their columns, by trees, as :func:`pushforward.evaluate` does; of images the features
     of a classifier where there are labels; of text counts of pairs and triples of letters.
 
@@ -61,7 +62,7 @@ def features_for(
         X, y: the data, and labels that are not among them.
         rows: of the data.
         seed: of what is learned.
-        batch_size: rows that a function of the user sees at once.
+        batch_size: rows that a function of the user is given at once.
         minutes: time for features that are learned; None takes what they need.
 
     Raises:
@@ -75,20 +76,22 @@ def features_for(
             "(n, d); names are for images."
         )
     if features is not None:
-        shown = cast(Callable[[Tensor], Tensor], features)
-        check_rows_alone("features", shown, rows[:8])
-        return Seen(shown, lambda x: _array(in_batches(shown, x, batch_size)), "neighbours")
+        function = cast(Callable[[Tensor], Tensor], features)
+        check_rows_alone("features", function, rows)
+        return RowFeatures(
+            function, lambda x: _array(in_batches(function, x, batch_size)), "neighbours"
+        )
     if adapter.kind == "text":
-        return Seen(None, lambda x: _grams(x, seed), "logistic")
+        return RowFeatures(None, lambda x: _grams(x, seed), "logistic")
     if adapter.numbers is not None:
-        return Seen(None, adapter.numbers, "boosting")
-    if rows[0].numel() <= _COMPONENTS:
-        return Seen(None, _array, "neighbours")
+        return RowFeatures(None, adapter.numbers, "boosting")
+    if is_narrow(rows.shape[1:]):
+        return RowFeatures(None, _array, "neighbours")
     from sklearn.decomposition import PCA
 
     order = np.random.default_rng(seed).permutation(len(rows))[:_MOST]
-    fitted = PCA(_COMPONENTS, random_state=seed).fit(_array(rows[np.sort(order)]))
-    return Seen(None, lambda x: fitted.transform(_array(x)), "neighbours")
+    fitted = PCA(NARROW, random_state=seed).fit(_array(rows[np.sort(order)]))
+    return RowFeatures(None, lambda x: fitted.transform(_array(x)), "neighbours")
 
 
 def _array(rows: Tensor) -> np.ndarray:
@@ -97,7 +100,7 @@ def _array(rows: Tensor) -> np.ndarray:
 
 def _of_images(
     features: Any, X: Any, y: Any, rows: Tensor, seed: int, minutes: float | None
-) -> Seen:
+) -> RowFeatures:
     from ..data.images import as_images
     from ..metrics.features import find_features
 
@@ -106,9 +109,9 @@ def _of_images(
         features = "pca" if labels is None else "classifier"
     train = as_images(X)[0] if features == "classifier" else _bytes(rows)
     extractor = find_features(features, train=train, y=labels, random_state=seed, minutes=minutes)
-    few = _COMPONENTS if features == "pca" else None
+    few = NARROW if features == "pca" else None
 
-    def see(x: Tensor) -> np.ndarray:
+    def extracted(x: Tensor) -> np.ndarray:
         return np.concatenate([np.asarray(extractor(_bytes(p)))[:, :few] for p in x.split(256)])
 
     learned, note = getattr(extractor, "learned", 1.0), ""
@@ -117,7 +120,7 @@ def _of_images(
             f"there was time for {learned:.0%} of the steps by which the classifier of the test "
             "learns: it sees less than it would"
         )
-    return Seen(None, see, "logistic" if few is None else "neighbours", note)
+    return RowFeatures(None, extracted, "logistic" if few is None else "neighbours", note)
 
 
 def _bytes(rows: Tensor) -> np.ndarray:

@@ -1,0 +1,139 @@
+"""From a generator and the user's data to the setup of a refinement."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from .acceptance_test import RealRows, parts_of
+from .adapters import Adapter, sampled, scaled
+from .budget import Budget
+from .density_ratio import RatioEstimator
+from .held_out_refit import has_seen, twin_of
+from .other_critic import other_critic
+from .repeated_values import repeated_values
+from .row_features import RowFeatures, features_for
+from .row_width import is_narrow
+from .scale_check import check_scale
+from .setup import Progress, Report, Setup
+from .stages import generator_space
+from .streams import Stream
+
+__all__ = ["Prepared", "prepared"]
+
+_SPREAD, _SPREAD_WIDE = 1000, 100  # samples that spreads are measured on
+_LEAST = 0.01  # minutes, that features have for learning
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a refined model keeps of the preparation.
+
+    Attributes:
+        setup: of the refinement.
+        adapter: of the generator, which samples go through.
+        features: of rows, for the test and the ratio.
+        spelled: values of the columns of the data that repeat, as the data spell them.
+    """
+
+    setup: Setup
+    adapter: Adapter
+    features: RowFeatures
+    spelled: dict[str | int, np.ndarray]
+
+
+def prepared(
+    model: Any,
+    adapter: Adapter,
+    other: Adapter | None,
+    data: tuple[Any, Any, Tensor],
+    seed: int,
+    batch_size: int,
+    report: Report | None,
+    *,
+    earlier: Any = None,
+    twin: bool = False,
+) -> Prepared:
+    """Set a refinement up: scales, features, parts of the real rows, budgets.
+
+    Args:
+        model: a ``RefinedModel``, whose parameters are checked.
+        adapter: of its generator.
+        other: of the model of ``critic_of``; None where there is none.
+        data: the user's data, labels or None, and the rows (n, ...) of the data.
+        seed: of all that is drawn.
+        batch_size: points whose activations are held at once.
+        report: called with a line of text and the share done; None for nobody.
+        earlier: the refined model that is refined again; None for another generator.
+        twin: whether a density that was fitted on these very rows is judged by its twin.
+
+    Raises:
+        DataError: for samples and data on two scales.
+        ParameterError: for features, a ratio or a critic that do not fit.
+    """
+    X, y, rows = data
+    narrow = is_narrow(rows.shape[1:])
+    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier._adapter
+    budget, progress = Budget(model.minutes, model.evaluations, model.draws), Progress(report)
+    third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
+    features = features_for(adapter, model.features, X, y, rows, seed, batch_size, third)
+    # counts of letters, and columns of categories, have no moments
+    moments = adapter.kind != "text" and adapter.numbers is None and not narrow
+    real = RealRows.split(rows, features.by_test, seed, features.classifier, moments)
+    notes, used = [features.note] if features.note else [], adapter
+    if twin and adapter.numbers is not None and has_seen(model.base_, X):
+        progress("fitting a twin of the generator without the rows that judge")
+        used, real, note = _with_twin(model.base_, X, adapter, real, seed, third)
+        notes.append(note)
+    estimator = RatioEstimator(
+        real, model.ratio, features.by_ratio,
+        None if other is None else other_critic(model.critic_of, other, batch_size),
+        seed, adapter.kind == "text", batch_size, used.numbers,
+    )  # fmt: skip
+    setup = Setup(
+        used, real, estimator, budget, seed, batch_size, model.logit,
+        notes=tuple(notes), progress=progress,
+    )  # fmt: skip
+    if earlier is not None:
+        setup = replace(
+            setup, kept=tuple(earlier.kept_), place=earlier._place, reference=earlier._first
+        )
+    spelled = {} if adapter.numbers is None else repeated_values(X)
+    return Prepared(setup, adapter, features, spelled)
+
+
+def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapter:
+    """The adapter of rows that move in units of their own, where they are plain numbers."""
+    if adapter.kind != "rows":
+        return adapter
+    narrow = is_narrow(rows.shape[1:])
+    n = _SPREAD if narrow else _SPREAD_WIDE
+    drawn = generator_space(adapter, "data", batch_size).rows(n, seed, Stream.SCALE)
+    check_scale(rows, drawn)
+    if narrow and rows[0].numel() > 1:
+        return scaled(adapter, rows, drawn)
+    return adapter
+
+
+def _with_twin(
+    base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None
+) -> tuple[Adapter, RealRows, str]:
+    """What is refined and judged in place of a density that was fitted on the rows that judge."""
+    judging = np.zeros(len(X), dtype=bool)
+    judging[parts_of(len(X), seed)[0].numpy()] = True
+    fitted = twin_of(base, X, judging, minutes)
+    if fitted is None:
+        note = (
+            "the generator was fitted on these rows, so that its AUC is too low: give rows that "
+            "it has not seen"
+        )
+        return adapter, real, note
+    # the twin's latents are others, and its coordinates too: it is used as rows that are drawn
+    drawn = sampled(fitted, adapter.encode)
+    adapter = replace(adapter, prior=None, decode=lambda rows: rows, draw=drawn)
+    note = (
+        "the generator was fitted on these rows: what is judged is a twin of it, fitted without "
+        "those that judge"
+    )
+    return adapter, replace(real, alone=True), note
