@@ -24,7 +24,7 @@ from .arguments import (
 from .console import Talk, print_json, print_table
 from .explain_images import explain_images, print_strange
 from .image_io import check_picture, open_for
-from .model_facts import facts, facts_text, unusual_parameters
+from .model_facts import facts, facts_text, trained, unusual_parameters
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import need, of_images, only_for
 from .score import scored
@@ -151,6 +151,7 @@ def _short(value: Any) -> str:
 def info(folder: Folder, json: Json = False) -> None:
     """Show what a model is: its columns or settings, its figures, how it was chosen."""
     from ..estimators.base import load
+    from ..estimators.capabilities import capabilities_of
 
     model = load(folder)
     size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
@@ -158,7 +159,7 @@ def info(folder: Folder, json: Json = False) -> None:
     can = model.capabilities()
     columns = [] if can.columns is None else can.columns.describe()
     account = model.account() if can.can("account") else None
-    settings = getattr(model, "settings_", None)
+    settings = capabilities_of(trained(model)).settings
     if json:
         more = {"parameters": model.get_params(deep=False), "columns": columns, "account": account}
         print_json(known | more | ({} if settings is None else {"settings": settings}))

@@ -34,6 +34,8 @@ def explain_images(
     """
     from scipy.ndimage import uniform_filter
 
+    from ..data.images.image_files import FileImages
+
     need_label(model, label)
     y = labels_of(model, found, label)
     scores = np.empty(len(found))
@@ -48,7 +50,7 @@ def explain_images(
     maps = model.explain(source, own)
     if output is not None:
         _draw(output, images, maps, numbers)
-    paths = getattr(found.images, "paths", None)
+    paths = found.images.paths if isinstance(found.images, FileImages) else None
     told: list[dict[str, Any]] = []
     for number, each in zip(numbers.tolist(), maps, strict=True):
         # a place is larger than a pixel: of 28, five by five of them

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from ..data.tables.column_summary import columns_text, kept_text
@@ -226,8 +227,7 @@ def _fit_table(
         X = table.read()
         weights = None
         if options.weight is not None:
-            weights = take(X, labels, gone[-1:])
-            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
+            weights = np.asarray(take(X, labels, gone[-1:]))[:, 0]
         told = _after_columns(report, made, talk)
         made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
     if more:

@@ -96,8 +96,8 @@ class GeneratorModel(TrainedModel):
         preset = self._preset()
         if self.steps is not None or self.minutes is not None:
             preset |= {"steps": None, "minutes": None}
-        own = {name: getattr(self, name, None) for name in preset}
-        settings = preset | {name: value for name, value in own.items() if value is not None}
+        given = self.get_params(deep=False)
+        settings = preset | {name: given[name] for name in preset if given.get(name) is not None}
         return settings | {
             "ema": settings["ema"] or None,
             "precision": "float32",

@@ -58,7 +58,7 @@ class Parameters:
         Raises:
             ParameterError: naming the first, what it is, and what it may be.
         """
-        check(self._all_rules(), {name: getattr(self, name) for name in self._get_param_names()})
+        check(self._all_rules(), self.get_params(deep=False))
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -92,7 +92,7 @@ class Parameters:
                     f"{type(self).__name__} has no parameter {name!r}. It has {', '.join(names)}."
                 )
             if inner:
-                getattr(self, name).set_params(**{inner: value})
+                self.get_params(deep=False)[name].set_params(**{inner: value})
             else:
                 setattr(self, name, value)
         return self

@@ -138,7 +138,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             if table is not None
             for part in self.columns_.encode(table, draw=np.random.default_rng(0))
         ]
-        more = parameters.get("warm_start") and hasattr(self, "density_")
+        more = parameters.get("warm_start") and self.__sklearn_is_fitted__()
         start = self._tensors() if more else {}
         return digest(
             f"{type(self).__name__} {__version__} {parameters} {self.columns_.to_config()}",

@@ -61,7 +61,7 @@ class TrainedModel(Model):
     networks_: dict[str, nn.Module]
     settings_: dict[str, Any]
     history_: list[dict[str, Any]]
-    best_: dict[str, Any] | None
+    best_: dict[str, Any] | None = None  # nor before a fit
     stopped_: str
 
     steps: int | None
@@ -215,6 +215,8 @@ class TrainedModel(Model):
             "networks": tuple(self.networks_.values()),
             "device": self._device(),
             "history": self.history_,
+            "settings": self.settings_,
+            "stopped": self.stopped_,
         }
 
     # Saving

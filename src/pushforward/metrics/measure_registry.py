@@ -9,6 +9,7 @@ import numpy as np
 from . import out_of_distribution as ood
 from .dependence import broken_dependence
 from .evaluation_inputs import Judged, is_source, take
+from .features.provenance import ClassProbabilities
 from .frechet import fid
 from .inception_score import inception_score
 from .independent_critic import independent_critic
@@ -49,12 +50,13 @@ class Entry:
     def lacks(self, judged: Judged) -> str | None:
         """What is missing to take it, or None."""
         reference = judged.reference
+        given = {"train": reference.train, "other": reference.other}
         for need in self.needs:
             if need == "model" and not judged.scoring:
                 return "it needs a model with score_samples."
-            if need in ("train", "other") and getattr(reference, need) is None:
+            if need in given and given[need] is None:
                 return f"it needs {need}=, rows of that kind."
-            if need == "classifier" and not hasattr(reference.extractor, "probabilities"):
+            if need == "classifier" and not isinstance(reference.extractor, ClassProbabilities):
                 return f"the features {reference.extractor.name!r} have no classifier."
         return None
 

@@ -120,7 +120,7 @@ def _classifier(kind: Any, seed: int) -> Any:
         from sklearn.preprocessing import StandardScaler
 
         return make_pipeline(StandardScaler(), KNeighborsClassifier(15))
-    if not hasattr(kind, "predict_proba"):
+    if not hasattr(kind, "predict_proba"):  # as scikit-learn asks: some lack it by their settings
         raise ParameterError(
             f"classifier is {kind!r}. Expected one of {CLASSIFIERS} or a scikit-learn classifier "
             "with predict_proba."

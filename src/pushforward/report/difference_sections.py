@@ -84,7 +84,7 @@ def _pairs(subject: Subject, columns: list[Drawn], told: dict[str, Any]) -> Gall
 
 def _cloud(a: Drawn, b: Drawn, which: str, tint: str, caption: str) -> Picture:
     count = min(POINTS, len(a.real), len(a.sampled))
-    size = len(getattr(a, which))
+    size = len(a.positions(which))
     rows = np.sort(np.random.default_rng(0).permutation(size)[:count])
 
     def draw(axes: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..data.images import ImageSet
 from ..deprecation import renamed
 from ..errors import ParameterError, UnsupportedError
 from ..estimators.capabilities import is_model
@@ -234,7 +235,7 @@ def _facts(
         columns = reference.code.columns.n_columns
         shape = f" of {columns:,} column{'s' * (columns != 1)}"
     counted = f"{count:,} {noun}{shape}, not fitted on"
-    among = len(getattr(real, "images", real))
+    among = len(real.images if isinstance(real, ImageSet) else real)
     if among > count:
         counted += f" (drawn from {among:,})"
     facts = [

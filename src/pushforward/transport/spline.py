@@ -4,7 +4,7 @@ Formulas of Gregory & Delbourgo (1982) as used by Durkan et al., *Neural Spline 
 (2019), eqs. 4-8, with linear tails.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -174,4 +174,4 @@ class _Cells:
         return self.x.shape[-1] - 1
 
     def take(self, index: Tensor | slice | int) -> "_Cells":
-        return _Cells(*(getattr(self, f.name)[index] for f in fields(self)))
+        return _Cells(*(part[index] for part in vars(self).values()))

@@ -195,7 +195,7 @@ def _write(part: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
     """The attributes of a part of a column that a schema names; None for no part."""
     if part is None:
         return None
-    values = {key: getattr(part, key) for key in schema}
+    values = {key: vars(part)[key] for key in schema}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 

@@ -158,7 +158,7 @@ class DCGAN(WithCritic):
         """BibTeX of the papers this model is made from."""
         from ...citations import bibtex
 
-        settings = getattr(self, "settings_", None) or self._of_preset()
+        settings = self.settings_ if self.__sklearn_is_fitted__() else self._of_preset()
         spectral = ("miyato2018spectral",) if settings["norm"] == "spectral" else ()
         relative = find_loss(settings["loss"]).relative or settings["architecture"] == "r3gan"
         return bibtex((*self._cites, *spectral, *("huang2024gan",) * relative))

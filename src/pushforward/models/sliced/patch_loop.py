@@ -100,7 +100,7 @@ def _taken(
     grid = PatchGrid((c, height, width), (h, w), (down, right), bool(apart))
     layer = PatchLayer.empty(grid, slices, knots, bool(uniform), classes or None).to(device)
     for name in _TENSORS:
-        tensor = getattr(layer, name)
+        tensor = layer.get_buffer(name)
         if found is not None:
             tensor.copy_(found[name])
         processes.sum(tensor)

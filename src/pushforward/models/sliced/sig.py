@@ -201,7 +201,8 @@ class SIG(PatchModel):
         processes = Processes(self._device())
         held = 0 if validation is not None else self._held_out_rows(len(images))
         settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
-        known = getattr(self, "classes_", None), getattr(self, "class_names_", None)
+        fitted = self.__sklearn_is_fitted__()
+        known = (self.classes_, self.class_names_) if fitted else (None, None)
         labels = self._labels(found, y)
         before = self._layers_before(images.shape, settings, known)
         self.settings_ = settings
