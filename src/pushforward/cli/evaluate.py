@@ -118,7 +118,7 @@ def evaluate(
     """Judge a model or its samples against real data, each figure with its 95 % interval.
 
     Tables, images and lines of text have measures of their own. NAME:SPLIT is a split of a known
-    image set. docs/measures.md says what each measure means and what it is blind to.
+    image set. docs/measures.md says what each measure means and what it cannot see.
 
     `pushforward evaluate model people-test.csv --train people.csv`
 

@@ -84,7 +84,7 @@ def explain(
     talk = Talk(quiet)
     model = load(folder)
     name = type(model).__name__
-    if of_images(model) and model.capabilities().can("explain"):
+    if of_images(model) and model.capabilities().can("inlier_maps"):
         refuse_reading(reading, name)
         gaps = missing is not Blank.error
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
@@ -112,14 +112,14 @@ def explain(
                     found.append((float(scores[i]), start + i, X[i : i + 1]))
             found = sorted(found, key=lambda one: one[:2])[:rows]
             advance(len(batch))
-    told = [_told(model, score, row, X, columns) for score, row, X in found]
+    explanations = [_explanation(model, score, row, X, columns) for score, row, X in found]
     if json:
-        print_json(told)
+        print_json(explanations)
     else:
-        _print_told(told)
+        _print_explanations(explanations)
 
 
-def _told(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
+def _explanation(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
     # one row at a time: the memory of an explanation grows with rows times columns squared
     gains = model.explain(X).head(columns)
     words = ("column", "value", "expected", "gain")
@@ -131,11 +131,11 @@ def _told(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str,
     }
 
 
-def _print_told(told: list[dict[str, Any]]) -> None:
+def _print_explanations(explanations: list[dict[str, Any]]) -> None:
     heads = {"row": "right", "log density": "right", "outlier": "left", "column": "left"}
     heads |= {"value": "right", "expected": "right", "gain in nats": "right"}
     lines = []
-    for one in told:
+    for one in explanations:
         first = (str(one["row"]), f"{one['log_density']:.4g}", "yes" if one["outlier"] else "")
         for entry in one["columns"]:
             cells = (_short(entry["value"]), _short(entry["expected"]), f"{entry['gain']:.3g}")

@@ -228,8 +228,8 @@ def _fit_table(
         weights = None
         if options.weight is not None:
             weights = np.asarray(take(X, labels, gone[-1:]))[:, 0]
-        told = _after_columns(report, made, talk)
-        made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
+        reported = _after_columns(report, made, talk)
+        made.fit(take(X, labels, left), sample_weight=weights, report=reported, **resumed)
     if more:
         made.set_params(warm_start=False)
     made.reading_ = table.reading
@@ -245,14 +245,14 @@ def _after_columns(
     """The report of a fit that says, when the fit begins, what was made of each column."""
     begun = False
 
-    def told(text: str, share: float) -> None:
+    def reported(text: str, share: float) -> None:
         nonlocal begun
         if not begun:
             begun = True
             _say_columns(made.columns_, talk)
         report(text, share)
 
-    return told
+    return reported
 
 
 def _say_columns(columns: Any, talk: Talk) -> None:

@@ -107,9 +107,9 @@ def score_images(
             count += n
             advance(n)
     half = 1.96 * math.sqrt(squares / (count - 1) / count) if count > 1 else math.nan
-    told = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
+    shares = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
     return {
-        **told,
+        **shares,
         "data": found.name,
         "split": found.split,
         "images": count,

@@ -170,10 +170,10 @@ def refine(
             max(share * minutes - spent, 0.1 * minutes) if minutes > 0 else minutes
         )
     compared = []
-    with talk.fitting(minutes) as told:
+    with talk.fitting(minutes) as progress:
         if compare:
             compared = compare_methods(
-                model, rows, y=labels, report=told, random_state=seed or 0,
+                model, rows, y=labels, report=progress, random_state=seed or 0,
                 **{k: v for k, v in options.items() if k not in ("method", "preset", "settings")},
             )  # fmt: skip
         made = None
@@ -181,7 +181,7 @@ def refine(
             made = compared[1].model  # of "auto"
         elif not compare:
             made = RefinedModel(model, **options, random_state=seed or 0)
-            made.fit(rows, labels, report=_spoken(told, talk))
+            made.fit(rows, labels, report=_printed(progress, talk))
     found: dict[str, Any] = {}
     if made is not None:
         talk.say(made.account())
@@ -246,7 +246,7 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _spoken(told: Any, talk: Talk) -> Any:
+def _printed(progress: Any, talk: Talk) -> Any:
     """Progress, whose lines up to what to expect are said aloud."""
     first = True
 
@@ -255,7 +255,7 @@ def _spoken(told: Any, talk: Talk) -> Any:
         if first:
             talk.say(text)
             first = not text.startswith("expected: ")
-        told(text, share)
+        progress(text, share)
 
     return report
 

@@ -31,7 +31,7 @@ METHODS = (
     *("fit", "sample", "score_samples", "score", "predict", "decision_function", "explain"),
     *("encode", "decode", "transform", "inverse_transform", "reconstruct", "interpolate"),
     *("manipulate", "critic", "elbo", "prior", "distribution", "latent_report", "diagnose"),
-    *("inlier_scores", "p_values", "score_maps", "account", "cite"),
+    *("inlier_scores", "inlier_maps", "p_values", "score_maps", "account", "cite"),
 )
 
 

@@ -180,7 +180,8 @@ class GeneratorModel(TrainedModel):
 
         Args:
             n_samples: how many, 1 or more.
-            random_state: seed, RandomState or None; a seed draws the codes of ``sample``.
+            random_state: seed, RandomState, or None for numpy's global one; a seed draws the
+                codes of ``sample``.
         """
         self._check_fitted()
         positive({"n_samples": n_samples}, ["n_samples"], whole=True)

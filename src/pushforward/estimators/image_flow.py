@@ -264,7 +264,7 @@ class ImageFlow(ImageModel):
 
         Args:
             n_samples: images to draw.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             temperature: standard deviation of the latent; below 1 images are plainer and
                 cleaner. It is p^(1/T^2) exactly only for additive coupling.
             y: label or labels of the images, for conditional models; None draws them evenly.

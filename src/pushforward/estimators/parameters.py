@@ -20,7 +20,7 @@ def drawn_seed(random_state: Any) -> int:
     """A seed, 0 to 2**31 - 2, of what scikit-learn takes as ``random_state``.
 
     Args:
-        random_state: a seed; a ``RandomState``, from which one is drawn; None for that of numpy.
+        random_state: as :func:`~pushforward.validation.as_seed` takes it.
 
     Raises:
         ParameterError: for anything else.

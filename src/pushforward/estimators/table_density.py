@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from ..transport.trimmed_density import held_out_normal
 from ..validation import Instance, Number, OneOf, Rule, Seed, Verbosity
 from .base import Model
 from .parameters import drawn_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Report", "TableDensity"]
 
@@ -279,7 +282,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
         Args:
             n_samples: rows to draw, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
         """
         self._check_fitted()
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
@@ -333,7 +336,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         decision = self.decision_function(X, missing=missing)
         return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
 
-    def explain(self, X: Any, *, candidates: int = 33) -> Any:
+    def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Which columns make rows unlikely.
 
         For each row and column: the nats its log density would gain if that column alone had
@@ -346,7 +349,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
         Returns:
             DataFrame of the columns row, column, value, expected, gain; in falling order of
-            gain within each row.
+            gain within each row. Every density of a table gives such a frame; of images,
+            ``inlier_maps`` of the models that have it are arrays of places.
         """
         from .counterfactuals import explain_rows
 

@@ -190,7 +190,7 @@ class TrainedModel(Model):
 
         Args:
             n_samples: how many, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             options: of the model, such as ``temperature`` or ``y``.
         """
         self._check_fitted()

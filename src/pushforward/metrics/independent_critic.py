@@ -115,7 +115,7 @@ def independent_critic(
     on_test, on_sample = (_scores(critic, part, recipe) for part in (real["test"], fresh["judge"]))
     value = float(on_sample.mean() - on_test.mean())
     error = float((on_test.var() / len(on_test) + on_sample.var() / len(on_sample)).sqrt())
-    told: dict[str, Any] = {
+    details: dict[str, Any] = {
         "n_real": len(on_test),
         "n_validation": len(real["validation"]),
         "n_generated": len(order),
@@ -133,10 +133,10 @@ def independent_critic(
             random_state=seed,
             device=device,
         )
-        told["training_set_as_sample"] = reference.value
+        details["training_set_as_sample"] = reference.value
     warnings = _warnings(critic, recipe, real, float(on_test.mean()), error)
     interval = (value - 1.96 * error, value + 1.96 * error)
-    return Measure("independent_critic", value, interval, "higher", told, warnings)
+    return Measure("independent_critic", value, interval, "higher", details, warnings)
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def _scale(sources: dict[str, Any]) -> _Scale:
         for name, part in sources.items()
     }
     if len(set(shapes.values())) > 1:
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise DataError(f"The parts have different shapes: {told}. Expected one shape.")
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise DataError(f"The parts have different shapes: {listed}. Expected one shape.")
     for name, part in sources.items():
         if len(part) < 8:
             raise DataError(f"{name} has {len(part)} rows; the critic needs 8 at least.")

@@ -65,7 +65,7 @@ def page(
 ) -> Page:  # fmt: skip
     """Judge models and show what they do, on one HTML page.
 
-    The page has every measure that suits the data with its interval, what each is blind to and
+    The page has every measure that suits the data with its interval, what each cannot see and
     was computed from; of images samples, their nearest training images, interpolations and
     reconstructions; of tables pairs and single columns, where samples differ, and the strangest
     rows, explained; scores of training, held-out, sampled and other rows, curves for other data,
@@ -246,9 +246,9 @@ def _facts(
         if X is not None:
             facts.append((name, f"{len(X):,} {noun}"))
     if reference.kind == "images":
-        told = reference.details
+        details = reference.details
         keys = ("features", "preprocessing", "precision")
-        facts += [(key.capitalize(), str(told[key])) for key in keys if told.get(key)]
+        facts += [(key.capitalize(), str(details[key])) for key in keys if details.get(key)]
     facts.append(("Seed", str(reference.seed)))
     facts.append(("Made with", f"pushforward {__version__}"))
     if date:

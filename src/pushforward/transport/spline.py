@@ -100,9 +100,9 @@ class Splines:
         width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
         rise = (y - y0) / width
         # the root of Durkan et al. eq. 8, in the form that does not cancel
-        bend = rise * (d0 + d1 - 2 * s)
-        qa = s * (s - d0) + bend
-        qb = s * d0 - bend
+        curvature = rise * (d0 + d1 - 2 * s)
+        qa = s * (s - d0) + curvature
+        qb = s * d0 - curvature
         root = (qb * qb + 4 * qa * s * rise).clamp_min(0).sqrt()
         xi = 2 * s * rise / (qb + root)
         q, r = torch.lerp(d0, s, xi), torch.lerp(s, d1, xi)

@@ -164,11 +164,11 @@ class Alphabet:
     def numbers(self, lines: Sequence[str]) -> np.ndarray:
         """Lines as numbers, int64 (n, length)."""
         numbers = {one: _FIRST + i for i, one in enumerate(self.characters)}
-        coded = np.full((len(lines), self.length), _PADDING)
-        for row, line in zip(coded, lines, strict=True):
+        encoded = np.full((len(lines), self.length), _PADDING)
+        for row, line in zip(encoded, lines, strict=True):
             known = [numbers.get(one, _UNKNOWN) for one in line[: self.length]]
             row[: len(known)] = known
-        return coded
+        return encoded
 
     def lines(self, numbers: np.ndarray) -> list[str]:
         """Numbers (n, length) as lines, which end at their first padding.

@@ -84,7 +84,7 @@ class DCGAN(WithCritic):
             the latest average is kept unless the distance between patches of samples and of
             images was clearly less before.
         device: "cpu", "cuda"; None takes a GPU where there is one.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:

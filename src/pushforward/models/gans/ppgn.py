@@ -139,7 +139,7 @@ class PPGN(Parameters):
         Args:
             X: uint8 images like those the generator was fitted on.
             y: not used.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
 
         Returns:
             The sampler itself.
@@ -181,7 +181,7 @@ class PPGN(Parameters):
 
         Args:
             n_samples: images to draw, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             y: their class, or ``n_samples`` of them, by number or name: the labels the
                 classifier was trained on where it has ``class_values``, else places of its
                 logits; None draws each class as often.

@@ -70,7 +70,7 @@ class GIS(TransformerMixin, TableDensity):
             then leaves out the rows that fit worst and starts anew. 0 says that there are none:
             ``predict`` then looks at rows in more ways than their density (novelty detection).
         false_alarm_rate: share of normal new rows that ``predict`` may call outliers.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:
