@@ -255,8 +255,8 @@ def _gathered(
     pictures: list[Any] = []
     labels: list[Any] = []
     key = None
-    by_place = not loader and isinstance(X, Sized)
-    for item in map(X.__getitem__, range(len(X))) if by_place else X:
+    places = range(len(X)) if isinstance(X, Sized) and not loader else None
+    for item in X if places is None else map(X.__getitem__, places):
         image, label, key = _parts(item)
         if loader and not _is_pillow(image):
             pictures.extend(image)
