@@ -16,13 +16,13 @@ from ..data.checks import MISSING, check_option
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
-from ..errors import DataError, ModelFileError, ParameterError
+from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import Checkpoint, digest
 from ..training.threads import threads_for
 from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..transport.trimmed_density import held_out_normal
-from ..validation import Instance, Number, OneOf, Rule, Seed, Verbosity
+from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
 from .parameters import drawn_seed
 
@@ -249,8 +249,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
-        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
-            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
+        check({"n_draws": COUNT}, {"n_draws": n_draws})
         if missing != "error":
             return self._leave_blank(X, missing, lambda Y: self.score_samples(Y, n_draws=n_draws))
         total: Tensor | None = None
@@ -285,10 +284,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             random_state: seed, RandomState, or None for numpy's global one.
         """
         self._check_fitted()
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ParameterError(
-                f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
-            )
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():

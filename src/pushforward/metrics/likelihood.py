@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..validation import COUNT, check
 from .arrays import as_scores
 from .measure import Measure
 from .uncertainty import mean_interval
@@ -60,8 +60,7 @@ def bits_per_dimension(
         >>> round(bits_per_dimension([-784 * math.log(256)] * 2, 784).value, 6)
         8.0
     """
-    if dimensions < 1:
-        raise ParameterError(f"dimensions is {dimensions}. Expected at least 1.")
+    check({"dimensions": COUNT}, {"dimensions": dimensions})
     bits = -as_scores(log_prob, "log_prob", minimum=2) / (dimensions * math.log(2))
     details = {
         "n_real": len(bits),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..deprecation import renamed
-from ..errors import DataError, ParameterError
-from ..validation import as_seed
+from ..errors import DataError
+from ..validation import COUNT, as_seed, check
 from .measure import Measure
 from .uncertainty import GROUPS, jackknife_moments, normal_interval
 
@@ -45,8 +45,7 @@ def ngram_divergence(
         1.0
     """
     seed = as_seed(random_state)
-    if n < 1:
-        raise ParameterError(f"n is {n}. Expected at least 1.")
+    check({"n": COUNT}, {"n": n})
     _check_lines(real, "real")
     _check_lines(generated, "generated")
     gram, line = _ngrams([*real, *generated], n)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError
+from ..validation import COUNT, check
 from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import mean_interval, share_interval
@@ -47,8 +48,7 @@ def prdc(
         >>> precision.value > 0.95, recall.value < 0.4
         (True, True)
     """
-    if k < 1:
-        raise ParameterError(f"k is {k}. Expected at least 1.")
+    check({"k": COUNT}, {"k": k})
     real, generated = pair(real, generated)
     n, m = len(real), len(generated)
     if min(n, m) <= k:

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError
-from ..validation import as_seed
+from ..validation import COUNT, as_seed, check
 from .arrays import as_scores, pair
 from .measure import Measure
 from .uncertainty import jackknife, normal_interval
@@ -261,8 +261,7 @@ def max_sliced_wasserstein(
 
 
 def _directions(d: int, slices: int, seed: int) -> np.ndarray:
-    if slices < 1:
-        raise ParameterError(f"slices is {slices}. Expected at least 1.")
+    check({"slices": COUNT}, {"slices": slices})
     if d == 1:
         return np.ones((1, 1))
     directions = np.random.default_rng(seed).normal(size=(d, slices))

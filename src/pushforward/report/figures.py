@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ParameterError, UnsupportedError
 from ..estimators.table_density import TableDensity
+from ..validation import COUNT, check
 from .canvas import (
     GREY,
     INK,
@@ -75,8 +76,7 @@ def table_figure(
             "table_figure draws densities of tables (AutoDensity, GIS), and got "
             f"{type(model).__name__}."
         )
-    if rows < 1:
-        raise ParameterError(f"rows is {rows!r}. Expected a whole number of at least 1.")
+    check({"rows": COUNT}, {"rows": rows})
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -7,17 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .._version import __version__
 from ..data.images import ImageSet
 from ..deprecation import renamed
-from ..errors import ParameterError, UnsupportedError
+from ..errors import UnsupportedError
 from ..estimators.capabilities import is_model
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import Judged, Reference
 from ..storage.atomic import write_file_atomically
-from ..validation import as_seed
+from ..validation import Whole, as_seed, check
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
 from .page_models import Subject, some
@@ -98,8 +96,7 @@ def page(
     """
     seed = as_seed(random_state)
     template = _template()
-    if not isinstance(n, (int, np.integer)) or n < 4:
-        raise ParameterError(f"n is {n!r}. Expected a whole number of at least 4.")
+    check({"n": Whole(4)}, {"n": n})
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
     reference = Reference.of(

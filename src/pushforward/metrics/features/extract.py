@@ -18,9 +18,10 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError
 from ...storage.atomic import write_file_atomically
 from ...training.processes import Processes
+from ...validation import COUNT, check
 from .provenance import FeatureExtractor, digest_of
 from .sources import as_source
 from .users import UserFeatures
@@ -70,8 +71,7 @@ def extract(
         >>> extract(find_features("pixels"), images).shape
         (10, 64)
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number, 1 up.")
+    check({"batch_size": COUNT}, {"batch_size": batch_size})
     source = as_source(source)
     rows = len(source)
     if not rows:
