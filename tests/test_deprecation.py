@@ -154,3 +154,27 @@ def test_settings_of_dot_take_rate_for_learning_rate():
             "learning_rate": 0.1, "steps": 2,
         }  # fmt: skip
     assert current_settings("drs", {"rate": 0.1}) == {"rate": 0.1}
+
+
+def test_old_names_of_limitations_are_the_new_ones_and_warn_where_they_are_used():
+    with pytest.warns(FutureWarning, match="blind_to .* limitation_of") as caught:
+        assert metrics.blind_to is metrics.limitation_of
+    assert caught[0].filename == __file__
+    with pytest.warns(FutureWarning, match="BLIND_TO .* LIMITATIONS"):
+        assert metrics.BLIND_TO is metrics.LIMITATIONS
+    measure = metrics.Measure("fid", 1.0)
+    with pytest.warns(FutureWarning, match="blind_to .* limitation") as caught:
+        assert measure.blind_to == measure.limitation == metrics.LIMITATIONS["fid"]
+    assert caught[0].filename == __file__
+    with pytest.raises(AttributeError, match="no attribute 'deaf_to'"):
+        metrics.deaf_to  # noqa: B018
+
+
+def test_explain_of_images_is_called_inlier_maps():
+    X = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    model = pushforward.SIG(layers=1, validation_fraction=0, device="cpu", random_state=0).fit(X)
+    with pytest.warns(FutureWarning, match="inlier_maps") as caught:
+        maps = model.explain(X[:3])
+    assert caught[0].filename == __file__
+    assert np.array_equal(maps, model.inlier_maps(X[:3]))
+    assert maps.shape == (3, 4, 4)

@@ -9,7 +9,7 @@ import pytest
 import pushforward
 from pushforward.errors import ParameterError
 from pushforward.estimators.registry import MODELS
-from pushforward.validation import Number, OneOf, Whole
+from pushforward.validation import Number, OneOf, Whole, as_seed
 
 NAN, INF = float("nan"), float("inf")
 CLASSES = {
@@ -126,3 +126,21 @@ def test_every_parameter_of_a_refined_model_has_a_rule():
     for word in set(rules) - {"generator", "critic_of"}:  # which may be any object
         with pytest.raises(ParameterError, match=rf"^{word} is .*Expected "):
             RefinedModel(object(), **{word: object()}).fit(None)
+
+
+def test_a_seed_of_none_is_of_numpys_global_generator_as_in_scikit_learn():
+    np.random.seed(7)  # noqa: NPY002
+    first = [as_seed(None) for _ in range(3)]
+    np.random.seed(7)  # noqa: NPY002
+    assert [as_seed(None) for _ in range(3)] == first
+    assert len(set(first)) == 3
+    assert as_seed(np.random.RandomState(7)) == first[0]
+
+
+def test_a_model_without_a_seed_repeats_with_numpys():
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    drawn = []
+    for _ in range(2):
+        np.random.seed(3)  # noqa: NPY002
+        drawn.append(pushforward.GIS(max_layers=1).fit(X).sample(4))
+    assert np.array_equal(*drawn)

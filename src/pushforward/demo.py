@@ -159,12 +159,12 @@ def mixed(folder: Path) -> None:
     )  # fmt: skip
     made.save(folder / "titanic.html")
     found = made.comparison["pushforward.fit"]
-    told, broken = found["two_sample_auroc"], found["broken_dependence"]
+    two_sample, broken = found["two_sample_auroc"], found["broken_dependence"]
     use = found["train_on_synthetic"]
     print(
         f"Beside {len(judged)} rows the model never saw:\n"
-        f"  told apart    AUROC {told.value:.2f} of a boosted forest; real rows come to "
-        f"{told.details['floor']:.2f}\n"
+        f"  told apart    AUROC {two_sample.value:.2f} of a boosted forest; real rows come to "
+        f"{two_sample.details['floor']:.2f}\n"
         f"  dependence    {100 * broken.value:.0f} % of that of pairs of columns is lost\n"
         f"  survival      predicted with AUROC {use.value:.2f} by a model fitted on samples, "
         f"{use.details['train_real']:.2f} on real rows"

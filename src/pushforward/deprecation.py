@@ -1,4 +1,4 @@
-"""Words that changed: an old keyword works for one release, and a warning names the new one."""
+"""Words that changed: an old name works for one release, and a warning names the new one."""
 
 import functools
 import inspect
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from .errors import ParameterError
 
-__all__ = ["current_words", "old_words", "renamed"]
+__all__ = ["current_words", "old_words", "renamed", "warn_of_old_name"]
 
 _WORDS = "__old_words__"
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
@@ -96,3 +96,12 @@ def current_words(
         )
         found[new] = found.pop(old)
     return found
+
+
+def warn_of_old_name(old: str, new: str) -> None:
+    """Warn that the function which calls this, a property or ``__getattr__``, has a new name."""
+    warnings.warn(
+        f"{old} is deprecated and goes with the next release. It is called {new}.",
+        FutureWarning,
+        stacklevel=3,  # where the old name was used
+    )

@@ -253,7 +253,8 @@ def as_seed(random_state: Any) -> int:
 
     Args:
         random_state: a seed, which it is; a ``RandomState``, from which one is drawn; None for
-            that of numpy.
+            numpy's global ``RandomState``, as scikit-learn has it: after ``numpy.random.seed``
+            the same seeds are drawn again, and without it they are fresh in every process.
 
     Raises:
         ParameterError: for anything else.

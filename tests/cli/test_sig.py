@@ -91,7 +91,7 @@ def test_explain_draws_where_images_are_strange(run, sig, odd):
     first = told[0]
     assert first["inlier_score"] == pytest.approx(scores.min())
     assert first["p_value"] == model.p_values(images)[first["image"]]
-    beside = model.explain(images[[first["image"]]])[0]
+    beside = model.inlier_maps(images[[first["image"]]])[0]
     assert beside[first["row"], first["column"]] == beside.min()
     with Image.open(picture) as page:
         assert page.size[0] > page.size[1] > 8

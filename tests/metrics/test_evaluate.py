@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 import pushforward
 from pushforward.data import mixture
 from pushforward.errors import DataError, ParameterError
-from pushforward.metrics import BLIND_TO, Measure, blind_to, independent_critic
+from pushforward.metrics import LIMITATIONS, Measure, independent_critic, limitation_of
 from pushforward.metrics.evaluate import MEASURES
 
 
@@ -194,8 +194,8 @@ def test_every_measure_says_what_it_is_blind_to(rng, images):
         y=load_digits().target[400:600], features="pixels",
     ).measures}  # fmt: skip
     names |= {"independent_critic", "js_4", "nats_per_row", "column_fidelity", "high_quality"}
-    assert all(blind_to(name) for name in names)
-    assert blind_to("auroc [level 2]") == BLIND_TO["auroc"]
+    assert all(limitation_of(name) for name in names)
+    assert limitation_of("auroc [level 2]") == LIMITATIONS["auroc"]
     assert all(entry.kinds for entry in MEASURES.values())
 
 

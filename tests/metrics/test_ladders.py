@@ -12,7 +12,7 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
 from pushforward.metrics import (
-    BLIND_TO,
+    LIMITATIONS,
     class_modes,
     classifier_two_sample,
     fid,
@@ -130,7 +130,7 @@ def test_precision_and_recall_see_one_side_each(digits):
         recall = [m[1].value for m in dropped]
         assert recall == sorted(recall, reverse=True)
         assert recall[2] < 0.5 * recall[0]
-        assert dropped[2][0].value > 0.8  # blind, as BLIND_TO says of precision
+        assert dropped[2][0].value > 0.8  # blind, as LIMITATIONS says of precision
 
 
 def test_class_measures_see_dropped_classes(digits):
@@ -155,7 +155,7 @@ def test_diversity_sees_duplicates_and_not_noise(digits):
     few = diversity("duplicates")
     assert few == sorted(few, reverse=True)
     noise = diversity("noise")
-    assert noise[2] > noise[0]  # blind, as BLIND_TO says
+    assert noise[2] > noise[0]  # blind, as LIMITATIONS says
 
 
 def test_memory_is_seen_by_privacy_and_by_nothing_else(digits):
@@ -172,4 +172,4 @@ def test_memory_is_seen_by_privacy_and_by_nothing_else(digits):
         copied, honest = (LOWER[measure](real, x) for x in (train, fresh))
         noisy = LOWER[measure](real, rows(digits.ladders["noise"][1]))
         assert copied < honest + 0.5 * (noisy - honest)
-        assert "emorised" in BLIND_TO[measure]  # blind, as it says
+        assert "emorised" in LIMITATIONS[measure]  # blind, as it says

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pushforward import citations
-from pushforward.metrics import BLIND_TO, Comparison, Evaluation, Measure
+from pushforward.metrics import LIMITATIONS, Comparison, Evaluation, Measure
 from pushforward.metrics.measure import entry_of
 from pushforward.metrics.references import PAPERS, papers_of
 
@@ -14,7 +14,7 @@ def test_every_key_has_an_entry_and_every_measure_is_known():
     keys = {key for found in PAPERS.values() for key in found}
     text = citations.bibtex(sorted(keys))
     assert re.findall(r"^@\w+\{(\w+),$", text, re.MULTILINE) == sorted(keys)
-    assert all(entry_of(BLIND_TO, n) or f"{n}_1" in BLIND_TO for n in PAPERS)
+    assert all(entry_of(LIMITATIONS, n) or f"{n}_1" in LIMITATIONS for n in PAPERS)
 
 
 @pytest.mark.parametrize("key", sorted(citations._ENTRIES))

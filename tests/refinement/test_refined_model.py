@@ -258,7 +258,7 @@ def test_a_corrected_model_is_saved_with_the_model_of_its_critic(table, tmp_path
 
 
 def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, generator):
-    from pushforward.refinement import density_ratio as logits
+    from pushforward.refinement import density_ratio
     from pushforward.refinement.acceptance_test import RealRows
     from pushforward.refinement.sample_spaces import Space
 
@@ -268,11 +268,11 @@ def test_what_moves_near_the_data_is_sharp_unless_rows_are_wide(monkeypatch, gen
         seen.append((how["penalty"], len(generated), how["steps"]))
         return pushforward.refinement.fit_ratio(real, generated, **{**how, "steps": 1})
 
-    monkeypatch.setattr(logits, "fit_ratio", fit)
-    monkeypatch.setattr(logits, "_STEPS", 1000)
+    monkeypatch.setattr(density_ratio, "fit_ratio", fit)
+    monkeypatch.setattr(density_ratio, "_STEPS", 1000)
     for d in (2, 20):
         rows = torch.randn(400, d, generator=generator)
-        estimator = logits.RatioEstimator(RealRows.split(rows, lambda x: x.numpy(), 0))
+        estimator = density_ratio.RatioEstimator(RealRows.split(rows, lambda x: x.numpy(), 0))
         space = Space(Prior.normal(d).sample, lambda z: z)
         for how in ({"moves": True}, {"moves": True, "near": True}, {"moves": False}):
             estimator.learned(space, **how)
@@ -524,13 +524,13 @@ def test_two_processes_share_the_samples_and_draw_the_same(n, monkeypatch, grid)
 
 
 def test_two_processes_share_the_search(monkeypatch, grid):
-    from pushforward.refinement import dgflow_search as flow_search
+    from pushforward.refinement import dgflow_search
     from pushforward.refinement.acceptance_test import RealRows
     from pushforward.refinement.sample_spaces import Space
 
     draw = torch.Generator().manual_seed(0)
     real = RealRows.split(grid.real(1000, draw), lambda x: x.numpy(), 0)
-    search = flow_search.Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5))
+    search = dgflow_search.Search(100, (0.01, 0.03), (0.0, 0.5), (2, 5))
     said = []
 
     class Recording(Fake):
@@ -543,7 +543,7 @@ def test_two_processes_share_the_search(monkeypatch, grid):
 
     best()
     for rank in (0, 1):
-        monkeypatch.setattr(flow_search, "Processes", lambda device, rank=rank: Recording(rank))
+        monkeypatch.setattr(dgflow_search, "Processes", lambda device, rank=rank: Recording(rank))
         best()
     first, second = said[0][0], said[3][0]  # areas; between them the start, and log D
     assert ((first == 0) != (second == 0)).all()
@@ -593,10 +593,15 @@ def test_methods_that_there_is_no_time_for_say_so(table):
 @pytest.mark.parametrize("method", ["auto", "dgflow", "rejection"])
 def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
     """Rows that are drawn take time, and so does every look at the clock: steps of learning."""
-    from pushforward.refinement import budget, pipeline, setup, trial
-    from pushforward.refinement import density_ratio as logits
-    from pushforward.refinement import dgflow_search as flow_search
-    from pushforward.refinement import ratio_trees as trees
+    from pushforward.refinement import (
+        budget,
+        density_ratio,
+        dgflow_search,
+        pipeline,
+        ratio_trees,
+        setup,
+        trial,
+    )
     from pushforward.training import loop
 
     now = 0.0
@@ -606,7 +611,8 @@ def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
         now += 2e-3
         return now
 
-    for module in (flow_search, logits, budget, pipeline, setup, trial, trees, loop):
+    modules = (dgflow_search, density_ratio, budget, pipeline, setup, trial, ratio_trees, loop)
+    for module in modules:
         fake = SimpleNamespace(monotonic=clock, perf_counter=clock)
         monkeypatch.setattr(module, "time", fake)
 

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 import pushforward
 from pushforward.errors import ParameterError, UnsupportedError
-from pushforward.metrics import blind_to
+from pushforward.metrics import limitation_of
 from pushforward.report import page
 from pushforward.report.measure_table import skipped
 
@@ -102,8 +102,8 @@ def test_every_figure_is_there_with_what_it_is_blind_to(table_page):
     *_, made = table_page
     text = Read(made.html).text
     for name in made.comparison.measure_names:
-        assert blind_to(name)
-        assert blind_to(name) in text
+        assert limitation_of(name)
+        assert limitation_of(name) in text
     for evaluation in made.comparison.evaluations.values():
         for reason in evaluation.skipped.values():
             assert reason in text

@@ -65,8 +65,7 @@ class CommandLine(TyperGroup):
 def _mendable(error: Any) -> str | None:
     """What to tell the user of an error, on one line; None for a bug."""
     if isinstance(error, _UsageError):
-        ctx = getattr(error, "ctx", None)
-        command = ctx.command_path if ctx else "pushforward"
+        command = error.ctx.command_path if error.ctx else "pushforward"
         text = error.format_message().replace("Value error, ", "").rstrip(".")
         return _one_line(f"{text}. See {command} --help.")
     if isinstance(error, _CliError):

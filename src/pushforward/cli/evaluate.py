@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.tables.lazy_table import column_labels
 from ..data.tables.reading_options import Reading
 from ..errors import DataError, ParameterError
 from .arguments import Crop, Drop, Json, Quiet, Scale, Seed, Size
@@ -117,7 +118,7 @@ def evaluate(
     """Judge a model or its samples against real data, each figure with its 95 % interval.
 
     Tables, images and lines of text have measures of their own. NAME:SPLIT is a split of a known
-    image set. docs/measures.md says what each measure means and what it is blind to.
+    image set. docs/measures.md says what each measure means and what it cannot see.
 
     `pushforward evaluate model people-test.csv --train people.csv`
 
@@ -289,8 +290,7 @@ class Opened:
         self.other = None if other is None else self._open(other, "test")
         self.target: str | int | None = target
         if target is not None:
-            labels = list(getattr(self.real, "columns", range(_width(self.real))))
-            self.target = find_column(target, labels, "--target")
+            self.target = find_column(target, column_labels(self.real), "--target")
 
     def judge(self, **options: Any) -> Any:
         """The comparison of everything that was named."""
@@ -334,11 +334,6 @@ class Opened:
             wanted = self._columns
         X = table.read()
         return take(X, labels, wanted) if labels else X
-
-
-def _width(X: Any) -> int:
-    shape = getattr(X, "shape", ())
-    return int(shape[1]) if len(shape) == 2 else 0
 
 
 def _is_model(name: str) -> bool:

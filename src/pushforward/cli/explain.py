@@ -24,7 +24,7 @@ from .arguments import (
 from .console import Talk, print_json, print_table
 from .explain_images import explain_images, print_strange
 from .image_io import check_picture, open_for
-from .model_facts import facts, facts_text, unusual_parameters
+from .model_facts import facts, facts_text, trained, unusual_parameters
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import need, of_images, only_for
 from .score import scored
@@ -84,7 +84,7 @@ def explain(
     talk = Talk(quiet)
     model = load(folder)
     name = type(model).__name__
-    if of_images(model) and model.capabilities().can("explain"):
+    if of_images(model) and model.capabilities().can("inlier_maps"):
         refuse_reading(reading, name)
         gaps = missing is not Blank.error
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
@@ -112,14 +112,14 @@ def explain(
                     found.append((float(scores[i]), start + i, X[i : i + 1]))
             found = sorted(found, key=lambda one: one[:2])[:rows]
             advance(len(batch))
-    told = [_told(model, score, row, X, columns) for score, row, X in found]
+    explanations = [_explanation(model, score, row, X, columns) for score, row, X in found]
     if json:
-        print_json(told)
+        print_json(explanations)
     else:
-        _print_told(told)
+        _print_explanations(explanations)
 
 
-def _told(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
+def _explanation(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
     # one row at a time: the memory of an explanation grows with rows times columns squared
     gains = model.explain(X).head(columns)
     words = ("column", "value", "expected", "gain")
@@ -131,11 +131,11 @@ def _told(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str,
     }
 
 
-def _print_told(told: list[dict[str, Any]]) -> None:
+def _print_explanations(explanations: list[dict[str, Any]]) -> None:
     heads = {"row": "right", "log density": "right", "outlier": "left", "column": "left"}
     heads |= {"value": "right", "expected": "right", "gain in nats": "right"}
     lines = []
-    for one in told:
+    for one in explanations:
         first = (str(one["row"]), f"{one['log_density']:.4g}", "yes" if one["outlier"] else "")
         for entry in one["columns"]:
             cells = (_short(entry["value"]), _short(entry["expected"]), f"{entry['gain']:.3g}")
@@ -151,6 +151,7 @@ def _short(value: Any) -> str:
 def info(folder: Folder, json: Json = False) -> None:
     """Show what a model is: its columns or settings, its figures, how it was chosen."""
     from ..estimators.base import load
+    from ..estimators.capabilities import capabilities_of
 
     model = load(folder)
     size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
@@ -158,7 +159,7 @@ def info(folder: Folder, json: Json = False) -> None:
     can = model.capabilities()
     columns = [] if can.columns is None else can.columns.describe()
     account = model.account() if can.can("account") else None
-    settings = getattr(model, "settings_", None)
+    settings = capabilities_of(trained(model)).settings
     if json:
         more = {"parameters": model.get_params(deep=False), "columns": columns, "account": account}
         print_json(known | more | ({} if settings is None else {"settings": settings}))

@@ -21,7 +21,7 @@ def explain_images(
     """Find the strangest images and draw them.
 
     Args:
-        model: a flow of images that has ``explain``.
+        model: a flow of images that has ``inlier_maps``.
         found: the images.
         n: how many.
         output: of the picture, or None.
@@ -34,6 +34,8 @@ def explain_images(
     """
     from scipy.ndimage import uniform_filter
 
+    from ..data.images.image_files import FileImages
+
     need_label(model, label)
     y = labels_of(model, found, label)
     scores = np.empty(len(found))
@@ -45,24 +47,24 @@ def explain_images(
     numbers = np.argsort(scores, kind="stable")[:n]
     images = found.images[numbers]
     source, own = _source(images), None if y is None else y[numbers]
-    maps = model.explain(source, own)
+    maps = model.inlier_maps(source, own)
     if output is not None:
         _draw(output, images, maps, numbers)
-    paths = getattr(found.images, "paths", None)
-    told: list[dict[str, Any]] = []
+    paths = found.images.paths if isinstance(found.images, FileImages) else None
+    strange: list[dict[str, Any]] = []
     for number, each in zip(numbers.tolist(), maps, strict=True):
         # a place is larger than a pixel: of 28, five by five of them
-        around = uniform_filter(each, 2 * (min(each.shape) // 14) + 1)
-        row, column = divmod(int(around.argmin()), each.shape[1])
+        smoothed = uniform_filter(each, 2 * (min(each.shape) // 14) + 1)
+        row, column = divmod(int(smoothed.argmin()), each.shape[1])
         name = number if paths is None else str(paths[number])
         one = {"image": name, "inlier_score": float(scores[number]), "row": row, "column": column}
         if model.held_out_scores_ is not None and y is None:
             one["p_value"] = float(model.p_values_of(scores[number]))
-        told.append(one)
-    return told
+        strange.append(one)
+    return strange
 
 
-def print_strange(told: list[dict[str, Any]]) -> None:
+def print_strange(strange: list[dict[str, Any]]) -> None:
     """The strangest images, for people."""
     heads = {"image": "left", "inlier score": "right", "p-value": "right"}
     lines = [
@@ -72,7 +74,7 @@ def print_strange(told: list[dict[str, Any]]) -> None:
             f"{one['p_value']:.3g}" if "p_value" in one else "",
             f"row {one['row']}, column {one['column']}",
         )
-        for one in told
+        for one in strange
     ]
     print_table(heads | {"worst place": "left"}, lines)
 

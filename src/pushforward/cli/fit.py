@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from ..data.tables.column_summary import columns_text, kept_text
@@ -226,10 +227,9 @@ def _fit_table(
         X = table.read()
         weights = None
         if options.weight is not None:
-            weights = take(X, labels, gone[-1:])
-            weights = (weights.to_numpy() if hasattr(weights, "to_numpy") else weights)[:, 0]
-        told = _after_columns(report, made, talk)
-        made.fit(take(X, labels, left), sample_weight=weights, report=told, **resumed)
+            weights = np.asarray(take(X, labels, gone[-1:]))[:, 0]
+        reported = _after_columns(report, made, talk)
+        made.fit(take(X, labels, left), sample_weight=weights, report=reported, **resumed)
     if more:
         made.set_params(warm_start=False)
     made.reading_ = table.reading
@@ -245,14 +245,14 @@ def _after_columns(
     """The report of a fit that says, when the fit begins, what was made of each column."""
     begun = False
 
-    def told(text: str, share: float) -> None:
+    def reported(text: str, share: float) -> None:
         nonlocal begun
         if not begun:
             begun = True
             _say_columns(made.columns_, talk)
         report(text, share)
 
-    return told
+    return reported
 
 
 def _say_columns(columns: Any, talk: Talk) -> None:

@@ -24,9 +24,8 @@ def fit_images(
     talk: Talk,
 ) -> Any:
     """Train a model on what ``open_images`` opens; arguments as of :func:`fit_run`."""
-    words = ("contamination", "missing", "column", "bounds", "drop", "weight")
     refuse_reading(options.reading, entry.cls)
-    only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
+    only_for("tables", entry.cls, options.of_tables())
 
     def opened() -> tuple[Any, str]:
         found = open_images_as(

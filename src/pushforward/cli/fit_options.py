@@ -4,7 +4,7 @@ import ast
 import os
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,20 +113,36 @@ class FitOptions:
 
     def of_images(self) -> dict[str, Any]:
         """The options that only models of images take, as they are written."""
-        words = ("split", "size", "crop", "layout", "pixel_range")
-        return {f"--{word.replace('_', '-')}": getattr(self, word) for word in words}
+        return {
+            "--split": self.split,
+            "--size": self.size,
+            "--crop": self.crop,
+            "--layout": self.layout,
+            "--pixel-range": self.pixel_range,
+        }
+
+    def of_tables(self) -> dict[str, Any]:
+        """The options that only models of tables take, as they are written."""
+        return {
+            "--contamination": self.contamination,
+            "--missing": self.missing,
+            "--column": self.column,
+            "--bounds": self.bounds,
+            "--drop": self.drop,
+            "--weight": self.weight,
+        }
 
     def over(self, other: "FitOptions") -> "FitOptions":
         """These options where said, else the other's; tables are joined name by name."""
         merged: dict[str, Any] = {}
-        for one in fields(self):
-            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+        for name, mine in vars(self).items():
+            theirs = vars(other)[name]
             if isinstance(mine, Reading):
-                merged[one.name] = mine.over(theirs)
+                merged[name] = mine.over(theirs)
             elif isinstance(mine, dict):
-                merged[one.name] = theirs | mine
+                merged[name] = theirs | mine
             else:
-                merged[one.name] = theirs if mine is None or mine == [] else mine
+                merged[name] = theirs if mine is None or mine == [] else mine
         return FitOptions(**merged)
 
 

@@ -84,7 +84,9 @@ def fit_run(
             )
         raise typer.Exit(INTERRUPTED) from None
     except TrainingError as error:
-        if getattr(made, "best_", None) is None:
+        from ..estimators.trained_model import TrainedModel
+
+        if not isinstance(made, TrainedModel) or made.best_ is None:
             raise
         if processes.first:
             if noted:

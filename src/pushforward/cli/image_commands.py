@@ -74,10 +74,12 @@ def score_images(
     """Score images as they are read, write a line for each, and return the summary."""
     import pandas as pd
 
+    from ..data.images.image_files import FileImages
+
     if per_level and draws > 1:
         raise ParameterError("--per-level takes one draw of the noise. Leave --draws out.")
     y = labels_of(model, found, label)
-    paths = getattr(found.images, "paths", None)
+    paths = found.images.paths if isinstance(found.images, FileImages) else None
     bits = -1 / (model.pixels_.n_values * _LN2)
     compared = model.capabilities().can("p_values") and model.held_out_scores_ is not None
     ranked = compared and y is None and draws == 1
@@ -105,9 +107,9 @@ def score_images(
             count += n
             advance(n)
     half = 1.96 * math.sqrt(squares / (count - 1) / count) if count > 1 else math.nan
-    told = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
+    shares = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
     return {
-        **told,
+        **shares,
         "data": found.name,
         "split": found.split,
         "images": count,

@@ -60,9 +60,9 @@ def interpolate(
     if a == b and skip == 0:
         raise DataError(f"{a} has one image. Expected two images, or two names.")
     ends = [_picked(first, slice(0, rows)), _picked(second, slice(skip, skip + rows))]
-    ways = model.interpolate(*ends, steps=steps, **_labelled(model, first, slice(0, rows), label))
+    paths = model.interpolate(*ends, steps=steps, **_labelled(model, first, slice(0, rows), label))
     heads = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
-    _draw(output, model, ways.swapaxes(0, 1), heads)
+    _draw(output, model, paths.swapaxes(0, 1), heads)
 
 
 def edit(
@@ -186,13 +186,13 @@ def _labelled(model: Any, found: Any, rows: Any, label: str | None) -> dict[str,
     return {} if labels is None else {"y": labels[rows]}
 
 
-def _draw(output: Path, model: Any, ways: np.ndarray, heads: list[str]) -> None:
+def _draw(output: Path, model: Any, paths: np.ndarray, heads: list[str]) -> None:
     """Write images (n, columns, ...), in the layout of the model, as a picture; print its name."""
     from ..data import ArrayImages
     from ..data.images import write_grid
 
-    flat = ways.reshape(-1, *ways.shape[2:])
-    write_grid(output, ArrayImages(flat, model.pixels_.layout)[:], ways.shape[1], heads=heads)
+    flat = paths.reshape(-1, *paths.shape[2:])
+    write_grid(output, ArrayImages(flat, model.pixels_.layout)[:], paths.shape[1], heads=heads)
     print(output)
 
 

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-__all__ = ["facts", "facts_text", "unusual_parameters"]
+__all__ = ["facts", "facts_text", "trained", "unusual_parameters"]
 
 _NAMES = 20  # of classes that people are shown; a program gets all
 
@@ -35,27 +35,34 @@ _WORDS = {
 
 def facts(model: Any) -> dict[str, Any]:
     """What is known of a fitted model; only what it has."""
+    from ..estimators.capabilities import capabilities_of
     from ..estimators.table_density import TableDensity
-    from ..refinement import RefinedModel
 
     can = model.capabilities()
-    refined, table = isinstance(model, RefinedModel), can.columns
+    base, table = trained(model), can.columns
     density = isinstance(model, TableDensity)
     found = {
         "class": type(model).__name__,
-        "generator": type(model.base_).__name__ if refined else None,
+        "generator": None if base is model else type(base).__name__,
         "n_rows": None if table is None else table.n_rows,
         "n_left_out": None if table is None else table.n_left_out or None,
         "n_columns": None if table is None else table.n_columns,
         "held_out_nats": model.held_out_ if density else None,
-        "n_layers": getattr(model, "n_layers_", None),  # of models that are grown in layers
+        "n_layers": can.n_layers,
         **(_image_facts(can) if can.pixels is not None else {}),
         **(_text_facts(can.alphabet) if can.alphabet is not None else {}),
-        **(_run_facts(model.base_ if refined else model)),
-        "stopped": getattr(model, "stopped_", None),  # of models with a budget
+        **_run_facts(base),
+        "stopped": capabilities_of(base).stopped,
         "threshold": model.offset_ if density else None,
     }
     return {word: value for word, value in found.items() if value is not None}
+
+
+def trained(model: Any) -> Any:
+    """The model that was trained: the generator of a refined one, else the model itself."""
+    from ..refinement import RefinedModel
+
+    return model.base_ if isinstance(model, RefinedModel) else model
 
 
 def _image_facts(can: Any) -> dict[str, Any]:

@@ -12,8 +12,12 @@ __all__ = ["datasets", "models"]
 def models(json: Json = False) -> None:
     """List the models, and what each can do."""
     if json:
-        words = {"name": "name", "class": "cls", "for": "data", "can": "can", "about": "about"}
-        print_json([{w: getattr(e, field) for w, field in words.items()} for e in MODELS.values()])
+        print_json(
+            [
+                {"name": e.name, "class": e.cls, "for": e.data, "can": e.can, "about": e.about}
+                for e in MODELS.values()
+            ]
+        )
         return
     heads = {"model": "left", "class": "left", "for": "left", "can": "left", "about": "left"}
     lines = [(e.name, e.cls, e.data, ", ".join(e.can), e.about) for e in MODELS.values()]
@@ -28,23 +32,9 @@ def datasets(json: Json = False) -> None:
     """
     from .. import data
 
-    tables, pictures = data.datasets(), data.image_sets()
+    tables, images = data.datasets(), data.image_sets()
     if json:
-        words = ("name", "about", "origin")
-        print_json(
-            [
-                {"kind": "table", **_picked(one, *words), "rows": one.rows, "columns": one.columns}
-                for one in tables
-            ]
-            + [
-                {
-                    "kind": "images",
-                    **_picked(one, *words, "shape", "splits"),
-                    "available": one.available(),
-                }
-                for one in pictures
-            ]
-        )
+        print_json([*map(_of_table, tables), *map(_of_images, images)])
         return
     heads = {"table": "left", "rows": "right", "columns": "right", "about": "left", "from": "left"}
     print_table(
@@ -54,11 +44,30 @@ def datasets(json: Json = False) -> None:
     print()
     heads = {"images": "left", "here": "left", "size": "left"}
     heads |= {"splits": "left", "about": "left", "from": "left"}
-    print_table(heads, [_line(one) for one in pictures])
+    print_table(heads, [_line(one) for one in images])
 
 
-def _picked(one: Any, *words: str) -> dict[str, Any]:
-    return {word: getattr(one, word) for word in words}
+def _of_table(one: Any) -> dict[str, Any]:
+    return {
+        "kind": "table",
+        "name": one.name,
+        "about": one.about,
+        "origin": one.origin,
+        "rows": one.rows,
+        "columns": one.columns,
+    }
+
+
+def _of_images(one: Any) -> dict[str, Any]:
+    return {
+        "kind": "images",
+        "name": one.name,
+        "about": one.about,
+        "origin": one.origin,
+        "shape": one.shape,
+        "splits": one.splits,
+        "available": one.available(),
+    }
 
 
 def _line(one: Any) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ _FLOW = (
     "continue",
 )
 _MADE = ("sample", "decode", "continue")
-_CODED = ("sample", "encode", "decode", "interpolate", "continue")
+_ENCODES = ("sample", "encode", "decode", "interpolate", "continue")
 
 MODELS: dict[str, Entry] = {
     entry.name: entry
@@ -91,7 +91,7 @@ MODELS: dict[str, Entry] = {
             "the first of these flows: additive, of all pixels at once",
         ),
         Entry(
-            "alpha-gan", "AlphaGAN", "images", _CODED,
+            "alpha-gan", "AlphaGAN", "images", _ENCODES,
             "an autoencoder played for by two critics: samples and a way back to codes",
         ),
         Entry(
@@ -107,11 +107,11 @@ MODELS: dict[str, Entry] = {
             "a generator against a kernel of features that a critic learns",
         ),
         Entry(
-            "age", "AGE", "images", _CODED,
+            "age", "AGE", "images", _ENCODES,
             "encoder and generator play over the codes alone: no critic",
         ),
         Entry(
-            "vae-gan", "VAEGAN", "images", _CODED,
+            "vae-gan", "VAEGAN", "images", _ENCODES,
             "a variational autoencoder that compares images by a critic's features",
         ),
         Entry(
@@ -131,7 +131,7 @@ MODELS: dict[str, Entry] = {
             "a DCGAN with a denoiser of the critic's features",
         ),
         Entry(
-            "vae", "VAE", "images", _CODED,
+            "vae", "VAE", "images", _ENCODES,
             "the variational autoencoder: blurred samples, a bound on the likelihood",
         ),
     )

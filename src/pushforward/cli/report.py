@@ -76,13 +76,13 @@ def report(
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
     opened = Opened(what, data, train, other, target, drop or [], images, talk, reading=reading)
-    with talk.fitting(None) as told:
+    with talk.fitting(None) as progress:
         made = page(
             dict(zip(_names(what), opened.judged.values(), strict=True)), opened.real,
             train=opened.train, other=opened.other, target=opened.target, features=features,
             measures=measure or None, n=rows, random_state=seed or 0, title=title, data=data,
             date=f"{datetime.now():%Y-%m-%d %H:%M}" if date else None,
-            command=shlex.join(["pushforward", *sys.argv[1:]]), report=told,
+            command=shlex.join(["pushforward", *sys.argv[1:]]), report=progress,
         )  # fmt: skip
     print(made.save(output))
 

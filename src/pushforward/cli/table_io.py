@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_into_dataframe
 
 from ..data.tables.reading_options import Reading
 from ..errors import DataError
@@ -92,7 +93,7 @@ def take(X: Any, labels: Sequence[Label], wanted: Sequence[Label]) -> Any:
     """The wanted columns of a frame or array whose columns are ``labels``; X itself if all."""
     if list(labels) == list(wanted):
         return X
-    if hasattr(X, "columns"):
+    if is_into_dataframe(X):
         return X[list(wanted)]
     return X[:, [labels.index(label) for label in wanted]]
 

@@ -40,9 +40,8 @@ def fit_text(
     talk: Talk,
 ) -> Any:
     """Train a model on the lines of a file; arguments as of :func:`fit_run`."""
-    words = ("contamination", "missing", "column", "bounds", "drop", "weight")
     refuse_reading(options.reading, entry.cls)
-    only_for("tables", entry.cls, {f"--{word}": getattr(options, word) for word in words})
+    only_for("tables", entry.cls, options.of_tables())
     only_for("images", entry.cls, options.of_images())
 
     def opened() -> tuple[Any, str]:

@@ -153,7 +153,7 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "parameters": {k: _plain(v) for k, v in model.get_params(deep=False).items()},
         **model._state(),
     }
-    reading = getattr(model, "reading_", None)
+    reading = getattr(model, "reading_", None)  # absent where the fit was not of a file
     if reading is not None and reading.said:
         config["reading"] = reading.said
     return config, model._tensors()
@@ -179,7 +179,7 @@ def unpacked(
             f"{place} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
             "It may come from a newer version: upgrade pushforward."
         )
-    cls = getattr(importlib.import_module(MODELS[name]), name)
+    cls = getattr(importlib.import_module(MODELS[name]), name)  # imported when asked for
     config = migrated(config, place, version)
     model = cls(**_parameters(cls, config, place))
     # What reads the file's values fails by these; any other error is a fault of ours, and shows.

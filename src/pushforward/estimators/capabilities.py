@@ -4,7 +4,7 @@ Measures, refinement, reports and the command look at nothing else of a model, s
 somebody else's works in all of them. This is the only place that looks for methods by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -31,7 +31,7 @@ METHODS = (
     *("fit", "sample", "score_samples", "score", "predict", "decision_function", "explain"),
     *("encode", "decode", "transform", "inverse_transform", "reconstruct", "interpolate"),
     *("manipulate", "critic", "elbo", "prior", "distribution", "latent_report", "diagnose"),
-    *("inlier_scores", "p_values", "score_maps", "account", "cite"),
+    *("inlier_scores", "inlier_maps", "p_values", "score_maps", "account", "cite"),
 )
 
 
@@ -88,6 +88,9 @@ class Capabilities:
         device: where they are.
         threshold: of log densities, below which ``predict`` calls a row an outlier, or None.
         history: records of its training, in order; empty where none are kept.
+        settings: what its fit resolved of presets and arguments, by name; None where it has none.
+        stopped: why its training ended, in words, or None where that is not recorded.
+        n_layers: layers that were grown, or None for models that do not grow.
         methods: those of :data:`METHODS` that it answers.
 
     Examples:
@@ -115,6 +118,9 @@ class Capabilities:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threshold: float | None = None
     history: Sequence[Any] = ()
+    settings: Mapping[str, Any] | None = None
+    stopped: str | None = None
+    n_layers: int | None = None
     methods: frozenset[str] = frozenset()
 
     @property

@@ -99,8 +99,8 @@ class GeneratorModel(TrainedModel):
         preset = self._preset()
         if self.steps is not None or self.minutes is not None:
             preset |= {"steps": None, "minutes": None}
-        own = {name: getattr(self, name, None) for name in preset}
-        settings = preset | {name: value for name, value in own.items() if value is not None}
+        given = self.get_params(deep=False)
+        settings = preset | {name: given[name] for name in preset if given.get(name) is not None}
         return settings | {
             "ema": settings["ema"] or None,
             "precision": "float32",
@@ -192,7 +192,8 @@ class GeneratorModel(TrainedModel):
 
         Args:
             n_samples: how many, 1 or more.
-            random_state: seed, RandomState or None; a seed draws the codes of ``sample``.
+            random_state: seed, RandomState, or None for numpy's global one; a seed draws the
+                codes of ``sample``.
         """
         self._check_fitted()
         positive({"n_samples": n_samples}, ["n_samples"], whole=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
 from ..training.batches import Batch
-from ..validation import as_seed
+from ..validation import COUNT, Number, Whole, as_seed, check
 from .capabilities import LatentSpace
 from .image_model import CHUNK, ImageModel, PixelSource
 from .prior import Prior
@@ -60,8 +60,7 @@ class ImageFlow(ImageModel):
                 a finite number.
         """
         self._check_fitted()
-        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
-            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number above 0.")
+        check({"n_draws": COUNT}, {"n_draws": n_draws})
         if per_level and n_draws != 1:
             raise ParameterError("per_level takes one draw: leave n_draws at 1.")
         labels = None if y is None or self.classes_ is None else self._class_numbers(y, X)
@@ -197,8 +196,7 @@ class ImageFlow(ImageModel):
             uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
             images, as all models have it.
         """
-        if not isinstance(steps, (int, np.integer)) or steps < 2:
-            raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
+        check({"steps": Whole(2)}, {"steps": steps})
         if len(a) != len(b):
             raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
         start, end = self.encode(a, y), self.encode(b, y)
@@ -264,7 +262,7 @@ class ImageFlow(ImageModel):
 
         Args:
             n_samples: images to draw.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             temperature: standard deviation of the latent; below 1 images are plainer and
                 cleaner. It is p^(1/T^2) exactly only for additive coupling.
             y: label or labels of the images, for conditional models; None draws them evenly.
@@ -287,8 +285,7 @@ class ImageFlow(ImageModel):
             )
         elif y is not None:
             raise ParameterError("This model is not conditional: it has no labels to ask for.")
-        if not (isinstance(temperature, (int, float)) and 0 <= temperature <= 10):
-            raise ParameterError(f"temperature is {temperature!r}. Expected 0 to 10.")
+        check({"temperature": Number(0, 10, ends="[]")}, {"temperature": temperature})
         made, wanted, bad = [], n, 0
         while wanted:
             count = min(wanted, CHUNK)

@@ -76,6 +76,7 @@ class ImageModel(TrainedModel):
     pixels_: Pixels
     classes_: np.ndarray | None
     class_names_: tuple[str, ...] | None
+    conditional: bool = False  # whether labels are learned; a parameter of models that can
 
     # What a model says of itself
 
@@ -169,7 +170,7 @@ class ImageModel(TrainedModel):
     def _labels(self, found: ImageSet, y: Any) -> np.ndarray | None:
         """Class numbers of the images, for models that use them; sets the classes."""
         self.classes_ = self.class_names_ = None
-        if not getattr(self, "conditional", False):
+        if not self.conditional:
             return None
         n = len(found.images)
         own = y is None or (found.labels is not None and np.array_equal(y, found.labels))
@@ -281,8 +282,11 @@ class ImageModel(TrainedModel):
 
     def _range_of(self, X: Any) -> list[float] | None:
         """The scale of fit, for an array that is no bytes."""
-        dtype = str(getattr(X, "dtype", "uint8")).removeprefix("torch.")
-        return None if dtype == "uint8" else self.settings_.get("pixel_range")
+        if not isinstance(X, (np.ndarray, Tensor)):
+            return None
+        if str(X.dtype).removeprefix("torch.") == "uint8":
+            return None
+        return self.settings_.get("pixel_range")
 
     def _abilities(self) -> dict[str, Any]:
         return {

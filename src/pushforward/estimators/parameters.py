@@ -20,7 +20,7 @@ def drawn_seed(random_state: Any) -> int:
     """A seed, 0 to 2**31 - 2, of what scikit-learn takes as ``random_state``.
 
     Args:
-        random_state: a seed; a ``RandomState``, from which one is drawn; None for that of numpy.
+        random_state: as :func:`~pushforward.validation.as_seed` takes it.
 
     Raises:
         ParameterError: for anything else.
@@ -58,7 +58,7 @@ class Parameters:
         Raises:
             ParameterError: naming the first, what it is, and what it may be.
         """
-        check(self._all_rules(), {name: getattr(self, name) for name in self._get_param_names()})
+        check(self._all_rules(), self.get_params(deep=False))
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -92,7 +92,7 @@ class Parameters:
                     f"{type(self).__name__} has no parameter {name!r}. It has {', '.join(names)}."
                 )
             if inner:
-                getattr(self, name).set_params(**{inner: value})
+                self.get_params(deep=False)[name].set_params(**{inner: value})
             else:
                 setattr(self, name, value)
         return self

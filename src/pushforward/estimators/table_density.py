@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,15 +16,18 @@ from ..data.checks import MISSING, check_option
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
-from ..errors import DataError, ModelFileError, ParameterError
+from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import Checkpoint, digest
 from ..training.threads import threads_for
 from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..transport.trimmed_density import held_out_normal
-from ..validation import Instance, Number, OneOf, Rule, Seed, Verbosity
+from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
 from .parameters import drawn_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Report", "TableDensity"]
 
@@ -138,7 +141,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             if table is not None
             for part in self.columns_.encode(table, draw=np.random.default_rng(0))
         ]
-        more = parameters.get("warm_start") and hasattr(self, "density_")
+        more = parameters.get("warm_start") and self.__sklearn_is_fitted__()
         start = self._tensors() if more else {}
         return digest(
             f"{type(self).__name__} {__version__} {parameters} {self.columns_.to_config()}",
@@ -246,8 +249,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
-        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
-            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number of at least 1.")
+        check({"n_draws": COUNT}, {"n_draws": n_draws})
         if missing != "error":
             return self._leave_blank(X, missing, lambda Y: self.score_samples(Y, n_draws=n_draws))
         total: Tensor | None = None
@@ -279,13 +281,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
         Args:
             n_samples: rows to draw, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
         """
         self._check_fitted()
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ParameterError(
-                f"n_samples is {n_samples!r}. Expected a whole number of at least 1."
-            )
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -333,7 +332,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         decision = self.decision_function(X, missing=missing)
         return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
 
-    def explain(self, X: Any, *, candidates: int = 33) -> Any:
+    def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Which columns make rows unlikely.
 
         For each row and column: the nats its log density would gain if that column alone had
@@ -346,7 +345,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
         Returns:
             DataFrame of the columns row, column, value, expected, gain; in falling order of
-            gain within each row.
+            gain within each row. Every density of a table gives such a frame; of images,
+            ``inlier_maps`` of the models that have it are arrays of places.
         """
         from .counterfactuals import explain_rows
 

@@ -61,7 +61,7 @@ class TrainedModel(Model):
     networks_: dict[str, nn.Module]
     settings_: dict[str, Any]
     history_: list[dict[str, Any]]
-    best_: dict[str, Any] | None
+    best_: dict[str, Any] | None = None  # nor before a fit
     stopped_: str
 
     steps: int | None
@@ -194,7 +194,7 @@ class TrainedModel(Model):
 
         Args:
             n_samples: how many, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             options: of the model, such as ``temperature`` or ``y``.
         """
         self._check_fitted()
@@ -219,6 +219,8 @@ class TrainedModel(Model):
             "networks": tuple(self.networks_.values()),
             "device": self._device(),
             "history": self.history_,
+            "settings": self.settings_,
+            "stopped": self.stopped_,
         }
 
     # Saving

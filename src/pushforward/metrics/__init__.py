@@ -7,6 +7,7 @@
 fid
 """
 
+from ..deprecation import warn_of_old_name
 from .dependence import broken_dependence
 from .evaluate import compare, evaluate
 from .frechet import fid, frechet_distance, frechet_influence
@@ -14,7 +15,7 @@ from .inception_score import inception_score
 from .independent_critic import independent_critic
 from .kid import kid
 from .likelihood import bits_per_dimension, nats_per_row
-from .limitations import BLIND_TO, blind_to
+from .limitations import LIMITATIONS, limitation_of
 from .measure import Measure
 from .mmd import mmd
 from .modes import class_modes, grid_of_gaussians, modes, swiss_roll_curve
@@ -36,7 +37,7 @@ from .wasserstein import (
 )
 
 __all__ = [
-    "BLIND_TO",
+    "LIMITATIONS",
     "Comparison",
     "Evaluation",
     "Measure",
@@ -46,7 +47,6 @@ __all__ = [
     "auroc",
     "average_precision",
     "bits_per_dimension",
-    "blind_to",
     "broken_dependence",
     "class_modes",
     "classifier_two_sample",
@@ -62,6 +62,7 @@ __all__ = [
     "independent_critic",
     "input_complexity",
     "kid",
+    "limitation_of",
     "max_sliced_wasserstein",
     "mmd",
     "modes",
@@ -80,3 +81,16 @@ __all__ = [
     "wasserstein",
     "wasserstein_1d",
 ]
+
+_OLD_NAMES = {
+    "BLIND_TO": ("LIMITATIONS", LIMITATIONS),
+    "blind_to": ("limitation_of", limitation_of),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OLD_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new, value = _OLD_NAMES[name]
+    warn_of_old_name(name, new)
+    return value

@@ -81,7 +81,7 @@ def broken_dependence(
     shares = _Groups.deal(drawn, seed)
     lost = np.stack([shares.broken(pair) for pair in pairs]) if pairs else np.zeros((0, 1, 2))
     each = lost[:, 0]  # then what is lost without each group of rows
-    told = {
+    details = {
         "n_real": len(known),
         "n_generated": len(b),
         "pairs": len(pairs),
@@ -100,12 +100,12 @@ def broken_dependence(
     }
     if not pairs:
         note = "No two columns of the real rows depend on each other clearly: nothing to break."
-        return Measure("broken_dependence", 0.0, None, "lower", told, (note,))
+        return Measure("broken_dependence", 0.0, None, "lower", details, (note,))
     value, *left = lost.max(axis=2).mean(axis=0).tolist()
     error, _ = jackknife_moments(np.array(left), value)
-    told |= {"standard_error": error, "interval": "generated rows left out in groups, normal"}
+    details |= {"standard_error": error, "interval": "generated rows left out in groups, normal"}
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure("broken_dependence", value, interval, "lower", told)
+    return Measure("broken_dependence", value, interval, "lower", details)
 
 
 def _cells(code: TableCode, *tables: np.ndarray) -> list[np.ndarray]:

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..training.threads import threads_for
-from ..validation import as_seed
+from ..validation import Whole, as_seed, check
 from .evaluation_inputs import Judged, Reference
 from .measure import Measure
 from .measure_registry import MEASURES
@@ -163,5 +161,4 @@ def _taken(judged: Judged, wanted: list[str], name: str | None) -> Evaluation:
 
 
 def _check_n(n: int) -> None:
-    if not isinstance(n, (int, np.integer)) or n < 4:
-        raise ParameterError(f"n is {n!r}. Expected a whole number of at least 4.")
+    check({"n": Whole(4)}, {"n": n})

@@ -10,6 +10,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from ..data.images import ImageSet, ImageSource
 from ..errors import DataError, ParameterError
 from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
@@ -33,7 +34,7 @@ def kind_of(X: Any) -> str:
         return "text"
     if isinstance(nw.from_native(X, pass_through=True, eager_only=True), nw.DataFrame):
         return "table"
-    if hasattr(X, "images") or is_source(X):
+    if isinstance(X, ImageSet) or is_source(X):
         return "images"
     if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
         return "table"
@@ -50,7 +51,9 @@ def kind_of(X: Any) -> str:
 
 def is_source(X: Any) -> bool:
     """Whether X is a source of images, whose slices are arrays (n, C, H, W)."""
-    return not hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 3
+    if hasattr(X, "dtype"):  # as arrays of any library have, and sources have not
+        return False
+    return isinstance(X, ImageSource) and len(X.shape) == 3
 
 
 def take(X: Any, index: np.ndarray) -> Any:
@@ -115,7 +118,7 @@ class Reference:
             from .features import find_features
 
             if labels is None and train is not None:
-                labels = getattr(train, "labels", None)
+                labels = train.labels if isinstance(train, ImageSet) else None
             real, train, other = (
                 None if X is None else as_images(X)[0] for X in (real, train, other)
             )

@@ -91,7 +91,7 @@ def fid(
     """
     seed = as_seed(random_state)
     real, generated = pair(real, generated, minimum=4)
-    told = {
+    details = {
         "n_real": len(real),
         "n_generated": len(generated),
         "dimension": real.shape[1],
@@ -105,7 +105,7 @@ def fid(
             if wide
             else frechet_distance(Moments.of(real), Moments.of(generated), overwrite=True)
         )
-        return Measure("fid", value, None, "lower", told)
+        return Measure("fid", value, None, "lower", details)
     rng = np.random.default_rng(seed)
     halves = [_halves(x, rng) for x in (real, generated)]
     if wide:
@@ -125,7 +125,7 @@ def fid(
         whole = [first.merge(second) for first, second in parts]
         value, error = _with_error(real, generated, whole[0], whole[1], rng)
     bias = max(0.0, float(np.mean(smaller)) - value)
-    told |= {
+    details |= {
         "standard_error": error,
         "bias": bias,
         "fid_infinity": max(0.0, value - bias),
@@ -137,7 +137,7 @@ def fid(
         value,
         normal_interval(value, error, low=0.0),
         "lower",
-        told,
+        details,
         _warnings(value, bias, real, generated),
     )
 

@@ -59,7 +59,7 @@ def inception_score(
             f"Splits of {len(p) // splits} rows make the score smaller by about {-bias:.3g}. "
             "Take 50,000 rows, or compare only with scores of as many.",
         )
-    told = {
+    details = {
         "n_generated": len(p),
         "classes": p.shape[1],
         "splits": splits,
@@ -70,7 +70,7 @@ def inception_score(
         **(details or {}),
     }
     low, high = mean_interval(scores)
-    return Measure("inception_score", value, (max(1.0, low), high), "higher", told, warnings)
+    return Measure("inception_score", value, (max(1.0, low), high), "higher", details, warnings)
 
 
 def _scores(p: np.ndarray, splits: int) -> np.ndarray:

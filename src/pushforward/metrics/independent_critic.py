@@ -14,16 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from ..deprecation import renamed
-from ..errors import DataError, ParameterError, TrainingError
+from ..errors import DataError, TrainingError
 from ..models.gans.penalties import gradient_penalty
 from ..training import Batch, Loop, Optimiser, Phase
 from ..training.gradients import with_gradients
-from ..validation import as_seed
+from ..validation import COUNT, POSITIVE, as_seed, check
 from .features.sources import as_source
 from .measure import Measure
 
 __all__ = ["gradient_penalty", "independent_critic"]
 
+_RULES = {
+    "steps": COUNT,
+    "batch_size": COUNT,
+    "width": COUNT,
+    "learning_rate": POSITIVE,
+    "penalty": POSITIVE,
+}
 _LOOKS = 10  # points of the learning curve
 _CURVE_ROWS = 1000  # rows of each split a point looks at
 
@@ -105,17 +112,19 @@ def independent_critic(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sources["sample"]))
     learn, judge = np.array_split(order, 2)
-    recipe = _Recipe(**settings, device=torch.device(device))
+    training = _Training(**settings, device=torch.device(device))
     real = {name: _Rows(part, None, scale) for name, part in sources.items() if name != "sample"}
     fresh = {
         "learn": _Rows(sources["sample"], learn, scale),
         "judge": _Rows(sources["sample"], judge, scale),
     }
-    critic, curve = _trained(recipe, fresh, real)
-    on_test, on_sample = (_scores(critic, part, recipe) for part in (real["test"], fresh["judge"]))
+    critic, curve = _trained(training, fresh, real)
+    on_test, on_sample = (
+        _scores(critic, part, training) for part in (real["test"], fresh["judge"])
+    )
     value = float(on_sample.mean() - on_test.mean())
     error = float((on_test.var() / len(on_test) + on_sample.var() / len(on_sample)).sqrt())
-    told: dict[str, Any] = {
+    details = {
         "n_real": len(on_test),
         "n_validation": len(real["validation"]),
         "n_generated": len(order),
@@ -133,14 +142,14 @@ def independent_critic(
             random_state=seed,
             device=device,
         )
-        told["training_set_as_sample"] = reference.value
-    warnings = _warnings(critic, recipe, real, float(on_test.mean()), error)
+        details["training_set_as_sample"] = reference.value
+    warnings = _warnings(critic, training, real, float(on_test.mean()), error)
     interval = (value - 1.96 * error, value + 1.96 * error)
-    return Measure("independent_critic", value, interval, "higher", told, warnings)
+    return Measure("independent_critic", value, interval, "higher", details, warnings)
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Training:
     steps: int
     batch_size: int
     width: int
@@ -150,12 +159,7 @@ class _Recipe:
     device: torch.device
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "width", "learning_rate", "penalty"):
-            value = getattr(self, name)
-            whole = name in ("steps", "batch_size", "width")
-            if not isinstance(value, int if whole else int | float) or not value > 0:
-                kind = "whole number" if whole else "number"
-                raise ParameterError(f"{name} is {value!r}; expected a positive {kind}.")
+        check(_RULES, vars(self))
 
 
 @dataclass(frozen=True)
@@ -173,8 +177,8 @@ def _scale(sources: dict[str, Any]) -> _Scale:
         for name, part in sources.items()
     }
     if len(set(shapes.values())) > 1:
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise DataError(f"The parts have different shapes: {told}. Expected one shape.")
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise DataError(f"The parts have different shapes: {listed}. Expected one shape.")
     for name, part in sources.items():
         if len(part) < 8:
             raise DataError(f"{name} has {len(part)} rows; the critic needs 8 at least.")
@@ -247,45 +251,51 @@ def _network(shape: tuple[int, ...], width: int, generator: torch.Generator) -> 
 
 
 def _trained(
-    recipe: _Recipe, fresh: dict[str, _Rows], real: dict[str, _Rows]
+    training: _Training, fresh: dict[str, _Rows], real: dict[str, _Rows]
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """The critic, and the distances it saw on its way."""
     pairs = _Pairs(real["validation"], fresh["learn"])
-    draws = torch.Generator().manual_seed(recipe.seed)
+    draws = torch.Generator().manual_seed(training.seed)
     shape = tuple(pairs.truth.take(slice(1)).shape[1:])
-    critic = _network(shape, recipe.width, draws).to(recipe.device)
+    critic = _network(shape, training.width, draws).to(training.device)
 
     def loss(batch: Batch) -> dict[str, Tensor]:
         truth, sample = batch.x.unbind(dim=1)
         slope = gradient_penalty(critic, truth, sample, batch.uniform())
         return {
             "distance": critic(sample).mean() - critic(truth).mean(),
-            "penalty": recipe.penalty * slope,
+            "penalty": training.penalty * slope,
         }
 
-    adam = Optimiser("adam", recipe.learning_rate, {"betas": (0.5, 0.9)})
+    adam = Optimiser("adam", training.learning_rate, {"betas": (0.5, 0.9)})
     phase = Phase("critic", ("critic",), loss, adam)
-    loop = Loop({"critic": critic}, [phase], pairs, batch_size=recipe.batch_size, seed=recipe.seed)
+    loop = Loop(
+        {"critic": critic}, [phase], pairs, batch_size=training.batch_size, seed=training.seed
+    )
     curve = []
     some = slice(_CURVE_ROWS)
-    for step in sorted({max(1, round(recipe.steps * (k + 1) / _LOOKS)) for k in range(_LOOKS)}):
+    for step in sorted({max(1, round(training.steps * (k + 1) / _LOOKS)) for k in range(_LOOKS)}):
         try:
             loop.run(steps=step)
         except TrainingError as error:
             raise TrainingError(
                 f"The critic failed at {error} Look for extreme values in the samples, too."
             ) from error
-        base = _scores(critic, fresh["judge"], recipe, some).mean()
-        point = {n: float(base - _scores(critic, r, recipe, some).mean()) for n, r in real.items()}
+        base = _scores(critic, fresh["judge"], training, some).mean()
+        point = {
+            n: float(base - _scores(critic, r, training, some).mean()) for n, r in real.items()
+        }
         curve.append({"step": step, **point})
     return critic, curve
 
 
-def _scores(critic: nn.Module, rows: _Rows, recipe: _Recipe, some: slice = slice(None)) -> Tensor:
+def _scores(
+    critic: nn.Module, rows: _Rows, training: _Training, some: slice = slice(None)
+) -> Tensor:
     """The critic's values (n,), float64."""
     index = np.arange(len(rows))[some]
     with torch.inference_mode():
-        parts = [critic(rows.take(part).to(recipe.device)) for part in _split(index, 256)]
+        parts = [critic(rows.take(part).to(training.device)) for part in _split(index, 256)]
     return torch.cat(parts).double().cpu()
 
 
@@ -294,9 +304,9 @@ def _split(index: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _warnings(
-    critic: nn.Module, recipe: _Recipe, real: dict[str, _Rows], on_test: float, error: float
+    critic: nn.Module, training: _Training, real: dict[str, _Rows], on_test: float, error: float
 ) -> tuple[str, ...]:
-    on_validation = _scores(critic, real["validation"], recipe)
+    on_validation = _scores(critic, real["validation"], training)
     spread = float((on_validation.var() / len(on_validation)).sqrt())
     gap = float(on_validation.mean()) - on_test
     if gap <= 4 * (error**2 + spread**2) ** 0.5:

@@ -59,7 +59,7 @@ def kid(
     """
     seed = as_seed(random_state)
     real, generated = pair(real, generated)
-    told = {
+    details = {
         "n_real": len(real),
         "n_generated": len(generated),
         "dimension": real.shape[1],
@@ -68,7 +68,7 @@ def kid(
     }
     if subsets is None:
         value, error = discrepancy(real, generated, polynomial_kernel)
-        told |= {"estimator": "all pairs", "interval": "projections of rows, normal"}
+        details |= {"estimator": "all pairs", "interval": "projections of rows, normal"}
     else:
         if subsets < 2 or not 2 <= subset_size <= min(len(real), len(generated)):
             raise ParameterError(
@@ -88,11 +88,11 @@ def kid(
             ]
         )
         value, error = float(found.mean()), float(found.std(ddof=1) / np.sqrt(subsets))
-        told |= {
+        details |= {
             "estimator": f"mean of {subsets} subsets of {subset_size}",
             "subsets_std": float(found.std()),
             "interval": "subsets, normal",
             "seed": seed,
         }
-    told["standard_error"] = error
-    return Measure("kid", value, normal_interval(value, error), "lower", told)
+    details["standard_error"] = error
+    return Measure("kid", value, normal_interval(value, error), "lower", details)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..validation import COUNT, check
 from .arrays import as_scores
 from .measure import Measure
 from .uncertainty import mean_interval
@@ -30,13 +30,13 @@ def nats_per_row(log_prob: Any, *, details: dict[str, Any] | None = None) -> Mea
         2.0
     """
     scores = as_scores(log_prob, "log_prob", minimum=2)
-    told = {
+    details = {
         "n_real": len(scores),
         "median": float(np.median(scores)),
         "interval": "Student",
         **(details or {}),
     }
-    return Measure("nats_per_row", float(scores.mean()), mean_interval(scores), "higher", told)
+    return Measure("nats_per_row", float(scores.mean()), mean_interval(scores), "higher", details)
 
 
 def bits_per_dimension(
@@ -60,13 +60,12 @@ def bits_per_dimension(
         >>> round(bits_per_dimension([-784 * math.log(256)] * 2, 784).value, 6)
         8.0
     """
-    if dimensions < 1:
-        raise ParameterError(f"dimensions is {dimensions}. Expected at least 1.")
+    check({"dimensions": COUNT}, {"dimensions": dimensions})
     bits = -as_scores(log_prob, "log_prob", minimum=2) / (dimensions * math.log(2))
-    told = {
+    details = {
         "n_real": len(bits),
         "dimensions": dimensions,
         "interval": "Student",
         **(details or {}),
     }
-    return Measure("bits_per_dimension", float(bits.mean()), mean_interval(bits), "lower", told)
+    return Measure("bits_per_dimension", float(bits.mean()), mean_interval(bits), "lower", details)

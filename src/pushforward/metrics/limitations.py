@@ -2,10 +2,10 @@
 
 from .measure import entry_of
 
-__all__ = ["BLIND_TO", "blind_to"]
+__all__ = ["LIMITATIONS", "limitation_of"]
 
 #: By the name of the measure. A suffix in brackets, as of one level of a model, counts as none.
-BLIND_TO: dict[str, str] = {
+LIMITATIONS: dict[str, str] = {
     "fid": (
         "Everything but mean and covariance of the features, and all that the features do not "
         "see. Memorised training rows score as well as new ones. Larger for smaller samples."
@@ -75,10 +75,10 @@ BLIND_TO: dict[str, str] = {
 }
 
 
-def blind_to(name: str) -> str:
+def limitation_of(name: str) -> str:
     """What the measure of that name cannot see; empty for one that is not known.
 
-    >>> blind_to("auroc [level 2]") == BLIND_TO["auroc"]
+    >>> limitation_of("auroc [level 2]") == LIMITATIONS["auroc"]
     True
     """
-    return entry_of(BLIND_TO, name) or ""
+    return entry_of(LIMITATIONS, name) or ""

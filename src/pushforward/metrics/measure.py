@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..deprecation import warn_of_old_name
 from ..errors import DataError
 
 __all__ = ["Measure", "entry_of"]
@@ -50,11 +51,17 @@ class Measure:
             )
 
     @property
-    def blind_to(self) -> str:
+    def limitation(self) -> str:
         """What the measure cannot see; empty for a measure this package does not know."""
-        from .limitations import blind_to
+        from .limitations import limitation_of
 
-        return blind_to(self.name)
+        return limitation_of(self.name)
+
+    @property
+    def blind_to(self) -> str:
+        """The old name of :attr:`limitation`, for one release."""
+        warn_of_old_name("blind_to", "limitation")
+        return self.limitation
 
     def to_dict(self) -> dict[str, Any]:
         """Return the measure as JSON values."""

@@ -9,6 +9,7 @@ import numpy as np
 from . import out_of_distribution as ood
 from .dependence import broken_dependence
 from .evaluation_inputs import Judged, is_source, take
+from .features.provenance import ClassProbabilities
 from .frechet import fid
 from .inception_score import inception_score
 from .independent_critic import independent_critic
@@ -49,12 +50,13 @@ class Entry:
     def lacks(self, judged: Judged) -> str | None:
         """What is missing to take it, or None."""
         reference = judged.reference
+        given = {"train": reference.train, "other": reference.other}
         for need in self.needs:
             if need == "model" and not judged.scoring:
                 return "it needs a model with score_samples."
-            if need in ("train", "other") and getattr(reference, need) is None:
+            if need in given and given[need] is None:
                 return f"it needs {need}=, rows of that kind."
-            if need == "classifier" and not hasattr(reference.extractor, "probabilities"):
+            if need == "classifier" and not isinstance(reference.extractor, ClassProbabilities):
                 return f"the features {reference.extractor.name!r} have no classifier."
         return None
 
@@ -84,8 +86,8 @@ def _take_two_sample(judged: Judged) -> Iterable[Measure]:
     reference = judged.reference
     if reference.kind == "table":  # trees take categories as numbers better than as corners
         real, generated = (reference.code.numbers(x) for x in (reference.real, judged.samples))
-        told = {} if reference.train is None else {"floor": reference.two_sample_floor}
-        yield classifier_two_sample(real, generated, random_state=reference.seed, details=told)
+        details = {} if reference.train is None else {"floor": reference.two_sample_floor}
+        yield classifier_two_sample(real, generated, random_state=reference.seed, details=details)
         return
     kind = "logistic" if reference.kind == "images" else "boosting"
     real, generated = reference.real_rows, judged.rows
@@ -102,11 +104,11 @@ def _take_privacy(judged: Judged) -> Iterable[Measure]:
 def _take_likelihood(judged: Judged) -> Iterable[Measure]:
     reference = judged.reference
     scores = judged.scores(_scorable(reference.real))
-    told = {"model": type(judged.model).__name__}
+    details = {"model": type(judged.model).__name__}
     if reference.kind == "images":
-        yield bits_per_dimension(scores, int(np.prod(reference.real.shape)), details=told)
+        yield bits_per_dimension(scores, int(np.prod(reference.real.shape)), details=details)
     else:
-        yield nats_per_row(scores, details=told)
+        yield nats_per_row(scores, details=details)
 
 
 def _take_ood(judged: Judged) -> Iterable[Measure]:
@@ -181,13 +183,13 @@ def _take_critic(judged: Judged) -> Iterable[Measure]:
     """Half of the real data teaches the critic, the other half is what it is asked about."""
     reference = judged.reference
     if reference.kind == "images":
-        real, generated, told = reference.real, judged.samples, {}
+        real, generated, details = reference.real, judged.samples, {}
     else:
-        real, generated, told = reference.real_rows, judged.rows, reference.details
+        real, generated, details = reference.real_rows, judged.rows, reference.details
     order = np.random.default_rng(reference.seed).permutation(len(real))
     validation, test = (take(real, np.sort(half)) for half in np.array_split(order, 2))
     yield independent_critic(
-        generated, validation, test, random_state=reference.seed, details=told
+        generated, validation, test, random_state=reference.seed, details=details
     )
 
 

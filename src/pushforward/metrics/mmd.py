@@ -141,7 +141,7 @@ def mmd(
     kernel = gaussian_mixture(bandwidth)
     n = len(real)
     value, error = discrepancy(both[:n], both[n:], kernel)
-    told = {
+    details = {
         "n_real": n,
         "n_generated": len(generated),
         "bandwidth": bandwidth,
@@ -152,9 +152,9 @@ def mmd(
     }
     if permutations:
         dealt = _permuted(both, n, kernel, permutations, rng)
-        told["p_value"] = (1 + int(np.sum(dealt >= value))) / (1 + permutations)
-        told["permutations"] = permutations
-    return Measure("mmd2", value, normal_interval(value, error), "lower", told)
+        details["p_value"] = (1 + int(np.sum(dealt >= value))) / (1 + permutations)
+        details["permutations"] = permutations
+    return Measure("mmd2", value, normal_interval(value, error), "lower", details)
 
 
 def _median_distance(rows: np.ndarray) -> float:

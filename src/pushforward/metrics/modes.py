@@ -84,11 +84,11 @@ def modes(
     nearest, square = np.concatenate(nearest), np.concatenate(square)
     good = square <= (within * sd) ** 2
     n, d = generated.shape
-    told = {"n_generated": n, "within": within, "interval": "Wilson"}
+    details = {"n_generated": n, "within": within, "interval": "Wilson"}
     hits = int(good.sum())
     if hits and not curve:
-        told["spread"] = float(np.sqrt(square[good].mean() / d) / sd)
-    quality = Measure("high_quality", hits / n, share_interval(hits, n), "higher", told)
+        details["spread"] = float(np.sqrt(square[good].mean() / d) / sd)
+    quality = Measure("high_quality", hits / n, share_interval(hits, n), "higher", details)
     if curve:
         return (quality,)
     counts = np.bincount(nearest[good], minlength=len(middle))
@@ -146,7 +146,7 @@ def _found(
 ) -> tuple[Measure, Measure]:  # fmt: skip
     total = int(counts.sum())
     expected = int((fair > 0).sum())
-    told = {"n_generated": total, "modes": expected, **(details or {})}
+    details = {"n_generated": total, "modes": expected, **(details or {})}
     enough = (counts > 0) & (fair > 0) & (counts >= _FAIR * fair * total)
     missing = np.flatnonzero((fair > 0) & ~enough)
     notes = ()
@@ -155,7 +155,7 @@ def _found(
             f"{total} rows for {expected} modes leave under 20 for the rarest. Take more rows.",
         )
     told_found = {
-        **told,
+        **details,
         "missing": missing.tolist(),
         "any": int(np.sum((counts > 0) & (fair > 0))),
     }
@@ -177,7 +177,7 @@ def _found(
         )
     imbalance = Measure(
         "mode_imbalance", value, normal_interval(value, error, low=0.0), "lower",
-        {**told, "bias": (expected - 1) / (2 * total), "interval": "groups left out, normal"},
+        {**details, "bias": (expected - 1) / (2 * total), "interval": "groups left out, normal"},
         notes,
     )  # fmt: skip
     return found, imbalance

@@ -106,7 +106,7 @@ def ms_ssim_diversity(
     second = (first + rng.integers(1, n, size=pairs)) % n
     similar = ms_ssim(images[first], images[second], convention=convention)
     value = 1 - float(similar.mean())
-    told = {
+    details = {
         "n_generated": n,
         "pairs": pairs,
         "convention": convention,
@@ -123,7 +123,7 @@ def ms_ssim_diversity(
         if (kept := (groups[first] != g) & (groups[second] != g)).any()
     ]
     error, _ = jackknife_moments(np.array(left), value) if len(left) > 1 else (1.0, 0.0)
-    return Measure(name, value, normal_interval(value, error, 0.0, 1.0), None, told)
+    return Measure(name, value, normal_interval(value, error, 0.0, 1.0), None, details)
 
 
 def _images(images: Any, name: str) -> np.ndarray:

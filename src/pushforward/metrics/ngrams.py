@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..deprecation import renamed
-from ..errors import DataError, ParameterError
-from ..validation import as_seed
+from ..errors import DataError
+from ..validation import COUNT, as_seed, check
 from .measure import Measure
 from .uncertainty import GROUPS, jackknife_moments, normal_interval
 
@@ -45,8 +45,7 @@ def ngram_divergence(
         1.0
     """
     seed = as_seed(random_state)
-    if n < 1:
-        raise ParameterError(f"n is {n}. Expected at least 1.")
+    check({"n": COUNT}, {"n": n})
     _check_lines(real, "real")
     _check_lines(generated, "generated")
     gram, line = _ngrams([*real, *generated], n)
@@ -76,7 +75,7 @@ def ngram_divergence(
     lines = min(len(real) // 2, len(generated))
     kept = rng.permutation(len(generated))[:lines] + len(real)
     some = np.bincount(gram[np.isin(line, kept)], minlength=kinds)
-    told = {
+    details = {
         "n_real": len(real),
         "n_generated": len(generated),
         "n": n,
@@ -88,14 +87,15 @@ def ngram_divergence(
     }
     warnings = ()
     if first.any() and second.any() and some.any():
-        told["floor"], told["at_floor_size"] = _divergence(first, second), _divergence(first, some)
-        if told["floor"] > _LARGE_FLOOR * told["at_floor_size"]:
+        floor, at_floor_size = _divergence(first, second), _divergence(first, some)
+        details |= {"floor": floor, "at_floor_size": at_floor_size}
+        if floor > _LARGE_FLOOR * at_floor_size:
             warnings = (
-                f"Half of the real lines against the other half give {told['floor']:.3g}: most of "
+                f"Half of the real lines against the other half give {floor:.3g}: most of "
                 f"the value is the number of lines. Compare only values of as many lines.",
             )
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure(f"js_{n}", value, interval, "lower", told, warnings)
+    return Measure(f"js_{n}", value, interval, "lower", details, warnings)
 
 
 def _check_lines(lines: Any, name: str) -> None:

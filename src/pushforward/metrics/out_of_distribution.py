@@ -43,7 +43,7 @@ def auroc(inside: Any, outside: Any, *, name: str = "auroc") -> Measure:
     above = (ranks[:n] - rankdata(inside)) / m  # share of the others that each row beats
     below = 1 - (ranks[n:] - rankdata(outside)) / n
     value = float(above.mean())
-    told = {"n_real": n, "n_other": m, "interval": "DeLong, logit"}
+    details = {"n_real": n, "n_other": m, "interval": "DeLong, logit"}
     variance = sum(float(np.var(x, ddof=1)) / len(x) for x in (above, below) if len(x) > 1)
     if 0 < value < 1 and min(n, m) > 1 and variance > 0:
         centre = math.log(value / (1 - value))
@@ -54,8 +54,8 @@ def auroc(inside: Any, outside: Any, *, name: str = "auroc") -> Measure:
         interval = (ends[0], ends[1])
     else:  # all pairs alike: what as many rows alike still leave open
         interval = share_interval(round(value * min(n, m)), min(n, m))
-        told["interval"] = "Wilson, of the smaller sample"
-    return Measure(name, value, interval, "higher", told)
+        details["interval"] = "Wilson, of the smaller sample"
+    return Measure(name, value, interval, "higher", details)
 
 
 def average_precision(inside: Any, outside: Any, *, name: str = "average_precision") -> Measure:
@@ -88,13 +88,13 @@ def average_precision(inside: Any, outside: Any, *, name: str = "average_precisi
         interval = (1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre)))
     else:
         interval = share_interval(m, m)
-    told = {
+    details = {
         "n_real": len(inside),
         "n_other": m,
         "prevalence": m / len(scores),
         "interval": "logit of a share of the other rows",
     }
-    return Measure(name, value, interval, "higher", told)
+    return Measure(name, value, interval, "higher", details)
 
 
 def fpr_at_95(inside: Any, outside: Any, *, name: str = "fpr_at_95") -> Measure:
@@ -112,13 +112,13 @@ def fpr_at_95(inside: Any, outside: Any, *, name: str = "fpr_at_95") -> Measure:
     threshold = float(np.sort(inside)[math.floor(0.05 * len(inside))])
     passed = int(np.sum(outside >= threshold))
     m = len(outside)
-    told = {
+    details = {
         "n_real": len(inside),
         "n_other": m,
         "threshold": threshold,
         "interval": "Wilson, the threshold as it is",
     }
-    return Measure(name, passed / m, share_interval(passed, m), "lower", told)
+    return Measure(name, passed / m, share_interval(passed, m), "lower", details)
 
 
 def typicality(train_scores: Any, scores: Any, *, group: int = 1) -> np.ndarray:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError
+from ..validation import COUNT, check
 from .arrays import blocks, pair, squared_distances
 from .measure import Measure
 from .uncertainty import mean_interval, share_interval
@@ -47,8 +48,7 @@ def prdc(
         >>> precision.value > 0.95, recall.value < 0.4
         (True, True)
     """
-    if k < 1:
-        raise ParameterError(f"k is {k}. Expected at least 1.")
+    check({"k": COUNT}, {"k": k})
     real, generated = pair(real, generated)
     n, m = len(real), len(generated)
     if min(n, m) <= k:
@@ -68,20 +68,20 @@ def prdc(
         held[start:stop] = inside.sum(axis=1)
         recalled[start:stop] = (square <= generated_radius).any(axis=1)
         start = stop
-    told = {"n_real": n, "n_generated": m, "k": k, "precision": "float64", **(details or {})}
+    details = {"n_real": n, "n_generated": m, "k": k, "precision": "float64", **(details or {})}
     notes = _warnings(n, m)
     shares = {"precision": balls > 0, "recall": recalled, "coverage": held > 0}
     found = {
         name: Measure(
             name, float(hit.mean()), share_interval(int(hit.sum()), len(hit)), "higher",
-            {**told, "interval": "Wilson, balls as they are"}, notes,
+            {**details, "interval": "Wilson, balls as they are"}, notes,
         )
         for name, hit in shares.items()
     }  # fmt: skip
     low, high = mean_interval(balls / k)
-    told["interval"] = "Student, balls as they are"
+    details["interval"] = "Student, balls as they are"
     density = Measure(
-        "density", float(balls.mean() / k), (max(0.0, low), high), "higher", told, notes
+        "density", float(balls.mean() / k), (max(0.0, low), high), "higher", details, notes
     )
     return found["precision"], found["recall"], density, found["coverage"]
 

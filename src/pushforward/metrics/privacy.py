@@ -89,7 +89,7 @@ def nearest_neighbour_privacy(
     p_value = _permutation_p_value(weights, side, rng)
     error = _error(counts, len(generated))
     memorised = p_value <= _LEVEL
-    told = {
+    details = {
         "n_real": size,
         "n_held_out": size,
         "n_generated": len(generated),
@@ -110,12 +110,12 @@ def nearest_neighbour_privacy(
     if memorised:
         warnings.append(
             f"{100 * closer:.0f} % of the samples lie closer to a training row than to any of as "
-            f"many held-out ones, and {100 * told['copies']:.2g} % are copies: more than chance "
-            f"explains (p {p_value:.2g}). The generator remembers training rows, unless the "
-            "held-out rows are of another distribution."
+            f"many held-out ones, and {100 * details['copies']:.2g} % are copies: more than "
+            f"chance explains (p {p_value:.2g}). The generator remembers training rows, unless "
+            "the held-out rows are of another distribution."
         )
     interval = normal_interval(closer, error, 0.0, 1.0)
-    return Measure("closer_to_train", closer, interval, "lower", told, tuple(warnings))
+    return Measure("closer_to_train", closer, interval, "lower", details, tuple(warnings))
 
 
 def _evidence(

@@ -7,7 +7,7 @@ from .measure import Measure, entry_of
 
 __all__ = ["PAPERS", "papers_of"]
 
-#: Keys of ``citations.py`` by the name of the measure, as :data:`BLIND_TO` has it.
+#: Keys of ``citations.py`` by the name of the measure, as :data:`LIMITATIONS` has it.
 PAPERS: dict[str, tuple[str, ...]] = {
     "fid": ("heusel2017gans",),
     "kid": ("binkowski2018demystifying",),

@@ -165,8 +165,8 @@ class Comparison:
             better = next(iter(found.values())).better or ""
             lines.append([name, better, *cells])
         warnings = dict.fromkeys(w for e in self.evaluations.values() for w in e.warnings)
-        told = "* the best; others whose interval overlaps with its are not told apart"
-        return "\n".join([aligned(lines, left=2), told, *_notes(warnings)])
+        legend = "* the best; others whose interval overlaps with its are not told apart"
+        return "\n".join([aligned(lines, left=2), legend, *_notes(warnings)])
 
 
 def aligned(lines: list[list[str]], left: int = 1) -> str:

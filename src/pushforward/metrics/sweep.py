@@ -130,9 +130,9 @@ class Sweep:
                 cells.append(f"{values[0]:.4g}{spread}" if values else "failed")
             lines.append([measure, example.better or "", *cells])
         runs = max(sum(run.model == name for run in self.runs) for name in names)
-        told = f"of {runs} runs each: the best ... the worst of the 10 best"
+        legend = f"of {runs} runs each: the best ... the worst of the 10 best"
         lost = [f"note: {r.model}, run {r.number}: {r.failed}" for r in self.runs if r.failed]
-        return "\n".join([aligned(lines, left=2), told, *lost])
+        return "\n".join([aligned(lines, left=2), legend, *lost])
 
 
 @renamed(seed="random_state")

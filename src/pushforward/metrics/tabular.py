@@ -39,17 +39,17 @@ def column_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Meas
         1.0
     """
     seed = as_seed(random_state)
-    code, a, b = _coded(real, generated)
+    code, a, b = _encoded(real, generated)
     each = _column_distances(code, a, b)
     value = 1 - float(each.mean())
     error, bias = jackknife(
         lambda i, j: 1 - float(_column_distances(code, a[i], b[j]).mean()),
         len(a), len(b), value, seed,
     )  # fmt: skip
-    told = _told(a, b, error, bias, seed)
-    told["columns"] = dict(zip(code.names, (1 - each).tolist(), strict=True))
+    details = _details(a, b, error, bias, seed)
+    details["columns"] = dict(zip(code.names, (1 - each).tolist(), strict=True))
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure("column_fidelity", value, interval, "higher", told, _few(a, b))
+    return Measure("column_fidelity", value, interval, "higher", details, _few(a, b))
 
 
 def _column_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measur
         (1.0, True)
     """
     seed = as_seed(random_state)
-    code, a, b = _coded(real, generated)
+    code, a, b = _encoded(real, generated)
     if a.shape[1] < 2:
         raise DataError("The table has one column. Expected at least two for a pair.")
     each = _pair_distances(code, a, b)
@@ -95,13 +95,13 @@ def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measur
         len(a), len(b), value, seed,
     )  # fmt: skip
     pairs = list(combinations(code.names, 2))
-    told = _told(a, b, error, bias, seed)
-    told["worst_pairs"] = [
+    details = _details(a, b, error, bias, seed)
+    details["worst_pairs"] = [
         {"columns": list(pairs[i]), "value": 1 - float(each[i])}
         for i in np.argsort(-each)[:_WORST]
     ]
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure("pair_fidelity", value, interval, "higher", told, _few(a, b))
+    return Measure("pair_fidelity", value, interval, "higher", details, _few(a, b))
 
 
 def _pair_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -171,7 +171,7 @@ def train_on_synthetic(
         True
     """
     seed = as_seed(random_state)
-    code, a, b = _coded(real, generated)
+    code, a, b = _encoded(real, generated)
     names = list(code.columns.labels)
     kinds = [code.ordered(j) for j in range(len(names))]
     if target is not None and target not in names:
@@ -203,7 +203,7 @@ def train_on_synthetic(
         lambda i, _: score(truth[i], answers[0][0][i], answers[0][1]),
         len(test), len(test), value, seed,
     )  # fmt: skip
-    told = {
+    details = {
         "n_real": len(fitted),
         "n_generated": len(b),
         "n_test": len(test),
@@ -218,7 +218,7 @@ def train_on_synthetic(
         "seed": seed,
     }
     interval = normal_interval(value, error, -1.0 if ordered else 0.0, 1.0)
-    return Measure("train_on_synthetic", value, interval, "higher", told)
+    return Measure("train_on_synthetic", value, interval, "higher", details)
 
 
 def _predict(
@@ -275,7 +275,7 @@ def _class_score(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) 
     return float(np.mean(found))
 
 
-def _coded(real: Any, generated: Any) -> tuple[TableCode, np.ndarray, np.ndarray]:
+def _encoded(real: Any, generated: Any) -> tuple[TableCode, np.ndarray, np.ndarray]:
     code = TableCode.learn(real)
     a, b = code.numbers(real), code.numbers(generated)
     if min(len(a), len(b)) < 4:
@@ -283,7 +283,7 @@ def _coded(real: Any, generated: Any) -> tuple[TableCode, np.ndarray, np.ndarray
     return code, a, b
 
 
-def _told(a: np.ndarray, b: np.ndarray, error: float, bias: float, seed: int) -> dict[str, Any]:
+def _details(a: np.ndarray, b: np.ndarray, error: float, bias: float, seed: int) -> dict[str, Any]:
     return {
         "n_real": len(a),
         "n_generated": len(b),

@@ -77,7 +77,7 @@ def classifier_two_sample(
     for _, fold in folds.split(X, y):
         scores[fold] = rankdata(scores[fold]) / len(fold)
     area = auroc(scores[:size], scores[size:])
-    told = {
+    details = {
         "n_real": size,
         "n_generated": size,
         "classifier": name,
@@ -87,7 +87,7 @@ def classifier_two_sample(
         "seed": seed,
         **(details or {}),
     }
-    return Measure("two_sample_auroc", area.value, area.interval, "lower", told)
+    return Measure("two_sample_auroc", area.value, area.interval, "lower", details)
 
 
 def _rank_sum_p_value(a: np.ndarray, b: np.ndarray) -> float:
@@ -120,7 +120,7 @@ def _classifier(kind: Any, seed: int) -> Any:
         from sklearn.preprocessing import StandardScaler
 
         return make_pipeline(StandardScaler(), KNeighborsClassifier(15))
-    if not hasattr(kind, "predict_proba"):
+    if not hasattr(kind, "predict_proba"):  # as scikit-learn asks: some lack it by their settings
         raise ParameterError(
             f"classifier is {kind!r}. Expected one of {CLASSIFIERS} or a scikit-learn classifier "
             "with predict_proba."

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError
-from ..validation import as_seed
+from ..validation import COUNT, as_seed, check
 from .arrays import as_scores, pair
 from .measure import Measure
 from .uncertainty import jackknife, normal_interval
@@ -121,7 +121,7 @@ def wasserstein(
     other = rng.permutation(m)[:size]
     floor = distance(real[halves[0][:size]], real[halves[1][:size]])
     here = distance(real[halves[0][:size]], generated[other])
-    told = {
+    details = {
         "n_real": n,
         "n_generated": m,
         "standard_error": error,
@@ -140,7 +140,7 @@ def wasserstein(
             f"{size} rows: most of the value is the size of the sample.",
         )
     interval = normal_interval(value, error, low=0.0)
-    return Measure(f"wasserstein_{p}", value, interval, "lower", told, warnings)
+    return Measure(f"wasserstein_{p}", value, interval, "lower", details, warnings)
 
 
 def _assigned(a: np.ndarray, b: np.ndarray, p: int) -> float:
@@ -191,7 +191,7 @@ def sliced_wasserstein(
         some,
         seed,
     )
-    told = {
+    details = {
         "n_real": len(real),
         "n_generated": len(generated),
         "slices": slices,
@@ -202,7 +202,7 @@ def sliced_wasserstein(
         **(details or {}),
     }
     interval = normal_interval(value, error, low=0.0)
-    return Measure(f"sliced_wasserstein_{p}", value, interval, "lower", told)
+    return Measure(f"sliced_wasserstein_{p}", value, interval, "lower", details)
 
 
 @renamed(seed="random_state")
@@ -249,7 +249,7 @@ def max_sliced_wasserstein(
         reached = float(_of_projected(real @ theta[:, None], generated @ theta[:, None], 2)[0])
         if reached > best:
             best, where = reached, theta
-    told = {
+    details = {
         "n_real": n,
         "n_generated": m,
         "direction": where.tolist(),
@@ -257,12 +257,11 @@ def max_sliced_wasserstein(
         "seed": seed,
         **(details or {}),
     }
-    return Measure("max_sliced_wasserstein_2", best**0.5, None, "lower", told)
+    return Measure("max_sliced_wasserstein_2", best**0.5, None, "lower", details)
 
 
 def _directions(d: int, slices: int, seed: int) -> np.ndarray:
-    if slices < 1:
-        raise ParameterError(f"slices is {slices}. Expected at least 1.")
+    check({"slices": COUNT}, {"slices": slices})
     if d == 1:
         return np.ones((1, 1))
     directions = np.random.default_rng(seed).normal(size=(d, slices))

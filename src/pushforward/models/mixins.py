@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
-from ..validation import Rule, Whole
+from ..validation import Rule, Whole, check
 from .image_generator import AdversarialModel
 
 __all__ = ["WithConvolutionalCritic", "WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
@@ -106,8 +106,7 @@ class WithEncoder(AdversarialModel):
             uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
             images, as all models have it.
         """
-        if not isinstance(steps, (int, np.integer)) or steps < 2:
-            raise ParameterError(f"steps is {steps!r}. Expected a whole number of at least 2.")
+        check({"steps": Whole(2)}, {"steps": steps})
         start, end = self.encode(a), self.encode(b)
         if start.shape != end.shape:
             raise DataError(f"a has {len(start)} images and b {len(end)}. Expected as many.")

@@ -12,7 +12,7 @@ __all__ = ["other_critic", "unrefined", "with_critic"]
 
 def unrefined(model: Any) -> Any:
     """The generator of a model, which may be refined."""
-    return getattr(model, "base_", model)
+    return getattr(model, "base_", model)  # refined_model.py imports this module
 
 
 def with_critic(model: Any) -> Adapter:

@@ -83,8 +83,8 @@ def name_axis(
     axes: Any, which: str, column: Drawn, limits: tuple[float, float] | None = None
 ) -> None:
     """Label, limits and a few ticks of an axis that shows a column."""
-    axis = getattr(axes, f"{which}axis")
-    getattr(axes, f"set_{which}lim")(*(limits or column.limits))
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xlim if which == "x" else axes.set_ylim)(*(limits or column.limits))
     axis.set_label_text(column.name, fontsize=9.5, color=INK, parse_math=False)
     if column.ticks is None:
         axis.set_major_locator(tick_places(4, column.discrete))

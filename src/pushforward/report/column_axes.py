@@ -76,6 +76,10 @@ class Drawn:
         """Whether each value can have a bar of its own."""
         return self.discrete and self.limits[1] - self.limits[0] < 31
 
+    def positions(self, which: str) -> np.ndarray:
+        """The positions of the "real" rows, (n,), or of the "sampled" ones, (m,)."""
+        return self.real if which == "real" else self.sampled
+
     def scattered(self, which: str, rows: Any, *, apart: bool = True) -> np.ndarray:
         """Positions of some rows for a scatter plot, moved into view; discrete ones jittered.
 
@@ -84,7 +88,7 @@ class Drawn:
             rows: which rows.
             apart: whether to draw the two sorts of rows of a category beside each other.
         """
-        x = getattr(self, which)[rows]
+        x = self.positions(which)[rows]
         if self.few:
             seed = zlib.crc32(f"{self.label} {which}".encode())  # its own jitter on each axis
             x = x + np.random.default_rng(seed).uniform(-0.15, 0.15, x.shape)
@@ -100,7 +104,7 @@ class Drawn:
 
     def beyond(self, which: str, rows: Any) -> bool:
         """Whether some of the rows lie outside the axis."""
-        x = getattr(self, which)[rows]
+        x = self.positions(which)[rows]
         return bool(((x < self.limits[0]) | (x > self.limits[1])).any())
 
     def bins(self) -> np.ndarray:

@@ -57,12 +57,12 @@ def difference_section(
     return Section("differences", "Where samples differ", tuple(parts), note) if parts else None
 
 
-def _pairs(subject: Subject, columns: list[Drawn], told: dict[str, Any]) -> Gallery:
+def _pairs(subject: Subject, columns: list[Drawn], details: dict[str, Any]) -> Gallery:
     names = subject.reference.code.names
     labels = list(subject.reference.code.columns.labels)
     places = {column.label: column for column in columns}
     pictures = []
-    for pair in told["worst_pairs"]:
+    for pair in details["worst_pairs"]:
         a, b = (places.get(labels[names.index(name)]) for name in pair["columns"])
         if pair["value"] < CLEAR or len(pictures) == 2 * PAIRS or a is None or b is None:
             continue
@@ -75,7 +75,7 @@ def _pairs(subject: Subject, columns: list[Drawn], told: dict[str, Any]) -> Gall
     if not pictures:
         note = (
             "None loses a tenth of its dependence."
-            if told["pairs"]
+            if details["pairs"]
             else "No two columns depend on each other clearly."
         )
     legend = (("real rows", REAL), (subject.name, color(subject.place))) if pictures else ()
@@ -84,7 +84,7 @@ def _pairs(subject: Subject, columns: list[Drawn], told: dict[str, Any]) -> Gall
 
 def _cloud(a: Drawn, b: Drawn, which: str, tint: str, caption: str) -> Picture:
     count = min(POINTS, len(a.real), len(a.sampled))
-    size = len(getattr(a, which))
+    size = len(a.positions(which))
     rows = np.sort(np.random.default_rng(0).permutation(size)[:count])
 
     def draw(axes: Any) -> None:
@@ -118,20 +118,20 @@ def _columns(cells: dict[str, CellAttribution], subjects: Sequence[Subject]) -> 
     return Bars(tuple(s.name for s in subjects), lines, "Columns that give rows away", note)
 
 
-def _rows(subject: Subject, told: CellAttribution, p_value: float) -> Table:
+def _rows(subject: Subject, attribution: CellAttribution, p_value: float) -> Table:
     """Rows recognised best, no cells the reason twice, no column the first of them too often."""
     title = f"Sampled rows that are recognised: {subject.name}"
     if p_value > CHANCE:
         return Table((), (), title, "None: the forest does not tell sampled rows from real ones.")
-    probability = 1 / (1 + np.exp(-told.log_odds))
+    probability = 1 / (1 + np.exp(-attribution.log_odds))
     cells = _cells(subject)
     chosen: list[tuple[int, list[int]]] = []
     reasons: set[tuple[tuple[int, str], ...]] = set()
-    for k in np.argsort(-told.log_odds, kind="stable").tolist():
-        added = told.cells[k]
+    for k in np.argsort(-attribution.log_odds, kind="stable").tolist():
+        added = attribution.cells[k]
         marked = np.flatnonzero(added >= max(MARKED * added.max(), 1e-9)).tolist()
-        reason = tuple((j, spoken(cells[j][told.rows[k]])) for j in marked)
-        first = [int(told.cells[i].argmax()) for i, _ in chosen].count(int(added.argmax()))
+        reason = tuple((j, spoken(cells[j][attribution.rows[k]])) for j in marked)
+        first = [int(attribution.cells[i].argmax()) for i, _ in chosen].count(int(added.argmax()))
         if probability[k] < SURE or reason in reasons or first == SAME or len(chosen) == ROWS:
             continue
         chosen.append((k, marked))
@@ -140,10 +140,10 @@ def _rows(subject: Subject, told: CellAttribution, p_value: float) -> Table:
         note = f"None has a probability of {SURE} or more to be sampled, by the forest."
         return Table((), (), title, note)
     names = subject.reference.code.names
-    most = told.cells[[k for k, _ in chosen]].max(axis=0)
+    most = attribution.cells[[k for k, _ in chosen]].max(axis=0)
     shown = np.sort(np.argsort(-most, kind="stable")[:COLUMNS]).tolist()
     lines = tuple(
-        (f"{100 * probability[k]:.0f} %", *(spoken(cells[j][told.rows[k]]) for j in shown))
+        (f"{100 * probability[k]:.0f} %", *(spoken(cells[j][attribution.rows[k]]) for j in shown))
         for k, _ in chosen
     )
     places = frozenset(

@@ -1,12 +1,14 @@
 """One figure of a fitted table density: real rows against sampled ones, and the strangest rows."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import ParameterError, UnsupportedError
 from ..estimators.table_density import TableDensity
+from ..validation import COUNT, check
 from .canvas import (
     GREY,
     INK,
@@ -74,8 +76,7 @@ def table_figure(
             "table_figure draws densities of tables (AutoDensity, GIS), and got "
             f"{type(model).__name__}."
         )
-    if rows < 1:
-        raise ParameterError(f"rows is {rows!r}. Expected a whole number of at least 1.")
+    check({"rows": COUNT}, {"rows": rows})
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -86,12 +87,14 @@ def table_figure(
 
     page = _Page(model, X, rows, title, random_state)
     parts = page.parts()
-    figure = Figure(figsize=(WIDTH, sum(parts.values())), dpi=100, facecolor="white")
+    figure = Figure(
+        figsize=(WIDTH, sum(height for _, height in parts)), dpi=100, facecolor="white"
+    )
     FigureCanvasAgg(figure)
     top = figure.get_figheight()
-    for part, height in parts.items():
+    for draw, height in parts:
         top -= height
-        getattr(page, part)(Band(figure, top, height))
+        draw(Band(figure, top, height))
     return figure
 
 
@@ -115,14 +118,14 @@ class _Page:
         self.pairs = most_telling_pairs(self.columns, information, PAIRS)
         self.singles = telling_singles(self.columns, self.pairs, SINGLES)
 
-    def parts(self) -> dict[str, float]:
-        """Methods that draw, from top to bottom, and the inches each needs."""
-        parts = {"head": 0.95}
+    def parts(self) -> list[tuple[Callable[[Band], None], float]]:
+        """What draws the parts, from top to bottom, and the inches each needs."""
+        parts: list[tuple[Callable[[Band], None], float]] = [(self.head, 0.95)]
         if self.pairs:
-            parts["pair_plots"] = 3.55
-        parts["densities"] = 3.75
+            parts.append((self.pair_plots, 3.55))
+        parts.append((self.densities, 3.75))
         if self.columns:
-            parts["strange_rows"] = 4.15
+            parts.append((self.strange_rows, 4.15))
         return parts
 
     def head(self, band: Band) -> None:

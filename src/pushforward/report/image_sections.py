@@ -15,7 +15,7 @@ from .score_sections import score_sections
 
 __all__ = ["image_sections"]
 
-TILES, WAYS, STEPS, EXTREMES, NEAREST, CHECKED = 36, 5, 9, 12, 3, 256
+TILES, PATHS, STEPS, EXTREMES, NEAREST, CHECKED = 36, 5, 9, 12, 3, 256
 COPIES = 8  # samples shown with their nearest training images
 SEARCHED = 10_000  # training images among which the nearest are sought
 
@@ -64,9 +64,9 @@ def _nearest(subjects: Sequence[Subject]) -> Section:
         pictures = []
         for i in closest.tolist():
             row = np.concatenate([few[i : i + 1], train[which[i]]])
-            told = " · ".join(f"{x:.3g}" for x in far[i])
+            listed = " · ".join(f"{x:.3g}" for x in far[i])
             alt = f"A sample of {s.name} and its {NEAREST} nearest training images"
-            drawn = sheet(row, alt, columns=len(row), apart=(1,), caption=f"distances {told}")
+            drawn = sheet(row, alt, columns=len(row), apart=(1,), caption=f"distances {listed}")
             pictures.append(drawn)
         share = float(np.mean(far[:, 0] < np.quantile(usual, 0.01)))
         note = (
@@ -77,14 +77,14 @@ def _nearest(subjects: Sequence[Subject]) -> Section:
     legend = (("held-out images", REAL), *((s.name, color(s.place)) for s in subjects))
     drawn = _distance_histogram(usual, distances, subjects)
     parts.append(Gallery((drawn,), "Distance to the nearest training image", "", "large", legend))
-    told = reference.details
+    details = reference.details
     among = f"{len(train):,}"
     if len(train) < len(reference.train):
         among += f" of {len(reference.train):,}"
     note = (
         f"Left a sample, beside it its nearest among {among} training images, by Euclidean "
-        f"distance between features ({told.get('features')}). A model that copies lies nearer to "
-        "its training images than images it never saw."
+        f"distance between features ({details.get('features')}). A model that copies lies nearer "
+        "to its training images than images it never saw."
     )
     return Section("nearest", "Nearest training images", tuple(parts), note)
 
@@ -118,10 +118,10 @@ def _distance_histogram(
         axes.set_ylabel("share of images")
 
     medians = {"held out": usual, **distances}
-    told = ", ".join(f"{name} {np.median(x):.3g}" for name, x in medians.items())
+    medians_text = ", ".join(f"{name} {np.median(x):.3g}" for name, x in medians.items())
     return panel(
-        draw, f"Histogram of distances to the nearest training image; medians: {told}",
-        caption=f"Medians: {told}.", size=(4.6, 2.8),
+        draw, f"Histogram of distances to the nearest training image; medians: {medians_text}",
+        caption=f"Medians: {medians_text}.", size=(4.6, 2.8),
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _latents(subjects: Sequence[Subject]) -> list[Section]:
     """Interpolations and reconstructions, of the models that have them."""
     parts = []
     for s in subjects:
-        real = some(s.reference.real, 2 * WAYS, s.reference.seed)[:]
+        real = some(s.reference.real, 2 * PATHS, s.reference.seed)[:]
         pictures = []
         if s.judged.can("interpolate") and len(real) >= 2:
             pictures.append(_interpolated(s, real))
@@ -151,15 +151,15 @@ def _latents(subjects: Sequence[Subject]) -> list[Section]:
 def _interpolated(subject: Subject, real: np.ndarray) -> Picture | None:
     half = len(real) // 2
     try:
-        ways = subject.model.interpolate(
+        paths = subject.model.interpolate(
             ArrayImages(real[:half], "nchw"), ArrayImages(real[half : 2 * half], "nchw"), STEPS
         )
     except PushforwardError:  # a conditional model, or one that is not stable there
         return None
-    images = _inside(subject, ways.swapaxes(0, 1).reshape(-1, *ways.shape[2:]))
+    images = _inside(subject, paths.swapaxes(0, 1).reshape(-1, *paths.shape[2:]))
     alt = f"Interpolations of {subject.name}, a row for each pair of held-out images"
-    told = "The ends of each row are held-out images; between them, straight in the latent."
-    return sheet(images, alt, columns=STEPS, title="interpolations", caption=told)
+    caption = "The ends of each row are held-out images; between them, straight in the latent."
+    return sheet(images, alt, columns=STEPS, title="interpolations", caption=caption)
 
 
 def _reconstructed(subject: Subject, real: np.ndarray) -> Picture | None:
@@ -168,12 +168,12 @@ def _reconstructed(subject: Subject, real: np.ndarray) -> Picture | None:
     except PushforwardError:
         return None
     error = float(np.abs(again.astype(float) - real).mean())
-    told = f"{error:.2g} grey levels of 255 off on average" if error else "every pixel as it was"
+    how = f"{error:.2g} grey levels of 255 off on average" if error else "every pixel as it was"
     return sheet(
         np.concatenate([real, again]),
         f"Held-out images, and below each what {subject.name} gives back",
         columns=len(real), title="reconstructions",
-        caption=f"Images, and below each what comes back: {told}.",
+        caption=f"Images, and below each what comes back: {how}.",
     )  # fmt: skip
 
 

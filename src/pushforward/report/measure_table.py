@@ -1,10 +1,10 @@
-"""The table of measures: intervals side by side, what each is blind to, where it comes from."""
+"""The table of measures: intervals side by side, what each cannot see, where it comes from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..metrics import Comparison, Measure, blind_to
+from ..metrics import Comparison, Measure, limitation_of
 from .formatting import figure, title_of
 from .page_parts import Table
 from .panel import color
@@ -43,7 +43,7 @@ class Line:
     title: str
     better: str | None
     cells: tuple[Cell, ...]
-    blind: str
+    limitations: str
     warnings: tuple[str, ...]
 
 
@@ -51,10 +51,11 @@ def measure_lines(found: Comparison) -> list[Line]:
     """A line for each measure taken of any model."""
     lines = [_line(found, name) for name in found.measure_names]
     return [
-        replace(line, blind=AS_ABOVE) if i and line.blind and line.blind == lines[i - 1].blind
+        replace(line, limitations=AS_ABOVE)
+        if i and line.limitations and line.limitations == lines[i - 1].limitations
         else line
         for i, line in enumerate(lines)
-    ]  # fmt: skip
+    ]
 
 
 def _line(found: Comparison, name: str) -> Line:
@@ -94,10 +95,10 @@ def _line(found: Comparison, name: str) -> Line:
     ]
     plain = [text for _, text in notes]
     warnings = dict.fromkeys(
-        text if plain.count(text) == len(found.evaluations) else told for told, text in notes
+        text if plain.count(text) == len(found.evaluations) else named for named, text in notes
     )
     better = next(iter(taken.values())).better
-    return Line(name, title_of(name), better, tuple(cells), blind_to(name), tuple(warnings))
+    return Line(name, title_of(name), better, tuple(cells), limitation_of(name), tuple(warnings))
 
 
 def _overlap(a: Measure, b: Measure) -> bool:
@@ -109,7 +110,7 @@ def _overlap(a: Measure, b: Measure) -> bool:
 def verdicts(lines: Iterable[Line]) -> list[tuple[str, str, str]]:
     """Name, colour and a sentence for each of several models: how often it is best."""
     directed = [line for line in lines if line.better and any(c.mark for c in line.cells)]
-    told = []
+    found = []
     for i, cell in enumerate(directed[0].cells if directed else ()):
         best = sum(line.cells[i].mark == "best" for line in directed)
         clear = sum(
@@ -120,8 +121,8 @@ def verdicts(lines: Iterable[Line]) -> list[tuple[str, str, str]]:
         text = f"is best in {best} of {len(directed)} measures"
         text += f", beyond doubt in {clear}" if clear else ""
         text += f"; not told from the best in {tied}" if tied else ""
-        told.append((cell.model, cell.color, f"{text}."))
-    return told
+        found.append((cell.model, cell.color, f"{text}."))
+    return found
 
 
 def skipped(found: Comparison) -> list[tuple[str, str]]:

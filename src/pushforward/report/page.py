@@ -7,16 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .._version import __version__
+from ..data.images import ImageSet
 from ..deprecation import renamed
-from ..errors import ParameterError, UnsupportedError
+from ..errors import UnsupportedError
 from ..estimators.capabilities import is_model
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import Judged, Reference
 from ..storage.atomic import write_file_atomically
-from ..validation import as_seed
+from ..validation import Whole, as_seed, check
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
 from .page_models import Subject, some
@@ -64,7 +63,7 @@ def page(
 ) -> Page:  # fmt: skip
     """Judge models and show what they do, on one HTML page.
 
-    The page has every measure that suits the data with its interval, what each is blind to and
+    The page has every measure that suits the data with its interval, what each cannot see and
     was computed from; of images samples, their nearest training images, interpolations and
     reconstructions; of tables pairs and single columns, where samples differ, and the strangest
     rows, explained; scores of training, held-out, sampled and other rows, curves for other data,
@@ -97,8 +96,7 @@ def page(
     """
     seed = as_seed(random_state)
     template = _template()
-    if not isinstance(n, (int, np.integer)) or n < 4:
-        raise ParameterError(f"n is {n!r}. Expected a whole number of at least 4.")
+    check({"n": Whole(4)}, {"n": n})
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
     reference = Reference.of(
@@ -234,7 +232,7 @@ def _facts(
         columns = reference.code.columns.n_columns
         shape = f" of {columns:,} column{'s' * (columns != 1)}"
     counted = f"{count:,} {noun}{shape}, not fitted on"
-    among = len(getattr(real, "images", real))
+    among = len(real.images if isinstance(real, ImageSet) else real)
     if among > count:
         counted += f" (drawn from {among:,})"
     facts = [
@@ -245,9 +243,9 @@ def _facts(
         if X is not None:
             facts.append((name, f"{len(X):,} {noun}"))
     if reference.kind == "images":
-        told = reference.details
+        details = reference.details
         keys = ("features", "preprocessing", "precision")
-        facts += [(key.capitalize(), str(told[key])) for key in keys if told.get(key)]
+        facts += [(key.capitalize(), str(details[key])) for key in keys if details.get(key)]
     facts.append(("Seed", str(reference.seed)))
     facts.append(("Made with", f"pushforward {__version__}"))
     if date:

@@ -103,14 +103,14 @@ def refinement_page(
         model.sample(_TRIED, random_state=seed)
         each = (time.monotonic() - began) / _TRIED
         n = max(_SHEET, min(n, int(_FOR_SAMPLES * 60 * minutes / each)))
-    template, told = _template(), model.report_
+    template, report = _template(), model.report_
     name = "a function of latents" if not is_model(model.base_) else _kind(model.base_)
     shown = _shown(model, data, n, seed)
     left = None if minutes is None else _FOR_LOOKS * (deadline - time.monotonic()) / 60
     looks = collapse(model, data, y=y, n=n, random_state=seed, minutes=left)
     sections = [
-        _tried(told),
-        _measured(told),
+        _tried(report),
+        _measured(report),
         *shown,
         *_compared(compared),
         _wrong_dial(looks),
@@ -122,7 +122,7 @@ def refinement_page(
         title=title or f"{name[0].upper()}{name[1:]}, refined",
         style=_packaged("style.css"),
         facts=_facts(model, name, date),
-        verdicts=[("", AFTER if _nearer(told) else QUIET, _verdict(told))],
+        verdicts=[("", AFTER if _nearer(report) else QUIET, _verdict(report))],
         sections=sections,
         tints=[tint for _, tint in _LEGEND],
     )
@@ -133,37 +133,38 @@ def _kind(model: Any) -> str:
     return type(model).__name__
 
 
-def _verdict(told: RefinementReport) -> str:
-    if not told.helped:
+def _verdict(report: RefinementReport) -> str:
+    if not report.helped:
         return (
             "Nothing helped beyond chance on held-out rows: the refined model is the generator "
-            f"as it was.{_distances(told)}"
+            f"as it was.{_distances(report)}"
         )
     return (
         f"A two-sample test tells samples from held-out rows with an AUC of "
-        f"{told.before.value:.3f} before and {told.after.value:.3f} after; real rows from other "
-        f"real rows with {told.floor.value:.3f}. 0.5 cannot be told apart.{_distances(told)}"
+        f"{report.before.value:.3f} before and {report.after.value:.3f} after; real rows from "
+        f"other real rows with {report.floor.value:.3f}. 0.5 cannot be told apart."
+        f"{_distances(report)}"
     )
 
 
-def _nearer(told: RefinementReport) -> bool:
-    return told.helped and told.after.value < told.before.value
+def _nearer(report: RefinementReport) -> bool:
+    return report.helped and report.after.value < report.before.value
 
 
 def _facts(model: RefinedModel, name: str, date: str | None) -> list[tuple[str, str]]:
-    told = model.report_
-    taught, chose, judged = told.rows
+    report = model.report_
+    training, selection, test = report.rows
     facts = [
         ("Generator", name),
         ("Method", model.method if model.preset is None else f"{model.method}, {model.preset}"),
-        ("Real rows", f"{taught:,} taught, {chose:,} chose, {judged:,} judged"),
+        ("Real rows", f"{training:,} taught, {selection:,} chose, {test:,} judged"),
         (
             "A refined sample takes",
-            f"{told.draws:.3g} draw{'' if told.draws == 1 else 's'} of the generator, "
-            f"{told.evaluations:.3g} logits",
+            f"{report.draws:.3g} draw{'' if report.draws == 1 else 's'} of the generator, "
+            f"{report.evaluations:.3g} logits",
         ),
-        ("Refining took", f"{told.seconds:.0f} s"),
-        ("Before it began", told.expected.removeprefix("expected: ")),
+        ("Refining took", f"{report.seconds:.0f} s"),
+        ("Before it began", report.expected.removeprefix("expected: ")),
         ("Made with", f"pushforward {__version__}"),
     ]
     return [*facts, ("Date", date)] if date else facts
@@ -173,17 +174,17 @@ def _ends(auc: Any) -> str:
     return "" if auc.interval is None else "{:.3f} to {:.3f}".format(*auc.interval)
 
 
-def _distances(told: RefinementReport) -> str:
+def _distances(report: RefinementReport) -> str:
     """Of images, Fréchet distances of the features that the test sees."""
-    before, after = (m.details.get("frechet") for m in (told.before, told.after))
+    before, after = (m.details.get("frechet") for m in (report.before, report.after))
     if before is None or after is None:
         return ""
     return f" The Fréchet distance of the features is {before:.4g} before and {after:.4g} after."
 
 
-def _tried(told: RefinementReport) -> Section:
+def _tried(report: RefinementReport) -> Section:
     lines = []
-    for stage in told.stages:
+    for stage in report.stages:
         settings = {k: v for k, v in stage.settings.items() if v is not None}
         words = (
             f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items()
@@ -213,20 +214,20 @@ def _tried(told: RefinementReport) -> Section:
         "that count when the logit weighs them. Accepted: of all draws. Logits: of one sample."
     )
     table = Table(heads, tuple(lines), numbers=(2, 4, 5, 6, 7))
-    left = (f" {line[0].upper()}{line[1:].rstrip('.')}." for line in told.notes)
+    left = (f" {line[0].upper()}{line[1:].rstrip('.')}." for line in report.notes)
     return Section("tried", "What was tried", (table,), note + "".join(left))
 
 
-def _measured(told: RefinementReport) -> Section:
-    places = [("generator", told.before, BEFORE)]
+def _measured(report: RefinementReport) -> Section:
+    places = [("generator", report.before, BEFORE)]
     places += [
         (f"{k}. {s.name}", s.auc, AFTER if s.kept else QUIET)
-        for k, s in enumerate(told.stages, start=1)
+        for k, s in enumerate(report.stages, start=1)
     ]
-    places += [("refined, anew", told.after, AFTER)]
+    places += [("refined, anew", report.after, AFTER)]
 
     def draw_areas(axes: Any) -> None:
-        low, high = told.floor.interval or (told.floor.value, told.floor.value)
+        low, high = report.floor.interval or (report.floor.value, report.floor.value)
         axes.axvspan(low, high, color=REAL, alpha=0.25, linewidth=0)
         for y, (_, auc, tint) in enumerate(places):
             ends = auc.interval or (auc.value, auc.value)
@@ -238,7 +239,7 @@ def _measured(told: RefinementReport) -> Section:
         axes.set_xlabel("AUC of the two-sample test")
 
     def draw_logits(axes: Any) -> None:
-        values = {name: np.asarray(told.logits[name]) for name, _ in _LEGEND}
+        values = {name: np.asarray(report.logits[name]) for name, _ in _LEGEND}
         inner = [v[1:-1] for v in values.values()]
         bins = np.linspace(min(v[0] for v in inner), max(v[-1] for v in inner), 41)
         share = (np.arange(4000) + 0.5) / 40
@@ -253,7 +254,7 @@ def _measured(told: RefinementReport) -> Section:
 
     pictures = (
         panel(
-            draw_areas, f"AUC of each stage: {_verdict(told)}", title="Told from data",
+            draw_areas, f"AUC of each stage: {_verdict(report)}", title="Told from data",
             caption="The band is real rows against other real rows. Grey stages were left out.",
             size=(5.2, 0.9 + 0.42 * len(places)),
         ),

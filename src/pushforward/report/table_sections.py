@@ -134,9 +134,9 @@ def _fidelity(found: Comparison) -> tuple[Part, ...]:
     }
     parts: list[Part] = []
     columns = {
-        name: told["column_fidelity"]["columns"]
-        for name, told in taken.items()
-        if "column_fidelity" in told
+        name: details["column_fidelity"]["columns"]
+        for name, details in taken.items()
+        if "column_fidelity" in details
     }
     if columns:
         names = next(iter(columns.values()))
@@ -151,9 +151,9 @@ def _fidelity(found: Comparison) -> tuple[Part, ...]:
         parts.append(Bars(tuple(taken), lines, "Column fidelity", note))
     lines = tuple(
         (name, " and ".join(pair["columns"]), f"{pair['value']:.3f}")
-        for name, told in taken.items()
-        if "pair_fidelity" in told
-        for pair in told["pair_fidelity"]["worst_pairs"][:WORST]
+        for name, details in taken.items()
+        if "pair_fidelity" in details
+        for pair in details["pair_fidelity"]["worst_pairs"][:WORST]
     )
     if lines:
         heads = ("model", "columns", "fidelity")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_pandas_dataframe
 
 from ..estimators.table_density import TableDensity
 from ..metrics.evaluation_inputs import take
@@ -74,7 +75,7 @@ def strangest_rows(
     """
     rows = np.argsort(scores, kind="stable")[:count]
     table = model.explain(take(X, rows))
-    index = getattr(X, "index", None) if hasattr(X, "iloc") else None
+    index = X.index if is_pandas_dataframe(X) else None
     found = []
     for i, row in enumerate(rows.tolist()):
         part = table[table["row"] == i]

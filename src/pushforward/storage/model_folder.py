@@ -30,9 +30,11 @@ __all__ = ["FORMAT_VERSION", "read_folder", "read_model", "write_file_atomically
 #: Of the reader. A folder without narrowed tensors is written in format 1, which has no "int64".
 FORMAT_VERSION = 2
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
-_INTEGERS = "uint8 uint16 uint32 uint64 int8 int16 int32 int64"
-_FLOATS = "float16 bfloat16 float32 float64 complex64"
-DTYPES = {getattr(torch, name) for name in f"bool {_INTEGERS} {_FLOATS}".split()}
+DTYPES = {
+    *(torch.bool, torch.uint8, torch.uint16, torch.uint32, torch.uint64),
+    *(torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64),
+}
 
 _LIBRARY = "pushforward"
 _KEYS = {"format", "library", "version", "files", "model", "sha256"}
@@ -166,7 +168,8 @@ def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
 
 def _read_file(path: Path, size: int | None) -> bytes:
     """Read a regular file of exactly `size` bytes (None: of at most MAX_BYTES)."""
-    # NONBLOCK: opening a named pipe must not hang. NOFOLLOW: a link may lead anywhere.
+    # NONBLOCK: opening a named pipe must not hang. NOFOLLOW: a link may lead anywhere. Systems
+    # have some of these flags and lack others.
     flags = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
     try:
         if path.is_symlink():
@@ -185,7 +188,8 @@ def _read_file(path: Path, size: int | None) -> bytes:
         found = ", ".join(map(ascii, sorted(folders + files)[:10])) or "nothing"
         _refuse(path, f"missing; the folder holds {found}. Its files cannot be renamed")
     except (OSError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__} {error}"
+        known = error.strerror if isinstance(error, OSError) else None
+        reason = known or f"{type(error).__name__} {error}"
         _refuse(path, f"could not be read: {reason}")
 
 
@@ -304,7 +308,8 @@ def _pack(tensors: dict[str, Tensor]) -> tuple[bytes, list[str]]:
     for name, tensor in tensors.items():
         if not isinstance(name, str) or name == "__metadata__":
             raise ParameterError(f"{name!r} cannot name a tensor; use another string.")
-        dtype, layout = getattr(tensor, "dtype", None), getattr(tensor, "layout", None)
+        is_tensor = isinstance(tensor, Tensor)
+        dtype, layout = (tensor.dtype, tensor.layout) if is_tensor else (None, None)
         if dtype not in DTYPES or layout != torch.strided or tensor.is_meta:
             raise ParameterError(
                 f"tensors[{name!r}] is a {type(tensor).__name__} of {dtype}, {layout}; expected: "

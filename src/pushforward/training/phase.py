@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..validation import POSITIVE, OneOf, check
 from .batches import Batch
 
 __all__ = ["Optimiser", "Phase"]
@@ -19,6 +20,11 @@ _KINDS: dict[str, Any] = {
     "adamax": torch.optim.Adamax,
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
+}
+_RULES = {
+    "kind": OneOf(*_KINDS),
+    "rate": POSITIVE,
+    "decay": OneOf("constant", "linear"),
 }
 
 
@@ -54,14 +60,7 @@ class Optimiser:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise ParameterError(
-                f"There is no optimiser {self.kind!r}. Expected one of {', '.join(_KINDS)}."
-            )
-        if self.decay not in ("constant", "linear"):
-            raise ParameterError(f"decay is {self.decay!r}. Expected 'constant' or 'linear'.")
-        if not (math.isfinite(self.rate) and self.rate > 0):
-            raise ParameterError(f"rate is {self.rate!r}. Expected a positive number.")
+        check(_RULES, vars(self))
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """The torch optimiser of the given parameters.

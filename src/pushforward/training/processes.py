@@ -110,8 +110,9 @@ def _leave() -> None:
     One that ends early ends badly now and then, for threads of its connections; torchrun then ends
     the others too, which may still be saving.
     """
+    # Python sets sys.last_value after an error that nothing caught
     if not dist.is_initialized() or hasattr(sys, "last_value"):
-        return  # after an error nobody comes: torchrun ends the others once this one has ended
+        return  # nobody comes then: torchrun ends the others once this one has ended
     with suppress(RuntimeError):  # one of them is gone already
         dist.barrier()
     dist.destroy_process_group()

@@ -59,7 +59,7 @@ class Lookup(nn.Module):
 
     def find(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of values (n, C): whether the key is known, its value, and the rows it was seen in."""
-        code = _coded(values, self.keys, self.size)
+        code = _encoded(values, self.keys, self.size)
         place = torch.searchsorted(self.code, code).clamp_max(len(self.code) - 1)
         return self.code[place] == code, self.value[place], self.count[place]
 
@@ -147,7 +147,7 @@ def _table(
 ) -> dict[str, Tensor] | None:
     """Column ``j`` by its keys, as a :class:`Lookup` holds it; None where keys contradict."""
     places, sizes = torch.tensor(keys), torch.tensor(size)
-    code, order = _coded(values, places, sizes).sort()
+    code, order = _encoded(values, places, sizes).sort()
     value = values[order, j]
     same = code[1:] == code[:-1]
     if bool((same & (value[1:] != value[:-1])).any()):
@@ -162,7 +162,7 @@ def _table(
     }
 
 
-def _coded(values: Tensor, keys: Tensor, size: Tensor) -> Tensor:
+def _encoded(values: Tensor, keys: Tensor, size: Tensor) -> Tensor:
     code = torch.zeros(len(values), dtype=torch.long)
     for key, each in zip(keys, size, strict=True):
         code = code * each + values[:, key]

@@ -181,9 +181,9 @@ class DiscreteChain(nn.Module):
         return torch.cat([self._log_prob(rows) for rows in x.split(_BLOCK)])
 
     def _log_prob(self, x: Tensor) -> Tensor:
-        coded = [c.encode(x[:, j]) for c, j in zip(self._cells(), self.places, strict=True)]
-        value = torch.stack([value for value, _ in coded], dim=1)
-        result = torch.stack([log_det for _, log_det in coded]).sum(0)
+        encoded = [c.encode(x[:, j]) for c, j in zip(self._cells(), self.places, strict=True)]
+        value = torch.stack([value for value, _ in encoded], dim=1)
+        result = torch.stack([log_det for _, log_det in encoded]).sum(0)
         inputs = self._inputs(x, value)
         for i, factor in enumerate(self._factors()):
             own = value[:, i]

@@ -122,8 +122,6 @@ def _monotone(y: Tensor, slope: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
     rise = y.diff(dim=1).clamp_min(least)
     y = torch.cat([y[:, :1], y[:, :1] + rise.cumsum(1)], dim=1)
     chord = rise / step[:, None]
-    around = torch.cat(
-        [chord[:, :1], torch.minimum(chord[:, 1:], chord[:, :-1]), chord[:, -1:]], 1
-    )
+    below = torch.cat([chord[:, :1], torch.minimum(chord[:, 1:], chord[:, :-1]), chord[:, -1:]], 1)
     above = torch.cat([chord[:, :1], torch.maximum(chord[:, 1:], chord[:, :-1]), chord[:, -1:]], 1)
-    return y, torch.minimum(torch.maximum(slope, 0.1 * around), 10 * above)
+    return y, torch.minimum(torch.maximum(slope, 0.1 * below), 10 * above)

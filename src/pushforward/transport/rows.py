@@ -60,7 +60,7 @@ class Rows:
     def coordinates(self, which: Tensor) -> "Rows":
         """The rows with the chosen coordinates, (d,) bool; the log-determinants stay whole."""
         parts = {
-            name: getattr(self, name)[which]
+            name: vars(self)[name][which]
             for name in ("discrete", "origin", "width", "nominal", "listed")
         }
         atoms = tuple(p for p, taken in zip(self.atoms, which.tolist(), strict=True) if taken)

@@ -4,7 +4,7 @@ Formulas of Gregory & Delbourgo (1982) as used by Durkan et al., *Neural Spline 
 (2019), eqs. 4-8, with linear tails.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -100,9 +100,9 @@ class Splines:
         width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
         rise = (y - y0) / width
         # the root of Durkan et al. eq. 8, in the form that does not cancel
-        bend = rise * (d0 + d1 - 2 * s)
-        qa = s * (s - d0) + bend
-        qb = s * d0 - bend
+        curvature = rise * (d0 + d1 - 2 * s)
+        qa = s * (s - d0) + curvature
+        qb = s * d0 - curvature
         root = (qb * qb + 4 * qa * s * rise).clamp_min(0).sqrt()
         xi = 2 * s * rise / (qb + root)
         q, r = torch.lerp(d0, s, xi), torch.lerp(s, d1, xi)
@@ -174,4 +174,4 @@ class _Cells:
         return self.x.shape[-1] - 1
 
     def take(self, index: Tensor | slice | int) -> "_Cells":
-        return _Cells(*(getattr(self, f.name)[index] for f in fields(self)))
+        return _Cells(*(part[index] for part in vars(self).values()))

@@ -134,7 +134,7 @@ def test_the_inlier_score_is_of_the_layers_of_the_whole_image_alone(digits):
 
 def test_explain_says_where_an_inlier_score_comes_from(model, likely, digits):
     for fitted in (model, likely):
-        beside = fitted.explain(digits[:10])
+        beside = fitted.inlier_maps(digits[:10])
         whole = fitted.inlier_scores(digits[:10]) - fitted.held_out_map_.sum()
         assert np.allclose(beside.sum((1, 2)), whole)
 

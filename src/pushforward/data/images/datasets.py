@@ -129,8 +129,8 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
     """
     if root is not None:
         return Path(root)
-    if told := os.environ.get("PUSHFORWARD_DATA"):
-        return Path(told)
+    if folder := os.environ.get("PUSHFORWARD_DATA"):
+        return Path(folder)
     return cache_folder() / "data"
 
 

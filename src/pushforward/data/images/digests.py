@@ -36,15 +36,17 @@ def digest_of(source: ImageSource) -> str:
     if isinstance(source, DecodedImages):
         return _of_files(source)
     if isinstance(source, FramedImages | RecolouredImages):
-        how = f"{getattr(source, 'framing', None)} {source.shape}"
+        framing = source.framing if isinstance(source, FramedImages) else None
+        how = f"{framing} {source.shape}"
         return _joined([type(source).__name__, how, digest_of(source.source)])
     if isinstance(source, JoinedImages):
         return _joined([digest_of(part) for part in source.parts])
-    array = source.array if isinstance(source, ArrayImages) else None
+    if not isinstance(source, ArrayImages):
+        return _of_images(source)
+    array = source.array
     # a part of a mapped array knows its file, but not its place there
     if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.filename:
-        how = f"{array.offset} {array.dtype} {array.strides} {source.shape}"
-        how += f" {getattr(source, 'scale', None)}"
+        how = f"{array.offset} {array.dtype} {array.strides} {source.shape} {source.scale}"
         return _kept([Path(array.filename)], how, lambda: _of_images(source))
     return _of_images(source)
 

@@ -129,7 +129,8 @@ class DecodedImages:
                 refuse_depth(image.mode)
                 turned = "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5
                 size = image.size[::-1] if turned else image.size
-                # cameras put a preview behind a photograph and call that MPO
+                # cameras put a preview behind a photograph and call that MPO; Pillow counts frames
+                # of those formats only that may have several
                 frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
                 return size, is_grey(image.mode), frames
         except Exception as error:

@@ -1,10 +1,11 @@
 """What users have in memory: arrays, tensors, lists, pairs with labels, data sets of others."""
 
 import dataclasses
+import sys
 import warnings
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...errors import DataError
 from .cropping import FramedImages, Framing, pillow
-from .image_files import FileImages, is_grey, refuse_depth
+from .image_files import DecodedImages, FileImages, is_grey, refuse_depth
 from .image_sources import (
     ArrayImages,
     ImageSet,
@@ -26,6 +27,7 @@ from .labels import as_labels, numbered
 __all__ = ["as_image_set", "as_images"]
 
 _IMAGES = ("image", "img", "images", "pixel_values", "x", "X")
+_NUMBERS = (np.generic, np.ndarray, torch.Tensor)
 _LABELS = ("label", "labels", "fine_label", "y", "target", "targets")
 _EXPECTED = (
     "Expected images: a uint8 array of shape (N, H, W), (N, H, W, C) or (N, C, H, W), a list of "
@@ -100,7 +102,8 @@ def as_image_set(
         found, layout = _gathered(X, layout, pixel_range, framing)
     else:
         source, layout = _source(X, layout, pixel_range, framing)
-        found = ImageSet(source, notes=getattr(source, "notes", ()))
+        notes = source.notes if isinstance(source, DecodedImages) else ()
+        found = ImageSet(source, notes=notes)
     for note in () if isinstance(X, ImageSet) else found.notes:
         warnings.warn(note, stacklevel=2)
     if len(found) == 0:
@@ -127,7 +130,7 @@ def _source(
     if isinstance(X, np.ndarray):
         layout = layout or find_layout(X.shape)
         return _framed(ArrayImages(X, layout, pixel_range), framing), layout
-    if len(getattr(X, "shape", ())) == 3 and hasattr(X, "__getitem__"):
+    if isinstance(X, ImageSource) and len(X.shape) == 3:
         return _framed(X, framing), layout
     if isinstance(X, Mapping) and X:
         first = next(iter(X))
@@ -177,7 +180,8 @@ def _is_plain(array: np.ndarray) -> bool:
 
 
 def _is_pillow(picture: Any) -> bool:
-    return hasattr(picture, "convert") and hasattr(picture, "mode") and hasattr(picture, "size")
+    image = sys.modules.get("PIL.Image")  # without it there are no pictures of Pillow
+    return image is not None and isinstance(picture, image.Image)
 
 
 def _of_pillow(pictures: Sequence, framing: Framing | None) -> tuple[np.ndarray, str]:
@@ -205,7 +209,7 @@ def _is_pair(X: Any) -> bool:
     """Whether X is (images, labels): one label for each image."""
     if not (isinstance(X, tuple) and len(X) == 2) or isinstance(X[0], (str, Path)):
         return False
-    if not (hasattr(X[0], "__len__") and hasattr(X[1], "__len__")) or _is_pillow(X[1]):
+    if not all(isinstance(part, Sized) for part in X) or _is_pillow(X[1]):
         return False
     several = isinstance(X[0], (list, tuple, ImageSet)) or len(np.shape(X[0])) >= 3
     return several and len(np.shape(X[1])) in (1, 2)
@@ -225,12 +229,22 @@ def _labels(y: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
 # Data sets of others
 
 
+@runtime_checkable
+class _HuggingFace(Protocol):
+    """A data set of Hugging Face, whose library need not be here."""
+
+    features: Any
+    column_names: Any
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
 def _is_data_set(X: Any) -> bool:
     return isinstance(X, (Dataset, DataLoader)) or _is_hugging_face(X)
 
 
 def _is_hugging_face(X: Any) -> bool:
-    return hasattr(X, "features") and hasattr(X, "column_names") and hasattr(X, "__iter__")
+    return isinstance(X, _HuggingFace)
 
 
 def _gathered(
@@ -241,7 +255,8 @@ def _gathered(
     pictures: list[Any] = []
     labels: list[Any] = []
     key = None
-    for item in X if loader or not hasattr(X, "__len__") else map(X.__getitem__, range(len(X))):
+    places = range(len(X)) if isinstance(X, Sized) and not loader else None
+    for item in X if places is None else map(X.__getitem__, places):
         image, label, key = _parts(item)
         if loader and not _is_pillow(image):
             pictures.extend(image)
@@ -255,7 +270,7 @@ def _gathered(
     notes = _left_out(X, len(pictures)) if loader else ()
     numbers, names = None, None
     if len(labels) == len(pictures):
-        single = [y.item() if np.size(y) == 1 and hasattr(y, "item") else y for y in labels]
+        single = [y.item() if isinstance(y, _NUMBERS) and np.size(y) == 1 else y for y in labels]
         numbers, names = _labels(np.asarray(single))
         names = names or _class_names(X, key, numbers)
     return ImageSet(source, numbers, names, name="data set", notes=notes), layout
@@ -274,9 +289,8 @@ def _parts(item: Any) -> tuple[Any, Any, str | None]:
     return item, None, None
 
 
-def _left_out(loader: Any, n: int) -> tuple[str, ...]:
-    sampler = getattr(loader, "sampler", None)
-    whole = len(sampler) if isinstance(sampler, Sized) else n
+def _left_out(loader: DataLoader, n: int) -> tuple[str, ...]:
+    whole = len(loader.sampler) if isinstance(loader.sampler, Sized) else n
     if whole <= n:
         return ()
     return (f"the loader left out {whole - n} of {whole} images: drop_last=False gives all.",)
@@ -285,6 +299,7 @@ def _left_out(loader: Any, n: int) -> tuple[str, ...]:
 def _class_names(X: Any, key: str | None, labels: np.ndarray) -> tuple[str, ...] | None:
     """Names of the classes, where the data set has them: of number k at place k."""
     names = None
+    # by their names: data sets of torchvision and others share no class that has them
     while X is not None and names is None:
         if _is_hugging_face(X) and key is not None and X.features:
             names = getattr(X.features.get(key), "names", None)

@@ -114,8 +114,8 @@ def _column(schema: Any, names: tuple[str, ...], file: Path) -> str:
 def _class_names(schema: Any, label: str, labels: np.ndarray) -> tuple[str, ...] | None:
     """Return the names of the classes where the file tells them, as those of the hub do."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])
-        names = told["info"]["features"][label]["names"]
+        described = json.loads((schema.metadata or {})[b"huggingface"])
+        names = described["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):
         return None
     fine = isinstance(names, list) and all(isinstance(name, str) for name in names)

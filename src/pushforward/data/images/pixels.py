@@ -74,16 +74,14 @@ class Pixels:
         fits = self.layout != "nhw" or shape[0] == 1
         _expect(fits, "layout", self.layout, f"an axis for the {shape[0]} channels")
         _expect(_whole(self.bits) and 1 <= self.bits <= 8, "bits", self.bits, "1 to 8")
-        for name in ("low", "high"):
-            value = getattr(self, name)
+        for name, value in (("low", self.low), ("high", self.high)):
             _expect(_number(value), name, value, "a finite number")
         _expect(self.low < self.high, "high", self.high, f"more than low, {self.low}")
         if self.logit is not None:
             fine = _number(self.logit) and 1e-7 <= self.logit <= 0.25
             _expect(fine, "logit", self.logit, "None or 1e-7 to 0.25")
         _expect(_number(self.shift) and 0 <= self.shift <= 1, "shift", self.shift, "0 to 1")
-        for name in ("flip", "dequantise"):
-            value = getattr(self, name)
+        for name, value in (("flip", self.flip), ("dequantise", self.dequantise)):
             _expect(isinstance(value, bool), name, value, "True or False")
         if self._noise_bits < 8:
             raise ParameterError(
@@ -120,7 +118,8 @@ class Pixels:
         """
         c, h, w = self.shape
         axes = {"nhw": (h, w), "nhwc": (h, w, c), "nchw": (c, h, w)}[self.layout]
-        layout = self.layout if tuple(getattr(X, "shape", ())[1:]) == axes else None
+        array = isinstance(X, (np.ndarray, Tensor))
+        layout = self.layout if array and tuple(X.shape[1:]) == axes else None
         images, _ = as_images(X, layout, pixel_range=pixel_range)
         if images.shape != self.shape:
             raise DataError(
@@ -226,7 +225,7 @@ class Pixels:
         elif isinstance(images, ImageSource) and not isinstance(images, np.ndarray):
             images = images[:]
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
-            kind = getattr(images, "dtype", type(images).__name__)
+            kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
             raise DataError(f"The images are {kind}. Expected a uint8 array: see as_images.")
         if images.ndim != 4 or images.shape[1:] != self.shape:
             raise DataError(

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["SQUEEZE", "Bend"]
+__all__ = ["SQUEEZE", "BoundedTransform"]
 
 SQUEEZE = 1e-5
 
 
 @dataclass(frozen=True)
-class Bend:
+class BoundedTransform:
     """An increasing map from an interval, possibly the whole line, to the whole line.
 
     * no bound: x / unit;
@@ -42,7 +42,7 @@ class Bend:
         values: np.ndarray,
         bounds: tuple[float | None, float | None],
         weights: np.ndarray | None = None,
-    ) -> "Bend":
+    ) -> "BoundedTransform":
         """Fit unit and reach to values of shape (n,) that lie within the bounds."""
         low, high = bounds
         largest = max(abs(float(v)) for v in (values.min(), values.max(), low or 0, high or 0))
@@ -62,7 +62,7 @@ class Bend:
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map values to the line; returns (y, log |dy/dx|), both of the shape of x.
 
-        >>> y, log_slope = Bend(low=0.0, high=1.0).forward(np.array([0.5]))
+        >>> y, log_slope = BoundedTransform(low=0.0, high=1.0).forward(np.array([0.5]))
         >>> y.tolist(), log_slope.round(3).tolist()
         ([0.0], [1.386])
         """

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..checks import column_text, rows_text
-from .bounded_transform import Bend
+from .bounded_transform import BoundedTransform
 from .dates import DateFormat
 from .decimals import Digits
 from .number_format import NumberFormat
@@ -18,7 +18,7 @@ from .value_list import ValueList
 
 __all__ = ["Column", "offset"]
 
-IDENTITY = Bend()
+IDENTITY = BoundedTransform()
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Column:
         high: largest value seen; None without an order.
         distinct: how many different values were seen; None where they were not counted.
         bounds: (low, high) declared by the user, either may be None.
-        bend: the map of the column's numbers to the whole line.
+        transform: the map of the column's numbers to the whole line.
         loc: mean on that line, subtracted to standardise.
         scale: standard deviation on that line, divided by to standardise.
         step: distance of neighbouring values of a grid or of dates; 1 for every other kind.
@@ -55,7 +55,7 @@ class Column:
     high: float | int | None = None
     distinct: int | None = None
     bounds: tuple[float | None, float | None] = (None, None)
-    bend: Bend = IDENTITY
+    transform: BoundedTransform = IDENTITY
     loc: float = 0.0
     scale: float = 1.0
     step: float = 1.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import DataError, ParameterError
 from ..checks import column_text, rows_text
-from .bounded_transform import Bend
+from .bounded_transform import BoundedTransform
 from .column import Column, offset
 from .column_contents import Holding
 from .decimals import Digits
@@ -118,8 +118,8 @@ def _of_kind(
         return _FINISH[kind](replace(column, distinct=distinct), values, label, weights)
     if kind == "continuous":
         low, high = float(values.min()), float(values.max())
-        bend = Bend.learn(values.astype(np.float64), bounds, weights)
-        return Column(kind, family, low=low, high=high, bounds=bounds, bend=bend)
+        transform = BoundedTransform.learn(values.astype(np.float64), bounds, weights)
+        return Column(kind, family, low=low, high=high, bounds=bounds, transform=transform)
     if family == "float" and not whole(values):
         raise DataError(
             f"{column_text(label)} was declared integer and holds fractions (or numbers beyond "
@@ -131,8 +131,8 @@ def _of_kind(
         None if bounds[0] is None else float(np.ceil(bounds[0])) - low,
         None if bounds[1] is None else float(np.floor(bounds[1])) + 1.0 - low,
     )
-    bend = Bend.learn(offset(values, low) + 0.5, edges, weights)
-    return Column(kind, family, (), low, high, distinct, bounds, bend)
+    transform = BoundedTransform.learn(offset(values, low) + 0.5, edges, weights)
+    return Column(kind, family, (), low, high, distinct, bounds, transform)
 
 
 def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | None, float | None]:

@@ -48,7 +48,7 @@ class Columns:
 
     * **continuous**: (x - loc) / scale, with mean and standard deviation.
     * **bounded** (declared): carried to the whole line by
-      :class:`~pushforward.data.tables.bounded_transform.Bend`, then standardised.
+      :class:`~pushforward.data.tables.bounded_transform.BoundedTransform`, then standardised.
     * **integer**: dequantised, (k + u - loc) / scale with u uniform on (0, 1). The density of
       k + u on its unit cell is then the probability of k (Theis, van den Oord and Bethge, "A note
       on the evaluation of generative models", 2016).
@@ -244,7 +244,7 @@ class Columns:
     def loc(self) -> torch.Tensor:
         """Float64 of shape (D,), subtracted from each coordinate; in the column's own unit.
 
-        For a bounded column it lies on the line that :class:`Bend` maps to.
+        For a bounded column it lies on the line that :class:`BoundedTransform` maps to.
         """
         return torch.from_numpy(self._coordinates.loc * self._coordinates.units)
 
@@ -371,7 +371,7 @@ class Columns:
         for i, j in enumerate(self._live):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
-            if not copied or column.kind != "continuous" or column.bend.bounded:
+            if not copied or column.kind != "continuous" or column.transform.bounded:
                 raw[:, i] = column.numbers(*cells[j], self.labels[j])
         return raw
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ModelFileError
-from .bounded_transform import Bend
+from .bounded_transform import BoundedTransform
 from .column import Column
 from .column_kinds import KINDS
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
@@ -64,7 +64,7 @@ DATES = {
     "fraction": str,
 }
 ATOMS = {"values": list, "widths": list, "step": float}
-BEND = {
+TRANSFORM = {
     "low": (float, type(None)),
     "high": (float, type(None)),
     "unit": float,
@@ -93,7 +93,7 @@ def write(
                 "high": column.high,
                 "distinct": column.distinct,
                 "bounds": list(column.bounds),
-                "bend": _write(column.bend, BEND),
+                "bend": _write(column.transform, TRANSFORM),
                 "loc": column.loc,
                 "scale": column.scale,
                 "step": column.step,
@@ -134,7 +134,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
         _check_entry(entry, ENTRY, where)
-        _check_entry(entry["bend"], BEND, f"{where}.bend")
+        _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
         columns.append(_read_column(entry, where))
     labels = tuple(entry["name"] for entry in entries)
@@ -195,7 +195,7 @@ def _write(part: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
     """The attributes of a part of a column that a schema names; None for no part."""
     if part is None:
         return None
-    values = {key: getattr(part, key) for key in schema}
+    values = {key: vars(part)[key] for key in schema}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
@@ -318,11 +318,11 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         fine = fine and bool(cells) != (kind in LEFT_OUT) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
     bounds = _read_ends(entry["bounds"], f"{where}.bounds")
-    bend = Bend(**entry["bend"])
-    if bend.low is not None and bend.high is not None:
-        _expect(bend.low < bend.high, f"{where}.bend", entry["bend"])
+    transform = BoundedTransform(**entry["bend"])
+    if transform.low is not None and transform.high is not None:
+        _expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
     for key, value in (
-        *(("bend.unit", bend.unit), ("bend.reach", bend.reach)),
+        *(("bend.unit", transform.unit), ("bend.reach", transform.reach)),
         *(("scale", entry["scale"]), ("step", entry["step"])),
     ):
         _expect(value > 0, f"{where}.{key}", value)
@@ -334,7 +334,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["high"],
         entry["distinct"],
         bounds,
-        bend,
+        transform,
         entry["loc"],
         entry["scale"],
         entry["step"],

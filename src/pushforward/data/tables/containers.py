@@ -110,6 +110,7 @@ class Layout:
                 moments = pd.DatetimeIndex(values).tz_localize("UTC")
                 series[label] = pd.Series(moments).astype(dtype)
                 continue
+            # pandas' own dtypes of numbers that may be missing say what they hold
             numpy_dtype = getattr(dtype, "numpy_dtype", dtype)
             if len(values) and all(value is None for value in values):
                 numpy_dtype = None  # an empty column has no values to convert
@@ -265,7 +266,7 @@ class Sheet:
         if self.matrix is not None:
             return self.matrix.dtype.kind in "biuf"
         if self.layout.container == "pandas":
-            return getattr(self.native.dtypes.iloc[j], "kind", "O") in "biuf"
+            return self.native.dtypes.iloc[j].kind in "biuf"
         dtype = self.frame[self.layout.labels[j]].dtype
         return dtype.is_numeric() or dtype == nw.Boolean
 
@@ -275,10 +276,12 @@ class Sheet:
             return np.asarray(self.matrix[:, j])
         if self.layout.container != "pandas":
             return self.frame[self.layout.labels[j]].to_numpy()
+        import pandas as pd
+
         series = self.native.iloc[:, j]
-        if getattr(series.dtype, "tz", None) is not None:
+        if isinstance(series.dtype, pd.DatetimeTZDtype):
             return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-        if getattr(series.dtype, "kind", "O") in "Mm" and hasattr(series, "dt"):
+        if series.dtype.kind in "Mm":
             return series.to_numpy()
         return series.to_numpy(dtype=object)
 
@@ -348,10 +351,10 @@ def _frame_storage(series: Any) -> Storage:
     if isinstance(dtype, nw.Decimal):
         return Storage("Float64")
     if isinstance(dtype, (nw.Date, nw.Datetime, nw.Duration)):
-        unit = getattr(dtype, "time_unit", "")
-        zone = getattr(dtype, "time_zone", None) or ""
-        name = type(dtype).__name__
-        return Storage(name if name == "Date" else f"{name}:{unit}:{zone}".rstrip(":"))
+        if isinstance(dtype, nw.Date):
+            return Storage("Date")
+        zone = dtype.time_zone or "" if isinstance(dtype, nw.Datetime) else ""
+        return Storage(f"{type(dtype).__name__}:{dtype.time_unit}:{zone}".rstrip(":"))
     if str(dtype) not in ELEMENTS:
         raise DataError(convert_text(series.name, str(dtype)))
     return Storage(str(dtype))

@@ -36,8 +36,8 @@ class Coordinates:
         self.loc = np.array([column.loc for column in columns], dtype=np.float64)
         self.scale = np.array([column.scale for column in columns], dtype=np.float64)
         self._log_step = float(sum(np.log(column.step) for column in columns))
-        bends = [column.bend for column in columns]
-        self.units = np.array([1.0 if b.bounded else b.unit for b in bends], dtype=np.float64)
+        transforms = [column.transform for column in columns]
+        self.units = np.array([1.0 if b.bounded else b.unit for b in transforms], dtype=np.float64)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -53,7 +53,7 @@ class Coordinates:
         """
         self._dequantise(numbers, [0.5] * int(self.dequantised.sum()))
         within = self._variance_within(numbers)
-        self._bend(numbers)
+        self._transform(numbers)
         if not len(self):
             return []
         half = (numbers.max(axis=0) - numbers.min(axis=0)) / 2
@@ -80,7 +80,7 @@ class Coordinates:
             if column.atoms is not None:
                 widths = np.array([column.atoms.step, *column.atoms.widths])
                 within[:, i] = widths[column.atoms.find(numbers[:, i])] ** 2 / 12
-            elif not column.bend.bounded:
+            elif not column.transform.bounded:
                 within[:, i] = 1 / 12
         return within
 
@@ -95,7 +95,7 @@ class Coordinates:
         """
         log_cell = self._dequantise(numbers, self._noise(numbers, draw))
         with np.errstate(over="ignore", invalid="ignore"):
-            log_det = log_cell + self._bend(numbers)
+            log_det = log_cell + self._transform(numbers)
             numbers -= self.loc
             numbers /= self.scale
         fine = np.isfinite(numbers)
@@ -112,7 +112,7 @@ class Coordinates:
     def inverse(self, z: np.ndarray, i: int) -> np.ndarray:
         """Map coordinate i, shape (n,), back to its numbers: x, or the cell plus noise."""
         column = self.columns[i]
-        line = column.bend.inverse(z * self.scale[i] + self.loc[i])
+        line = column.transform.inverse(z * self.scale[i] + self.loc[i])
         return line if column.atoms is None else column.atoms.inverse(line)
 
     def cell_index(self, z: np.ndarray) -> np.ndarray:
@@ -144,8 +144,8 @@ class Coordinates:
         if not column.discrete:
             raise DataError(f"Coordinate {i} ({self.names[i]}) is {column.kind}: it has no cells.")
         lower = np.asarray(cells, dtype=np.float64)
-        bent = [column.bend.forward(edge)[0] for edge in (lower, lower + 1.0)]
-        low, high = (torch.as_tensor((edge - self.loc[i]) / self.scale[i]) for edge in bent)
+        transformed = [column.transform.forward(edge)[0] for edge in (lower, lower + 1.0)]
+        low, high = (torch.as_tensor((edge - self.loc[i]) / self.scale[i]) for edge in transformed)
         return low, high
 
     def _noise(self, numbers: np.ndarray, draw: int | np.random.Generator) -> Iterable[np.ndarray]:
@@ -181,11 +181,11 @@ class Coordinates:
             numbers[:, i] += u
         return log_cell
 
-    def _bend(self, numbers: np.ndarray) -> np.ndarray:
-        """Bend numbers to the line in place; returns log |slope| summed over D, shape (n,)."""
+    def _transform(self, numbers: np.ndarray) -> np.ndarray:
+        """Map numbers to the line in place; returns log |slope| summed over D, shape (n,)."""
         log_slope = np.zeros(len(numbers))
         for i, column in enumerate(self.columns):
-            if column.bend.bounded or column.bend.unit != 1.0:
-                numbers[:, i], slope = column.bend.forward(numbers[:, i])
+            if column.transform.bounded or column.transform.unit != 1.0:
+                numbers[:, i], slope = column.transform.forward(numbers[:, i])
                 log_slope += slope
         return log_slope

@@ -94,7 +94,7 @@ def _embedded(name: str, target: str | None = None) -> Callable[[], Any]:
         import pandas as pd
         from sklearn import datasets
 
-        bunch: Any = getattr(datasets, f"load_{name}")()
+        bunch: Any = getattr(datasets, f"load_{name}")()  # scikit-learn is imported no earlier
         frame = pd.DataFrame(bunch.data, columns=[str(column) for column in bunch.feature_names])
         if name == "digits":
             frame = frame.astype(np.int64)  # counts of dark pixels, 0 to 16, stored as floats

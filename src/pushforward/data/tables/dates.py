@@ -161,7 +161,8 @@ class DateFormat:
             spans: Any = pd.to_timedelta(pd.Series(cells), errors="coerce")
             counts = spans.fillna(pd.Timedelta(0)).to_numpy().astype("m8[ns]").astype(np.int64)
             return counts // UNITS[self.unit], spans.isna().to_numpy()
-        held = getattr(getattr(cells, "dtype", None), "kind", "O")
+        arrays = (np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
+        held = cells.dtype.kind if isinstance(cells, arrays) else "O"
         if self.source == "integer" and held != "M":
             whole: Any = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
             text = whole.fillna(0).astype(np.int64).astype(str)

@@ -4,12 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from narwhals.dependencies import is_into_dataframe
+
 from ...errors import DataError, ParameterError
 from .reading_options import Reading
 
-__all__ = ["CHUNK", "Table", "unreadable"]
+__all__ = ["CHUNK", "Table", "column_labels", "unreadable"]
 
 CHUNK = 65_536
+
+
+def column_labels(X: Any) -> list[str | int]:
+    """The columns of a frame by name and of an array (n, p) by position; none of anything else.
+
+    >>> import numpy as np
+    >>> column_labels(np.zeros((5, 2))), column_labels(["a", "b"])
+    ([0, 1], [])
+    """
+    if is_into_dataframe(X):
+        return list(X.columns)
+    axes = np.shape(X) if isinstance(X, np.ndarray) else ()
+    return list(range(axes[1])) if len(axes) == 2 else []
 
 
 class Table:
@@ -69,9 +85,7 @@ class MemoryTable(Table):
 
     @property
     def columns(self) -> list[str | int]:
-        if hasattr(self.X, "columns"):
-            return list(self.X.columns)
-        return list(range(self.X.shape[1])) if self.X.ndim == 2 else []
+        return column_labels(self.X)
 
     def read(self) -> Any:
         return self.X

@@ -63,12 +63,12 @@ class Atoms:
     @cached_property
     def intervals(self) -> np.ndarray:
         """Start and end of each atom's interval on the line: float64 of shape (m, 2)."""
-        moved = np.cumsum(self._moves) - self._moves
-        start = np.array(self.values) - self.step / 2 + moved
+        shift = np.cumsum(self._shifts) - self._shifts
+        start = np.array(self.values) - self.step / 2 + shift
         return np.column_stack([start, start + np.array(self.widths)])
 
     @cached_property
-    def _moves(self) -> np.ndarray:
+    def _shifts(self) -> np.ndarray:
         """How far each atom moves the values above it, shape (m,)."""
         return np.array(self.widths) - self.step
 
@@ -83,8 +83,8 @@ class Atoms:
         below = np.searchsorted(atoms, x - self.step / 2)  # atoms wholly below the value
         here = np.minimum(below, len(atoms) - 1)
         hit = np.abs(x - atoms[here]) <= self.step / 2
-        moved = np.concatenate([[0.0], np.cumsum(self._moves)])[below]
-        line = x + moved + self.step * (np.asarray(u) - 0.5)
+        shift = np.concatenate([[0.0], np.cumsum(self._shifts)])[below]
+        line = x + shift + self.step * (np.asarray(u) - 0.5)
         start, width = self.intervals[here, 0], np.array(self.widths)[here]
         line = np.where(hit, start + u * width, line)
         return line, np.where(hit, np.log(width), 0.0)
@@ -98,7 +98,7 @@ class Atoms:
     def inverse(self, line: np.ndarray) -> np.ndarray:
         """Map the line back to values; all of an atom's interval is exactly the atom."""
         passed = np.searchsorted(self.intervals[:, 1], line, side="right")
-        x = line - np.concatenate([[0.0], np.cumsum(self._moves)])[passed]
+        x = line - np.concatenate([[0.0], np.cumsum(self._shifts)])[passed]
         if self.step:
             origin = self.values[0]
             x = origin + np.round((x - origin) / self.step) * self.step

@@ -3,7 +3,7 @@
 import codecs
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ...errors import ModelFileError, ParameterError
 
@@ -62,7 +62,7 @@ class Reading:
     @property
     def said(self) -> dict[str, Any]:
         """What was said, by name; the JSON values that :meth:`of_json` reads."""
-        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        values = dict(vars(self))
         if self.missing_values is not None:
             values["missing_values"] = list(self.missing_values)
         return {name: value for name, value in values.items() if value is not None}
@@ -99,6 +99,13 @@ def _separator(mark: str | None) -> str | None:
     return "whitespace" if mark == " " else mark
 
 
+@runtime_checkable
+class _Fitted(Protocol):
+    """A model that says what it can do; those of the library are built on top of this module."""
+
+    def capabilities(self) -> Any: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Expected:
     """What a fitted model knows of the columns of a file that is to be scored.
@@ -118,7 +125,7 @@ class Expected:
     @classmethod
     def of(cls, model: Any) -> "Expected":
         """What a model fitted on a table expects; nothing of other models."""
-        columns = getattr(model, "columns_", None)
+        columns = model.capabilities().columns if isinstance(model, _Fitted) else None
         if columns is None or not columns.layout.named:
             return cls()
         kinds = zip(columns.labels, columns.columns, strict=True)

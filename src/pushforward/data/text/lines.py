@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -50,6 +50,13 @@ def open_text(path: str | os.PathLike) -> list[str]:
     return lines
 
 
+@runtime_checkable
+class _Array(Protocol):
+    """An array or series of numpy, pandas or pyarrow."""
+
+    def tolist(self) -> Any: ...
+
+
 def as_lines(X: Any) -> list[str]:
     """Lines of whatever a user gives for text: the path of a file, or a sequence of str.
 
@@ -58,7 +65,7 @@ def as_lines(X: Any) -> list[str]:
     """
     if isinstance(X, (str, os.PathLike)):
         return open_text(X)
-    lines = X.tolist() if hasattr(X, "tolist") else X
+    lines = X.tolist() if isinstance(X, _Array) else X
     if not isinstance(lines, Sequence) or not all(isinstance(line, str) for line in lines):
         raise DataError(
             f"X is a {type(X).__name__}. Expected lines of text, a list of str, or the path of a "
@@ -157,11 +164,11 @@ class Alphabet:
     def numbers(self, lines: Sequence[str]) -> np.ndarray:
         """Lines as numbers, int64 (n, length)."""
         numbers = {one: _FIRST + i for i, one in enumerate(self.characters)}
-        coded = np.full((len(lines), self.length), _PADDING)
-        for row, line in zip(coded, lines, strict=True):
+        encoded = np.full((len(lines), self.length), _PADDING)
+        for row, line in zip(encoded, lines, strict=True):
             known = [numbers.get(one, _UNKNOWN) for one in line[: self.length]]
             row[: len(known)] = known
-        return coded
+        return encoded
 
     def lines(self, numbers: np.ndarray) -> list[str]:
         """Numbers (n, length) as lines, which end at their first padding.

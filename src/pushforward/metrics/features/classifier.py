@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...data.images import ImageSet
 from ...deprecation import renamed
 from ...errors import DataError, ModelFileError, ParameterError
 from ...storage import model_folder
@@ -157,7 +158,7 @@ def _scaled(images: Tensor) -> Tensor:
 
 def _names(train: Any, values: np.ndarray) -> tuple[str, ...] | None:
     """Names of the labels of a set of images."""
-    names = getattr(train, "class_names", None)
+    names = train.class_names if isinstance(train, ImageSet) else None
     if names is None or values.dtype.kind not in "iu" or values[0] < 0 or values[-1] >= len(names):
         return None
     return tuple(str(names[value]) for value in values)

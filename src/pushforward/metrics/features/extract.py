@@ -18,9 +18,10 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError
 from ...storage.atomic import write_file_atomically
 from ...training.processes import Processes
+from ...validation import COUNT, check
 from .provenance import FeatureExtractor, digest_of
 from .sources import as_source
 from .users import UserFeatures
@@ -70,8 +71,7 @@ def extract(
         >>> extract(find_features("pixels"), images).shape
         (10, 64)
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number, 1 up.")
+    check({"batch_size": COUNT}, {"batch_size": batch_size})
     source = as_source(source)
     rows = len(source)
     if not rows:
@@ -134,7 +134,7 @@ def _cached(
     if (found := _read(path, len(images))) is not None:
         return found
     features = _computed(extractor, images, batch_size)
-    told = {
+    metadata = {
         "sha256": hashlib.sha256(features.data).hexdigest(),
         "features": extractor.name,
         "preprocessing": extractor.preprocessing,
@@ -142,7 +142,7 @@ def _cached(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_file_atomically(path, safetensors.numpy.save({"features": features}, told))
+        write_file_atomically(path, safetensors.numpy.save({"features": features}, metadata))
     except OSError as error:
         warnings.warn(
             f"Features are not kept in {folder}: {error.strerror or error}.", stacklevel=4
@@ -154,14 +154,12 @@ def _read(path: Path, rows: int) -> np.ndarray | None:
     """The features in a file of the cache; None where it is missing or not as it was written."""
     try:
         with safetensors.safe_open(path, "np") as file:
-            features, told = file.get_tensor("features"), file.metadata()
+            features, metadata = file.get_tensor("features"), file.metadata()
     except (OSError, ValueError, KeyError, safetensors.SafetensorError):
         return None
     whole = features.ndim == 2 and features.dtype == np.float32 and len(features) == rows
-    same = (
-        told is not None
-        and told.get("sha256") == hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()
-    )
+    digest = hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()
+    same = metadata is not None and metadata.get("sha256") == digest
     return features if whole and same else None
 
 
@@ -212,10 +210,10 @@ def _joined(
     device: torch.device,
 ) -> np.ndarray:
     """Put the shares of all processes together: each has zeros where it has not looked."""
-    told = torch.zeros(processes.count, 2, device=device)
+    outcomes = torch.zeros(processes.count, 2, device=device)
     width = 0 if features is None else features.shape[1]
-    told[processes.rank] = torch.tensor([failure is not None, width], dtype=torch.float32)
-    failed, widths = processes.sum(told).cpu().T
+    outcomes[processes.rank] = torch.tensor([failure is not None, width], dtype=torch.float32)
+    failed, widths = processes.sum(outcomes).cpu().T
     if failure is not None:
         raise failure
     if failed.any():

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -66,6 +67,15 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+@runtime_checkable
+class ClassifyingNetwork(Protocol):
+    """A network with a classifier head on top of its features."""
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits of the classes (n, k) of features (n, d)."""
+        ...
+
+
 class NetworkFeatures:
     """Features of a module whose ``forward`` gives them and whose ``logits`` gives classes.
 
@@ -113,8 +123,7 @@ class NetworkFeatures:
         Raises:
             UnsupportedError: The network has no classifier head.
         """
-        head = getattr(self.network, "logits", None)
-        if head is None:
+        if not isinstance(self.network, ClassifyingNetwork):
             raise UnsupportedError(f"{self.name} features have no classes.")
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            return head(self._features(images)).softmax(dim=1).float().cpu().numpy()
+            return self.network.logits(self._features(images)).softmax(dim=1).float().cpu().numpy()

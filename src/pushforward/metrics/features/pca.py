@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...deprecation import renamed
-from ...errors import DataError, ParameterError
-from ...validation import as_seed
+from ...errors import DataError
+from ...validation import COUNT, as_seed, check
 from .pixels import flattened
 from .sources import as_source
 
@@ -46,8 +46,7 @@ class PCAFeatures:
         seed = as_seed(random_state)
         from sklearn.decomposition import PCA
 
-        if isinstance(components, bool) or not isinstance(components, int) or components < 1:
-            raise ParameterError(f"components is {components!r}; expected a whole number, 1 up.")
+        check({"components": COUNT}, {"components": components})
         train = as_source(train)
         chosen: Any = slice(None)
         if len(train) > _MOST_ROWS:

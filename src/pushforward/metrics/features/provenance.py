@@ -4,7 +4,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["FeatureExtractor", "digest_of", "provenance"]
+__all__ = ["ClassProbabilities", "FeatureExtractor", "digest_of", "provenance"]
 
 
 @runtime_checkable
@@ -35,13 +35,33 @@ class FeatureExtractor(Protocol):
         ...
 
 
+@runtime_checkable
+class ClassProbabilities(Protocol):
+    """A feature extractor with a classifier head."""
+
+    def probabilities(self, images: np.ndarray, /) -> np.ndarray:
+        """Class probabilities (n, k), float32, of uint8 images (n, C, H, W)."""
+        ...
+
+
+@runtime_checkable
+class _Digested(Protocol):
+    """A feature extractor whose weights and settings have a name."""
+
+    digest: str | None
+
+
 def digest_of(extractor: Any) -> str | None:
     """What stands for the extractor in a cache: the same digest means the same features.
 
     None where it has no ``digest``, so that its features are computed anew each time.
     """
-    digest = getattr(extractor, "digest", None)
+    digest = _own_digest(extractor)
     return None if digest is None else f"{extractor.name}|{extractor.preprocessing}|{digest}"
+
+
+def _own_digest(extractor: Any) -> str | None:
+    return extractor.digest if isinstance(extractor, _Digested) else None
 
 
 def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:
@@ -60,7 +80,7 @@ def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:
         >>> provenance(find_features("pixels"), n_real=100)["features"]
         'pixels'
     """
-    digest = getattr(extractor, "digest", None)
+    digest = _own_digest(extractor)
     facts = {
         "features": extractor.name,
         "preprocessing": extractor.preprocessing,

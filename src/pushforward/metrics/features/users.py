@@ -54,6 +54,7 @@ class UserFeatures:
                 f"features is a {type(function).__name__}; expected a torch module or a function "
                 "of images (n, C, H, W) that gives (n, d)."
             )
+        # partial functions and objects that can be called have no name of their own
         own = getattr(function, "__name__", type(function).__name__)
         self.function = function
         self.name = name or ("function" if own == "<lambda>" else own)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ... import errors
-from ...errors import DataError, ParameterError, UnsupportedError
+from ...errors import DataError, UnsupportedError
+from ...validation import COUNT, check
 from .flow_norm import Moments, MomentsFrom
 
 __all__ = ["CouplingFlow", "at_least_one", "normal_log_prob"]
@@ -16,9 +17,7 @@ __all__ = ["CouplingFlow", "at_least_one", "normal_log_prob"]
 
 def at_least_one(**numbers: int) -> None:
     """Raise ParameterError for the first of the named numbers that is not 1 or more."""
-    for name, number in numbers.items():
-        if not isinstance(number, int) or number < 1:
-            raise ParameterError(f"{name} is {number!r}; expected an integer of at least 1")
+    check(dict.fromkeys(numbers, COUNT), numbers)
 
 
 def normal_log_prob(z: Tensor) -> Tensor:

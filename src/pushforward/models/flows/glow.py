@@ -73,7 +73,7 @@ class Glow(ImageFlow):
         steps, minutes: budget; None of both takes 10 minutes, or the published 1,800 passes.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
         device: "cpu", "cuda"; None takes a GPU where there is one.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:

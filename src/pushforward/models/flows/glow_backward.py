@@ -218,11 +218,12 @@ def _masked(grad: Tensor, activation: Tensor) -> Tensor:
 
 def _unfold_scales(grad: LevelParameters, parameters: LevelParameters) -> None:
     """Turn gradients of the folded weights of a step into those of its parameters."""
+    gradient_of, value_of = grad._asdict(), parameters._asdict()
     for name in ("first", "first_border", "second", "last", "last_border"):
         logs = f"{name.removesuffix('_border')}_logs"
-        scale = torch.exp(LOG_SCALE_RATE * getattr(parameters, logs))
-        weight, grad_weight = getattr(parameters, name), getattr(grad, name)
+        scale = torch.exp(LOG_SCALE_RATE * value_of[logs])
+        weight, grad_weight = value_of[name], gradient_of[name]
         filters = weight.ndim == 3
         grad_weight.mul_(scale[:, None, None] if filters else scale)
         product = (grad_weight * weight).flatten(1).sum(int(filters))
-        getattr(grad, logs).add_(product, alpha=LOG_SCALE_RATE)
+        gradient_of[logs].add_(product, alpha=LOG_SCALE_RATE)

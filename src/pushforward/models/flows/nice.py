@@ -39,7 +39,7 @@ class NICE(ImageFlow):
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
         device: "cpu", "cuda"; None takes a GPU where there is one.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:
@@ -106,7 +106,12 @@ class NICE(ImageFlow):
         published = NICE_PUBLISHED["mnist" if self.preset in ("fast", "paper") else self.preset]
         network = _FAST if fast else published["network"]
         low, high = published["interval"]
-        own = {name: getattr(self, name) for name in ("couplings", "width", "prior", "tile")}
+        own = {
+            "couplings": self.couplings,
+            "width": self.width,
+            "prior": self.prior,
+            "tile": self.tile,
+        }
         chosen = {**network, **{k: v for k, v in own.items() if v is not None}}
         learning_rate = (
             published["learning_rate"] if self.learning_rate is None else self.learning_rate

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...errors import ParameterError
+from ...validation import OneOf, check
 from .coupling_flow import CouplingFlow, at_least_one, normal_log_prob
 from .flow_norm import MomentsFrom
 from .logistic import logistic_log_prob, logistic_to_normal, normal_to_logistic
@@ -92,8 +92,7 @@ class NICENetwork(CouplingFlow):
         d = math.prod(self.shape)
         at_least_one(width=width, entries=d, **{"the number of couplings": len(couplings)})
         at_least_one(**{f"couplings[{k}]": hidden for k, hidden in enumerate(couplings)})
-        if prior not in ("logistic", "normal"):
-            raise ParameterError(f"prior is {prior!r}; expected 'logistic' or 'normal'")
+        check({"prior": OneOf("logistic", "normal")}, {"prior": prior})
         self.prior = prior
         entries = torch.arange(d)
         order = torch.cat([entries[::2], entries[1::2]]) if tile else entries

@@ -41,7 +41,7 @@ class RealNVP(ImageFlow):
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
         device: "cpu", "cuda"; None takes a GPU where there is one.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:

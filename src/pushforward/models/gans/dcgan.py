@@ -84,7 +84,7 @@ class DCGAN(WithConvolutionalCritic):
             the latest average is kept unless the distance between patches of samples and of
             images was clearly less before.
         device: "cpu", "cuda"; None takes a GPU where there is one.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:
@@ -155,7 +155,7 @@ class DCGAN(WithConvolutionalCritic):
         """BibTeX of the papers this model is made from."""
         from ...citations import bibtex
 
-        settings = getattr(self, "settings_", None) or self._of_preset()
+        settings = self.settings_ if self.__sklearn_is_fitted__() else self._of_preset()
         spectral = ("miyato2018spectral",) if settings["norm"] == "spectral" else ()
         relative = find_loss(settings["loss"]).relative or settings["architecture"] == "r3gan"
         return bibtex((*self._cites, *spectral, *("huang2024gan",) * relative))

@@ -98,14 +98,14 @@ class EBGAN(WithEnergy):
 
     def _energy_and_code(self, x: Tensor) -> tuple[Tensor, Tensor]:
         critic = self.networks_["critic"]
-        encoder, decoder = (getattr(critic, part, None) for part in ("encoder", "decoder"))
-        if not (isinstance(encoder, nn.Module) and isinstance(decoder, nn.Module)):
+        parts = dict(critic.named_children())
+        if "encoder" not in parts or "decoder" not in parts:
             raise ParameterError(
                 f"The network 'critic' is a {type(critic).__name__}. Expected an autoencoder with "
                 "modules encoder and decoder, as pushforward.networks.Autoencoder makes of two."
             )
-        code = encoder(x)
-        missed = self._missed(x, decoder(code))
+        code = parts["encoder"](x)
+        missed = self._missed(x, parts["decoder"](code))
         return (missed.square().flatten(1).mean(1) + 1e-12).sqrt(), code.flatten(1)
 
     def _critic_loss(self, batch: Batch) -> dict[str, Tensor]:

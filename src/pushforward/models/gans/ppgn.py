@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn.functional import log_softmax
 from ...citations import bibtex
 from ...data.images import places_of
 from ...errors import DataError, ParameterError, TrainingError, UnsupportedError
+from ...estimators.capabilities import methods_of
 from ...estimators.generator_model import positive
 from ...estimators.parameters import Parameters, drawn_seed
 from ...networks import MLP
@@ -26,6 +27,30 @@ __all__ = ["PPGN"]
 _CHUNK = 64  # chains that move at once
 _BLUR = 0.3  # of the denoiser's noise, in deviations of the codes
 _DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "learning_rate": 1e-3}
+
+
+@runtime_checkable
+class _HasClassValues(Protocol):
+    """A classifier that knows the labels it was trained on, in the order of its logits."""
+
+    class_values: np.ndarray
+
+
+@runtime_checkable
+class _HasClassNames(Protocol):
+    """A classifier that knows the names of its classes, in the order of its logits."""
+
+    class_names: Sequence[str] | None
+
+
+@runtime_checkable
+class _FeatureExtractor(Protocol):
+    """A classifier as ``find_features("classifier", ...)`` returns it, whose package is above."""
+
+    network: Any
+    device: torch.device
+
+    def prepare(self, images: Tensor) -> Tensor: ...
 
 
 class PPGN(Parameters):
@@ -86,6 +111,8 @@ class PPGN(Parameters):
         "push": Number(0, ends="["),
     }
 
+    denoiser_: MLP | None = None  # nor before a fit
+
     def __init__(
         self,
         generator: Any,
@@ -112,7 +139,7 @@ class PPGN(Parameters):
         Args:
             X: uint8 images like those the generator was fitted on.
             y: not used.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
 
         Returns:
             The sampler itself.
@@ -120,9 +147,8 @@ class PPGN(Parameters):
         Raises:
             UnsupportedError: for a generator without ``encode``.
         """
-        if not isinstance(self.generator, AdversarialModel) or not hasattr(
-            self.generator, "encode"
-        ):
+        encodes = "encode" in methods_of(self.generator)
+        if not isinstance(self.generator, AdversarialModel) or not encodes:
             raise UnsupportedError(
                 "fit learns from encodings, and this generator has no encode(). Leave fit out: "
                 "the codes of its prior need no learned denoiser."
@@ -155,7 +181,7 @@ class PPGN(Parameters):
 
         Args:
             n_samples: images to draw, 1 or more.
-            random_state: seed, RandomState or None.
+            random_state: seed, RandomState, or None for numpy's global one.
             y: their class, or ``n_samples`` of them, by number or name: the labels the
                 classifier was trained on where it has ``class_values``, else places of its
                 logits; None draws each class as often.
@@ -207,13 +233,15 @@ class PPGN(Parameters):
         """Places of the logits (n,) that are to rise."""
         if y is None:
             return torch.randint(classes, (n,), generator=draw)
-        labels = getattr(self.classifier, "class_values", np.arange(classes))
+        known = isinstance(self.classifier, _HasClassValues)
+        labels = self.classifier.class_values if known else np.arange(classes)
         asked = np.atleast_1d(np.asarray(y))
         if asked.shape not in ((n,), (1,)):
             raise DataError(f"y has shape {asked.shape}. Expected a class, or ({n},) of them.")
         names = self.class_names
         if names is None:
-            names = getattr(self.classifier, "class_names", None)
+            named = isinstance(self.classifier, _HasClassNames)
+            names = self.classifier.class_names if named else None
         elif len(names) != classes:
             raise ParameterError(
                 f"class_names has {len(names)} names, and the classifier {classes} classes. "
@@ -234,7 +262,7 @@ class PPGN(Parameters):
     @torch.no_grad()
     def _slope(self, h: Tensor) -> Tensor:
         """Gradient of the codes' log-density."""
-        if not hasattr(self, "denoiser_"):
+        if self.denoiser_ is None:
             return -h
         return (self.denoiser_(h) - h) / self.blur_**2
 
@@ -251,15 +279,15 @@ class PPGN(Parameters):
         model = self.generator
         if not isinstance(model, AdversarialModel):
             return model(h)
-        code = h if hasattr(self, "denoiser_") else model._of_prior(h)
+        code = model._of_prior(h) if self.denoiser_ is None else h
         return model._generate(code.to(model._device()))
 
     def _logits(self, images: Tensor) -> Tensor:
-        network = getattr(self.classifier, "network", None)
-        if network is None or not hasattr(network, "logits"):
-            return self.classifier(images)
-        bytes_ = (images.to(self.classifier.device) + 1) * 127.5
-        return network.logits(network(self.classifier.prepare(bytes_)))
+        classifier = self.classifier
+        if not isinstance(classifier, _FeatureExtractor):
+            return classifier(images)
+        bytes_ = (images.to(classifier.device) + 1) * 127.5
+        return classifier.network.logits(classifier.network(classifier.prepare(bytes_)))
 
 
 @contextmanager

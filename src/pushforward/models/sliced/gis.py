@@ -70,7 +70,7 @@ class GIS(TransformerMixin, TableDensity):
             then leaves out the rows that fit worst and starts anew. 0 says that there are none:
             ``predict`` then looks at rows in more ways than their density (novelty detection).
         false_alarm_rate: share of normal new rows that ``predict`` may call outliers.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:
@@ -237,9 +237,9 @@ class GIS(TransformerMixin, TableDensity):
         return [self.decode((1 - t) * start + t * end) for t in np.linspace(0, 1, steps)]
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Any:
-        before = getattr(self, "columns_", None) if self.warm_start else None
+        before = self.columns_ if self.warm_start and self.__sklearn_is_fitted__() else None
         learned = super()._learn_columns(X, sample_weight)
-        if before is not None and hasattr(self, "density_"):
+        if before is not None:
             self._set_columns(before)  # the layers that are kept know these coordinates
         return learned
 
@@ -254,7 +254,7 @@ class GIS(TransformerMixin, TableDensity):
         checkpoint = checkpoint or Checkpoint()
         d = rows.x.shape[1]
         began = time.monotonic() - checkpoint.seconds
-        more = self.warm_start and hasattr(self, "density_")
+        more = self.warm_start and self.__sklearn_is_fitted__()
         self._seed = seed = self._seed if more else seed
         train, held_out = self._divided(rows, validation, seed)
         if more:
@@ -366,7 +366,7 @@ class GIS(TransformerMixin, TableDensity):
         return Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
 
     def _whitened(self, rows: Rows, component: Component, whiten: Tensor) -> Tensor:
-        dtype = getattr(torch, self.precision)
+        dtype = torch.float32 if self.precision == "float32" else torch.float64
         return (whiten @ (rows.x - component.mean).T).to(dtype)
 
     def _layering(self, n: int, d: int) -> Layering:
@@ -399,6 +399,8 @@ class GIS(TransformerMixin, TableDensity):
             "latent_space": latents,
             "resumable": True,
             "history": self.history_,
+            "stopped": self.stopped_,
+            "n_layers": self.n_layers_,
         }
 
     def _state(self) -> dict[str, Any]:

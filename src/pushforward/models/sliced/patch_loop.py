@@ -61,8 +61,8 @@ def grown(
         while made < (stage.layers or math.inf) and not growth.finished:
             layer, of_stage = _taken(kept, count, device, processes)
             if layer is None:
-                late = processes.agree(time.monotonic() > stop)
-                if late and (made or not growth.needs_all_stages):
+                out_of_time = processes.agree(time.monotonic() > stop)
+                if out_of_time and (made or not growth.needs_all_stages):
                     break
                 generator = torch.Generator().manual_seed(seed * 1_000_003 + count)
                 layer = growth.make(stage.grid(generator), stage.slices, generator)
@@ -100,7 +100,7 @@ def _taken(
     grid = PatchGrid((c, height, width), (h, w), (down, right), bool(apart))
     layer = PatchLayer.empty(grid, slices, knots, bool(uniform), classes or None).to(device)
     for name in _TENSORS:
-        tensor = getattr(layer, name)
+        tensor = layer.get_buffer(name)
         if found is not None:
             tensor.copy_(found[name])
         processes.sum(tensor)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...deprecation import warn_of_old_name
 from ...errors import DataError, ModelFileError, UnsupportedError
 from ...estimators.image_flow import ImageFlow
 from ...transport.patches import PatchFlow, PatchGrid, PatchLayer
@@ -125,7 +126,7 @@ class PatchModel(ImageFlow):
         """
         return self._inlier_maps(X, y).sum((1, 2))
 
-    def explain(self, X: Any, y: Any = None) -> np.ndarray:
+    def inlier_maps(self, X: Any, y: Any = None) -> np.ndarray:
         """Where in an image its :meth:`inlier_scores` come from: (n, H, W) float64.
 
         Beside what is usual there: places far below 0 make an image strange. Usual is
@@ -136,6 +137,11 @@ class PatchModel(ImageFlow):
         """
         maps = self._inlier_maps(X, y)
         return maps - (maps.mean(0) if self.held_out_map_ is None else self.held_out_map_)
+
+    def explain(self, X: Any, y: Any = None) -> np.ndarray:
+        """The old name of :meth:`inlier_maps`, for one release."""
+        warn_of_old_name("explain of images", "inlier_maps")
+        return self.inlier_maps(X, y)
 
     def _inlier_maps(self, X: Any, y: Any) -> np.ndarray:
         self._check_fitted()

@@ -73,7 +73,7 @@ class SIG(PatchModel):
         validation_fraction: share of the images held out to measure by, at most 1,000.
         device: "cpu" or "cuda", on which goal="pictures" should run and has not been tried; None
             takes the processor.
-        random_state: seed, RandomState or None.
+        random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
     Attributes:
@@ -201,7 +201,8 @@ class SIG(PatchModel):
         processes = Processes(self._device())
         held = 0 if validation is not None else self._held_out_rows(len(images))
         settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
-        known = getattr(self, "classes_", None), getattr(self, "class_names_", None)
+        fitted = self.__sklearn_is_fitted__()
+        known = (self.classes_, self.class_names_) if fitted else (None, None)
         labels = self._labels(found, y)
         before = self._layers_before(images.shape, settings, known)
         self.settings_ = settings
@@ -213,8 +214,8 @@ class SIG(PatchModel):
         if place is not None and processes.first:
             judging = held if validation is None else validation
             seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
-        told = torch.tensor([seed if processes.first else 0], device=self._device())
-        self._seed = int(processes.sum(told))
+        shared = torch.tensor([seed if processes.first else 0], device=self._device())
+        self._seed = int(processes.sum(shared))
         rows = np.random.default_rng(self._seed).permutation(len(images))
         judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
         self.held_out_scores_ = self.held_out_map_ = self._usual = None
@@ -375,8 +376,8 @@ class SIG(PatchModel):
                     self._picture(pictures / f"{len(layers):07d}.png")
         finally:
             self._set_layers(layers, share)
-            late = minutes is not None and time.monotonic() - began > 60 * minutes
-            self.stopped_ = "out of time" if late else "built the whole schedule"
+            out_of_time = minutes is not None and time.monotonic() - began > 60 * minutes
+            self.stopped_ = "out of time" if out_of_time else "built the whole schedule"
             if growth.finished:
                 self.stopped_ = f"no gain in {_PATIENCE} layers"
             if log is not None:

@@ -142,6 +142,9 @@ class TableSIG(TableDensity):
         (a,) = matching_directions(x, target, slices, generator, steps=self.search_steps)
         return SliceLayer(a, matching_splines(a.T @ data, a.T @ samples, self.knots, self.step))
 
+    def _abilities(self) -> dict[str, Any]:
+        return {**super()._abilities(), "n_layers": self.n_layers_}
+
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> SlicedDensity:
         return SlicedDensity.from_state(tensors)
 

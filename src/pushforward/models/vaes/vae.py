@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ...deprecation import renamed
-from ...errors import DataError, ParameterError
+from ...errors import DataError
 from ...estimators.image_model import CHUNK
 from ...training import Batch, Phase
-from ...validation import POSITIVE, Rule, as_seed
+from ...validation import COUNT, POSITIVE, Rule, as_seed, check
 from ..image_generator import FAST
 from ..mixins import WithPosterior
 
@@ -107,8 +107,7 @@ class VAE(WithPosterior):
         """
         seed = as_seed(random_state)
         self._check_fitted()
-        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
-            raise ParameterError(f"n_draws is {n_draws!r}. Expected a whole number above 0.")
+        check({"n_draws": COUNT}, {"n_draws": n_draws})
         generator = torch.Generator().manual_seed(int(seed))
         parts = []
         with torch.no_grad():
