@@ -255,8 +255,9 @@ def _gathered(
     pictures: list[Any] = []
     labels: list[Any] = []
     key = None
-    places = range(len(X)) if isinstance(X, Sized) and not loader else None
-    for item in X if places is None else map(X.__getitem__, places):
+    items: Any = X
+    places = range(len(items)) if isinstance(X, Sized) and not loader else None
+    for item in items if places is None else map(items.__getitem__, places):
         image, label, key = _parts(item)
         if loader and not _is_pillow(image):
             pictures.extend(image)
