@@ -23,9 +23,9 @@ from ..data.images import (
 )
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
-from .trained_model import Report, TrainedModel
+from .trained_model import DividedRows, Report, TrainedModel
 
-__all__ = ["ImageModel", "PixelSource", "Report"]
+__all__ = ["GivenImages", "ImageModel", "PixelSource", "Report"]
 
 GRID = 64  # samples in a picture on the way
 CHUNK = 64  # images that go through a network at once
@@ -54,6 +54,23 @@ class PixelSource:
         """Images (n, C, H, W) with fresh noise, shifted and flipped, and their classes."""
         x, _ = self.pixels.encode(self.images[self.rows[rows]], generator, augment=True)
         return x, None if self.labels is None else torch.from_numpy(self.labels[rows])
+
+
+@dataclass(frozen=True)
+class GivenImages:
+    """What ``fit`` was given.
+
+    Attributes:
+        images: all of them.
+        labels: (n,) class numbers, or None.
+        held: how many of them are held out.
+        validation: images to judge by instead, or None.
+    """
+
+    images: ImageSource
+    labels: np.ndarray | None
+    held: int
+    validation: Any
 
 
 class ImageModel(TrainedModel):
@@ -134,32 +151,40 @@ class ImageModel(TrainedModel):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
-        self._check_parameters()
+        return self._fit_rows(
+            *(X, y, validation, folder, tensorboard, report),
+            layout=layout,
+            pixel_range=pixel_range,
+        )
+
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        validation: Any,
+        *,
+        layout: str | None = None,
+        pixel_range: Any = None,
+    ) -> GivenImages:
         found, layout = as_image_set(X, layout, pixel_range=pixel_range)
-        images, labels = found.images, self._labels(found, y)
-        self._seed = self._run_seed(folder)
+        n, shape = len(found.images), found.images.shape
+        held = 0 if validation is not None else self._held_out_rows(n)
+        labels = self._labels(found, y)
+        self.settings_ = self._resolve(shape, n - held)
+        if pixel_range is not None:
+            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
+        self.pixels_ = Pixels(shape=shape, layout=layout, **self.settings_["pixels"])
+        return GivenImages(found.images, labels, held, validation)
+
+    def _divide(self, data: GivenImages) -> DividedRows:
+        images, labels, held = data.images, data.labels, data.held
         rows = np.random.default_rng(self._seed).permutation(len(images))
-        held = 0 if validation is not None else self._held_out_rows(len(images))
-        self.settings_ = self._resolve(images.shape, len(images) - held)
-        self._note_range(pixel_range)
-        self.pixels_ = Pixels(shape=images.shape, layout=layout, **self.settings_["pixels"])
-        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
         train = np.sort(rows[held:])
-        source = PixelSource(
-            images, train, None if labels is None else labels[train], self.pixels_
+        return DividedRows(
+            PixelSource(images, train, None if labels is None else labels[train], self.pixels_),
+            self._judged_images(data, np.sort(rows[:held])),
+            lambda: self._identity(data),
         )
-        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
-        judging = held if validation is None else validation
-        self._train(
-            source,
-            identity={} if folder is None else self._identity(images, labels, judging),
-            judge=None if judged is None else lambda: self._measures(*judged),
-            picture=self._picture,
-            folder=folder,
-            tensorboard=tensorboard,
-            report=report,
-        )
-        return self
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(
@@ -191,14 +216,11 @@ class ImageModel(TrainedModel):
             self.class_names_ = tuple(names[k] for k in self.classes_)
         return numbers.astype(np.int64)
 
-    def _note_range(self, pixel_range: Any) -> None:
-        if pixel_range is not None:
-            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
-
     def _judged_images(
-        self, images: ImageSource, labels: np.ndarray | None, rows: np.ndarray, validation: Any
+        self, data: GivenImages, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Images to judge by, as bytes, and their classes."""
+        """Images to judge by, as bytes, and their classes: those of validation, or of the rows."""
+        images, labels, validation = data.images, data.labels, data.validation
         if validation is None:
             if not len(rows):
                 return None
@@ -233,25 +255,17 @@ class ImageModel(TrainedModel):
             y = labels_by_name(X, self.classes_, self.class_names_)
         return places_of(y, self.classes_, self.class_names_)
 
-    def _identity(
-        self, images: ImageSource, labels: np.ndarray | None, judging: Any
-    ) -> dict[str, Any]:
-        """All of the data that decides the result, as digests: a run goes on with these only.
-
-        Args:
-            images: all of them.
-            labels: their class numbers, or None.
-            judging: how many of them are held out, or the validation images.
-        """
-        held = judging
-        if not isinstance(judging, int):
-            few = self._judged_images(images, labels, np.arange(0), judging)
+    def _identity(self, data: GivenImages) -> dict[str, Any]:
+        """All of the data that decides the result, as digests: a run goes on with these only."""
+        held: int | str = data.held
+        if data.validation is not None:
+            few = self._judged_images(data, np.arange(0))
             assert few is not None
             held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
-        classes = None if labels is None else torch.from_numpy(labels)
+        classes = None if data.labels is None else torch.from_numpy(data.labels)
         return {
-            "images": [len(images), *images.shape],
-            "data": digest_of(images),
+            "images": [len(data.images), *data.images.shape],
+            "data": digest_of(data.images),
             "labels": digest(classes, str(self.class_names_)),
             "held_out": held,
         }

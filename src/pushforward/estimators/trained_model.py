@@ -3,8 +3,9 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,19 +23,35 @@ from ..validation import COUNT, MINUTES, POSITIVE, SHARE, Device, Rule, Seed, Ve
 from .base import Model
 from .parameters import drawn_seed
 
-__all__ = ["Report", "TrainedModel", "print_report"]
+__all__ = ["DividedRows", "Report", "TrainedModel", "print_report"]
 
 Report = Callable[[str, float], None]
 
 _MOST_HELD_OUT = 1000
 
 
+@dataclass(frozen=True)
+class DividedRows:
+    """The rows of a fit, in those that are trained on and those that choose the best weights.
+
+    Attributes:
+        source: the rows to train on.
+        held_out: what :meth:`TrainedModel._measures` takes, or None where nothing is held out.
+        identity: JSON values of all data that decide the result, as digests, when called; a run
+            goes on with these only.
+    """
+
+    source: Source
+    held_out: tuple[Any, ...] | None
+    identity: Callable[[], Mapping[str, Any]]
+
+
 class TrainedModel(Model):
     """A generative model that is trained by the phases it names.
 
-    Subclasses know what a row is: how the data become tensors (``fit``) and tensors data
-    (:meth:`_to_user`), with which networks (:meth:`_begin`), by which phases (:meth:`_phases`).
-    This class knows the rest: budgets, checkpoints, the best weights, saving.
+    Subclasses know what a row is: how the data become tensors (:meth:`_read`, :meth:`_divide`)
+    and tensors data (:meth:`_to_user`), with which networks (:meth:`_begin`), by which phases
+    (:meth:`_phases`). This class knows the rest: budgets, checkpoints, the best weights, saving.
 
     Attributes:
         networks_: the trained networks by name.
@@ -73,6 +90,21 @@ class TrainedModel(Model):
 
     # What a model says of itself
 
+    def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> Any:
+        """The user's data, checked; learns the settings, and of the data what needs no seed."""
+        raise NotImplementedError
+
+    def _divide(self, data: Any) -> DividedRows:
+        """What :meth:`_read` returned in rows to train on and rows held out, by the seed."""
+        raise NotImplementedError
+
+    def _measures(self, *held_out: Any) -> Mapping[str, float]:
+        """Measures of the networks as they are on held-out rows; the first decides."""
+        raise NotImplementedError
+
+    def _picture(self, path: Path) -> None:
+        """Draw samples of latents that stay the same through the run; not every model does."""
+
     def _begin(self) -> dict[str, nn.Module]:
         """Networks with the weights they begin with; of what is learned but weights, and seed."""
         raise NotImplementedError
@@ -103,16 +135,65 @@ class TrainedModel(Model):
 
     # Training
 
-    def _drawn_seed(self) -> int:
-        """A seed of ``random_state``."""
-        return drawn_seed(self.random_state)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        folder: str | Path | None = None,
+        tensorboard: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Train on rows.
+
+        Args:
+            X: the rows.
+            y: what belongs to each, for models that learn of it.
+            validation: rows to choose the best weights by; None holds out a share of X.
+            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and samples go. A run
+                that is there already is resumed.
+            tensorboard: also log for TensorBoard, into the folder.
+            report: called with a line of text and the share of the budget used.
+
+        Returns:
+            The trained model itself.
+
+        Raises:
+            DataError: for data that cannot be used.
+            ParameterError: for unusable parameters, and a folder with a run of something else.
+            TrainingError: if a loss or gradient is not finite. The model then holds the best
+                weights so far, and the text says which term failed.
+        """
+        return self._fit_rows(X, y, validation, folder, tensorboard, report)
+
+    def _fit_rows(
+        self,
+        X: Any,
+        y: Any,
+        validation: Any,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+        **options: Any,
+    ) -> Self:
+        """Every ``fit``, with what else :meth:`_read` takes."""
+        self._check_parameters()
+        if tensorboard and folder is None:
+            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
+        data = self._read(X, y, validation, **options)
+        self._seed = self._run_seed(folder)
+        rows = self._divide(data)
+        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
+        self._train(rows, folder, tensorboard, report)
+        return self
 
     def _run_seed(self, folder: str | Path | None) -> int:
         """A seed of ``random_state``; where that is None, the one of the run in the folder."""
         place = None if folder is None else Path(folder) / "checkpoint"
         if self.random_state is None and place is not None and place.exists():
             return int(read_checkpoint(place)[0]["identity"]["seed"])
-        return self._drawn_seed()
+        return drawn_seed(self.random_state)
 
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
@@ -120,42 +201,30 @@ class TrainedModel(Model):
 
     def _train(
         self,
-        source: Source,
-        *,
-        identity: Mapping[str, Any],
-        judge: Callable[[], Mapping[str, float]] | None = None,
-        picture: Callable[[Path], object] | None = None,
-        folder: str | Path | None = None,
-        tensorboard: bool = False,
-        report: Report | None = None,
+        rows: DividedRows,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
     ) -> None:
-        """Train ``networks_`` on the rows of a source, within the budget of ``settings_``.
-
-        Args:
-            source: the rows.
-            identity: of the rows, as JSON values; with the settings it says which runs go on.
-            judge, picture: as of :meth:`Loop.run`.
-            folder, tensorboard, report: as of ``fit``.
-        """
-        run = None if folder is None else Path(folder)
-        if tensorboard and run is None:
-            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
+        """Train ``networks_`` on the rows, within the budget of ``settings_``."""
         self.settings_ = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.settings_.items()
         }
         began = time.monotonic()
-        self._prepare(source)
+        self._prepare(rows.source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
+        data = {} if folder is None else rows.identity()
+        held_out = rows.held_out
         loop = Loop(
             self.networks_,
             self._phases(),
-            source,
+            rows.source,
             batch_size=self.settings_["batch_size"],
             seed=self._seed,
             ema=self.settings_["ema"],
             precision=self.settings_["precision"] if self._autocast else "float32",
-            identity={"model": type(self).__name__, **settings, **self._sizes(), **identity},
+            identity={"model": type(self).__name__, **settings, **self._sizes(), **data},
         )
         loop.seconds = time.monotonic() - began  # what comes before the first step counts too
         self._share(loop.processes)
@@ -163,10 +232,10 @@ class TrainedModel(Model):
             loop.run(
                 steps=self.settings_["steps"],
                 minutes=self.settings_["minutes"],
-                folder=run,
-                judge=judge,
+                folder=None if folder is None else Path(folder),
+                judge=None if held_out is None else lambda: self._measures(*held_out),
                 tolerance=self._tolerance,
-                picture=picture,
+                picture=self._picture,
                 report=report or (print_report if self.verbose else None),
                 tensorboard=tensorboard,
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ModelFileError
 
-__all__ = ["MIGRATIONS", "migrated", "revision"]
+__all__ = ["MIGRATIONS", "migrated", "renamed_settings", "revision"]
 
 #: From the ``config`` of a model to that of the next revision; the argument may be changed.
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -46,6 +46,19 @@ MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
     "RefinedModel": (_learning_rate_of_dot,),
 }
+
+
+#: Settings of trained models that have new names, by their old ones.
+_NEW_NAMES: Mapping[str, str] = {"rate": "learning_rate"}
+
+
+def renamed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an unfinished run under the names they have today.
+
+    >>> renamed_settings({"rate": 0.1, "width": 3})
+    {'learning_rate': 0.1, 'width': 3}
+    """
+    return {_NEW_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def revision(name: str) -> int:

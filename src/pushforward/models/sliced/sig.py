@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ..._version import __version__
-from ...data.images import ImageSet, ImageSource, Pixels, as_image_set
+from ...data.images import ImageSource, Pixels, as_image_set
 from ...errors import DataError, ParameterError
+from ...estimators.image_model import GivenImages
+from ...estimators.parameters import drawn_seed
 from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
@@ -205,18 +207,19 @@ class SIG(PatchModel):
         labels = self._labels(found, y)
         before = self._layers_before(images.shape, settings, known)
         self.settings_ = settings
-        self._note_range(pixel_range)
+        if pixel_range is not None:
+            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
         self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
+        data = GivenImages(images, labels, held, validation)
         place = None if folder is None else Path(folder) / "unfinished"
         kept = Checkpoint(place if processes.first else None)
-        seed, asked = self._drawn_seed(), self.random_state is not None
+        seed, asked = drawn_seed(self.random_state), self.random_state is not None
         if place is not None and processes.first:
-            judging = held if validation is None else validation
-            seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
+            seed = kept.open(self._digest(data, before), seed, asked=asked)
         told = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(told))
         rows = np.random.default_rng(self._seed).permutation(len(images))
-        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        judged = self._judged_images(data, np.sort(rows[:held]))
         self.held_out_scores_ = self.held_out_map_ = self._usual = None
         with torch.no_grad():
             growth, share = self._growth(
@@ -423,13 +426,11 @@ class SIG(PatchModel):
             )
         return self._grown_layers()
 
-    def _digest(
-        self, found: ImageSet, labels: np.ndarray | None, judging: Any, before: list[PatchLayer]
-    ) -> str:
+    def _digest(self, data: GivenImages, before: list[PatchLayer]) -> str:
         """What a fit must share with one that takes up its layers: all but seed and budget."""
         words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
         words = {"model": f"{type(self).__name__} {__version__}", **words}
-        words |= self._identity(found.images, labels, judging)
+        words |= self._identity(data)
         tensors = (value for layer in before for value in layer.state_dict().values())
         return digest(json.dumps(words, sort_keys=True), *tensors)
 
