@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import pushforward
-from pushforward.errors import ParameterError
+from pushforward.errors import DataError, ParameterError
 from pushforward.training.checkpoint import read_checkpoint, write_checkpoint
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
@@ -65,3 +65,19 @@ def test_a_run_begun_under_an_old_name_of_a_setting_goes_on(name, tmp_path):
     write_checkpoint(tmp_path / "checkpoint", facts, groups)
     with pytest.raises(ParameterError, match=r"a run with learning_rate 0\.5"):
         make().fit(data, folder=tmp_path)
+
+
+def test_what_grows_has_no_phases():
+    for name in ("_phases", "_prepare", "_measures", "_loss", "_divide"):
+        assert hasattr(pushforward.Glow, name)
+        assert not hasattr(pushforward.SIG, name)
+
+
+def test_a_fit_that_cannot_go_on_leaves_the_model_as_it_was():
+    model = pushforward.SIG(layers=1, warm_start=True, random_state=0).fit(IMAGES)
+    before = model.sample(2, random_state=0)
+    with pytest.raises(DataError, match="have shape"):
+        model.fit(IMAGES[:, :4])
+    with pytest.raises(ParameterError, match="goal is 'likelihood'"):
+        model.set_params(goal="likelihood").fit(IMAGES)
+    np.testing.assert_array_equal(model.sample(2, random_state=0), before)

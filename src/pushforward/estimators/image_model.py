@@ -1,6 +1,6 @@
-"""The contract of image models that are trained by phases: everything but networks and losses."""
+"""The contract of models of images: what is given, what pixels and labels are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,37 +23,12 @@ from ..data.images import (
 )
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
-from .trained_model import DividedRows, Report, TrainedModel
+from .trained_model import Report, TrainedModel
 
-__all__ = ["GivenImages", "ImageModel", "PixelSource", "Report"]
+__all__ = ["GivenImages", "ImageModel", "Report"]
 
 GRID = 64  # samples in a picture on the way
 CHUNK = 64  # images that go through a network at once
-
-
-@dataclass(frozen=True)
-class PixelSource:
-    """Rows of a source of images, as the networks see them.
-
-    Attributes:
-        images: all of them.
-        rows: (n,) which of them count.
-        labels: (n,) class numbers of the rows, or None.
-        pixels: what carries bytes to tensors.
-    """
-
-    images: ImageSource
-    rows: np.ndarray
-    labels: np.ndarray | None
-    pixels: Pixels
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Images (n, C, H, W) with fresh noise, shifted and flipped, and their classes."""
-        x, _ = self.pixels.encode(self.images[self.rows[rows]], generator, augment=True)
-        return x, None if self.labels is None else torch.from_numpy(self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -74,10 +49,10 @@ class GivenImages:
 
 
 class ImageModel(TrainedModel):
-    """A generative model of uint8 images, trained by the phases it names.
+    """A generative model of uint8 images.
 
-    Subclasses give networks (:meth:`_build`), phases (:meth:`_phases`), and how images come out
-    (:meth:`_make`); this class knows what images are, :class:`TrainedModel` the rest.
+    Subclasses give networks (:meth:`_build`), how they are fitted (:meth:`_train`) and how images
+    come out (:meth:`_make`); this class knows what images are, :class:`TrainedModel` the rest.
 
     Attributes:
         networks_: the trained networks by name.
@@ -99,17 +74,13 @@ class ImageModel(TrainedModel):
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         """Every setting as JSON values, for images (C, H, W) of which there are n.
 
-        Has at least ``batch_size``, ``steps``, ``minutes``, ``ema``, ``precision`` and
-        ``pixels``, the arguments of :class:`Pixels`.
+        Has at least ``pixels``, the arguments of :class:`Pixels`; where they are trained by
+        phases also ``batch_size``, ``steps``, ``minutes``, ``ema`` and ``precision``.
         """
         raise NotImplementedError
 
     def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
         """Networks with the weights they begin with; a function of settings and seed."""
-        raise NotImplementedError
-
-    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
-        """Measures of the networks as they are on held-out images; the first decides."""
         raise NotImplementedError
 
     # Training
@@ -126,30 +97,33 @@ class ImageModel(TrainedModel):
         tensorboard: bool = False,
         report: Report | None = None,
     ) -> Self:
-        """Train on images.
+        """Fit to images.
 
         Args:
             X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
                 returns or takes; labels that come with it are used where ``y`` is None.
             y: (N,) labels, numbers or names, for conditional models; others do not look at them.
-            validation: images to choose the best weights by; None holds out a share of X. Its
-                classes are matched by name where both have names.
+            validation: images to judge by; None holds out a share of X. The weights that are best
+                on them are kept, where weights are trained by gradient. Its classes are matched by
+                name where both have names.
             layout: "NHWC" or "NCHW", where the shape of X leaves it open.
             pixel_range: the values (low, high) of black and white of an X that is no bytes, such
                 as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
-            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and pictures of samples
-                go. A run that is there already is resumed.
+            folder: where unfinished work, logs (``log.jsonl``, ``log.csv``) and pictures of
+                samples go. A fit that is there already, of the same data, parameters and seed, is
+                resumed.
             tensorboard: also log for TensorBoard, into the folder.
             report: called with a line of text and the share of the budget used.
 
         Returns:
-            The trained model itself.
+            The fitted model itself.
 
         Raises:
-            DataError: for images or labels that cannot be used.
-            ParameterError: for unusable parameters.
-            TrainingError: if a loss or gradient is not finite. The model then holds the best
-                weights so far, and the text says which term failed.
+            DataError: for images or labels that cannot be used, and for those unlike the ones
+                of the fit before with ``warm_start``.
+            ParameterError: for unusable parameters, and a folder with a run of something else.
+            TrainingError: if a loss, a gradient or what a layer makes is not finite. The model
+                then holds the best weights, or the layers, before it.
         """
         return self._fit_rows(
             *(X, y, validation, folder, tensorboard, report),
@@ -176,15 +150,12 @@ class ImageModel(TrainedModel):
         self.pixels_ = Pixels(shape=shape, layout=layout, **self.settings_["pixels"])
         return GivenImages(found.images, labels, held, validation)
 
-    def _divide(self, data: GivenImages) -> DividedRows:
-        images, labels, held = data.images, data.labels, data.held
-        rows = np.random.default_rng(self._seed).permutation(len(images))
-        train = np.sort(rows[held:])
-        return DividedRows(
-            PixelSource(images, train, None if labels is None else labels[train], self.pixels_),
-            self._judged_images(data, np.sort(rows[:held])),
-            lambda: self._identity(data),
-        )
+    def _held_out(
+        self, data: GivenImages
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
+        """Numbers of the rows to fit on, in an order of the seed, and images to judge by."""
+        rows = np.random.default_rng(self._seed).permutation(len(data.images))
+        return rows[data.held :], self._judged_images(data, np.sort(rows[: data.held]))
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(

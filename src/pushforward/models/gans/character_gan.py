@@ -12,7 +12,8 @@ from torch.nn.functional import one_hot
 
 from ...data import Alphabet, as_lines
 from ...deprecation import renamed
-from ...estimators.trained_model import DividedRows, Report
+from ...estimators.phased_model import DividedRows
+from ...estimators.trained_model import Report
 from ...networks import CharacterCritic, CharacterGenerator
 from ...storage.checkpoint import digest
 from ...validation import COUNT, Rule

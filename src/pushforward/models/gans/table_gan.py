@@ -15,7 +15,8 @@ from ...data.checks import MISSING
 from ...data.tables.column_summary import warn_left_out
 from ...deprecation import renamed
 from ...errors import DataError
-from ...estimators.trained_model import DividedRows, Report
+from ...estimators.phased_model import DividedRows
+from ...estimators.trained_model import Report
 from ...networks import MLP
 from ...storage.checkpoint import digest
 from ...validation import COUNT, Instance, OneOf, Rule
