@@ -1,5 +1,7 @@
 """What every fit in a run does alike, whatever a row is."""
 
+import importlib
+import inspect
 import warnings
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
+from pushforward.estimators.registry import MODELS
+from pushforward.estimators.trained_model import TrainedModel
 from pushforward.training.checkpoint import read_checkpoint, write_checkpoint
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
@@ -81,3 +85,21 @@ def test_a_fit_that_cannot_go_on_leaves_the_model_as_it_was():
     with pytest.raises(ParameterError, match="goal is 'likelihood'"):
         model.set_params(goal="likelihood").fit(IMAGES)
     np.testing.assert_array_equal(model.sample(2, random_state=0), before)
+
+
+def fits():
+    """The classes that fit a model; a refined one is a model that was fitted, made better."""
+    return [getattr(importlib.import_module(MODELS[n]), n) for n in MODELS if n != "RefinedModel"]
+
+
+def test_every_fit_takes_the_same_words():
+    assert len(fits()) == len(MODELS) - 1
+    for cls in fits():
+        takes = inspect.signature(cls.fit).parameters
+        assert list(takes)[:3] == ["self", "X", "y"], cls
+        words = {"folder": None, "report": None}
+        if issubclass(cls, TrainedModel):
+            words |= {"validation": None, "tensorboard": False}
+        for word, default in words.items():
+            assert takes[word].kind is inspect.Parameter.KEYWORD_ONLY, (cls, word)
+            assert takes[word].default is default, (cls, word)

@@ -25,6 +25,24 @@ def _learning_rate(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def _run_of_table_flow(config: dict[str, Any]) -> dict[str, Any]:
+    """TableFlow saves its settings and how its run ended, as all trained models do."""
+    parameters = config["parameters"]
+    if isinstance(parameters, dict):  # what else it may be is refused with the class
+        names = [
+            "network",
+            "couplings",
+            "width",
+            "learning_rate",
+            "batch_size",
+            "steps",
+            "minutes",
+        ]
+        settings = {name: parameters[name] for name in names}
+        config["settings"] = settings | {"ema": 0.99, "precision": "float32"}
+    return {**config, "best": None, "stopped": "the budget is spent"}
+
+
 def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
     """The setting ``rate`` of the refinement "dot" is called ``learning_rate``."""
     parameters = config["parameters"]
@@ -39,11 +57,12 @@ def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
 
 
 _TRAINED = (
-    "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableFlow TableGAN "
+    "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableGAN "
     "VAE VAEGAN WGAN WGANGP"
 )
 MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
+    "TableFlow": (_learning_rate, _run_of_table_flow),
     "RefinedModel": (_learning_rate_of_dot,),
 }
 
