@@ -47,7 +47,7 @@ def step(_, name, average):
     """Median CPU milliseconds of a step of both, and of the ratio of neighbours."""
     import torch
 
-    from pushforward.estimators.image_model import PixelSource
+    from pushforward.estimators.phased_images import PixelSource
     from pushforward.training import Loop
 
     model, images = _fitted(name, ema=0.995 if average else 0)

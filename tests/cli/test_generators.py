@@ -67,6 +67,25 @@ def test_a_run_goes_on(run, rows_model, csv, tmp_path):
     run(*words, "--set", "steps=4").refused("has taken its 4 steps")
 
 
+def test_a_density_that_is_trained_is_a_run(run, csv, tmp_path):
+    """It takes weights, as densities do, and goes on, as runs do."""
+    small = ["--set", "couplings=2", "--set", "width=8", "--set", "batch_size=32", "-q"]
+    words = ["fit", "table-flow", csv, "-o", tmp_path / "flow", "--drop", "id", "--weight", "w"]
+    run(*words, *small, "--set", "steps=2").ok()
+    assert (tmp_path / "flow.run" / "checkpoint").is_dir()
+    info = json.loads(run("info", tmp_path / "flow", "--json").ok().out)
+    assert (info["class"], info["n_columns"], info["steps"]) == ("TableFlow", 4, 2)
+    assert info["held_out_nats"] < 0
+    assert "held_out_held_out" not in info
+    run(*words, "-q", "--continue", "--set", "steps=4").ok()
+    model = pushforward.load(tmp_path / "flow")
+    table = pd.read_csv(csv)
+    direct = pushforward.TableFlow(couplings=2, width=8, batch_size=32, steps=4, random_state=0)
+    direct.fit(table[["length", "age", "count", "group"]], sample_weight=table["w"].to_numpy())
+    assert [r["step"] for r in model.history_] == [r["step"] for r in direct.history_]
+    assert len(run("score", tmp_path / "flow", csv).ok().out.splitlines()) == 241
+
+
 def test_lines_come_out(run, text, lines, tmp_path):
     done = run("sample", text, "-n", "7", "--random-state", "1").ok()
     model = pushforward.load(text)

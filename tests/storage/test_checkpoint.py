@@ -70,6 +70,7 @@ def interrupt(monkeypatch, after):
         (pushforward.GIS, {}, (1, 7)),
         (pushforward.GIS, {"faithful": True, "max_layers": 6}, (2,)),
         (pushforward.AutoDensity, {"contamination": "auto"}, (2, 9)),
+        (pushforward.TableSIG, {"layers": 12, "search_steps": 3}, (1, 5)),
     ],
 )
 def test_an_interrupted_fit_ends_as_an_uninterrupted_one(

@@ -6,9 +6,8 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ..data.tables.column_summary import columns_text, kept_text
@@ -24,6 +23,9 @@ from .reading_options import AS_FOUND, reads_tables
 from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
 from .table_io import find_column, open_source, take
 from .text_io import fit_text
+
+if TYPE_CHECKING:
+    from ..storage.checkpoint import Checkpoint
 
 __all__ = ["fit"]
 
@@ -208,12 +210,16 @@ def _fit_table(
     left = [label for label in labels if label not in gone]
     parameters = _parameters(entry, options, left)
     if issubclass(class_of(entry), TrainedModel):
-        if options.weight is not None:
+        if options.weight is not None and not _takes(class_of(entry), "sample_weight"):
             raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
 
-        def opened() -> tuple[Any, str]:
-            X = take(table.read(), labels, left)
-            return X, f"{len(X):,} rows of {len(left)} columns"
+        def opened() -> tuple[Any, dict[str, Any], str]:
+            X = table.read()
+            given = {}
+            if options.weight is not None:
+                given["sample_weight"] = _column(X, labels, gone[-1])
+            X = take(X, labels, left)
+            return X, given, f"{len(X):,} rows of {len(left)} columns"
 
         made = fit_run(
             entry, opened, output, parameters,
@@ -222,21 +228,29 @@ def _fit_table(
         _say_columns(made.columns_, talk)
         return made
     made = _made(entry, parameters, output if more and there else None)
-    work, resumed = _unfinished(made, output, talk)
+    work = _unfinished(output, talk)
     with talk.fitting(made.get_params().get("minutes")) as report:
         X = table.read()
-        weights = None
-        if options.weight is not None:
-            weights = np.asarray(take(X, labels, gone[-1:]))[:, 0]
+        weights = None if options.weight is None else _column(X, labels, gone[-1])
         reported = _after_columns(report, made, talk)
-        made.fit(take(X, labels, left), sample_weight=weights, report=reported, **resumed)
+        made.fit(take(X, labels, left), sample_weight=weights, report=reported, folder=work)
     if more:
         made.set_params(warm_start=False)
     made.reading_ = table.reading
     made.save(output)
-    if work is not None:
-        work.discard()
+    work.discard()
     return made
+
+
+def _takes(cls: Any, argument: str) -> bool:
+    """Whether ``fit`` of a class has an argument of that name."""
+    return argument in inspect.signature(cls.fit).parameters
+
+
+def _column(X: Any, labels: list[str | int], label: str | int) -> Any:
+    """One column of a table, (n,)."""
+    found = take(X, labels, [label])
+    return (found.to_numpy() if hasattr(found, "to_numpy") else found)[:, 0]
 
 
 def _after_columns(
@@ -261,20 +275,15 @@ def _say_columns(columns: Any, talk: Talk) -> None:
         talk.note(f"{kept}.")
 
 
-def _unfinished(made: Any, output: Path, talk: Talk) -> tuple[Any, dict[str, Any]]:
-    """The checkpoint beside ``output`` and the argument that ``fit`` takes it by, if it does."""
-    from ..estimators.table_density import TableDensity
+def _unfinished(output: Path, talk: Talk) -> "Checkpoint":
+    """What an interrupted fit has left beside ``output``."""
     from ..storage.checkpoint import Checkpoint
 
-    takes = inspect.signature(made.fit).parameters
-    if not isinstance(made, TableDensity) or "folder" not in takes:
-        return None, {}
     place = Path(os.path.realpath(output))
     folder = place.with_name(f".{place.name}.pushforward-fit")
     if folder.is_dir():
         talk.note(f"an interrupted fit is in {folder.name}: going on from there.")
-    work = Checkpoint(folder)
-    return work, {"folder": work}
+    return Checkpoint(folder)
 
 
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:

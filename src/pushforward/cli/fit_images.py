@@ -27,12 +27,12 @@ def fit_images(
     refuse_reading(options.reading, entry.cls)
     only_for("tables", entry.cls, options.of_tables())
 
-    def opened() -> tuple[Any, str]:
+    def opened() -> tuple[Any, dict[str, Any], str]:
         found = open_images_as(
             data, options.split, options.size, options.crop,
             layout=options.layout, pixel_range=options.pixel_range,
         )  # fmt: skip
-        return found, f"{len(found):,} images of {' x '.join(map(str, found.images.shape))}"
+        return found, {}, f"{len(found):,} images of {' x '.join(map(str, found.images.shape))}"
 
     said = {"random_state": options.random_state, "minutes": options.minutes}
     parameters = parameters_of(entry, said, options.set)

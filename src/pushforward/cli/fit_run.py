@@ -21,7 +21,7 @@ _UNFINISHED = "unfinished"  # the layers of a growth that was interrupted
 
 def fit_run(
     entry: Entry,
-    opened: Callable[[], tuple[Any, str]],
+    opened: Callable[[], tuple[Any, dict[str, Any], str]],
     output: Path,
     parameters: dict[str, Any],
     *,
@@ -35,7 +35,8 @@ def fit_run(
 
     Args:
         entry: the model.
-        opened: what the model is fitted on, and a few words that say what that is.
+        opened: what the model is fitted on, what more its ``fit`` takes, and a few words that
+            say what that is.
         output: the model folder.
         parameters: of the model's constructor.
         there: whether a model is there, to be replaced or to go on with.
@@ -60,7 +61,7 @@ def fit_run(
         made = class_of(entry)(**{"random_state": 0} | parameters)
     made._check_parameters()  # before anything that is there is removed
     made.reading_ = reading
-    found, what = opened()
+    found, given, what = opened()
     processes = Processes(made._device())
     talk.quiet |= not processes.first
     if there and not more and processes.first:
@@ -69,7 +70,7 @@ def fit_run(
     _say_where_it_begins(run, what, talk)
     try:
         with talk.fitting(None) as report:
-            made.fit(found, folder=run, report=report)
+            made.fit(found, folder=run, report=report, **given)
     except KeyboardInterrupt:
         if (run / _UNFINISHED).is_dir():
             if processes.first:

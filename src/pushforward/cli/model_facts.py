@@ -93,7 +93,8 @@ def _run_facts(model: Any) -> dict[str, Any]:
         "steps": last.get("step"),
         "trained_seconds": last.get("seconds"),
     }
-    found |= {f"held_out_{name}": value for name, value in best["measures"].items()}
+    if not hasattr(model, "held_out_"):  # which says it in the units of the data
+        found |= {f"held_out_{name}": value for name, value in best["measures"].items()}
     if "step" in best:
         which = "the averaged weights" if best["which"] == "averaged" else "the weights"
         found["kept"] = f"{which} of step {best['step']:,}"

@@ -75,6 +75,10 @@ MODELS: dict[str, Entry] = {
             "a normal sample moved to the rows, layer by layer: made for samples",
         ),
         Entry(
+            "table-flow", "TableFlow", "tables", (*_DENSITY, "continue"),
+            "a neural flow of rows, trained by gradient: for comparison",
+        ),
+        Entry(
             "sig", "SIG", "images", (*_FLOW, "explain"),
             "images from slices, without gradient training, with an exact likelihood",
         ),

@@ -44,11 +44,11 @@ def fit_text(
     only_for("tables", entry.cls, options.of_tables())
     only_for("images", entry.cls, options.of_images())
 
-    def opened() -> tuple[Any, str]:
+    def opened() -> tuple[Any, dict[str, Any], str]:
         from ..data import open_text
 
         lines = open_text(data)
-        return lines, f"{len(lines):,} lines"
+        return lines, {}, f"{len(lines):,} lines"
 
     said = {"random_state": options.random_state, "minutes": options.minutes}
     parameters = parameters_of(entry, said, options.set)

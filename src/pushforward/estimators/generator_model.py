@@ -18,8 +18,8 @@ from ..training import Batch, Optimiser
 from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
 from .capabilities import LatentSpace
 from .parameters import drawn_seed
+from .phased_model import PhasedModel
 from .prior import Prior
-from .trained_model import TrainedModel
 
 __all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
 
@@ -31,7 +31,7 @@ class LacksError(UnsupportedError, AttributeError):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GeneratorModel(TrainedModel):
+class GeneratorModel(PhasedModel):
     """A generator of rows from codes of a prior, and the networks that teach it.
 
     Subclasses give presets, networks (:meth:`_network`), phases and what a row is

@@ -2,8 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,26 +11,22 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
-from ..training.batches import Batch
 from ..validation import COUNT, Number, Whole, as_seed, check
 from .capabilities import LatentSpace
-from .image_model import CHUNK, ImageModel, PixelSource
+from .image_model import CHUNK, ImageModel
 from .prior import Prior
 
 __all__ = ["ImageFlow"]
 
 _LN2 = math.log(2)
-_INITIAL = 256  # images for data-dependent initialisation; fewer where they are large
 
 
 class ImageFlow(ImageModel):
     """An invertible network between images and a standard normal latent.
 
     Subclasses build one network, called "flow", with the methods of a flow network
-    (``initialise``, ``log_prob``, ``encode``, ``decode``, ``sample_latent``).
+    (``log_prob``, ``encode``, ``decode``, ``sample_latent``).
     """
-
-    _autocast: ClassVar[bool] = False  # latents and log-determinants stay in float32
 
     @renamed(n_samples="n_draws")
     def score_samples(
@@ -412,7 +408,7 @@ class ImageFlow(ImageModel):
         prior = Prior(sample, Prior.normal(1).log_prob if normal else None)
         return LatentSpace(prior, decode, encode, invertible=True)
 
-    # Training
+    # The network
 
     @property
     def _flow(self) -> Any:
@@ -422,47 +418,3 @@ class ImageFlow(ImageModel):
     def _inference(self) -> Any:
         """What encodes and decodes images: the network itself, or a faster form of it."""
         return self._flow
-
-    def _prepare(self, source: PixelSource) -> None:
-        """Initialise from one large batch, the same in every process."""
-        _, h, w = self.pixels_.shape
-        count = min(len(source), max(16, _INITIAL * 32 * 32 // max(h * w, 32 * 32)))
-        rows = np.random.default_rng(self._seed).permutation(len(source))[:count]
-        x, y = source.take(rows, torch.Generator().manual_seed(self._seed))
-        y = None if y is None else y.to(self._device())
-        self._initialise(source, x.to(self._device()), y)
-
-    def _initialise(self, source: PixelSource, x: Tensor, y: Tensor | None) -> None:
-        """Initialise the network from images ``x``, some of the source."""
-        self._flow.initialise(x, y)
-
-    def _loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Bits per dimension of the batch, under its own noise."""
-        return {"bits": self._bits(self._flow.log_prob(batch.x, batch.y), batch.x).mean()}
-
-    def _bits(self, log_prob: Tensor, x: Tensor) -> Tensor:
-        """Bits per dimension (n,) of the images that became ``x``."""
-        return -(log_prob + self._log_det(x)) / (self.pixels_.n_values * _LN2)
-
-    def _log_det(self, x: Tensor) -> Tensor | float:
-        """Log-determinant of bytes to ``x``, (n,) or a number."""
-        p = self.pixels_
-        if p.logit is None:
-            return p.n_values * math.log((p.high - p.low) / 2**p.bits)
-        width = (1 - 2 * p.logit) / 2**p.bits
-        steep = torch.nn.functional.softplus(x) + torch.nn.functional.softplus(-x)
-        return steep.flatten(1).sum(1) + p.n_values * math.log(width)
-
-    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
-        few = slice(0, self.settings_["judged"])
-        scores = torch.cat(
-            [
-                self._scored(
-                    images[few][k : k + CHUNK],
-                    None if labels is None else labels[few][k : k + CHUNK],
-                    draw=0,
-                )
-                for k in range(0, len(images[few]), CHUNK)
-            ]
-        )
-        return {"bits_per_dim": float(-scores.mean() / (self.pixels_.n_values * _LN2))}

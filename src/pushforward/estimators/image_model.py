@@ -1,6 +1,6 @@
-"""The contract of image models that are trained by phases: everything but networks and losses."""
+"""The contract of models of images: what is given, what pixels and labels are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,42 +25,34 @@ from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
 from .trained_model import Report, TrainedModel
 
-__all__ = ["ImageModel", "PixelSource", "Report"]
+__all__ = ["GivenImages", "ImageModel", "Report"]
 
 GRID = 64  # samples in a picture on the way
 CHUNK = 64  # images that go through a network at once
 
 
 @dataclass(frozen=True)
-class PixelSource:
-    """Rows of a source of images, as the networks see them.
+class GivenImages:
+    """What ``fit`` was given.
 
     Attributes:
         images: all of them.
-        rows: (n,) which of them count.
-        labels: (n,) class numbers of the rows, or None.
-        pixels: what carries bytes to tensors.
+        labels: (n,) class numbers, or None.
+        held: how many of them are held out.
+        validation: images to judge by instead, or None.
     """
 
     images: ImageSource
-    rows: np.ndarray
     labels: np.ndarray | None
-    pixels: Pixels
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Images (n, C, H, W) with fresh noise, shifted and flipped, and their classes."""
-        x, _ = self.pixels.encode(self.images[self.rows[rows]], generator, augment=True)
-        return x, None if self.labels is None else torch.from_numpy(self.labels[rows])
+    held: int
+    validation: Any
 
 
 class ImageModel(TrainedModel):
-    """A generative model of uint8 images, trained by the phases it names.
+    """A generative model of uint8 images.
 
-    Subclasses give networks (:meth:`_build`), phases (:meth:`_phases`), and how images come out
-    (:meth:`_make`); this class knows what images are, :class:`TrainedModel` the rest.
+    Subclasses give networks (:meth:`_build`), how they are fitted (:meth:`_train`) and how images
+    come out (:meth:`_make`); this class knows what images are, :class:`TrainedModel` the rest.
 
     Attributes:
         networks_: the trained networks by name.
@@ -83,17 +75,13 @@ class ImageModel(TrainedModel):
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         """Every setting as JSON values, for images (C, H, W) of which there are n.
 
-        Has at least ``batch_size``, ``steps``, ``minutes``, ``ema``, ``precision`` and
-        ``pixels``, the arguments of :class:`Pixels`.
+        Has at least ``pixels``, the arguments of :class:`Pixels`; where they are trained by
+        phases also ``batch_size``, ``steps``, ``minutes``, ``ema`` and ``precision``.
         """
         raise NotImplementedError
 
     def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
         """Networks with the weights they begin with; a function of settings and seed."""
-        raise NotImplementedError
-
-    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
-        """Measures of the networks as they are on held-out images; the first decides."""
         raise NotImplementedError
 
     # Training
@@ -110,57 +98,65 @@ class ImageModel(TrainedModel):
         tensorboard: bool = False,
         report: Report | None = None,
     ) -> Self:
-        """Train on images.
+        """Fit to images.
 
         Args:
             X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
                 returns or takes; labels that come with it are used where ``y`` is None.
             y: (N,) labels, numbers or names, for conditional models; others do not look at them.
-            validation: images to choose the best weights by; None holds out a share of X. Its
-                classes are matched by name where both have names.
+            validation: images to judge by; None holds out a share of X. The weights that are best
+                on them are kept, where weights are trained by gradient. Its classes are matched by
+                name where both have names.
             layout: "NHWC" or "NCHW", where the shape of X leaves it open.
             pixel_range: the values (low, high) of black and white of an X that is no bytes, such
                 as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
-            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and pictures of samples
-                go. A run that is there already is resumed.
+            folder: where unfinished work, logs (``log.jsonl``, ``log.csv``) and pictures of
+                samples go. A fit that is there already, of the same data, parameters and seed, is
+                resumed.
             tensorboard: also log for TensorBoard, into the folder.
             report: called with a line of text and the share of the budget used.
 
         Returns:
-            The trained model itself.
+            The fitted model itself.
 
         Raises:
-            DataError: for images or labels that cannot be used.
-            ParameterError: for unusable parameters.
-            TrainingError: if a loss or gradient is not finite. The model then holds the best
-                weights so far, and the text says which term failed.
+            DataError: for images or labels that cannot be used, and for those unlike the ones
+                of the fit before with ``warm_start``.
+            ParameterError: for unusable parameters, and a folder with a run of something else.
+            TrainingError: if a loss, a gradient or what a layer makes is not finite. The model
+                then holds the best weights, or the layers, before it.
         """
-        self._check_parameters()
+        return self._fit_rows(
+            *(X, y, validation, folder, tensorboard, report),
+            layout=layout,
+            pixel_range=pixel_range,
+        )
+
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        validation: Any,
+        *,
+        layout: str | None = None,
+        pixel_range: Any = None,
+    ) -> GivenImages:
         found, layout = as_image_set(X, layout, pixel_range=pixel_range)
-        images, labels = found.images, self._labels(found, y)
-        self._seed = self._run_seed(folder)
-        rows = np.random.default_rng(self._seed).permutation(len(images))
-        held = 0 if validation is not None else self._held_out_rows(len(images))
-        self.settings_ = self._resolve(images.shape, len(images) - held)
-        self._note_range(pixel_range)
-        self.pixels_ = Pixels(shape=images.shape, layout=layout, **self.settings_["pixels"])
-        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
-        train = np.sort(rows[held:])
-        source = PixelSource(
-            images, train, None if labels is None else labels[train], self.pixels_
-        )
-        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
-        judging = held if validation is None else validation
-        self._train(
-            source,
-            identity={} if folder is None else self._identity(images, labels, judging),
-            judge=None if judged is None else lambda: self._measures(*judged),
-            picture=self._picture,
-            folder=folder,
-            tensorboard=tensorboard,
-            report=report,
-        )
-        return self
+        n, shape = len(found.images), found.images.shape
+        held = 0 if validation is not None else self._held_out_rows(n)
+        labels = self._labels(found, y)
+        self.settings_ = self._resolve(shape, n - held)
+        if pixel_range is not None:
+            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
+        self.pixels_ = Pixels(shape=shape, layout=layout, **self.settings_["pixels"])
+        return GivenImages(found.images, labels, held, validation)
+
+    def _held_out(
+        self, data: GivenImages
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
+        """Numbers of the rows to fit on, in an order of the seed, and images to judge by."""
+        rows = np.random.default_rng(self._seed).permutation(len(data.images))
+        return rows[data.held :], self._judged_images(data, np.sort(rows[: data.held]))
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(
@@ -192,14 +188,11 @@ class ImageModel(TrainedModel):
             self.class_names_ = tuple(names[k] for k in self.classes_)
         return numbers.astype(np.int64)
 
-    def _note_range(self, pixel_range: Any) -> None:
-        if pixel_range is not None:
-            self.settings_["pixel_range"] = [float(end) for end in pixel_range]
-
     def _judged_images(
-        self, images: ImageSource, labels: np.ndarray | None, rows: np.ndarray, validation: Any
+        self, data: GivenImages, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Images to judge by, as bytes, and their classes."""
+        """Images to judge by, as bytes, and their classes: those of validation, or of the rows."""
+        images, labels, validation = data.images, data.labels, data.validation
         if validation is None:
             if not len(rows):
                 return None
@@ -234,25 +227,17 @@ class ImageModel(TrainedModel):
             y = labels_by_name(X, self.classes_, self.class_names_)
         return places_of(y, self.classes_, self.class_names_)
 
-    def _identity(
-        self, images: ImageSource, labels: np.ndarray | None, judging: Any
-    ) -> dict[str, Any]:
-        """All of the data that decides the result, as digests: a run goes on with these only.
-
-        Args:
-            images: all of them.
-            labels: their class numbers, or None.
-            judging: how many of them are held out, or the validation images.
-        """
-        held = judging
-        if not isinstance(judging, int):
-            few = self._judged_images(images, labels, np.arange(0), judging)
+    def _identity(self, data: GivenImages) -> dict[str, Any]:
+        """All of the data that decides the result, as digests: a run goes on with these only."""
+        held: int | str = data.held
+        if data.validation is not None:
+            few = self._judged_images(data, np.arange(0))
             assert few is not None
             held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
-        classes = None if labels is None else torch.from_numpy(labels)
+        classes = None if data.labels is None else torch.from_numpy(data.labels)
         return {
-            "images": [len(images), *images.shape],
-            "data": digest_of(images),
+            "images": [len(data.images), *data.images.shape],
+            "data": digest_of(data.images),
             "labels": digest(classes, str(self.class_names_)),
             "held_out": held,
         }

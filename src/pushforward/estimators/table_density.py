@@ -17,7 +17,7 @@ from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
 from ..errors import DataError, ModelFileError
-from ..storage.checkpoint import Checkpoint, digest
+from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..training.threads import threads_for
 from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
@@ -64,13 +64,20 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     false_alarm_rate: float
     random_state: Any
     verbose: bool
+    validation_fraction: float  # of those that hold a share of the rows out
 
     def set_params(self, **params: Any) -> Self:
         """Change arguments of the constructor, also ``name__of_theirs``."""
         return super().set_params(**current_words("set_params", params, old_words(type(self))))
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, report: Report | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        folder: Folder | Checkpoint | None = None,
+        report: Report | None = None,
     ) -> Self:
         """Learn the density of the rows.
 
@@ -78,6 +85,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
             y: ignored; for scikit-learn's pipelines.
             sample_weight: (n,) weights, a row of weight two counting as two rows.
+            folder: for the work done so far. A fit that was killed and is repeated with the same
+                data and parameters goes on from there, to the same result; the folder is removed
+                when the fit is done.
             report: called with (what is being done, share done) as the fit goes on.
 
         Returns:
@@ -87,19 +97,26 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             DataError: for data that cannot be used; the text names columns and rows.
             ParameterError: for a parameter out of its range.
         """
-        return self._fit(X, sample_weight, report)
+        return self._fit(X, sample_weight, report, folder)
 
-    def _fit(self, X: Any, sample_weight: Any, report: Report | None, **options: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        sample_weight: Any,
+        report: Report | None,
+        folder: Folder | Checkpoint | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """Every ``fit``; the options go to :meth:`_fit_density`, a seed that is None is drawn."""
         self._check_parameters()
         rows = self._learn_columns(X, sample_weight)
-        seed = drawn_seed(self.random_state)
+        seed = drawn_seed(self.random_state) if seed is None else seed
         X, weight = counted(rows.X, rows.sample_weight)
-        checkpoint = options.get("checkpoint")
-        if checkpoint is not None:
-            work = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+        checkpoint = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
+        if folder is not None:
             whole = self._digest(X, weight, options.get("validation"))
-            seed = work.open(whole, seed, asked=self.random_state is not None)
-            options["checkpoint"] = work
+            seed = checkpoint.open(whole, seed, asked=self.random_state is not None)
         self._fitted_on = self._rows_digest(X, weight)
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
@@ -121,14 +138,15 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
                 else:
                     fitted = self.detector_.score(z, log_det)
                     kept = torch.nonzero(fitted > torch.quantile(fitted, share))[:, 0]
-            scores, weight = self._fit_density(rows.take(kept), seed, report, **options)
+            rows = rows.take(kept)
+            scores, weight = self._fit_density(rows, seed, report, checkpoint, **options)
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal)
             if share:
                 fitted = self._outlier_score(z, log_det).numpy()
                 self.offset_ = float(np.percentile(fitted, 100 * share))
-        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-            options["checkpoint"].discard()
+        if checkpoint is not folder:  # a caller who made it still has to save the model
+            checkpoint.discard()
         return self
 
     def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
@@ -208,13 +226,35 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         )
 
     def _fit_density(
-        self, rows: Rows, seed: int, report: Report, **options: Any
+        self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
         """Fit ``density_``; return log densities of rows not fitted on, and their weights.
 
         The log densities are in the units of the table: ``rows.log_det`` is added.
+
+        Args:
+            rows: what is known of the rows.
+            seed: of everything random.
+            report: to be called with (what is being done, share done).
+            checkpoint: keeps what an interrupted fit has done, where a folder was given.
+            options: of the model's own ``fit``.
         """
         raise NotImplementedError
+
+    def _divided(self, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
+        """Rows to fit on and rows held out; None where there are too few to hold any out.
+
+        Held out are a ``validation_fraction`` of the rows, or those of a table of their own.
+        """
+        if validation is not None:
+            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
+            return rows, self._rows(z, None, log_det)
+        n, d = rows.x.shape
+        count = round(self.validation_fraction * n)
+        if d == 0 or count < 2 or n - count < 2:
+            return rows, None
+        fit, out = rows.split(count, seed)
+        return rows.take(fit), rows.take(out)
 
     def _threshold(self, scores: Tensor) -> float:
         """Conformal quantile: the score that normal new rows pass but for the false alarms.

@@ -1,24 +1,17 @@
-"""The contract of models trained by phases: everything but what a row is, networks and losses."""
+"""The contract of models that are fitted in a run: data, budget, best weights, saving."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelFileError, ParameterError
-from ..storage.checkpoint import digest
 from ..storage.weights import load_weights
-from ..training.batches import Source
-from ..training.checkpoint import read_checkpoint
-from ..training.loop import Loop
-from ..training.phase import Phase
-from ..training.processes import Processes
-from ..validation import COUNT, MINUTES, POSITIVE, SHARE, Device, Rule, Seed, Verbosity
+from ..validation import MINUTES, SHARE, Device, Rule, Seed, Verbosity
 from .base import Model
 from .parameters import drawn_seed
 
@@ -30,11 +23,12 @@ _MOST_HELD_OUT = 1000
 
 
 class TrainedModel(Model):
-    """A generative model that is trained by the phases it names.
+    """A generative model whose fit is a run, with a folder of its own where that is wanted.
 
-    Subclasses know what a row is: how the data become tensors (``fit``) and tensors data
-    (:meth:`_to_user`), with which networks (:meth:`_begin`), by which phases (:meth:`_phases`).
-    This class knows the rest: budgets, checkpoints, the best weights, saving.
+    Subclasses know what a row is: how the data come in (:meth:`_read`) and out
+    (:meth:`_to_user`), with which networks (:meth:`_begin`), and how these are fitted
+    (:meth:`_train`): by the phases of a :class:`~pushforward.estimators.phased_model.PhasedModel`,
+    or layer by layer. This class knows what is alike: arguments, records, sampling, saving.
 
     Attributes:
         networks_: the trained networks by name.
@@ -45,26 +39,18 @@ class TrainedModel(Model):
     """
 
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "batch_size": COUNT,
-        "learning_rate": POSITIVE,
-        "ema": SHARE | None,
-        "steps": COUNT | None,
         "minutes": MINUTES,
         "validation_fraction": SHARE,
         "device": Device() | None,
         "random_state": Seed(),
         "verbose": Verbosity(),
     }
-    _tolerance: ClassVar[float] = 0.0  # see Loop.run: how much of the judge's word is chance
-    _autocast: ClassVar[bool] = True  # False where a network chooses its precisions itself
-
     networks_: dict[str, nn.Module]
     settings_: dict[str, Any]
     history_: list[dict[str, Any]]
     best_: dict[str, Any] | None = None  # nor before a fit
     stopped_: str
 
-    steps: int | None
     minutes: float | None
     validation_fraction: float
     device: str | None
@@ -73,21 +59,26 @@ class TrainedModel(Model):
 
     # What a model says of itself
 
+    def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> Any:
+        """The user's data, checked; learns the settings, and of the data what needs no seed."""
+        raise NotImplementedError
+
+    def _train(
+        self,
+        data: Any,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+    ) -> None:
+        """Fit the networks to what :meth:`_read` returned; arguments as of ``fit``."""
+        raise NotImplementedError
+
+    def _picture(self, path: Path) -> None:
+        """Draw samples of latents that stay the same through the run; not every model does."""
+
     def _begin(self) -> dict[str, nn.Module]:
         """Networks with the weights they begin with; of what is learned but weights, and seed."""
         raise NotImplementedError
-
-    def _phases(self) -> list[Phase]:
-        raise NotImplementedError
-
-    def _prepare(self, source: Any) -> None:
-        """What comes before the first step, such as data-dependent initialisation."""
-
-    def _share(self, processes: Processes) -> None:
-        """What has to be told to networks that several processes train together."""
-
-    def _refresh(self) -> None:
-        """Estimate anew what follows from the weights: called where they are an average."""
 
     def _finished(self) -> None:
         """Called when the networks have their last weights."""
@@ -106,86 +97,62 @@ class TrainedModel(Model):
 
     # Training
 
-    def _drawn_seed(self) -> int:
-        """A seed of ``random_state``."""
-        return drawn_seed(self.random_state)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        folder: str | Path | None = None,
+        tensorboard: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Train on rows.
 
-    def _run_seed(self, folder: str | Path | None) -> int:
-        """A seed of ``random_state``; where that is None, the one of the run in the folder."""
-        place = None if folder is None else Path(folder) / "checkpoint"
-        if self.random_state is None and place is not None and place.exists():
-            return int(read_checkpoint(place)[0]["identity"]["seed"])
-        return self._drawn_seed()
+        Args:
+            X: the rows.
+            y: what belongs to each, for models that learn of it.
+            validation: rows to choose the best weights by; None holds out a share of X.
+            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and samples go. A run
+                that is there already is resumed.
+            tensorboard: also log for TensorBoard, into the folder.
+            report: called with a line of text and the share of the budget used.
+
+        Returns:
+            The trained model itself.
+
+        Raises:
+            DataError: for data that cannot be used.
+            ParameterError: for unusable parameters, and a folder with a run of something else.
+            TrainingError: if a loss or gradient is not finite. The model then holds the best
+                weights so far, and the text says which term failed.
+        """
+        return self._fit_rows(X, y, validation, folder, tensorboard, report)
+
+    def _fit_rows(
+        self,
+        X: Any,
+        y: Any,
+        validation: Any,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+        **options: Any,
+    ) -> Self:
+        """Every ``fit``, with what else :meth:`_read` takes."""
+        self._check_fit(folder, tensorboard)
+        self._train(self._read(X, y, validation, **options), folder, tensorboard, report)
+        return self
+
+    def _check_fit(self, folder: str | Path | None, tensorboard: bool) -> None:
+        """Refuse, before any work, parameters and arguments that cannot be used."""
+        self._check_parameters()
+        if tensorboard and folder is None:
+            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
 
     def _held_out_rows(self, n: int) -> int:
         """How many of n rows are kept from training to choose the best weights by."""
         return min(round(self.validation_fraction * n), _MOST_HELD_OUT) if n >= 20 else 0
-
-    def _train(
-        self,
-        source: Source,
-        *,
-        identity: Mapping[str, Any],
-        judge: Callable[[], Mapping[str, float]] | None = None,
-        picture: Callable[[Path], object] | None = None,
-        folder: str | Path | None = None,
-        tensorboard: bool = False,
-        report: Report | None = None,
-    ) -> None:
-        """Train ``networks_`` on the rows of a source, within the budget of ``settings_``.
-
-        Args:
-            source: the rows.
-            identity: of the rows, as JSON values; with the settings it says which runs go on.
-            judge, picture: as of :meth:`Loop.run`.
-            folder, tensorboard, report: as of ``fit``.
-        """
-        run = None if folder is None else Path(folder)
-        if tensorboard and run is None:
-            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
-        self.settings_ = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in self.settings_.items()
-        }
-        began = time.monotonic()
-        self._prepare(source)
-        settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
-        loop = Loop(
-            self.networks_,
-            self._phases(),
-            source,
-            batch_size=self.settings_["batch_size"],
-            seed=self._seed,
-            ema=self.settings_["ema"],
-            precision=self.settings_["precision"] if self._autocast else "float32",
-            identity={"model": type(self).__name__, **settings, **self._sizes(), **identity},
-        )
-        loop.seconds = time.monotonic() - began  # what comes before the first step counts too
-        self._share(loop.processes)
-        try:
-            loop.run(
-                steps=self.settings_["steps"],
-                minutes=self.settings_["minutes"],
-                folder=run,
-                judge=judge,
-                tolerance=self._tolerance,
-                refresh=self._refresh,
-                picture=picture,
-                report=report or (print_report if self.verbose else None),
-                tensorboard=tensorboard,
-            )
-        finally:
-            self.history_, self.best_, self.stopped_ = loop.history, loop.best, loop.stopped
-            self._finished()
-
-    def _sizes(self) -> dict[str, str]:
-        """A digest of what tensors the networks have: those of the user may have changed."""
-        tensors = (
-            f"{name}.{key} {tuple(value.shape)} {value.dtype}"
-            for name, network in self.networks_.items()
-            for key, value in network.state_dict().items()
-        )
-        return {"networks": digest(*tensors)}
 
     # Use
 
@@ -245,9 +212,7 @@ class TrainedModel(Model):
         }
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        self.settings_ = dict(state["settings"])
-        self._seed = int(state["seed"])
-        self.best_, self.stopped_ = state["best"], str(state["stopped"])
+        self._restore_run(state)
         built = self._begin()
         if unknown := [k for k in tensors if k.split(".", 1)[0] not in built]:
             raise ModelFileError(f"The weights have {unknown[0]!r}, which the model has not.")
@@ -256,8 +221,13 @@ class TrainedModel(Model):
             load_weights(network, {k.removeprefix(f"{name}."): v for k, v in own.items()})
             network.to(self._device()).eval()
         self.networks_ = built
-        self.history_ = [dict(record) for record in state["history"]]
         self._finished()
+
+    def _restore_run(self, state: dict[str, Any]) -> None:
+        self.settings_ = dict(state["settings"])
+        self._seed = int(state["seed"])
+        self.history_ = [dict(record) for record in state["history"]]
+        self.best_, self.stopped_ = state["best"], str(state["stopped"])
 
 
 def print_report(text: str, share: float) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..estimators.generator_model import GeneratorModel, LacksError
-from ..estimators.image_model import CHUNK, ImageModel, PixelSource
+from ..estimators.image_model import CHUNK
+from ..estimators.phased_images import PhasedImages, PixelSource
 from ..networks import ARCHITECTURES, Architecture, find_architecture
 from ..validation import COUNT, FLAG, OneOf, Rule, Whole
 from .image_distance import diversity, patch_distance
@@ -51,7 +52,7 @@ ABLE: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AdversarialModel(GeneratorModel, ImageModel):
+class AdversarialModel(GeneratorModel, PhasedImages):
     """A generator of images from codes of a prior, and the networks that teach it.
 
     Subclasses give presets, networks (:meth:`_network`) and phases.

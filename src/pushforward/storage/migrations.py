@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ModelFileError
 
-__all__ = ["MIGRATIONS", "migrated", "revision"]
+__all__ = ["MIGRATIONS", "migrated", "renamed_settings", "revision"]
 
 #: From the ``config`` of a model to that of the next revision; the argument may be changed.
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -23,6 +23,24 @@ def _learning_rate(config: dict[str, Any]) -> dict[str, Any]:
         if isinstance(config.get(place), dict):
             config[place] = _renamed(config[place], "rate", "learning_rate")
     return config
+
+
+def _run_of_table_flow(config: dict[str, Any]) -> dict[str, Any]:
+    """TableFlow saves its settings and how its run ended, as all trained models do."""
+    parameters = config["parameters"]
+    if isinstance(parameters, dict):  # what else it may be is refused with the class
+        names = [
+            "network",
+            "couplings",
+            "width",
+            "learning_rate",
+            "batch_size",
+            "steps",
+            "minutes",
+        ]
+        settings = {name: parameters[name] for name in names}
+        config["settings"] = settings | {"ema": 0.99, "precision": "float32"}
+    return {**config, "best": None, "stopped": "the budget is spent"}
 
 
 def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
@@ -39,13 +57,27 @@ def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
 
 
 _TRAINED = (
-    "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableFlow TableGAN "
+    "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableGAN "
     "VAE VAEGAN WGAN WGANGP"
 )
 MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
+    "TableFlow": (_learning_rate, _run_of_table_flow),
     "RefinedModel": (_learning_rate_of_dot,),
 }
+
+
+#: Settings of trained models that have new names, by their old ones.
+_NEW_NAMES: Mapping[str, str] = {"rate": "learning_rate"}
+
+
+def renamed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an unfinished run under the names they have today.
+
+    >>> renamed_settings({"rate": 0.1, "width": 3})
+    {'learning_rate': 0.1, 'width': 3}
+    """
+    return {_NEW_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def revision(name: str) -> int:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
+from ..storage.migrations import renamed_settings
 from ..validation import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
@@ -361,8 +362,8 @@ class Loop:
             ParameterError: if it is a run of something else.
         """
         facts, groups = read_checkpoint(folder)
-        if facts["identity"] != self.identity:
-            theirs, ours = facts["identity"], self.identity
+        theirs, ours = renamed_settings(facts["identity"]), self.identity
+        if theirs != ours:
             keys = [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)]
             if keys[0] == "seed":
                 raise ParameterError(

@@ -6,6 +6,7 @@ import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import pushforward
+from pushforward.errors import NotFittedError, ParameterError, TrainingError
 from pushforward.models.flows import TableFlow
 
 QUICK = {"steps": 20, "couplings": 2, "width": 8, "random_state": 0}
@@ -44,3 +45,89 @@ def test_mixed_columns_and_the_threads_random_state():
     model = TableFlow(**QUICK).fit(X)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.sample(4).dtypes.equals(X.dtypes)
+
+
+def interrupted(after):
+    """A report that ends the fit at a step."""
+
+    def report(text, share):
+        if text.startswith(f"step {after}"):
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.parametrize("more", [{}, {"contamination": 0.1, "network": "nice"}])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(more, tmp_path):
+    X = pushforward.load_dataset("two_moons")[:200]
+    weight = np.random.default_rng(0).random(len(X))
+    whole = TableFlow(**QUICK, **more).fit(X, sample_weight=weight)
+    model = TableFlow(**QUICK, **more)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, sample_weight=weight, folder=tmp_path, report=interrupted(7))
+    with pytest.raises(NotFittedError):
+        model.sample()
+    model.fit(X, sample_weight=weight, folder=tmp_path)
+    assert (model.score_samples(X) == whole.score_samples(X)).all()
+    assert (model.predict(X) == whole.predict(X)).all()
+    assert model.offset_ == whole.offset_
+    clock = {"seconds": 0}
+    assert [r | clock for r in model.history_] == [r | clock for r in whole.history_]
+    assert (tmp_path / "log.csv").read_text().count("\n") == 1 + len(whole.history_)
+
+
+def test_a_run_goes_on_by_its_seed_with_the_same_rows_only(tmp_path):
+    X = pushforward.load_dataset("two_moons")[:200]
+    first = TableFlow(**QUICK | {"random_state": None, "steps": 3}).fit(X, folder=tmp_path)
+    more = TableFlow(**QUICK | {"random_state": None, "steps": 5}).fit(X, folder=tmp_path)
+    assert more._seed == first._seed
+    assert [record["step"] for record in more.history_] == [1, 2, 3, 4, 5]
+    with pytest.raises(ParameterError, match="holds a run with data"):
+        TableFlow(**QUICK | {"random_state": None}).fit(X + 1, folder=tmp_path)
+    with pytest.raises(ParameterError, match="holds a run with width 8; this one has 9"):
+        TableFlow(**QUICK | {"random_state": None, "width": 9}).fit(X, folder=tmp_path)
+
+
+def test_seeds_repeat_and_weights_count():
+    X = pushforward.load_dataset("two_moons")[:200]
+    fits = [
+        TableFlow(**QUICK | {"random_state": seed}).fit(X, sample_weight=weight).score_samples(X)
+        for seed, weight in ((1, None), (1, None), (2, None), (1, np.arange(1.0, 201.0)))
+    ]
+    assert (fits[0] == fits[1]).all()
+    assert (fits[0] != fits[2]).any()
+    assert (fits[0] != fits[3]).any()
+
+
+def test_rows_to_choose_by_may_be_given():
+    X = pushforward.load_dataset("two_moons")
+    model = TableFlow(**QUICK).fit(X[:200], validation=X[200:400])
+    assert model.held_out_ == pytest.approx(model.score(X[200:400]))
+    assert model.best_["measures"].keys() == {"held_out"}
+
+
+def test_a_loss_that_is_not_finite_leaves_the_best_weights(monkeypatch):
+    X = pushforward.load_dataset("two_moons")[:200]
+    loss, steps = TableFlow._loss, []
+
+    def failing(self, batch):
+        steps.append(1)
+        terms = loss(self, batch)
+        return terms if len(steps) < 15 else {**terms, "nats": terms["nats"] * np.inf}
+
+    monkeypatch.setattr(TableFlow, "_loss", failing)
+    model = TableFlow(**QUICK)
+    with pytest.raises(TrainingError, match="step 15, "):
+        model.fit(X)
+    assert model.best_["step"] < 15
+    assert np.isfinite(model.score_samples(X)).all()
+    assert (model.predict(X) == 1).mean() > 0.8
+
+
+def test_tables_with_nothing_to_train(tmp_path):
+    for X in (np.ones((30, 2)), np.array([[1.0, 2.0]])):
+        model = TableFlow(**QUICK).fit(X, folder=tmp_path / "run")
+        again = pushforward.load(model.save(tmp_path / "model"))
+        assert (again.score_samples(X) == model.score_samples(X)).all()
+        assert not (tmp_path / "run").exists()
+        assert again.capabilities().history == []

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ...deprecation import renamed
 from ...errors import ParameterError
-from ...estimators.image_flow import ImageFlow
-from ...estimators.image_model import CHUNK, PixelSource
+from ...estimators.image_model import CHUNK
+from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
 from ...validation import COUNT, FLAG, SHARE, Number, OneOf, Rule, Whole
 from .gaussian_start import PixelMargins
 from .glow_network import GlowNetwork
+from .trained_flow import TrainedFlow
 
 __all__ = ["Glow"]
 
@@ -35,7 +36,7 @@ _GOALS: dict[str, dict[str, Any]] = {
 
 
 @renamed(rate="learning_rate")
-class Glow(ImageFlow):
+class Glow(TrainedFlow):
     """Glow: a flow of images with an exact likelihood, and latents to interpolate and edit.
 
     Steps of actnorm, invertible 1x1 convolution and coupling on several scales; every part of

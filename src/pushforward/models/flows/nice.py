@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from torch import nn
 
 from ...deprecation import renamed
-from ...estimators.image_flow import ImageFlow
 from ...training import Optimiser, Phase
 from ...validation import COUNT, FLAG, POSITIVE, OneOf, Rule, Wholes
 from .nice_network import NICENetwork
 from .nice_published import NICE_EPOCHS, NICE_PUBLISHED
+from .trained_flow import TrainedFlow
 
 __all__ = ["NICE"]
 
@@ -19,7 +19,7 @@ _PRESETS = ("fast", "paper", *(name for name in NICE_PUBLISHED if name != "mnist
 
 
 @renamed(rate="learning_rate")
-class NICE(ImageFlow):
+class NICE(TrainedFlow):
     """NICE: additive couplings between halves of the pixels, whose volume only a last scale moves.
 
     Args:

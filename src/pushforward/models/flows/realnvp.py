@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ...deprecation import renamed
-from ...estimators.image_flow import ImageFlow
 from ...training import Batch, Optimiser, Phase, Processes
 from ...validation import COUNT, FLAG, Number, OneOf, Rule
 from .masks import largest_scales
 from .realnvp_network import RealNVPNetwork
+from .trained_flow import TrainedFlow
 
 __all__ = ["RealNVP"]
 
@@ -21,7 +21,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 @renamed(rate="learning_rate")
-class RealNVP(ImageFlow):
+class RealNVP(TrainedFlow):
     """RealNVP: checkerboard and channel couplings, batch normalisation as a layer of the flow.
 
     Pixels go through a logit first. The latent is one image-shaped tensor.

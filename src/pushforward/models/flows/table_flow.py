@@ -1,20 +1,25 @@
 """RealNVP and NICE as densities of tables."""
 
+import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from ...deprecation import renamed
-from ...errors import ModelFileError
+from ...errors import TrainingError
 from ...estimators.capabilities import LatentSpace
+from ...estimators.phased_model import DividedRows, PhasedModel
 from ...estimators.prior import Prior
 from ...estimators.table_density import Report, TableDensity
+from ...estimators.trained_model import TrainedModel
+from ...storage.checkpoint import Checkpoint, digest
 from ...storage.weights import load_weights
-from ...training import Batch, Loop, Optimiser, Phase, TensorSource
+from ...training import Batch, Optimiser, Phase, Processes, TensorSource
 from ...transport import Rows
-from ...validation import COUNT, MINUTES, POSITIVE, SHARE, OneOf, Rule
+from ...validation import COUNT, OneOf, Rule
 from .coupling_flow import CouplingFlow
 from .nice_network import NICENetwork
 from .realnvp_network import RealNVPVectorNetwork
@@ -64,7 +69,7 @@ class NetworkDensity(nn.Module):
 
 
 @renamed(rate="learning_rate")
-class TableFlow(TableDensity):
+class TableFlow(TableDensity, PhasedModel):
     """A neural flow of a table, trained by gradient: RealNVP or NICE on its coordinates.
 
     The method most other libraries offer for tables, for comparison with and next to
@@ -77,13 +82,16 @@ class TableFlow(TableDensity):
         learning_rate: learning rate of Adam.
         batch_size: rows a step.
         steps, minutes: budget; the first to run out ends the training.
-        validation_fraction: share of the rows held out; the weights they like best are kept.
+        validation_fraction: share of the rows held out to choose the best weights by.
+        device: what it is trained on, "cpu" or "cuda"; None takes the processor, on which it is
+            used in any case.
         columns, bounds, missing, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 
     Attributes:
         density_: the density of the coordinates.
-        history_: records of the training.
+        networks_, settings_, history_, best_, stopped_: see
+            :class:`~pushforward.estimators.trained_model.TrainedModel`.
         columns_, offset_, n_features_in_, feature_names_in_: as of GIS.
 
     Examples:
@@ -99,14 +107,10 @@ class TableFlow(TableDensity):
         "network": OneOf(*_NETWORKS),
         "couplings": COUNT,
         "width": COUNT,
-        "learning_rate": POSITIVE,
-        "batch_size": COUNT,
-        "steps": COUNT | None,
-        "minutes": MINUTES,
-        "validation_fraction": SHARE,
     }
 
     density_: Any
+    _failure: TrainingError | None
 
     def __init__(
         self,
@@ -119,6 +123,7 @@ class TableFlow(TableDensity):
         steps: int | None = 3000,
         minutes: float | None = None,
         validation_fraction: float = 0.15,
+        device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
         missing: str = "error",
@@ -135,6 +140,7 @@ class TableFlow(TableDensity):
         self.steps = steps
         self.minutes = minutes
         self.validation_fraction = validation_fraction
+        self.device = device
         self.columns = columns
         self.bounds = bounds
         self.missing = missing
@@ -143,60 +149,137 @@ class TableFlow(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_density(
-        self, rows: Rows, seed: int, report: Report, **options: Any
-    ) -> tuple[Tensor, Tensor | None]:
-        n, d = rows.x.shape
-        self._seed, self.history_ = seed, []
-        self.density_ = NetworkDensity(self._network(d) if d else None)
-        train = held_out = rows
-        if d > 0 and (count := round(self.validation_fraction * n)) >= 2 and n - count >= 2:
-            fit, out = rows.split(count, seed)
-            train, held_out = rows.take(fit), rows.take(out)
-        if self.density_.network is not None and len(train) > 1:
-            with torch.enable_grad():
-                self._train(train, held_out, report)
-        elif self.density_.network is not None:  # one row: a standard normal about it
-            self.density_.network.initialise(train.x.float().expand(2, d))
-        # trained in float32; used in float64, in which a score does not depend on its batch
-        self.density_.double().eval()
-        report("done", 1.0)
-        return self.density_.log_prob(held_out.x) + held_out.log_det, held_out.weight
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        validation: Any = None,
+        folder: str | Path | None = None,
+        tensorboard: bool = False,
+        report: Report | None = None,
+    ) -> Self:
+        """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
-    def _train(self, train: Rows, held_out: Rows, report: Report) -> None:
-        network: Any = self.density_.network
-        x = train.x.float()
-        network.initialise(x)
-        weight = torch.ones(len(x)) if train.weight is None else train.weight.float()
+        Args:
+            X, y, sample_weight, report: as there.
+            validation: rows to choose the best weights by, instead of a share of X.
+            folder: where checkpoints and logs (``log.jsonl``, ``log.csv``) go. A run that is
+                there already is resumed; it stays, and more ``steps`` or ``minutes`` go on.
+            tensorboard: also log for TensorBoard, into the folder.
 
-        def loss(batch: Batch) -> dict[str, Tensor]:
-            assert batch.y is not None  # the weights of the rows travel as labels do
-            log_prob = network.training_log_prob(batch.x)
-            nats = -(log_prob * batch.y).sum() / batch.y.sum().clamp_min(1e-12)
-            return {"nats": nats, "penalty": network.penalty()}
-
-        def judge() -> Mapping[str, float]:
-            return {"held_out": -held_out.mean(network.log_prob(held_out.x.float()).double())}
-
-        loop = Loop(
-            {"flow": network},
-            [Phase("flow", ("flow",), loss, Optimiser("adam", self.learning_rate, clip=100.0))],
-            TensorSource(x, weight / weight.mean()),
-            batch_size=self.batch_size,
-            seed=self._seed,
-            ema=0.99,
+        Raises:
+            DataError: for data that cannot be used; the text names columns and rows.
+            ParameterError: for unusable parameters, and a folder with a run of something else.
+            TrainingError: if a loss or gradient is not finite. The model then holds the best
+                weights so far, and the text says which term failed.
+        """
+        self._check_fit(folder, tensorboard)
+        self._failure = None
+        self._fit(
+            X,
+            sample_weight,
+            report,
+            seed=self._run_seed(folder),
+            run=folder,
+            tensorboard=tensorboard,
+            validation=validation,
         )
-        loop.run(steps=self.steps, minutes=self.minutes, judge=judge, report=report)
-        self.history_ = loop.history
+        if self._failure is not None:
+            raise self._failure
+        return self
 
-    def _network(self, d: int) -> CouplingFlow:
-        if self.network == "nice":
-            return NICENetwork((d,), [2] * self.couplings, self.width, "normal", seed=self._seed)
-        return RealNVPVectorNetwork((d,), self.couplings, self.width, blocks=1, seed=self._seed)
+    def _fit_density(
+        self,
+        rows: Rows,
+        seed: int,
+        report: Report,
+        checkpoint: Checkpoint,
+        *,
+        run: str | Path | None = None,
+        tensorboard: bool = False,
+        validation: Any = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        self._seed, d = seed, rows.x.shape[1]
+        names = ("network", "couplings", "width", "learning_rate", "batch_size")
+        self.settings_ = {name: getattr(self, name) for name in (*names, "steps", "minutes")}
+        self.settings_ |= {"ema": 0.99, "precision": "float32"}
+        self.networks_, self.history_, self.best_ = {}, [], None
+        self.stopped_ = "nothing to train: no column varies" if d == 0 else "one row is no sample"
+        train, held_out = self._divided(rows, validation, seed)
+        judged = train if held_out is None else held_out
+        if d > 0 and len(train) > 1:
+            try:
+                self._train_on(self._sources(train, judged), run, tensorboard, report)
+            except TrainingError as error:
+                if self.best_ is None:
+                    raise
+                self._failure = error  # raised when the model is whole, with its best weights
+        elif d > 0:  # one row: a standard normal about it
+            self.networks_ = self._begin()
+            self._flow.initialise(train.x.float().expand(2, d))
+        # trained in float32; used in float64, in which a score does not depend on its batch
+        self.density_ = NetworkDensity(self._flow).cpu().double().eval()
+        report("done", 1.0)
+        return self.density_.log_prob(judged.x) + judged.log_det, judged.weight
+
+    def _sources(self, train: Rows, judged: Rows) -> DividedRows:
+        weight = torch.ones(len(train)) if train.weight is None else train.weight.float()
+        columns = json.dumps(self.columns_.to_config(), default=str)
+        return DividedRows(
+            # the weights of the rows travel as labels do
+            TensorSource(train.x.float(), weight / weight.mean()),
+            (judged,),
+            lambda: {
+                "rows": list(train.x.shape),
+                "data": digest(train.x, train.weight, judged.x, judged.weight, columns),
+            },
+        )
+
+    # What is trained, and how
+
+    @property
+    def _flow(self) -> Any:
+        return self.networks_.get("flow")  # None where no column varies
+
+    def _device(self) -> torch.device:
+        return torch.device(self.device or "cpu")
+
+    def _begin(self) -> dict[str, nn.Module]:
+        s, d = self.settings_, self.columns_.n_coordinates
+        if d == 0:
+            return {}
+        if s["network"] == "nice":
+            couplings = [2] * s["couplings"]
+            return {"flow": NICENetwork((d,), couplings, s["width"], "normal", seed=self._seed)}
+        shape = (d,), s["couplings"], s["width"]
+        return {"flow": RealNVPVectorNetwork(*shape, blocks=1, seed=self._seed)}
+
+    def _prepare(self, source: TensorSource) -> None:
+        self._flow.initialise(source.x.to(self._device()))
+
+    def _share(self, processes: Processes) -> None:
+        self._flow.sum_over_processes(processes.sum if processes.count > 1 else None)
+
+    def _phases(self) -> list[Phase]:
+        adam = Optimiser("adam", self.settings_["learning_rate"], clip=100.0)
+        return [Phase("flow", ("flow",), self._loss, adam)]
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        assert batch.y is not None
+        log_prob = self._flow.training_log_prob(batch.x)
+        return {"nats": -(log_prob * batch.y).mean(), "penalty": self._flow.penalty()}
+
+    def _measures(self, held_out: Rows) -> Mapping[str, float]:
+        log_prob = self._flow.log_prob(held_out.x.float().to(self._device()))
+        return {"held_out": -held_out.mean(log_prob.cpu().double())}
+
+    # Use and saving
 
     def _abilities(self) -> dict[str, Any]:
         network = self.density_.network
-        known = super()._abilities() | {"history": self.history_}
+        known = super()._abilities() | {"device": torch.device("cpu")}
         if network is None:
             return known
         latents = LatentSpace(
@@ -208,20 +291,11 @@ class TableFlow(TableDensity):
         return {**known, "latent_space": latents, "draw": None}
 
     def _state(self) -> dict[str, Any]:
-        dimension = self.density_.dimension
-        return {
-            **super()._state(),
-            "seed": self._seed,
-            "dimension": dimension,
-            "history": self.history_,
-        }
+        return {**TrainedModel._state(self), **super()._state()}
 
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-        self._seed = int(state["seed"])
-        self.history_ = [dict(record) for record in state["history"]]
-        d = int(state["dimension"])
-        if not 0 <= d <= 100_000:
-            raise ModelFileError(f"The dimension is {d}. The folder was altered.")
-        density = NetworkDensity(self._network(d) if d else None).double()
+        self._restore_run(state)
+        self.networks_ = self._begin()
+        density = NetworkDensity(self._flow).double()
         load_weights(density, tensors)
         return density.eval()

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 
 from ...data import Alphabet, as_lines
 from ...deprecation import renamed
+from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import CharacterCritic, CharacterGenerator
 from ...storage.checkpoint import digest
@@ -137,54 +138,46 @@ class CharacterGAN(WassersteinGame):
         tensorboard: bool = False,
         report: Report | None = None,
     ) -> Self:
-        """Train on lines of text.
+        """Train on lines of text; see :meth:`TrainedModel.fit`.
 
         Args:
             X: a list of str, or the path of a file with a sentence a line, plain or ``.gz``.
             y: ignored.
             validation: lines to choose the best weights by; None holds out a share of X.
-            folder: where checkpoints, logs (``log.jsonl``, ``log.csv``) and samples go. A run
-                that is there already is resumed.
-            tensorboard: also log for TensorBoard, into the folder.
-            report: called with a line of text and the share of the budget used.
-
-        Returns:
-            The trained model itself.
+            folder, tensorboard, report: as there.
 
         Raises:
             DataError: for what are no lines of text.
-            ParameterError: for unusable parameters.
-            TrainingError: if a loss or gradient is not finite. The model then holds the best
-                weights so far, and the text says which term failed.
+            ParameterError, TrainingError: as there.
         """
-        self._check_parameters()
+        return self._fit_rows(X, y, validation, folder, tensorboard, report)
+
+    def _read(self, X: Any, y: Any, validation: Any) -> tuple[np.ndarray, np.ndarray | None]:
         lines = as_lines(X)
         self.settings_ = self._resolve()
         known = self.settings_["characters"]
         self.alphabet_ = Alphabet.learn(lines, self.settings_["length"], known)
-        self._seed = self._run_seed(folder)
         numbers = self.alphabet_.numbers(lines)
+        if validation is None:
+            return numbers, None
+        return numbers, self.alphabet_.numbers(as_lines(validation)[: self._held_out_rows(10**9)])
+
+    def _divide(self, data: tuple[np.ndarray, np.ndarray | None]) -> DividedRows:
+        numbers, judged = data
         order = np.random.default_rng(self._seed).permutation(len(numbers))
-        held = 0 if validation is not None else self._held_out_rows(len(numbers))
-        judged, numbers = numbers[order[:held]], numbers[order[held:]]
-        if validation is not None:
-            most = self._held_out_rows(10**9)
-            judged = self.alphabet_.numbers(as_lines(validation)[:most])
-        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
-        self._train(
-            LineSource(torch.from_numpy(numbers), self.alphabet_.n_symbols),
-            identity={
-                "lines": len(numbers),
+        held = 0 if judged is not None else self._held_out_rows(len(numbers))
+        if judged is None:
+            judged = numbers[order[:held]]
+        train = torch.from_numpy(numbers[order[held:]])
+        return DividedRows(
+            LineSource(train, self.alphabet_.n_symbols),
+            (judged,) if len(judged) else None,
+            lambda: {
+                "lines": len(train),
                 **self.alphabet_.to_config(),
-                "data": digest(torch.from_numpy(numbers), torch.from_numpy(judged)),
+                "data": digest(train, torch.from_numpy(judged)),
             },
-            judge=None if not len(judged) else lambda: self._measures(judged),
-            picture=self._show,
-            folder=folder,
-            tensorboard=tensorboard,
-            report=report,
         )
-        return self
 
     def cut(self, X: Any) -> list[str]:
         """Lines as the model sees them: cut to its length, unknown characters replaced.
@@ -198,8 +191,7 @@ class CharacterGAN(WassersteinGame):
         return self.alphabet_.lines(self.alphabet_.numbers(as_lines(X)))
 
     def _resolve(self) -> dict[str, Any]:
-        settings = self._of_preset() | {"length": self.length}
-        return settings
+        return self._of_preset() | {"length": self.length}
 
     def _abilities(self) -> dict[str, Any]:
         return {**super()._abilities(), "kind": "text", "codec": self.alphabet_}
@@ -220,7 +212,7 @@ class CharacterGAN(WassersteinGame):
         made = self._make(len(numbers), torch.Generator().manual_seed(0))
         return {"js_4": ngram_divergence(numbers, made.numpy())}
 
-    def _show(self, path: Path) -> None:
+    def _picture(self, path: Path) -> None:
         """Write samples of codes that stay the same through the run."""
         lines = self._to_user(self._make(_SHOWN, torch.Generator().manual_seed(0)))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from ...data.checks import MISSING
 from ...data.tables.column_summary import warn_left_out
 from ...deprecation import renamed
 from ...errors import DataError
+from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import MLP
 from ...storage.checkpoint import digest
@@ -159,27 +160,21 @@ class TableGAN(WassersteinGame):
         tensorboard: bool = False,
         report: Report | None = None,
     ) -> Self:
-        """Train on the rows of a table.
+        """Train on the rows of a table; see :meth:`TrainedModel.fit`.
 
         Args:
             X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
             y: ignored; for scikit-learn's pipelines.
-            validation: rows to choose the best weights by; None holds out a share of X.
-            folder: where checkpoints and logs (``log.jsonl``, ``log.csv``) go. A run that is
-                there already is resumed.
-            tensorboard: also log for TensorBoard, into the folder.
-            report: called with a line of text and the share of the budget used.
-
-        Returns:
-            The trained model itself.
+            validation: a table of rows to choose the best weights by; None holds out a share of X.
+            folder, tensorboard, report: as there.
 
         Raises:
             DataError: for data that cannot be used; the text names columns and rows.
-            ParameterError: for unusable parameters.
-            TrainingError: if a loss or gradient is not finite. The model then holds the best
-                weights so far, and the text says which term failed.
+            ParameterError, TrainingError: as there.
         """
-        self._check_parameters()
+        return self._fit_rows(X, y, validation, folder, tensorboard, report)
+
+    def _read(self, X: Any, y: Any, validation: Any) -> tuple[Any, Any]:
         learned = Columns.learn(
             X,
             columns=self.columns,
@@ -189,31 +184,27 @@ class TableGAN(WassersteinGame):
         )
         self._set_columns(learned.columns)
         if self.missing == "auto":
-            warn_left_out(learned.columns, stacklevel=2)
+            warn_left_out(learned.columns, stacklevel=5)  # the line of the caller of fit
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
-        self._seed = self._run_seed(folder)
-        rng = np.random.default_rng(self._seed)
-        z, _ = self.columns_.encode(learned.X, draw=rng)
-        held = 0 if validation is not None else self._held_out_rows(len(z))
         self.settings_ = self._resolve()
-        self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
+        return learned.X, validation
+
+    def _divide(self, data: tuple[Any, Any]) -> DividedRows:
+        X, validation = data
+        rng = np.random.default_rng(self._seed)
+        z, _ = self.columns_.encode(X, draw=rng)
+        held = 0 if validation is not None else self._held_out_rows(len(z))
         order = torch.from_numpy(rng.permutation(len(z)))
         judged, z = z[order[:held]], z[order[held:]]
         if validation is not None:
             judged = self.columns_.encode(validation, draw=rng)[0][: self._held_out_rows(10**9)]
-        self._train(
+        columns = json.dumps(self.columns_.to_config(), default=str)
+        return DividedRows(
             CellSource.of(self.columns_, z),
-            identity={
-                "rows": list(z.shape),
-                "data": digest(z, judged, json.dumps(self.columns_.to_config(), default=str)),
-            },
-            judge=None if len(judged) < _FEWEST else lambda: self._measures(judged),
-            folder=folder,
-            tensorboard=tensorboard,
-            report=report,
+            None if len(judged) < _FEWEST else (judged,),
+            lambda: {"rows": list(z.shape), "data": digest(z, judged, columns)},
         )
-        return self
 
     def _set_columns(self, columns: Columns) -> None:
         self.columns_ = columns

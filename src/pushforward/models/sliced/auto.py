@@ -94,20 +94,17 @@ class AutoDensity(TableDensity):
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
-            X, y, sample_weight, report: as there.
-            folder: for what is tried and fitted on the way. A fit that was killed and is
-                repeated with the same data and parameters goes on from there; the folder is
-                removed when the fit is done.
+            X, y, sample_weight, report, folder: as there.
         """
         begun = time.monotonic()
-        return self._fit(X, sample_weight, report, checkpoint=folder, begun=begun)
+        return self._fit(X, sample_weight, report, folder, begun=begun)
 
     def _fit_density(
         self,
         rows: Rows,
         seed: int,
         report: Report,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: Checkpoint,
         begun: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]

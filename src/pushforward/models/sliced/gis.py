@@ -181,13 +181,10 @@ class GIS(TransformerMixin, TableDensity):
         """Learn the density of the rows; see :meth:`TableDensity.fit`.
 
         Args:
-            X, y, sample_weight, report: as there.
-            folder: for the layers grown so far. A fit that was killed and is repeated with
-                the same data and parameters goes on from them, to the same result; the folder
-                is removed when the fit is done.
+            X, y, sample_weight, report, folder: as there.
             validation: rows to stop on, instead of a share of X.
         """
-        return self._fit(X, sample_weight, report, checkpoint=folder, validation=validation)
+        return self._fit(X, sample_weight, report, folder, validation=validation)
 
     def transform(self, X: Any) -> np.ndarray:
         """Latents of the rows: (n, p) -> (n, D) float64, close to N(0, I).
@@ -248,10 +245,9 @@ class GIS(TransformerMixin, TableDensity):
         rows: Rows,
         seed: int,
         report: Report,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: Checkpoint,
         validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
-        checkpoint = checkpoint or Checkpoint()
         d = rows.x.shape[1]
         began = time.monotonic() - checkpoint.seconds
         more = self.warm_start and self.__sklearn_is_fitted__()
@@ -289,18 +285,6 @@ class GIS(TransformerMixin, TableDensity):
             scores = self.density_.log_prob(judged.x) + judged.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, judged.weight
-
-    def _divided(self, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
-        """Rows to fit on and rows to stop on; None where there are too few to hold any out."""
-        if validation is not None:
-            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
-            return rows, self._rows(z, None, log_det)
-        n, d = rows.x.shape
-        count = round(self.validation_fraction * n)
-        if d == 0 or count < 2 or n - count < 2:
-            return rows, None
-        fit, out = rows.split(count, seed)
-        return rows.take(fit), rows.take(out)
 
     def _grown(
         self,

@@ -15,7 +15,7 @@ from ...transport.kernel_splines import gaussianising_splines
 from ...transport.numerics import normal_log_prob, weighted_mean
 from ...transport.sliced_flow import SlicedFlow, SliceLayer
 
-__all__ = ["Growth", "Layering", "grow", "share_done"]
+__all__ = ["Growth", "Layering", "grow", "keep_layers", "layers_kept", "share_done"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def grow(
     growth.reason = f"built all {max_layers} layers"
     anchor, anchored = value, len(layers)
     checkpoint = checkpoint or Checkpoint()
-    made = _layers_kept(checkpoint, step, generator)
+    made = layers_kept(checkpoint, step, generator)
     for index in range(max_layers):
         if index < len(made):
             layer = made[index]
@@ -157,7 +157,7 @@ def grow(
         layers.append(layer)
         growth.history.append((train, value))
         if checkpoint.due and index >= len(made):
-            _keep_layers(checkpoint, step, layers[-index - 1 :], generator)
+            keep_layers(checkpoint, step, layers[-index - 1 :], generator)
         if value > growth.value or held_out is None:
             growth.layers, growth.value = list(layers), value
         if on_layer is not None:
@@ -168,13 +168,11 @@ def grow(
             growth.reason = f"no gain in {patience} layers"
             break
     if len(growth.history) > len(made):
-        _keep_layers(checkpoint, step, layers[-len(growth.history) :], generator)
+        keep_layers(checkpoint, step, layers[-len(growth.history) :], generator)
     return growth
 
 
-def _layers_kept(
-    checkpoint: Checkpoint, step: str, generator: torch.Generator
-) -> list[SliceLayer]:
+def layers_kept(checkpoint: Checkpoint, step: str, generator: torch.Generator) -> list[SliceLayer]:
     """The layers an interrupted growth has made; the generator goes to where it was then."""
     kept = checkpoint.get(step)
     if kept is None:
@@ -184,9 +182,10 @@ def _layers_kept(
     return [SliceLayer(a.directions.clone(), a.splines.clone()) for a in flow.single(0)]
 
 
-def _keep_layers(
+def keep_layers(
     checkpoint: Checkpoint, step: str, layers: list[SliceLayer], generator: torch.Generator
 ) -> None:
+    """Keep the layers a growth has made so far, and where its generator is."""
     flow = SlicedFlow.stack([layers]).state_dict()
     checkpoint.keep(step, {**flow, "generator": generator.get_state()})
 

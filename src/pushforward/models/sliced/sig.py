@@ -4,16 +4,19 @@ import itertools
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..._version import __version__
-from ...data.images import ImageSet, ImageSource, Pixels, as_image_set
+from ...data.images import Pixels
 from ...errors import DataError, ParameterError
+from ...estimators.image_model import GivenImages
+from ...estimators.parameters import drawn_seed
 from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
@@ -32,6 +35,16 @@ __all__ = ["SIG"]
 
 _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
 _USUAL = 2000  # images of fit that tell what is usual of their latents
+
+
+_OF_IMAGES = ("pixels_", "settings_", "classes_", "class_names_")  # what a fit learns first
+
+
+@dataclass(frozen=True)
+class ImagesAndLayers(GivenImages):
+    """What a fit is of, and the layers it goes on from, in the order they were grown in."""
+
+    layers: list[PatchLayer]
 
 
 class SIG(PatchModel):
@@ -157,97 +170,91 @@ class SIG(PatchModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(
+    # What a fit is of
+
+    def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> ImagesAndLayers:
+        more = self.warm_start and self.__sklearn_is_fitted__()
+        before = {name: getattr(self, name) for name in _OF_IMAGES} if more else {}
+        layers = self._grown_layers() if more else []
+        given = super()._read(X, y, validation, **options)
+        try:
+            if more:
+                self._check_like(**before)
+        except (DataError, ParameterError):
+            vars(self).update(before)
+            raise
+        return ImagesAndLayers(**vars(given), layers=layers)
+
+    def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
+        return settings_of(self.get_params(deep=False), channels=shape[0])
+
+    def _check_like(
+        self, pixels_: Pixels, settings_: dict[str, Any], classes_: Any, class_names_: Any
+    ) -> None:
+        """Refuse images or settings unlike those of the fit that ``warm_start`` goes on from."""
+        if self.pixels_.shape != pixels_.shape:
+            raise DataError(
+                f"The images have shape {self.pixels_.shape}. The fit that warm_start goes on "
+                f"from had {pixels_.shape}."
+            )
+        if self.settings_["goal"] != settings_["goal"]:
+            raise ParameterError(
+                f"goal is {self.settings_['goal']!r}. The fit that warm_start goes on from had "
+                f"{settings_['goal']!r}: keep it, or set warm_start=False."
+            )
+        ours = self.classes_, self.class_names_
+        if not np.array_equal(ours[0], classes_) or ours[1] != class_names_:  # type: ignore[arg-type]
+            raise DataError(
+                f"The labels are {ours[1] or ours[0]}. The fit that warm_start goes on from had "
+                f"{class_names_ or classes_}: give the like, or set warm_start=False."
+            )
+
+    # Growth
+
+    def _train(
         self,
-        X: Any,
-        y: Any = None,
-        *,
-        validation: Any = None,
-        layout: str | None = None,
-        pixel_range: tuple[float, float] | None = None,
-        folder: str | Path | None = None,
-        tensorboard: bool = False,
-        report: Report | None = None,
-    ) -> Self:
-        """Grow the layers.
-
-        Args:
-            X: uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), or what ``open_images``
-                returns or takes; labels that come with it are used where ``y`` is None.
-            y: (N,) labels, numbers or names, for conditional models; others do not look at them.
-            validation: images to measure by; None holds out a share of X. Its classes are
-                matched by name where both have names.
-            layout: "NHWC" or "NCHW", where the shape of X leaves it open.
-            pixel_range: the values (low, high) of black and white of an X that is no bytes, such
-                as (0, 1) or (-1, 1). Later images that are no bytes are taken on that scale.
-            folder: where the log (``log.jsonl``, ``log.csv``), pictures of samples from the same
-                latents after each stage, and the layers of an unfinished fit go. A fit that was
-                killed and is repeated with the same data, parameters and seed goes on from them.
-            tensorboard: also log for TensorBoard, into the folder.
-            report: called with a line of text and the share of the work done.
-
-        Raises:
-            DataError: for images or labels that cannot be used, and for those unlike the ones
-                of the fit before with ``warm_start``.
-            ParameterError: for unusable parameters.
-            TrainingError: if a layer makes a sample non-finite. The model then holds the layers
-                before it.
-        """
-        self._check_parameters()
-        if tensorboard and folder is None:
-            raise ParameterError("tensorboard needs a folder to write into: fit(X, folder=...).")
-        found, layout = as_image_set(X, layout, pixel_range=pixel_range)
-        images = found.images
+        data: ImagesAndLayers,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+    ) -> None:
         processes = Processes(self._device())
-        held = 0 if validation is not None else self._held_out_rows(len(images))
-        settings = settings_of(self.get_params(deep=False), channels=images.shape[0])
-        fitted = self.__sklearn_is_fitted__()
-        known = (self.classes_, self.class_names_) if fitted else (None, None)
-        labels = self._labels(found, y)
-        before = self._layers_before(images.shape, settings, known)
-        self.settings_ = settings
-        self._note_range(pixel_range)
-        self.pixels_ = Pixels(shape=images.shape, layout=layout, **settings["pixels"])
         place = None if folder is None else Path(folder) / "unfinished"
         kept = Checkpoint(place if processes.first else None)
-        seed, asked = self._drawn_seed(), self.random_state is not None
+        seed, asked = drawn_seed(self.random_state), self.random_state is not None
         if place is not None and processes.first:
-            judging = held if validation is None else validation
-            seed = kept.open(self._digest(found, labels, judging, before), seed, asked=asked)
+            seed = kept.open(self._digest(data), seed, asked=asked)
         shared = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(shared))
-        rows = np.random.default_rng(self._seed).permutation(len(images))
-        judged = self._judged_images(images, labels, np.sort(rows[:held]), validation)
+        rows, judged = self._held_out(data)
         self.held_out_scores_ = self.held_out_map_ = self._usual = None
         with torch.no_grad():
-            growth, share = self._growth(
-                *(images, labels, rows[held:], judged, len(before)), processes, folder
-            )
-            for layer in before:
+            growth, share = self._growth(data, rows, judged, processes, folder)
+            for layer in data.layers:
                 growth.add(layer)
             if processes.first:
                 report = report or (print_report if self.verbose else None)
             else:
                 folder = report = None
+            before = data.layers
             self._grow(growth, before, share, kept, processes, folder, tensorboard, report)
-            few = np.sort(rows[held:][:_USUAL])
-            self._learn_usual(images[few], None if labels is None else labels[few])
+            few = np.sort(rows[:_USUAL])
+            labels = None if data.labels is None else data.labels[few]
+            self._learn_usual(data.images[few], labels)
             if judged is not None:
                 self._calibrate(judged[0])
         kept.discard()
-        return self
 
     def _growth(
         self,
-        images: ImageSource,
-        labels: np.ndarray | None,
+        data: ImagesAndLayers,
         rows: np.ndarray,
         judged: tuple[np.ndarray, np.ndarray | None] | None,
-        before: int,
         processes: Processes,
         folder: str | Path | None,
     ) -> tuple[Growth, Tensor | None]:
         """Images and samples as the first layer finds them, and how frequent the classes are."""
+        images, labels, before = data.images, data.labels, len(data.layers)
         s, device, size = self.settings_, self._device(), self.pixels_.n_values
         generator = self._generator(before, 0)
         rows = rows[torch.randperm(len(rows), generator=generator)[: s["max_images"]].numpy()]
@@ -275,7 +282,7 @@ class SIG(PatchModel):
         samples = s["samples"] if s["goal"] == "pictures" else 0
         store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
         blocks = blocks_of(counts, size, labelled=labelled)
-        data = Points(size, blocks, image, store, processes)
+        points = Points(size, blocks, image, store, processes)
         order, few = np.arange(0), []
         x, log_det = None, None
         if judged is not None:
@@ -285,7 +292,7 @@ class SIG(PatchModel):
         if s["goal"] == "pictures":
             blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)
             noise = Points(size, blocks, latent, store, processes)
-            return PictureGrowth(data, noise, x, making, processes), share
+            return PictureGrowth(points, noise, x, making, processes), share
         held_out = None
         if x is not None:
             held = x
@@ -295,7 +302,9 @@ class SIG(PatchModel):
                 lambda _, block: held[:, block.start : block.stop].contiguous(),
                 Store(device),
             )
-        growth = LikelihoodGrowth(data, held_out, log_det, making, processes, s["step"], _PATIENCE)
+        growth = LikelihoodGrowth(
+            *(points, held_out, log_det, making, processes), s["step"], _PATIENCE
+        )
         return growth, share
 
     def _generator(self, before: int, what: int, number: int = 0) -> torch.Generator:
@@ -392,46 +401,12 @@ class SIG(PatchModel):
             return likelihood_schedule(shape, s["layers"])
         return picture_schedule(shape, s["layers"])
 
-    def _layers_before(
-        self,
-        shape: tuple[int, int, int],
-        settings: dict[str, Any],
-        known: tuple[np.ndarray | None, tuple[str, ...] | None],
-    ) -> list[PatchLayer]:
-        """Layers to go on from, in the order they were grown in.
-
-        Raises:
-            DataError, ParameterError: if a fit of such images or settings cannot go on from them.
-        """
-        if not (self.warm_start and self.__sklearn_is_fitted__()):
-            return []
-        if shape != self.pixels_.shape:
-            raise DataError(
-                f"The images have shape {shape}. The fit that warm_start goes on from had "
-                f"{self.pixels_.shape}."
-            )
-        if settings["goal"] != self.settings_["goal"]:
-            raise ParameterError(
-                f"goal is {settings['goal']!r}. The fit that warm_start goes on from had "
-                f"{self.settings_['goal']!r}: keep it, or set warm_start=False."
-            )
-        ours = self.classes_, self.class_names_
-        if not np.array_equal(ours[0], known[0]) or ours[1] != known[1]:  # type: ignore[arg-type]
-            self.classes_, self.class_names_ = known
-            raise DataError(
-                f"The labels are {ours[1] or ours[0]}. The fit that warm_start goes on from had "
-                f"{known[1] or known[0]}: give the like, or set warm_start=False."
-            )
-        return self._grown_layers()
-
-    def _digest(
-        self, found: ImageSet, labels: np.ndarray | None, judging: Any, before: list[PatchLayer]
-    ) -> str:
+    def _digest(self, data: ImagesAndLayers) -> str:
         """What a fit must share with one that takes up its layers: all but seed and budget."""
         words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
         words = {"model": f"{type(self).__name__} {__version__}", **words}
-        words |= self._identity(found.images, labels, judging)
-        tensors = (value for layer in before for value in layer.state_dict().values())
+        words |= self._identity(data)
+        tensors = (value for layer in data.layers for value in layer.state_dict().values())
         return digest(json.dumps(words, sort_keys=True), *tensors)
 
     # Parameters

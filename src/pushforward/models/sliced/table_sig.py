@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ...estimators.table_density import Report, TableDensity
+from ...storage.checkpoint import Checkpoint
 from ...transport import Component, Rows, SlicedDensity, SliceLayer
 from ...transport.optimal_transport import matching_directions, matching_splines
 from ...validation import COUNT, MINUTES, SHARE, Number, Rule, Whole
+from .layer_growth import keep_layers, layers_kept
 
 __all__ = ["TableSIG"]
 
@@ -104,31 +106,40 @@ class TableSIG(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_density(self, rows: Rows, seed: int, report: Report) -> tuple[Tensor, Tensor | None]:
-        n, d = rows.x.shape
-        end = math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
-        train, judged = rows, rows
-        count = round(self.validation_fraction * n)
-        if d > 0 and count >= 2 and n - count >= 2:
-            fit, out = rows.split(count, seed)
-            train, judged = rows.take(fit), rows.take(out)
+    def _fit_density(
+        self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        d = rows.x.shape[1]
+        end = math.inf
+        if self.minutes is not None:
+            end = time.monotonic() - checkpoint.seconds + 60 * self.minutes
+        train, held_out = self._divided(rows, None, seed)
         margins = train.fit_margins() if d > 0 else None
         generator = torch.Generator().manual_seed(seed)
         inner = train.through(margins)
         data = inner.evenly().x.T.float().contiguous()
         samples = torch.randn(d, max(_FEWEST_SAMPLES, data.shape[1]), generator=generator)
-        layers: list[SliceLayer] = []
+        layers: list[SliceLayer] = []  # in the order they are made in
+        kept = layers_kept(checkpoint, "flow", generator)
         most = self.layers if d > 0 and len(train) > 1 else 0
-        while len(layers) < most and time.monotonic() < end:
-            layer = self._layer(data, samples, generator)
+        while len(layers) < most:
+            known = len(layers) < len(kept)
+            if not known and time.monotonic() >= end:
+                break
+            layer = kept[len(layers)] if known else self._layer(data, samples, generator)
             samples, _ = layer.inverse(samples)
-            layers.insert(0, layer)
+            layers.append(layer)
+            if not known and checkpoint.due:
+                keep_layers(checkpoint, "flow", layers, generator)
             report(f"layer {len(layers)}", len(layers) / most)
+        if len(layers) > len(kept):
+            keep_layers(checkpoint, "flow", layers, generator)
         self.n_layers_ = len(layers)
         eye = torch.eye(d, dtype=torch.float64)
-        whole = Component(0.0, eye.new_zeros(d), eye, layers)
+        whole = Component(0.0, eye.new_zeros(d), eye, layers[::-1])
         ends = inner.fit_ends() if layers else None
         self.density_ = SlicedDensity.assemble([whole], margins, ends)
+        judged = rows if held_out is None else held_out
         return self.density_.log_prob(judged.x) + judged.log_det, judged.weight
 
     def _layer(self, data: Tensor, samples: Tensor, generator: torch.Generator) -> SliceLayer:
