@@ -62,6 +62,7 @@ def evaluate(
         ParameterError: for an unknown measure, or one asked for by name that cannot be taken.
 
     Examples:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> found = evaluate(rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 3)
         >>> found["two_sample_auroc"].value > 0.95
@@ -98,6 +99,7 @@ def compare(
             random_state, report: as of :func:`evaluate`.
 
     Examples:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> real = rng.normal(size=(200, 2))
         >>> samples = {"near": rng.normal(size=(200, 2)), "far": rng.normal(size=(200, 2)) + 2}
