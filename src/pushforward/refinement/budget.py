@@ -47,8 +47,11 @@ class Budget:
         Raises:
             ParameterError: naming the budget.
         """
-        for name in ("evaluations", "draws"):
-            limit, cost = getattr(self, name), getattr(space, name)
+        limits = {
+            "evaluations": (self.evaluations, space.evaluations),
+            "draws": (self.draws, space.draws),
+        }
+        for name, (limit, cost) in limits.items():
             if limit is not None and cost > 1.001 * limit:
                 raise ParameterError(
                     f"A sample of {method} takes {cost:.3g} {name}. The budget is {limit:g}: "

@@ -62,9 +62,15 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON values."""
-        own = ("method", "helped", "draws", "evaluations", "milliseconds", "reason")
-        values = {name: getattr(self, name) for name in own}
-        return values | {"auc": None if self.auc is None else self.auc.to_dict()}
+        return {
+            "method": self.method,
+            "helped": self.helped,
+            "draws": self.draws,
+            "evaluations": self.evaluations,
+            "milliseconds": self.milliseconds,
+            "reason": self.reason,
+            "auc": None if self.auc is None else self.auc.to_dict(),
+        }
 
 
 @renamed(seed="random_state", labels="y")

@@ -202,8 +202,9 @@ class TableFlow(TableDensity, PhasedModel):
         validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         self._seed, d = seed, rows.x.shape[1]
+        parameters = self.get_params(deep=False)
         names = ("network", "couplings", "width", "learning_rate", "batch_size")
-        self.settings_ = {name: getattr(self, name) for name in (*names, "steps", "minutes")}
+        self.settings_ = {name: parameters[name] for name in (*names, "steps", "minutes")}
         self.settings_ |= {"ema": 0.99, "precision": "float32"}
         self.networks_, self.history_, self.best_ = {}, [], None
         self.stopped_ = "nothing to train: no column varies" if d == 0 else "one row is no sample"
