@@ -63,9 +63,9 @@ def test_mixed_rows_learn_what_weighs_them_alone(setup):
 
 
 def test_the_text_has_the_limits(setup):
-    budget = Budget(minutes=3, evaluations=50, draws=2)
+    budget = Budget(minutes=3.0004, evaluations=50, draws=2)  # what is left has any digits
     text = estimate(replace(setup, budget=budget), searches=True).text
-    assert "3 min at most" in text
+    assert " 3 min at most" in text
     assert text.endswith("a sample then takes at most 2 draws and 50 logits")
     trials = int(text.split()[1].replace(",", ""))
     assert trials == 3 * cost_estimate.search_of(2).evaluations  # in each of three rounds

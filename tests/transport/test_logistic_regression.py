@@ -41,3 +41,11 @@ def test_the_expectation_of_the_basis_with_each_value_is_that_of_the_rows():
     shrunk = basis.double().T @ weak.probability(basis) / 1000
     assert float((shrunk / room - joint)[:, [0, 2]].abs().max()) > 0.01
     assert torch.allclose(strong.probability(basis)[:, 1], base[1].expand(1000))
+
+
+def test_a_column_of_names_that_hardly_repeat_is_fitted_without_a_warning(recwarn):
+    value = torch.arange(30).clamp_max(24)  # 25 names in 30 rows
+    basis = torch.randn(30, 2, generator=torch.Generator().manual_seed(0))
+    (fitted,) = Logits.path(basis, value, torch.full((25,), 1 / 25).double(), [1.0], 0)
+    assert not recwarn.list
+    assert len(fitted.seen) == 25

@@ -55,7 +55,7 @@ def estimated(
     seconds = _SPARE * each * (rounds * trials + drawn)
     learning, one = _learning(setup, method, rows)
     seconds += learning
-    limit = "" if budget.minutes is None else f", {budget.minutes:g} min at most"
+    limit = "" if budget.minutes is None else f", {budget.minutes:.3g} min at most"
     most = MOST_DRAWS if budget.draws is None else budget.draws
     logits = most * (rounds * steps + 1)
     if budget.evaluations is not None:

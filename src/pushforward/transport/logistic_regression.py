@@ -155,6 +155,8 @@ class Logits(nn.Module):
             with warnings.catch_warnings():
                 # what is left of the way to the optimum is below what held-out rows can tell
                 warnings.simplefilter("ignore", ConvergenceWarning)
+                # columns of names may have nearly as many values as rows
+                warnings.filterwarnings("ignore", message="The number of unique classes")
                 model.set_params(C=strength).fit(x, y)
             weight = torch.tensor(model.coef_, dtype=torch.float64)
             bias = torch.tensor(model.intercept_, dtype=torch.float64)
