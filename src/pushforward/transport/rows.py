@@ -134,6 +134,23 @@ class Rows:
         width = [(cell[:, 1] - cell[:, 0]).sum() for cell in self.atoms]
         return torch.stack(width) if width else self.x.new_zeros(0)
 
+    def commonest(self) -> Tensor:
+        """Share of the rows with the most common value of each coordinate, (d,).
+
+        It is 0 for coordinates that are neither discrete nor have point masses.
+        """
+        weight = torch.ones(len(self), dtype=self.x.dtype) if self.weight is None else self.weight
+        share = torch.zeros(self.x.shape[1], dtype=self.x.dtype)
+        for j, x in enumerate(self.x.T):
+            masses = [x.new_zeros(1)]
+            if self.discrete[j]:
+                cell = ((x - self.origin[j]) / self.width[j]).floor()
+                masses.append(torch.bincount(cell.unique(return_inverse=True)[1], weight))
+            for low, high in self.atoms[j].tolist():
+                masses.append(weight[(x >= low) & (x <= high)].sum()[None])
+            share[j] = torch.cat(masses).max() / weight.sum()
+        return share
+
     def values(self) -> Tensor:
         """How many values each discrete coordinate ranges over, infinity for the others: (d,)."""
         span = ((self.x.amax(0) - self.x.amin(0)) / self.width).round()

@@ -6,6 +6,12 @@ steps of Rousseeuw & Van Driessen, *A fast algorithm for the minimum covariance 
 estimator*, 1999, with a mixture in place of one Gaussian). The score is the mean of the two log
 densities: a row has to fit both as a point and by its ranks. Outliers that crowd together more
 closely than the rest are dense, and no density can tell them from the core.
+
+A value that half of the rows share can fill the core alone. Its coordinate then has no width
+there, and every row with another value is taken to be infinitely far away, although a rare group
+is no outlier ("exact fit" in robust statistics). Such coordinates are blurred by part of their
+deviation over all rows, as Boudt et al., *The minimum regularized covariance determinant
+estimator* (2020), pull the covariance of the core to that of all rows.
 """
 
 import math
@@ -24,6 +30,7 @@ _SHRINKAGE = 4.0  # rows of prior weight a coordinate
 _DIAGONAL = 0.3
 _STEPS = 5
 _CORE = 0.5
+_BLUR = 0.5  # deviations of all rows, where one value can fill the core
 _FOLDS = 10  # a pair that saw much fewer rows than the one that is used scores worse
 _FOLDS_OF_FEW, _FEW = 20, 200  # where a tenth of the rows is much
 _FOLDS_OF_MANY, _MANY = 3, 2000  # where a third of the rows hardly matters
@@ -54,7 +61,8 @@ class TrimmedPair(nn.Module):
         """
         components = components or _supported(len(rows))
         margins = rows.fit_margins()
-        plain, inner = (_core(r, components, seed) for r in (rows, rows.through(margins)))
+        filled = rows.commonest() >= _CORE
+        plain, inner = (_core(r, components, filled, seed) for r in (rows, rows.through(margins)))
         return cls(SlicedDensity.assemble(plain), SlicedDensity.assemble(inner, margins))
 
     @classmethod
@@ -127,8 +135,10 @@ def _supported(n: int) -> int:
     return max(1, min(_COMPONENTS, round(_CORE * n) // 20))
 
 
-def _core(rows: Rows, components: int, seed: int) -> list[Component]:
+def _core(rows: Rows, components: int, filled: Tensor, seed: int) -> list[Component]:
+    """A mixture of the most likely half; ``filled`` (d,) says which coordinates are blurred."""
     n, d = rows.x.shape
+    blur = torch.diag(torch.where(filled, (_BLUR * rows.x.std(0)).square(), 0.0))
     keep = torch.arange(n)
     mixture: GaussianMixture | None = None
     for _ in range(_STEPS + 1):
@@ -143,6 +153,10 @@ def _core(rows: Rows, components: int, seed: int) -> list[Component]:
             tolerance=1e-3,
             seed=seed,
         )
+        if bool(filled.any()):
+            covariance = mixture.factor @ mixture.factor.mT + blur
+            factor = torch.linalg.cholesky(covariance)
+            mixture = GaussianMixture(mixture.log_weight, mixture.mean, factor)
         order = (mixture.log_prob(rows.x) + rows.log_det).argsort(descending=True)
         keep = order[: max(2, round(_CORE * n))]
     assert mixture is not None

@@ -1,6 +1,7 @@
 """Outliers among the training rows: found, kept out of the density, saved with the model."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -59,6 +60,27 @@ def test_long_tails_and_rare_groups_are_no_outliers(kind):
     model = GIS(contamination="auto", max_layers=1, random_state=0).fit(draw(1000, r))
     alarms = float((model.predict(draw(8000, r)) == -1).mean())
     assert alarms == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 * (1 / 1000 + 1 / 8000)))
+
+
+@pytest.mark.parametrize("seed", [1, 9])
+def test_columns_that_are_mostly_one_value_raise_no_alarms(seed):
+    """Three groups, of which the most common has zeros alone in six of ten columns."""
+
+    def draw(n, r):
+        group = r.choice(3, n, p=[0.7, 0.2, 0.1])
+        columns = {}
+        for j in range(6):
+            on = (group == 1 + j % 2) & (r.random(n) < 0.8)
+            columns[f"discount {j}"] = np.where(on, r.choice([0.1, 0.2, 0.3, 0.4], n), 0.0)
+        for j in range(4):
+            columns[f"number {j}"] = np.round(r.normal(size=n) + group * (j % 2), 2)
+        return pd.DataFrame(columns)
+
+    r = np.random.default_rng(seed)
+    few, fresh = draw(150, r), draw(2000, r)
+    model = GIS(contamination="auto", max_layers=1, random_state=seed).fit(few)
+    alarms = float((model.predict(fresh) == -1).mean())
+    assert alarms == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 * (1 / 150 + 1 / 2000)))
 
 
 def test_twenty_rows_have_a_threshold_that_none_of_them_bends():
