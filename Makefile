@@ -17,7 +17,7 @@ demo: $(VENV)/installed        ## fit two real tables, write demo-output/report.
 	$(BIN)/python -m pushforward.demo
 
 test: $(VENV)/installed        ## all tests and doctests: minutes
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check
