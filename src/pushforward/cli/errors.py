@@ -14,13 +14,13 @@ from typer.core import TyperGroup
 from ..errors import PushforwardError
 from .console import Talk
 
-__all__ = ["CommandLine"]
+__all__ = ["CommandLine", "UsageError"]
 
 MEND, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
-_UsageError: Any = typer.BadParameter.__bases__[0]
-_CliError: Any = _UsageError.__bases__[0]
+UsageError: Any = typer.BadParameter.__bases__[0]
+_CliError: Any = UsageError.__bases__[0]
 
 
 class CommandLine(TyperGroup):
@@ -64,7 +64,7 @@ class CommandLine(TyperGroup):
 
 def _mendable(error: Any) -> str | None:
     """What to tell the user of an error, on one line; None for a bug."""
-    if isinstance(error, _UsageError):
+    if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"
         text = error.format_message().replace("Value error, ", "").rstrip(".")
         return _one_line(f"{text}. See {command} --help.")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ..data.tables.column_summary import columns_text, kept_text
 from ..data.tables.reading_options import Reading
 from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Talk, print_json
+from .errors import UsageError
 from .fit_images import fit_images
 from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .fit_run import fit_run
@@ -27,9 +29,31 @@ from .text_io import fit_text
 if TYPE_CHECKING:
     from ..storage.checkpoint import Checkpoint
 
-__all__ = ["fit"]
+__all__ = ["FitCommand", "fit"]
 
 _DATA, _MODEL = "What the data are", "The model"
+
+
+class FitCommand(TyperCommand):
+    """The command ``fit``, whose error for one argument says that the model comes first."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Parse the words after ``fit``.
+
+        Raises:
+            ParameterError: if there are data and no model.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError:
+            first = ctx.params.get("model")
+            if first is None or first in MODELS or ctx.params.get("data") is not None:
+                raise
+            raise ParameterError(
+                f"The model comes before the data, and {first!r} is no model. For one that is "
+                f"chosen for a table: pushforward fit auto {first} -o FOLDER. Others: see "
+                "pushforward models."
+            ) from None
 
 
 @reads_tables
