@@ -9,7 +9,7 @@ import pytest
 import pushforward
 from pushforward.errors import ParameterError
 from pushforward.estimators.registry import MODELS
-from pushforward.validation import Number, OneOf, Whole, as_seed
+from pushforward.validation import Integer, Number, OneOf, as_seed
 
 NAN, INF = float("nan"), float("inf")
 CLASSES = {
@@ -114,7 +114,7 @@ def test_numbers_of_numpy_train_and_are_saved(tmp_path):
 
 
 def test_texts():
-    assert str(Whole(1, 8) | None) == "a whole number from 1 to 8, or None"
+    assert str(Integer(1, 8) | None) == "a whole number from 1 to 8, or None"
     assert str(Number(0, 0.5, ends="[]") | OneOf("auto")) == "a number from 0 to 0.5, or 'auto'"
 
 

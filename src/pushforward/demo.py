@@ -19,7 +19,7 @@ from .data import load_dataset, write_table
 from .errors import PushforwardError
 from .estimators.table_density import TableDensity
 from .models.sliced import GIS, fit
-from .report import page, strangest_rows, table_figure
+from .report import least_likely_rows, page, table_figure
 
 __all__ = ["main"]
 
@@ -55,8 +55,8 @@ def scored(model: TableDensity, X: Any) -> Any:
 
     scores, outlier = model.score_samples(X), model.predict(X) < 0
     order = np.argsort(scores, kind="stable")
-    strange = strangest_rows(model, X, scores, EXPLAINED)
-    reasons = ["; ".join(reason.sentence() for reason in one.reasons) for one in strange]
+    unlikely = least_likely_rows(model, X, scores, EXPLAINED)
+    reasons = ["; ".join(reason.sentence() for reason in one.reasons) for one in unlikely]
     return pd.DataFrame(
         {
             "row": X.index[order],
@@ -76,7 +76,7 @@ def split(table: Any) -> tuple[Any, Any]:
 
 def run(folder: Path) -> None:
     """Fit, score, sample and draw; write everything under ``folder`` and say where it is."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     numbers(folder)
     mixed(folder)
     print(
@@ -87,7 +87,7 @@ def run(folder: Path) -> None:
         "  samples.csv, titanic-samples.csv   new rows, new passengers\n"
         "  scores.csv    the held-out rows, strangest first, and why\n"
         f'  model/        pushforward.load("{folder / "model"}")\n'
-        f"{time.perf_counter() - began:.0f} s in all."
+        f"{time.perf_counter() - started:.0f} s in all."
     )
 
 

@@ -22,13 +22,13 @@ __all__ = [
     "Device",
     "Function",
     "Instance",
+    "Integer",
+    "Integers",
     "Number",
     "OneOf",
     "Rule",
     "Seed",
     "Verbosity",
-    "Whole",
-    "Wholes",
     "as_seed",
     "check",
 ]
@@ -68,10 +68,10 @@ _NONE = _Nothing()
 
 
 @dataclass(frozen=True)
-class Whole(Rule):
+class Integer(Rule):
     """A whole number from ``least`` to ``most``; True and 1.0 are none.
 
-    >>> Whole(1).fits(np.int64(3)), Whole(1).fits(True), str(Whole(1) | None)
+    >>> Integer(1).fits(np.int64(3)), Integer(1).fits(True), str(Integer(1) | None)
     (True, False, 'a whole number of at least 1, or None')
     """
 
@@ -120,7 +120,7 @@ class Number(Rule):
 
 
 @dataclass(frozen=True)
-class Wholes(Rule):
+class Integers(Rule):
     """A sequence of whole numbers of at least 1, one at the least."""
 
     def fits(self, value: Any) -> bool:
@@ -160,18 +160,18 @@ class Instance(Rule):
 
     Args:
         types: those.
-        said: what they are called.
+        description: what they are called.
     """
 
-    def __init__(self, *types: type, said: str) -> None:
+    def __init__(self, *types: type, description: str) -> None:
         self.types = types
-        self.said = said
+        self.description = description
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, self.types)
 
     def __str__(self) -> str:
-        return self.said
+        return self.description
 
 
 @dataclass(frozen=True)
@@ -182,13 +182,13 @@ class Function(Rule):
     (True, 'a function of rows')
     """
 
-    said: str
+    description: str
 
     def fits(self, value: Any) -> bool:
         return callable(value)
 
     def __str__(self) -> str:
-        return self.said
+        return self.description
 
 
 class Seed(Rule):
@@ -196,7 +196,7 @@ class Seed(Rule):
 
     def fits(self, value: Any) -> bool:
         source = value is None or isinstance(value, np.random.RandomState)
-        return source or Whole(0, 2**32 - 1).fits(value)
+        return source or Integer(0, 2**32 - 1).fits(value)
 
     def __str__(self) -> str:
         return f"a whole number from 0 to {2**32 - 1}, a numpy.random.RandomState, or None"
@@ -224,14 +224,14 @@ class Verbosity(Rule):
     """True or False, or a level, as scikit-learn has it."""
 
     def fits(self, value: Any) -> bool:
-        return FLAG.fits(value) or Whole(0).fits(value)
+        return FLAG.fits(value) or Integer(0).fits(value)
 
     def __str__(self) -> str:
         return "True or False"
 
 
-FLAG = Instance(bool, np.bool_, said="True or False")
-COUNT = Whole(1)
+FLAG = Instance(bool, np.bool_, description="True or False")
+COUNT = Integer(1)
 POSITIVE = Number(0)
 SHARE = Number(0, 1, ends="[")
 MINUTES = POSITIVE | None

@@ -158,9 +158,9 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
 def _kept(made, X):
     """The stage that was tried, whether or not it helped."""
     from pushforward.refinement.methods import DGflow
-    from pushforward.refinement.stages import Kept
+    from pushforward.refinement.stages import KeptStage
 
-    return Kept(DGflow("kl", **FIXED), made._first, "latent")
+    return KeptStage(DGflow("kl", **FIXED), made._first, "latent")
 
 
 def _first_block(made):

@@ -10,7 +10,7 @@ import pytest
 import pushforward
 from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.refinement import RefinedModel
-from pushforward.refinement.over_optimisation import Look
+from pushforward.refinement.over_optimisation import StepResult
 from pushforward.report import refinement_page
 
 MODULE = sys.modules[refinement_page.__module__]  # the function has its module's name
@@ -75,7 +75,7 @@ def test_what_is_no_refined_model_is_refused(refined):
 
 @pytest.mark.parametrize(("last", "words"), [(0.7, "no harm yet"), (0.95, "likes 5 steps best")])
 def test_the_dial_is_told_as_it_went(last, words):
-    looks = [Look(0, 0.1, 0.9), Look(5, 0.5, 0.8), Look(50, 0.9, last)]
+    looks = [StepResult(0, 0.1, 0.9), StepResult(5, 0.5, 0.8), StepResult(50, 0.9, last)]
     (gallery,) = MODULE._wrong_dial(looks).parts
     assert words in gallery.pictures[0].caption
 

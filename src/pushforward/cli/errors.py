@@ -12,11 +12,11 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import PushforwardError
-from .console import Talk
+from .console import Console
 
 __all__ = ["CommandLine", "UsageError"]
 
-MEND, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
+USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -45,24 +45,24 @@ class CommandLine(TyperGroup):
         except typer.Exit as done:
             return done.exit_code
         except (KeyboardInterrupt, typer.Abort):
-            Talk().error("interrupted; nothing was kept of what was not finished.")
+            Console().error("interrupted; nothing was kept of what was not finished.")
             return INTERRUPTED
         except BrokenPipeError:
             _forget_stdout()
             return PIPE_CLOSED
         except Exception as error:
-            text = _mendable(error)
+            text = _user_error(error)
             if debug or text is None:
                 traceback.print_exc()
             if text is None:
-                Talk().error("this is a bug. Please report it with the lines above.")
+                Console().error("this is a bug. Please report it with the lines above.")
                 return BUG
-            Talk().error(text)
-            return MEND
+            Console().error(text)
+            return USER_ERROR
         return 0
 
 
-def _mendable(error: Any) -> str | None:
+def _user_error(error: Any) -> str | None:
     """What to tell the user of an error, on one line; None for a bug."""
     if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"

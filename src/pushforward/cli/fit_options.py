@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.checks import MISSING
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import current_words
 from ..errors import ParameterError
 
@@ -67,7 +67,7 @@ class FitOptions:
     missing: str | None = None
     weight: str | None = None
     drop: list[str] = field(default_factory=list)
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     split: str | None = None
     size: str | None = None
     crop: str | None = None
@@ -106,8 +106,8 @@ class FitOptions:
         if "pixel_range" in values:
             values["pixel_range"] = bounds_of(values["pixel_range"])
         values |= {word: str(values[word]) for word in ("size", "crop") if word in values}
-        said = {word: values.pop(word) for word in _READING if word in values}
-        values["reading"] = Reading(**said)
+        given = {word: values.pop(word) for word in _READING if word in values}
+        values["reading"] = ReadingOptions(**given)
         values["bounds"] = {name: bounds_of(v) for name, v in values.get("bounds", {}).items()}
         return cls(**values)
 
@@ -132,13 +132,13 @@ class FitOptions:
             "--weight": self.weight,
         }
 
-    def over(self, other: "FitOptions") -> "FitOptions":
+    def with_defaults(self, other: "FitOptions") -> "FitOptions":
         """These options where said, else the other's; tables are joined name by name."""
         merged: dict[str, Any] = {}
         for name, mine in vars(self).items():
             theirs = vars(other)[name]
-            if isinstance(mine, Reading):
-                merged[name] = mine.over(theirs)
+            if isinstance(mine, ReadingOptions):
+                merged[name] = mine.with_defaults(theirs)
             elif isinstance(mine, dict):
                 merged[name] = theirs | mine
             else:

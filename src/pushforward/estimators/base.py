@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import errors
 from ..citations import bibtex
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import old_words, renamed
 from ..errors import ModelFileError
 from ..storage.migrations import migrated, revision
@@ -36,7 +36,7 @@ class Model(Parameters):
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
-    reading_: Reading  # what was said of how the file of the fit is written, if it was one
+    reading_: ReadingOptions  # what was said of how the file of the fit is written, if it was one
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -154,8 +154,8 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         **model._state(),
     }
     reading = getattr(model, "reading_", None)  # absent where the fit was not of a file
-    if reading is not None and reading.said:
-        config["reading"] = reading.said
+    if reading is not None and reading.given:
+        config["reading"] = reading.given
     return config, model._tensors()
 
 
@@ -186,7 +186,7 @@ def unpacked(
     try:
         model._restore(config, tensors)
         if "reading" in config:
-            model.reading_ = Reading.of_json(config["reading"])
+            model.reading_ = ReadingOptions.of_json(config["reading"])
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError) as error:

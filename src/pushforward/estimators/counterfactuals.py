@@ -36,19 +36,21 @@ def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) ->
     # the values as they came: decoded ones stay within what was seen in fit
     places = columns.places(X)
     cells = {label: _column(X, place) for label, place in places.items()}
-    live = [
-        label for label, column in zip(columns.labels, columns.columns, strict=True) if column.live
+    modelled = [
+        label
+        for label, column in zip(columns.labels, columns.columns, strict=True)
+        if column.has_coordinate
     ]
     place = columns.places(columns.decode(z[:1]))
-    wishes = [
+    expected_values = [
         _column(columns.decode(_with(z, j, expected[:, j])), place[label])
-        for j, label in enumerate(live)
+        for j, label in enumerate(modelled)
     ]
     constant = _constant_penalty(columns, cells)
     records = []
     for i in range(n):
-        for j, label in enumerate(live):
-            records.append((i, label, cells[label][i], wishes[j][i], float(gain[i, j])))
+        for j, label in enumerate(modelled):
+            records.append((i, label, cells[label][i], expected_values[j][i], float(gain[i, j])))
         for label, (usual, penalties) in constant.items():
             records.append((i, label, cells[label][i], usual, penalties[i]))
     table = pd.DataFrame(records, columns=["row", "column", "value", "expected", "gain"])

@@ -21,12 +21,12 @@ from .parameters import drawn_seed
 from .phased_model import PhasedModel
 from .prior import Prior
 
-__all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
+__all__ = ["CriticModel", "GeneratorModel", "MissingMethodError", "positive"]
 
 _REFRESH_BATCH, _REFRESH_BATCHES = 128, 16  # codes: a fraction of a second, moments to 2 %
 
 
-class LacksError(UnsupportedError, AttributeError):
+class MissingMethodError(UnsupportedError, AttributeError):
     """The model has no such method; the text names those that have. ``hasattr`` is False."""
 
 
@@ -55,7 +55,7 @@ class GeneratorModel(PhasedModel):
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "latent": COUNT | None,
-        "networks": Instance(Mapping, said="modules by name") | None,
+        "networks": Instance(Mapping, description="modules by name") | None,
         "batch_size": COUNT | None,
         "learning_rate": POSITIVE | None,
     }
@@ -69,7 +69,7 @@ class GeneratorModel(PhasedModel):
         if name in self._others:
             able = ", ".join(self._others[name])
             others = f"These models have: {able}." if able else f"No model of {self._rows} has."
-            raise LacksError(f"{type(self).__name__} has no {name}(). {others}")
+            raise MissingMethodError(f"{type(self).__name__} has no {name}(). {others}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _row_shape(self) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ class GeneratorModel(PhasedModel):
         """The network of that name, with the weights it begins with."""
         raise NotImplementedError
 
-    def _seen(self, rows: Any) -> Tensor:
+    def _to_network(self, rows: Any) -> Tensor:
         """Rows of :meth:`_chunks` as the networks see them, on their device."""
         raise NotImplementedError
 
@@ -167,13 +167,13 @@ class GeneratorModel(PhasedModel):
 
     def _logit(self, name: str, x: Tensor) -> Tensor:
         """What a critic says of each row, (n,)."""
-        said = self.networks_[name](x)
-        if said.numel() != len(x):
+        logits = self.networks_[name](x)
+        if logits.numel() != len(x):
             raise ParameterError(
-                f"The network {name!r} made {tuple(said.shape)} of {len(x)} rows. Expected one "
+                f"The network {name!r} made {tuple(logits.shape)} of {len(x)} rows. Expected one "
                 f"number for each: ({len(x)},) or ({len(x)}, 1)."
             )
-        return said.flatten()
+        return logits.flatten()
 
     # Use
 
@@ -308,7 +308,7 @@ class CriticModel(GeneratorModel):
         """
         self._check_fitted()
         with torch.no_grad():
-            parts = [self._logit("critic", self._seen(x)).cpu() for _, x in self._chunks(X)]
+            parts = [self._logit("critic", self._to_network(x)).cpu() for _, x in self._chunks(X)]
         return torch.cat(parts).numpy()
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
-from ..validation import COUNT, Number, Whole, as_seed, check
+from ..validation import COUNT, Integer, Number, as_seed, check
 from .capabilities import LatentSpace
 from .image_model import CHUNK, ImageModel
 from .prior import Prior
@@ -192,7 +192,7 @@ class ImageFlow(ImageModel):
             uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
             images, as all models have it.
         """
-        check({"steps": Whole(2)}, {"steps": steps})
+        check({"steps": Integer(2)}, {"steps": steps})
         if len(a) != len(b):
             raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
         start, end = self.encode(a, y), self.encode(b, y)

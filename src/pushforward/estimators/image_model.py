@@ -156,7 +156,7 @@ class ImageModel(TrainedModel):
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
         """Numbers of the rows to fit on, in an order of the seed, and images to judge by."""
         rows = np.random.default_rng(self._seed).permutation(len(data.images))
-        return rows[data.held :], self._judged_images(data, np.sort(rows[: data.held]))
+        return rows[data.held :], self._validation_images(data, np.sort(rows[: data.held]))
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(
@@ -188,7 +188,7 @@ class ImageModel(TrainedModel):
             self.class_names_ = tuple(names[k] for k in self.classes_)
         return numbers.astype(np.int64)
 
-    def _judged_images(
+    def _validation_images(
         self, data: GivenImages, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None] | None:
         """Images to judge by, as bytes, and their classes: those of validation, or of the rows."""
@@ -231,7 +231,7 @@ class ImageModel(TrainedModel):
         """All of the data that decides the result, as digests: a run goes on with these only."""
         held: int | str = data.held
         if data.validation is not None:
-            few = self._judged_images(data, np.arange(0))
+            few = self._validation_images(data, np.arange(0))
             assert few is not None
             held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
         classes = None if data.labels is None else torch.from_numpy(data.labels)

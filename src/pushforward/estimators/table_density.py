@@ -43,8 +43,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     """
 
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "columns": Instance(Mapping, said="kinds by column") | None,
-        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "columns": Instance(Mapping, description="kinds by column") | None,
+        "bounds": Instance(Mapping, description="(low, high) by column") | None,
         "missing": OneOf(*MISSING),
         "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
         "false_alarm_rate": Number(0, 1),

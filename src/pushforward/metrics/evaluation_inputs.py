@@ -16,7 +16,7 @@ from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
-__all__ = ["Judged", "Reference", "is_source", "kind_of", "take"]
+__all__ = ["EvaluationInputs", "Reference", "is_source", "kind_of", "take"]
 
 Report = Callable[[str, float], object]
 
@@ -178,7 +178,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationInputs:
     """One model, or its samples, beside the reference.
 
     Attributes:
@@ -192,7 +192,7 @@ class Judged:
     reference: Reference
 
     @classmethod
-    def of(cls, model_or_samples: Any, reference: Reference, n: int) -> "Judged":
+    def of(cls, model_or_samples: Any, reference: Reference, n: int) -> "EvaluationInputs":
         """Draw samples if it is a model; bring them to the reference's kind.
 
         Raises:

@@ -147,7 +147,7 @@ def sweep(
     measures: Iterable[str] | None = None,
     random_state: Any = 0,
     report: Report | None = None,
-    **judging: Any,
+    **evaluation: Any,
 ) -> Sweep:
     """Fit every model several times with settings drawn at random, and judge all runs alike.
 
@@ -167,7 +167,7 @@ def sweep(
         measures: names of the measures; None for all that suit.
         random_state: of the draws and of every fit.
         report: called with a line of text and the share done.
-        judging: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
+        evaluation: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
 
     Raises:
         ParameterError: for no models or runs, and for a range that no model has.
@@ -202,18 +202,24 @@ def sweep(
         model.set_params(**own, random_state=seed + number)
         place = None if folder is None else Path(folder) / f"{name}-{number}"
         share = len(made) / (len(models) * runs), 1 / (len(models) * runs)
-        began, failed = time.monotonic(), ""
+        started, failed = time.monotonic(), ""
         try:
             model = _fitted(model, train, place, _part(report, f"{name} {number + 1}", *share))
             fitted[f"{name} {number}"] = model
         except TrainingError as error:
             failed = str(error)
-        seconds = round(time.monotonic() - began, 1)
+        seconds = round(time.monotonic() - started, 1)
         made.append(Run(name, number, own, seconds, None, failed))
     if not fitted:
         return Sweep(tuple(made))
     found = compare(
-        fitted, real, measures=measures, train=train, random_state=seed, report=report, **judging
+        fitted,
+        real,
+        measures=measures,
+        train=train,
+        random_state=seed,
+        report=report,
+        **evaluation,
     ).evaluations
     return Sweep(
         tuple(replace(run, evaluation=found.get(f"{run.model} {run.number}")) for run in made)
@@ -238,13 +244,13 @@ def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
         if place is not None:
             model.save(place)
         return model
-    saved, asked = load(place), model.get_params(deep=False)
+    saved, wanted = load(place), model.get_params(deep=False)
     if type(saved) is not type(model):
         raise ParameterError(f"{place} holds a {type(saved).__name__}. Choose another folder.")
     for name, value in saved.get_params(deep=False).items():
-        if value != asked[name]:
+        if value != wanted[name]:
             raise ParameterError(
-                f"{place} holds a run with {name} {value!r}; this one has {asked[name]!r}. "
+                f"{place} holds a run with {name} {value!r}; this one has {wanted[name]!r}. "
                 "Choose another folder."
             )
     return saved
@@ -253,8 +259,8 @@ def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
 def _part(report: Report | None, begin: str, done: float, share: float) -> Report:
     """The report of a run, as a part of that of the sweep."""
 
-    def tell(text: str, of_run: float) -> None:
+    def report_of_run(text: str, of_run: float) -> None:
         if report is not None:
             report(f"{begin}: {text}", done + share * of_run)
 
-    return tell
+    return report_of_run

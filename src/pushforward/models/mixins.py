@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
-from ..validation import Rule, Whole, check
+from ..validation import Integer, Rule, check
 from .image_generator import AdversarialModel
 
 __all__ = ["WithConvolutionalCritic", "WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
@@ -27,7 +27,7 @@ class WithConvolutionalCritic(WithCritic):
     norm: str | None = None
     hidden: int | None = None
 
-    _rules: ClassVar[Mapping[str, Rule]] = {"hidden": Whole(0) | None}
+    _rules: ClassVar[Mapping[str, Rule]] = {"hidden": Integer(0) | None}
 
     def _critic_network(self, shape: tuple[int, int, int]) -> nn.Module:
         """The critic of images of that shape, with the weights it begins with."""
@@ -89,7 +89,9 @@ class WithEncoder(AdversarialModel):
         """
         self._check_fitted()
         with torch.no_grad():
-            return torch.cat([self._code(self._seen(x)).cpu() for _, x in self._chunks(X)]).numpy()
+            return torch.cat(
+                [self._code(self._to_network(x)).cpu() for _, x in self._chunks(X)]
+            ).numpy()
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Images through their codes and back: like the images, not equal to them."""
@@ -106,7 +108,7 @@ class WithEncoder(AdversarialModel):
             uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
             images, as all models have it.
         """
-        check({"steps": Whole(2)}, {"steps": steps})
+        check({"steps": Integer(2)}, {"steps": steps})
         start, end = self.encode(a), self.encode(b)
         if start.shape != end.shape:
             raise DataError(f"a has {len(start)} images and b {len(end)}. Expected as many.")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .layers import begin, choose, norm_layer
+from .layers import check_choice, initialise, norm_layer
 from .resnet import GeneratorBlock, convolution
 
 __all__ = ["Generator"]
@@ -48,9 +48,9 @@ class Generator(nn.Module):
         last: str = "up",
     ) -> None:
         super().__init__()
-        choose("block", block, ("conv", "residual"))
-        choose("norm", norm, ("batch", "layer", "none"))
-        choose("last", last, ("up", "same"))
+        check_choice("block", block, ("conv", "residual"))
+        check_choice("norm", norm, ("batch", "layer", "none"))
+        check_choice("last", last, ("up", "same"))
         channels, height, width = shape
         doublings = len(widths) - (last == "same")
         if height % 2**doublings or width % 2**doublings:
@@ -74,7 +74,7 @@ class Generator(nn.Module):
             layers.append(convolution(widths[-1], channels, 3))
         self.layers = nn.Sequential(*layers)
         if block == "conv":
-            begin(self, norm, 0.0)
+            initialise(self, norm, 0.0)
         else:
             nn.init.xavier_uniform_(self.first.weight)
             nn.init.zeros_(self.first.bias)

@@ -8,14 +8,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ..errors import ParameterError
 
-__all__ = ["NORMS", "begin", "choose", "norm_layer", "normed"]
+__all__ = ["NORMS", "check_choice", "initialise", "norm_layer", "normed"]
 
 Net = TypeVar("Net", bound=nn.Module)
 
 NORMS = ("none", "batch", "layer", "spectral")
 
 
-def choose(name: str, value: Any, known: Sequence[str]) -> None:
+def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a word that is not known.
 
     Raises:
@@ -41,7 +41,7 @@ def normed(layer: nn.Module, norm: str) -> nn.Module:
     return spectral_norm(layer) if norm == "spectral" else layer
 
 
-def begin(network: Net, norm: str, slope: float) -> Net:
+def initialise(network: Net, norm: str, slope: float) -> Net:
     """The network, or layer, with its first weights; draws from torch's random state.
 
     With batch norm N(0, 0.02^2) (Radford et al. 2016), without it variances that rectifiers

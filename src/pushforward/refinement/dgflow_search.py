@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..training import Processes, generator_of
 from .acceptance_test import RealRows
-from .logit_gradients import Score, value_and_slope
+from .logit_gradients import Score, value_and_gradient
 from .row_width import is_narrow
 from .sample_spaces import Space
 from .samplers.dgflow import dgflow_path
@@ -165,12 +165,12 @@ class _Trials:
         out_of_time: Callable[[float], bool],
     ) -> Self:
         """Draw the points that all runs begin at."""
-        n = min(search.rows, len(real.choose))
-        began = time.perf_counter()
+        n = min(search.rows, len(real.validation))
+        started = time.perf_counter()
         start = space.points(n, seed, Stream.SEARCH_START)
-        drawing = (time.perf_counter() - began) / n
+        drawing = (time.perf_counter() - started) / n
         score = space.score(logit)
-        _, slope = value_and_slope(score, start, space.batch_size)
+        _, slope = value_and_gradient(score, start, space.batch_size)
         centred = (start - start.mean(dim=0)).flatten(1)
         return cls(
             search.steps, start, score, space, real, seed, out_of_time, drawing,
@@ -219,13 +219,13 @@ class _Trials:
         )  # fmt: skip
         if self.out_of_time(slowest):
             return found, slowest
-        began = time.perf_counter()
+        started = time.perf_counter()
         with suppress(DataError):  # a step to where nothing is finite ends the run
             for number, points in enumerate(islice(path, max(self.steps)), start=1):
                 if number not in self.steps:
                     continue
                 look = self.steps.index(number)
-                each = self.drawing + (time.perf_counter() - began) / len(self.start)
+                each = self.drawing + (time.perf_counter() - started) / len(self.start)
                 if self.out_of_time(each):  # as many steps could not be judged in time
                     break
                 slowest = max(slowest, each)

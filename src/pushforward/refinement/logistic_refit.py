@@ -11,12 +11,12 @@ from torch.nn.functional import softplus
 from .logit_gradients import in_batches
 from .ratio_network import RatioNetwork, labelled
 
-__all__ = ["settle"]
+__all__ = ["fit_last_layer"]
 
 _DOUBT = 1.0  # nats that the last layer may add
 
 
-def settle(
+def fit_last_layer(
     network: RatioNetwork,
     real: Tensor,
     generated: Tensor,

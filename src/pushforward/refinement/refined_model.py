@@ -17,7 +17,7 @@ from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
 from ..estimators.prior import Prior
 from ..training.threads import threads_for
-from ..validation import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
+from ..validation import COUNT, MINUTES, Function, Instance, Integer, Number, OneOf, Rule, Seed
 from . import serialisation as saving
 from .acceptance_test import check_rows
 from .adapters import Adapter, adapter_of, check_generator
@@ -29,14 +29,14 @@ from .other_critic import with_critic
 from .pipeline import Refinement, run
 from .preparation import prepared
 from .presets import resolved
-from .repeated_values import respelled
+from .repeated_values import with_nearest_values
 from .report import RefinementReport
 from .row_features import RowFeatures
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
 from .samplers.resampling import effective_sample_size, importance_weights
 from .setup import Report, Setup
-from .stages import Kept, moved_pairs, space_after
+from .stages import KeptStage, moved_pairs, space_after
 
 __all__ = ["RefinedModel"]
 
@@ -54,7 +54,7 @@ _NOT_HERE = (
 )
 
 
-class LacksError(UnsupportedError, AttributeError):
+class MissingMethodError(UnsupportedError, AttributeError):
     """A refined model has no such method; the text names what has it. ``hasattr`` is False."""
 
 
@@ -74,7 +74,7 @@ class RefinedModel(Model):
 
     report_: RefinementReport
     base_: Any
-    kept_: list[Kept]
+    kept_: list[KeptStage]
     _adapter: Adapter
     _first: Logit
     _place: str
@@ -83,18 +83,20 @@ class RefinedModel(Model):
 
     _cites: ClassVar[tuple[str, ...]] = ()
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "generator": Instance(object, said="a model, or a function and a prior"),
-        "prior": Whole(1, why="of standard normal latents")
-        | Instance(Prior, said="a Prior such as Prior.normal(8)")
+        "generator": Instance(object, description="a model, or a function and a prior"),
+        "prior": Integer(1, why="of standard normal latents")
+        | Instance(Prior, description="a Prior such as Prior.normal(8)")
         | None,
         "logit": Function("a function of rows (n, ...)") | None,
         "method": OneOf("auto", *METHODS),
         "preset": OneOf("paper", *PUBLISHED) | None,
         "space": OneOf("auto", "data", "latent"),
         "ratio": OneOf(*RATIOS),
-        "critic_of": Instance(object, said="a GAN fitted on the same data") | None,
-        "settings": Instance(Mapping, said="a mapping of names to values") | None,
-        "features": Function("a function of rows (n, ...)") | Instance(str, said="a name") | None,
+        "critic_of": Instance(object, description="a GAN fitted on the same data") | None,
+        "settings": Instance(Mapping, description="a mapping of names to values") | None,
+        "features": Function("a function of rows (n, ...)")
+        | Instance(str, description="a name")
+        | None,
         "minutes": MINUTES,
         "evaluations": Number(1, ends="[") | None,
         "draws": Number(1, ends="[") | None,
@@ -143,7 +145,7 @@ class RefinedModel(Model):
             return getattr(base, name)
         if name in _NOT_HERE:
             who = "its generator may: model.base_"
-            raise LacksError(f"A refined model has no {name}(); {who}.{name}.")
+            raise MissingMethodError(f"A refined model has no {name}(); {who}.{name}.")
         raise AttributeError(f"'RefinedModel' object has no attribute {name!r}")
 
     def fit(
@@ -217,7 +219,7 @@ class RefinedModel(Model):
                     earlier=earlier, twin=twin,
                 )  # fmt: skip
                 self._adapter, self._features = ready.adapter, ready.features
-                self._known = ready.spelled
+                self._known = ready.known_values
                 yield ready.setup
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
@@ -290,12 +292,12 @@ class RefinedModel(Model):
         first = [*takewhile(lambda stage: stage.logit is None, self.kept_)]
         return self._after(first)
 
-    def _after(self, kept: list[Kept]) -> Space:
+    def _after(self, kept: list[KeptStage]) -> Space:
         return space_after(self._adapter, kept, self._place, self._size(self._adapter))
 
     def _written(self, rows: Tensor) -> Any:
         """Rows as the user has them, repeated numbers as the data spell them."""
-        return respelled(self._adapter.to_user(rows), self._known)
+        return with_nearest_values(self._adapter.to_user(rows), self._known)
 
     def _size(self, adapter: Adapter) -> int:
         if self.batch_size is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Margins", "repeated_values", "respelled"]
+__all__ = ["Margins", "repeated_values", "with_nearest_values"]
 
 _REPEATED = 0.5  # share of the rows whose value is not their own
 _QUANTILES = 1001
@@ -102,7 +102,7 @@ def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
     return found
 
 
-def respelled(X: Any, known: dict[str | int, np.ndarray]) -> Any:
+def with_nearest_values(X: Any, known: dict[str | int, np.ndarray]) -> Any:
     """A table whose numbers are those known ones that they are but for rounding.
 
     Args:

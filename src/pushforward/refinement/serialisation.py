@@ -17,7 +17,7 @@ from .methods import method_from_config
 from .other_critic import unrefined, with_critic
 from .ratio_trees import TreeRatio
 from .report import RefinementReport
-from .stages import Kept
+from .stages import KeptStage
 
 __all__ = ["card", "restore", "state_of", "tensors_of"]
 
@@ -94,7 +94,7 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
         raise ModelFileError("A refined model has a logit at least. Save it anew.")
     model._first = logits[0]
     model.kept_ = [
-        Kept(
+        KeptStage(
             method_from_config(str(k["method"]), k["settings"], k["constants"]),
             None if k["logit"] is None else _at(logits, k["logit"], "logits"),
             str(k["place"]),

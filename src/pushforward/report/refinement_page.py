@@ -14,7 +14,7 @@ from .._version import __version__
 from ..deprecation import renamed
 from ..errors import UnsupportedError
 from ..estimators.capabilities import is_model
-from ..refinement import Compared, Look, RefinedModel, RefinementReport, collapse
+from ..refinement import Compared, RefinedModel, RefinementReport, StepResult, collapse
 from ..storage.atomic import write_file_atomically
 from ..validation import as_seed
 from .page import _PACKAGE, _packaged, _template
@@ -26,7 +26,7 @@ __all__ = ["RefinementPage", "refinement_page"]
 BEFORE, AFTER = MODELS[0], MODELS[1]
 _SHEET, _LINES, _POINTS, _PAIRS, _CATEGORIES = 40, 12, 1500, 2, 12
 _TRIED = 16  # samples that tell what drawing takes
-_FOR_SAMPLES, _FOR_LOOKS = 0.1, 0.6  # of the time, and of what is left after samples
+_FOR_SAMPLES, _STEPS_SHARE = 0.1, 0.6  # of the time, and of what is left after samples
 _UNORDERED = ("category", "boolean")
 _LEGEND = (("real", REAL), ("before", BEFORE), ("after", AFTER))
 
@@ -99,21 +99,21 @@ def refinement_page(
     model.capabilities()  # which refuses one that is not fitted
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if minutes is not None:
-        began = time.monotonic()
+        started = time.monotonic()
         model.sample(_TRIED, random_state=seed)
-        each = (time.monotonic() - began) / _TRIED
+        each = (time.monotonic() - started) / _TRIED
         n = max(_SHEET, min(n, int(_FOR_SAMPLES * 60 * minutes / each)))
     template, report = _template(), model.report_
     name = "a function of latents" if not is_model(model.base_) else _kind(model.base_)
     shown = _shown(model, data, n, seed)
-    left = None if minutes is None else _FOR_LOOKS * (deadline - time.monotonic()) / 60
-    looks = collapse(model, data, y=y, n=n, random_state=seed, minutes=left)
+    left = None if minutes is None else _STEPS_SHARE * (deadline - time.monotonic()) / 60
+    results = collapse(model, data, y=y, n=n, random_state=seed, minutes=left)
     sections = [
         _tried(report),
         _measured(report),
         *shown,
         *_compared(compared),
-        _wrong_dial(looks),
+        _over_optimisation(results),
         Section("cite", "How to cite", (Code(f"{model.cite()}\n\n{_PACKAGE}"),)),
     ]
     if command:
@@ -323,7 +323,7 @@ def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
 def _drawn(model: RefinedModel, width: int) -> list[int]:
     """Coordinates that make pairs: numbers, where there are two; categories have their shares."""
     columns = model.capabilities().columns
-    kinds = [] if columns is None else [one.kind for one in columns.columns if one.live]
+    kinds = [] if columns is None else [one.kind for one in columns.columns if one.has_coordinate]
     numbers = [k for k, kind in enumerate(kinds) if kind not in _UNORDERED]
     return numbers if len(numbers) > 1 else [*range(width)]
 
@@ -407,7 +407,7 @@ def _compared(compared: Sequence[Compared]) -> list[Section]:
     return [Section("compared", "All methods", (table,), note)]
 
 
-def _wrong_dial(looks: Sequence[Look]) -> Section:
+def _over_optimisation(results: Sequence[StepResult]) -> Section:
     note = (
         "The generator's samples, moved on and on by the first logit, without noise and without a "
         "stop. The logit is that of the start and does not know that they moved. The share of "
@@ -415,20 +415,20 @@ def _wrong_dial(looks: Sequence[Look]) -> Section:
         "two-sample test sees. So refinement is chosen and judged by that test, on rows that "
         "taught nothing."
     )
-    if not looks:
+    if not results:
         note = "The logit is flat: there is nothing to move by."
         return Section("dial", "Why the share of good samples is the wrong dial", note=note)
-    steps = [look.steps for look in looks]
+    steps = [result.steps for result in results]
 
     def draw(axes: Any) -> None:
-        axes.plot(range(len(steps)), [look.good for look in looks], "o-", color=QUIET)
-        axes.plot(range(len(steps)), [look.auc for look in looks], "o-", color=AFTER)
+        axes.plot(range(len(steps)), [result.good for result in results], "o-", color=QUIET)
+        axes.plot(range(len(steps)), [result.auc for result in results], "o-", color=AFTER)
         axes.set_xticks(range(len(steps)), [str(k) for k in steps])
         axes.set_ylim(0, 1.03)
         axes.set_xlabel("steps")
 
-    best = min(looks, key=lambda look: look.auc)
-    last = looks[-1]
+    best = min(results, key=lambda result: result.auc)
+    last = results[-1]
     caption = (
         f"The test likes {best.steps} steps best (AUC {best.auc:.3f}, {best.good:.0%} good); "
         f"after {last.steps} steps {last.good:.0%} are good, and the AUC is {last.auc:.3f}."

@@ -18,7 +18,7 @@ from .conditional import Conditional
 from .dependencies import Lookup, find_lookups
 from .discrete_values import Cells
 from .logistic_regression import Basis, few_levels
-from .numerics import under
+from .numerics import with_prefix
 from .rows import Rows
 
 __all__ = ["DiscreteChain"]
@@ -153,15 +153,17 @@ class DiscreteChain(nn.Module):
         places, count, d = state["places"], len(state["places"]), len(state["nominal"])
         if len(places.unique()) != count or not bool(((places >= 0) & (places < d)).all()):
             raise ValueError("the coordinates of a chain are not those of its table")
-        cells = [Cells.from_state(under(state, f"cells.{i}.")) for i in range(count)]
+        cells = [Cells.from_state(with_prefix(state, f"cells.{i}.")) for i in range(count)]
         d = len(state["nominal"])
-        bases = [Basis.from_state(under(state, f"bases.{i}.")) for i in range(d)]
-        factors = [Conditional.from_state(under(state, f"factors.{i}.")) for i in range(count)]
+        bases = [Basis.from_state(with_prefix(state, f"bases.{i}.")) for i in range(d)]
+        factors = [
+            Conditional.from_state(with_prefix(state, f"factors.{i}.")) for i in range(count)
+        ]
         if [len(one.trees.base) for one in factors] != [len(c) for c in cells]:
             raise ValueError("a coordinate of a chain has a distribution of another size")
         lookups = {}
         for i in range(count):
-            if parts := under(state, f"lookups.{i}."):
+            if parts := with_prefix(state, f"lookups.{i}."):
                 lookups[i] = Lookup.from_state(parts, i, len(cells[i]))
         chain = cls(places, state["nominal"], cells, bases, factors, lookups)
         for i, one in enumerate(factors):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .compressed_ends import CompressedEnds
 from .margins import Margins
-from .numerics import normal_log_prob, under
+from .numerics import normal_log_prob, with_prefix
 from .sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Component", "SlicedDensity"]
@@ -107,7 +107,9 @@ class SlicedDensity(nn.Module):
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
         _check_state(state)
-        margins, ends, flow = (under(state, f"{part}.") for part in ("margins", "ends", "flow"))
+        margins, ends, flow = (
+            with_prefix(state, f"{part}.") for part in ("margins", "ends", "flow")
+        )
         return cls(
             Margins.from_state(margins) if margins else None,
             state["log_weight"],

@@ -72,7 +72,7 @@ def test_langevin_wants_the_density_of_its_points_and_comes_to_the_data(context)
 
 def test_margins_are_those_of_rows_that_are_not_judged(context):
     prices = torch.tensor([0.0, 5.0]).repeat(200)[:, None]
-    real = replace(context.real, learn=prices, choose=prices, judge=prices + 1)
+    real = replace(context.real, train=prices, validation=prices, test=prices + 1)
     method = RepeatedMargins(names=("price",)).tune(replace(context, real=real))
     assert method.settings == {"columns": "price"}
     space = method.apply(context.space, no_logit)

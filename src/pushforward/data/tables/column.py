@@ -73,7 +73,7 @@ class Column:
         return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")
 
     @property
-    def live(self) -> bool:
+    def has_coordinate(self) -> bool:
         """Whether the column has a coordinate."""
         return self.kind != "constant" and not self.left_out
 

@@ -10,7 +10,7 @@ from ...errors import DataError, ParameterError
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .column import Column, offset
-from .column_contents import Holding
+from .column_contents import ColumnContents
 from .decimals import Digits
 from .point_masses import Atoms
 from .repeated_values import EXACT, FEWEST, Repeats, grid_step, whole
@@ -30,7 +30,7 @@ def recognise(
     family: str,
     label: str | int,
     *,
-    holding: Holding | None = None,
+    holding: ColumnContents | None = None,
     declared: str | None = None,
     categorical: bool = False,
     bounds: tuple[float | None, float | None] | None = None,
@@ -54,7 +54,7 @@ def recognise(
     Raises:
         DataError: where a declared kind does not fit, or a value is out of bounds.
     """
-    holding = holding or Holding()
+    holding = holding or ColumnContents()
     interval = bounds or (None, None)
     if bool((values == values[0]).all()):
         cells = (_python(values[0], family),)
@@ -229,7 +229,7 @@ def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> 
         return "discrete"
     if found.wide and found.atoms.any() and not found.atoms.all():
         return "mixed"
-    if family == "int" or (found.step and whole(found.seen)):
+    if family == "int" or (found.step and whole(found.distinct)):
         return "integer" if found.step == 1.0 or bounded else "grid"
     return "grid" if found.step and not bounded else "continuous"
 
@@ -265,7 +265,7 @@ def _as_mixed(
                 f"{column_text(label)} was declared mixed, and no value has more rows than the "
                 "others. Leave it continuous."
             )
-    numbers, masses = values.astype(np.float64), found.seen[atoms].astype(np.float64)
+    numbers, masses = values.astype(np.float64), found.distinct[atoms].astype(np.float64)
     return replace(column, atoms=Atoms.learn(numbers, masses, found.step, weights))
 
 

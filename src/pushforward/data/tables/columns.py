@@ -15,7 +15,7 @@ from .column_reader import TableReader
 from .containers import Layout, Sheet
 from .coordinates import Coordinates
 from .learn_columns import decide
-from .unmodelled_columns import made_anew
+from .unmodelled_columns import replacement_cells
 
 __all__ = ["Columns", "Learned"]
 
@@ -104,9 +104,9 @@ class Columns:
         self.estimator = estimator
         self.n_left_out = n_left_out
         self._reader = TableReader(layout, columns, estimator)
-        self._live = [j for j, column in enumerate(columns) if column.live]
+        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
         self._coordinates = Coordinates(
-            [columns[j] for j in self._live], [layout.labels[j] for j in self._live]
+            [columns[j] for j in self._modelled], [layout.labels[j] for j in self._modelled]
         )
 
     @classmethod
@@ -161,7 +161,7 @@ class Columns:
         n_left_out = decided.n_left_out
         rough = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
         moments = rough._coordinates.moments(rough._numbers(sheet, decided.cells), weights)
-        for j, (loc, scale) in zip(rough._live, moments, strict=True):
+        for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
             found[j] = replace(found[j], loc=loc, scale=scale)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
         return Learned(learned, sheet.native, weights, kept)
@@ -186,7 +186,7 @@ class Columns:
     @property
     def n_coordinates(self) -> int:
         """Number D of coordinates the model sees."""
-        return len(self._live)
+        return len(self._modelled)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ class Columns:
     @property
     def listed(self) -> torch.Tensor:
         """Boolean of shape (D,): which coordinates are of columns that are a list of numbers."""
-        kinds = [self.columns[j].kind for j in self._live]
+        kinds = [self.columns[j].kind for j in self._modelled]
         return torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool)
 
     @property
@@ -364,11 +364,11 @@ class Columns:
         matrix = sheet.matrix
         copied = matrix is not None and matrix.dtype.kind in "biuf"
         if matrix is not None and copied:
-            live = np.array(self._live, dtype=np.intp)
-            raw = np.take(matrix, live, axis=1).astype(np.float64, copy=False)
+            modelled = np.array(self._modelled, dtype=np.intp)
+            raw = np.take(matrix, modelled, axis=1).astype(np.float64, copy=False)
         else:
             raw = np.empty((sheet.n_rows, self.n_coordinates))
-        for i, j in enumerate(self._live):
+        for i, j in enumerate(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
             if not copied or column.kind != "continuous" or column.transform.bounded:
@@ -409,14 +409,14 @@ class Columns:
         bad = np.logical_not(np.isfinite(line)).any(axis=1)
         if bad.any():
             raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
-        live = {j: i for i, j in enumerate(self._live)}
+        coordinate_of = {j: i for i, j in enumerate(self._modelled)}
         out = []
         for j, column in enumerate(self.columns):
             if column.kind == "drop":
                 continue
             if column.left_out:
                 first = int(column.low or 0) if column.low is not None else 1
-                out.append(made_anew(column.kind, column.family, first, len(line)))
+                out.append(replacement_cells(column.kind, column.family, first, len(line)))
                 continue
             if column.kind == "constant":
                 value = column.values[0]
@@ -424,7 +424,7 @@ class Columns:
                 out.append(write(column, same))
                 continue
             with np.errstate(over="ignore"):
-                values = self._coordinates.inverse(line[:, live[j]], live[j])
+                values = self._coordinates.inverse(line[:, coordinate_of[j]], coordinate_of[j])
             if column.discrete:
                 values = column.cells_to_values(np.floor(values))
             else:
@@ -455,7 +455,7 @@ class Columns:
                 continue
             if column.kind == "identifier":
                 first = before + (1 if column.low is None else int(column.low))
-                columns.append(made_anew(column.kind, column.family, first, sheet.n_rows))
+                columns.append(replacement_cells(column.kind, column.family, first, sheet.n_rows))
             else:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]

@@ -14,7 +14,7 @@ from ...errors import DataError, ParameterError
 from ...validation import as_seed
 from ..toys import gaussian_grid, swiss_roll
 from .lazy_table import Table
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 from .table_files import SUFFIXES, TEXT, open_table
 
 __all__ = ["DATASETS", "Dataset", "datasets", "load_dataset", "mixture", "open_data", "two_moons"]
@@ -209,11 +209,14 @@ def open_data(
     >>> open_data("wine").n_rows
     178
     """
-    reading = Reading(header, encoding, decimal, separator, missing_values)
-    _refuse_idle(reading, source)
+    reading = ReadingOptions(header, encoding, decimal, separator, missing_values)
+    _refuse_unused(reading, source)
     expected = Expected()
     if like is not None:
-        reading, expected = reading.over(getattr(like, "reading_", Reading())), Expected.of(like)
+        reading, expected = (
+            reading.with_defaults(getattr(like, "reading_", ReadingOptions())),
+            Expected.of(like),
+        )
     text = os.fspath(source)
     if Path(source).exists():
         return open_table(source, reading, expected)
@@ -227,7 +230,7 @@ def open_data(
     )
 
 
-def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
+def _refuse_unused(reading: ReadingOptions, source: str | os.PathLike) -> None:
     """Refuse what was said of a table that is not in a file of text.
 
     Raises:
@@ -236,7 +239,7 @@ def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
     name = Path(source).name.lower()
     of_text = name.endswith(TEXT) and not Path(source).is_dir()
     used = ("header", "missing_values") if name.endswith(".xlsx") else ()
-    idle = [word for word in reading.said if word not in used]
+    idle = [word for word in reading.given if word not in used]
     if idle and not of_text:
         raise ParameterError(
             f"{idle[0]} is for csv and tsv files, and {os.fspath(source)} is none. Leave it out."

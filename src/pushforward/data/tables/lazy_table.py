@@ -8,7 +8,7 @@ import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
 from ...errors import DataError, ParameterError
-from .reading_options import Reading
+from .reading_options import ReadingOptions
 
 __all__ = ["CHUNK", "Table", "column_labels", "unreadable"]
 
@@ -44,7 +44,7 @@ class Table:
     path: Path | None = None
     n_rows: int | None = None
     note: str | None = None
-    reading: Reading = Reading()
+    reading: ReadingOptions = ReadingOptions()
 
     @classmethod
     def of(cls, X: Any) -> "Table":

@@ -8,7 +8,7 @@ import numpy as np
 from ...errors import DataError, ParameterError
 from ..checks import MISSING, check_option, check_weights, refuse_missing
 from .column import Column
-from .column_contents import Holding, read, survey
+from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
 from .containers import Sheet
@@ -114,7 +114,7 @@ def decide(
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
 
 
-def _undecided(holding: Holding) -> Column:
+def _undecided(holding: ColumnContents) -> Column:
     """The column that reads the cells of a holding; whole where it is left out."""
     if holding.kind in LEFT_OUT:
         first = holding.first if holding.kind == "identifier" else None

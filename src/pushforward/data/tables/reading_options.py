@@ -1,18 +1,19 @@
-"""How a file of text is to be read, as far as a user says it."""
+"""How a file of text is to be read: separator, decimal mark, header and so on, where given."""
 
 import codecs
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from ...deprecation import warn_of_old_name
 from ...errors import ModelFileError, ParameterError
 
-__all__ = ["Expected", "Reading"]
+__all__ = ["Expected", "ReadingOptions"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
-    """What was said about how a table is written; None is found out from the file.
+class ReadingOptions:
+    """How a table is written; what is None is found out from the file.
 
     Attributes:
         header: whether the first record holds the names of the columns.
@@ -60,16 +61,22 @@ class Reading:
             object.__setattr__(self, "missing_values", tuple(word for word in stripped if word))
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What was said, by name; the JSON values that :meth:`of_json` reads."""
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name, as the JSON values that :meth:`of_json` reads."""
         values = dict(vars(self))
         if self.missing_values is not None:
             values["missing_values"] = list(self.missing_values)
         return {name: value for name, value in values.items() if value is not None}
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The old name of :attr:`given`."""
+        warn_of_old_name("said", "given")
+        return self.given
+
     @classmethod
-    def of_json(cls, values: Any) -> "Reading":
-        """Read what :attr:`said` wrote.
+    def of_json(cls, values: Any) -> "ReadingOptions":
+        """The options from the values of :attr:`given`.
 
         Raises:
             ModelFileError: for anything else.
@@ -82,9 +89,9 @@ class Reading:
                 "altered: fit the model again or fetch a fresh copy."
             ) from error
 
-    def over(self, other: "Reading") -> "Reading":
-        """These where said, else the other's."""
-        return Reading(**(other.said | self.said))
+    def with_defaults(self, other: "ReadingOptions") -> "ReadingOptions":
+        """These options where they are given, else the other's."""
+        return ReadingOptions(**(other.given | self.given))
 
 
 def _separator(mark: str | None) -> str | None:

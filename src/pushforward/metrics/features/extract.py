@@ -82,14 +82,14 @@ def extract(
     step = _block_rows(source)
     starts = range(0, rows, step)
     mine = starts[processes.rank :: processes.count]
-    tell = report if report and processes.first else _quiet
+    report_share = report if report and processes.first else _quiet
     features: np.ndarray | None = None
     failure: Exception | None = None
     try:
         if isinstance(extractor, UserFeatures):
-            _refuse_company(extractor, np.asarray(source[: min(batch_size, rows)]))
+            _refuse_batch_dependence(extractor, np.asarray(source[: min(batch_size, rows)]))
         for done, start in enumerate(mine):
-            tell(f"features by {extractor.name}", done / len(mine))
+            report_share(f"features by {extractor.name}", done / len(mine))
             stop = min(start + step, rows)
             block = _cached(extractor, np.asarray(source[start:stop]), batch_size, folder)
             if features is None:
@@ -99,7 +99,7 @@ def extract(
         if processes.count == 1:
             raise
         failure = error  # told below: the others wait for this process
-    tell(f"features by {extractor.name}", 1.0)
+    report_share(f"features by {extractor.name}", 1.0)
     if features is not None and processes.count == 1:
         return features
     return _joined(features, failure, rows, processes, device)
@@ -180,7 +180,7 @@ def _computed(extractor: FeatureExtractor, images: np.ndarray, batch_size: int) 
     return features
 
 
-def _refuse_company(extractor: FeatureExtractor, images: np.ndarray) -> None:
+def _refuse_batch_dependence(extractor: FeatureExtractor, images: np.ndarray) -> None:
     """Refuse features of an image that are others with other images beside it.
 
     Raises:

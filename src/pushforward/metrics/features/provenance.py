@@ -45,7 +45,7 @@ class ClassProbabilities(Protocol):
 
 
 @runtime_checkable
-class _Digested(Protocol):
+class _HasDigest(Protocol):
     """A feature extractor whose weights and settings have a name."""
 
     digest: str | None
@@ -61,7 +61,7 @@ def digest_of(extractor: Any) -> str | None:
 
 
 def _own_digest(extractor: Any) -> str | None:
-    return extractor.digest if isinstance(extractor, _Digested) else None
+    return extractor.digest if isinstance(extractor, _HasDigest) else None
 
 
 def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:

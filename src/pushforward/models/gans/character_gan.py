@@ -229,7 +229,7 @@ class CharacterGAN(WassersteinGame):
         for start in range(0, len(numbers), self._at_once):
             yield slice(start, start + self._at_once), numbers[start : start + self._at_once]
 
-    def _seen(self, rows: Tensor) -> Tensor:
+    def _to_network(self, rows: Tensor) -> Tensor:
         return one_hot(rows, self.alphabet_.n_symbols).float().to(self._device())
 
     def _to_user(self, x: Tensor) -> list[str]:

@@ -43,7 +43,7 @@ class LossPair:
         if self.relative:
             real, fake = real - fake, fake - real
         terms = {"real": self.real(real).mean(), "fake": self.fake(fake).mean()}
-        return terms | self.health(terms, real, fake)
+        return terms | self.diagnostics(terms, real, fake)
 
     def generator(self, fake: Tensor, real: Tensor) -> Tensor:
         """The generator's loss of a batch of logits (n,) each, a mean.
@@ -53,7 +53,7 @@ class LossPair:
         return self.player(fake - real if self.relative else fake).mean()
 
     @torch.no_grad()
-    def health(
+    def diagnostics(
         self, terms: Mapping[str, Tensor], real: Tensor, fake: Tensor, sides: float = 1.0
     ) -> dict[str, Tensor]:
         """Accuracy, and the loss as a multiple of its value at rest, where that is not 0."""

@@ -102,10 +102,10 @@ class PPGN(Parameters):
     """
 
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "generator": Instance(object, said="a model or a function"),
-        "classifier": Instance(object, said="a module or a function"),
+        "generator": Instance(object, description="a model or a function"),
+        "classifier": Instance(object, description="a module or a function"),
         "latent": COUNT | None,
-        "class_names": Instance(list, tuple, said="a list of names") | None,
+        "class_names": Instance(list, tuple, description="a list of names") | None,
         "steps": COUNT,
         "pull": Number(0, 1),
         "push": Number(0, ends="["),
@@ -270,8 +270,10 @@ class PPGN(Parameters):
         """Gradient of log C(y | G(h)) of each row."""
         h = h.detach().requires_grad_()
         with torch.enable_grad():
-            said = log_softmax(self._logits(self._images(h)), dim=1)
-            (slope,) = torch.autograd.grad(said.gather(1, y[:, None].to(said.device)).sum(), h)
+            log_probs = log_softmax(self._logits(self._images(h)), dim=1)
+            (slope,) = torch.autograd.grad(
+                log_probs.gather(1, y[:, None].to(log_probs.device)).sum(), h
+            )
         return slope
 
     def _images(self, h: Tensor) -> Tensor:

@@ -118,8 +118,8 @@ class TableGAN(WassersteinGame):
     _rules: ClassVar[Mapping[str, Rule]] = {
         "width": COUNT | None,
         "depth": COUNT | None,
-        "columns": Instance(Mapping, said="kinds by column") | None,
-        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "columns": Instance(Mapping, description="kinds by column") | None,
+        "bounds": Instance(Mapping, description="(low, high) by column") | None,
         "missing": OneOf(*MISSING),
     }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
@@ -241,7 +241,7 @@ class TableGAN(WassersteinGame):
         for start in range(0, len(z), self._at_once):
             yield slice(start, start + self._at_once), z[start : start + self._at_once]
 
-    def _seen(self, rows: Tensor) -> Tensor:
+    def _to_network(self, rows: Tensor) -> Tensor:
         return rows.float().to(self._device())
 
     def _to_user(self, x: Tensor) -> Any:

@@ -96,8 +96,8 @@ class AutoDensity(TableDensity):
         Args:
             X, y, sample_weight, report, folder: as there.
         """
-        begun = time.monotonic()
-        return self._fit(X, sample_weight, report, folder, begun=begun)
+        started = time.monotonic()
+        return self._fit(X, sample_weight, report, folder, started=started)
 
     def _fit_density(
         self,
@@ -105,7 +105,7 @@ class AutoDensity(TableDensity):
         seed: int,
         report: Report,
         checkpoint: Checkpoint,
-        begun: float | None = None,
+        started: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         selection = select(
@@ -113,7 +113,7 @@ class AutoDensity(TableDensity):
             seed=seed % 2**30,
             layering=Layering(max(1, min(8, d)), step=0.5, search_steps=20),
             minutes=self.minutes,
-            begun=begun,
+            started=started,
             report=report,
             checkpoint=checkpoint,
         )

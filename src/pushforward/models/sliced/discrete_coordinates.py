@@ -61,11 +61,11 @@ def choose_chained(
     train, out = rows.take(train), rows.take(out)
     values, longest = [], 0.0
     for chained in choices:
-        begun = time.monotonic()
-        if begun + longest > deadline:
+        started = time.monotonic()
+        if started + longest > deadline:
             break
         values.append(_value(train, out, chained, layering, seed))
-        longest = max(longest, time.monotonic() - begun)
+        longest = max(longest, time.monotonic() - started)
     return choices[max(range(len(values)), key=values.__getitem__, default=0)]
 
 

@@ -55,7 +55,7 @@ def select(
     seed: int,
     layering: Layering,
     minutes: float | None = None,
-    begun: float | None = None,
+    started: float | None = None,
     report: Callable[[str, float], None],
     checkpoint: Checkpoint | None = None,
 ) -> Selection:
@@ -80,15 +80,15 @@ def select(
         seed: seed of everything random.
         layering: how flow layers are made.
         minutes: budget; what does not fit into it is left out.
-        begun: ``time.monotonic()`` from which it counts; now where it is None.
+        started: ``time.monotonic()`` from which it counts; now where it is None.
         report: called with (what is being done, share done).
         checkpoint: where finished trials, members and flows are kept.
     """
     checkpoint = checkpoint or Checkpoint()
-    begun = (time.monotonic() if begun is None else begun) - checkpoint.seconds
+    started = (time.monotonic() if started is None else started) - checkpoint.seconds
 
     def end_of(share: float) -> float:
-        return math.inf if minutes is None else begun + share * 60 * minutes
+        return math.inf if minutes is None else started + share * 60 * minutes
 
     deadline = end_of(1.0)
     n, d = rows.x.shape

@@ -22,9 +22,9 @@ from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
 from ...training.processes import Processes
 from ...transport.patches import PatchLayer
-from ...validation import COUNT, FLAG, POSITIVE, Number, OneOf, Rule, Whole
+from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
 from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
-from .patch_layers import Making
+from .patch_layers import LayerSettings
 from .patch_loop import grown
 from .patch_model import PatchModel
 from .patch_schedule import Stage, likelihood_schedule, picture_schedule
@@ -120,10 +120,10 @@ class SIG(PatchModel):
         "goal": OneOf("pictures", "likelihood"),
         "preset": OneOf(*PRESETS),
         "layers": COUNT | None,
-        "knots": Whole(4) | None,
+        "knots": Integer(4) | None,
         "samples": COUNT | None,
         "max_images": COUNT | None,
-        "search_rows": Whole(2) | None,
+        "search_rows": Integer(2) | None,
         "search_steps": COUNT | None,
         "step": Number(0, 1, ends="]"),
         "conditional": FLAG,
@@ -278,7 +278,7 @@ class SIG(PatchModel):
 
         labelled = labels is not None
         share = torch.tensor(counts, dtype=torch.float64) / len(rows) if labelled else None
-        making = Making(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
+        making = LayerSettings(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
         samples = s["samples"] if s["goal"] == "pictures" else 0
         store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
         blocks = blocks_of(counts, size, labelled=labelled)
@@ -343,7 +343,7 @@ class SIG(PatchModel):
     ) -> None:
         stages = self._schedule()
         whole = sum(stage.cost for stage in stages)
-        began = time.monotonic() - kept.seconds
+        started = time.monotonic() - kept.seconds
         self.history_ = list(self.history_) if before else []
         spent = self.history_[-1]["seconds"] if self.history_ else 0.0
         pictures, log = None, None
@@ -373,7 +373,7 @@ class SIG(PatchModel):
                         part = count / (stage.layers or count + 10)
                         text = f"layer {len(layers)}, patches {stage}"
                         report(text, min(0.99, done + part * stage.cost / whole))
-                record = {"step": len(layers), "seconds": spent + time.monotonic() - began}
+                record = {"step": len(layers), "seconds": spent + time.monotonic() - started}
                 measures = growth.measures()
                 self.history_.append(record | {"stage": str(stage), **measures})
                 if measures:
@@ -385,7 +385,7 @@ class SIG(PatchModel):
                     self._picture(pictures / f"{len(layers):07d}.png")
         finally:
             self._set_layers(layers, share)
-            out_of_time = minutes is not None and time.monotonic() - began > 60 * minutes
+            out_of_time = minutes is not None and time.monotonic() - started > 60 * minutes
             self.stopped_ = "out of time" if out_of_time else "built the whole schedule"
             if growth.finished:
                 self.stopped_ = f"no gain in {_PATIENCE} layers"

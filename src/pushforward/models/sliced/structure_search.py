@@ -105,7 +105,7 @@ class Search:
 
     def value(self, structure: Structure) -> float:
         if structure not in self.trials:
-            begun = time.process_time()
+            started = time.process_time()
             values = [self._held_out(structure, i) for i in range(len(self.splits))]
             held_out_rows = [split.held_out for split in self.splits]
             value = sum(r.mean(v) for r, v in zip(held_out_rows, values, strict=True)) / len(
@@ -116,7 +116,7 @@ class Search:
             self.trials[structure] = Trial(
                 structure,
                 value,
-                time.process_time() - begun,
+                time.process_time() - started,
                 torch.cat(values),
                 torch.cat([split.which for split in self.splits]),
             )

@@ -30,7 +30,7 @@ class MetropolisHastings(Method):
 
     def tune(self, context: Context) -> Self:
         """Take the logits of real rows that chains begin at."""
-        rows, size = context.real.choose[:_STARTS], context.space.batch_size
+        rows, size = context.real.validation[:_STARTS], context.space.batch_size
         starts = in_batches(context.logit, rows, size).double().tolist()
         length = at_least_one("length", self.length, context.most_draws(_LENGTH))
         return self.tuned({"starts": starts}, length=length)

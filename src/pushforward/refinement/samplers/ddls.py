@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ParameterError
-from ..logit_gradients import BATCH, Score, value_and_slope
+from ..logit_gradients import BATCH, Score, value_and_gradient
 
 __all__ = ["langevin"]
 
@@ -57,7 +57,7 @@ def langevin(
     if not (step > 0 and steps >= 1):
         raise ParameterError(f"step is {step!r}, steps {steps!r}. Expected both positive.")
     points = start.detach()
-    value, slope = value_and_slope(log_density, points, batch_size)
+    value, slope = value_and_gradient(log_density, points, batch_size)
     accepted = torch.zeros_like(value)
     axes = tuple(range(1, points.ndim))
 
@@ -68,7 +68,7 @@ def langevin(
         noise = torch.randn(points.shape, generator=generator, dtype=points.dtype)
         mean = points + step / 2 * slope
         proposal = mean + step**0.5 * noise.to(points)
-        there, rise = value_and_slope(log_density, proposal, batch_size)
+        there, rise = value_and_gradient(log_density, proposal, batch_size)
         if metropolis:
             back = proposal + step / 2 * rise
             gain = there - value - distance(points, back) + distance(proposal, mean)

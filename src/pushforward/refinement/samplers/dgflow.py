@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ParameterError
-from ..logit_gradients import BATCH, Score, value_and_slope
+from ..logit_gradients import BATCH, Score, value_and_gradient
 
 __all__ = ["DIVERGENCES", "PUBLISHED", "dgflow", "dgflow_path"]
 
@@ -113,7 +113,7 @@ def dgflow_path(
         )
     points = start.detach()
     while True:
-        logit, slope = value_and_slope(score, points, batch_size)
+        logit, slope = value_and_gradient(score, points, batch_size)
         drift = step * _like(DIVERGENCES[divergence](logit).to(slope), slope) * slope
         if longest is not None:
             length = drift.flatten(1).norm(dim=1)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...deprecation import renamed
 from ...errors import DataError, ParameterError
-from ..logit_gradients import BATCH, Score, in_batches, value_and_slope
+from ..logit_gradients import BATCH, Score, in_batches, value_and_gradient
 
 __all__ = ["dot", "lipschitz_estimate"]
 
@@ -107,7 +107,7 @@ def dot(
     axes = tuple(range(1, start.ndim))
     points, second = origin, torch.zeros_like(origin)
     for number in range(1, steps + 1):
-        _, slope = value_and_slope(score, points, batch_size)
+        _, slope = value_and_gradient(score, points, batch_size)
         away = points - origin + 1e-3  # the norm has no gradient at the start itself
         gradient = away / away.square().sum(dim=axes, keepdim=True).sqrt() - slope / constant
         if sphere:
