@@ -21,6 +21,7 @@ def lazily(
 
     def __getattr__(name: str) -> Any:
         if name in places:
+            # a name that was asked for as an attribute
             return getattr(importlib.import_module(f".{places[name]}", package), name)
         if name in modules:
             return importlib.import_module(f".{name}", package)

@@ -62,6 +62,7 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
 
 def old_words(function: Callable[..., Any]) -> Mapping[str, str]:
     """The new word of each old keyword of a function, or of a class for its constructor."""
+    # the mark of renamed, absent where no keyword was
     return getattr(function.__init__ if inspect.isclass(function) else function, _WORDS, {})
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from typer.core import TyperCommand
 
@@ -281,8 +282,7 @@ def _takes(cls: Any, argument: str) -> bool:
 
 def _column(X: Any, labels: list[str | int], label: str | int) -> Any:
     """One column of a table, (n,)."""
-    found = take(X, labels, [label])
-    return (found.to_numpy() if hasattr(found, "to_numpy") else found)[:, 0]
+    return np.asarray(take(X, labels, [label]))[:, 0]
 
 
 def _report_after_columns(

@@ -167,7 +167,7 @@ def class_of(entry: ModelEntry) -> Any:
     """The class of a model."""
     import pushforward
 
-    return getattr(pushforward, entry.cls)
+    return getattr(pushforward, entry.cls)  # by name, so that only this class is imported
 
 
 def parameters_of(

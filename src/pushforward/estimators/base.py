@@ -179,7 +179,7 @@ def unpacked(
             f"{place} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
             "It may come from a newer version: upgrade pushforward."
         )
-    cls = getattr(importlib.import_module(MODELS[name]), name)  # imported when asked for
+    cls = getattr(importlib.import_module(MODELS[name]), name)  # the one class is imported
     config = migrated(config, place, version)
     model = cls(**_parameters(cls, config, place))
     # What reads the file's values fails by these; any other error is a fault of ours, and shows.

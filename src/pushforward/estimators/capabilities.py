@@ -173,7 +173,8 @@ def capabilities_of(model: Any) -> Capabilities:
             f"{type(model).__name__} has no method 'sample'. Expected a generative model, or its "
             "samples."
         )
-    threshold = getattr(model, "offset_", None)  # scikit-learn's name
+    # attributes that models of other libraries may have, in scikit-learn's spelling
+    threshold = getattr(model, "offset_", None)
     return Capabilities(
         "rows",
         density="score_samples" in methods,
@@ -185,6 +186,7 @@ def capabilities_of(model: Any) -> Capabilities:
 
 def methods_of(model: Any) -> frozenset[str]:
     """Those of :data:`METHODS` that an object has."""
+    # other libraries share no class for them
     return frozenset(name for name in METHODS if callable(getattr(model, name, None)))
 
 

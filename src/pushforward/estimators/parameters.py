@@ -72,6 +72,8 @@ class Parameters:
         """
         found = {}
         for name in self._get_param_names():
+            # scikit-learn's conventions, which models of other libraries keep as well: parameters
+            # are attributes of the same name, and what has parameters has get_params
             found[name] = value = getattr(self, name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
                 found |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}

@@ -418,7 +418,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         }
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "density_")
+        return "density_" in vars(self)
 
     def _card(self) -> str:
         from .cards import table_card

@@ -36,6 +36,7 @@ def kind_of(X: Any) -> str:
         return "table"
     if isinstance(X, ImageSet) or is_source(X):
         return "images"
+    # arrays and tensors of any library have a dtype, and share no class
     if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
         return "table"
     dtype, axes = str(X.dtype), len(X.shape)

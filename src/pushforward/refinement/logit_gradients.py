@@ -145,4 +145,4 @@ def _referred(value: Any) -> list[Any]:
         ]
     if isinstance(value, type | ModuleType | Tensor):
         return []
-    return [*getattr(value, "__dict__", {}).values()]
+    return [*getattr(value, "__dict__", {}).values()]  # numbers, texts and the like have none

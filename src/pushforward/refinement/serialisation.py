@@ -12,6 +12,7 @@ from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
 from .adapters import adapter_of
+from .density_ratio import FeatureRatio
 from .logit import Logit
 from .methods import method_from_config
 from .other_critic import unrefined, with_critic
@@ -160,7 +161,7 @@ def _check(model: Any) -> None:
         reason = f"its generator is a {kind}"
     elif any(logit.kind == "given" for logit in _logits(model)):
         reason = "its logit is a function"
-    elif any(hasattr(logit.network, "network") for logit in _logits(model)):
+    elif any(isinstance(logit.network, FeatureRatio) for logit in _logits(model)):
         reason = "its ratio sees rows by a function, features"
     else:
         return

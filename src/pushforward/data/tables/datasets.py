@@ -213,6 +213,7 @@ def open_data(
     _refuse_unused(reading, source)
     expected = Expected()
     if like is not None:
+        # a model has it where it was fitted to a file
         reading, expected = (
             reading.with_defaults(getattr(like, "reading_", ReadingOptions())),
             Expected.of(like),

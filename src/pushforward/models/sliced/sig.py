@@ -174,6 +174,7 @@ class SIG(PatchModel):
 
     def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> ImagesAndLayers:
         more = self.warm_start and self.__sklearn_is_fitted__()
+        # what _check_like compares, by the names of what was learned
         before = {name: getattr(self, name) for name in _OF_IMAGES} if more else {}
         layers = self._grown_layers() if more else []
         given = super()._read(X, y, validation, **options)
