@@ -53,7 +53,7 @@ def _kept(model, settings):
     from pushforward.refinement.methods import DGflow
     from pushforward.refinement.stages import KeptStage
 
-    return KeptStage(DGflow("kl", **settings), model._first, "data")
+    return KeptStage(DGflow("kl", **settings), model.first_logit_, "data")
 
 
 def test_the_displacement_is_that_of_other_noise_than_the_start(generator):

@@ -8,6 +8,7 @@ import typer
 
 from ..data.tables.reading_options import ReadingOptions
 from ..errors import ModelFileError, ParameterError, TrainingError
+from ..estimators.parameters import check_parameters
 from .console import Console
 from .errors import INTERRUPTED
 from .reading_options import AS_FOUND
@@ -52,6 +53,7 @@ def fit_run(
         typer.Exit: after an interruption, and at the end in every process of ``torchrun`` but the
             first, which saves and speaks for all.
     """
+    from ..estimators.trained_model import device_of
     from ..training.processes import Processes
 
     run = output.with_name(f"{output.name}.run")
@@ -59,10 +61,10 @@ def fit_run(
         made = _earlier_model(entry, output, parameters, run)
     else:  # a command without a seed and its repetition have the same: else it could not go on
         made = class_of(entry)(**{"random_state": 0} | parameters)
-    made._check_parameters()  # before anything that is there is removed
+    check_parameters(made)  # before anything that is there is removed
     made.reading_ = reading
     found, given, what = opened()
-    processes = Processes(made._device())
+    processes = Processes(device_of(made))
     console.quiet |= not processes.first
     if there and not more and processes.first:
         _clear_if_saved(run, output)

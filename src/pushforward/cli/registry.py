@@ -7,6 +7,7 @@ from typing import Any
 
 from ..deprecation import current_words, old_words
 from ..errors import ParameterError, UnsupportedError
+from ..estimators.parameters import parameter_names
 
 __all__ = [
     "METHOD_OF",
@@ -187,7 +188,7 @@ def parameters_of(
     if twice := [name for name in more if name in parameters]:
         raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
     parameters |= current_words(entry.cls, more, old_words(class_of(entry)))
-    known = class_of(entry)._get_param_names()
+    known = parameter_names(class_of(entry))
     if unknown := [name for name in parameters if name not in known]:
         raise ParameterError(
             f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."

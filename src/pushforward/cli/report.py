@@ -80,7 +80,7 @@ def report(
     )
     with console.fit_progress(None) as progress:
         made = page(
-            dict(zip(_names(what), opened.judged.values(), strict=True)), opened.real,
+            dict(zip(_names(what), opened.compared.values(), strict=True)), opened.real,
             train=opened.train, other=opened.other, target=opened.target, features=features,
             measures=measure or None, n=rows, random_state=seed or 0, title=title, data=data,
             date=f"{datetime.now():%Y-%m-%d %H:%M}" if date else None,

@@ -21,7 +21,7 @@ from .capabilities import Capabilities, methods_of
 from .parameters import Parameters
 from .registry import MODELS
 
-__all__ = ["Model", "load"]
+__all__ = ["Model", "check_fitted", "load", "packed", "unpacked"]
 
 
 class Model(Parameters):
@@ -137,6 +137,15 @@ def load(folder: str | os.PathLike[str]) -> _Loaded:
     """
     config, tensors, version = read_model(folder)
     return unpacked(config, tensors, folder, version)
+
+
+def check_fitted(model: Model) -> None:
+    """Refuse a model that is not fitted.
+
+    Raises:
+        NotFittedError: naming the call that fits it.
+    """
+    model._check_fitted()
 
 
 def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:

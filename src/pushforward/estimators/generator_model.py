@@ -36,7 +36,7 @@ class GeneratorModel(PhasedModel):
 
     Subclasses give presets, networks (:meth:`_network`), phases and what a row is
     (:meth:`_row_shape`, :meth:`_to_user`); the prior is standard normal unless they say what
-    becomes of such noise (:meth:`_of_prior`). Their settings are fields; a field that is None
+    becomes of such noise (:meth:`prior_codes`). Their settings are fields; a field that is None
     takes the value of the preset.
     """
 
@@ -136,13 +136,13 @@ class GeneratorModel(PhasedModel):
             for network in self.networks_.values():
                 network.eval()
             with torch.no_grad():
-                self._decoded(self._of_prior(torch.ones(2, self.settings_["latent"])))
+                self._decoded(self.prior_codes(torch.ones(2, self.settings_["latent"])))
 
     def _refresh(self) -> None:
         """The moments of the generator's batch norm are those of what it makes of the prior."""
         generator, latent = torch.Generator().manual_seed(0), self.settings_["latent"]
         codes = (
-            self._of_prior(torch.randn(_REFRESH_BATCH, latent, generator=generator))
+            self.prior_codes(torch.randn(_REFRESH_BATCH, latent, generator=generator))
             for _ in range(_REFRESH_BATCHES)
         )
         update_bn(codes, self.networks_["generator"], device=self._device())
@@ -157,13 +157,13 @@ class GeneratorModel(PhasedModel):
     def _generate(self, z: Tensor) -> Tensor:
         return self.networks_["generator"](z)
 
-    def _of_prior(self, noise: Tensor) -> Tensor:
+    def prior_codes(self, noise: Tensor) -> Tensor:
         """Codes of the prior, (n, latent), that standard normal noise of that shape becomes."""
         return noise
 
     def _prior(self, batch: Batch) -> Tensor:
         """Codes (n, latent) of the prior, one for each row of the batch."""
-        return self._of_prior(batch.normal(self.settings_["latent"]))
+        return self.prior_codes(batch.normal(self.settings_["latent"]))
 
     def _logit(self, name: str, x: Tensor) -> Tensor:
         """What a critic says of each row, (n,)."""
@@ -185,7 +185,7 @@ class GeneratorModel(PhasedModel):
         return self._decoded(self._codes(n, generator))
 
     def _codes(self, n: int, generator: torch.Generator) -> Tensor:
-        return self._of_prior(torch.randn(n, self.settings_["latent"], generator=generator))
+        return self.prior_codes(torch.randn(n, self.settings_["latent"], generator=generator))
 
     def prior(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw codes of the prior, (n, latent) float32: ``sample`` is ``decode`` of them.
@@ -242,7 +242,7 @@ class GeneratorModel(PhasedModel):
             return self._codes(n, generator).to(self._device())
 
         noise = torch.ones(1, self.settings_["latent"])
-        plain = self._of_prior(noise) is noise
+        plain = self.prior_codes(noise) is noise
         prior = Prior(sample, Prior.normal(1).log_prob if plain else None)
         return {
             **super()._abilities(),

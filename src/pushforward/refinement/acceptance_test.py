@@ -14,7 +14,7 @@ from ..errors import DataError
 from ..metrics.frechet import fid, frechet_influence
 from ..metrics.measure import Measure
 from ..metrics.out_of_distribution import auroc
-from ..metrics.two_sample import _classifier, classifier_two_sample
+from ..metrics.two_sample import classifier_two_sample, make_classifier
 
 __all__ = [
     "SAME", "RealRows", "Verdict", "check_rows", "improves", "likelihood_gain", "parts_of",
@@ -306,7 +306,7 @@ def _held_out(
         here = [group == fold for group in groups]
         real = np.concatenate([known, test[~here[0]]])
         fake = np.concatenate([others, made[~here[1]]])[: len(real)]
-        model = _classifier(kind, 0)
+        model = make_classifier(kind, 0)
         model.fit(np.concatenate([real, fake]), np.repeat([1, 0], [len(real), len(fake)]))
         tested = np.concatenate([test[here[0]], made[here[1]]])
         ranks = rankdata(model.predict_proba(tested)[:, 1]) / len(tested)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..errors import DataError
+from ..estimators.base import check_fitted
 from ..validation import as_seed
 from .acceptance_test import RealRows
 from .logit_gradients import in_batches, value_and_gradient
@@ -83,23 +84,25 @@ def collapse(
         (True, True)
     """
     seed = as_seed(random_state)
-    model._check_fitted()
+    check_fitted(model)
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    adapter, size = model._adapter, model._size(model._adapter)
-    with model._frozen():
+    adapter, size = model.adapter_, model.block_size(model.adapter_)
+    with model.frozen_networks():
         rows = adapter.encode(data, seed)
-        features = model._features or features_for(
+        features = model.row_features_ or features_for(
             adapter, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         real = RealRows(rows[:0], rows[order[:n]], rows[:0], features.by_test, features.classifier)
-        space = generator_space(adapter, model._place, size)
+        space = generator_space(adapter, model.place_, size)
         start = space.points(min(n, len(rows)), seed, Stream.OVER_OPTIMISATION)
-        score = space.score(model._first)
+        score = space.score(model.first_logit_)
 
-        if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
+        if isinstance(model.first_logit_.network, TreeRatio):  # nothing moves by trees
             return []
-        worst = torch.quantile(in_batches(model._first, real.validation, size).double(), _GOOD)
+        worst = torch.quantile(
+            in_batches(model.first_logit_, real.validation, size).double(), _GOOD
+        )
         _, slope = value_and_gradient(score, start, size)
         steepness = float(slope.flatten(1).norm(dim=1).mean())
         spread = float((start - start.mean(dim=0)).flatten(1).norm(dim=1).square().mean().sqrt())

@@ -74,7 +74,7 @@ def prepared(
     """
     X, y, rows = data
     narrow = is_narrow(rows.shape[1:])
-    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier._adapter
+    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier.adapter_
     budget, progress = Budget(model.minutes, model.evaluations, model.draws), Progress(report)
     third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
     features = features_for(adapter, model.features, X, y, rows, seed, batch_size, third)
@@ -97,7 +97,7 @@ def prepared(
     )  # fmt: skip
     if earlier is not None:
         setup = replace(
-            setup, kept=tuple(earlier.kept_), place=earlier._place, reference=earlier._first
+            setup, kept=tuple(earlier.kept_), place=earlier.place_, reference=earlier.first_logit_
         )
     known_values = {} if adapter.numbers is None else repeated_values(X)
     return Prepared(setup, adapter, features, known_values)

@@ -95,7 +95,7 @@ def page(
         (True, True)
     """
     seed = as_seed(random_state)
-    template = _template()
+    template = page_template()
     check({"n": Integer(4)}, {"n": n})
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
@@ -125,7 +125,7 @@ def page(
     ]  # fmt: skip
     html = template.render(
         title=title or _title(subjects, data),
-        style=_packaged("style.css"),
+        style=packaged_text("style.css"),
         facts=_facts(subjects, real, data, date),
         verdicts=verdicts(lines),
         sections=sections,
@@ -134,7 +134,7 @@ def page(
     return Page(html, found)
 
 
-def _template() -> Any:
+def page_template() -> Any:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
@@ -144,10 +144,10 @@ def _template() -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(_packaged("template.html"))
+    return environment.from_string(packaged_text("template.html"))
 
 
-def _packaged(name: str) -> str:
+def packaged_text(name: str) -> str:
     return files("pushforward.report").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -190,7 +190,7 @@ def _citations(subjects: list[Subject], found: Comparison) -> Section:
     for name, text in {**texts, "the measures": found.cite()}.items():
         for entry in filter(None, text.split("\n\n")):
             entries.setdefault(entry, []).append(name)
-    entries[_PACKAGE] = ["this page"]
+    entries[PACKAGE_CITATION] = ["this page"]
     together: dict[str, list[str]] = {}
     for entry, names in entries.items():
         together.setdefault(", ".join(names), []).append(entry)
@@ -198,7 +198,7 @@ def _citations(subjects: list[Subject], found: Comparison) -> Section:
     return Section("cite", "How to cite", tuple(parts))
 
 
-_PACKAGE = f"""@software{{pushforward,
+PACKAGE_CITATION = f"""@software{{pushforward,
   title = {{Pushforward}},
   author = {{{{The Pushforward developers}}}},
   version = {{{__version__}}}

@@ -17,7 +17,7 @@ from ..estimators.capabilities import is_model
 from ..refinement import Compared, RefinedModel, RefinementReport, StepResult, collapse
 from ..storage.atomic import write_file_atomically
 from ..validation import as_seed
-from .page import _PACKAGE, _packaged, _template
+from .page import PACKAGE_CITATION, packaged_text, page_template
 from .page_parts import Bars, Code, Gallery, Part, Picture, Section, Table
 from .panel import MODELS, QUIET, REAL, panel
 
@@ -103,7 +103,7 @@ def refinement_page(
         model.sample(_TRIED, random_state=seed)
         each = (time.monotonic() - started) / _TRIED
         n = max(_SHEET, min(n, int(_FOR_SAMPLES * 60 * minutes / each)))
-    template, report = _template(), model.report_
+    template, report = page_template(), model.report_
     name = "a function of latents" if not is_model(model.base_) else _kind(model.base_)
     shown = _shown(model, data, n, seed)
     left = None if minutes is None else _STEPS_SHARE * (deadline - time.monotonic()) / 60
@@ -114,13 +114,13 @@ def refinement_page(
         *shown,
         *_compared(compared),
         _over_optimisation(results),
-        Section("cite", "How to cite", (Code(f"{model.cite()}\n\n{_PACKAGE}"),)),
+        Section("cite", "How to cite", (Code(f"{model.cite()}\n\n{PACKAGE_CITATION}"),)),
     ]
     if command:
         sections.append(Section("made", "How this page was made", (Code(command),)))
     html = template.render(
         title=title or f"{name[0].upper()}{name[1:]}, refined",
-        style=_packaged("style.css"),
+        style=packaged_text("style.css"),
         facts=_facts(model, name, date),
         verdicts=[("", AFTER if _nearer(report) else QUIET, _verdict(report))],
         sections=sections,

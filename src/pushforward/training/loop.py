@@ -203,7 +203,7 @@ class Loop:
                         log.write(self.history[-1])
                     if report is not None and self.processes.first:
                         report(self._line(), share)
-                    if self.processes.agree(interrupt.asked):
+                    if self.processes.agree(interrupt.requested):
                         raise KeyboardInterrupt
                     if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
                         self._save(folder)

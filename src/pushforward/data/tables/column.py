@@ -142,7 +142,7 @@ class Column:
             )
         if self.kind in ("category", "boolean"):
             return self._index(values)
-        self._refuse_outside(values, label)
+        self.check_bounds(values, label)
         if self.kind in ("continuous", "mixed"):
             return values.astype(np.float64)
         if self.is_list:
@@ -169,7 +169,7 @@ class Column:
         found = index.get_indexer(pd.Index(values, dtype=object))
         return np.where(found < 0, len(self.values), found).astype(np.float64)
 
-    def _refuse_outside(self, values: np.ndarray, label: str | int) -> None:
+    def check_bounds(self, values: np.ndarray, label: str | int) -> None:
         low, high = self.bounds
         outside = np.zeros(len(values), dtype=bool)
         if low is not None:

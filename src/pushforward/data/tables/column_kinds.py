@@ -60,7 +60,7 @@ def recognise(
         cells = (_python(values[0], family),)
         column = Column("constant", family, cells, distinct=1, bounds=interval)
         if family != "text":
-            column._refuse_outside(values, label)
+            column.check_bounds(values, label)
         return replace(column, format=holding.format, why="one value", note=holding.note)
     once = _without_copies(values, distinct_rows)
     if holding.kind == "date":
@@ -110,7 +110,7 @@ def _of_kind(
     if family == "bool":
         values = values.astype(np.int64)
     column = Column(kind, family, bounds=bounds)
-    column._refuse_outside(values, label)
+    column.check_bounds(values, label)
     distinct = len(np.unique(values))
     if kind in ("grid", "discrete", "mixed"):
         low, high = values.min(), values.max()

@@ -122,7 +122,7 @@ class BEGAN(WithEnergy):
     def _share(self, processes: Processes) -> None:
         self._processes = processes
 
-    def _of_prior(self, noise: Tensor) -> Tensor:
+    def prior_codes(self, noise: Tensor) -> Tensor:
         return torch.erf(noise / math.sqrt(2))
 
     def _energy(self, x: Tensor) -> Tensor:

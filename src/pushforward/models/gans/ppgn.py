@@ -13,6 +13,7 @@ from torch.nn.functional import log_softmax
 from ...citations import bibtex
 from ...data.images import places_of
 from ...errors import DataError, ParameterError, TrainingError, UnsupportedError
+from ...estimators.base import check_fitted
 from ...estimators.capabilities import methods_of
 from ...estimators.generator_model import positive
 from ...estimators.parameters import Parameters, drawn_seed
@@ -207,7 +208,7 @@ class PPGN(Parameters):
             ]
         images = torch.cat(made)
         model = self.generator
-        return model._to_user(images) if isinstance(model, AdversarialModel) else images
+        return model.pixels_.decode(images) if isinstance(model, AdversarialModel) else images
 
     def cite(self) -> str:
         """BibTeX of the paper, and of those of the generator where it is a model."""
@@ -219,7 +220,7 @@ class PPGN(Parameters):
         """The length of a code, if all settings are usable."""
         self._check_parameters()
         if isinstance(self.generator, AdversarialModel):
-            self.generator._check_fitted()
+            check_fitted(self.generator)
             return int(self.generator.settings_["latent"])
         if not callable(self.generator) or self.latent is None:
             raise ParameterError(
@@ -281,8 +282,10 @@ class PPGN(Parameters):
         model = self.generator
         if not isinstance(model, AdversarialModel):
             return model(h)
-        code = model._of_prior(h) if self.denoiser_ is None else h
-        return model._generate(code.to(model._device()))
+        code = model.prior_codes(h) if self.denoiser_ is None else h
+        can = model.capabilities()
+        assert can.latent_space is not None
+        return can.latent_space.decode(code.to(can.device))
 
     def _logits(self, images: Tensor) -> Tensor:
         classifier = self.classifier

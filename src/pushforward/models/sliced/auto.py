@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data import Table, open_data
 from ...deprecation import renamed
 from ...errors import ParameterError
+from ...estimators.parameters import parameter_names
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Rows
@@ -191,11 +192,11 @@ def fit(
         >>> model.sample(2, random_state=0).columns[0]
         'sepal length (cm)'
     """
-    unknown = set(parameters) - set(AutoDensity._get_param_names())
+    unknown = set(parameters) - set(parameter_names(AutoDensity))
     if unknown:
         raise ParameterError(
             f"Unknown parameter(s) {', '.join(sorted(unknown))}. "
-            f"Expected some of {', '.join(AutoDensity._get_param_names())}."
+            f"Expected some of {', '.join(parameter_names(AutoDensity))}."
         )
     reading = None
     if isinstance(X, (str, os.PathLike)):
