@@ -5,7 +5,7 @@ declares it again. The model is scikit-learn's ``_parameter_constraints``.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "OneOf",
     "Rule",
     "Seed",
+    "Strings",
     "Verbosity",
     "as_seed",
     "check",
@@ -111,6 +112,8 @@ class Number(Rule):
         return bool(above and below)
 
     def __str__(self) -> str:
+        if (self.low, self.high) == (-math.inf, math.inf):
+            return "a finite number"
         if self.ends == "[]":
             return f"a number from {self.low:g} to {self.high:g}"
         low = f"{'of at least' if '[' in self.ends else 'above'} {self.low:g}"
@@ -131,8 +134,23 @@ class Integers(Rule):
         return "a list of whole numbers of at least 1"
 
 
+class Strings(Rule):
+    """A sequence of texts, which one text is not.
+
+    >>> Strings().fits(["a", "b"]), Strings().fits("ab"), Strings().fits([1])
+    (True, False, False)
+    """
+
+    def fits(self, value: Any) -> bool:
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        return several and all(isinstance(one, str) for one in value)
+
+    def __str__(self) -> str:
+        return "a list of texts"
+
+
 class OneOf(Rule):
-    """One of some words.
+    """One of some words or numbers; True is none.
 
     Args:
         words: those.
@@ -142,17 +160,18 @@ class OneOf(Rule):
     (False, 'one of a, b (c is not made)')
     """
 
-    def __init__(self, *words: str, why: str = "") -> None:
+    def __init__(self, *words: str | int, why: str = "") -> None:
         self.words = words
         self.why = why
 
     def fits(self, value: Any) -> bool:
-        return isinstance(value, str) and value in self.words
+        scalar = isinstance(value, (str, int, float, np.integer, np.floating))
+        return scalar and not isinstance(value, bool) and value in self.words
 
     def __str__(self) -> str:
         if len(self.words) == 1:
             return repr(self.words[0])
-        return f"one of {', '.join(self.words)}" + (f" ({self.why})" * bool(self.why))
+        return f"one of {', '.join(map(str, self.words))}" + (f" ({self.why})" * bool(self.why))
 
 
 class Instance(Rule):

@@ -443,7 +443,7 @@ def test_what_a_function_gives_is_looked_at_first(generator, generator_, options
         ({"logit": "critic"}, "logit is 'critic'"),
         ({"method": "drs", "settings": ["budget"]}, "mapping"),
         ({"method": "dgflow", "settings": {"step": float("nan")}}, "finite number"),
-        ({"method": "drs", "settings": {"percentile": 150}}, "between 0 and 100"),
+        ({"method": "drs", "settings": {"percentile": 150}}, "above 0 and below 100"),
         ({"method": "drs", "settings": {"percentile": "abc"}}, "finite number"),
         ({"method": "resampling", "settings": {"pool": 2.5}}, "whole number"),
         ({"method": "dot", "settings": {"sphere": "maybe"}}, "True or False"),

@@ -12,6 +12,7 @@ from ..data.checks import MISSING
 from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import current_words
 from ..errors import ParameterError
+from ..validation import OneOf, check
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
 
@@ -78,8 +79,7 @@ class FitOptions:
     set: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.missing not in (None, *MISSING):
-            raise ParameterError(f"missing is {self.missing!r}. Expected error, drop or auto.")
+        check({"missing": OneOf(*MISSING) | None}, {"missing": self.missing})
 
     @classmethod
     def read(cls, path: Path) -> "FitOptions":

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,13 +15,13 @@ from ..errors import DataError, ModelFileError, ParameterError, TrainingError, U
 from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
-from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
+from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule, check
 from .capabilities import LatentSpace
 from .parameters import drawn_seed
 from .phased_model import PhasedModel
 from .prior import Prior
 
-__all__ = ["CriticModel", "GeneratorModel", "MissingMethodError", "positive"]
+__all__ = ["CriticModel", "GeneratorModel", "MissingMethodError"]
 
 _REFRESH_BATCH, _REFRESH_BATCHES = 128, 16  # codes: a fraction of a second, moments to 2 %
 
@@ -196,7 +196,7 @@ class GeneratorModel(PhasedModel):
                 codes of ``sample``.
         """
         self._check_fitted()
-        positive({"n_samples": n_samples}, ["n_samples"], whole=True)
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
         return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
 
@@ -310,17 +310,3 @@ class CriticModel(GeneratorModel):
         with torch.no_grad():
             parts = [self._logit("critic", self._to_network(x)).cpu() for _, x in self._chunks(X)]
         return torch.cat(parts).numpy()
-
-
-def positive(settings: Mapping[str, Any], names: Sequence[str], *, whole: bool = False) -> None:
-    """Refuse settings that are not numbers above 0.
-
-    Raises:
-        ParameterError: naming the first.
-    """
-    kinds = (int, np.integer) if whole else (int, float)
-    for name in names:
-        value = settings[name]
-        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
-            kind = "whole number" if whole else "number"
-            raise ParameterError(f"{name} is {value!r}. Expected a {kind} above 0.")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..data import Columns, Learned
-from ..data.checks import MISSING, check_option
+from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
@@ -334,7 +334,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
     ) -> np.ndarray:
         """Scores of the rows without missing cells, NaN for the others: (n,)."""
-        check_option("missing", missing, ("error", "blank"))
+        check({"missing": OneOf("error", "blank")}, {"missing": missing})
         complete = self.columns_.complete(X)
         found = np.full(len(complete), np.nan)
         if complete.any():

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from ..deprecation import current_words, old_words, renamed
 from ..errors import ParameterError, TrainingError
 from ..estimators.base import load
-from ..validation import as_seed
+from ..validation import COUNT, as_seed, check
 from .evaluate import compare
 from .measure import Measure
 from .results import Evaluation, aligned
@@ -181,8 +181,9 @@ def sweep(
         [2]
     """
     seed = as_seed(random_state)
-    if not models or runs < 1:
-        raise ParameterError(f"There are {len(models)} models and {runs} runs. Expected some.")
+    check({"runs": COUNT}, {"runs": runs})
+    if not models:
+        raise ParameterError("There are no models. Expected some.")
     has = {name: model.get_params(deep=False) for name, model in models.items()}
     if ranges is not None:
         old = {k: v for model in models.values() for k, v in old_words(type(model)).items()}

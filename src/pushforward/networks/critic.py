@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import NORMS, check_choice, initialise, norm_layer, normed
+from ..validation import OneOf, check
+from .layers import NORMS, initialise, norm_layer, normed
 from .resnet import CriticBlock
 
 __all__ = ["Critic"]
+
+
+_RULES = {"block": OneOf("conv", "residual"), "norm": OneOf(*NORMS)}
 
 
 class Critic(nn.Module):
@@ -45,8 +49,7 @@ class Critic(nn.Module):
         head: int | None = None,
     ) -> None:
         super().__init__()
-        check_choice("block", block, ("conv", "residual"))
-        check_choice("norm", norm, NORMS)
+        check(_RULES, {"block": block, "norm": norm})
         channels, height, width = shape
         strides = [2] * len(widths) if strides is None else list(strides)
         layers: list[nn.Module] = []

@@ -7,10 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .layers import check_choice, initialise, norm_layer
+from ..validation import OneOf, check
+from .layers import initialise, norm_layer
 from .resnet import GeneratorBlock, convolution
 
 __all__ = ["Generator"]
+
+
+_RULES = {
+    "block": OneOf("conv", "residual"),
+    "norm": OneOf("batch", "layer", "none"),
+    "last": OneOf("up", "same"),
+}
 
 
 class Generator(nn.Module):
@@ -48,9 +56,7 @@ class Generator(nn.Module):
         last: str = "up",
     ) -> None:
         super().__init__()
-        check_choice("block", block, ("conv", "residual"))
-        check_choice("norm", norm, ("batch", "layer", "none"))
-        check_choice("last", last, ("up", "same"))
+        check(_RULES, {"block": block, "norm": norm, "last": last})
         channels, height, width = shape
         doublings = len(widths) - (last == "same")
         if height % 2**doublings or width % 2**doublings:

@@ -1,28 +1,15 @@
 """What the networks are laid from: normalisation by name, and how weights begin."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ..errors import ParameterError
-
-__all__ = ["NORMS", "check_choice", "initialise", "norm_layer", "normed"]
+__all__ = ["NORMS", "initialise", "norm_layer", "normed"]
 
 Net = TypeVar("Net", bound=nn.Module)
 
 NORMS = ("none", "batch", "layer", "spectral")
-
-
-def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
-    """Refuse a word that is not known.
-
-    Raises:
-        ParameterError: naming the known ones.
-    """
-    if value not in known:
-        raise ParameterError(f"{name} is {value!r}. Expected one of {', '.join(known)}.")
 
 
 def norm_layer(norm: str, channels: int) -> nn.Module:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import check_choice, initialise
+from ..validation import OneOf, check
+from .layers import initialise
 
 __all__ = ["MLP"]
 
@@ -40,7 +41,7 @@ class MLP(nn.Module):
         norm: str = "none",
     ) -> None:
         super().__init__()
-        check_choice("norm", norm, ("none", "batch"))
+        check({"norm": OneOf("none", "batch")}, {"norm": norm})
         layers: list[nn.Module] = []
         for width in widths:
             layers.append(nn.Linear(inputs, width))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..validation import OneOf, check
 from .acceptance_test import RealRows
 from .calibration import calibrate
 from .logistic_refit import fit_last_layer
@@ -82,8 +83,7 @@ class RatioEstimator:
     numbers: Numbers | None = None
 
     def __post_init__(self) -> None:
-        if self.ratio not in RATIOS:
-            raise ParameterError(f"ratio is {self.ratio!r}. Expected one of {', '.join(RATIOS)}.")
+        check({"ratio": OneOf(*RATIOS)}, {"ratio": self.ratio})
         if (self.ratio == "direct") != (self.other is None):
             raise ParameterError(
                 f"ratio={self.ratio!r} and critic_of="

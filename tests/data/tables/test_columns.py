@@ -387,7 +387,7 @@ def test_generator_gives_fresh_noise_and_draws_differ():
 @pytest.mark.parametrize("draw", [-1, 1.5, True, "a", None])
 def test_unusable_draw(draw):
     columns = Columns.learn(np.eye(3)).columns
-    with pytest.raises(ParameterError, match="whole number >= 0"):
+    with pytest.raises(ParameterError, match="whole number of at least 0, or a numpy"):
         columns.encode(np.eye(3), draw=draw)
 
 

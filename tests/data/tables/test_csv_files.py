@@ -369,7 +369,7 @@ def test_very_many_columns(opened):
         ({"decimal": "x"}, "decimal is 'x'"),
         ({"decimal": ",", "separator": ","}, "different marks"),
         ({"missing_values": "NA"}, "Expected a list"),
-        ({"missing_values": [1]}, "Expected texts"),
+        ({"missing_values": [1]}, "Expected a list of texts"),
         ({"header": "yes"}, "header is 'yes'"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...validation import Instance, OneOf, check
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .column import Column, offset
@@ -309,11 +310,8 @@ def check_declared(
     Raises:
         ParameterError: for an unknown column, kind or interval.
     """
-    for name, option in (("columns", declared), ("bounds", bounds)):
-        if not (option is None or isinstance(option, Mapping)):
-            raise ParameterError(
-                f"{name} is {option!r}. Expected a dict from names (positions in an array)."
-            )
+    by_column = Instance(Mapping, description="a dict from names (positions in an array)") | None
+    check({"columns": by_column, "bounds": by_column}, {"columns": declared, "bounds": bounds})
     declared, bounds = dict(declared or {}), dict(bounds or {})
     for name, option in (("columns", declared), ("bounds", bounds)):
         unknown = [label for label in option if label not in labels]
@@ -322,9 +320,8 @@ def check_declared(
                 f"{name} names {unknown}, and the table has the columns {list(labels)[:20]}. "
                 "Expected names of a frame's columns, or positions in an array."
             )
-    for label, kind in declared.items():
-        if kind not in KINDS:
-            raise ParameterError(f"columns[{label!r}] is {kind!r}. Expected one of {KINDS}.")
+    kinds = {f"columns[{label!r}]": kind for label, kind in declared.items()}
+    check(dict.fromkeys(kinds, OneOf(*KINDS)), kinds)
     return declared, {label: _interval(label, pair) for label, pair in bounds.items()}
 
 

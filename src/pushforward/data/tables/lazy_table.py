@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError
+from ...validation import COUNT, check
 from .reading_options import ReadingOptions
 
 __all__ = ["CHUNK", "Table", "column_labels", "unreadable"]
@@ -66,8 +67,7 @@ class Table:
         An empty table yields nothing. Memory stays constant, except for npz. A csv is read twice:
         first to learn the dtypes that hold all its rows.
         """
-        if n_rows < 1:
-            raise ParameterError(f"n_rows is {n_rows}. Expected at least 1.")
+        check({"n_rows": COUNT}, {"n_rows": n_rows})
         return self._batches(n_rows)
 
     def _batches(self, n_rows: int) -> Iterator[Any]:

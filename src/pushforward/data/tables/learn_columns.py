@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, ParameterError
-from ..checks import MISSING, check_option, check_weights, refuse_missing
+from ...validation import OneOf, check
+from ..checks import MISSING, check_weights, refuse_missing
 from .column import Column
 from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
@@ -57,7 +58,7 @@ def decide(
         DataError: for data that cannot be used; the text names the columns and rows.
         ParameterError: for columns, bounds or missing that are not usable.
     """
-    check_option("missing", missing, MISSING)
+    check({"missing": OneOf(*MISSING)}, {"missing": missing})
     sheet = Sheet.open(X, estimator, min_rows)
     if missing == "auto" and not sheet.layout.named:
         missing = "error"  # as scikit-learn has it of arrays; a column without a name stays

@@ -7,8 +7,16 @@ from typing import Any, Protocol, runtime_checkable
 
 from ...deprecation import warn_of_old_name
 from ...errors import ModelFileError, ParameterError
+from ...validation import FLAG, OneOf, Strings, check
 
 __all__ = ["Expected", "ReadingOptions"]
+
+
+_RULES = {
+    "header": FLAG | None,
+    "decimal": OneOf(".", ",") | None,
+    "missing_values": Strings() | None,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +41,7 @@ class ReadingOptions:
     missing_values: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.header not in (None, True, False):
-            raise ParameterError(f"header is {self.header!r}. Expected True, False or None.")
+        check(_RULES, vars(self))
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
@@ -44,20 +51,13 @@ class ReadingOptions:
                     f"encoding is {self.encoding!r}, which Python does not know as one of text. "
                     "Expected a name such as utf-8, cp1252, latin-1 or utf-16."
                 ) from error
-        if self.decimal not in (None, ".", ","):
-            raise ParameterError(f'decimal is {self.decimal!r}. Expected "." or ",".')
         object.__setattr__(self, "separator", _separator(self.separator))
         if self.separator is not None and self.separator == self.decimal:
             raise ParameterError(
                 f"separator and decimal are both {self.separator!r}. Expected different marks."
             )
-        words = self.missing_values
-        if words is not None:
-            if isinstance(words, str) or not isinstance(words, Sequence):
-                raise ParameterError(f"missing_values is {words!r}. Expected a list of texts.")
-            if not all(isinstance(word, str) for word in words):
-                raise ParameterError(f"missing_values is {list(words)!r}. Expected texts.")
-            stripped = dict.fromkeys(word.strip() for word in words)
+        if self.missing_values is not None:
+            stripped = dict.fromkeys(word.strip() for word in self.missing_values)
             object.__setattr__(self, "missing_values", tuple(word for word in stripped if word))
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from ...errors import ParameterError
+from ...validation import OneOf, check
 
 __all__ = ["LOSSES", "LossPair", "find_loss"]
 
@@ -112,6 +112,5 @@ def find_loss(name: str) -> LossPair:
         >>> pair.player(torch.tensor([2.0]))
         tensor([-2.])
     """
-    if name not in LOSSES:
-        raise ParameterError(f"loss is {name!r}. Expected one of {', '.join(LOSSES)}.")
+    check({"loss": OneOf(*LOSSES)}, {"loss": name})
     return LOSSES[name]

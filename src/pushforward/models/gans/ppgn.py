@@ -15,12 +15,11 @@ from ...data.images import places_of
 from ...errors import DataError, ParameterError, TrainingError, UnsupportedError
 from ...estimators.base import check_fitted
 from ...estimators.capabilities import methods_of
-from ...estimators.generator_model import positive
 from ...estimators.parameters import Parameters, drawn_seed
 from ...networks import MLP
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
-from ...validation import COUNT, Instance, Number, Rule
+from ...validation import COUNT, Instance, Number, Rule, check
 from ..image_generator import AdversarialModel
 
 __all__ = ["PPGN"]
@@ -194,7 +193,7 @@ class PPGN(Parameters):
             DataError: for classes the classifier does not know.
             ParameterError: for settings that make no chain.
         """
-        positive({"n_samples": n_samples}, ["n_samples"], whole=True)
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         latent = self._checked()
         draw = torch.Generator().manual_seed(drawn_seed(random_state))
         h = torch.randn(n_samples, latent, generator=draw)

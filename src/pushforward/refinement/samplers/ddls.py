@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
+from ...validation import COUNT, POSITIVE, check
 from ..logit_gradients import BATCH, Score, value_and_gradient
 
 __all__ = ["langevin"]
@@ -54,8 +54,7 @@ def langevin(
         >>> abs(float(z.mean()) - 3) < 0.1, abs(float(z.std()) - 1) < 0.05
         (True, True)
     """
-    if not (step > 0 and steps >= 1):
-        raise ParameterError(f"step is {step!r}, steps {steps!r}. Expected both positive.")
+    check({"step": POSITIVE, "steps": COUNT}, {"step": step, "steps": steps})
     points = start.detach()
     value, slope = value_and_gradient(log_density, points, batch_size)
     accepted = torch.zeros_like(value)
