@@ -11,6 +11,7 @@ from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .dates import DateFormat
 from .decimals import Digits
+from .linear_formula import LinearFormula
 from .number_format import NumberFormat
 from .point_masses import Atoms
 from .unmodelled_columns import LEFT_OUT
@@ -46,6 +47,7 @@ class Column:
         missing: share of the rows in which the cell was missing.
         why: what the kind was recognised by.
         note: what the user should know of it.
+        formula: how the column is computed from others; None where it is modelled itself.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Column:
     missing: float = 0.0
     why: str = ""
     note: str = ""
+    formula: LinearFormula | None = None
 
     @property
     def discrete(self) -> bool:
@@ -75,7 +78,7 @@ class Column:
     @property
     def has_coordinate(self) -> bool:
         """Whether the column has a coordinate."""
-        return self.kind != "constant" and not self.left_out
+        return self.kind != "constant" and not self.left_out and self.formula is None
 
     @property
     def left_out(self) -> bool:
@@ -199,6 +202,18 @@ class Column:
                 rounded = self.digits.round(values)
             values = np.where(np.isfinite(rounded), rounded, values)
         return self.clip(values)
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Numbers of shape (n,) that a formula gave, in the precision of the column."""
+        if self.digits is not None:
+            values = self.digits.round(values)
+        elif self.kind == "grid":
+            low = float(self.low or 0)
+            values = low + np.rint((values - low) / self.step) * self.step
+        if self.kind in ("integer", "date") or self.family == "int":
+            values = np.rint(values)
+            return values.astype(np.int64) if self.family == "int" else values
+        return values
 
     def clip(self, values: np.ndarray) -> np.ndarray:
         """Clip values of shape (n,) to the declared bounds."""

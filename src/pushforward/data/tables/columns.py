@@ -44,7 +44,7 @@ class Columns:
     This is the :class:`~pushforward.data.Codec` of tables.
 
     A model sees coordinates: a float64 tensor of shape (n, D), D being the number of columns
-    that are not constant.
+    that are neither constant nor computed from others.
 
     * **continuous**: (x - loc) / scale, with mean and standard deviation.
     * **bounded** (declared): carried to the whole line by
@@ -65,6 +65,10 @@ class Columns:
       that was never seen falls in the cell after the last.
     * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
       steps, or a list like a discrete column.
+    * **computed**: no coordinate. Numbers that are the same linear function of others in all
+      rows, such as a total of its parts
+      (:func:`~pushforward.data.tables.linear_formula.find_formulas`), follow it in
+      :meth:`decode`. Whether a row follows it counts like the value of a constant column.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
       smoothing: the same value adds log((n+1)/(n+2)) to the log-determinant, any other
       log(1/(n+2)).
@@ -311,7 +315,7 @@ class Columns:
         sheet, places = self._reader.open(X)
         cells = self._reader.cells(sheet, places)
         z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
-        log_det += self._constants(cells, sheet.n_rows)
+        log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
 
     def complete(self, X: Any) -> np.ndarray:
@@ -355,7 +359,13 @@ class Columns:
     def kept(self) -> "Columns":
         """The columns without those that are left out."""
         kept = [j for j, column in enumerate(self.columns) if not column.left_out]
-        columns = tuple(self.columns[j] for j in kept)
+        now = {j: i for i, j in enumerate(kept)}
+        columns = tuple(
+            column
+            if column.formula is None
+            else replace(column, formula=column.formula.among(now))
+            for column in (self.columns[j] for j in kept)
+        )
         layout = self.layout.take(kept)
         return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
 
@@ -375,14 +385,36 @@ class Columns:
                 raw[:, i] = column.numbers(*cells[j], self.labels[j])
         return raw
 
-    def _constants(self, cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray:
-        """Return the log-probability of the constant columns, shape (n,)."""
-        log_probability = np.zeros(n)
+    def exceptions(self, X: Any) -> dict[str | int, np.ndarray]:
+        """Where rows break what all rows of the fit kept to.
+
+        Args:
+            X: table with the columns seen in fit, in any container.
+
+        Returns:
+            For each constant or computed column, by its label, a boolean array of shape (n,):
+            whether the row has another value than that of the fit, or than its formula gives.
+        """
+        sheet, places = self._reader.open(X)
+        found = self._exceptions(self._reader.cells(sheet, places))
+        return {self.labels[j]: broken for j, broken in found.items()}
+
+    def _exceptions(self, cells: dict[int, tuple[np.ndarray, str]]) -> dict[int, np.ndarray]:
+        values = {j: cell for j, (cell, _) in cells.items()}
+        found = {}
         for j, column in enumerate(self.columns):
             if column.kind == "constant":
-                same = cells[j][0] == column.values[0]
-                share = np.where(same, self.n_rows + 1.0, 1.0) / (self.n_rows + 2.0)
-                log_probability += np.log(share)
+                found[j] = np.not_equal(values[j], column.values[0])
+            elif column.formula is not None:
+                found[j] = ~column.formula.holds(values[j], values)
+        return found
+
+    def _certain(self, cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray:
+        """Return the log-probability of the constant and the computed columns, shape (n,)."""
+        log_probability = np.zeros(n)
+        for broken in self._exceptions(cells).values():
+            share = np.where(broken, 1.0, self.n_rows + 1.0) / (self.n_rows + 2.0)
+            log_probability += np.log(share)
         return log_probability
 
     # Back to the user
@@ -409,7 +441,7 @@ class Columns:
         bad = np.logical_not(np.isfinite(line)).any(axis=1)
         if bad.any():
             raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
-        coordinate_of = {j: i for i, j in enumerate(self._modelled)}
+        numbers = self._decoded_numbers(line, exact)
         out = []
         for j, column in enumerate(self.columns):
             if column.kind == "drop":
@@ -417,25 +449,35 @@ class Columns:
             if column.left_out:
                 first = int(column.low or 0) if column.low is not None else 1
                 out.append(replacement_cells(column.kind, column.family, first, len(line)))
-                continue
-            if column.kind == "constant":
+            elif column.kind == "constant":
                 value = column.values[0]
                 same = np.full(len(line), value, dtype=None if column.format else object)
                 out.append(write(column, same))
-                continue
+            else:
+                out.append(write(column, numbers[j]))
+        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
+        layout = self.layout if len(kept) == self.n_columns else self.layout.take(kept)
+        return layout.build(out)
+
+    def _decoded_numbers(self, line: np.ndarray, exact: bool) -> dict[int, np.ndarray]:
+        """The values (n,) of modelled and computed columns, by the number of the column."""
+        numbers = {}
+        limit = np.finfo(np.float64).max
+        for i, j in enumerate(self._modelled):
+            column = self.columns[j]
             with np.errstate(over="ignore"):
-                values = self._coordinates.inverse(line[:, coordinate_of[j]], coordinate_of[j])
+                values = self._coordinates.inverse(line[:, i], i)
             if column.discrete:
                 values = column.cells_to_values(np.floor(values))
             else:
                 values = np.rint(values) if column.family == "int" else values
                 values = column.clip(values) if exact else column.finish(values)
-            limit = np.finfo(np.float64).max
-            values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
-            out.append(write(column, values))
-        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
-        layout = self.layout if len(kept) == self.n_columns else self.layout.take(kept)
-        return layout.build(out)
+            numbers[j] = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+        for j, column in enumerate(self.columns):
+            if column.formula is not None:
+                values = np.clip(column.formula.compute(numbers), -limit, limit)
+                numbers[j] = column.rounded(values)
+        return numbers
 
     def number_on(self, X: Any, before: int) -> Any:
         """Renumber the identifiers of sampled rows that follow ``before`` others.

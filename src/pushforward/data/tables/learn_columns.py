@@ -1,5 +1,6 @@
 """Decides what the columns of a table are, and which rows and columns a fit leaves out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
 from .containers import Sheet
 from .dequantisation import row_keys
+from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
 from .unmodelled_columns import LEFT_OUT
 
@@ -112,7 +114,34 @@ def decide(
                 distinct_rows=distinct_rows,
             )
         found[j] = replace(found[j], missing=float(shares[j]))
+    stated = {*declared, *intervals}
+    fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
+    _compute(found, cells, fixed, sheet.labels)
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
+
+
+def _compute(
+    found: list[Column],
+    cells: dict[int, tuple[np.ndarray, str]],
+    fixed: list[int],
+    labels: Sequence[str | int],
+) -> None:
+    """Mark the columns that are linear functions of others; what was declared stays."""
+    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][1] in ("int", "float")]
+    steps = {j: _step(found[j]) for j in places}
+    formulas = find_formulas({j: cells[j][0] for j in places}, steps, fixed)
+    for j, formula in formulas.items():
+        why = f"{formula.text(labels)} in all rows: computed from it"
+        found[j] = replace(found[j], formula=formula, why=why)
+
+
+def _step(column: Column) -> float:
+    """To what the numbers of a column are rounded; 0 for not at all."""
+    if column.digits is not None and column.digits.decimals is not None:
+        return 10.0**-column.digits.decimals
+    if column.kind in ("integer", "grid"):
+        return column.step
+    return 0.0
 
 
 def _undecided(holding: ColumnContents) -> Column:
