@@ -88,7 +88,7 @@ class Margins:
 
 def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
     """Numbers of a table that are not one row's own, by column: as the data spell them."""
-    from ..data.tables.containers import Sheet
+    from ..data.tables.sheet import Sheet
 
     sheet, found = Sheet.open(X, "refinement", 1), {}
     for j, label in enumerate(sheet.labels):
@@ -111,7 +111,7 @@ def with_nearest_values(X: Any, known: dict[str | int, np.ndarray]) -> Any:
     """
     import narwhals as nw
 
-    from ..data.tables.containers import Sheet
+    from ..data.tables.sheet import Sheet
 
     if not known:
         return X

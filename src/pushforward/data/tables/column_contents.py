@@ -9,9 +9,9 @@ from ...errors import DataError
 from ..checks import column_text, rows_text
 from .cells import convert_text, plain
 from .column import Column
-from .containers import Sheet
 from .dates import DateFormat
 from .number_format import NumberFormat, is_blank
+from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT, is_identifier, is_row_number
 
 __all__ = ["MADE", "ColumnContents", "read", "survey", "unreadable", "write"]

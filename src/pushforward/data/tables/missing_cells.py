@@ -8,7 +8,7 @@ from ...errors import DataError
 from ..checks import column_text, refuse_missing
 from .column import Column
 from .column_contents import MADE, unreadable
-from .containers import Sheet
+from .sheet import Sheet
 
 __all__ = ["complete_rows", "missing_cells", "without_sparse"]
 
