@@ -154,7 +154,7 @@ class ImageFlow(ImageModel, LatentEdits):
         return self.pixels_.decode(torch.cat(parts))
 
     def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Flat latents as what the network sees, (n, C, H, W) on the CPU."""
+        """Decoded flat latents, (n, C, H, W) on the CPU."""
         shapes = self._flow.latent_shapes
         parts = z.to(self._device()).split([math.prod(s) for s in shapes], 1)
         eps = [part.reshape(len(z), *s) for part, s in zip(parts, shapes, strict=True)]
@@ -302,7 +302,7 @@ class ImageFlow(ImageModel, LatentEdits):
         return min(error, 256.0) if math.isfinite(error) else 256.0
 
     def _signs(self, x: Tensor) -> dict[str, float]:
-        """What the network itself can tell of its stability on images ``x``."""
+        """Further measures of the network's stability on images ``x``."""
         return {}
 
     def _cycled(self, labels: Tensor | None, n: int) -> Tensor | None:

@@ -26,7 +26,7 @@ class LatentEdits:
         raise NotImplementedError
 
     def interpolate(self, a: Any, b: Any, steps: int = 9, y: Any = None) -> np.ndarray:
-        """Images on the way from ``a`` to ``b``, straight in the latent.
+        """Images between ``a`` and ``b``, by linear interpolation of their latents.
 
         Args:
             a, b: n images each.

@@ -1,4 +1,4 @@
-"""Outliers among the rows of a table: scores that they do not bend, and where to cut them."""
+"""Outlier scores of the rows of a table, robust to outliers in the fit, and their threshold."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _FEWEST = 20  # rows that a detector is fitted to
 
 
 def conformal_threshold(scores: Tensor, rate: float) -> float:
-    """The score that normal new rows pass but for a share ``rate`` of false alarms.
+    """The score below which a share ``rate`` of new normal rows lies.
 
     A new row lies below the k-th smallest of n scores with probability k / (n + 1); between two
     of them the threshold is interpolated.
@@ -60,19 +60,19 @@ class OutlierScores:
     def _check_fitted(self) -> None:
         raise NotImplementedError
 
-    def _share(self) -> float | None:
+    def _outlier_share(self) -> float | None:
         """The share of outliers among the rows of the fit; None where it is not known."""
         share = self.contamination
         return None if share is None or isinstance(share, str) else float(share)
 
     def _fit_detector(self, rows: Rows, seed: int) -> tuple[Tensor, Tensor | None]:
-        """Fit ``detector_``, where there may be outliers or are known to be none.
+        """Fit ``detector_``, unless ``contamination`` is None.
 
         Returns:
             The numbers of the rows that the density is fitted to, and scores of normal rows that
             were not fitted on, by which the threshold is set; None for those of the density.
         """
-        self.detector_, share = None, self._share()
+        self.detector_, share = None, self._outlier_share()
         kept = torch.arange(len(rows))
         if self.contamination is None or len(rows) < _FEWEST or rows.x.shape[1] == 0:
             return kept, None
@@ -95,7 +95,7 @@ class OutlierScores:
             scores: (n,) of normal rows that were not fitted on.
             z, log_det: all rows of the fit.
         """
-        if share := self._share():
+        if share := self._outlier_share():
             fitted = self._outlier_score(z, log_det).numpy()
             return float(np.percentile(fitted, 100 * share))
         return conformal_threshold(scores, self.false_alarm_rate)

@@ -1,4 +1,4 @@
-"""The readable card of a folder with a trained model."""
+"""The model card of a trained model, in Markdown."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["run_card"]
 
 
 def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") -> str:
-    """README.md of a saved model: what it is, how it was trained, how it judged.
+    """README.md of a saved model: what it is, how it was trained, its held-out measures.
 
     Args:
         model: a fitted :class:`~pushforward.estimators.trained_model.TrainedModel`.

@@ -1,4 +1,4 @@
-"""The contract of densities of tables: everything but how the density is fitted."""
+"""The base class of densities of tables: everything but how the density is fitted."""
 
 import math
 import sys
@@ -132,7 +132,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         return self
 
     def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
-        """Of all that the fit depends on but its seed, which the checkpoint looks at."""
+        """Digest of all that the fit depends on but its seed, which the checkpoint compares."""
         parameters = self.get_params(deep=False)
         del parameters["verbose"], parameters["random_state"]
         tables = [
@@ -151,13 +151,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         )
 
     def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
-        """Of the rows of a table, in any order, and their weights."""
+        """Digest of the rows of a table, in any order, and their weights."""
         z, _ = self.columns_.encode(X)  # whose noise is a function of the row
         order = canonical_order(z)
         return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
 
     def was_fitted_on(self, X: Any) -> bool:
-        """Whether these are the very rows of the fit; False where that is not known."""
+        """Whether these are exactly the rows of the fit; False where that is not known."""
         return self._rows_digest(X) == self._fitted_on
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
@@ -188,7 +188,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
     def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
-        """Coordinates with what the fits need to know of the columns."""
+        """Coordinates with the kinds of the columns that fits depend on."""
         discrete = self.columns_.discrete
         origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
         for j in torch.nonzero(discrete)[:, 0].tolist():
@@ -301,7 +301,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))
 
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
-        """Which columns make rows unlikely.
+        """Explain which columns make rows unlikely.
 
         For each row and column: the nats its log density would gain if that column alone had
         its most plausible value, the others staying as they are. A large gain marks a column that
@@ -397,7 +397,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
 
 def _silent(text: str, share: float) -> None:
-    """Report to nobody."""
+    """Discard the report."""
 
 
 def _print_report(text: str, share: float) -> None:

@@ -1,4 +1,4 @@
-"""The independent critic: a Wasserstein distance by a network that never saw the generator train.
+"""The independent critic: a Wasserstein distance by a network trained anew.
 
 Danihelka, Lakshminarayanan, Uria, Wierstra and Dayan, *Comparison of Maximum Likelihood and
 GAN-based training of Real NVPs* (2017): a fresh critic learns to tell validation data from
@@ -164,7 +164,7 @@ class _Training:
 
 @dataclass(frozen=True)
 class _Scale:
-    """What brings the data to where the critic sees them."""
+    """Standardises the data for the critic."""
 
     words: str
     mean: np.ndarray | float
@@ -196,7 +196,7 @@ def _scale(sources: dict[str, Any]) -> _Scale:
 
 
 class _Rows:
-    """Part of a source as the critic sees it."""
+    """Part of a source, as input of the critic."""
 
     def __init__(self, source: Any, index: np.ndarray | None, scale: _Scale) -> None:
         self._source, self._scale = source, scale
@@ -253,7 +253,7 @@ def _network(shape: tuple[int, ...], width: int, generator: torch.Generator) -> 
 def _trained(
     training: _Training, fresh: dict[str, _Rows], real: dict[str, _Rows]
 ) -> tuple[nn.Module, list[dict[str, float]]]:
-    """The critic, and the distances it saw on its way."""
+    """The critic, and its validation distances during training."""
     pairs = _Pairs(real["validation"], fresh["learn"])
     draws = torch.Generator().manual_seed(training.seed)
     shape = tuple(pairs.truth.take(slice(1)).shape[1:])

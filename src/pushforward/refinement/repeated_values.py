@@ -87,7 +87,7 @@ class Margins:
 
 
 def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
-    """Numbers of a table that are not one row's own, by column: as the data spell them."""
+    """Numbers of a table that several rows share, by column, exactly as in the data."""
     from ..data.tables.sheet import Sheet
 
     sheet, found = Sheet.open(X, "refinement", 1), {}
@@ -103,7 +103,7 @@ def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
 
 
 def with_nearest_values(X: Any, known: dict[str | int, np.ndarray]) -> Any:
-    """A table whose numbers are those known ones that they are but for rounding.
+    """A table with numbers replaced by the known values that they equal up to rounding.
 
     Args:
         X: frame or array (n, p).

@@ -1,4 +1,4 @@
-"""Columns that are functions of others, found by counting."""
+"""Finds columns that are exact functions of one or two others."""
 
 import itertools
 import math
@@ -65,7 +65,7 @@ class Lookup(nn.Module):
 
 
 def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
-    """Which columns are functions of one other, or of two, without an exception.
+    """The columns that are functions of one or two others, without an exception.
 
     That no two rows with equal keys differ is evidence only as far as it would not happen by
     chance: keys that never repeat determine everything. The chance is that of as many

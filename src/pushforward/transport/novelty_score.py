@@ -1,4 +1,4 @@
-"""An outlier score from training rows that are known to hold no outliers.
+"""Novelty detection: an outlier score fitted to rows that hold no outliers.
 
 A density finds what is rare under it and nothing else: a mixture in the coordinates of the
 table misses rows that are odd only by their ranks, and every smooth density misses the gaps

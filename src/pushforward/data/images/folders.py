@@ -139,7 +139,7 @@ def _folder_splits(path: Path) -> tuple[str, ...]:
     if not path.is_dir():
         return ()
     found = _look(path)
-    if not found.pictures:  # a folder of HEIC alone is told what it needs
+    if not found.pictures:  # the error for a folder of HEIC alone names what it needs
         return ("all",) if any(parts[-1].lower().endswith(HEIC) for parts in found.others) else ()
     return tuple(_homes(found)) or ("all",)
 

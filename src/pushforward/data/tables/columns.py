@@ -1,4 +1,4 @@
-"""Carries a table to the model's coordinates and back, with its log-determinant."""
+"""The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ class Learned(NamedTuple):
 
 
 class Columns(CoordinateInfo):
-    """Knows what the columns of a table are; nothing else in the package does.
+    """The kinds, scales and categories of a table's columns, and the maps to coordinates and back.
 
     This is the :class:`~pushforward.data.Codec` of tables.
 

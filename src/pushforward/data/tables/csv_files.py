@@ -344,7 +344,7 @@ def _dtypes(found: list[str], names: list[str]) -> Any:
 
 
 def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> list[str]:
-    """What is to be said about missing cells and columns that are empty."""
+    """Notes about missing cells and empty columns."""
     if not n_rows:
         return []
     notes = []

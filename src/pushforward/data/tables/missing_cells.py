@@ -46,7 +46,7 @@ def without_sparse(
     Args:
         columns: the p columns.
         gaps: boolean of shape (n, p), the missing cells of the rows that count.
-        declared: whether the user said what each column is; those stay. If no column would be
+        declared: which columns the user has declared; those stay. If no column would be
             left, all stay.
     """
     shares = gaps.mean(axis=0) if len(gaps) else np.zeros(len(columns))

@@ -25,7 +25,7 @@ from .wasserstein_phases import WassersteinGame
 
 __all__ = ["CellSource", "TableGAN"]
 
-_FEWEST = 10  # held-out rows that a divergence can be told from
+_FEWEST = 10  # held-out rows that a divergence is estimated from
 
 
 @dataclass(frozen=True)
