@@ -31,7 +31,7 @@ _RULES = {
     "learning_rate": POSITIVE,
     "penalty": POSITIVE,
 }
-_LOOKS = 10  # points of the learning curve
+_CURVE_POINTS = 10  # points of the learning curve
 _CURVE_ROWS = 1000  # rows of each split a point looks at
 
 
@@ -111,12 +111,12 @@ def independent_critic(
     }
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sources["sample"]))
-    learn, judge = np.array_split(order, 2)
+    learn, evaluation = np.array_split(order, 2)
     training = _Training(**settings, device=torch.device(device))
     real = {name: _Rows(part, None, scale) for name, part in sources.items() if name != "sample"}
     fresh = {
         "learn": _Rows(sources["sample"], learn, scale),
-        "judge": _Rows(sources["sample"], judge, scale),
+        "judge": _Rows(sources["sample"], evaluation, scale),
     }
     critic, curve = _trained(training, fresh, real)
     on_test, on_sample = (
@@ -274,7 +274,9 @@ def _trained(
     )
     curve = []
     some = slice(_CURVE_ROWS)
-    for step in sorted({max(1, round(training.steps * (k + 1) / _LOOKS)) for k in range(_LOOKS)}):
+    for step in sorted(
+        {max(1, round(training.steps * (k + 1) / _CURVE_POINTS)) for k in range(_CURVE_POINTS)}
+    ):
         try:
             loop.run(steps=step)
         except TrainingError as error:
