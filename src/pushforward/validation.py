@@ -1,4 +1,4 @@
-"""What a parameter may be: one declaration each, checked before any work and said in errors.
+"""Rules for parameters, one declaration each, checked before any work and quoted in errors.
 
 ``_rules`` of a class holds those of its own parameters by name; a subclass that narrows one
 declares it again. The model is scikit-learn's ``_parameter_constraints``.
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Rule:
-    """What a value may be; the text says so, and follows "Expected"."""
+    """A rule for values; its text follows "Expected" in errors."""
 
     def fits(self, value: Any) -> bool:
         """Whether a value may be used."""
@@ -78,7 +78,7 @@ class Integer(Rule):
 
     least: int
     most: float = math.inf
-    why: str = ""  # what more is to be said of others
+    why: str = ""  # why others are refused
 
     def fits(self, value: Any) -> bool:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -154,7 +154,7 @@ class OneOf(Rule):
 
     Args:
         words: those.
-        why: what more is to be said of others.
+        why: why others are refused.
 
     >>> OneOf("cpu", "cuda").fits("gpu"), str(OneOf("a", "b", why="c is not made"))
     (False, 'one of a, b (c is not made)')

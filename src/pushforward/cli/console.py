@@ -1,4 +1,4 @@
-"""What commands say: results to stdout; notes, progress and errors to stderr."""
+"""Output of commands: results to stdout; notes, progress and errors to stderr."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ _WIDE = 240  # columns of tables that go into a pipe or file, where nothing shou
 
 
 class Console:
-    """The voice of a command on stderr. Colours only on terminals, and not with NO_COLOR."""
+    """Messages of a command on stderr. Colours only on terminals, and not with NO_COLOR."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet

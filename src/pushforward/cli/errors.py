@@ -1,4 +1,4 @@
-"""How the command ends: one line for what the user can mend, a traceback for what we can."""
+"""Exit codes and error lines: one line for an error of the user, a traceback for a bug."""
 
 import os
 import sys
@@ -63,7 +63,7 @@ class CommandLine(TyperGroup):
 
 
 def _user_error(error: Any) -> str | None:
-    """What to tell the user of an error, on one line; None for a bug."""
+    """The message of an error of the user, on one line; None for a bug."""
     if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"
         text = error.format_message().replace("Value error, ", "").rstrip(".")
@@ -88,6 +88,6 @@ def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
 
 
 def _forget_stdout() -> None:
-    """Send what is still buffered for a reader that left to nowhere."""
+    """Discard what is still buffered for a closed pipe."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

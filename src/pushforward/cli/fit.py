@@ -288,7 +288,7 @@ def _column(X: Any, labels: list[str | int], label: str | int) -> Any:
 def _report_after_columns(
     report: Callable[[str, float], None], made: Any, console: Console
 ) -> Callable[[str, float], None]:
-    """The report of a fit that says, when the fit begins, what was made of each column."""
+    """A report that also prints, when the fit begins, how each column is modelled."""
     columns_printed = False
 
     def reported(text: str, share: float) -> None:
@@ -342,7 +342,7 @@ def _parameters(entry: ModelEntry, options: FitOptions, labels: list[str | int])
     """The options as arguments of the model's constructor.
 
     Raises:
-        ParameterError: for what the model does not have, and for what was said twice.
+        ParameterError: for what the model does not have, and for an option given twice.
     """
     # an array that lost columns has new positions; a frame keeps its names
     named = any(isinstance(label, str) for label in labels)

@@ -60,7 +60,7 @@ def check_page(option: str, path: Path) -> None:
 
 @dataclass
 class FitOptions:
-    """What a fit was asked for; None and empty mean not said."""
+    """The options of a fit; None and empty mean not given."""
 
     random_state: int | None = None
     minutes: float | None = None
@@ -133,7 +133,7 @@ class FitOptions:
         }
 
     def with_defaults(self, other: "FitOptions") -> "FitOptions":
-        """These options where said, else the other's; tables are joined name by name."""
+        """These options where given, else the other's; tables are joined name by name."""
         merged: dict[str, Any] = {}
         for name, mine in vars(self).items():
             theirs = vars(other)[name]

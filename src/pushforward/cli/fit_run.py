@@ -44,7 +44,7 @@ def fit_run(
         more: whether to go on with it.
         console: where notes and progress go.
         noted: what of the data is saved among the model's settings.
-        reading: what was said of how the data are written; saved with the model.
+        reading: options of how the data are written; saved with the model.
 
     Returns:
         The fitted model.

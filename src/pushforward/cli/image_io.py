@@ -58,7 +58,7 @@ def parse_size(text: str | None) -> int | tuple[int, int] | None:
 def open_images_as(
     data: str, split: str | None, size: str | None, crop: str | None, **of_array: Any
 ) -> Any:
-    """Open images with the options of the command line; ``layout`` and ``pixel_range`` as said."""
+    """Open images with the command line's options, ``layout`` and ``pixel_range`` included."""
     from ..data import open_images
 
     crop_of = int(crop) if crop and crop.isdecimal() else crop

@@ -12,7 +12,7 @@ from .registry import only_for
 
 __all__ = ["AS_FOUND", "reads_tables", "refuse_reading"]
 
-AS_FOUND = ReadingOptions()  # nothing was said
+AS_FOUND = ReadingOptions()  # no option is given
 
 _PANEL = "How a file of text is written, where it is not found out"
 

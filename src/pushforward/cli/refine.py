@@ -278,7 +278,7 @@ def _check_target(folder: Path, overwrite: bool) -> None:
 
 
 def _with_first_lines(progress: Progress, console: Console) -> Progress:
-    """Progress, whose lines up to what to expect are printed as well."""
+    """Progress that also prints its lines up to the one with the expected cost."""
     first = True
 
     def report(text: str, share: float) -> None:

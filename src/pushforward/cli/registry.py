@@ -178,11 +178,11 @@ def parameters_of(
 
     Args:
         entry: the model.
-        given: by options of their own; None where nothing was said.
+        given: by options of their own; None where none was given.
         more: by ``--set``.
 
     Raises:
-        ParameterError: for what the model does not have, and for what was said twice.
+        ParameterError: for what the model does not have, and for an option given twice.
     """
     parameters = {name: value for name, value in given.items() if value is not None}
     if twice := [name for name in more if name in parameters]:
@@ -236,7 +236,7 @@ def only_for(kind: str, name: str, given: dict[str, Any]) -> None:
     Args:
         kind: what they are for, "tables" or "images".
         name: of the model's class.
-        given: what was said, by option; None, False and empty where nothing was.
+        given: values by option; None, False and empty where it was not given.
 
     Raises:
         ParameterError: naming the first that was given.

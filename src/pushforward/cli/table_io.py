@@ -63,7 +63,7 @@ def open_source(
     Args:
         source: what was named.
         console: where notes go.
-        reading: how a file of text is written, as far as it was said.
+        reading: how a file of text is written, as far as it is given.
         model: the model that will get the table, or None.
     """
     from ..data import open_data

@@ -1,4 +1,4 @@
-"""The contract: what every model is, and how models are loaded."""
+"""The base class of every model: saving, loading, citations and capabilities."""
 
 import importlib
 import os
@@ -36,7 +36,7 @@ class Model(Parameters):
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
-    reading_: ReadingOptions  # what was said of how the file of the fit is written, if it was one
+    reading_: ReadingOptions  # how the file of the fit was read, if it was one
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

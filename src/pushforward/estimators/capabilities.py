@@ -1,4 +1,4 @@
-"""What a model can do, and with which kind of data: the one answer that everything else asks for.
+"""What a model can do, and with which kind of data, as one typed object.
 
 Measures, refinement, reports and the command look at nothing else of a model, so that a model of
 somebody else's works in all of them. This is the only place that looks for methods by name.
@@ -140,7 +140,7 @@ class Capabilities:
 
     @property
     def conditional(self) -> bool:
-        """Whether samples of a class can be asked for."""
+        """Whether samples of a given class can be drawn."""
         return self.classes is not None
 
     def can(self, method: str) -> bool:
@@ -149,7 +149,7 @@ class Capabilities:
 
 
 def capabilities_of(model: Any) -> Capabilities:
-    """What a model of this library, or of anybody's, can do.
+    """The capabilities of a model of this or another library.
 
     Args:
         model: one with a method ``capabilities()``, or a :class:`GenerativeModel`.

@@ -1,4 +1,4 @@
-"""What models with a generator share, whatever it makes: presets, a prior, networks, a critic."""
+"""The base class of models with a generator: presets, prior, networks and critic."""
 
 import copy
 import os
@@ -32,7 +32,7 @@ class MissingMethodError(UnsupportedError, AttributeError):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class GeneratorModel(PhasedModel):
-    """A generator of rows from codes of a prior, and the networks that teach it.
+    """A generator of rows from codes of a prior, and the networks it is trained with.
 
     Subclasses give presets, networks (:meth:`_network`), phases and what a row is
     (:meth:`_row_shape`, :meth:`_to_user`); the prior is standard normal unless they say what
@@ -77,11 +77,11 @@ class GeneratorModel(PhasedModel):
         raise NotImplementedError
 
     def _network(self, name: str, shape: Any) -> nn.Module:
-        """The network of that name, with the weights it begins with."""
+        """The network of that name, with initial weights."""
         raise NotImplementedError
 
     def _to_network(self, rows: Any) -> Tensor:
-        """Rows of :meth:`_chunks` as the networks see them, on their device."""
+        """Rows of :meth:`_chunks` as input of the networks, on their device."""
         raise NotImplementedError
 
     # Settings and networks
@@ -139,7 +139,7 @@ class GeneratorModel(PhasedModel):
                 self._decoded(self.prior_codes(torch.ones(2, self.settings_["latent"])))
 
     def _refresh(self) -> None:
-        """The moments of the generator's batch norm are those of what it makes of the prior."""
+        """Estimate the moments of the generator's batch norm on codes of the prior."""
         generator, latent = torch.Generator().manual_seed(0), self.settings_["latent"]
         codes = (
             self.prior_codes(torch.randn(_REFRESH_BATCH, latent, generator=generator))
@@ -166,7 +166,7 @@ class GeneratorModel(PhasedModel):
         return self.prior_codes(batch.normal(self.settings_["latent"]))
 
     def _logit(self, name: str, x: Tensor) -> Tensor:
-        """What a critic says of each row, (n,)."""
+        """The output of a critic for each row, (n,)."""
         logits = self.networks_[name](x)
         if logits.numel() != len(x):
             raise ParameterError(
@@ -201,7 +201,7 @@ class GeneratorModel(PhasedModel):
         return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
 
     def _decoded(self, z: Tensor) -> Tensor:
-        """What is made of codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes it."""
+        """Decoded codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes them."""
         device = self._device()
         x = torch.cat([self._generate(part.to(device)).cpu() for part in z.split(self._at_once)])
         if x.shape[1:] != self._row_shape():
@@ -217,7 +217,7 @@ class GeneratorModel(PhasedModel):
         return x
 
     def decode(self, Z: Any, y: Any = None) -> Any:
-        """What the generator makes of codes, in the form of ``fit``.
+        """Decode codes to rows, in the form of ``fit``.
 
         Args:
             Z: codes (n, latent), such as those of :meth:`prior`.
@@ -250,7 +250,7 @@ class GeneratorModel(PhasedModel):
         }
 
     def _encoder(self) -> Callable[[Tensor], Tensor] | None:
-        """What makes codes (n, latent) of what the networks see; None where nothing does."""
+        """The map from inputs of the networks to codes (n, latent); None without an encoder."""
         return None
 
     # Networks of one's own have no place in a folder
@@ -292,13 +292,13 @@ class GeneratorModel(PhasedModel):
 
 
 class CriticModel(GeneratorModel):
-    """A model with a network that tells data from samples."""
+    """A model with a critic, a network that discriminates data from samples."""
 
     def _abilities(self) -> dict[str, Any]:
         return {**super()._abilities(), "critic": lambda x: self._logit("critic", x)}
 
     def critic(self, X: Any) -> np.ndarray:
-        """What the critic says of rows like those of ``fit``, (n,) float32: higher is more real.
+        """The critic's output for rows like those of ``fit``, (n,) float32: higher is more real.
 
         A logit where it was trained as a classifier, so that odds are its exponential. It was
         trained against this generator only; it is no likelihood.

@@ -1,4 +1,4 @@
-"""Which dependences between columns a generated table breaks."""
+"""Measures which dependences between columns a generated table breaks."""
 
 import math
 from itertools import combinations
@@ -207,7 +207,7 @@ def _counts(
 
 
 def _occurring(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
-    """Which pairs of cells occur, (r, c), where those that do not are told from those not seen."""
+    """Which pairs of cells occur, (r, c), as far as there are rows enough to be sure."""
     counts = _counts(first, second, (first.max() + 1, second.max() + 1))
     n = len(first)
     # The rows whose pair occurs once are as many as new rows whose pair would be new (Good, 1953).

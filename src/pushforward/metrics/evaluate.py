@@ -25,7 +25,7 @@ def evaluate(
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     name: str | None = None, report: Callable[[str, float], object] | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Judge a model, or samples of one, by every measure that suits the data.
+    """Evaluate a model, or samples of one, by every measure that suits the data.
 
     Which measures those are follows from ``real``: of a DataFrame those of tables, of a 2-D array
     of numbers those of points, of uint8 images those of images and their features, of a list of
@@ -90,7 +90,7 @@ def compare(
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     report: Callable[[str, float], object] | None = None,
 ) -> Comparison:  # fmt: skip
-    """Judge several models or sets of samples by the same measures, real rows and features.
+    """Compare several models or sets of samples by the same measures, real rows and features.
 
     Args:
         models: models or samples by name. Training rows as one of them show what a perfect

@@ -48,7 +48,7 @@ class MeasureEntry:
     on_request: bool = False
 
     def missing_requirement(self, inputs: EvaluationInputs) -> str | None:
-        """What is missing to take it, or None."""
+        """The reason why the measure cannot be taken, or None."""
         reference = inputs.reference
         given = {"train": reference.train, "other": reference.other}
         for need in self.needs:
@@ -68,7 +68,7 @@ def _subsample(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def _point_pair(inputs: EvaluationInputs, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points of both sides, n at most."""
+    """Real and generated points, n at most of each."""
     seed = inputs.reference.seed
     return _subsample(inputs.reference.real_rows, n, seed), _subsample(inputs.rows, n, seed)
 
@@ -143,7 +143,7 @@ def _first(X: Any, n: int) -> Any:
 
 
 def _scorable(X: Any) -> Any:
-    """What a model scores: of a source of images, the images."""
+    """The data as ``score_samples`` takes them: of a source of images, the images."""
     return X[:] if is_source(X) else X
 
 
@@ -180,7 +180,7 @@ def _take_ms_ssim(inputs: EvaluationInputs) -> Iterable[Measure]:
 
 
 def _take_critic(inputs: EvaluationInputs) -> Iterable[Measure]:
-    """Half of the real data teaches the critic, the other half is what it is asked about."""
+    """Train the critic on half of the real data, and evaluate it on the other half."""
     reference = inputs.reference
     if reference.kind == "images":
         real, generated, details = reference.real, inputs.samples, {}

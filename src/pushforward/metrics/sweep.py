@@ -1,4 +1,4 @@
-"""Many runs of several models, with settings drawn at random: how good, and how sensitive."""
+"""Random searches over the settings of several models: best values and sensitivity."""
 
 import itertools
 import os
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the runs of a sweep came to.
+    """The results of a sweep.
 
     Attributes:
         runs: all of them, a model's own in a row.
@@ -149,7 +149,7 @@ def sweep(
     report: Report | None = None,
     **evaluation: Any,
 ) -> Sweep:
-    """Fit every model several times with settings drawn at random, and judge all runs alike.
+    """Fit every model several times with settings drawn at random, and evaluate all runs alike.
 
     The first run has each model's own settings. Runs of one number have the same draw, so that
     models that share a setting share its values.

@@ -1,4 +1,4 @@
-"""Can a classifier tell the samples from the data?"""
+"""Classifier two-sample tests of generated against real rows."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""What adversarial and variational models of images share: a prior, networks, a judge."""
+"""The base class of adversarial and variational models of images."""
 
 import warnings
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ MODELS_WITH: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AdversarialModel(GeneratorModel, PhasedImages):
-    """A generator of images from codes of a prior, and the networks that teach it.
+    """A generator of images from codes of a prior, and the networks it is trained with.
 
     Subclasses give presets, networks (:meth:`_network`) and phases.
     """
@@ -99,7 +99,7 @@ class AdversarialModel(GeneratorModel, PhasedImages):
         )
 
     def _to_network(self, images: np.ndarray) -> Tensor:
-        """Bytes as the networks see them, without noise."""
+        """Bytes as inputs of the networks, without noise."""
         return self.pixels_.encode(images, None)[0].to(self._device())
 
     # How it is judged

@@ -17,7 +17,7 @@ __all__ = ["WithConvolutionalCritic", "WithCritic", "WithEncoder", "WithEnergy",
 
 
 class WithCritic(AdversarialModel, CriticModel):
-    """A model with a network that tells data from samples."""
+    """A model with a critic, a network that discriminates data from samples."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -75,7 +75,7 @@ class WithEncoder(AdversarialModel):
     """
 
     def _code(self, x: Tensor) -> Tensor:
-        """Codes (n, latent) of what the networks see."""
+        """Codes (n, latent) of inputs of the networks."""
         return self.networks_["encoder"](x)
 
     def _encoder(self) -> Callable[[Tensor], Tensor]:
@@ -146,7 +146,7 @@ class WithEncoder(AdversarialModel):
 
 
 class WithPosterior(WithEncoder):
-    """A model whose codes are normal around what its encoder says.
+    """A model whose encoder gives mean and variance of a normal posterior.
 
     Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), appendix B; a code is the mean.
     """

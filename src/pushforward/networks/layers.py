@@ -1,4 +1,4 @@
-"""What the networks are laid from: normalisation by name, and how weights begin."""
+"""Layers of the networks: normalisation by name, and initial weights."""
 
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ def normed(layer: nn.Module, norm: str) -> nn.Module:
 
 
 def initialise(network: Net, norm: str, slope: float) -> Net:
-    """The network, or layer, with its first weights; draws from torch's random state.
+    """Initialise the weights of a network or layer; draws from torch's random state.
 
     With batch norm N(0, 0.02^2) (Radford et al. 2016), without it variances that rectifiers
     preserve (He et al. 2015): there the scale of the weights is the scale of what comes out.

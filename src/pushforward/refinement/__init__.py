@@ -1,4 +1,4 @@
-"""Refinement: better samples from any generator, by what a ratio of densities knows.
+"""Refinement: better samples from any generator, by the density ratio of data to samples.
 
 ``refine`` does the whole; the methods are functions on tensors, to be used by themselves.
 """

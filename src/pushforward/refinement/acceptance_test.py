@@ -35,7 +35,7 @@ _OF_NETWORK = "logistic"  # the classifier of features of a network, and of coun
 
 
 def check_rows(rows: Tensor) -> None:
-    """Refuse real rows that cannot judge.
+    """Refuse real rows that are too few for a test, or not finite.
 
     Raises:
         DataError: for under 200 rows, or values that are not finite.
@@ -51,7 +51,7 @@ def check_rows(rows: Tensor) -> None:
 
 
 def parts_of(n: int, seed: int) -> list[Tensor]:
-    """Which of n rows judge, choose and are learned from: their indices, drawn at random."""
+    """Indices of the test, validation and training rows among n, drawn at random."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
     test, validation = (min(most, round(share * n)) for share, most in (_TEST, _VALIDATION))
     return list(order.split([test, validation, n - test - validation]))
@@ -59,7 +59,7 @@ def parts_of(n: int, seed: int) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class RealRows:
-    """Real rows, split so that none has two uses: learning, choosing and judging.
+    """Real rows, split into training, validation and test rows.
 
     But for one thing: Fréchet distances are of the rows that judge and those that choose, of the
     few there are. Those chose by areas, and the distance after a stage is a little smaller for it.
@@ -105,7 +105,7 @@ class RealRows:
 
     @cached_property
     def _validation_features(self) -> np.ndarray:
-        """Features of the rows that choose, which are asked for often."""
+        """Features of the validation rows, computed once."""
         return self.features(self.validation)
 
     @cached_property
@@ -134,7 +134,7 @@ class RealRows:
 
     @cached_property
     def _known(self) -> np.ndarray:
-        """What the classifier that judges learns from besides the other folds.
+        """Further rows that the classifier of the test is trained on, besides the other folds.
 
         Trees want all rows there are. None of these is judged, so that a ratio may have learned
         from them as well.
@@ -158,7 +158,7 @@ class RealRows:
         return (few if self.moments else max(len(self.test), few)) + others
 
     def fewer(self, most: int) -> "RealRows":
-        """The same with fewer rows that choose and judge, for a verdict of about ``most`` samples.
+        """The same with fewer validation and test rows, for a verdict of about ``most`` samples.
 
         No fewer than fifty rows judge.
         """
@@ -172,7 +172,7 @@ class RealRows:
         return replace(self, train=train, validation=validation, test=test, samples=samples)
 
     def verdict(self, samples: Tensor) -> "Verdict":
-        """AUC between samples and the rows that judge.
+        """AUC between samples and the test rows, with its significance.
 
         Scores are of a classifier that has other samples, the rows that choose and the other
         folds of those that judge: it learns from more rows than are judged; a test of only as many
@@ -298,7 +298,7 @@ def improves(before: Verdict, after: Verdict) -> bool:
 def _held_out(
     test: np.ndarray, known: np.ndarray, made: np.ndarray, others: np.ndarray, kind: str
 ) -> Verdict:
-    """AUC of rows that are judged against made ones, with further rows of both to learn from."""
+    """Cross-validated AUC of test rows against samples, with further training rows of both."""
     rng = np.random.default_rng(0)
     groups = [rng.permutation(len(x)) % _FOLDS for x in (test, made)]
     scores = [np.empty(len(x)) for x in (test, made)]

@@ -1,4 +1,4 @@
-"""A twin of a density that was fitted on the rows that judge: the same, fitted without them."""
+"""Refits a density without the test rows, where it was fitted on them."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ __all__ = ["fit_twin", "is_fitted_on"]
 
 
 def is_fitted_on(model: Any, X: Any) -> bool:
-    """Whether a model is a density of a table that was fitted on these very rows."""
+    """Whether a model is a density of a table that was fitted on exactly these rows."""
     return isinstance(model, TableDensity) and model.was_fitted_on(X)
 
 
 def fit_twin(model: TableDensity, X: Any, held_out: np.ndarray, minutes: float | None) -> Any:
-    """Fit the same model to the rows that do not judge.
+    """Fit the same model to the rows that are not held out.
 
     A density that overfits rows makes samples like them. No test on these rows shows how far its
     samples are from new ones; a test of the twin on the rows it was fitted without does.

@@ -22,7 +22,7 @@ def fit_last_layer(
     generated: Tensor,
     offset: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
-    """Fit the last layer to convergence, which is a logistic regression.
+    """Fit the last layer of a network to convergence, which is a logistic regression.
 
     At the minimum each hidden feature has the same mean over real rows as over generated ones
     that are weighed by the ratio, up to the prior: steps on batches leave that to chance, and with

@@ -33,7 +33,7 @@ _GOOD = 0.05  # of real rows have a lower logit than what counts as good
 
 @dataclass(frozen=True)
 class StepResult:
-    """Samples after so many steps.
+    """Measures of the samples after a number of steps.
 
     Attributes:
         steps: of DGflow without noise.

@@ -135,7 +135,7 @@ def _start(
 
 
 def _automatic(setup: Setup, state: State) -> State:
-    """The state after the whole schedule; what cannot be judged ends it with a note."""
+    """The state after the whole schedule; a stage that cannot be tested ends it with a note."""
     states = _schedule(setup, state)
     while True:
         try:
@@ -252,7 +252,7 @@ def _with_margins(setup: Setup, state: State) -> State:
 
 
 def _thinned(setup: Setup, state: State, logit: Logit) -> State:
-    """Thin by a logit, where the rows that choose say that it helps."""
+    """Thin by a logit, where the validation rows show that it helps."""
     context = setup.context(state, logit)  # whose pool of samples serves both
     budget, space = setup.budget, state.space
     most = MOST_DRAWS if budget.draws is None else budget.draws / space.draws

@@ -1,4 +1,4 @@
-"""How far a refinement has come: a value that every stage takes and returns anew."""
+"""The state of a refinement: an immutable value that every stage maps to a new one."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class State:
-    """What a refinement has come to so far.
+    """The state of a refinement between two stages.
 
     Attributes:
         space: that the stages kept so far make.

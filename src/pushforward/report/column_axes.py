@@ -23,7 +23,7 @@ def shortened(text: Any, length: int) -> str:
 
 
 def format_cell(value: Any) -> str:
-    """A cell as people say it: four digits of a fraction, whole numbers in full.
+    """A cell as short text: four digits of a fraction, whole numbers in full.
 
     >>> format_cell(0.0081734), format_cell(567.7), format_cell(12), format_cell("red")
     ('0.008173', '567.7', '12', 'red')

@@ -141,7 +141,7 @@ def most_informative_columns(
 def most_informative_partner(
     columns: list[PlottedColumn], j: int, row: int, expected: float
 ) -> int | None:
-    """The column beside which the cell (row, j) looks strange and what was expected does not.
+    """The column beside which the cell (row, j) is unusual and the expected value is not.
 
     Strange is to be far from the nearest sampled rows, in units of how far apart these are.
     Distances are between normal scores.

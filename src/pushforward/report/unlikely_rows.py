@@ -1,4 +1,4 @@
-"""The rows a model finds strangest, each with the columns that make it so."""
+"""The rows of lowest density under a model, each with the columns that cause it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class Reason:
     gain: float
 
     def sentence(self, length: int | None = None) -> str:
-        """As people say it, with a long name of the column cut so that it fits.
+        """The reason as a phrase, with a long name of the column cut to fit.
 
         >>> Reason("worst radius", 14.91, 14.0681, 42.0).sentence()
         'worst radius 14.91, expected 14.07'

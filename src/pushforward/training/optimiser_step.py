@@ -122,7 +122,7 @@ class OptimiserStep:
         return {f"{phase.name}.{k}": v for k, v in named.items()} | {f"{phase.name}.rate": rate}
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimisers know, as tensors by name."""
+        """The state of the optimisers, as tensors by name."""
         return {
             f"{phase.name}.{number}.{key}": torch.as_tensor(value)
             for phase, optimiser in zip(self.phases, self.optimisers, strict=True)

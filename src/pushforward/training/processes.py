@@ -71,7 +71,7 @@ class Processes:
                 dist.broadcast(value, 0)
 
     def agree(self, yes: bool) -> bool:
-        """What process 0 says, so that all stop at the same step."""
+        """The decision of process 0, so that all stop at the same step."""
         if self.count == 1:
             return yes
         decision = torch.tensor([float(yes)], device=self._device)

@@ -1,4 +1,4 @@
-"""Densities rebuilt from their tensors, whose names say what they are."""
+"""Rebuilds a density of any kind from its tensors, by their names."""
 
 from torch import Tensor
 

@@ -226,7 +226,7 @@ class DiscreteChain(nn.Module):
         return x
 
     def _inside(self, value: Tensor) -> Tensor:
-        """Values (n, m), those beyond all seen as the nearest seen: so columns are given by them.
+        """Values (n, m), clipped to those of the fit, as conditions of other columns.
 
         A table clips what lies beyond the values it knows, and what depends on the one must go
         with the other.
@@ -246,7 +246,7 @@ class DiscreteChain(nn.Module):
         return cast(Lookup, self.lookups[str(i)]) if str(i) in self.lookups else None
 
     def _inputs(self, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """What trees and regressions look at: the smooth coordinates, then those of the chain."""
+        """Inputs of trees and regressions: the smooth coordinates, then those of the chain."""
         given = x[:, self.smooth]
         blocks = [self._blocks(value[:, i], i) for i in range(len(self.places))]
         bases = self._bases()[: given.shape[1]]
@@ -262,7 +262,7 @@ class DiscreteChain(nn.Module):
         return torch.cat([number[:, None], indicators.float()], dim=1), basis(number)
 
     def _before(self, inputs: tuple[Tensor, Tensor], i: int) -> tuple[Tensor, Tensor]:
-        """Of all inputs those that coordinate ``i`` of the chain is given."""
+        """The inputs that coordinate ``i`` of the chain is conditioned on."""
         features, basis = inputs
         return features[:, : self._width[i]], basis[:, : self._functions[i]]
 
@@ -284,7 +284,7 @@ def _heavy_cells(rows: Rows, j: int) -> Tensor:
 
 
 def _ordered(distinct: list[int], lookups: dict[int, Lookup]) -> list[int]:
-    """The columns in the order of the chain: few values are easier to tell from many.
+    """The columns in the order of the chain: those with few values come last.
 
     What others determine follows as soon as they are there, and helps to tell what comes later.
     """

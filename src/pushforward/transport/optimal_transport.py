@@ -183,7 +183,7 @@ def _halves(p: Tensor, target: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def _shrinkage(one: Tensor, other: Tensor, level: Tensor) -> Tensor:
-    """How much of a way to go, by how far the ways found from two halves of the samples agree.
+    """Shrinkage of a displacement, by how far those of two halves of the samples agree.
 
     The ways of the halves have the true one in common and their errors not, so that the mean of
     their product is the true way's square, and the square of their mean is larger by the error's.

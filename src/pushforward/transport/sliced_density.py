@@ -1,4 +1,4 @@
-"""The density all sliced models end in: margins, a Gaussian mixture, a flow per component.
+"""The density of sliced models: a marginal layer, a Gaussian mixture, a flow per component.
 
 ``p(x) = |det m'(x)| sum_c w_c N(f_c(L_c^-1 (m(x) - mu_c)); 0, I) |det f_c'| / |det L_c|``, with m
 the marginal layer, where there is one, followed by compressed ends, where there are any:
@@ -200,7 +200,7 @@ class SlicedDensity(nn.Module):
         return _in_blocks(x, which, there)
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """What comes before the mixture: (n, d) -> (d, n), log-det (n,)."""
+        """The layers before the mixture: (n, d) -> (d, n), log-det (n,)."""
         y, log_det = x.T.contiguous(), 0.0
         for layer in (self.margins, self.ends):
             if layer is not None:

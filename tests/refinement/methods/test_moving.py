@@ -21,7 +21,7 @@ def test_a_step_brings_the_usual_settings_and_a_preset_the_published_ones(contex
     published = DGflow(preset="stl10", noise=0.5).tune(context)
     assert published.settings == {**PUBLISHED["stl10"], "noise": 0.5, "longest": None}
     assert published.preset is None
-    with pytest.raises(ParameterError, match="preset is 'mnist'. Expected one of"):
+    with pytest.raises(ParameterError, match="preset is 'mnist'"):
         DGflow(preset="mnist")
     with pytest.raises(ParameterError, match="no step"):
         DGflow(noise=0.1).tune(context)

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +125,21 @@ class Column:
         if value is None or self.left_out:
             return None
         return self.format.text(value) if isinstance(self.format, DateFormat) else value
+
+    def describe(self, label: str | int) -> dict[str, Any]:
+        """The column by name, kind, range, categories and count; None for what does not apply."""
+        return {
+            "name": label,
+            "kind": self.kind,
+            "low": self.shown(self.low),
+            "high": self.shown(self.high),
+            "bounds": None if self.bounds == (None, None) else self.bounds,
+            "categories": None if self.is_list else self.values or None,
+            "distinct": self.distinct,
+            "missing": self.missing,
+            "why": self.why,
+            "note": self.note,
+        }
 
     def numbers(self, values: np.ndarray, family: str, label: str | int) -> np.ndarray:
         """Turn the cells of a column into float64: x as it is, or the number of its cell.

@@ -9,9 +9,9 @@ from ...errors import DataError
 from ..checks import column_text, rows_text
 from .cells import convert_text, plain
 from .column import Column
-from .containers import Sheet
 from .dates import DateFormat
 from .number_format import NumberFormat, is_blank
+from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT, is_identifier, is_row_number
 
 __all__ = ["MADE", "ColumnContents", "read", "survey", "unreadable", "write"]
@@ -30,13 +30,13 @@ MADE = {  # what a note says of the columns that are left out
 
 @dataclass(frozen=True)
 class ColumnContents:
-    """What a column holds.
+    """The contents of a column, as recognised from its cells.
 
     Attributes:
         kind: the kind of a column that is left out, or "date"; None where the values say it.
         format: how its numbers or dates are written, None where they are plain values.
         family: of the cells of a column that is left out.
-        why: what told.
+        why: what it was recognised by.
         note: what the user should know.
         first: number of the first row, of an identifier.
     """

@@ -1,4 +1,4 @@
-"""Carries a table to the model's coordinates and back, with its log-determinant."""
+"""The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -6,16 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...errors import DataError
-from ..checks import rows_text
 from . import columns_config
 from .column import Column
-from .column_contents import write
 from .column_reader import TableReader
-from .containers import Layout, Sheet
+from .containers import Layout
+from .coordinate_info import CoordinateInfo
 from .coordinates import Coordinates
 from .learn_columns import decide
-from .unmodelled_columns import replacement_cells
+from .sheet import Sheet
+from .table_builder import TableBuilder
 
 __all__ = ["Columns", "Learned"]
 
@@ -38,8 +37,8 @@ class Learned(NamedTuple):
     kept: np.ndarray
 
 
-class Columns:
-    """Knows what the columns of a table are; nothing else in the package does.
+class Columns(CoordinateInfo):
+    """The kinds, scales and categories of a table's columns, and the maps to coordinates and back.
 
     This is the :class:`~pushforward.data.Codec` of tables.
 
@@ -112,6 +111,7 @@ class Columns:
         self._coordinates = Coordinates(
             [columns[j] for j in self._modelled], [layout.labels[j] for j in self._modelled]
         )
+        self._builder = TableBuilder(layout, columns, self._coordinates)
 
     @classmethod
     def learn(
@@ -164,7 +164,7 @@ class Columns:
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
         rough = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
-        moments = rough._coordinates.moments(rough._numbers(sheet, decided.cells), weights)
+        moments = rough._coordinates.moments(rough._reader.numbers(sheet, decided.cells), weights)
         for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
             found[j] = replace(found[j], loc=loc, scale=scale)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
@@ -188,11 +188,6 @@ class Columns:
         return len(self.columns)
 
     @property
-    def n_coordinates(self) -> int:
-        """Number D of coordinates the model sees."""
-        return len(self._modelled)
-
-    @property
     def kinds(self) -> tuple[str, ...]:
         """Kind of each of the p columns."""
         return tuple(column.kind for column in self.columns)
@@ -208,55 +203,6 @@ class Columns:
         names = [label for label in self.labels if isinstance(label, str)]
         return names if len(names) == self.n_columns else None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the D coordinates; "x0", "x1", ... where columns have only positions."""
-        return self._coordinates.names
-
-    @property
-    def discrete(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are dequantised cells."""
-        return torch.from_numpy(self._coordinates.discrete.copy())
-
-    @property
-    def nominal(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are categories, whose order means nothing."""
-        return torch.from_numpy(self._coordinates.nominal.copy())
-
-    @property
-    def listed(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are of columns that are a list of numbers."""
-        kinds = [self.columns[j].kind for j in self._modelled]
-        return torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool)
-
-    @property
-    def dequantised(self) -> torch.Tensor:
-        """Boolean of shape (D,): the coordinates with noise, discrete or mixed."""
-        return torch.from_numpy(self._coordinates.dequantised.copy())
-
-    @property
-    def atoms(self) -> tuple[torch.Tensor, ...]:
-        """The point masses of each of the D coordinates: float64 of shape (m, 2), m = 0 for none.
-
-        Each row is the interval, in model coordinates, that one value with a probability of its
-        own is spread over; in rising order. The model's probability between its ends is that of
-        the value.
-        """
-        return self._coordinates.atoms()
-
-    @property
-    def loc(self) -> torch.Tensor:
-        """Float64 of shape (D,), subtracted from each coordinate; in the column's own unit.
-
-        For a bounded column it lies on the line that :class:`BoundedTransform` maps to.
-        """
-        return torch.from_numpy(self._coordinates.loc * self._coordinates.units)
-
-    @property
-    def scale(self) -> torch.Tensor:
-        """Float64 of shape (D,), divides each coordinate; in the same unit as ``loc``."""
-        return torch.from_numpy(self._coordinates.scale * self._coordinates.units)
-
     def describe(self) -> list[dict[str, Any]]:
         """Describe each column by name, kind, range, categories and count, for a table of them.
 
@@ -264,19 +210,7 @@ class Columns:
         recognised by, "note" what the user should know. Entries that do not apply are None.
         """
         return [
-            {
-                "name": label,
-                "kind": column.kind,
-                "low": column.shown(column.low),
-                "high": column.shown(column.high),
-                "bounds": None if column.bounds == (None, None) else column.bounds,
-                "categories": None if column.is_list else column.values or None,
-                "distinct": column.distinct,
-                "missing": column.missing,
-                "why": column.why,
-                "note": column.note,
-            }
-            for label, column in zip(self.labels, self.columns, strict=True)
+            column.describe(label) for label, column in zip(self.labels, self.columns, strict=True)
         ]
 
     # To the model
@@ -314,7 +248,7 @@ class Columns:
         """
         sheet, places = self._reader.open(X)
         cells = self._reader.cells(sheet, places)
-        z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
+        z, log_det = self._coordinates.forward(self._reader.numbers(sheet, cells), draw)
         log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
 
@@ -369,22 +303,6 @@ class Columns:
         layout = self.layout.take(kept)
         return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
 
-    def _numbers(self, sheet: Sheet, cells: dict[int, tuple[np.ndarray, str]]) -> np.ndarray:
-        """Return the numbers of the columns with a coordinate, float64 of shape (n, D)."""
-        matrix = sheet.matrix
-        copied = matrix is not None and matrix.dtype.kind in "biuf"
-        if matrix is not None and copied:
-            modelled = np.array(self._modelled, dtype=np.intp)
-            raw = np.take(matrix, modelled, axis=1).astype(np.float64, copy=False)
-        else:
-            raw = np.empty((sheet.n_rows, self.n_coordinates))
-        for i, j in enumerate(self._modelled):
-            column = self.columns[j]
-            # The copy of an array holds its plain columns already, at a pass for all of them.
-            if not copied or column.kind != "continuous" or column.transform.bounded:
-                raw[:, i] = column.numbers(*cells[j], self.labels[j])
-        return raw
-
     def exceptions(self, X: Any) -> dict[str | int, np.ndarray]:
         """Where rows break what all rows of the fit kept to.
 
@@ -435,49 +353,7 @@ class Columns:
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
-        line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
-        if line.ndim != 2 or line.shape[1] != self.n_coordinates:
-            raise DataError(f"z has shape {line.shape}. Expected (n, {self.n_coordinates}).")
-        bad = np.logical_not(np.isfinite(line)).any(axis=1)
-        if bad.any():
-            raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
-        numbers = self._decoded_numbers(line, exact)
-        out = []
-        for j, column in enumerate(self.columns):
-            if column.kind == "drop":
-                continue
-            if column.left_out:
-                first = int(column.low or 0) if column.low is not None else 1
-                out.append(replacement_cells(column.kind, column.family, first, len(line)))
-            elif column.kind == "constant":
-                value = column.values[0]
-                same = np.full(len(line), value, dtype=None if column.format else object)
-                out.append(write(column, same))
-            else:
-                out.append(write(column, numbers[j]))
-        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
-        layout = self.layout if len(kept) == self.n_columns else self.layout.take(kept)
-        return layout.build(out)
-
-    def _decoded_numbers(self, line: np.ndarray, exact: bool) -> dict[int, np.ndarray]:
-        """The values (n,) of modelled and computed columns, by the number of the column."""
-        numbers = {}
-        limit = np.finfo(np.float64).max
-        for i, j in enumerate(self._modelled):
-            column = self.columns[j]
-            with np.errstate(over="ignore"):
-                values = self._coordinates.inverse(line[:, i], i)
-            if column.discrete:
-                values = column.cells_to_values(np.floor(values))
-            else:
-                values = np.rint(values) if column.family == "int" else values
-                values = column.clip(values) if exact else column.finish(values)
-            numbers[j] = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
-        for j, column in enumerate(self.columns):
-            if column.formula is not None:
-                values = np.clip(column.formula.compute(numbers), -limit, limit)
-                numbers[j] = column.rounded(values)
-        return numbers
+        return self._builder.build(z, exact=exact)
 
     def number_on(self, X: Any, before: int) -> Any:
         """Renumber the identifiers of sampled rows that follow ``before`` others.
@@ -486,22 +362,10 @@ class Columns:
             X: table that :meth:`decode` returned.
             before: rows that were sampled before these.
         """
-        found = [j for j, column in enumerate(self.columns) if column.kind == "identifier"]
-        if not found or not before:
+        if not before or "identifier" not in self.kinds:
             return X
         sheet, places = self._reader.open(X)
-        columns = []
-        for j, column in enumerate(self.columns):
-            place = places[j]
-            if place is None:
-                continue
-            if column.kind == "identifier":
-                first = before + (1 if column.low is None else int(column.low))
-                columns.append(replacement_cells(column.kind, column.family, first, sheet.n_rows))
-            else:
-                columns.append(sheet.raw(place))
-        kept = [j for j, place in enumerate(places) if place is not None]
-        return self.layout.take(kept).build(columns)
+        return self._builder.renumbered(sheet, places, before)
 
     def quantise(self, z: torch.Tensor) -> torch.Tensor:
         """Coordinates (n, D) as they are once the user has the rows.
@@ -513,32 +377,6 @@ class Columns:
             return z
         draw = np.random.default_rng(len(z))
         return self.encode(self.decode(z.double()), draw)[0].to(z)
-
-    # Cells of discrete coordinates
-
-    def cell_index(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the cell of each coordinate, int64 of shape (n, D).
-
-        Cells count from 0: the smallest integer seen, or the most frequent category. They are not
-        clipped, so integers below the smallest seen are negative. Continuous coordinates have no
-        cells; their entries are 0. So are those of mixed coordinates between the atoms, while an
-        atom has 1 + its number.
-        """
-        line = torch.as_tensor(z).detach().cpu().double().numpy()
-        return torch.from_numpy(self._coordinates.cell_index(line))
-
-    def edges(self, j: int, k: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the lower and upper edge of cells k of the discrete coordinate j.
-
-        Args:
-            j: which of the D coordinates.
-            k: cell numbers, as :meth:`cell_index` gives them, of any shape.
-
-        Returns:
-            Two float64 tensors of the shape of k, in model coordinates. The model's probability
-            between them is that of the cell.
-        """
-        return self._coordinates.edges(j, k)
 
     # To a file
 

@@ -97,7 +97,7 @@ def sniff(
     Args:
         lines: the first lines of the file, with their ends.
         whole: whether these are all lines, so that the last record is not cut.
-        given: what the user said; the rest is found out.
+        given: the user's options; the rest is found out.
         expected: what the model that will get the table knows of it.
         tabs: whether the ending of the file says that tabs separate cells.
     """

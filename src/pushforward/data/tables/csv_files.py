@@ -149,7 +149,7 @@ class TextTable(Table):
         with self._reading():
             while True:
                 try:
-                    found = self._look()
+                    found = self._scan()
                     self.n_rows = found.n_rows
                     return found
                 except UnicodeDecodeError:
@@ -157,7 +157,7 @@ class TextTable(Table):
                         raise
                     self._next_encoding()
 
-    def _look(self) -> _Survey:
+    def _scan(self) -> _Survey:
         """Read all cells once: see what they are, and that every record has its place."""
         names, families = self._dialect.names, self._expected.families
         words = self.reading.missing_values
@@ -344,7 +344,7 @@ def _dtypes(found: list[str], names: list[str]) -> Any:
 
 
 def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> list[str]:
-    """What is to be said about missing cells and columns that are empty."""
+    """Notes about missing cells and empty columns."""
     if not n_rows:
         return []
     notes = []

@@ -184,7 +184,7 @@ def open_data(
     """Open a file, a folder of parquet files, or a data set by its name.
 
     A file or folder that exists comes first; a name with the ending of a file is never taken for
-    a data set. How a file of text is written is found out; what is said here is taken as said.
+    a data set. How a file of text is written is found out; what is given here is taken as given.
     ``Table.note`` says what was decided.
 
     Args:
@@ -198,8 +198,8 @@ def open_data(
         missing_values: texts that mean a missing cell in every column, in place of NA, N/A, NaN
             and NULL in columns of text: so [] keeps a category called "NA". Empty cells are
             always missing, and in columns of numbers also NA, None, ?, - and the like.
-        like: a fitted model that will get the table. What was said when its table was read
-            holds unless it is said anew, and columns that were text are read as text.
+        like: a fitted model that will get the table. The options that its table was read with
+            hold unless they are given anew, and columns that were text are read as text.
 
     Raises:
         DataError: if it is none of them, listing the known names and endings; and whatever
@@ -232,7 +232,7 @@ def open_data(
 
 
 def _refuse_unused(reading: ReadingOptions, source: str | os.PathLike) -> None:
-    """Refuse what was said of a table that is not in a file of text.
+    """Refuse reading options of a table that is not in a file of text.
 
     Raises:
         ParameterError: naming it.

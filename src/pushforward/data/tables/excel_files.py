@@ -41,7 +41,7 @@ class ExcelTable(TextTable):
 
 
 def _sheet(path: Path) -> tuple[str, list[str]]:
-    """The first sheet with cells as csv, and what is to be said about the others."""
+    """The first sheet with cells as csv, and a note about the others."""
     try:
         import openpyxl
     except ImportError as error:

@@ -37,7 +37,7 @@ class Table:
         columns: its column names; positions for arrays, none for arrays that are not 2-D.
         n_rows: number of rows, None if it is unknown before reading.
         note: what a reader should know about how the file was understood, a line each, or None.
-        reading: what was said of how the file is written.
+        reading: options of how the file is written.
 
     A table already in memory, such as a built-in set, is ``Table.of(frame)``.
     """

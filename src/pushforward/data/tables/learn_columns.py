@@ -13,10 +13,10 @@ from .column import Column
 from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
-from .containers import Sheet
 from .dequantisation import row_keys
 from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
+from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT
 
 __all__ = ["Decided", "decide"]

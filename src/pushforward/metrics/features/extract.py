@@ -98,7 +98,7 @@ def extract(
     except Exception as error:
         if processes.count == 1:
             raise
-        failure = error  # told below: the others wait for this process
+        failure = error  # raised below: the others wait for this process
     report_share(f"features by {extractor.name}", 1.0)
     if features is not None and processes.count == 1:
         return features
@@ -181,7 +181,7 @@ def _computed(extractor: FeatureExtractor, images: np.ndarray, batch_size: int) 
 
 
 def _refuse_batch_dependence(extractor: FeatureExtractor, images: np.ndarray) -> None:
-    """Refuse features of an image that are others with other images beside it.
+    """Refuse features of an image that depend on the other images of the batch.
 
     Raises:
         DataError: as they would change with the size of a batch, and so would every measure.
@@ -209,7 +209,7 @@ def _joined(
     processes: Processes,
     device: torch.device,
 ) -> np.ndarray:
-    """Put the shares of all processes together: each has zeros where it has not looked."""
+    """Sum the parts of all processes: each has zeros for the images of others."""
     outcomes = torch.zeros(processes.count, 2, device=device)
     width = 0 if features is None else features.shape[1]
     outcomes[processes.rank] = torch.tensor([failure is not None, width], dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""What a feature extractor is, and what every score says of the features it was made from."""
+"""The protocol of feature extractors, and the provenance that every score records."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -52,7 +52,7 @@ class _HasDigest(Protocol):
 
 
 def digest_of(extractor: Any) -> str | None:
-    """What stands for the extractor in a cache: the same digest means the same features.
+    """The key of an extractor in a cache: the same digest means the same features.
 
     None where it has no ``digest``, so that its features are computed anew each time.
     """
@@ -65,7 +65,7 @@ def _own_digest(extractor: Any) -> str | None:
 
 
 def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:
-    """The fields of a score that say what it was computed from.
+    """The details of a score on the features it was computed from.
 
     Args:
         extractor: what made the features.

@@ -1,4 +1,4 @@
-"""Resizing done right, and the two ways of the past that published scores were made with.
+"""Resizing with antialiasing, and the two older ways that published scores were made with.
 
 A separable resize is two matrices, one for rows and one for columns: each output pixel is a
 weighted mean of input pixels. A method is only the rule that fills the matrix.

@@ -85,7 +85,7 @@ class _View:
 
 
 class _Program(StackMachine):
-    """Knows tensors, and the dicts of modules."""
+    """The pickle machine for tensors and the state dicts of modules."""
 
     names: ClassVar = {
         ("collections", "OrderedDict"): _Step.DICT,

@@ -19,7 +19,7 @@ __all__ = ["BEGAN"]
 
 
 class Balance(nn.Module):
-    """What the control knows: k, and the last energies of data and of samples."""
+    """The state of the balance control: k, and the last energies of data and of samples."""
 
     k: Tensor
     real: Tensor

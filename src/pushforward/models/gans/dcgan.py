@@ -47,7 +47,7 @@ _SPECTRAL = {
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DCGAN(WithConvolutionalCritic):
-    """A generator against a critic that tells its samples from the data.
+    """A generator against a critic that discriminates its samples from the data.
 
     Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks* (2016). With another loss and norm it is the SN-DCGAN or the

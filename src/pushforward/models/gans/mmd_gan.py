@@ -1,4 +1,4 @@
-"""MMD-GAN: a critic learns the features in which a kernel tells samples from data."""
+"""MMD-GAN: a critic learns features that maximise the kernel MMD of samples and data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""PPGN: samples of a class that was asked for, from a generator that knows none."""
+"""PPGN: class-conditional samples from an unconditional generator and a classifier."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,14 +31,14 @@ _DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "learning_r
 
 @runtime_checkable
 class _HasClassValues(Protocol):
-    """A classifier that knows the labels it was trained on, in the order of its logits."""
+    """A classifier with the labels it was trained on, in the order of its logits."""
 
     class_values: np.ndarray
 
 
 @runtime_checkable
 class _HasClassNames(Protocol):
-    """A classifier that knows the names of its classes, in the order of its logits."""
+    """A classifier with the names of its classes, in the order of its logits."""
 
     class_names: Sequence[str] | None
 
@@ -54,7 +54,7 @@ class _FeatureExtractor(Protocol):
 
 
 class PPGN(Parameters):
-    """A sampler that pairs a generator with a classifier: images of the classes asked for.
+    """A sampler of images of given classes, by a generator and a classifier.
 
     Nguyen, Clune, Bengio, Dosovitskiy and Yosinski, *Plug and Play Generative Networks:
     Conditional Iterative Generation of Images in Latent Space* (2017), eq. 5. Each sample is the
@@ -277,7 +277,7 @@ class PPGN(Parameters):
         return slope
 
     def _images(self, h: Tensor) -> Tensor:
-        """What the generator makes of codes, as networks see it."""
+        """Images decoded from codes, as inputs of networks."""
         model = self.generator
         if not isinstance(model, AdversarialModel):
             return model(h)

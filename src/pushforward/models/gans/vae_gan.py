@@ -1,4 +1,4 @@
-"""VAE-GAN: a variational autoencoder whose likelihood is of what a critic sees in images."""
+"""VAE-GAN: a variational autoencoder with a likelihood of a critic's features of images."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _AT_REST = 3 * math.log(3) - 2 * math.log(2)  # one image to two samples: D = 1/
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAEGAN(WithPosterior, WithCritic):
-    """Encoder, generator and a critic whose features say how near an image is to another.
+    """Encoder, generator and a critic whose features measure the reconstruction error.
 
     Larsen, Sonderby, Larochelle and Winther, *Autoencoding beyond Pixels using a Learned
     Similarity Metric* (2016), algorithm 1. With v drawn from q(v|x) as the encoder says, y = G(v),

@@ -275,16 +275,16 @@ class GIS(TransformerMixin, TableDensity):
         self._n_features_out = d
         flow = Component(0.0, component.mean, component.factor, layers)
         self.density_ = SlicedDensity.assemble([flow], margins)
-        judged = train if held_out is None else held_out
-        scores = self.density_.log_prob(judged.x) + judged.log_det
+        scored = train if held_out is None else held_out
+        scores = self.density_.log_prob(scored.x) + scored.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
-        shift = judged.mean(scores) - value
+        shift = scored.mean(scores) - value
         if inner[1] is not None and not self.faithful:
             spread = matched_spread(flow, inner[0], inner[1], seed)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
-            scores = self.density_.log_prob(judged.x) + judged.log_det
+            scores = self.density_.log_prob(scored.x) + scored.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
-        return scores, judged.weight
+        return scores, scored.weight
 
     def _grown(
         self,

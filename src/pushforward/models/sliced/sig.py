@@ -227,10 +227,10 @@ class SIG(PatchModel):
             seed = kept.open(self._digest(data), seed, asked=asked)
         shared = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(shared))
-        rows, judged = self._held_out(data)
+        rows, validation = self._held_out(data)
         self.held_out_scores_ = self.held_out_map_ = self._usual = None
         with torch.no_grad():
-            growth, share = self._growth(data, rows, judged, processes, folder)
+            growth, share = self._growth(data, rows, validation, processes, folder)
             for layer in data.layers:
                 growth.add(layer)
             if processes.first:
@@ -242,15 +242,15 @@ class SIG(PatchModel):
             few = np.sort(rows[:_USUAL])
             labels = None if data.labels is None else data.labels[few]
             self._learn_usual(data.images[few], labels)
-            if judged is not None:
-                self._calibrate(judged[0])
+            if validation is not None:
+                self._calibrate(validation[0])
         kept.discard()
 
     def _growth(
         self,
         data: ImagesAndLayers,
         rows: np.ndarray,
-        judged: tuple[np.ndarray, np.ndarray | None] | None,
+        validation: tuple[np.ndarray, np.ndarray | None] | None,
         processes: Processes,
         folder: str | Path | None,
     ) -> tuple[Growth, Tensor | None]:
@@ -286,9 +286,9 @@ class SIG(PatchModel):
         points = Points(size, blocks, image, store, processes)
         order, few = np.arange(0), []
         x, log_det = None, None
-        if judged is not None:
-            order, few = self._by_class(np.arange(len(judged[0])), judged[1])
-            x, log_det = self.pixels_.encode(judged[0][order], self._generator(before, 3))
+        if validation is not None:
+            order, few = self._by_class(np.arange(len(validation[0])), validation[1])
+            x, log_det = self.pixels_.encode(validation[0][order], self._generator(before, 3))
             x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
         if s["goal"] == "pictures":
             blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)

@@ -172,9 +172,9 @@ def stacked(
     if not trials:
         return []
     most, count = (3, 5) if len(rows) < MANY else (2, 3)
-    judged = trials[0].rows
+    scored = trials[0].rows
     each = torch.ones(len(rows)).double() if rows.weight is None else rows.weight
-    each = each[judged] if within is None else each[judged] * within[judged]
+    each = each[scored] if within is None else each[scored] * within[scored]
     value = {t.structure: weighted_mean(t.held_out, each) for t in trials}
     finite = [t for t in trials if math.isfinite(value[t.structure])]
     best = max(value[t.structure] for t in finite)

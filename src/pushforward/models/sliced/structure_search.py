@@ -233,14 +233,14 @@ class Search:
         """
         self.value(GAUSSIAN)
         # one look at each kind of margin: what is far behind with few Gaussians stays behind
-        looks = {
+        values_by_margins = {
             m: max(self.value(Structure(m)), self.value(Structure(m, 4, 1.0)))
             for m in (False, True)
         }
         d = self.splits[0].train.x.shape[1]
         bests = []
         for margins in (False, True):
-            if max(looks.values()) - looks[margins] < max(4.0, 0.15 * d):
+            if max(values_by_margins.values()) - values_by_margins[margins] < max(4.0, 0.15 * d):
                 layer = " behind a marginal layer" if margins else ""
                 report("mixtures" + layer, 0.1 + 0.15 * margins)
                 bests.append(self.climb(margins))
