@@ -3,7 +3,7 @@
 import torch
 
 from pushforward.models.sliced.patch_growth import PictureGrowth
-from pushforward.models.sliced.patch_layers import Making
+from pushforward.models.sliced.patch_layers import LayerSettings
 from pushforward.models.sliced.sample_store import Points, Store, blocks_of
 from pushforward.models.sliced.sig_settings import PRESETS
 from pushforward.training.processes import Processes
@@ -14,7 +14,7 @@ DEVICE = torch.device("cpu")
 def growth(data, samples, *, held_out=None, knots=None):
     """Samples (m, D) on their way to data (n, D), both float32, as preset "fast" moves them."""
     fast = PRESETS["fast"]
-    making = Making(knots or fast["knots"], fast["search_rows"], fast["search_steps"])
+    making = LayerSettings(knots or fast["knots"], fast["search_rows"], fast["search_steps"])
     held = None if held_out is None else torch.from_numpy(held_out).T.contiguous()
     return PictureGrowth(_points(data), _points(samples), held, making, Processes(DEVICE))
 

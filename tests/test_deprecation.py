@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 import pushforward
-from pushforward import ParameterError, data, metrics, refinement
+from pushforward import ParameterError, data, metrics, refinement, report
 from pushforward.deprecation import old_words, renamed
 from pushforward.estimators.registry import MODELS
 from pushforward.refinement.methods import current_settings
@@ -168,6 +168,30 @@ def test_old_names_of_limitations_are_the_new_ones_and_warn_where_they_are_used(
     assert caught[0].filename == __file__
     with pytest.raises(AttributeError, match="no attribute 'deaf_to'"):
         metrics.deaf_to  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        (report, "strangest_rows", "least_likely_rows"),
+        (report, "Strange", "UnlikelyRow"),
+        (refinement, "Look", "StepResult"),
+        (refinement, "value_and_slope", "value_and_gradient"),
+    ],
+)
+def test_old_names_of_a_package_are_the_new_ones_and_warn_where_they_are_used(module, old, new):
+    with pytest.warns(FutureWarning, match=f"{old} .* {new}") as caught:
+        assert getattr(module, old) is getattr(module, new)
+    assert caught[0].filename == __file__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        module.nothing  # noqa: B018
+
+
+def test_what_was_given_to_read_a_file_was_called_said():
+    reading = data.open_data("iris").reading
+    with pytest.warns(FutureWarning, match="said .* given") as caught:
+        assert reading.said == reading.given == {}
+    assert caught[0].filename == __file__
 
 
 def test_explain_of_images_is_called_inlier_maps():

@@ -74,6 +74,81 @@ def test_no_two_packages_import_each_other():
     assert not circles
 
 
+def defined(tree):
+    """Names that a module defines: functions, classes, attributes and class members."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(
+            node.target, (ast.Name, ast.Attribute)
+        ):
+            yield node.target.id if isinstance(node.target, ast.Name) else node.target.attr
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def is_private(name):
+    """Whether a name begins with one underscore; those with two are Python's own."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+#: Members of named tuples, which begin with an underscore so that they are no fields.
+NAMED_TUPLE = ("_asdict", "_fields", "_replace")
+
+
+def private_uses(path):
+    """What a module uses of others that begins with an underscore, as texts.
+
+    An object's own members are reached by ``self``, ``cls``, ``super()`` or the name of a base
+    class; other objects' may be where the module itself defines members of that name.
+    """
+    tree = ast.parse(path.read_text())
+    own = set(defined(tree))
+    bases = {
+        base.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            local = node.level or (node.module or "").startswith("pushforward")
+            for alias in node.names:
+                if local and is_private(alias.name) and alias.name != "_version":
+                    yield f"line {node.lineno}: from {node.module} import {alias.name}"
+        elif isinstance(node, ast.Attribute) and is_private(node.attr):
+            owner = node.value
+            inherited = isinstance(owner, ast.Name) and owner.id in {"self", "cls", *bases}
+            above = isinstance(owner, ast.Call) and ast.unparse(owner.func) == "super"
+            known = node.attr in own or node.attr in NAMED_TUPLE
+            if not (inherited or above or known):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_private_members_stay_in_their_module_and_their_family_of_classes():
+    found = [f"{'.'.join(parts)} {use}" for path, parts in modules() for use in private_uses(path)]
+    assert not found
+
+
+def test_the_search_for_private_members_finds_them(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        "from .other import _hidden\n"
+        "class A(B):\n"
+        "    def f(self, x):\n"
+        "        self._own, x._own, B._above(self), super()._above()\n"
+        "        return x._foreign\n"
+        "    def _own(self): pass\n"
+    )
+    assert list(private_uses(path)) == [
+        "line 1: from other import _hidden",
+        "line 5: x._foreign",
+    ]
+
+
 def test_every_module_says_in_a_sentence_what_it_is():
     for path, parts in modules():
         text = ast.get_docstring(ast.parse(path.read_text()))

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import pushforward
 from pushforward.errors import ParameterError
 from pushforward.estimators.registry import MODELS
-from pushforward.validation import Number, OneOf, Whole, as_seed
+from pushforward.validation import Integer, Number, OneOf, Strings, as_seed
 
 NAN, INF = float("nan"), float("inf")
 CLASSES = {
@@ -113,8 +114,32 @@ def test_numbers_of_numpy_train_and_are_saved(tmp_path):
     assert pushforward.load(model.save(tmp_path / "model")).sample(2).shape == (2, 8, 8)
 
 
+@pytest.mark.parametrize("value", [1, np.int64(1), 2.0, np.float32(2)])
+def test_one_of_some_numbers_takes_those_that_are_equal(value):
+    assert OneOf(1, 2).fits(value)
+
+
+@pytest.mark.parametrize("value", [True, 3, "1", None, [1], math.nan])
+def test_one_of_some_numbers_takes_no_others(value):
+    assert not OneOf(1, 2).fits(value)
+
+
+def test_a_list_of_texts():
+    assert Strings().fits(("a",))
+    assert Strings().fits([])
+    assert not any(Strings().fits(value) for value in ("a", None, [1], {"a": 1}, ["a", None]))
+
+
+def test_a_number_without_limits_is_finite():
+    rule = Number(-math.inf)
+    assert rule.fits(-1e300)
+    assert not any(rule.fits(value) for value in (math.inf, -math.inf, math.nan, "1", True))
+
+
 def test_texts():
-    assert str(Whole(1, 8) | None) == "a whole number from 1 to 8, or None"
+    assert str(Integer(1, 8) | None) == "a whole number from 1 to 8, or None"
+    assert str(Number(-math.inf)) == "a finite number"
+    assert str(OneOf(1, 3, why="grey or RGB")) == "one of 1, 3 (grey or RGB)"
     assert str(Number(0, 0.5, ends="[]") | OneOf("auto")) == "a number from 0 to 0.5, or 'auto'"
 
 

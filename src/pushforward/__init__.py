@@ -125,7 +125,7 @@ _HOME = {
 }
 
 
-__getattr__ = lazily(__name__, _HOME, rooms=("metrics", "refinement", "report"))
+__getattr__ = lazily(__name__, _HOME, modules=("metrics", "refinement", "report"))
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ from .data import load_dataset, write_table
 from .errors import PushforwardError
 from .estimators.table_density import TableDensity
 from .models.sliced import GIS, fit
-from .report import page, strangest_rows, table_figure
+from .report import least_likely_rows, page, table_figure
 
 __all__ = ["main"]
 
@@ -55,8 +55,8 @@ def scored(model: TableDensity, X: Any) -> Any:
 
     scores, outlier = model.score_samples(X), model.predict(X) < 0
     order = np.argsort(scores, kind="stable")
-    strange = strangest_rows(model, X, scores, EXPLAINED)
-    reasons = ["; ".join(reason.sentence() for reason in one.reasons) for one in strange]
+    unlikely = least_likely_rows(model, X, scores, EXPLAINED)
+    reasons = ["; ".join(reason.sentence() for reason in one.reasons) for one in unlikely]
     return pd.DataFrame(
         {
             "row": X.index[order],
@@ -76,7 +76,7 @@ def split(table: Any) -> tuple[Any, Any]:
 
 def run(folder: Path) -> None:
     """Fit, score, sample and draw; write everything under ``folder`` and say where it is."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     numbers(folder)
     mixed(folder)
     print(
@@ -87,7 +87,7 @@ def run(folder: Path) -> None:
         "  samples.csv, titanic-samples.csv   new rows, new passengers\n"
         "  scores.csv    the held-out rows, strangest first, and why\n"
         f'  model/        pushforward.load("{folder / "model"}")\n'
-        f"{time.perf_counter() - began:.0f} s in all."
+        f"{time.perf_counter() - started:.0f} s in all."
     )
 
 
@@ -138,12 +138,12 @@ def mixed(folder: Path) -> None:
     """Categories, counts, zeros and missing cells."""
     table = titanic()
     train, test = split(table)
-    kept, judged = train.dropna(), test.dropna()
+    kept, held_out = train.dropna(), test.dropna()
     print(
         f"\nA mixed table, the passengers of the Titanic (Harrell & Cason): {len(table)} rows, "
         f"{table.shape[1]} columns.\n"
         f"Rows with a missing cell are left out (missing='drop'): {len(kept)} of {len(train)} "
-        f"are fitted on, {len(judged)} of {len(test)} held out."
+        f"are fitted on, {len(held_out)} of {len(test)} held out."
     )
     fitting = time.perf_counter()
     model = fit(train, missing="drop", random_state=0, verbose=False)
@@ -152,7 +152,7 @@ def mixed(folder: Path) -> None:
     write_table(folder / "titanic-samples.csv", samples)
     print(samples.head(5).to_string(index=False))
     made = page(
-        {"pushforward.fit": model}, judged, train=kept, n=len(judged), target="survived",
+        {"pushforward.fit": model}, held_out, train=kept, n=len(held_out), target="survived",
         title="Titanic: passengers that never were, beside some that were",
         data="Titanic passengers (Harrell & Cason, Vanderbilt Biostatistics)",
         command="python -m pushforward.demo",
@@ -162,7 +162,7 @@ def mixed(folder: Path) -> None:
     two_sample, broken = found["two_sample_auroc"], found["broken_dependence"]
     use = found["train_on_synthetic"]
     print(
-        f"Beside {len(judged)} rows the model never saw:\n"
+        f"Beside {len(held_out)} rows the model never saw:\n"
         f"  told apart    AUROC {two_sample.value:.2f} of a boosted forest; real rows come to "
         f"{two_sample.details['floor']:.2f}\n"
         f"  dependence    {100 * broken.value:.0f} % of that of pairs of columns is lost\n"

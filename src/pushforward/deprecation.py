@@ -1,4 +1,4 @@
-"""Words that changed: an old name works for one release, and a warning names the new one."""
+"""Deprecated names: an old name works for one release, and a warning gives the new one."""
 
 import functools
 import inspect
@@ -30,11 +30,11 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
         >>> @renamed(rate="learning_rate")
         ... def train(learning_rate):
         ...     return learning_rate
-        >>> with warnings.catch_warnings(record=True) as said:
+        >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     train(rate=0.1)
         0.1
-        >>> print(said[0].message)
+        >>> print(caught[0].message)
         rate of train is deprecated and goes with the next release. It is called learning_rate.
     """
 
@@ -62,6 +62,7 @@ def renamed(**words: str) -> Callable[[_Callable], _Callable]:
 
 def old_words(function: Callable[..., Any]) -> Mapping[str, str]:
     """The new word of each old keyword of a function, or of a class for its constructor."""
+    # the mark of renamed, absent where no keyword was
     return getattr(function.__init__ if inspect.isclass(function) else function, _WORDS, {})
 
 

@@ -1,11 +1,11 @@
-"""What a parameter may be: one declaration each, checked before any work and said in errors.
+"""Rules for parameters, one declaration each, checked before any work and quoted in errors.
 
 ``_rules`` of a class holds those of its own parameters by name; a subclass that narrows one
 declares it again. The model is scikit-learn's ``_parameter_constraints``.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,20 +22,21 @@ __all__ = [
     "Device",
     "Function",
     "Instance",
+    "Integer",
+    "Integers",
     "Number",
     "OneOf",
     "Rule",
     "Seed",
+    "Strings",
     "Verbosity",
-    "Whole",
-    "Wholes",
     "as_seed",
     "check",
 ]
 
 
 class Rule:
-    """What a value may be; the text says so, and follows "Expected"."""
+    """A rule for values; its text follows "Expected" in errors."""
 
     def fits(self, value: Any) -> bool:
         """Whether a value may be used."""
@@ -68,16 +69,16 @@ _NONE = _Nothing()
 
 
 @dataclass(frozen=True)
-class Whole(Rule):
+class Integer(Rule):
     """A whole number from ``least`` to ``most``; True and 1.0 are none.
 
-    >>> Whole(1).fits(np.int64(3)), Whole(1).fits(True), str(Whole(1) | None)
+    >>> Integer(1).fits(np.int64(3)), Integer(1).fits(True), str(Integer(1) | None)
     (True, False, 'a whole number of at least 1, or None')
     """
 
     least: int
     most: float = math.inf
-    why: str = ""  # what more is to be said of others
+    why: str = ""  # why others are refused
 
     def fits(self, value: Any) -> bool:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -111,6 +112,8 @@ class Number(Rule):
         return bool(above and below)
 
     def __str__(self) -> str:
+        if (self.low, self.high) == (-math.inf, math.inf):
+            return "a finite number"
         if self.ends == "[]":
             return f"a number from {self.low:g} to {self.high:g}"
         low = f"{'of at least' if '[' in self.ends else 'above'} {self.low:g}"
@@ -120,7 +123,7 @@ class Number(Rule):
 
 
 @dataclass(frozen=True)
-class Wholes(Rule):
+class Integers(Rule):
     """A sequence of whole numbers of at least 1, one at the least."""
 
     def fits(self, value: Any) -> bool:
@@ -131,28 +134,44 @@ class Wholes(Rule):
         return "a list of whole numbers of at least 1"
 
 
+class Strings(Rule):
+    """A sequence of texts, which one text is not.
+
+    >>> Strings().fits(["a", "b"]), Strings().fits("ab"), Strings().fits([1])
+    (True, False, False)
+    """
+
+    def fits(self, value: Any) -> bool:
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        return several and all(isinstance(one, str) for one in value)
+
+    def __str__(self) -> str:
+        return "a list of texts"
+
+
 class OneOf(Rule):
-    """One of some words.
+    """One of some words or numbers; True is none.
 
     Args:
         words: those.
-        why: what more is to be said of others.
+        why: why others are refused.
 
     >>> OneOf("cpu", "cuda").fits("gpu"), str(OneOf("a", "b", why="c is not made"))
     (False, 'one of a, b (c is not made)')
     """
 
-    def __init__(self, *words: str, why: str = "") -> None:
+    def __init__(self, *words: str | int, why: str = "") -> None:
         self.words = words
         self.why = why
 
     def fits(self, value: Any) -> bool:
-        return isinstance(value, str) and value in self.words
+        scalar = isinstance(value, (str, int, float, np.integer, np.floating))
+        return scalar and not isinstance(value, bool) and value in self.words
 
     def __str__(self) -> str:
         if len(self.words) == 1:
             return repr(self.words[0])
-        return f"one of {', '.join(self.words)}" + (f" ({self.why})" * bool(self.why))
+        return f"one of {', '.join(map(str, self.words))}" + (f" ({self.why})" * bool(self.why))
 
 
 class Instance(Rule):
@@ -160,18 +179,18 @@ class Instance(Rule):
 
     Args:
         types: those.
-        said: what they are called.
+        description: what they are called.
     """
 
-    def __init__(self, *types: type, said: str) -> None:
+    def __init__(self, *types: type, description: str) -> None:
         self.types = types
-        self.said = said
+        self.description = description
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, self.types)
 
     def __str__(self) -> str:
-        return self.said
+        return self.description
 
 
 @dataclass(frozen=True)
@@ -182,13 +201,13 @@ class Function(Rule):
     (True, 'a function of rows')
     """
 
-    said: str
+    description: str
 
     def fits(self, value: Any) -> bool:
         return callable(value)
 
     def __str__(self) -> str:
-        return self.said
+        return self.description
 
 
 class Seed(Rule):
@@ -196,7 +215,7 @@ class Seed(Rule):
 
     def fits(self, value: Any) -> bool:
         source = value is None or isinstance(value, np.random.RandomState)
-        return source or Whole(0, 2**32 - 1).fits(value)
+        return source or Integer(0, 2**32 - 1).fits(value)
 
     def __str__(self) -> str:
         return f"a whole number from 0 to {2**32 - 1}, a numpy.random.RandomState, or None"
@@ -224,14 +243,14 @@ class Verbosity(Rule):
     """True or False, or a level, as scikit-learn has it."""
 
     def fits(self, value: Any) -> bool:
-        return FLAG.fits(value) or Whole(0).fits(value)
+        return FLAG.fits(value) or Integer(0).fits(value)
 
     def __str__(self) -> str:
         return "True or False"
 
 
-FLAG = Instance(bool, np.bool_, said="True or False")
-COUNT = Whole(1)
+FLAG = Instance(bool, np.bool_, description="True or False")
+COUNT = Integer(1)
 POSITIVE = Number(0)
 SHARE = Number(0, 1, ends="[")
 MINUTES = POSITIVE | None

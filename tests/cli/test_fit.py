@@ -17,6 +17,20 @@ def test_prints_the_folder_and_nothing_else(run, csv, tmp_path, small):
     assert pushforward.load(folder).columns_.labels == ("length", "age", "count", "group", "w")
 
 
+@pytest.mark.parametrize("more", [(), ("-o", "model")])
+def test_the_error_for_data_without_a_model_names_the_order(run, csv, more):
+    done = run("fit", csv, *more)
+    assert done.code == 2
+    assert done.err.startswith("pushforward: The model comes before the data")
+    assert f"pushforward fit auto {csv} -o FOLDER" in done.err
+
+
+def test_a_model_without_data_misses_data(run):
+    done = run("fit", "gis")
+    assert done.code == 2
+    assert "Missing argument 'DATA'" in done.err
+
+
 def test_quiet_says_nothing(run, csv, tmp_path, small):
     done = run("fit", "gis", csv, "-o", tmp_path / "model", "-q", *small).ok()
     assert done.err == ""

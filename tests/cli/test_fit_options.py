@@ -3,23 +3,23 @@
 import pytest
 
 from pushforward.cli.fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
-from pushforward.data.tables.reading_options import Reading
+from pushforward.data.tables.reading_options import ReadingOptions
 from pushforward.errors import ParameterError
 
 
 def test_what_is_said_goes_over_a_file_and_tables_are_joined():
-    mine = FitOptions(minutes=2.0, column={"a": "integer"}, reading=Reading(decimal=","))
+    mine = FitOptions(minutes=2.0, column={"a": "integer"}, reading=ReadingOptions(decimal=","))
     theirs = FitOptions(
         minutes=9.0,
         random_state=4,
         drop=["id"],
         column={"a": "continuous", "b": "category"},
-        reading=Reading(decimal=".", header=False),
+        reading=ReadingOptions(decimal=".", header=False),
     )
     found = mine.over(theirs)
     assert (found.minutes, found.random_state, found.drop) == (2.0, 4, ["id"])
     assert found.column == {"a": "integer", "b": "category"}
-    assert found.reading == Reading(decimal=",", header=False)
+    assert found.reading == ReadingOptions(decimal=",", header=False)
 
 
 def test_options_of_tables_and_images_are_named_as_they_are_written():
@@ -34,7 +34,7 @@ def test_a_file_has_the_words_of_the_command_line(tmp_path):
     path.write_text('minutes = 1.5\ndecimal = ","\n[bounds]\nage = "0:"\n[set]\nsteps = 3\n')
     found = FitOptions.read(path)
     assert (found.minutes, found.bounds, found.set) == (1.5, {"age": (0.0, None)}, {"steps": 3})
-    assert found.reading == Reading(decimal=",")
+    assert found.reading == ReadingOptions(decimal=",")
 
 
 @pytest.mark.parametrize(

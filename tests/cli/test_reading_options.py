@@ -43,7 +43,7 @@ def test_fit_prints_what_was_decided(run, german, tmp_path, small):
 
 def test_a_model_remembers_what_was_said(run, fitted, tmp_path):
     model = pushforward.load(fitted)
-    assert model.reading_.said == {"header": False, "missing_values": ["-99"]}
+    assert model.reading_.given == {"header": False, "missing_values": ["-99"]}
     assert sorted(model.columns_.columns[2].values) == ["Bonn", "Köln", "NA"]
     new = tmp_path / "new.csv"
     new.write_text("0,5;01067;NA\n-99;80331;Bonn\n", encoding="cp1252")
@@ -74,7 +74,7 @@ def test_a_model_goes_on_with_the_table_read_as_before(run, german, tmp_path, sm
     run("fit", "gis", german, "-o", tmp_path / "m", *words).ok()
     model = pushforward.load(tmp_path / "m")
     assert model.n_layers_ > 3
-    assert model.reading_.said == {"missing_values": ["-99"]}
+    assert model.reading_.given == {"missing_values": ["-99"]}
 
 
 def test_words_of_a_config_file(run, german, tmp_path, small):
@@ -84,14 +84,14 @@ def test_words_of_a_config_file(run, german, tmp_path, small):
         'missing_values = []\nmissing = "drop"\n'
     )
     run("fit", "gis", german, "-o", tmp_path / "m", "--config", config, *small).ok()
-    said = pushforward.load(tmp_path / "m").reading_.said
+    said = pushforward.load(tmp_path / "m").reading_.given
     assert said == {
         "header": False, "encoding": "cp1252", "decimal": ",", "separator": ";",
         "missing_values": [],
     }  # fmt: skip
     words = ["--missing-values", "-99", "--overwrite"]
     run("fit", "gis", german, "-o", tmp_path / "m", "--config", config, *words, *small).ok()
-    assert pushforward.load(tmp_path / "m").reading_.said == said | {"missing_values": ["-99"]}
+    assert pushforward.load(tmp_path / "m").reading_.given == said | {"missing_values": ["-99"]}
     config.write_text("header = 1\n")
     refused = run("fit", "gis", german, "-o", tmp_path / "n", "--config", config)
     refused.refused("header is 1", "true or false")

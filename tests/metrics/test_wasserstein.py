@@ -78,7 +78,7 @@ def test_limits_are_named(rng):
         wasserstein(rng.normal(size=(30, 2)), rng.normal(size=(20, 2)))
     with pytest.raises(DataError, match="at most 5000"):
         wasserstein(np.zeros((5001, 2)), np.zeros((5001, 2)))
-    with pytest.raises(ParameterError, match="Expected 1 or 2"):
+    with pytest.raises(ParameterError, match="Expected one of 1, 2"):
         wasserstein_1d([1.0], [2.0], p=3)
     with pytest.raises(DataError, match="not all zero"):
         wasserstein_1d([1.0], [2.0], a_weight=[0.0])

@@ -26,9 +26,9 @@ def samples(real, seed, shift=0.0):
 
 def test_no_row_has_two_tasks(generator):
     real = split(torch.arange(1000.0)[:, None])
-    parts = torch.cat([real.learn, real.choose, real.judge])
+    parts = torch.cat([real.train, real.validation, real.test])
     assert sorted(parts[:, 0].tolist()) == list(range(1000))
-    assert (len(real.choose), len(real.judge)) == (200, 250)
+    assert (len(real.validation), len(real.test)) == (200, 250)
     with pytest.raises(DataError, match="at least 200"):
         split(torch.zeros(199, 1))
 
@@ -42,7 +42,7 @@ def test_samples_of_the_data_are_at_the_floor(real):
 def test_the_area_is_that_of_the_real_rows_that_beat_samples(real):
     verdict = real.verdict(samples(real, 1, 0.7))
     assert verdict.beaten.mean() == pytest.approx(verdict.measure.value, abs=1e-9)
-    assert len(verdict.beaten) == len(real.judge)
+    assert len(verdict.beaten) == len(real.test)
 
 
 def test_gains_are_seen_and_none_is_made_up(real):
@@ -179,10 +179,10 @@ def test_fewer_rows_judge_where_time_is_short(generator):
         real = RealRows.split(rows, lambda x: x.double().numpy(), 0, kind)
         few = real.fewer(real.drawn // 5)
         assert few.drawn == pytest.approx(real.drawn / 5, rel=0.02)
-        assert torch.equal(few.judge, real.judge[: len(few.judge)])
+        assert torch.equal(few.test, real.test[: len(few.test)])
         measure = few.verdict(rows[: few.drawn]).measure
-        assert measure.details["n_real"] == len(few.judge) == 200
-        assert len(real.fewer(1).judge) == 50
+        assert measure.details["n_real"] == len(few.test) == 200
+        assert len(real.fewer(1).test) == 50
 
 
 def test_a_classifier_of_rows_that_judge_alone_sees_no_others(generator):
@@ -196,5 +196,5 @@ def test_a_classifier_of_rows_that_judge_alone_sees_no_others(generator):
     real = replace(RealRows.split(rows, features, 0, "boosting"), alone=True)
     assert real.drawn == 1000
     real.verdict(torch.randn(1000, 2, generator=generator))
-    assert sorted(seen) == [len(real.choose), len(real.judge), 1000]
+    assert sorted(seen) == [len(real.validation), len(real.test), 1000]
     assert len(real._known) == 0

@@ -18,7 +18,7 @@ def space(draws=1.0, evaluations=0.0):
 
 
 def test_time_is_up_after_the_minutes_and_what_is_ahead():
-    half_gone = Budget(minutes=1.0, began=time.monotonic() - 30)
+    half_gone = Budget(minutes=1.0, started=time.monotonic() - 30)
     assert not half_gone.out_of_time()
     assert not half_gone.out_of_time(20)
     assert half_gone.out_of_time(40)
@@ -27,13 +27,13 @@ def test_time_is_up_after_the_minutes_and_what_is_ahead():
 
 
 def test_what_has_started_can_end_when_time_is_up():
-    over = Budget(minutes=1.0, began=time.monotonic() - 600)
+    over = Budget(minutes=1.0, started=time.monotonic() - 600)
     assert over.out_of_time()
     assert over.minutes_left == 0.02
 
 
 def test_no_minutes_no_end():
-    budget = Budget(began=time.monotonic() - 1e6)
+    budget = Budget(started=time.monotonic() - 1e6)
     assert not budget.out_of_time(1e6)
     assert budget.minutes_left is None
 

@@ -54,7 +54,7 @@ def test_mixed_rows_are_weighed_by_trees_and_moved_by_networks(estimator, normal
     assert isinstance(mixed.learned(normal, moves=False).network, TreeRatio)
     assert not isinstance(mixed.learned(normal, moves=True).network, TreeRatio)
     assert mixed.seconds(torch.zeros(9, 1), moves=False) == pytest.approx(
-        2e-3 * len(estimator.real.learn)
+        2e-3 * len(estimator.real.train)
     )
 
 

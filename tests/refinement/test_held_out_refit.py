@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import pushforward
 from pushforward.refinement import compare_methods, refine
-from pushforward.refinement.held_out_refit import has_seen, twin_of
+from pushforward.refinement.held_out_refit import fit_twin, is_fitted_on
 
 
 def people(n, seed):
@@ -51,27 +51,27 @@ def test_the_rows_of_a_fit_are_known_in_any_order_and_from_a_folder(fitted, tmp_
     model, rows = fitted
     again = pushforward.load(model.save(tmp_path / "model"))
     for one in (model, again):
-        assert has_seen(one, rows)
-        assert has_seen(one, rows.sample(frac=1, random_state=1))
-        assert not has_seen(one, rows.iloc[1:])
-        assert not has_seen(one, people(400, 1))
-    assert not has_seen(object(), rows)
+        assert is_fitted_on(one, rows)
+        assert is_fitted_on(one, rows.sample(frac=1, random_state=1))
+        assert not is_fitted_on(one, rows.iloc[1:])
+        assert not is_fitted_on(one, people(400, 1))
+    assert not is_fitted_on(object(), rows)
     weighed = pushforward.GIS(max_layers=1, random_state=0)
     weighed.fit(rows, sample_weight=np.linspace(0.5, 1.5, len(rows)))
-    assert not has_seen(weighed, rows)  # a twin would not have the weights
+    assert not is_fitted_on(weighed, rows)  # a twin would not have the weights
 
 
 def test_the_twin_is_fitted_without_the_rows_that_judge(fitted):
     _, rows = fitted
     model = Memory(max_layers=1, search_steps=3, random_state=0).fit(rows)
-    judging = np.arange(len(rows)) < 100
-    twin = twin_of(model, rows, judging, None)
+    held_out = np.arange(len(rows)) < 100
+    twin = fit_twin(model, rows, held_out, None)
     assert twin.rows.equals(rows.iloc[100:].reset_index(drop=True))
     assert len(model.rows) == len(rows)
     for own, left, minutes in ((None, 0.5, 0.5), (0.1, 0.5, 0.1), (0.5, 0.1, 0.1)):
         hurried = clone(model).set_params(minutes=own).fit(rows.head(50))
-        assert twin_of(hurried, rows, judging, left).minutes == minutes
-    assert twin_of(Unhurried(random_state=0).fit(rows), rows, judging, 0.1) is None
+        assert fit_twin(hurried, rows, held_out, left).minutes == minutes
+    assert fit_twin(Unhurried(random_state=0).fit(rows), rows, held_out, 0.1) is None
 
 
 def test_a_density_that_knows_its_rows_by_heart_is_judged_by_its_twin(fitted):
@@ -108,7 +108,7 @@ def test_a_flow_with_latents_is_judged_by_its_twin_too(fitted, monkeypatch):
             return model.sample(n_samples, random_state).assign(age=1000.0)
 
     monkeypatch.setattr(
-        "pushforward.refinement.preparation.twin_of", lambda *arguments: Elsewhere()
+        "pushforward.refinement.preparation.fit_twin", lambda *arguments: Elsewhere()
     )
     refined = refine(model, rows, method="rejection", random_state=0)
     assert refined.report_.before.value > 0.99

@@ -5,7 +5,7 @@ import torch
 
 from pushforward.errors import DataError
 from pushforward.refinement import fit_ratio
-from pushforward.refinement.logistic_refit import settle
+from pushforward.refinement.logistic_refit import fit_last_layer
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_settled_ratio_gives_far_modes_their_mass(generator):
 
     (real, kind), (generated, other) = rows(share, 4000), rows(off, 4000)
     ratio = fit_ratio(real, generated, steps=60, penalty=0.0, batch_size=64)
-    settle(ratio, real, generated)
+    fit_last_layer(ratio, real, generated)
     weight = ratio(generated).exp()
     found = torch.zeros(4).index_add_(0, other, weight) / weight.sum()
     wanted = torch.bincount(kind, minlength=4) / len(kind)

@@ -149,7 +149,7 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
     loaded = again(made, tmp_path / "model")
     assert same(loaded.sample(4, random_state=0), sample)
     old, new = made.before_after(4, random_state=0)
-    assert same(old, model.decode(made._adapter.prior.sample(4, _first_block(made))))
+    assert same(old, model.decode(made.adapter_.prior.sample(4, _first_block(made))))
     assert old.shape == new.shape == sample.shape
     after = model.networks_["critic"].state_dict()
     assert all(torch.equal(v, after[k]) for k, v in before.items())
@@ -158,9 +158,9 @@ def test_images_stay_images_moved_in_latents_by_their_own_critic(pictures, tmp_p
 def _kept(made, X):
     """The stage that was tried, whether or not it helped."""
     from pushforward.refinement.methods import DGflow
-    from pushforward.refinement.stages import Kept
+    from pushforward.refinement.stages import KeptStage
 
-    return Kept(DGflow("kl", **FIXED), made._first, "latent")
+    return KeptStage(DGflow("kl", **FIXED), made.first_logit_, "latent")
 
 
 def _first_block(made):
@@ -393,8 +393,8 @@ def test_a_search_leaves_a_run_that_leads_away(grid):
 class Misled:
     """Real rows whose area falls with every step, and whose distance grows after the fifth."""
 
-    def __init__(self, choose, far_at_once=False):
-        self.choose, self.far_at_once, self.asked = choose, far_at_once, 0
+    def __init__(self, validation, far_at_once=False):
+        self.validation, self.far_at_once, self.asked = validation, far_at_once, 0
 
     def nearness(self, samples, most):
         moved = float(samples.mean())

@@ -8,7 +8,7 @@ import torch
 import pushforward
 from pushforward.estimators.capabilities import Capabilities
 from pushforward.refinement import refine
-from pushforward.refinement.repeated_values import Margins, repeated_values, respelled
+from pushforward.refinement.repeated_values import Margins, repeated_values, with_nearest_values
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,16 @@ def test_numbers_are_spelled_as_in_the_data(fares):
     known = repeated_values(fares)
     assert {*known} == {"fare"}
     rough = fares.assign(fare=fares["fare"].astype(np.float32).astype(np.float64) + 1e-9)
-    pd.testing.assert_frame_equal(respelled(rough, known), fares)
+    pd.testing.assert_frame_equal(with_nearest_values(rough, known), fares)
     other = fares.assign(fare=fares["fare"] + 0.01)
-    pd.testing.assert_frame_equal(respelled(other, known), other)
+    pd.testing.assert_frame_equal(with_nearest_values(other, known), other)
     array = np.round(np.random.default_rng(0).normal(size=(50, 2)), 1)
-    assert np.array_equal(respelled(array + 1e-9, repeated_values(array)), array)
+    assert np.array_equal(with_nearest_values(array + 1e-9, repeated_values(array)), array)
     pl = pytest.importorskip("polars")
-    assert respelled(pl.from_pandas(rough), known)["fare"].to_list() == fares["fare"].to_list()
+    assert (
+        with_nearest_values(pl.from_pandas(rough), known)["fare"].to_list()
+        == fares["fare"].to_list()
+    )
 
 
 def test_a_mixed_table_is_refined_by_margins_and_trees(fares, tmp_path):

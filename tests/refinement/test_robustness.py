@@ -51,9 +51,9 @@ def test_noise_of_the_same_latents_is_not_the_latents(ahead):
 
 def _kept(model, settings):
     from pushforward.refinement.methods import DGflow
-    from pushforward.refinement.stages import Kept
+    from pushforward.refinement.stages import KeptStage
 
-    return Kept(DGflow("kl", **settings), model._first, "data")
+    return KeptStage(DGflow("kl", **settings), model.first_logit_, "data")
 
 
 def test_the_displacement_is_that_of_other_noise_than_the_start(generator):
@@ -81,7 +81,7 @@ def test_one_bad_point_leaves_out_a_stage_and_not_the_model(ahead, monkeypatch):
 
     def ends(self, n, *key):
         rows = quantised(self, n, *key)
-        if key[1] == Stream.JUDGED:
+        if key[1] == Stream.TEST:
             tried.append(key)
             if len(tried) == 1:
                 rows[7] = torch.nan
@@ -443,7 +443,7 @@ def test_what_a_function_gives_is_looked_at_first(generator, generator_, options
         ({"logit": "critic"}, "logit is 'critic'"),
         ({"method": "drs", "settings": ["budget"]}, "mapping"),
         ({"method": "dgflow", "settings": {"step": float("nan")}}, "finite number"),
-        ({"method": "drs", "settings": {"percentile": 150}}, "between 0 and 100"),
+        ({"method": "drs", "settings": {"percentile": 150}}, "above 0 and below 100"),
         ({"method": "drs", "settings": {"percentile": "abc"}}, "finite number"),
         ({"method": "resampling", "settings": {"pool": 2.5}}, "whole number"),
         ({"method": "dot", "settings": {"sphere": "maybe"}}, "True or False"),

@@ -12,7 +12,7 @@ from pushforward.refinement.calibration import Calibration
 from pushforward.refinement.logit import Logit, uncalibrated
 from pushforward.refinement.methods import BudgetedRejection, DGflow
 from pushforward.refinement.stages import (
-    Kept,
+    KeptStage,
     moved_pairs,
     place_of,
     space_after,
@@ -37,7 +37,7 @@ def line(slope=1.0):
 
 def flow(place, steps=2):
     """Each step moves the first number of a latent by 0.2, that of a row by 0.1."""
-    return Kept(DGflow("kl", 0.1, 0.0, None, steps), line(), place)
+    return KeptStage(DGflow("kl", 0.1, 0.0, None, steps), line(), place)
 
 
 def test_latents_are_moved_where_rows_are_wide_or_where_that_is_asked():
@@ -72,7 +72,7 @@ def test_a_space_follows_the_stages_there_are(adapter):
 
 
 def test_pairs_are_rows_and_where_they_are_moved_and_none_is_left_out(adapter):
-    thins = Kept(BudgetedRejection(8.0, constants={"constant": -50.0}), line(), "data")
+    thins = KeptStage(BudgetedRejection(8.0, constants={"constant": -50.0}), line(), "data")
     kept = [flow("latent"), thins, flow("data")]
     before, after = moved_pairs(adapter, kept, "latent", 100, 20, seed=3)
     assert torch.allclose(after - before, torch.tensor([0.8 + 0.2, 0.0, 0.0]).expand(20, 3))

@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from pushforward.report.column_axes import Drawn, spoken
+from pushforward.report.column_axes import PlottedColumn, format_cell
 from pushforward.report.column_choice import (
     dependence,
-    most_telling_pairs,
+    most_informative_columns,
+    most_informative_pairs,
+    most_informative_partner,
     non_normality,
-    telling_partner,
-    telling_singles,
 )
 
 
 def drawn(*columns, named=()):
     return [
-        Drawn(j, str(j), j in named, x, x, ([0.0, 1.0], ["a", "b"]) if j in named else None)
+        PlottedColumn(
+            j, str(j), j in named, x, x, ([0.0, 1.0], ["a", "b"]) if j in named else None
+        )
         for j, x in enumerate(columns)
     ]
 
@@ -28,13 +30,13 @@ def test_a_ring_is_more_telling_than_a_line_or_noise(rng):
     assert information == pytest.approx(information.T)
     assert information[0, 1] > information[3, 4] > 0.3
     assert information[0, 2] < 0.05
-    assert most_telling_pairs(columns, information, 1) == [(3, 4)]
+    assert most_informative_pairs(columns, information, 1) == [(3, 4)]
 
 
 def test_pairs_are_as_many_as_there_are(rng):
     columns = drawn(*rng.normal(size=(3, 50)))
-    assert len(most_telling_pairs(columns, dependence(columns), 5)) == 3
-    assert most_telling_pairs(columns[:1], dependence(columns[:1]), 5) == []
+    assert len(most_informative_pairs(columns, dependence(columns), 5)) == 3
+    assert most_informative_pairs(columns[:1], dependence(columns[:1]), 5) == []
 
 
 def test_a_wide_table_is_looked_at_in_part(rng):
@@ -42,7 +44,7 @@ def test_a_wide_table_is_looked_at_in_part(rng):
     x[7] = np.exp(2 * x[7])
     x[9] = x[7] ** 2
     columns = drawn(*x)
-    assert most_telling_pairs(columns, dependence(columns), 1) == [(7, 9)]
+    assert most_informative_pairs(columns, dependence(columns), 1) == [(7, 9)]
 
 
 def test_non_normality_is_of_shape_alone(rng):
@@ -56,7 +58,7 @@ def test_non_normality_is_of_shape_alone(rng):
 def test_singles_show_both_kinds(rng):
     x = [*rng.exponential(size=(8, 50)), *(rng.random((4, 50)) < 0.5).astype(float)]
     columns = drawn(*x, named=(8, 9, 10, 11))
-    singles = telling_singles(columns, [(0, 1)], 6)
+    singles = most_informative_columns(columns, [(0, 1)], 6)
     assert len(singles) == len(set(singles)) == 6
     assert sum(j >= 8 for j in singles) == 2
     assert not {0, 1} & set(singles)
@@ -68,8 +70,8 @@ def test_the_partner_is_the_column_that_shows_why(rng):
     columns[0].real = np.append(b, 0.0)
     columns[1].real = np.append(a, 1.5)
     columns[2].real = np.append(columns[2].real, -1.0)
-    assert telling_partner(columns, 1, 300, expected=-1.0) == 2
-    assert telling_partner(columns[:1], 0, 0, expected=0.0) is None
+    assert most_informative_partner(columns, 1, 300, expected=-1.0) == 2
+    assert most_informative_partner(columns[:1], 0, 0, expected=0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -77,4 +79,4 @@ def test_the_partner_is_the_column_that_shows_why(rng):
     [(np.float64(3.0), "3"), (1e9, "1e+09"), (True, "True"), ("a\nb " * 9, "a b a b a b a b a…")],
 )
 def test_cells_are_short(value, text):
-    assert spoken(value) == text
+    assert format_cell(value) == text

@@ -1,7 +1,6 @@
 """The page on a refined model: all that was tried, pictures, and nothing from outside."""
 
 import re
-import sys
 
 import numpy as np
 import pandas as pd
@@ -10,10 +9,8 @@ import pytest
 import pushforward
 from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.refinement import RefinedModel
-from pushforward.refinement.over_optimisation import Look
-from pushforward.report import refinement_page
-
-MODULE = sys.modules[refinement_page.__module__]  # the function has its module's name
+from pushforward.refinement.over_optimisation import StepResult
+from pushforward.report import refinement_page, refinement_sections
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +44,13 @@ def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch)
     base = pushforward.GIS(max_layers=1, random_state=0).fit(rows)
     settings = {"step": 0.001, "steps": 2}
     model = pushforward.refine(base, rows, method="dgflow", settings=settings)
-    drawn, cloud = [], MODULE._cloud
+    drawn, cloud = [], refinement_sections._cloud
 
     def told(*arguments):
         drawn.append(tuple(arguments[4]))
         return cloud(*arguments)
 
-    monkeypatch.setattr(MODULE, "_cloud", told)
+    monkeypatch.setattr(refinement_sections, "_cloud", told)
     page = refinement_page(model, rows, n=60)
     assert set(drawn) == {("width", "height")}
     assert "Shares of kind" in page.html
@@ -75,8 +72,8 @@ def test_what_is_no_refined_model_is_refused(refined):
 
 @pytest.mark.parametrize(("last", "words"), [(0.7, "no harm yet"), (0.95, "likes 5 steps best")])
 def test_the_dial_is_told_as_it_went(last, words):
-    looks = [Look(0, 0.1, 0.9), Look(5, 0.5, 0.8), Look(50, 0.9, last)]
-    (gallery,) = MODULE._wrong_dial(looks).parts
+    looks = [StepResult(0, 0.1, 0.9), StepResult(5, 0.5, 0.8), StepResult(50, 0.9, last)]
+    (gallery,) = refinement_sections.over_optimisation_section(looks).parts
     assert words in gallery.pictures[0].caption
 
 

@@ -429,21 +429,21 @@ def leftover(folder, kind="tmp", name="m"):
 def test_leftovers_are_removed_if_ours_and_abandoned(tmp_path, way):
     ours = leftover(tmp_path)
     other = leftover(tmp_path, name="n")
-    live = tmp_path / f".m.pushforward-tmp-{'1' * 16}"
-    live.mkdir()
+    has_coordinate = tmp_path / f".m.pushforward-tmp-{'1' * 16}"
+    has_coordinate.mkdir()
     users = tmp_path / ".m.pushforward-tmp-mine"
     users.mkdir()
-    lock = atomic._lock(live, wait=True)
+    lock = atomic._lock(has_coordinate, wait=True)
     try:
         write_folder(tmp_path / "m", {}, {}, "")
     finally:
         os.close(lock)
     assert not ours.exists()
     assert other.exists()
-    assert live.exists()
+    assert has_coordinate.exists()
     assert users.exists()
     write_folder(tmp_path / "m", {}, {}, "")
-    assert not live.exists()
+    assert not has_coordinate.exists()
 
 
 def test_the_copy_set_aside_is_read_and_then_swept(tmp_path, way):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from pushforward.storage.pickle_reader import Refused, StackMachine
+from pushforward.storage.pickle_reader import StackMachine, UnsupportedPickle
 
 PLAIN = [
     None,
@@ -32,7 +32,7 @@ def test_programs_follow_each_other_each_with_a_memo_of_its_own():
     machine = StackMachine(pickle.dumps([1], 2) + b"RAW" + b"h\0.")
     assert machine.run() == [1]
     assert machine.take(3) == b"RAW"
-    with pytest.raises(Refused, match="recalls 0"):
+    with pytest.raises(UnsupportedPickle, match="recalls 0"):
         machine.run()
 
 
@@ -55,7 +55,7 @@ def test_programs_follow_each_other_each_with_a_memo_of_its_own():
     ],
 )
 def test_all_else_is_refused_with_the_reason(program, reason):
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(UnsupportedPickle, match=reason):
         StackMachine(program).run()
 
 
@@ -76,5 +76,5 @@ def test_a_reader_says_what_names_calls_states_and_outside_objects_are():
     reader = Reader(b"(ccollections\nOrderedDict\nK\x01\x85RNbK\x02Ql.")
     assert reader.run() == [("dict", 1), ["outside", 2]]
     assert reader.given == (("dict", 1), None)
-    with pytest.raises(Refused, match="names 'collections deque'"):
+    with pytest.raises(UnsupportedPickle, match="names 'collections deque'"):
         Reader(b"ccollections\ndeque\n.").run()

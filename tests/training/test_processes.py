@@ -45,7 +45,7 @@ def test_no_thread_of_the_group_is_left_when_the_interpreter_ends(tmp_path):
         "from pushforward.training.processes import Processes\n"
         "processes = Processes(torch.device('cpu'))\n"
         "import torch.distributed.nn  # as optimisers do\n"
-        "processes.wait()\n"
+        "processes.barrier()\n"
     )
     run = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",

@@ -9,7 +9,7 @@ from .encode import decode, encode
 from .errors import CommandLine
 from .evaluate import compare, evaluate
 from .explain import explain, info
-from .fit import fit
+from .fit import FitCommand, fit
 from .image_edits import diagnose, edit, interpolate
 from .models import datasets, models
 from .refine import refine
@@ -35,7 +35,7 @@ app = typer.Typer(
 
 _MODEL, _ROWS, _IMAGES, _THERE = "Models", "Rows and images", "Images", "What there is"
 
-app.command(rich_help_panel=_MODEL)(fit)
+app.command(cls=FitCommand, rich_help_panel=_MODEL)(fit)
 app.command(rich_help_panel=_MODEL)(info)
 app.command(rich_help_panel=_MODEL)(evaluate)
 app.command(rich_help_panel=_MODEL)(compare)

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 IMAGES = "Images"
-_SAYS = "Messages"
+_MESSAGES = "Messages"
 
 Folder = Annotated[
     Path,
@@ -132,12 +132,12 @@ Picture = Annotated[
     typer.Option("--output", "-o", metavar="FILE.png", help="The picture.", show_default=False),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print a JSON object to stdout.", rich_help_panel=_SAYS)
+    bool, typer.Option("--json", help="Print a JSON object to stdout.", rich_help_panel=_MESSAGES)
 ]
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="No progress, notes or account on stderr.", rich_help_panel=_SAYS
+        "--quiet", "-q", help="No progress, notes or account on stderr.", rich_help_panel=_MESSAGES
     ),
 ]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ParameterError
-from .console import Talk, print_json, print_table
+from .console import Console, print_json, print_table
 from .fit_options import literal, pairs
 from .registry import MODELS, class_of, find_model
 
@@ -60,7 +60,7 @@ def to_fit(what: list[str]) -> bool:
 
 def compare_fitted(
     what: list[str], opened: Any, *, minutes: float | None, runs: int | None,
-    ranges: list[str] | None, output: Path | None, json: bool, talk: Talk, **judging: Any,
+    ranges: list[str] | None, output: Path | None, json: bool, console: Console, **evaluation: Any,
 ) -> None:  # fmt: skip
     """Fit the models, judge all runs alike and print what the best are worth.
 
@@ -69,8 +69,8 @@ def compare_fitted(
         opened: the data.
         minutes, runs, ranges, output: as the options say.
         json: whether to print JSON.
-        talk: where notes and progress go.
-        judging: of :func:`pushforward.metrics.sweep`.
+        console: where notes and progress go.
+        evaluation: of :func:`pushforward.metrics.sweep`.
     """
     from ..metrics import sweep
 
@@ -82,14 +82,14 @@ def compare_fitted(
         name: tuple(literal(value) for value in text.split(","))
         for name, text in pairs(ranges, "--range").items()
     }
-    with talk.fitting(None) as report:
+    with console.fit_progress(None) as report:
         found = sweep(
             models, opened.train, opened.real, runs=runs or 1, ranges=drawn or None,
-            folder=output, report=report, **judging,
+            folder=output, report=report, **evaluation,
         )  # fmt: skip
     for run in found.runs:
         if run.failed:
-            talk.note(f"{run.model}, run {run.number}: {run.failed}")
+            console.note(f"{run.model}, run {run.number}: {run.failed}")
     if output is not None:
         _write(found, output)
     if json:

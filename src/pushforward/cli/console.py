@@ -1,4 +1,4 @@
-"""What commands say: results to stdout; notes, progress and errors to stderr."""
+"""Output of commands: results to stdout; notes, progress and errors to stderr."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,34 +22,34 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Talk", "print_json", "print_table"]
+__all__ = ["Console", "print_json", "print_table"]
 
 _SECONDS_A_LINE = 10.0  # where stderr is a file, progress is a line now and then
 _WIDE = 240  # columns of tables that go into a pipe or file, where nothing should be cut
 
 
-class Talk:
-    """The voice of a command on stderr. Colours only on terminals, and not with NO_COLOR."""
+class Console:
+    """Messages of a command on stderr. Colours only on terminals, and not with NO_COLOR."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Print text as it is, unless quiet."""
         if not self.quiet:
             self._console.print(Text(text))
 
     def note(self, text: str) -> None:
         """Print one line the user should know of, unless quiet."""
-        self.say(f"pushforward: note: {text}")
+        self.print(f"pushforward: note: {text}")
 
     def error(self, text: str) -> None:
         """Print the one line of an error."""
         self._console.print(Text.assemble(("pushforward: ", "bold red"), text))
 
     @contextmanager
-    def fitting(self, minutes: float | None) -> Iterator[Callable[[str, float], None]]:
+    def fit_progress(self, minutes: float | None) -> Iterator[Callable[[str, float], None]]:
         """Show the progress of a fit; yields the callback that ``fit(report=)`` takes."""
         columns = (
             SpinnerColumn(),
@@ -60,24 +60,24 @@ class Talk:
             TimeRemainingColumn(),
             TextColumn("to go: {task.description}", markup=False),
         )
-        began = said = time.monotonic()
+        started = printed = time.monotonic()
         with self._progress(*columns) as progress:
             task = progress.add_task("reading", total=1.0)
 
             def report(text: str, share: float) -> None:
-                nonlocal said
+                nonlocal printed
                 now = time.monotonic()
                 if minutes:  # a budget may end the fit long before its last layer
-                    share = max(share, min(0.99, (now - began) / (60 * minutes)))
+                    share = max(share, min(0.99, (now - started) / (60 * minutes)))
                 progress.update(task, description=text, completed=share)
-                if not self._console.is_terminal and now - said > _SECONDS_A_LINE:
-                    said = now
-                    self.say(f"[{100 * share:3.0f} %] {text}")
+                if not self._console.is_terminal and now - printed > _SECONDS_A_LINE:
+                    printed = now
+                    self.print(f"[{100 * share:3.0f} %] {text}")
 
             yield report
 
     @contextmanager
-    def counting(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def row_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Show how many rows of ``total`` are done; yields a callback for more of them."""
         columns = (
             TextColumn("{task.description}"),
@@ -134,11 +134,11 @@ def print_table(heads: dict[str, str], lines: list[tuple[str, ...]]) -> None:
             table.add_column(head, justify="right" if side == "right" else "left")
     for line in lines:
         table.add_row(*(Text(line[j]) for j in used))
-    console = Console(highlight=False)
+    console = RichConsole(highlight=False)
     if console.is_terminal:
         console.print(table)
         return
-    console = Console(highlight=False, width=_WIDE)
+    console = RichConsole(highlight=False, width=_WIDE)
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
 from .arguments import Crop, Data, Drop, Folder, Label, Output, Quiet, Size, Split
-from .console import Talk
+from .console import Console
 from .image_commands import decode_images, encode_images
-from .image_io import open_for
+from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, only_for
 from .table_io import ModelRows, at_row, numbers, open_source, rows_at_a_time, sink
@@ -25,7 +25,7 @@ def encode(
     data: Data,
     output: Output = None,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -38,23 +38,23 @@ def encode(
     """
     import pandas as pd
 
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = loaded(folder, "encode")
     if of_images(model):
         refuse_reading(reading, type(model).__name__)
         only_for("tables", type(model).__name__, {"--drop": drop})
-        found = open_for(model, data, split, size, crop, talk)
-        encode_images(model, found, output, label=label, talk=talk)
+        found = open_for_model(model, data, split, size, crop, console)
+        encode_images(model, found, output, label=label, console=console)
         if output is not None:
             print(output)
         return
     of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", type(model).__name__, of)
     with sink(output) as write:
-        table = open_source(data, talk, reading, model)
-        rows = ModelRows(table, model, drop or [], talk)
+        table = open_source(data, console, reading, model)
+        rows = ModelRows(table, model, drop or [], console)
         names = list(model.get_feature_names_out())
-        with talk.counting("encoding", table.n_rows) as advance:
+        with console.row_progress("encoding", table.n_rows) as advance:
             for start, batch in rows.batches():
                 with at_row(start):
                     write(pd.DataFrame(model.encode(rows.for_model(batch)), columns=names))
@@ -87,22 +87,22 @@ def decode(
 
     `pushforward decode model latents.npy`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = loaded(folder, "decode")
     if of_images(model):
-        decode_images(model, latents, output, label=label, talk=talk)
+        decode_images(model, latents, output, label=label, console=console)
         print(output)
         return
     only_for("images", type(model).__name__, {"--label": label})
     if of_text(model):
-        decode_text(model, latents, output, talk=talk)
+        decode_text(model, latents, output, console=console)
         if output is not None:
             print(output)
         return
     with sink(output) as write:
-        table = open_source(latents, talk)
+        table = open_source(latents, console)
         start = 0
-        with talk.counting("decoding", table.n_rows) as advance:
+        with console.row_progress("decoding", table.n_rows) as advance:
             for batch in table.batches(rows_at_a_time(len(table.columns))):
                 with at_row(start):
                     write(model.decode(numbers(batch)))

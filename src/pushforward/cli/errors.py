@@ -1,4 +1,4 @@
-"""How the command ends: one line for what the user can mend, a traceback for what we can."""
+"""Exit codes and error lines: one line for an error of the user, a traceback for a bug."""
 
 import os
 import sys
@@ -12,15 +12,15 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import PushforwardError
-from .console import Talk
+from .console import Console
 
-__all__ = ["CommandLine"]
+__all__ = ["CommandLine", "UsageError"]
 
-MEND, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
+USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
-_UsageError: Any = typer.BadParameter.__bases__[0]
-_CliError: Any = _UsageError.__bases__[0]
+UsageError: Any = typer.BadParameter.__bases__[0]
+_CliError: Any = UsageError.__bases__[0]
 
 
 class CommandLine(TyperGroup):
@@ -45,26 +45,26 @@ class CommandLine(TyperGroup):
         except typer.Exit as done:
             return done.exit_code
         except (KeyboardInterrupt, typer.Abort):
-            Talk().error("interrupted; nothing was kept of what was not finished.")
+            Console().error("interrupted; nothing was kept of what was not finished.")
             return INTERRUPTED
         except BrokenPipeError:
             _forget_stdout()
             return PIPE_CLOSED
         except Exception as error:
-            text = _mendable(error)
+            text = _user_error(error)
             if debug or text is None:
                 traceback.print_exc()
             if text is None:
-                Talk().error("this is a bug. Please report it with the lines above.")
+                Console().error("this is a bug. Please report it with the lines above.")
                 return BUG
-            Talk().error(text)
-            return MEND
+            Console().error(text)
+            return USER_ERROR
         return 0
 
 
-def _mendable(error: Any) -> str | None:
-    """What to tell the user of an error, on one line; None for a bug."""
-    if isinstance(error, _UsageError):
+def _user_error(error: Any) -> str | None:
+    """The message of an error of the user, on one line; None for a bug."""
+    if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"
         text = error.format_message().replace("Value error, ", "").rstrip(".")
         return _one_line(f"{text}. See {command} --help.")
@@ -88,6 +88,6 @@ def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
 
 
 def _forget_stdout() -> None:
-    """Send what is still buffered for a reader that left to nowhere."""
+    """Discard what is still buffered for a closed pipe."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ..data.tables.lazy_table import column_labels
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError, ParameterError
 from .arguments import Crop, Drop, Json, Quiet, Scale, Seed, Size
 from .compare_sweep import Minutes, Ranges, Runs, Sweeps, compare_fitted, to_fit
-from .console import Talk, print_json, print_table
+from .console import Console, print_json, print_table
 from .fit_options import bounds_of
 from .image_io import open_images_as
 from .reading_options import AS_FOUND, reads_tables
@@ -19,7 +19,7 @@ from .registry import find_model, of_images, of_tables
 from .table_io import find_column, open_source, take
 from .text_io import is_text, of_text
 
-__all__ = ["Opened", "compare", "evaluate"]
+__all__ = ["ComparisonInputs", "compare", "evaluate"]
 
 _SETTINGS = "How"
 
@@ -110,7 +110,7 @@ def evaluate(
     images: Images = False,
     pixel_range: Scale = None,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -124,20 +124,20 @@ def evaluate(
 
     `pushforward evaluate samples.npy mnist:test --train mnist:train --features classifier`
     """
-    talk = Talk(quiet)
-    opened = Opened(
-        [what], data, train, other, target, drop or [], images, talk,
+    console = Console(quiet)
+    opened = ComparisonInputs(
+        [what], data, train, other, target, drop or [], images, console,
         scale=pixel_range, reading=reading,
     )  # fmt: skip
-    with talk.fitting(None) as report:
-        found = opened.judge(
+    with console.fit_progress(None) as report:
+        found = opened.compare(
             measures=measure or None,
             features=features,
             n=rows,
             random_state=seed or 0,
             report=report,
         )[what]
-    _note(found, talk)
+    _note(found, console)
     if json:
         print_json(found.to_dict())
         return
@@ -172,7 +172,7 @@ def compare(
     pixel_range: Scale = None,
     output: Sweeps = None,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -188,7 +188,7 @@ def compare(
     `pushforward compare alpha-gan dcgan age --train cifar10 --data cifar10:test --minutes 5
     --runs 10 -o sweep`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
     settings = {
@@ -200,7 +200,7 @@ def compare(
     if to_fit(what):
         images = images or find_model(what[0]).data == "images"
         framing = size, crop
-        opened = Opened(
+        opened = ComparisonInputs(
             [],
             data,
             train,
@@ -208,28 +208,28 @@ def compare(
             target,
             drop or [],
             images,
-            talk,
+            console,
             framing,
             pixel_range,
             reading,
         )
         compare_fitted(
             what, opened, minutes=minutes, runs=runs, ranges=range_, output=output, json=json,
-            talk=talk, **settings,
+            console=console, **settings,
         )  # fmt: skip
         return
     only = {"--minutes": minutes, "--runs": runs, "--range": range_, "--output": output}
     only |= {"--size": size, "--crop": crop}
-    if said := [name for name, value in only.items() if value]:
-        raise ParameterError(f"{said[0]} is for names of models, which are fitted. Leave it out.")
-    opened = Opened(
-        what, data, train, other, target, drop or [], images, talk,
+    if given := [name for name, value in only.items() if value]:
+        raise ParameterError(f"{given[0]} is for names of models, which are fitted. Leave it out.")
+    opened = ComparisonInputs(
+        what, data, train, other, target, drop or [], images, console,
         scale=pixel_range, reading=reading,
     )  # fmt: skip
-    with talk.fitting(None) as report:
-        found = opened.judge(report=report, **settings)
+    with console.fit_progress(None) as report:
+        found = opened.compare(report=report, **settings)
     for name, evaluation in found.evaluations.items():
-        _note(evaluation, talk, f"{name}: ")
+        _note(evaluation, console, f"{name}: ")
     if json:
         print_json(found.to_dict())
         return
@@ -249,32 +249,32 @@ def _interval(measure: Any) -> str:
     return "{:.4g} ... {:.4g}".format(*measure.interval) if measure.interval else ""
 
 
-def _note(found: Any, talk: Talk, prefix: str = "") -> None:
+def _note(found: Any, console: Console, prefix: str = "") -> None:
     for text in found.warnings:
-        talk.note(f"{prefix}{text}")
+        console.note(f"{prefix}{text}")
     if found.skipped:
         lacking = " ".join(f"{name}: {reason}" for name, reason in found.skipped.items())
-        talk.note(f"{prefix}not taken: {lacking}")
+        console.note(f"{prefix}not taken: {lacking}")
 
 
-class Opened:
+class ComparisonInputs:
     """Everything a comparison reads, opened as what the models and the data are.
 
     Attributes:
-        judged: models and samples by what was named.
+        compared: models and samples by what was named.
         real, train, other: the data; None where none was named.
         target: the column that ``train_on_synthetic`` predicts, or None.
     """
 
     def __init__(
         self, what: list[str], data: str, train: str | None, other: str | None,
-        target: str | None, drop: list[str], images: bool, talk: Talk,
+        target: str | None, drop: list[str], images: bool, console: Console,
         framing: tuple[str | None, str | None] = (None, None), scale: str | None = None,
-        reading: Reading = AS_FOUND,
+        reading: ReadingOptions = AS_FOUND,
     ) -> None:  # fmt: skip
         from ..estimators.base import load
 
-        self._talk, self._drop, self._framing, self._reading = talk, drop, framing, reading
+        self._console, self._drop, self._framing, self._reading = console, drop, framing, reading
         self._scale = None if scale is None else bounds_of(scale)
         models = {name: load(name) for name in what if _is_model(name)}
         self._images = images or any(of_images(model) for model in models.values())
@@ -282,7 +282,7 @@ class Opened:
         self._like = next((m for m in models.values() if of_tables(m)), None)
         known = None if self._like is None else self._like.columns_
         self._columns = list(known.labels) if known is not None and known.layout.named else None
-        self.judged = {
+        self.compared = {
             name: models[name] if name in models else self._open(name, None) for name in what
         }
         self.real = self._open(data, "test")
@@ -292,12 +292,12 @@ class Opened:
         if target is not None:
             self.target = find_column(target, column_labels(self.real), "--target")
 
-    def judge(self, **options: Any) -> Any:
+    def compare(self, **options: Any) -> Any:
         """The comparison of everything that was named."""
         from ..metrics import compare
 
         return compare(
-            self.judged, self.real, train=self.train, other=self.other, target=self.target,
+            self.compared, self.real, train=self.train, other=self.other, target=self.target,
             **options,
         )  # fmt: skip
 
@@ -326,7 +326,7 @@ class Opened:
             return open_images_as(source, None, *self._framing, pixel_range=self._scale)
 
     def _table(self, source: str) -> Any:
-        table = open_source(source, self._talk, self._reading, self._like)
+        table = open_source(source, self._console, self._reading, self._like)
         labels = list(table.columns)
         gone = [find_column(name, labels, "--drop") for name in self._drop]
         wanted = [label for label in labels if label not in gone]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from .arguments import (
     IMAGES,
     Blank,
@@ -21,12 +21,12 @@ from .arguments import (
     Size,
     Split,
 )
-from .console import Talk, print_json, print_table
-from .explain_images import explain_images, print_strange
-from .image_io import check_picture, open_for
+from .console import Console, print_json, print_table
+from .explain_images import explain_images, print_unlikely
+from .image_io import check_picture, open_for_model
 from .model_facts import facts, facts_text, trained, unusual_parameters
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
-from .registry import need, of_images, only_for
+from .registry import check_supported, of_images, only_for
 from .score import scored
 from .table_io import ModelRows, open_source
 
@@ -60,7 +60,7 @@ def explain(
     ] = None,
     missing: Gaps = Blank.error,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -81,7 +81,7 @@ def explain(
     """
     from ..estimators.base import load
 
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = load(folder)
     name = type(model).__name__
     if of_images(model) and model.capabilities().can("inlier_maps"):
@@ -90,21 +90,21 @@ def explain(
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
         if output is not None:
             check_picture(output)
-        found = open_for(model, data, split, size, crop, talk)
-        strange = explain_images(model, found, rows, output, label=label, talk=talk)
+        found = open_for_model(model, data, split, size, crop, console)
+        unlikely = explain_images(model, found, rows, output, label=label, console=console)
         if json:
-            print_json(strange)
+            print_json(unlikely)
         else:
-            print_strange(strange)
+            print_unlikely(unlikely)
         return
-    need(model, "explain")
+    check_supported(model, "explain")
     of = {"--output": output, "--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", name, of)
     columns = columns or 3
-    table = open_source(data, talk, reading, model)
-    source = ModelRows(table, model, drop or [], talk)
+    table = open_source(data, console, reading, model)
+    source = ModelRows(table, model, drop or [], console)
     found: list[tuple[float, int, Any]] = []  # (score, row number, the row as a table)
-    with talk.counting("scoring", table.n_rows) as advance:
+    with console.row_progress("scoring", table.n_rows) as advance:
         for start, batch, scores in scored(source, model, 1, missing):
             X = source.for_model(batch)
             for i in np.argsort(scores, kind="stable")[:rows].tolist():

@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from .console import Talk, print_table
+from .console import Console, print_table
 from .image_commands import need_label
 from .image_io import batches, labels_of
 from .table_io import at_row
 
-__all__ = ["explain_images", "print_strange"]
+__all__ = ["explain_images", "print_unlikely"]
 
 _RED, _BLUE = (np.array(c)[:, None, None] for c in ((1.0, 0.1, 0.1), (0.1, 0.35, 1.0)))
 
 
 def explain_images(
-    model: Any, found: Any, n: int, output: Path | None, *, label: str | None, talk: Talk
+    model: Any, found: Any, n: int, output: Path | None, *, label: str | None, console: Console
 ) -> list[dict[str, Any]]:
     """Find the strangest images and draw them.
 
@@ -26,7 +26,7 @@ def explain_images(
         n: how many.
         output: of the picture, or None.
         label: of conditional models, as of ``score``.
-        talk: where progress goes.
+        console: where progress goes.
 
     Returns:
         For each, the strangest first: its number, or name if it has one, inlier score, p-value and
@@ -39,7 +39,7 @@ def explain_images(
     need_label(model, label)
     y = labels_of(model, found, label)
     scores = np.empty(len(found))
-    with talk.counting("scoring", len(found)) as advance:
+    with console.row_progress("scoring", len(found)) as advance:
         for rows, images in batches(found):
             with at_row(rows.start):
                 scores[rows] = model.inlier_scores(images, None if y is None else y[rows])
@@ -51,7 +51,7 @@ def explain_images(
     if output is not None:
         _draw(output, images, maps, numbers)
     paths = found.images.paths if isinstance(found.images, FileImages) else None
-    strange: list[dict[str, Any]] = []
+    unlikely: list[dict[str, Any]] = []
     for number, each in zip(numbers.tolist(), maps, strict=True):
         # a place is larger than a pixel: of 28, five by five of them
         smoothed = uniform_filter(each, 2 * (min(each.shape) // 14) + 1)
@@ -60,11 +60,11 @@ def explain_images(
         one = {"image": name, "inlier_score": float(scores[number]), "row": row, "column": column}
         if model.held_out_scores_ is not None and y is None:
             one["p_value"] = float(model.p_values_of(scores[number]))
-        strange.append(one)
-    return strange
+        unlikely.append(one)
+    return unlikely
 
 
-def print_strange(strange: list[dict[str, Any]]) -> None:
+def print_unlikely(unlikely: list[dict[str, Any]]) -> None:
     """The strangest images, for people."""
     heads = {"image": "left", "inlier score": "right", "p-value": "right"}
     lines = [
@@ -74,7 +74,7 @@ def print_strange(strange: list[dict[str, Any]]) -> None:
             f"{one['p_value']:.3g}" if "p_value" in one else "",
             f"row {one['row']}, column {one['column']}",
         )
-        for one in strange
+        for one in unlikely
     ]
     print_table(heads | {"worst place": "left"}, lines)
 

@@ -8,28 +8,61 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from typer.core import TyperCommand
 
 from ..data.tables.column_summary import columns_text, kept_text
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
-from .console import Talk, print_json
+from .console import Console, print_json
+from .errors import UsageError
 from .fit_images import fit_images
 from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .fit_run import fit_run
 from .model_facts import facts, facts_text
 from .reading_options import AS_FOUND, reads_tables
-from .registry import MODELS, Entry, class_of, find_model, only_for, parameters_of, refuse
+from .registry import (
+    MODELS,
+    ModelEntry,
+    class_of,
+    find_model,
+    only_for,
+    parameters_of,
+    raise_unsupported,
+)
 from .table_io import find_column, open_source, take
 from .text_io import fit_text
 
 if TYPE_CHECKING:
     from ..storage.checkpoint import Checkpoint
 
-__all__ = ["fit"]
+__all__ = ["FitCommand", "fit"]
 
 _DATA, _MODEL = "What the data are", "The model"
+
+
+class FitCommand(TyperCommand):
+    """The command ``fit``, whose error for one argument says that the model comes first."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Parse the words after ``fit``.
+
+        Raises:
+            ParameterError: if there are data and no model.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError:
+            first = ctx.params.get("model")
+            if first is None or first in MODELS or ctx.params.get("data") is not None:
+                raise
+            raise ParameterError(
+                f"The model comes before the data, and {first!r} is no model. For one that is "
+                f"chosen for a table: pushforward fit auto {first} -o FOLDER. Others: see "
+                "pushforward models."
+            ) from None
 
 
 @reads_tables
@@ -97,7 +130,7 @@ def fit(
         ),
     ] = None,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     weight: Annotated[
         str | None,
         typer.Option(
@@ -145,7 +178,7 @@ def fit(
 
     `pushforward fit glow faces/ --size 32 -o glow --minutes 30`
     """
-    began = time.monotonic()
+    started = time.monotonic()
     options = FitOptions(
         random_state=seed,
         minutes=minutes,
@@ -164,22 +197,22 @@ def fit(
         set={name: literal(text) for name, text in pairs(set_, "--set").items()},
     )
     if config is not None:
-        options = options.over(FitOptions.read(config))
+        options = options.with_defaults(FitOptions.read(config))
     entry = find_model(model)
     if more and "continue" not in entry.can:
-        refuse(entry.cls, "continue")
+        raise_unsupported(entry.cls, "continue")
     there = _check_target(output, overwrite, more)
 
-    talk = Talk(quiet)
+    console = Console(quiet)
     fitters = {"images": fit_images, "text": fit_text, "tables": _fit_table}
     fitter = fitters[entry.data]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOutWarning)  # the notes say it
-        made = fitter(entry, data, output, options, there=there, more=more, talk=talk)
-    seconds = time.monotonic() - began
+        made = fitter(entry, data, output, options, there=there, more=more, console=console)
+    seconds = time.monotonic() - started
     known = facts(made)
-    talk.say(made.account() if made.capabilities().can("account") else facts_text(known))
-    talk.say(f"fitted in {seconds:.1f} s")
+    console.print(made.account() if made.capabilities().can("account") else facts_text(known))
+    console.print(f"fitted in {seconds:.1f} s")
     if json:
         named = {"folder": str(output), "model": entry.name}
         print_json(named | known | {"seed": made.random_state, "seconds": round(seconds, 3)})
@@ -188,14 +221,14 @@ def fit(
 
 
 def _fit_table(
-    entry: Entry,
+    entry: ModelEntry,
     data: str,
     output: Path,
     options: FitOptions,
     *,
     there: bool,
     more: bool,
-    talk: Talk,
+    console: Console,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
     from ..estimators.base import load
@@ -203,7 +236,7 @@ def _fit_table(
 
     only_for("images", entry.cls, options.of_images())
     before = load(output) if more and there else None
-    table = open_source(data, talk, options.reading, before)
+    table = open_source(data, console, options.reading, before)
     labels = list(table.columns)
     columns = [*options.drop, *([] if options.weight is None else [options.weight])]
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
@@ -223,16 +256,16 @@ def _fit_table(
 
         made = fit_run(
             entry, opened, output, parameters,
-            there=there, more=more, reading=table.reading, talk=talk,
+            there=there, more=more, reading=table.reading, console=console,
         )  # fmt: skip
-        _say_columns(made.columns_, talk)
+        _print_columns(made.columns_, console)
         return made
     made = _made(entry, parameters, output if more and there else None)
-    work = _unfinished(output, talk)
-    with talk.fitting(made.get_params().get("minutes")) as report:
+    work = _unfinished(output, console)
+    with console.fit_progress(made.get_params().get("minutes")) as report:
         X = table.read()
         weights = None if options.weight is None else _column(X, labels, gone[-1])
-        reported = _after_columns(report, made, talk)
+        reported = _report_after_columns(report, made, console)
         made.fit(take(X, labels, left), sample_weight=weights, report=reported, folder=work)
     if more:
         made.set_params(warm_start=False)
@@ -249,40 +282,39 @@ def _takes(cls: Any, argument: str) -> bool:
 
 def _column(X: Any, labels: list[str | int], label: str | int) -> Any:
     """One column of a table, (n,)."""
-    found = take(X, labels, [label])
-    return (found.to_numpy() if hasattr(found, "to_numpy") else found)[:, 0]
+    return np.asarray(take(X, labels, [label]))[:, 0]
 
 
-def _after_columns(
-    report: Callable[[str, float], None], made: Any, talk: Talk
+def _report_after_columns(
+    report: Callable[[str, float], None], made: Any, console: Console
 ) -> Callable[[str, float], None]:
-    """The report of a fit that says, when the fit begins, what was made of each column."""
-    begun = False
+    """A report that also prints, when the fit begins, how each column is modelled."""
+    columns_printed = False
 
     def reported(text: str, share: float) -> None:
-        nonlocal begun
-        if not begun:
-            begun = True
-            _say_columns(made.columns_, talk)
+        nonlocal columns_printed
+        if not columns_printed:
+            columns_printed = True
+            _print_columns(made.columns_, console)
         report(text, share)
 
     return reported
 
 
-def _say_columns(columns: Any, talk: Talk) -> None:
-    talk.say(columns_text(columns))
+def _print_columns(columns: Any, console: Console) -> None:
+    console.print(columns_text(columns))
     if kept := kept_text(columns):
-        talk.note(f"{kept}.")
+        console.note(f"{kept}.")
 
 
-def _unfinished(output: Path, talk: Talk) -> "Checkpoint":
+def _unfinished(output: Path, console: Console) -> "Checkpoint":
     """What an interrupted fit has left beside ``output``."""
     from ..storage.checkpoint import Checkpoint
 
     place = Path(os.path.realpath(output))
     folder = place.with_name(f".{place.name}.pushforward-fit")
     if folder.is_dir():
-        talk.note(f"an interrupted fit is in {folder.name}: going on from there.")
+        console.note(f"an interrupted fit is in {folder.name}: going on from there.")
     return Checkpoint(folder)
 
 
@@ -306,11 +338,11 @@ def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
     return True
 
 
-def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> dict[str, Any]:
+def _parameters(entry: ModelEntry, options: FitOptions, labels: list[str | int]) -> dict[str, Any]:
     """The options as arguments of the model's constructor.
 
     Raises:
-        ParameterError: for what the model does not have, and for what was said twice.
+        ParameterError: for what the model does not have, and for an option given twice.
     """
     # an array that lost columns has new positions; a frame keeps its names
     named = any(isinstance(label, str) for label in labels)
@@ -320,7 +352,7 @@ def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> d
         found = {place[find_column(name, labels, option)]: v for name, v in given.items()}
         return found or None
 
-    said = {
+    options_given = {
         "random_state": options.random_state,
         "minutes": options.minutes,
         "contamination": options.contamination,
@@ -328,10 +360,10 @@ def _parameters(entry: Entry, options: FitOptions, labels: list[str | int]) -> d
         "columns": by_column(options.column, "--column"),
         "bounds": by_column(options.bounds, "--bounds"),
     }
-    return parameters_of(entry, said, options.set)
+    return parameters_of(entry, options_given, options.set)
 
 
-def _made(entry: Entry, parameters: dict[str, Any], folder: Path | None) -> Any:
+def _made(entry: ModelEntry, parameters: dict[str, Any], folder: Path | None) -> Any:
     """The model to fit: a new one, or the one in ``folder``, to be grown."""
     if folder is None:
         return class_of(entry)(**parameters)

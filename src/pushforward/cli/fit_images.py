@@ -3,25 +3,25 @@
 from pathlib import Path
 from typing import Any
 
-from .console import Talk
+from .console import Console
 from .fit_options import FitOptions
 from .fit_run import fit_run
 from .image_io import open_images_as
 from .reading_options import refuse_reading
-from .registry import Entry, only_for, parameters_of
+from .registry import ModelEntry, only_for, parameters_of
 
 __all__ = ["fit_images"]
 
 
 def fit_images(
-    entry: Entry,
+    entry: ModelEntry,
     data: str,
     output: Path,
     options: FitOptions,
     *,
     there: bool,
     more: bool,
-    talk: Talk,
+    console: Console,
 ) -> Any:
     """Train a model on what ``open_images`` opens; arguments as of :func:`fit_run`."""
     refuse_reading(options.reading, entry.cls)
@@ -34,13 +34,13 @@ def fit_images(
         )  # fmt: skip
         return found, {}, f"{len(found):,} images of {' x '.join(map(str, found.images.shape))}"
 
-    said = {"random_state": options.random_state, "minutes": options.minutes}
-    parameters = parameters_of(entry, said, options.set)
+    given = {"random_state": options.random_state, "minutes": options.minutes}
+    parameters = parameters_of(entry, given, options.set)
     noted: dict[str, Any] = {}  # with which later images are opened; the size is the model's
     if options.crop is not None:
         noted["crop"] = options.crop
     if options.pixel_range is not None:
         noted["pixel_range"] = list(options.pixel_range)
     return fit_run(
-        entry, opened, output, parameters, there=there, more=more, talk=talk, noted=noted
+        entry, opened, output, parameters, there=there, more=more, console=console, noted=noted
     )

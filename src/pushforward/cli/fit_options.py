@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..data.checks import MISSING
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import current_words
 from ..errors import ParameterError
+from ..validation import OneOf, check
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
 
@@ -59,7 +60,7 @@ def check_page(option: str, path: Path) -> None:
 
 @dataclass
 class FitOptions:
-    """What a fit was asked for; None and empty mean not said."""
+    """The options of a fit; None and empty mean not given."""
 
     random_state: int | None = None
     minutes: float | None = None
@@ -67,7 +68,7 @@ class FitOptions:
     missing: str | None = None
     weight: str | None = None
     drop: list[str] = field(default_factory=list)
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     split: str | None = None
     size: str | None = None
     crop: str | None = None
@@ -78,8 +79,7 @@ class FitOptions:
     set: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.missing not in (None, *MISSING):
-            raise ParameterError(f"missing is {self.missing!r}. Expected error, drop or auto.")
+        check({"missing": OneOf(*MISSING) | None}, {"missing": self.missing})
 
     @classmethod
     def read(cls, path: Path) -> "FitOptions":
@@ -106,8 +106,8 @@ class FitOptions:
         if "pixel_range" in values:
             values["pixel_range"] = bounds_of(values["pixel_range"])
         values |= {word: str(values[word]) for word in ("size", "crop") if word in values}
-        said = {word: values.pop(word) for word in _READING if word in values}
-        values["reading"] = Reading(**said)
+        given = {word: values.pop(word) for word in _READING if word in values}
+        values["reading"] = ReadingOptions(**given)
         values["bounds"] = {name: bounds_of(v) for name, v in values.get("bounds", {}).items()}
         return cls(**values)
 
@@ -132,13 +132,13 @@ class FitOptions:
             "--weight": self.weight,
         }
 
-    def over(self, other: "FitOptions") -> "FitOptions":
-        """These options where said, else the other's; tables are joined name by name."""
+    def with_defaults(self, other: "FitOptions") -> "FitOptions":
+        """These options where given, else the other's; tables are joined name by name."""
         merged: dict[str, Any] = {}
         for name, mine in vars(self).items():
             theirs = vars(other)[name]
-            if isinstance(mine, Reading):
-                merged[name] = mine.over(theirs)
+            if isinstance(mine, ReadingOptions):
+                merged[name] = mine.with_defaults(theirs)
             elif isinstance(mine, dict):
                 merged[name] = theirs | mine
             else:

@@ -6,12 +6,13 @@ from typing import Any
 
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import ModelFileError, ParameterError, TrainingError
-from .console import Talk
+from ..estimators.parameters import check_parameters
+from .console import Console
 from .errors import INTERRUPTED
 from .reading_options import AS_FOUND
-from .registry import Entry, class_of
+from .registry import ModelEntry, class_of
 
 __all__ = ["fit_run"]
 
@@ -20,16 +21,16 @@ _UNFINISHED = "unfinished"  # the layers of a growth that was interrupted
 
 
 def fit_run(
-    entry: Entry,
+    entry: ModelEntry,
     opened: Callable[[], tuple[Any, dict[str, Any], str]],
     output: Path,
     parameters: dict[str, Any],
     *,
     there: bool,
     more: bool,
-    talk: Talk,
+    console: Console,
     noted: dict[str, Any] | None = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
 ) -> Any:
     """Train a model in the folder ``output``.run, and save it to ``output``.
 
@@ -41,9 +42,9 @@ def fit_run(
         parameters: of the model's constructor.
         there: whether a model is there, to be replaced or to go on with.
         more: whether to go on with it.
-        talk: where notes and progress go.
+        console: where notes and progress go.
         noted: what of the data is saved among the model's settings.
-        reading: what was said of how the data are written; saved with the model.
+        reading: options of how the data are written; saved with the model.
 
     Returns:
         The fitted model.
@@ -52,35 +53,36 @@ def fit_run(
         typer.Exit: after an interruption, and at the end in every process of ``torchrun`` but the
             first, which saves and speaks for all.
     """
+    from ..estimators.trained_model import device_of
     from ..training.processes import Processes
 
     run = output.with_name(f"{output.name}.run")
     if more and there:
-        made = _of_before(entry, output, parameters, run)
+        made = _earlier_model(entry, output, parameters, run)
     else:  # a command without a seed and its repetition have the same: else it could not go on
         made = class_of(entry)(**{"random_state": 0} | parameters)
-    made._check_parameters()  # before anything that is there is removed
+    check_parameters(made)  # before anything that is there is removed
     made.reading_ = reading
     found, given, what = opened()
-    processes = Processes(made._device())
-    talk.quiet |= not processes.first
+    processes = Processes(device_of(made))
+    console.quiet |= not processes.first
     if there and not more and processes.first:
         _clear_if_saved(run, output)
-    processes.wait()
-    _say_where_it_begins(run, what, talk)
+    processes.barrier()
+    _print_start(run, what, console)
     try:
-        with talk.fitting(None) as report:
+        with console.fit_progress(None) as report:
             made.fit(found, folder=run, report=report, **given)
     except KeyboardInterrupt:
         if (run / _UNFINISHED).is_dir():
             if processes.first:
-                talk.error(f"interrupted. Repeat the command to go on: the layers are in {run}")
+                console.error(f"interrupted. Repeat the command to go on: the layers are in {run}")
             raise typer.Exit(INTERRUPTED) from None
         if not (run / "checkpoint").is_dir():
             raise
         if processes.first:
             step = _state(run)["step"]
-            talk.error(
+            console.error(
                 f"interrupted at step {step:,}. Repeat the command to go on: the run is in {run}"
             )
         raise typer.Exit(INTERRUPTED) from None
@@ -106,7 +108,7 @@ def fit_run(
     return made
 
 
-def _of_before(entry: Entry, output: Path, parameters: dict[str, Any], run: Path) -> Any:
+def _earlier_model(entry: ModelEntry, output: Path, parameters: dict[str, Any], run: Path) -> Any:
     """The model in ``output``, to grow on, or with a budget that leaves its run something to do.
 
     Raises:
@@ -169,15 +171,17 @@ def _clear_if_saved(run: Path, output: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _say_where_it_begins(run: Path, what: str, talk: Talk) -> None:
+def _print_start(run: Path, what: str, console: Console) -> None:
     if not (run / "checkpoint").is_dir():
-        talk.say(f"{what}; checkpoints and samples go to {run}")
+        console.print(f"{what}; checkpoints and samples go to {run}")
         if (run / _UNFINISHED).is_dir():
-            talk.note(f"an interrupted fit is in {run}: going on from there if it is of the like.")
+            console.note(
+                f"an interrupted fit is in {run}: it goes on where the settings are the same."
+            )
         return
     state = _state(run)
     minutes = state["seconds"] / 60
-    talk.note(f"going on from step {state['step']:,}, after {minutes:.1f} minutes: {run}")
+    console.note(f"going on from step {state['step']:,}, after {minutes:.1f} minutes: {run}")
 
 
 def _state(run: Path) -> dict[str, Any]:

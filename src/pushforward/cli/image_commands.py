@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from .console import Talk
+from .console import Console
 from .image_io import batches, class_of, image_sink, images_at_a_time, known_labels, labels_of
 from .table_io import at_row, numbers, open_source, seed_of_block, sink
 
@@ -34,7 +34,7 @@ def sample_images(
     seed: int | None,
     temperature: float | None,
     labels: list[str],
-    talk: Talk,
+    console: Console,
 ) -> None:
     """Draw n images, or n of each label, and write them as they come."""
     options = {} if temperature is None else {"temperature": temperature}
@@ -49,7 +49,7 @@ def sample_images(
     drawn = 0
     with (
         image_sink(output, model.pixels_.layout, **page) as write,
-        talk.counting("sampling", n * max(1, len(wanted))) as advance,
+        console.row_progress("sampling", n * max(1, len(wanted))) as advance,
     ):
         for label in wanted or [None]:
             more = options if label is None else options | {"y": label}
@@ -69,7 +69,7 @@ def score_images(
     draws: int,
     per_level: bool,
     to_stdout: bool,
-    talk: Talk,
+    console: Console,
 ) -> dict[str, Any]:
     """Score images as they are read, write a line for each, and return the summary."""
     import pandas as pd
@@ -85,7 +85,7 @@ def score_images(
     ranked = compared and y is None and draws == 1
     rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
-    with sink(output) as write, talk.counting("scoring", len(found)) as advance:
+    with sink(output) as write, console.row_progress("scoring", len(found)) as advance:
         for rows, images in batches(found):
             own = None if y is None else y[rows]
             with at_row(rows.start):
@@ -150,12 +150,12 @@ def score_sentence(summary: dict[str, Any]) -> str:
 
 
 def encode_images(
-    model: Any, found: Any, output: Path | None, *, label: str | None, talk: Talk
+    model: Any, found: Any, output: Path | None, *, label: str | None, console: Console
 ) -> None:
     """Write the latents of images as they are read."""
     y = labels_of(model, found, label)
     need_label(model, label)
-    with sink(output) as write, talk.counting("encoding", len(found)) as advance:
+    with sink(output) as write, console.row_progress("encoding", len(found)) as advance:
         for rows, images in batches(found):
             with at_row(rows.start):
                 write(model.encode(images, None if y is None else y[rows]))
@@ -163,17 +163,17 @@ def encode_images(
 
 
 def decode_images(
-    model: Any, latents: str, output: Path | None, *, label: str | None, talk: Talk
+    model: Any, latents: str, output: Path | None, *, label: str | None, console: Console
 ) -> None:
     """Write the images of latents as they are read."""
     need_label(model, label)
     y = None if label is None else class_of(model, label)
-    table = open_source(latents, talk)
+    table = open_source(latents, console)
     block = images_at_a_time(model.pixels_.n_values)
     start = 0
     with (
         image_sink(output, model.pixels_.layout) as write,
-        talk.counting("decoding", table.n_rows) as advance,
+        console.row_progress("decoding", table.n_rows) as advance,
     ):
         for batch in table.batches(block):
             with at_row(start):

@@ -8,10 +8,10 @@ import typer
 
 from ..errors import DataError, ParameterError
 from .arguments import Crop, Data, Folder, Json, Label, Picture, Quiet, Seed, Size, Split
-from .console import Talk, print_json, print_table
+from .console import Console, print_json, print_table
 from .image_commands import need_label
-from .image_io import check_picture, images_at_a_time, labels_of, open_for
-from .registry import loaded, of_images, refuse
+from .image_io import check_picture, images_at_a_time, labels_of, open_for_model
+from .registry import loaded, of_images, raise_unsupported
 
 __all__ = ["diagnose", "edit", "interpolate"]
 
@@ -50,11 +50,11 @@ def interpolate(
 
     `pushforward interpolate glow anna.png ben.png -o way.png`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = _of_images(folder, "interpolate", output)
     need_label(model, label)
-    first = open_for(model, a, split, size, crop, talk)
-    second = first if a == b else open_for(model, b, split, size, crop, talk)
+    first = open_for_model(model, a, split, size, crop, console)
+    second = first if a == b else open_for_model(model, b, split, size, crop, console)
     skip = min(n, len(first) // 2) if a == b else 0
     rows = min(n, len(first), len(second) - skip)
     if a == b and skip == 0:
@@ -107,7 +107,7 @@ def edit(
 
     `pushforward edit glow faces --with smiling/ --without serious/ -o smiling.png`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     shares = _numbers(amounts)
     if (attribute is None) == (with_ is None and without is None):
         raise ParameterError("Give --attribute, or --with and --without.")
@@ -115,15 +115,17 @@ def edit(
         raise ParameterError("--with and --without go together. Give both.")
     model = _of_images(folder, "edit", output)
     need_label(model, label)
-    found = open_for(model, data, split, size, crop, talk)
+    found = open_for_model(model, data, split, size, crop, console)
     if attribute is not None:
         has = _mask(found, attribute)
         sides = [(found, np.flatnonzero(has)), (found, np.flatnonzero(~has))]
     else:
-        pair = [open_for(model, str(one), split, size, crop, talk) for one in (with_, without)]
+        pair = [
+            open_for_model(model, str(one), split, size, crop, console) for one in (with_, without)
+        ]
         sides = [(one, np.arange(len(one))) for one in pair]
     few = [(one, rows[_spread(len(rows))]) for one, rows in sides]
-    with talk.counting("encoding", sum(len(rows) for _, rows in few)) as advance:
+    with console.row_progress("encoding", sum(len(rows) for _, rows in few)) as advance:
         has_it, has_not = (_mean_latent(model, one, rows, label, advance) for one, rows in few)
     n = min(n, len(found))
     of = _labelled(model, found, slice(0, n), label)
@@ -153,7 +155,7 @@ def diagnose(
     `pushforward diagnose glow cifar10 --split test`
     """
     model = _of_images(folder, "diagnose")
-    found = open_for(model, data, split, size, crop, Talk(quiet))
+    found = open_for_model(model, data, split, size, crop, Console(quiet))
     first = slice(0, min(n, len(found)))
     own = _labelled(model, found, first, label)
     measured = model.diagnose(_picked(found, first), random_state=seed or 0, **own)
@@ -169,7 +171,7 @@ def _of_images(folder: Path, command: str, output: Path | None = None) -> Any:
         check_picture(output)
     model = loaded(folder, command)
     if not of_images(model):
-        refuse(type(model).__name__, command)
+        raise_unsupported(type(model).__name__, command)
     return model
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from .console import Talk
+from .console import Console
 
 __all__ = [
     "batches",
@@ -21,9 +21,9 @@ __all__ = [
     "images_at_a_time",
     "known_labels",
     "labels_of",
-    "open_for",
+    "open_for_model",
     "open_images_as",
-    "side_of",
+    "parse_size",
 ]
 
 _VALUES = 1 << 22  # numbers in one batch: a few copies of 16 MiB is all a command holds
@@ -41,10 +41,10 @@ def images_at_a_time(n_values: int) -> int:
     return max(64, min(8192, _VALUES // n_values // 64 * 64))
 
 
-def side_of(text: str | None) -> int | tuple[int, int] | None:
+def parse_size(text: str | None) -> int | tuple[int, int] | None:
     """Read a side, or HEIGHTxWIDTH.
 
-    >>> side_of("32"), side_of("48x64")
+    >>> parse_size("32"), parse_size("48x64")
     (32, (48, 64))
     """
     if text is None:
@@ -58,15 +58,15 @@ def side_of(text: str | None) -> int | tuple[int, int] | None:
 def open_images_as(
     data: str, split: str | None, size: str | None, crop: str | None, **of_array: Any
 ) -> Any:
-    """Open images with the options of the command line; ``layout`` and ``pixel_range`` as said."""
+    """Open images with the command line's options, ``layout`` and ``pixel_range`` included."""
     from ..data import open_images
 
     crop_of = int(crop) if crop and crop.isdecimal() else crop
-    return open_images(data, split, size=side_of(size), crop=crop_of, **of_array)
+    return open_images(data, split, size=parse_size(size), crop=crop_of, **of_array)
 
 
-def open_for(
-    model: Any, data: str, split: str | None, size: str | None, crop: str | None, talk: Talk
+def open_for_model(
+    model: Any, data: str, split: str | None, size: str | None, crop: str | None, console: Console
 ) -> Any:
     """Open images as a model needs them, with a note, where neither size nor crop was given.
 
@@ -83,7 +83,7 @@ def open_for(
         found = open_images_as(data, split, size, crop, **scale)
     elif (cropped := _cropped(model, data, split, its_size)) is not None:
         found = cropped
-        talk.note(f"the images of {data} were cropped as in fit: {model.settings_['crop']}.")
+        console.note(f"the images of {data} were cropped as in fit: {model.settings_['crop']}.")
     else:
         try:
             found = open_images_as(data, split, None, None, **scale)
@@ -93,11 +93,11 @@ def open_for(
             was = "several sizes"
         if was != f"{height} x {width}":
             found = open_images_as(data, split, its_size, None, **scale)
-            talk.note(f"the images of {data} were resized from {was} to {height} x {width}.")
+            console.note(f"the images of {data} were resized from {was} to {height} x {width}.")
     if found.images.shape[1:] == (height, width) and _recoloured(found, model):
         found = dataclasses.replace(found, images=_recoloured(found, model))
         kind = "grey" if model.pixels_.shape[0] == 1 else "three channels"
-        talk.note(f"the images of {data} were turned to {kind}, as those of the fit.")
+        console.note(f"the images of {data} were turned to {kind}, as those of the fit.")
     if found.images.shape != model.pixels_.shape:
         raise DataError(
             f"The images of {data} have shape {found.images.shape} (channels, height, width). "

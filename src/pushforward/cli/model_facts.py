@@ -79,6 +79,7 @@ def _text_facts(known: Any) -> dict[str, Any]:
 
 
 def _run_facts(model: Any) -> dict[str, Any]:
+    from ..estimators.table_density import TableDensity
     from ..estimators.trained_model import TrainedModel
 
     if not isinstance(model, TrainedModel):
@@ -93,7 +94,7 @@ def _run_facts(model: Any) -> dict[str, Any]:
         "steps": last.get("step"),
         "trained_seconds": last.get("seconds"),
     }
-    if not hasattr(model, "held_out_"):  # which says it in the units of the data
+    if not isinstance(model, TableDensity):  # whose held_out_nats are in the units of the data
         found |= {f"held_out_{name}": value for name, value in best["measures"].items()}
     if "step" in best:
         which = "the averaged weights" if best["which"] == "averaged" else "the weights"

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from .registry import only_for
 
 __all__ = ["AS_FOUND", "reads_tables", "refuse_reading"]
 
-AS_FOUND = Reading()  # nothing was said
+AS_FOUND = ReadingOptions()  # no option is given
 
 _PANEL = "How a file of text is written, where it is not found out"
 
@@ -57,13 +57,13 @@ _OPTIONS: dict[str, Any] = {
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options in place of its parameter ``reading``, a :class:`Reading`."""
+    """Give a command these options in place of its parameter ``reading``."""
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        said = {name: given.pop(name) for name in _OPTIONS}
-        said["missing_values"] = said["missing_values"] or None  # typer gives [] for none
-        command(**given, reading=Reading(**said))
+        reading = {name: given.pop(name) for name in _OPTIONS}
+        reading["missing_values"] = reading["missing_values"] or None  # typer gives [] for none
+        command(**given, reading=ReadingOptions(**reading))
 
     signature = inspect.signature(command)
     parameters = []
@@ -80,11 +80,11 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def refuse_reading(reading: Reading, name: str) -> None:
+def refuse_reading(reading: ReadingOptions, name: str) -> None:
     """Refuse these options for a model that is not one of tables.
 
     Raises:
         ParameterError: naming the first that was given.
     """
     options = {"header": "--header", "missing_values": "--missing-values"}
-    only_for("tables", name, {options.get(w, f"--{w}"): True for w in reading.said})
+    only_for("tables", name, {options.get(w, f"--{w}"): True for w in reading.given})

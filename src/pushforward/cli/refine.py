@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
 from .arguments import Seed as SeedOption
-from .console import Talk, print_json, print_table
+from .console import Console, print_json, print_table
 from .fit_options import check_page, literal, pairs
-from .image_io import open_for
+from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, of_tables
 from .table_io import ModelRows, open_source
@@ -127,7 +127,7 @@ def refine(
         bool, typer.Option("--overwrite", help="Replace a model that is there already.")
     ] = False,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -152,36 +152,36 @@ def refine(
         raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:
         _check_target(output, overwrite)
-    began = time.monotonic()
-    talk = Talk(quiet)
+    started = time.monotonic()
+    console = Console(quiet)
     model = loaded(folder, "sample")
-    rows, labels = _opened(model, data, drop or [], reading, split, size, crop, talk)
+    rows, labels = _opened(model, data, drop or [], reading, split, size, crop, console)
     options: dict[str, Any] = {
         "space": space, "ratio": ratio, "features": features, "evaluations": evaluations,
         "critic_of": None if critic_of is None else loaded(critic_of, "sample"),
         "draws": draws, "batch_size": batch_size, "random_state": seed or 0,
-        "minutes": _minutes_left(minutes, began, page=report is not None),
+        "minutes": _minutes_left(minutes, started, page=report is not None),
     }  # fmt: skip
     method_options = {
         "method": method, "preset": "paper" if paper else None,
         "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
     }  # fmt: skip
     wanted = output is not None or report is not None
-    with talk.fitting(minutes) as progress:
+    with console.fit_progress(minutes) as progress:
         if compare:
             refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
         else:
             compared = []
-            refined = _refined(model, rows, labels, options | method_options, progress, talk)
+            refined = _refined(model, rows, labels, options | method_options, progress, console)
     found: dict[str, Any] = {}
     if refined is not None:
-        talk.say(refined.account())
+        console.print(refined.account())
         found = {"model": type(model).__name__, "report": refined.report_.to_dict()}
         if output is not None:
             refined.save(output)
             found["folder"] = str(output)
         if report is not None:
-            left = None if minutes is None else minutes - (time.monotonic() - began) / 60
+            left = None if minutes is None else minutes - (time.monotonic() - started) / 60
             page = _page(refined, rows, labels, compared, seed or 0, left)
             found["page"] = str(page.save(report))
     if compared:
@@ -196,22 +196,27 @@ def refine(
             print(found[name])
 
 
-def _minutes_left(minutes: float | None, began: float, *, page: bool) -> float | None:
+def _minutes_left(minutes: float | None, started: float, *, page: bool) -> float | None:
     """Minutes for the refinement: what was read took some of them, and a page will."""
     if minutes is None or minutes <= 0:  # the latter is refused where it is looked at
         return minutes
     share = 1 - _FOR_PAGE if page else 1.0
-    return max(share * minutes - (time.monotonic() - began) / 60, 0.1 * minutes)
+    return max(share * minutes - (time.monotonic() - started) / 60, 0.1 * minutes)
 
 
 def _refined(
-    model: Any, rows: Any, labels: Any, options: dict[str, Any], progress: Progress, talk: Talk
+    model: Any,
+    rows: Any,
+    labels: Any,
+    options: dict[str, Any],
+    progress: Progress,
+    console: Console,
 ) -> Any:
     """The refined model."""
     from ..refinement import RefinedModel
 
     made = RefinedModel(model, **options)
-    return made.fit(rows, labels, report=_first_lines_said(progress, talk))
+    return made.fit(rows, labels, report=_with_first_lines(progress, console))
 
 
 def _compared(
@@ -238,8 +243,8 @@ def _page(
 
 
 def _opened(
-    model: Any, data: str, drop: list[str], reading: Reading, split: str | None,
-    size: str | None, crop: str | None, talk: Talk,
+    model: Any, data: str, drop: list[str], reading: ReadingOptions, split: str | None,
+    size: str | None, crop: str | None, console: Console,
 ) -> tuple[Any, Any]:  # fmt: skip
     """The data as the model takes them, and labels."""
     if not of_tables(model):
@@ -248,14 +253,14 @@ def _opened(
         name, colon, given = data.rpartition(":")
         if colon and not Path(data).exists():
             data, split = name, given
-        found = open_for(model, data, split, size, crop, talk)
+        found = open_for_model(model, data, split, size, crop, console)
         return found, found.labels
     if of_text(model):
         from ..data import as_lines
 
         return as_lines(data), None
-    table = open_source(data, talk, reading, model)
-    source = ModelRows(table, model, drop, talk)
+    table = open_source(data, console, reading, model)
+    source = ModelRows(table, model, drop, console)
     return source.for_model(table.read()), None
 
 
@@ -272,14 +277,14 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _first_lines_said(progress: Progress, talk: Talk) -> Progress:
-    """Progress, whose lines up to what to expect are printed as well."""
+def _with_first_lines(progress: Progress, console: Console) -> Progress:
+    """Progress that also prints its lines up to the one with the expected cost."""
     first = True
 
     def report(text: str, share: float) -> None:
         nonlocal first
         if first:
-            talk.say(text)
+            console.print(text)
             first = not text.startswith("expected: ")
         progress(text, share)
 

@@ -7,25 +7,26 @@ from typing import Any
 
 from ..deprecation import current_words, old_words
 from ..errors import ParameterError, UnsupportedError
+from ..estimators.parameters import parameter_names
 
 __all__ = [
     "METHOD_OF",
     "MODELS",
-    "Entry",
+    "ModelEntry",
+    "check_supported",
     "class_of",
     "find_model",
     "loaded",
-    "need",
     "of_images",
     "of_tables",
     "only_for",
     "parameters_of",
-    "refuse",
+    "raise_unsupported",
 ]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelEntry:
     """A model that can be fitted by name.
 
     Attributes:
@@ -51,90 +52,90 @@ _FLOW = (
 _MADE = ("sample", "decode", "continue")
 _ENCODES = ("sample", "encode", "decode", "interpolate", "continue")
 
-MODELS: dict[str, Entry] = {
+MODELS: dict[str, ModelEntry] = {
     entry.name: entry
     for entry in (
-        Entry(
+        ModelEntry(
             "auto", "AutoDensity", "tables", _DENSITY,
             "tries Gaussians, mixtures and sliced flows; keeps what held-out rows like best",
         ),
-        Entry(
+        ModelEntry(
             "gis", "GIS", "tables", (*_DENSITY, "encode", "decode", "continue"),
             "one sliced flow, grown layer by layer; has latents",
         ),
-        Entry(
+        ModelEntry(
             "table-gan", "TableGAN", "tables", _MADE,
             "a generator of rows against a critic of slope 1; no likelihood",
         ),
-        Entry(
+        ModelEntry(
             "character-gan", "CharacterGAN", "text", _MADE,
             "lines of characters, made whole, against a critic of slope 1",
         ),
-        Entry(
+        ModelEntry(
             "table-sig", "TableSIG", "tables", _DENSITY,
             "a normal sample moved to the rows, layer by layer: made for samples",
         ),
-        Entry(
+        ModelEntry(
             "table-flow", "TableFlow", "tables", (*_DENSITY, "continue"),
             "a neural flow of rows, trained by gradient: for comparison",
         ),
-        Entry(
+        ModelEntry(
             "sig", "SIG", "images", (*_FLOW, "explain"),
             "images from slices, without gradient training, with an exact likelihood",
         ),
-        Entry(
+        ModelEntry(
             "glow", "Glow", "images", _FLOW,
             "a flow with learned mixing of channels: likelihoods, samples, edits",
         ),
-        Entry(
+        ModelEntry(
             "realnvp", "RealNVP", "images", _FLOW,
             "a flow of checkerboards and channels, on logits of pixels",
         ),
-        Entry(
+        ModelEntry(
             "nice", "NICE", "images", _FLOW,
             "the first of these flows: additive, of all pixels at once",
         ),
-        Entry(
+        ModelEntry(
             "alpha-gan", "AlphaGAN", "images", _ENCODES,
             "an autoencoder played for by two critics: samples and a way back to codes",
         ),
-        Entry(
+        ModelEntry(
             "dcgan", "DCGAN", "images", _MADE,
             "a generator against a critic; SN-DCGAN, SN-ResNet-GAN, R3GAN by its settings",
         ),
-        Entry(
+        ModelEntry(
             "wgan", "WGAN", "images", _MADE,
             "a generator against a critic of clipped weights",
         ),
-        Entry(
+        ModelEntry(
             "mmd-gan", "MMDGAN", "images", _MADE,
             "a generator against a kernel of features that a critic learns",
         ),
-        Entry(
+        ModelEntry(
             "age", "AGE", "images", _ENCODES,
             "encoder and generator play over the codes alone: no critic",
         ),
-        Entry(
+        ModelEntry(
             "vae-gan", "VAEGAN", "images", _ENCODES,
             "a variational autoencoder that compares images by a critic's features",
         ),
-        Entry(
+        ModelEntry(
             "wgan-gp", "WGANGP", "images", _MADE,
             "a generator against a critic of slope 1: steady, and slower",
         ),
-        Entry(
+        ModelEntry(
             "began", "BEGAN", "images", _MADE,
             "a generator against an autoencoder, the two held in balance",
         ),
-        Entry(
+        ModelEntry(
             "ebgan", "EBGAN", "images", _MADE,
             "a generator against an energy, with a margin; keeps codes of samples apart",
         ),
-        Entry(
+        ModelEntry(
             "dfm", "DFM", "images", _MADE,
             "a DCGAN with a denoiser of the critic's features",
         ),
-        Entry(
+        ModelEntry(
             "vae", "VAE", "images", _ENCODES,
             "the variational autoencoder: blurred samples, a bound on the likelihood",
         ),
@@ -145,7 +146,7 @@ MODELS: dict[str, Entry] = {
 METHOD_OF = {"score": "score_samples", "edit": "manipulate"}
 
 
-def find_model(name: str) -> Entry:
+def find_model(name: str) -> ModelEntry:
     """The model of that name.
 
     Raises:
@@ -163,29 +164,31 @@ def find_model(name: str) -> Entry:
     )
 
 
-def class_of(entry: Entry) -> Any:
+def class_of(entry: ModelEntry) -> Any:
     """The class of a model."""
     import pushforward
 
-    return getattr(pushforward, entry.cls)
+    return getattr(pushforward, entry.cls)  # by name, so that only this class is imported
 
 
-def parameters_of(entry: Entry, said: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+def parameters_of(
+    entry: ModelEntry, given: dict[str, Any], more: dict[str, Any]
+) -> dict[str, Any]:
     """What options say as arguments of a model's constructor.
 
     Args:
         entry: the model.
-        said: by options of their own; None where nothing was said.
+        given: by options of their own; None where none was given.
         more: by ``--set``.
 
     Raises:
-        ParameterError: for what the model does not have, and for what was said twice.
+        ParameterError: for what the model does not have, and for an option given twice.
     """
-    parameters = {name: value for name, value in said.items() if value is not None}
+    parameters = {name: value for name, value in given.items() if value is not None}
     if twice := [name for name in more if name in parameters]:
         raise ParameterError(f"--set {twice[0]} and its own option were both given. Give one.")
     parameters |= current_words(entry.cls, more, old_words(class_of(entry)))
-    known = class_of(entry)._get_param_names()
+    known = parameter_names(class_of(entry))
     if unknown := [name for name in parameters if name not in known]:
         raise ParameterError(
             f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."
@@ -193,14 +196,14 @@ def parameters_of(entry: Entry, said: dict[str, Any], more: dict[str, Any]) -> d
     return parameters
 
 
-def need(model: Any, command: str) -> None:
+def check_supported(model: Any, command: str) -> None:
     """Refuse a command that a loaded model cannot answer.
 
     Raises:
         UnsupportedError: naming the models that can.
     """
     if not model.capabilities().can(METHOD_OF.get(command, command)):
-        refuse(type(model).__name__, command)
+        raise_unsupported(type(model).__name__, command)
 
 
 def loaded(folder: Path, command: str) -> Any:
@@ -213,7 +216,7 @@ def loaded(folder: Path, command: str) -> Any:
     from ..estimators.base import load
 
     model = load(folder)
-    need(model, command)
+    check_supported(model, command)
     return model
 
 
@@ -233,22 +236,22 @@ def only_for(kind: str, name: str, given: dict[str, Any]) -> None:
     Args:
         kind: what they are for, "tables" or "images".
         name: of the model's class.
-        given: what was said, by option; None, False and empty where nothing was.
+        given: values by option; None, False and empty where it was not given.
 
     Raises:
         ParameterError: naming the first that was given.
     """
     empty = ([], {})
-    said = [k for k, v in given.items() if v is not None and v is not False and v not in empty]
-    if said:
+    names = [k for k, v in given.items() if v is not None and v is not False and v not in empty]
+    if names:
         known = {entry.cls: entry.data for entry in MODELS.values()}
         other = known.get(name, {"tables": "images", "images": "tables"}[kind])
         raise ParameterError(
-            f"{said[0]} is for models of {kind}, and {name} is a model of {other}. Leave it out."
+            f"{names[0]} is for models of {kind}, and {name} is a model of {other}. Leave it out."
         )
 
 
-def refuse(model: str, command: str) -> None:
+def raise_unsupported(model: str, command: str) -> None:
     """Raise the error of a model that cannot do what was asked.
 
     Raises:

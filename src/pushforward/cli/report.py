@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import ParameterError
 from .arguments import Drop, Quiet, Seed
-from .console import Talk
-from .evaluate import Features, Images, Measures, Opened, Other, Target, Train
+from .console import Console
+from .evaluate import ComparisonInputs, Features, Images, Measures, Other, Target, Train
 from .fit_options import check_page
 from .reading_options import AS_FOUND, reads_tables
 
@@ -51,7 +51,7 @@ def report(
     ] = 2000,
     images: Images = False,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     seed: Seed = 0,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", show_default=False, help="The heading.")
@@ -71,14 +71,16 @@ def report(
     """
     from ..report import page
 
-    talk = Talk(quiet)
+    console = Console(quiet)
     check_page("--output", output)
     if len(set(what)) < len(what):
         raise ParameterError("The same model is named twice. Expected different ones.")
-    opened = Opened(what, data, train, other, target, drop or [], images, talk, reading=reading)
-    with talk.fitting(None) as progress:
+    opened = ComparisonInputs(
+        what, data, train, other, target, drop or [], images, console, reading=reading
+    )
+    with console.fit_progress(None) as progress:
         made = page(
-            dict(zip(_names(what), opened.judged.values(), strict=True)), opened.real,
+            dict(zip(_names(what), opened.compared.values(), strict=True)), opened.real,
             train=opened.train, other=opened.other, target=opened.target, features=features,
             measures=measure or None, n=rows, random_state=seed or 0, title=title, data=data,
             date=f"{datetime.now():%Y-%m-%d %H:%M}" if date else None,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .arguments import IMAGES, Folder, Quiet, Seed
-from .console import Talk
+from .console import Console
 from .image_commands import sample_images
 from .registry import loaded, of_images, only_for
 from .table_io import rows_at_a_time, seed_of_block, sink
@@ -62,26 +62,26 @@ def sample(
 
     `pushforward sample faces -n 64 --temperature 0.7 -o faces.png`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = loaded(folder, "sample")
     if of_images(model):
         sample_images(
             model, n or 64, output,
-            seed=seed, temperature=temperature, labels=label or [], talk=talk,
+            seed=seed, temperature=temperature, labels=label or [], console=console,
         )  # fmt: skip
         print(output)
         return
     only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
     n = n or 1000
     if of_text(model):
-        sample_text(model, n, output, seed=seed, talk=talk)
+        sample_text(model, n, output, seed=seed, console=console)
         if output is not None:
             print(output)
         return
     with sink(output) as write:
         columns = model.capabilities().columns
         block = rows_at_a_time(1 if columns is None else columns.n_columns)
-        with talk.counting("sampling", n) as advance:
+        with console.row_progress("sampling", n) as advance:
             for i, start in enumerate(range(0, n, block)):
                 rows = min(block, n - start)
                 drawn = model.sample(rows, random_state=seed_of_block(seed, i))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
 from .arguments import (
     IMAGES,
@@ -24,9 +24,9 @@ from .arguments import (
     Size,
     Split,
 )
-from .console import Talk, print_json
+from .console import Console, print_json
 from .image_commands import score_images, score_sentence
-from .image_io import open_for
+from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, only_for
 from .table_io import ModelRows, as_frame, at_row, open_source, sink
@@ -52,7 +52,7 @@ def score(
     ] = 1,
     missing: Gaps = Blank.error,
     drop: Drop = None,
-    reading: Reading = AS_FOUND,
+    reading: ReadingOptions = AS_FOUND,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -81,7 +81,7 @@ def score(
 
     `pushforward score glow cifar10 --split test -o scores.csv`
     """
-    talk = Talk(quiet)
+    console = Console(quiet)
     model = loaded(folder, "score")
     name = type(model).__name__
     if of_images(model):
@@ -89,23 +89,23 @@ def score(
         refuse_reading(reading, name)
         only_for("tables", name, {"--keep": keep, "--missing": gaps, "--drop": drop})
         summary = score_images(
-            model, open_for(model, data, split, size, crop, talk), output,
-            label=label, draws=draws, per_level=per_level, to_stdout=not json, talk=talk,
+            model, open_for_model(model, data, split, size, crop, console), output,
+            label=label, draws=draws, per_level=per_level, to_stdout=not json, console=console,
         )  # fmt: skip
-        _tell(summary, score_sentence(summary), output, json, talk)
+        _print_summary(summary, score_sentence(summary), output, json, console)
         return
     of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", name, of | {"--per-level": per_level})
     with sink(output) as write:
-        table = open_source(data, talk, reading, model)
+        table = open_source(data, console, reading, model)
         if keep and (clash := [name for name in _NEW if name in table.columns]):
             raise DataError(
                 f"{data} has the column(s) {clash} already. Rename them, or score without --keep."
             )
-        rows = ModelRows(table, model, drop or [], talk)
+        rows = ModelRows(table, model, drop or [], console)
         total = scored_rows = outliers = 0
         log_densities = 0.0
-        with talk.counting("scoring", table.n_rows) as advance:
+        with console.row_progress("scoring", table.n_rows) as advance:
             for _, batch, scores in scored(rows, model, draws, missing):
                 there = ~np.isnan(scores)
                 low = scores < model.offset_
@@ -124,13 +124,13 @@ def score(
         "threshold": model.offset_,
         "output": None if output is None else str(output),
     }
-    _tell(summary, _sentence(summary), output, json, talk)
+    _print_summary(summary, _sentence(summary), output, json, console)
 
 
-def _tell(
-    summary: dict[str, Any], sentence: str, output: Path | None, json: bool, talk: Talk
+def _print_summary(
+    summary: dict[str, Any], sentence: str, output: Path | None, json: bool, console: Console
 ) -> None:
-    talk.say(sentence)
+    console.print(sentence)
     if json:
         print_json(summary)
     elif output is not None:

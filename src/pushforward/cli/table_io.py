@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
-from .console import Talk
+from .console import Console
 
 __all__ = [
     "ModelRows",
@@ -55,21 +55,23 @@ def numbers(batch: Any) -> np.ndarray:
         raise DataError(f"Latents have to be numbers: {error}.") from error
 
 
-def open_source(source: str, talk: Talk, reading: Reading | None = None, model: Any = None) -> Any:
+def open_source(
+    source: str, console: Console, reading: ReadingOptions | None = None, model: Any = None
+) -> Any:
     """Open a file, folder or known set, and say what was noticed about it.
 
     Args:
         source: what was named.
-        talk: where notes go.
-        reading: how a file of text is written, as far as it was said.
+        console: where notes go.
+        reading: how a file of text is written, as far as it is given.
         model: the model that will get the table, or None.
     """
     from ..data import open_data
 
-    said = {} if reading is None else reading.said
-    table = open_data(source, **said, like=model)
+    given = {} if reading is None else reading.given
+    table = open_data(source, **given, like=model)
     for line in (table.note or "").splitlines():
-        talk.note(line)
+        console.note(line)
     return table
 
 
@@ -108,13 +110,13 @@ class ModelRows:
         table: the opened table.
         model: a fitted model.
         drop: names of columns to leave out.
-        talk: where notes go.
+        console: where notes go.
 
     Raises:
         DataError: for columns that are missing.
     """
 
-    def __init__(self, table: Any, model: Any, drop: Sequence[str], talk: Talk) -> None:
+    def __init__(self, table: Any, model: Any, drop: Sequence[str], console: Console) -> None:
         self.table = table
         self._labels: list[Label] = list(table.columns)
         gone = [find_column(name, self._labels, "--drop") for name in drop]
@@ -135,7 +137,7 @@ class ModelRows:
             )
         extra = [label for label in self._wanted if label not in known]
         if extra:
-            talk.note(f"left out {_listed(extra)}, which the model does not know.")
+            console.note(f"left out {_listed(extra)}, which the model does not know.")
         self._wanted = known
 
     def for_model(self, batch: Any) -> Any:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from .console import Talk
+from .console import Console
 from .fit_options import FitOptions
 from .fit_run import fit_run
 from .reading_options import refuse_reading
-from .registry import Entry, only_for, parameters_of
+from .registry import ModelEntry, only_for, parameters_of
 from .table_io import numbers, open_source, rows_at_a_time, seed_of_block
 
 __all__ = ["decode_text", "fit_text", "is_text", "of_text", "sample_text"]
@@ -30,14 +30,14 @@ def of_text(model: Any) -> bool:
 
 
 def fit_text(
-    entry: Entry,
+    entry: ModelEntry,
     data: str,
     output: Path,
     options: FitOptions,
     *,
     there: bool,
     more: bool,
-    talk: Talk,
+    console: Console,
 ) -> Any:
     """Train a model on the lines of a file; arguments as of :func:`fit_run`."""
     refuse_reading(options.reading, entry.cls)
@@ -50,24 +50,26 @@ def fit_text(
         lines = open_text(data)
         return lines, {}, f"{len(lines):,} lines"
 
-    said = {"random_state": options.random_state, "minutes": options.minutes}
-    parameters = parameters_of(entry, said, options.set)
-    return fit_run(entry, opened, output, parameters, there=there, more=more, talk=talk)
+    given = {"random_state": options.random_state, "minutes": options.minutes}
+    parameters = parameters_of(entry, given, options.set)
+    return fit_run(entry, opened, output, parameters, there=there, more=more, console=console)
 
 
-def sample_text(model: Any, n: int, output: Path | None, *, seed: int | None, talk: Talk) -> None:
+def sample_text(
+    model: Any, n: int, output: Path | None, *, seed: int | None, console: Console
+) -> None:
     """Write n sampled lines to a file or stdout."""
-    with _sink(output) as write, talk.counting("sampling", n) as advance:
+    with _sink(output) as write, console.row_progress("sampling", n) as advance:
         for i, start in enumerate(range(0, n, _LINES)):
             count = min(_LINES, n - start)
             write(model.sample(count, random_state=seed_of_block(seed, i)))
             advance(count)
 
 
-def decode_text(model: Any, latents: str, output: Path | None, *, talk: Talk) -> None:
+def decode_text(model: Any, latents: str, output: Path | None, *, console: Console) -> None:
     """Write the lines of a table of latents to a file or stdout."""
-    table = open_source(latents, talk)
-    with _sink(output) as write, talk.counting("decoding", table.n_rows) as advance:
+    table = open_source(latents, console)
+    with _sink(output) as write, console.row_progress("decoding", table.n_rows) as advance:
         for batch in table.batches(rows_at_a_time(len(table.columns))):
             write(model.decode(numbers(batch)))
             advance(len(batch))

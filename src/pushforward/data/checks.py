@@ -9,14 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, ParameterError
+from ..errors import DataError
 
 __all__ = [
     "MISSING",
     "CellTypeError",
-    "check_draw",
     "check_names",
-    "check_option",
     "check_shape",
     "check_weights",
     "column_text",
@@ -49,22 +47,6 @@ def rows_text(mask: npt.ArrayLike) -> str:
 def column_text(label: str | int) -> str:
     """Name one column in an error: by its name, or by its position in an array."""
     return f"column {label!r}"
-
-
-def check_option(name: str, value: object, options: tuple[str, ...]) -> None:
-    """Raise ParameterError if a word is none of its options."""
-    if value not in options:
-        raise ParameterError(f"{name} is {value!r}. Expected one of {options}.")
-
-
-def check_draw(draw: object) -> None:
-    """Raise ParameterError if draw is neither a whole number >= 0 nor a generator."""
-    if isinstance(draw, np.random.Generator):
-        return
-    if isinstance(draw, bool) or not isinstance(draw, (int, np.integer)) or draw < 0:
-        raise ParameterError(
-            f"draw is {draw!r}. Expected a whole number >= 0, or a numpy.random.Generator."
-        )
 
 
 def check_shape(n_rows: int, n_columns: int, min_rows: int, estimator: str) -> None:

@@ -1,4 +1,4 @@
-"""The contract: what every model is, and how models are loaded."""
+"""The base class of every model: saving, loading, citations and capabilities."""
 
 import importlib
 import os
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import errors
 from ..citations import bibtex
-from ..data.tables.reading_options import Reading
+from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import old_words, renamed
 from ..errors import ModelFileError
 from ..storage.migrations import migrated, revision
@@ -21,7 +21,7 @@ from .capabilities import Capabilities, methods_of
 from .parameters import Parameters
 from .registry import MODELS
 
-__all__ = ["Model", "load"]
+__all__ = ["Model", "check_fitted", "load", "packed", "unpacked"]
 
 
 class Model(Parameters):
@@ -36,7 +36,7 @@ class Model(Parameters):
 
     _cites: ClassVar[tuple[str, ...]] = ()
 
-    reading_: Reading  # what was said of how the file of the fit is written, if it was one
+    reading_: ReadingOptions  # how the file of the fit was read, if it was one
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -139,6 +139,15 @@ def load(folder: str | os.PathLike[str]) -> _Loaded:
     return unpacked(config, tensors, folder, version)
 
 
+def check_fitted(model: Model) -> None:
+    """Refuse a model that is not fitted.
+
+    Raises:
+        NotFittedError: naming the call that fits it.
+    """
+    model._check_fitted()
+
+
 def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """A fitted model as JSON values and tensors: what :meth:`Model.save` writes.
 
@@ -154,8 +163,8 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         **model._state(),
     }
     reading = getattr(model, "reading_", None)  # absent where the fit was not of a file
-    if reading is not None and reading.said:
-        config["reading"] = reading.said
+    if reading is not None and reading.given:
+        config["reading"] = reading.given
     return config, model._tensors()
 
 
@@ -179,14 +188,14 @@ def unpacked(
             f"{place} holds a model of class {name!r}. Known: {', '.join(sorted(MODELS))}. "
             "It may come from a newer version: upgrade pushforward."
         )
-    cls = getattr(importlib.import_module(MODELS[name]), name)  # imported when asked for
+    cls = getattr(importlib.import_module(MODELS[name]), name)  # the one class is imported
     config = migrated(config, place, version)
     model = cls(**_parameters(cls, config, place))
     # What reads the file's values fails by these; any other error is a fault of ours, and shows.
     try:
         model._restore(config, tensors)
         if "reading" in config:
-            model.reading_ = Reading.of_json(config["reading"])
+            model.reading_ = ReadingOptions.of_json(config["reading"])
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError) as error:

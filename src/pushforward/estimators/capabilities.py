@@ -1,4 +1,4 @@
-"""What a model can do, and with which kind of data: the one answer that everything else asks for.
+"""What a model can do, and with which kind of data, as one typed object.
 
 Measures, refinement, reports and the command look at nothing else of a model, so that a model of
 somebody else's works in all of them. This is the only place that looks for methods by name.
@@ -140,7 +140,7 @@ class Capabilities:
 
     @property
     def conditional(self) -> bool:
-        """Whether samples of a class can be asked for."""
+        """Whether samples of a given class can be drawn."""
         return self.classes is not None
 
     def can(self, method: str) -> bool:
@@ -149,7 +149,7 @@ class Capabilities:
 
 
 def capabilities_of(model: Any) -> Capabilities:
-    """What a model of this library, or of anybody's, can do.
+    """The capabilities of a model of this or another library.
 
     Args:
         model: one with a method ``capabilities()``, or a :class:`GenerativeModel`.
@@ -173,7 +173,8 @@ def capabilities_of(model: Any) -> Capabilities:
             f"{type(model).__name__} has no method 'sample'. Expected a generative model, or its "
             "samples."
         )
-    threshold = getattr(model, "offset_", None)  # scikit-learn's name
+    # attributes that models of other libraries may have, in scikit-learn's spelling
+    threshold = getattr(model, "offset_", None)
     return Capabilities(
         "rows",
         density="score_samples" in methods,
@@ -185,6 +186,7 @@ def capabilities_of(model: Any) -> Capabilities:
 
 def methods_of(model: Any) -> frozenset[str]:
     """Those of :data:`METHODS` that an object has."""
+    # other libraries share no class for them
     return frozenset(name for name in METHODS if callable(getattr(model, name, None)))
 
 

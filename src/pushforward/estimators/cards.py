@@ -1,4 +1,4 @@
-"""The readable card of a model folder."""
+"""The model card of a density of a table, in Markdown."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["table_card"]
 
 
 def table_card(model: Any) -> str:
-    """README.md of a saved table density: what it is, what it saw, how to use and cite it."""
+    """README.md of a saved table density: its data, figures, use and citation."""
     import pushforward
 
     name = type(model).__name__

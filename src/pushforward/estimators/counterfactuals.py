@@ -36,21 +36,23 @@ def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) ->
     # the values as they came: decoded ones stay within what was seen in fit
     places = columns.places(X)
     cells = {label: _column(X, place) for label, place in places.items()}
-    live = [
-        label for label, column in zip(columns.labels, columns.columns, strict=True) if column.live
+    modelled = [
+        label
+        for label, column in zip(columns.labels, columns.columns, strict=True)
+        if column.has_coordinate
     ]
     place = columns.places(columns.decode(z[:1]))
-    wishes = [
+    expected_values = [
         _column(columns.decode(_with(z, j, expected[:, j])), place[label])
-        for j, label in enumerate(live)
+        for j, label in enumerate(modelled)
     ]
-    constant = _constant_penalty(columns, cells)
+    certain = _certain_penalties(columns, X, z, cells)
     records = []
     for i in range(n):
-        for j, label in enumerate(live):
-            records.append((i, label, cells[label][i], wishes[j][i], float(gain[i, j])))
-        for label, (usual, penalties) in constant.items():
-            records.append((i, label, cells[label][i], usual, penalties[i]))
+        for j, label in enumerate(modelled):
+            records.append((i, label, cells[label][i], expected_values[j][i], float(gain[i, j])))
+        for label, (usual, penalties) in certain.items():
+            records.append((i, label, cells[label][i], usual[i], penalties[i]))
     table = pd.DataFrame(records, columns=["row", "column", "value", "expected", "gain"])
     table = table.sort_values(["row", "gain"], ascending=[True, False], kind="stable")
     return table.reset_index(drop=True)
@@ -79,16 +81,20 @@ def _column(X: Any, j: int) -> list[Any]:
     return [row[j] for row in X]
 
 
-def _constant_penalty(
-    columns: Columns, cells: dict[Any, list[Any]]
-) -> dict[Any, tuple[Any, list[float]]]:
-    """The value of each constant column, and the nats that another one costs each row."""
+def _certain_penalties(
+    columns: Columns, X: Any, z: Tensor, cells: dict[Any, list[Any]]
+) -> dict[Any, tuple[list[Any], list[float]]]:
+    """What constant and computed columns should be, and the nats that another value costs."""
+    made = columns.decode(z, exact=True)
+    place = columns.places(made)
+    cost = math.log(columns.n_rows + 1.0)
     penalties = {}
-    for label, kind in zip(columns.labels, columns.kinds, strict=True):
-        if kind != "constant":
-            continue
-        made = columns.decode(torch.zeros(1, columns.n_coordinates))
-        usual = _column(made, columns.places(made)[label])[0]
-        cost = math.log(columns.n_rows + 1.0)
-        penalties[label] = (usual, [0.0 if value == usual else cost for value in cells[label]])
+    for label, broken in columns.exceptions(X).items():
+        usual = [
+            computed if other else value
+            for value, computed, other in zip(
+                cells[label], _column(made, place[label]), broken.tolist(), strict=True
+            )
+        ]
+        penalties[label] = (usual, [cost if other else 0.0 for other in broken.tolist()])
     return penalties

@@ -1,8 +1,8 @@
-"""What models with a generator share, whatever it makes: presets, a prior, networks, a critic."""
+"""The base class of models with a generator: presets, prior, networks and critic."""
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,28 +15,28 @@ from ..errors import DataError, ModelFileError, ParameterError, TrainingError, U
 from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
-from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule
+from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule, check
 from .capabilities import LatentSpace
 from .parameters import drawn_seed
 from .phased_model import PhasedModel
 from .prior import Prior
 
-__all__ = ["CriticModel", "GeneratorModel", "LacksError", "positive"]
+__all__ = ["CriticModel", "GeneratorModel", "MissingMethodError"]
 
 _REFRESH_BATCH, _REFRESH_BATCHES = 128, 16  # codes: a fraction of a second, moments to 2 %
 
 
-class LacksError(UnsupportedError, AttributeError):
+class MissingMethodError(UnsupportedError, AttributeError):
     """The model has no such method; the text names those that have. ``hasattr`` is False."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class GeneratorModel(PhasedModel):
-    """A generator of rows from codes of a prior, and the networks that teach it.
+    """A generator of rows from codes of a prior, and the networks it is trained with.
 
     Subclasses give presets, networks (:meth:`_network`), phases and what a row is
     (:meth:`_row_shape`, :meth:`_to_user`); the prior is standard normal unless they say what
-    becomes of such noise (:meth:`_of_prior`). Their settings are fields; a field that is None
+    becomes of such noise (:meth:`prior_codes`). Their settings are fields; a field that is None
     takes the value of the preset.
     """
 
@@ -55,7 +55,7 @@ class GeneratorModel(PhasedModel):
 
     _rules: ClassVar[Mapping[str, Rule]] = {
         "latent": COUNT | None,
-        "networks": Instance(Mapping, said="modules by name") | None,
+        "networks": Instance(Mapping, description="modules by name") | None,
         "batch_size": COUNT | None,
         "learning_rate": POSITIVE | None,
     }
@@ -69,7 +69,7 @@ class GeneratorModel(PhasedModel):
         if name in self._others:
             able = ", ".join(self._others[name])
             others = f"These models have: {able}." if able else f"No model of {self._rows} has."
-            raise LacksError(f"{type(self).__name__} has no {name}(). {others}")
+            raise MissingMethodError(f"{type(self).__name__} has no {name}(). {others}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _row_shape(self) -> tuple[int, ...]:
@@ -77,11 +77,11 @@ class GeneratorModel(PhasedModel):
         raise NotImplementedError
 
     def _network(self, name: str, shape: Any) -> nn.Module:
-        """The network of that name, with the weights it begins with."""
+        """The network of that name, with initial weights."""
         raise NotImplementedError
 
-    def _seen(self, rows: Any) -> Tensor:
-        """Rows of :meth:`_chunks` as the networks see them, on their device."""
+    def _to_network(self, rows: Any) -> Tensor:
+        """Rows of :meth:`_chunks` as input of the networks, on their device."""
         raise NotImplementedError
 
     # Settings and networks
@@ -136,13 +136,13 @@ class GeneratorModel(PhasedModel):
             for network in self.networks_.values():
                 network.eval()
             with torch.no_grad():
-                self._decoded(self._of_prior(torch.ones(2, self.settings_["latent"])))
+                self._decoded(self.prior_codes(torch.ones(2, self.settings_["latent"])))
 
     def _refresh(self) -> None:
-        """The moments of the generator's batch norm are those of what it makes of the prior."""
+        """Estimate the moments of the generator's batch norm on codes of the prior."""
         generator, latent = torch.Generator().manual_seed(0), self.settings_["latent"]
         codes = (
-            self._of_prior(torch.randn(_REFRESH_BATCH, latent, generator=generator))
+            self.prior_codes(torch.randn(_REFRESH_BATCH, latent, generator=generator))
             for _ in range(_REFRESH_BATCHES)
         )
         update_bn(codes, self.networks_["generator"], device=self._device())
@@ -157,23 +157,23 @@ class GeneratorModel(PhasedModel):
     def _generate(self, z: Tensor) -> Tensor:
         return self.networks_["generator"](z)
 
-    def _of_prior(self, noise: Tensor) -> Tensor:
+    def prior_codes(self, noise: Tensor) -> Tensor:
         """Codes of the prior, (n, latent), that standard normal noise of that shape becomes."""
         return noise
 
     def _prior(self, batch: Batch) -> Tensor:
         """Codes (n, latent) of the prior, one for each row of the batch."""
-        return self._of_prior(batch.normal(self.settings_["latent"]))
+        return self.prior_codes(batch.normal(self.settings_["latent"]))
 
     def _logit(self, name: str, x: Tensor) -> Tensor:
-        """What a critic says of each row, (n,)."""
-        said = self.networks_[name](x)
-        if said.numel() != len(x):
+        """The output of a critic for each row, (n,)."""
+        logits = self.networks_[name](x)
+        if logits.numel() != len(x):
             raise ParameterError(
-                f"The network {name!r} made {tuple(said.shape)} of {len(x)} rows. Expected one "
+                f"The network {name!r} made {tuple(logits.shape)} of {len(x)} rows. Expected one "
                 f"number for each: ({len(x)},) or ({len(x)}, 1)."
             )
-        return said.flatten()
+        return logits.flatten()
 
     # Use
 
@@ -185,7 +185,7 @@ class GeneratorModel(PhasedModel):
         return self._decoded(self._codes(n, generator))
 
     def _codes(self, n: int, generator: torch.Generator) -> Tensor:
-        return self._of_prior(torch.randn(n, self.settings_["latent"], generator=generator))
+        return self.prior_codes(torch.randn(n, self.settings_["latent"], generator=generator))
 
     def prior(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw codes of the prior, (n, latent) float32: ``sample`` is ``decode`` of them.
@@ -196,12 +196,12 @@ class GeneratorModel(PhasedModel):
                 codes of ``sample``.
         """
         self._check_fitted()
-        positive({"n_samples": n_samples}, ["n_samples"], whole=True)
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
         return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
 
     def _decoded(self, z: Tensor) -> Tensor:
-        """What is made of codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes it."""
+        """Decoded codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes them."""
         device = self._device()
         x = torch.cat([self._generate(part.to(device)).cpu() for part in z.split(self._at_once)])
         if x.shape[1:] != self._row_shape():
@@ -217,7 +217,7 @@ class GeneratorModel(PhasedModel):
         return x
 
     def decode(self, Z: Any, y: Any = None) -> Any:
-        """What the generator makes of codes, in the form of ``fit``.
+        """Decode codes to rows, in the form of ``fit``.
 
         Args:
             Z: codes (n, latent), such as those of :meth:`prior`.
@@ -242,7 +242,7 @@ class GeneratorModel(PhasedModel):
             return self._codes(n, generator).to(self._device())
 
         noise = torch.ones(1, self.settings_["latent"])
-        plain = self._of_prior(noise) is noise
+        plain = self.prior_codes(noise) is noise
         prior = Prior(sample, Prior.normal(1).log_prob if plain else None)
         return {
             **super()._abilities(),
@@ -250,7 +250,7 @@ class GeneratorModel(PhasedModel):
         }
 
     def _encoder(self) -> Callable[[Tensor], Tensor] | None:
-        """What makes codes (n, latent) of what the networks see; None where nothing does."""
+        """The map from inputs of the networks to codes (n, latent); None without an encoder."""
         return None
 
     # Networks of one's own have no place in a folder
@@ -292,13 +292,13 @@ class GeneratorModel(PhasedModel):
 
 
 class CriticModel(GeneratorModel):
-    """A model with a network that tells data from samples."""
+    """A model with a critic, a network that discriminates data from samples."""
 
     def _abilities(self) -> dict[str, Any]:
         return {**super()._abilities(), "critic": lambda x: self._logit("critic", x)}
 
     def critic(self, X: Any) -> np.ndarray:
-        """What the critic says of rows like those of ``fit``, (n,) float32: higher is more real.
+        """The critic's output for rows like those of ``fit``, (n,) float32: higher is more real.
 
         A logit where it was trained as a classifier, so that odds are its exponential. It was
         trained against this generator only; it is no likelihood.
@@ -308,19 +308,5 @@ class CriticModel(GeneratorModel):
         """
         self._check_fitted()
         with torch.no_grad():
-            parts = [self._logit("critic", self._seen(x)).cpu() for _, x in self._chunks(X)]
+            parts = [self._logit("critic", self._to_network(x)).cpu() for _, x in self._chunks(X)]
         return torch.cat(parts).numpy()
-
-
-def positive(settings: Mapping[str, Any], names: Sequence[str], *, whole: bool = False) -> None:
-    """Refuse settings that are not numbers above 0.
-
-    Raises:
-        ParameterError: naming the first.
-    """
-    kinds = (int, np.integer) if whole else (int, float)
-    for name in names:
-        value = settings[name]
-        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
-            kind = "whole number" if whole else "number"
-            raise ParameterError(f"{name} is {value!r}. Expected a {kind} above 0.")

@@ -1,8 +1,7 @@
-"""What every flow of images can do: likelihoods, one latent, edits, and a look at itself."""
+"""What every flow of images can do: likelihoods, one latent for an image, samples, diagnosis."""
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError, TrainingError
-from ..validation import COUNT, Number, Whole, as_seed, check
+from ..validation import COUNT, Number, as_seed, check
 from .capabilities import LatentSpace
 from .image_model import CHUNK, ImageModel
+from .latent_edits import LatentEdits
 from .prior import Prior
 
 __all__ = ["ImageFlow"]
@@ -21,7 +21,7 @@ __all__ = ["ImageFlow"]
 _LN2 = math.log(2)
 
 
-class ImageFlow(ImageModel):
+class ImageFlow(ImageModel, LatentEdits):
     """An invertible network between images and a standard normal latent.
 
     Subclasses build one network, called "flow", with the methods of a flow network
@@ -154,7 +154,7 @@ class ImageFlow(ImageModel):
         return self.pixels_.decode(torch.cat(parts))
 
     def _decoded(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Flat latents as what the network sees, (n, C, H, W) on the CPU."""
+        """Decoded flat latents, (n, C, H, W) on the CPU."""
         shapes = self._flow.latent_shapes
         parts = z.to(self._device()).split([math.prod(s) for s in shapes], 1)
         eps = [part.reshape(len(z), *s) for part, s in zip(parts, shapes, strict=True)]
@@ -178,71 +178,6 @@ class ImageFlow(ImageModel):
     def reconstruct(self, X: Any, y: Any = None) -> np.ndarray:
         """Images through the latent and back: exactly the images, up to ``bits``."""
         return self.decode(self.encode(X, y), y)
-
-    def interpolate(self, a: Any, b: Any, steps: int = 9, y: Any = None) -> np.ndarray:
-        """Images on the way from ``a`` to ``b``, straight in the latent.
-
-        Args:
-            a, b: n images each.
-            steps: images on the way, both ends among them.
-            y: (n,) labels of the pairs or one for all, for conditional models. Both ends and all
-                between are encoded and decoded under it; the ends come back under any label.
-
-        Returns:
-            uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
-            images, as all models have it.
-        """
-        check({"steps": Whole(2)}, {"steps": steps})
-        if len(a) != len(b):
-            raise DataError(f"a has {len(a)} images and b {len(b)}. Expected as many.")
-        start, end = self.encode(a, y), self.encode(b, y)
-        share = np.linspace(0, 1, int(steps), dtype=np.float32)[None, :, None]
-        images = self._paths((1 - share) * start[:, None] + share * end[:, None], y)
-        return images.swapaxes(0, 1)
-
-    def attribute_direction(
-        self, images_with: Any, images_without: Any, y_with: Any = None, y_without: Any = None
-    ) -> np.ndarray:
-        """The latent direction of an attribute: mean latent with it less mean without, (D,).
-
-        Kingma and Dhariwal, "Glow", 2018, section 6; their code multiplies it by 1.6.
-
-        Args:
-            images_with, images_without: images that have it, and images that do not.
-            y_with, y_without: their labels, or one for all, for conditional models: what a label
-                explains is then no part of the direction.
-        """
-        have = self.encode(images_with, y_with).mean(0)
-        return have - self.encode(images_without, y_without).mean(0)
-
-    def manipulate(
-        self, X: Any, direction: Any, amounts: Sequence[float], y: Any = None
-    ) -> np.ndarray:
-        """Images with more or less of an attribute.
-
-        Args:
-            X: n images.
-            direction: (D,), as of :meth:`attribute_direction`.
-            amounts: multiples of the direction to add; 0 is the image itself.
-            y: (n,) labels of the images or one for all, for conditional models.
-
-        Returns:
-            uint8 of shape (n, len(amounts), ...).
-        """
-        z = self.encode(X, y)
-        direction = np.asarray(direction, dtype=np.float32)
-        if direction.shape != z.shape[1:]:
-            raise DataError(f"direction has shape {direction.shape}. Expected {z.shape[1:]}.")
-        alphas = np.asarray(amounts, dtype=np.float32)[None, :, None]
-        return self._paths(z[:, None] + alphas * direction, y)
-
-    def _paths(self, z: np.ndarray, y: Any) -> np.ndarray:
-        """Images of latents (n, k, D), each row under its label."""
-        n, k, _ = z.shape
-        if y is not None and np.ndim(y) == 1 and len(y) == n:
-            y = np.repeat(y, k)
-        images = self.decode(z.reshape(n * k, -1), y)
-        return images.reshape(n, k, *images.shape[1:])
 
     # Samples
 
@@ -305,7 +240,7 @@ class ImageFlow(ImageModel):
             warnings.warn(f"{bad} samples were not finite and were drawn anew.", stacklevel=4)
         return torch.cat(made)
 
-    # A look at itself
+    # Diagnosis
 
     @renamed(seed="random_state")
     def diagnose(
@@ -367,7 +302,7 @@ class ImageFlow(ImageModel):
         return min(error, 256.0) if math.isfinite(error) else 256.0
 
     def _signs(self, x: Tensor) -> dict[str, float]:
-        """What the network itself can tell of its stability on images ``x``."""
+        """Further measures of the network's stability on images ``x``."""
         return {}
 
     def _cycled(self, labels: Tensor | None, n: int) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The contract of models of images: what is given, what pixels and labels are."""
+"""The base class of models of images: reading images and labels, chunks, pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class ImageModel(TrainedModel):
         raise NotImplementedError
 
     def _build(self, shape: tuple[int, int, int], classes: int | None) -> dict[str, nn.Module]:
-        """Networks with the weights they begin with; a function of settings and seed."""
+        """Networks with initial weights; a function of settings and seed."""
         raise NotImplementedError
 
     # Training
@@ -154,9 +154,9 @@ class ImageModel(TrainedModel):
     def _held_out(
         self, data: GivenImages
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
-        """Numbers of the rows to fit on, in an order of the seed, and images to judge by."""
+        """Indices of the rows to fit on, shuffled by the seed, and the validation images."""
         rows = np.random.default_rng(self._seed).permutation(len(data.images))
-        return rows[data.held :], self._judged_images(data, np.sort(rows[: data.held]))
+        return rows[data.held :], self._validation_images(data, np.sort(rows[: data.held]))
 
     def _begin(self) -> dict[str, nn.Module]:
         return self._build(
@@ -188,10 +188,10 @@ class ImageModel(TrainedModel):
             self.class_names_ = tuple(names[k] for k in self.classes_)
         return numbers.astype(np.int64)
 
-    def _judged_images(
+    def _validation_images(
         self, data: GivenImages, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Images to judge by, as bytes, and their classes: those of validation, or of the rows."""
+        """Validation images as bytes, and their classes: of ``validation``, or of the rows."""
         images, labels, validation = data.images, data.labels, data.validation
         if validation is None:
             if not len(rows):
@@ -231,7 +231,7 @@ class ImageModel(TrainedModel):
         """All of the data that decides the result, as digests: a run goes on with these only."""
         held: int | str = data.held
         if data.validation is not None:
-            few = self._judged_images(data, np.arange(0))
+            few = self._validation_images(data, np.arange(0))
             assert few is not None
             held = digest(*(None if part is None else torch.from_numpy(part) for part in few))
         classes = None if data.labels is None else torch.from_numpy(data.labels)
@@ -266,7 +266,7 @@ class ImageModel(TrainedModel):
             yield rows, images[rows]
 
     def _range_of(self, X: Any) -> list[float] | None:
-        """The scale of fit, for an array that is no bytes."""
+        """The pixel range of the fit, for an array that is no bytes."""
         if not isinstance(X, (np.ndarray, Tensor)):
             return None
         if str(X.dtype).removeprefix("torch.") == "uint8":

@@ -13,7 +13,7 @@ from ..deprecation import current_words, old_words
 from ..errors import ParameterError
 from ..validation import Rule, as_seed, check
 
-__all__ = ["Parameters", "drawn_seed"]
+__all__ = ["Parameters", "check_parameters", "drawn_seed", "parameter_names"]
 
 
 def drawn_seed(random_state: Any) -> int:
@@ -33,6 +33,20 @@ def drawn_seed(random_state: Any) -> int:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return seed
     return int(np.random.RandomState(seed).randint(2**31 - 1))
+
+
+def parameter_names(cls: type["Parameters"]) -> list[str]:
+    """Names of the arguments of a class's constructor, sorted."""
+    return cls._get_param_names()
+
+
+def check_parameters(model: "Parameters") -> None:
+    """Refuse the first parameter of a model that is out of its range.
+
+    Raises:
+        ParameterError: naming it.
+    """
+    model._check_parameters()
 
 
 class Parameters:
@@ -72,6 +86,8 @@ class Parameters:
         """
         found = {}
         for name in self._get_param_names():
+            # scikit-learn's conventions, which models of other libraries keep as well: parameters
+            # are attributes of the same name, and what has parameters has get_params
             found[name] = value = getattr(self, name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
                 found |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}

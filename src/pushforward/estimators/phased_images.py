@@ -15,7 +15,7 @@ __all__ = ["PhasedImages", "PixelSource"]
 
 @dataclass(frozen=True)
 class PixelSource:
-    """Rows of a source of images, as the networks see them.
+    """Rows of a source of images, as inputs of the networks.
 
     Attributes:
         images: all of them.

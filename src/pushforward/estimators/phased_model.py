@@ -1,4 +1,4 @@
-"""Models that are trained by phases: everything but what a row is, networks and losses."""
+"""The base class of models that the training loop trains, by phases."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import ParameterError
+from ..validation import Integers, check
 
 __all__ = ["Draw", "Prior", "Score"]
 
@@ -34,8 +34,7 @@ class Prior:
     @classmethod
     def normal(cls, *shape: int) -> "Prior":
         """Standard normal latents of this shape."""
-        if not shape or min(shape) < 1:
-            raise ParameterError(f"A prior of shape {shape}. Expected positive dimensions.")
+        check({"shape": Integers()}, {"shape": shape})
         return cls(
             lambda n, generator: torch.randn(n, *shape, generator=generator),
             lambda z: -0.5 * z.flatten(1).square().sum(dim=1),

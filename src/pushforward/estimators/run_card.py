@@ -1,4 +1,4 @@
-"""The readable card of a folder with a trained model."""
+"""The model card of a trained model, in Markdown."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["run_card"]
 
 
 def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") -> str:
-    """README.md of a saved model: what it is, how it was trained, how it judged.
+    """README.md of a saved model: what it is, how it was trained, its held-out measures.
 
     Args:
         model: a fitted :class:`~pushforward.estimators.trained_model.TrainedModel`.
@@ -21,17 +21,19 @@ def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") 
 
     last = model.history_[-1] if model.history_ else {"step": 0, "seconds": 0.0}
     settings = "\n".join(f"| {k} | {v} |" for k, v in model.settings_.items())
-    judged = "Nothing was held out to judge it by."
+    evaluation = "Nothing was held out to judge it by."
     if model.best_ is not None:
         figures = ", ".join(f"{k} {v:.4f}" for k, v in model.best_["measures"].items())
         which = "averaged weights" if model.best_["which"] == "averaged" else "weights"
-        judged = f"On held-out {held_out} its {which} of step {model.best_['step']} had {figures}."
+        evaluation = (
+            f"On held-out {held_out} its {which} of step {model.best_['step']} had {figures}."
+        )
     return f"""# {type(model).__name__}
 
 {what}, trained for
 {last["step"]} steps in {last["seconds"] / 60:.1f} minutes with pushforward
 {pushforward.__version__} (torch {torch.__version__}); {model.stopped_}.
-{judged}
+{evaluation}
 
 ```python
 import pushforward

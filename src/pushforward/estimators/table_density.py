@@ -1,4 +1,4 @@
-"""The contract of densities of tables: everything but how the density is fitted."""
+"""The base class of densities of tables: everything but how the density is fitted."""
 
 import math
 import sys
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..data import Columns, Learned
-from ..data.checks import MISSING, check_option
+from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..training.threads import threads_for
-from ..transport import Density, Novelty, Rows, TrimmedPair, density_from_state
+from ..transport import Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
-from ..transport.trimmed_density import held_out_normal
 from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
+from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = ["Report", "TableDensity"]
 Report = Callable[[str, float], None]
 
 
-class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
+class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScores):
     """An exact density of the rows of a table: scores, samples, finds outliers, explains.
 
     Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
@@ -43,8 +43,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
     """
 
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "columns": Instance(Mapping, said="kinds by column") | None,
-        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "columns": Instance(Mapping, description="kinds by column") | None,
+        "bounds": Instance(Mapping, description="(low, high) by column") | None,
         "missing": OneOf(*MISSING),
         "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
         "false_alarm_rate": Number(0, 1),
@@ -52,16 +52,12 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         "verbose": Verbosity(),
     }
 
-    density_: Density
-    detector_: Novelty | TrimmedPair | None
     held_out_: float
     _fitted_on: str
 
     columns: dict | None
     bounds: dict | None
     missing: str
-    contamination: float | str | None
-    false_alarm_rate: float
     random_state: Any
     verbose: bool
     validation_fraction: float  # of those that hold a share of the rows out
@@ -125,32 +121,18 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         report = report or (_print_report if self.verbose else _silent)
         with torch.no_grad(), threads_for(z.numel()):
             rows = self._rows(z, weight, log_det)
-            detecting = self.contamination is not None and len(z) >= 20 and z.shape[1] > 0
-            share = None if self.contamination in (None, "auto") else float(self.contamination)
-            self.detector_, normal = None, None
-            kept = torch.arange(len(rows))
-            if detecting and share == 0:
-                self.detector_, normal = Novelty.fit(rows, seed)
-            elif detecting:
-                self.detector_ = TrimmedPair.fit(rows, seed)
-                if share is None:
-                    kept, normal = held_out_normal(rows, seed)
-                else:
-                    fitted = self.detector_.score(z, log_det)
-                    kept = torch.nonzero(fitted > torch.quantile(fitted, share))[:, 0]
-            rows = rows.take(kept)
-            scores, weight = self._fit_density(rows, seed, report, checkpoint, **options)
+            kept, normal = self._fit_detector(rows, seed)
+            scores, weight = self._fit_density(
+                rows.take(kept), seed, report, checkpoint, **options
+            )
             self.held_out_ = weighted_mean(scores, weight)
-            self.offset_ = self._threshold(scores if normal is None else normal)
-            if share:
-                fitted = self._outlier_score(z, log_det).numpy()
-                self.offset_ = float(np.percentile(fitted, 100 * share))
+            self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
 
     def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
-        """Of all that the fit depends on but its seed, which the checkpoint looks at."""
+        """Digest of all that the fit depends on but its seed, which the checkpoint compares."""
         parameters = self.get_params(deep=False)
         del parameters["verbose"], parameters["random_state"]
         tables = [
@@ -169,13 +151,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         )
 
     def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
-        """Of the rows of a table, in any order, and their weights."""
+        """Digest of the rows of a table, in any order, and their weights."""
         z, _ = self.columns_.encode(X)  # whose noise is a function of the row
         order = canonical_order(z)
         return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
 
     def was_fitted_on(self, X: Any) -> bool:
-        """Whether these are the very rows of the fit; False where that is not known."""
+        """Whether these are exactly the rows of the fit; False where that is not known."""
         return self._rows_digest(X) == self._fitted_on
 
     def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
@@ -206,7 +188,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
     def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
-        """Coordinates with what the fits need to know of the columns."""
+        """Coordinates with the kinds of the columns that fits depend on."""
         discrete = self.columns_.discrete
         origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
         for j in torch.nonzero(discrete)[:, 0].tolist():
@@ -255,18 +237,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
             return rows, None
         fit, out = rows.split(count, seed)
         return rows.take(fit), rows.take(out)
-
-    def _threshold(self, scores: Tensor) -> float:
-        """Conformal quantile: the score that normal new rows pass but for the false alarms.
-
-        A new row lies below the k-th smallest of n scores with probability k / (n + 1); between
-        two of them the threshold is interpolated.
-        """
-        ordered, last = scores.sort().values, len(scores) - 1
-        rank = min(max(self.false_alarm_rate * (len(scores) + 1) - 1, 0.0), last)
-        below = math.floor(rank)
-        low, high = float(ordered[below]), float(ordered[min(below + 1, last)])
-        return low + (rank - below) * (high - low) if low > -math.inf else low
 
     def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
@@ -330,50 +300,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         with torch.no_grad():
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))
 
-    def _leave_blank(
-        self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
-    ) -> np.ndarray:
-        """Scores of the rows without missing cells, NaN for the others: (n,)."""
-        check_option("missing", missing, ("error", "blank"))
-        complete = self.columns_.complete(X)
-        found = np.full(len(complete), np.nan)
-        if complete.any():
-            found[complete] = scores(X if complete.all() else self.columns_.take(X, complete))
-        return found
-
-    def decision_function(self, X: Any, *, missing: str = "error") -> np.ndarray:
-        """Score minus threshold, in nats: negative for outliers.
-
-        The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
-        log densities fitted to the core of the rows, which outliers among them do not bend. With
-        ``contamination=0`` it is a mean log p-value, of three views of the row of which the
-        density is one (:class:`~pushforward.transport.Novelty`).
-
-        Rows with missing cells are refused; with ``missing="blank"`` they have NaN.
-        """
-        self._check_fitted()
-        if missing != "error":
-            return self._leave_blank(X, missing, self.decision_function)
-        if self.detector_ is None:
-            return self.score_samples(X) - self.offset_
-        with torch.no_grad():
-            return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
-
-    def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
-        if self.detector_ is None:
-            return self.density_.log_prob(z) + log_det
-        return self.detector_.score(z, log_det)
-
-    def predict(self, X: Any, *, missing: str = "error") -> np.ndarray:
-        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int.
-
-        Rows with missing cells are refused; with ``missing="blank"`` they have 0.
-        """
-        decision = self.decision_function(X, missing=missing)
-        return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
-
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
-        """Which columns make rows unlikely.
+        """Explain which columns make rows unlikely.
 
         For each row and column: the nats its log density would gain if that column alone had
         its most plausible value, the others staying as they are. A large gain marks a column that
@@ -418,7 +346,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
         }
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "density_")
+        return "density_" in vars(self)
 
     def _card(self) -> str:
         from .cards import table_card
@@ -469,7 +397,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model):
 
 
 def _silent(text: str, share: float) -> None:
-    """Report to nobody."""
+    """Discard the report."""
 
 
 def _print_report(text: str, share: float) -> None:

@@ -15,7 +15,7 @@ from ..validation import MINUTES, SHARE, Device, Rule, Seed, Verbosity
 from .base import Model
 from .parameters import drawn_seed
 
-__all__ = ["Report", "TrainedModel", "print_report"]
+__all__ = ["Report", "TrainedModel", "device_of", "print_report"]
 
 Report = Callable[[str, float], None]
 
@@ -228,6 +228,11 @@ class TrainedModel(Model):
         self._seed = int(state["seed"])
         self.history_ = [dict(record) for record in state["history"]]
         self.best_, self.stopped_ = state["best"], str(state["stopped"])
+
+
+def device_of(model: TrainedModel) -> torch.device:
+    """Where a model trains: its ``device``, or else a GPU if there is one."""
+    return model._device()
 
 
 def print_report(text: str, share: float) -> None:

@@ -1,4 +1,4 @@
-"""Samples on their way into a measure: checked once, and compared in blocks."""
+"""Checks samples that a measure is given, and compares them in blocks."""
 
 from collections.abc import Iterator
 from typing import Any

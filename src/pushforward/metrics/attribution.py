@@ -1,4 +1,4 @@
-"""Which cells of generated rows a classifier goes by."""
+"""Attributes the decisions of a classifier of generated rows to their cells."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ _DRAWS = 16
 
 
 class CellAttribution(NamedTuple):
-    """What tells generated rows from real ones, cell by cell.
+    """Contribution of each cell to the log odds of being generated.
 
     Attributes:
         rows: which generated rows were looked at, (k,).
@@ -40,7 +40,7 @@ class CellAttribution(NamedTuple):
 def attribute_cells(
     real: Any, generated: Any, *, n: int = 500, random_state: Any = 0
 ) -> CellAttribution:
-    """Ask a boosted forest which cells give generated rows away.
+    """Attribute the log odds of being generated to cells, by boosted trees.
 
     The forest of :func:`classifier_two_sample`, in three folds, so that no row is judged by one
     that was fitted on it. Occlusion (Zeiler and Fergus, "Visualizing and understanding

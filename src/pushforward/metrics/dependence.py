@@ -1,4 +1,4 @@
-"""Which dependences between columns a generated table breaks."""
+"""Measures which dependences between columns a generated table breaks."""
 
 import math
 from itertools import combinations
@@ -207,7 +207,7 @@ def _counts(
 
 
 def _occurring(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
-    """Which pairs of cells occur, (r, c), where those that do not are told from those not seen."""
+    """Which pairs of cells occur, (r, c), as far as there are rows enough to be sure."""
     counts = _counts(first, second, (first.max() + 1, second.max() + 1))
     n = len(first)
     # The rows whose pair occurs once are as many as new rows whose pair would be new (Good, 1953).
@@ -231,14 +231,14 @@ class _Groups(NamedTuple):
         """What the pair loses and the impossible share, of all rows and without each group."""
         first, second = self.drawn[:, pair.i], self.drawn[:, pair.j]
         joint = self._shares(*pair.merged(first, second), pair.residuals.shape)
-        kept = np.einsum("grc,rc->g", _apart(joint), pair.residuals / pair.scale) / pair.size
+        kept = np.einsum("grc,rc->g", _deviations(joint), pair.residuals / pair.scale) / pair.size
         impossible = np.zeros(len(joint))
         if pair.occurs is not None:
             r, c = pair.occurs.shape  # levels that no real row has come last
             never = np.pad(~pair.occurs, ((0, 1), (0, 1)), constant_values=True)
             joint = self._shares(np.minimum(first, r), np.minimum(second, c), (r + 1, c + 1))
             share = joint[:, never].sum(axis=1)
-            independent = (joint - _apart(joint))[:, never].sum(axis=1)
+            independent = (joint - _deviations(joint))[:, never].sum(axis=1)
             np.divide(share, independent, out=impossible, where=independent > 0)
         return np.clip(np.stack([1 - kept, impossible], axis=1), 0, 1)
 
@@ -248,6 +248,6 @@ class _Groups(NamedTuple):
         return counts / counts.sum(axis=(1, 2), keepdims=True)
 
 
-def _apart(joint: np.ndarray) -> np.ndarray:
+def _deviations(joint: np.ndarray) -> np.ndarray:
     """Joint shares less the products of their margins: (groups, r, c)."""
     return joint - joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)

@@ -8,8 +8,8 @@ from typing import Any
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..training.threads import threads_for
-from ..validation import Whole, as_seed, check
-from .evaluation_inputs import Judged, Reference
+from ..validation import Integer, as_seed, check
+from .evaluation_inputs import EvaluationInputs, Reference
 from .measure import Measure
 from .measure_registry import MEASURES
 from .results import Comparison, Evaluation
@@ -25,7 +25,7 @@ def evaluate(
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     name: str | None = None, report: Callable[[str, float], object] | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Judge a model, or samples of one, by every measure that suits the data.
+    """Evaluate a model, or samples of one, by every measure that suits the data.
 
     Which measures those are follows from ``real``: of a DataFrame those of tables, of a 2-D array
     of numbers those of points, of uint8 images those of images and their features, of a list of
@@ -90,7 +90,7 @@ def compare(
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     report: Callable[[str, float], object] | None = None,
 ) -> Comparison:  # fmt: skip
-    """Judge several models or sets of samples by the same measures, real rows and features.
+    """Compare several models or sets of samples by the same measures, real rows and features.
 
     Args:
         models: models or samples by name. Training rows as one of them show what a perfect
@@ -139,22 +139,22 @@ def _evaluated(
 ) -> Evaluation:
     small = reference.kind in ("table", "rows")
     with threads_for(reference.real_rows.size) if small else nullcontext():
-        return _taken(Judged.of(model_or_samples, reference, n), wanted, name)
+        return _taken(EvaluationInputs.of(model_or_samples, reference, n), wanted, name)
 
 
-def _taken(judged: Judged, wanted: list[str], name: str | None) -> Evaluation:
-    reference = judged.reference
+def _taken(inputs: EvaluationInputs, wanted: list[str], name: str | None) -> Evaluation:
+    reference = inputs.reference
     if name is None:
-        name = type(judged.model).__name__ if judged.model is not None else "samples"
+        name = type(inputs.model).__name__ if inputs.model is not None else "samples"
     found: list[Measure] = []
     skipped: dict[str, str] = {}
     for i, key in enumerate(wanted):
         if reference.report:
             reference.report(f"{name}: {key}", i / len(wanted))
-        lacking = MEASURES[key].lacks(judged)
+        lacking = MEASURES[key].missing_requirement(inputs)
         if lacking is None:
             try:
-                found.extend(MEASURES[key].take(judged))
+                found.extend(MEASURES[key].take(inputs))
                 continue
             except DataError as error:
                 lacking = str(error)
@@ -163,4 +163,4 @@ def _taken(judged: Judged, wanted: list[str], name: str | None) -> Evaluation:
 
 
 def _check_n(n: int) -> None:
-    check({"n": Whole(4)}, {"n": n})
+    check({"n": Integer(4)}, {"n": n})

@@ -1,4 +1,4 @@
-"""The two sides of an evaluation: real data that stay the same, samples that are judged."""
+"""The inputs of an evaluation: a model or samples, and the real data as reference."""
 
 import inspect
 import os
@@ -16,13 +16,13 @@ from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
-__all__ = ["Judged", "Reference", "is_source", "kind_of", "take"]
+__all__ = ["EvaluationInputs", "Reference", "is_source", "kind_of", "take"]
 
 Report = Callable[[str, float], object]
 
 
 def kind_of(X: Any) -> str:
-    """What data are taken for: "text", "images", "rows" or "table".
+    """The kind of data: "text", "images", "rows" or "table".
 
     Lists of str are text; uint8 arrays of three or four axes and what ``open_images`` returns
     are images; 2-D arrays and tensors of numbers are rows; frames and all else are tables.
@@ -36,6 +36,7 @@ def kind_of(X: Any) -> str:
         return "table"
     if isinstance(X, ImageSet) or is_source(X):
         return "images"
+    # arrays and tensors of any library have a dtype, and share no class
     if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
         return "table"
     dtype, axes = str(X.dtype), len(X.shape)
@@ -70,7 +71,7 @@ def take(X: Any, index: np.ndarray) -> Any:
 
 @dataclass(frozen=True)
 class Reference:
-    """Real data, in the forms that measures want, each made once.
+    """Real data, in the forms that measures take, each computed once.
 
     Attributes:
         real: rows that the models have not seen; of images a source of (n, C, H, W).
@@ -80,7 +81,7 @@ class Reference:
         extractor: of the features of images; None for other kinds.
         target: the column that ``train_on_synthetic`` predicts, or None.
         seed: of everything that is drawn.
-        report: told what is going on.
+        report: called with a line of text and the share done.
         cache: where features of images are kept; None for nowhere.
     """
 
@@ -150,7 +151,7 @@ class Reference:
 
     @cached_property
     def two_sample_floor(self) -> float:
-        """What the two-sample test of a table comes to for training rows, which are real."""
+        """The two-sample AUROC of training rows against held-out rows of a table."""
         train = self.code.numbers(_thinned(self.train, len(self.real), self.seed))
         real = self.code.numbers(self.real)
         return classifier_two_sample(real, train, random_state=self.seed).value
@@ -167,7 +168,7 @@ class Reference:
 
     @cached_property
     def details(self) -> dict[str, Any]:
-        """What is known of the features."""
+        """Name and provenance of the features."""
         if self.kind == "images":
             from .features import provenance
 
@@ -178,7 +179,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationInputs:
     """One model, or its samples, beside the reference.
 
     Attributes:
@@ -192,7 +193,7 @@ class Judged:
     reference: Reference
 
     @classmethod
-    def of(cls, model_or_samples: Any, reference: Reference, n: int) -> "Judged":
+    def of(cls, model_or_samples: Any, reference: Reference, n: int) -> "EvaluationInputs":
         """Draw samples if it is a model; bring them to the reference's kind.
 
         Raises:

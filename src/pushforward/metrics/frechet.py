@@ -143,7 +143,7 @@ def fid(
 
 
 def frechet_influence(real: Any, generated: Any) -> tuple[float, np.ndarray, np.ndarray]:
-    """The Fréchet distance of features, and what each row owes to it or takes from it.
+    """The Fréchet distance of features, and the influence of each row on it.
 
     The variance of a side's influences, over its rows, is what the distance varies by with other
     rows of that side. Of two distances to the same real rows the influences of those are alike,

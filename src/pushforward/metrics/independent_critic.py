@@ -1,4 +1,4 @@
-"""The independent critic: a Wasserstein distance by a network that never saw the generator train.
+"""The independent critic: a Wasserstein distance by a network trained anew.
 
 Danihelka, Lakshminarayanan, Uria, Wierstra and Dayan, *Comparison of Maximum Likelihood and
 GAN-based training of Real NVPs* (2017): a fresh critic learns to tell validation data from
@@ -31,7 +31,7 @@ _RULES = {
     "learning_rate": POSITIVE,
     "penalty": POSITIVE,
 }
-_LOOKS = 10  # points of the learning curve
+_CURVE_POINTS = 10  # points of the learning curve
 _CURVE_ROWS = 1000  # rows of each split a point looks at
 
 
@@ -111,12 +111,12 @@ def independent_critic(
     }
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sources["sample"]))
-    learn, judge = np.array_split(order, 2)
+    learn, evaluation = np.array_split(order, 2)
     training = _Training(**settings, device=torch.device(device))
     real = {name: _Rows(part, None, scale) for name, part in sources.items() if name != "sample"}
     fresh = {
         "learn": _Rows(sources["sample"], learn, scale),
-        "judge": _Rows(sources["sample"], judge, scale),
+        "judge": _Rows(sources["sample"], evaluation, scale),
     }
     critic, curve = _trained(training, fresh, real)
     on_test, on_sample = (
@@ -164,7 +164,7 @@ class _Training:
 
 @dataclass(frozen=True)
 class _Scale:
-    """What brings the data to where the critic sees them."""
+    """Standardises the data for the critic."""
 
     words: str
     mean: np.ndarray | float
@@ -196,7 +196,7 @@ def _scale(sources: dict[str, Any]) -> _Scale:
 
 
 class _Rows:
-    """Part of a source as the critic sees it."""
+    """Part of a source, as input of the critic."""
 
     def __init__(self, source: Any, index: np.ndarray | None, scale: _Scale) -> None:
         self._source, self._scale = source, scale
@@ -253,7 +253,7 @@ def _network(shape: tuple[int, ...], width: int, generator: torch.Generator) -> 
 def _trained(
     training: _Training, fresh: dict[str, _Rows], real: dict[str, _Rows]
 ) -> tuple[nn.Module, list[dict[str, float]]]:
-    """The critic, and the distances it saw on its way."""
+    """The critic, and its validation distances during training."""
     pairs = _Pairs(real["validation"], fresh["learn"])
     draws = torch.Generator().manual_seed(training.seed)
     shape = tuple(pairs.truth.take(slice(1)).shape[1:])
@@ -274,7 +274,9 @@ def _trained(
     )
     curve = []
     some = slice(_CURVE_ROWS)
-    for step in sorted({max(1, round(training.steps * (k + 1) / _LOOKS)) for k in range(_LOOKS)}):
+    for step in sorted(
+        {max(1, round(training.steps * (k + 1) / _CURVE_POINTS)) for k in range(_CURVE_POINTS)}
+    ):
         try:
             loop.run(steps=step)
         except TrainingError as error:

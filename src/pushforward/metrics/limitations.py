@@ -1,4 +1,4 @@
-"""What each measure cannot see: printed beside its figures, so that nobody trusts one alone."""
+"""The limitations of each measure, printed beside its figures."""
 
 from .measure import entry_of
 
@@ -76,7 +76,7 @@ LIMITATIONS: dict[str, str] = {
 
 
 def limitation_of(name: str) -> str:
-    """What the measure of that name cannot see; empty for one that is not known.
+    """The limitation of the measure of that name; empty for one that is not known.
 
     >>> limitation_of("auroc [level 2]") == LIMITATIONS["auroc"]
     True

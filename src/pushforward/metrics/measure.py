@@ -52,7 +52,7 @@ class Measure:
 
     @property
     def limitation(self) -> str:
-        """What the measure cannot see; empty for a measure this package does not know."""
+        """The limitation of the measure; empty for one that is not of this package."""
         from .limitations import limitation_of
 
         return limitation_of(self.name)
@@ -81,7 +81,7 @@ class Measure:
 
 
 def entry_of(table: Mapping[str, T], name: str) -> T | None:
-    """What a table has for a measure: by its name, without the brackets, or without the number.
+    """The entry of a measure in a table: by its name, without the brackets, or the number.
 
     >>> entry_of({"auroc": 1, "js": 2}, "auroc [level 2]"), entry_of({"js": 2}, "js_4")
     (1, 2)

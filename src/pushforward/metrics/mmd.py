@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: between samples, as far as functions of a kernel can tell."""
+"""Maximum mean discrepancy between two samples, by a kernel."""
 
 import math
 from collections.abc import Callable
@@ -166,7 +166,7 @@ def _median_distance(rows: np.ndarray) -> float:
 def _permuted(
     both: np.ndarray, n: int, kernel: Kernel, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """MMD² of each of some random ways to call n of the rows real: (permutations,)."""
+    """MMD² under random permutations of which n rows are real: (permutations,)."""
     total = len(both)
     m = total - n
     member = np.zeros((total, permutations))

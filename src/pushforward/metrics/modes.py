@@ -154,12 +154,12 @@ def _found(
         notes = (
             f"{total} rows for {expected} modes leave under 20 for the rarest. Take more rows.",
         )
-    told_found = {
+    details_found = {
         **details,
         "missing": missing.tolist(),
         "any": int(np.sum((counts > 0) & (fair > 0))),
     }
-    found = Measure("modes_found", float(enough.sum()), None, "higher", told_found, notes)
+    found = Measure("modes_found", float(enough.sum()), None, "higher", details_found, notes)
     if total == 0:
         raise DataError("No row is near any mode: there are no shares to compare.")
     # a class that real rows lack counts as one real row's share, so that the figure is finite

@@ -59,7 +59,7 @@ class Moments:
         return moments
 
     def update(self, batch: np.ndarray) -> "Moments":
-        """Take in rows of shape (m, d); returns itself."""
+        """Add rows of shape (m, d); returns itself."""
         for rows in blocks(batch):
             m, mean = len(rows), rows.mean(axis=0, dtype=np.float64)
             stacked = np.empty((m + 1, len(mean)))
@@ -68,7 +68,7 @@ class Moments:
         return self
 
     def merge(self, other: "Moments") -> "Moments":
-        """Take in the rows that another has seen; returns itself."""
+        """Add the rows of other moments; returns itself."""
         self.scatter += other.scatter
         self._join(np.empty((1, len(self.mean))), other.n, other.mean)
         return self

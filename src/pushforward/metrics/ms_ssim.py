@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..deprecation import renamed
-from ..errors import DataError, ParameterError
-from ..validation import as_seed
+from ..errors import DataError
+from ..validation import OneOf, as_seed, check
 from .measure import Measure
 from .uncertainty import jackknife_moments, normal_interval
 
@@ -137,8 +137,7 @@ def _images(images: Any, name: str) -> np.ndarray:
 
 
 def _check_convention(convention: str, shape: tuple[int, ...]) -> None:
-    if convention not in ("standard", "small"):
-        raise ParameterError(f"convention is {convention!r}. Expected 'standard' or 'small'.")
+    check({"convention": OneOf("standard", "small")}, {"convention": convention})
     if convention == "standard" and min(shape[2:]) < _SMALLEST:
         raise DataError(
             f"Images of {shape[2]} x {shape[3]} pixels. After four halvings a window of {_WINDOW} "

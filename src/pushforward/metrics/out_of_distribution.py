@@ -1,4 +1,4 @@
-"""Telling other data by scores: how well, and which scores to tell by."""
+"""Detection of out-of-distribution data by scores, and how well it works."""
 
 import math
 import zlib

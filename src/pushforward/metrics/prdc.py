@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: fidelity and variety told apart."""
+"""Precision, recall, density and coverage: fidelity and diversity, measured separately."""
 
 from typing import Any
 

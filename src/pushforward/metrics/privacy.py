@@ -1,4 +1,4 @@
-"""Do samples lie closer to the training rows than new rows would?"""
+"""Tests whether samples lie closer to the training rows than new rows would."""
 
 import math
 from itertools import chain
@@ -162,7 +162,7 @@ def _permutation_p_value(weights: np.ndarray, side: np.ndarray, rng: np.random.G
 
 
 def _error(counts: np.ndarray, samples: int) -> float:
-    """Standard error of the share, of what it owes to which rows are on which side.
+    """Standard error of the share, under random assignment of rows to training and held-out.
 
     Args:
         counts: of samples that each row of both sides is the nearest of.

@@ -1,4 +1,4 @@
-"""What each measure rests on: the papers that ``Evaluation.cite`` names."""
+"""The papers behind each measure, which ``Evaluation.cite`` lists."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What evaluating one model, or several beside each other, came to."""
+"""The results of evaluating one model, or of comparing several."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

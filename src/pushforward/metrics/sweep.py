@@ -1,4 +1,4 @@
-"""Many runs of several models, with settings drawn at random: how good, and how sensitive."""
+"""Random searches over the settings of several models: best values and sensitivity."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ from sklearn.base import clone
 from ..deprecation import current_words, old_words, renamed
 from ..errors import ParameterError, TrainingError
 from ..estimators.base import load
-from ..validation import as_seed
+from ..validation import COUNT, as_seed, check
 from .evaluate import compare
 from .measure import Measure
 from .results import Evaluation, aligned
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the runs of a sweep came to.
+    """The results of a sweep.
 
     Attributes:
         runs: all of them, a model's own in a row.
@@ -147,9 +147,9 @@ def sweep(
     measures: Iterable[str] | None = None,
     random_state: Any = 0,
     report: Report | None = None,
-    **judging: Any,
+    **evaluation: Any,
 ) -> Sweep:
-    """Fit every model several times with settings drawn at random, and judge all runs alike.
+    """Fit every model several times with settings drawn at random, and evaluate all runs alike.
 
     The first run has each model's own settings. Runs of one number have the same draw, so that
     models that share a setting share its values.
@@ -167,7 +167,7 @@ def sweep(
         measures: names of the measures; None for all that suit.
         random_state: of the draws and of every fit.
         report: called with a line of text and the share done.
-        judging: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
+        evaluation: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
 
     Raises:
         ParameterError: for no models or runs, and for a range that no model has.
@@ -181,8 +181,9 @@ def sweep(
         [2]
     """
     seed = as_seed(random_state)
-    if not models or runs < 1:
-        raise ParameterError(f"There are {len(models)} models and {runs} runs. Expected some.")
+    check({"runs": COUNT}, {"runs": runs})
+    if not models:
+        raise ParameterError("There are no models. Expected some.")
     has = {name: model.get_params(deep=False) for name, model in models.items()}
     if ranges is not None:
         old = {k: v for model in models.values() for k, v in old_words(type(model)).items()}
@@ -202,18 +203,24 @@ def sweep(
         model.set_params(**own, random_state=seed + number)
         place = None if folder is None else Path(folder) / f"{name}-{number}"
         share = len(made) / (len(models) * runs), 1 / (len(models) * runs)
-        began, failed = time.monotonic(), ""
+        started, failed = time.monotonic(), ""
         try:
             model = _fitted(model, train, place, _part(report, f"{name} {number + 1}", *share))
             fitted[f"{name} {number}"] = model
         except TrainingError as error:
             failed = str(error)
-        seconds = round(time.monotonic() - began, 1)
+        seconds = round(time.monotonic() - started, 1)
         made.append(Run(name, number, own, seconds, None, failed))
     if not fitted:
         return Sweep(tuple(made))
     found = compare(
-        fitted, real, measures=measures, train=train, random_state=seed, report=report, **judging
+        fitted,
+        real,
+        measures=measures,
+        train=train,
+        random_state=seed,
+        report=report,
+        **evaluation,
     ).evaluations
     return Sweep(
         tuple(replace(run, evaluation=found.get(f"{run.model} {run.number}")) for run in made)
@@ -238,13 +245,13 @@ def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
         if place is not None:
             model.save(place)
         return model
-    saved, asked = load(place), model.get_params(deep=False)
+    saved, wanted = load(place), model.get_params(deep=False)
     if type(saved) is not type(model):
         raise ParameterError(f"{place} holds a {type(saved).__name__}. Choose another folder.")
     for name, value in saved.get_params(deep=False).items():
-        if value != asked[name]:
+        if value != wanted[name]:
             raise ParameterError(
-                f"{place} holds a run with {name} {value!r}; this one has {asked[name]!r}. "
+                f"{place} holds a run with {name} {value!r}; this one has {wanted[name]!r}. "
                 "Choose another folder."
             )
     return saved
@@ -253,8 +260,8 @@ def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
 def _part(report: Report | None, begin: str, done: float, share: float) -> Report:
     """The report of a run, as a part of that of the sweep."""
 
-    def tell(text: str, of_run: float) -> None:
+    def report_of_run(text: str, of_run: float) -> None:
         if report is not None:
             report(f"{begin}: {text}", done + share * of_run)
 
-    return tell
+    return report_of_run

@@ -259,7 +259,7 @@ def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: np.nda
 
 
 def _class_score(truth: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -> float:
-    """Mean over the classes of the area under each one's curve; 0.5 where it was never seen."""
+    """Mean one-vs-rest AUROC over the classes; 0.5 for a class without training rows."""
     found = []
     for kind in np.unique(truth):
         inside = truth == kind

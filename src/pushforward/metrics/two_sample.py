@@ -1,4 +1,4 @@
-"""Can a classifier tell the samples from the data?"""
+"""Classifier two-sample tests of generated against real rows."""
 
 import math
 from typing import Any
@@ -68,7 +68,7 @@ def classifier_two_sample(
     )
     X = np.concatenate([real, generated]).astype(np.float64)
     y = np.repeat([1, 0], size)
-    model, name = _classifier(classifier, seed), classifier
+    model, name = make_classifier(classifier, seed), classifier
     if not isinstance(classifier, str):
         model, name = clone(classifier), type(classifier).__name__
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
@@ -103,7 +103,7 @@ def _rank_sum_p_value(a: np.ndarray, b: np.ndarray) -> float:
     return float(ndtr(-above / math.sqrt(variance)))
 
 
-def _classifier(kind: Any, seed: int) -> Any:
+def make_classifier(kind: Any, seed: int) -> Any:
     if kind == "boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier
 

@@ -1,4 +1,4 @@
-"""Intervals: of a share, of a mean, and of anything else by leaving out groups of rows."""
+"""Confidence intervals: of a share, of a mean, and of any statistic by the jackknife."""
 
 import math
 from collections.abc import Callable

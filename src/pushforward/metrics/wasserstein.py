@@ -7,8 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from ..deprecation import renamed
-from ..errors import DataError, ParameterError
-from ..validation import COUNT, as_seed, check
+from ..errors import DataError
+from ..validation import COUNT, OneOf, as_seed, check
 from .arrays import as_scores, pair
 from .measure import Measure
 from .uncertainty import jackknife, normal_interval
@@ -282,5 +282,4 @@ def _of_sorted(a: np.ndarray, b: np.ndarray, p: int) -> np.ndarray:
 
 
 def _check_p(p: int) -> None:
-    if p not in (1, 2):
-        raise ParameterError(f"p is {p!r}. Expected 1 or 2.")
+    check({"p": OneOf(1, 2)}, {"p": p})

@@ -1,4 +1,4 @@
-"""What adversarial and variational models of images share: a prior, networks, a judge."""
+"""The base class of adversarial and variational models of images."""
 
 import warnings
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..estimators.generator_model import GeneratorModel, LacksError
+from ..estimators.generator_model import GeneratorModel, MissingMethodError
 from ..estimators.image_model import CHUNK
 from ..estimators.phased_images import PhasedImages, PixelSource
 from ..networks import ARCHITECTURES, Architecture, find_architecture
-from ..validation import COUNT, FLAG, OneOf, Rule, Whole
+from ..validation import COUNT, FLAG, Integer, OneOf, Rule
 from .image_distance import diversity, patch_distance
 
-__all__ = ["ABLE", "FAST", "QUICK", "AdversarialModel", "LacksError"]
+__all__ = ["FAST", "MODELS_WITH", "QUICK", "AdversarialModel", "MissingMethodError"]
 
 #: What trains steadily in minutes on a processor.
 FAST: Mapping[str, Any] = {
@@ -37,11 +37,11 @@ FAST: Mapping[str, Any] = {
 #: seconds DCGAN 42 instead of 69, AGE 24 (30), WGAN-GP 57 (98) and VAE-GAN 87 (108).
 QUICK: Mapping[str, Any] = {"batch_size": 32, "learning_rate": 1e-3}
 
-_JUDGED = 256  # held-out images, and samples, that a look compares
+_COMPARED = 256  # held-out images, and samples, between which a distance is taken
 _COLLAPSED = 0.2  # of the diversity of the data
 
 #: Which models can answer what not every one can.
-ABLE: Mapping[str, tuple[str, ...]] = {
+MODELS_WITH: Mapping[str, tuple[str, ...]] = {
     "critic": ("DCGAN", "WGAN", "WGANGP", "AlphaGAN", "VAEGAN", "BEGAN", "EBGAN", "DFM"),
     "encode": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
     "reconstruct": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
@@ -53,7 +53,7 @@ ABLE: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AdversarialModel(GeneratorModel, PhasedImages):
-    """A generator of images from codes of a prior, and the networks that teach it.
+    """A generator of images from codes of a prior, and the networks it is trained with.
 
     Subclasses give presets, networks (:meth:`_network`) and phases.
     """
@@ -65,10 +65,10 @@ class AdversarialModel(GeneratorModel, PhasedImages):
     _rules: ClassVar[Mapping[str, Rule]] = {
         "architecture": OneOf(*ARCHITECTURES) | None,
         "width": COUNT | None,
-        "batch_size": Whole(2, why="batch norm needs several") | None,
+        "batch_size": Integer(2, why="batch norm needs several") | None,
         "flip": FLAG,
     }
-    _others: ClassVar[Mapping[str, tuple[str, ...]]] = ABLE
+    _others: ClassVar[Mapping[str, tuple[str, ...]]] = MODELS_WITH
     _rows: ClassVar[str] = "images"
     _at_once: ClassVar[int] = CHUNK
     # What of a patch distance is chance: 24 draws of 256 images of Fashion-MNIST are 0.062 from
@@ -98,8 +98,8 @@ class AdversarialModel(GeneratorModel, PhasedImages):
             self.settings_["architecture"], shape, int(self.settings_["width"])
         )
 
-    def _seen(self, images: np.ndarray) -> Tensor:
-        """Bytes as the networks see them, without noise."""
+    def _to_network(self, images: np.ndarray) -> Tensor:
+        """Bytes as inputs of the networks, without noise."""
         return self.pixels_.encode(images, None)[0].to(self._device())
 
     # How it is judged
@@ -109,8 +109,8 @@ class AdversarialModel(GeneratorModel, PhasedImages):
         super()._prepare(source)
 
     def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
-        images = images[:_JUDGED]
-        real = self._seen(images).cpu()
+        images = images[:_COMPARED]
+        real = self._to_network(images).cpu()
         made = self._make(len(real), torch.Generator().manual_seed(0)).clamp(-1, 1)
         spread = diversity(real, made)
         if spread < _COLLAPSED < self._most_diverse / 2:

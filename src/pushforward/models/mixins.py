@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
-from ..validation import Rule, Whole, check
+from ..validation import Integer, Rule, check
 from .image_generator import AdversarialModel
 
 __all__ = ["WithConvolutionalCritic", "WithCritic", "WithEncoder", "WithEnergy", "WithPosterior"]
 
 
 class WithCritic(AdversarialModel, CriticModel):
-    """A model with a network that tells data from samples."""
+    """A model with a critic, a network that discriminates data from samples."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -27,7 +27,7 @@ class WithConvolutionalCritic(WithCritic):
     norm: str | None = None
     hidden: int | None = None
 
-    _rules: ClassVar[Mapping[str, Rule]] = {"hidden": Whole(0) | None}
+    _rules: ClassVar[Mapping[str, Rule]] = {"hidden": Integer(0) | None}
 
     def _critic_network(self, shape: tuple[int, int, int]) -> nn.Module:
         """The critic of images of that shape, with the weights it begins with."""
@@ -75,7 +75,7 @@ class WithEncoder(AdversarialModel):
     """
 
     def _code(self, x: Tensor) -> Tensor:
-        """Codes (n, latent) of what the networks see."""
+        """Codes (n, latent) of inputs of the networks."""
         return self.networks_["encoder"](x)
 
     def _encoder(self) -> Callable[[Tensor], Tensor]:
@@ -89,7 +89,9 @@ class WithEncoder(AdversarialModel):
         """
         self._check_fitted()
         with torch.no_grad():
-            return torch.cat([self._code(self._seen(x)).cpu() for _, x in self._chunks(X)]).numpy()
+            return torch.cat(
+                [self._code(self._to_network(x)).cpu() for _, x in self._chunks(X)]
+            ).numpy()
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Images through their codes and back: like the images, not equal to them."""
@@ -106,7 +108,7 @@ class WithEncoder(AdversarialModel):
             uint8 of shape (steps, n, ...), the rest in the layout of ``fit``: of each step the n
             images, as all models have it.
         """
-        check({"steps": Whole(2)}, {"steps": steps})
+        check({"steps": Integer(2)}, {"steps": steps})
         start, end = self.encode(a), self.encode(b)
         if start.shape != end.shape:
             raise DataError(f"a has {len(start)} images and b {len(end)}. Expected as many.")
@@ -144,7 +146,7 @@ class WithEncoder(AdversarialModel):
 
 
 class WithPosterior(WithEncoder):
-    """A model whose codes are normal around what its encoder says.
+    """A model whose encoder gives mean and variance of a normal posterior.
 
     Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), appendix B; a code is the mean.
     """

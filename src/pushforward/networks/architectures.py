@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import ParameterError
+from ..validation import OneOf, check
 from .autoencoder import Autoencoder
 from .critic import Critic
 from .generator import Generator
-from .layers import choose, normed
+from .layers import normed
 from .mlp import MLP
 from .resnext import ResNeXtCritic, ResNeXtGenerator
 
@@ -154,7 +155,7 @@ def find_architecture(name: str, shape: tuple[int, int, int], width: int = 64) -
         >>> sum(p.numel() for p in net.parameters())
         4276739
     """
-    choose("architecture", name, ARCHITECTURES)
+    check({"architecture": OneOf(*ARCHITECTURES)}, {"architecture": name})
     _, height, wide = shape
     if name == "sn-dcgan":
         if height % 8 or wide % 8:

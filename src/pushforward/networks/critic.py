@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import NORMS, begin, choose, norm_layer, normed
+from ..validation import OneOf, check
+from .layers import NORMS, initialise, norm_layer, normed
 from .resnet import CriticBlock
 
 __all__ = ["Critic"]
+
+
+_RULES = {"block": OneOf("conv", "residual"), "norm": OneOf(*NORMS)}
 
 
 class Critic(nn.Module):
@@ -45,8 +49,7 @@ class Critic(nn.Module):
         head: int | None = None,
     ) -> None:
         super().__init__()
-        choose("block", block, ("conv", "residual"))
-        choose("norm", norm, NORMS)
+        check(_RULES, {"block": block, "norm": norm})
         channels, height, width = shape
         strides = [2] * len(widths) if strides is None else list(strides)
         layers: list[nn.Module] = []
@@ -55,9 +58,9 @@ class Critic(nn.Module):
                 layers.append(CriticBlock(channels, outputs, stride, norm, step == 0))
             else:
                 convolution = nn.Conv2d(channels, outputs, stride + 2, stride, 1)
-                layers.append(normed(begin(convolution, norm, slope), norm))
+                layers.append(normed(initialise(convolution, norm, slope), norm))
                 if step:
-                    layers.append(begin(norm_layer(norm, outputs), norm, slope))
+                    layers.append(initialise(norm_layer(norm, outputs), norm, slope))
                 layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
             channels, height, width = outputs, height // stride, width // stride
         if block == "residual":
@@ -65,7 +68,7 @@ class Critic(nn.Module):
         else:
             layers.append(nn.Flatten())
             channels *= height * width
-        last = begin(nn.Linear(channels, 1 if head is None else head), norm, slope)
+        last = initialise(nn.Linear(channels, 1 if head is None else head), norm, slope)
         if block == "residual":
             nn.init.xavier_uniform_(last.weight)
         layers.append(normed(last, norm))

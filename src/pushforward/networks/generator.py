@@ -7,10 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
-from .layers import begin, choose, norm_layer
+from ..validation import OneOf, check
+from .layers import initialise, norm_layer
 from .resnet import GeneratorBlock, convolution
 
 __all__ = ["Generator"]
+
+
+_RULES = {
+    "block": OneOf("conv", "residual"),
+    "norm": OneOf("batch", "layer", "none"),
+    "last": OneOf("up", "same"),
+}
 
 
 class Generator(nn.Module):
@@ -48,9 +56,7 @@ class Generator(nn.Module):
         last: str = "up",
     ) -> None:
         super().__init__()
-        choose("block", block, ("conv", "residual"))
-        choose("norm", norm, ("batch", "layer", "none"))
-        choose("last", last, ("up", "same"))
+        check(_RULES, {"block": block, "norm": norm, "last": last})
         channels, height, width = shape
         doublings = len(widths) - (last == "same")
         if height % 2**doublings or width % 2**doublings:
@@ -74,7 +80,7 @@ class Generator(nn.Module):
             layers.append(convolution(widths[-1], channels, 3))
         self.layers = nn.Sequential(*layers)
         if block == "conv":
-            begin(self, norm, 0.0)
+            initialise(self, norm, 0.0)
         else:
             nn.init.xavier_uniform_(self.first.weight)
             nn.init.zeros_(self.first.bias)

@@ -1,4 +1,4 @@
-"""What layers see: the hidden numbers of a network, whoever wrote it."""
+"""The inputs of the layers of any network, recorded in a forward pass."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,28 +1,15 @@
-"""What the networks are laid from: normalisation by name, and how weights begin."""
+"""Layers of the networks: normalisation by name, and initial weights."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ..errors import ParameterError
-
-__all__ = ["NORMS", "begin", "choose", "norm_layer", "normed"]
+__all__ = ["NORMS", "initialise", "norm_layer", "normed"]
 
 Net = TypeVar("Net", bound=nn.Module)
 
 NORMS = ("none", "batch", "layer", "spectral")
-
-
-def choose(name: str, value: Any, known: Sequence[str]) -> None:
-    """Refuse a word that is not known.
-
-    Raises:
-        ParameterError: naming the known ones.
-    """
-    if value not in known:
-        raise ParameterError(f"{name} is {value!r}. Expected one of {', '.join(known)}.")
 
 
 def norm_layer(norm: str, channels: int) -> nn.Module:
@@ -41,8 +28,8 @@ def normed(layer: nn.Module, norm: str) -> nn.Module:
     return spectral_norm(layer) if norm == "spectral" else layer
 
 
-def begin(network: Net, norm: str, slope: float) -> Net:
-    """The network, or layer, with its first weights; draws from torch's random state.
+def initialise(network: Net, norm: str, slope: float) -> Net:
+    """Initialise the weights of a network or layer; draws from torch's random state.
 
     With batch norm N(0, 0.02^2) (Radford et al. 2016), without it variances that rectifiers
     preserve (He et al. 2015): there the scale of the weights is the scale of what comes out.

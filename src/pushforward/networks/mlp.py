@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import begin, choose
+from ..validation import OneOf, check
+from .layers import initialise
 
 __all__ = ["MLP"]
 
@@ -40,7 +41,7 @@ class MLP(nn.Module):
         norm: str = "none",
     ) -> None:
         super().__init__()
-        choose("norm", norm, ("none", "batch"))
+        check({"norm": OneOf("none", "batch")}, {"norm": norm})
         layers: list[nn.Module] = []
         for width in widths:
             layers.append(nn.Linear(inputs, width))
@@ -52,7 +53,7 @@ class MLP(nn.Module):
         if head is None:
             layers.append(nn.Flatten(0))
         self.layers = nn.Sequential(*layers)
-        begin(self, "none", slope)
+        initialise(self, "none", slope)
         for layer in layers:
             if spread is not None and isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=spread)

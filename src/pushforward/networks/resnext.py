@@ -43,7 +43,7 @@ class ResNeXtBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, groups=groups)
         self.conv3 = nn.Conv2d(width, width, 1, bias=False)
         for layer in (self.conv1, self.conv2):
-            _begin(layer, depth**-0.25)  # depth^(-1 / (2 m - 2)) of m = 3 layers
+            _initialise(layer, depth**-0.25)  # depth^(-1 / (2 m - 2)) of m = 3 layers
         nn.init.zeros_(self.conv3.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,12 +72,12 @@ class ResNeXtGenerator(nn.Module):
         super().__init__()
         channels, height, width = shape
         coarse = (widths[0], height >> len(widths), width >> len(widths))
-        self.first = _begin(nn.Linear(latent, widths[0]), 0.5**0.5, slope=0.0)
+        self.first = _initialise(nn.Linear(latent, widths[0]), 0.5**0.5, slope=0.0)
         self.basis = nn.Parameter(torch.randn(coarse))
         layers: list[nn.Module] = []
         for a, b in pairwise((widths[0], *widths)):
             if layers:  # at the smaller size the 1x1 convolution is cheaper, and the same
-                layers.append(_begin(nn.Conv2d(a, b, 1, bias=False), 0.5**0.5, slope=0.0))
+                layers.append(_initialise(nn.Conv2d(a, b, 1, bias=False), 0.5**0.5, slope=0.0))
                 layers.append(nn.Upsample(scale_factor=2, mode="bilinear"))
             layers += [ResNeXtBlock(b, blocks * len(widths)) for _ in range(blocks)]
         last = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1)
@@ -114,17 +114,17 @@ class ResNeXtCritic(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = shape
-        layers: list[nn.Module] = [_begin(nn.Conv2d(channels, widths[0], 4, 2, 1))]
+        layers: list[nn.Module] = [_initialise(nn.Conv2d(channels, widths[0], 4, 2, 1))]
         layers.append(nn.LeakyReLU(_SLOPE))
         for step, (a, b) in enumerate(pairwise((widths[0], *widths))):
             if step:  # at the smaller size the 1x1 convolution is cheaper, and the same
                 layers.append(nn.AvgPool2d(2))  # halving by bilinear interpolation
-                layers.append(_begin(nn.Conv2d(a, b, 1, bias=False), 0.5**0.5, slope=0.0))
+                layers.append(_initialise(nn.Conv2d(a, b, 1, bias=False), 0.5**0.5, slope=0.0))
             layers += [ResNeXtBlock(b, blocks * len(widths)) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         coarse = (widths[-1], height >> len(widths), width >> len(widths))
         self.basis = nn.Parameter(torch.randn(coarse) / (coarse[1] * coarse[2]) ** 0.5)
-        self.last = _begin(nn.Linear(widths[-1], head or 1), 0.5**0.5, slope=0.0)
+        self.last = _initialise(nn.Linear(widths[-1], head or 1), 0.5**0.5, slope=0.0)
         self.flat = head is None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class ResNeXtCritic(nn.Module):
         return found.flatten() if self.flat else found
 
 
-def _begin(layer: Layer, gain: float = 1.0, slope: float = _SLOPE) -> Layer:
+def _initialise(layer: Layer, gain: float = 1.0, slope: float = _SLOPE) -> Layer:
     """The layer, its weights as He et al. (2015) begin them, times a gain."""
     nn.init.kaiming_normal_(layer.weight, a=slope)
     with torch.no_grad():

@@ -1,13 +1,14 @@
-"""Refinement: better samples from any generator, by what a ratio of densities knows.
+"""Refinement: better samples from any generator, by the density ratio of data to samples.
 
 ``refine`` does the whole; the methods are functions on tensors, to be used by themselves.
 """
 
+from ..deprecation import warn_of_old_name
 from ..estimators.prior import Prior
 from .calibration import Calibration, calibrate, calibration_statistic
 from .comparison import Compared, compare_methods
-from .logit_gradients import frozen, value_and_slope
-from .over_optimisation import Look, collapse
+from .logit_gradients import frozen, value_and_gradient
+from .over_optimisation import StepResult, collapse
 from .ratio_network import ImageRatio, LineRatio, RatioNetwork, fit_ratio
 from .refine import refine
 from .refined_model import RefinedModel
@@ -26,12 +27,12 @@ __all__ = [
     "Compared",
     "ImageRatio",
     "LineRatio",
-    "Look",
     "Prior",
     "RatioNetwork",
     "RefinedModel",
     "RefinementReport",
     "Stage",
+    "StepResult",
     "budgeted_acceptance",
     "budgeted_constant",
     "calibrate",
@@ -52,5 +53,18 @@ __all__ = [
     "metropolis_hastings",
     "refine",
     "resample",
-    "value_and_slope",
+    "value_and_gradient",
 ]
+
+_OLD_NAMES = {
+    "Look": ("StepResult", StepResult),
+    "value_and_slope": ("value_and_gradient", value_and_gradient),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OLD_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new, value = _OLD_NAMES[name]
+    warn_of_old_name(name, new)
+    return value

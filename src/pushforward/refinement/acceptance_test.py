@@ -14,14 +14,14 @@ from ..errors import DataError
 from ..metrics.frechet import fid, frechet_influence
 from ..metrics.measure import Measure
 from ..metrics.out_of_distribution import auroc
-from ..metrics.two_sample import _classifier, classifier_two_sample
+from ..metrics.two_sample import classifier_two_sample, make_classifier
 
 __all__ = [
     "SAME", "RealRows", "Verdict", "check_rows", "improves", "likelihood_gain", "parts_of",
 ]  # fmt: skip
 
 _LEAST = 200
-_JUDGE, _CHOOSE = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
+_TEST, _VALIDATION = (0.25, 4000), (0.2, 2000)  # shares of the rows, and the most there are
 _MOST = 5000  # rows of one side that a test looks at
 _FEWEST = 50  # rows that judge where there is hardly any time
 _SAMPLES = 2000  # that are judged at the least, up to four for a real row
@@ -35,7 +35,7 @@ _OF_NETWORK = "logistic"  # the classifier of features of a network, and of coun
 
 
 def check_rows(rows: Tensor) -> None:
-    """Refuse real rows that cannot judge.
+    """Refuse real rows that are too few for a test, or not finite.
 
     Raises:
         DataError: for under 200 rows, or values that are not finite.
@@ -51,23 +51,23 @@ def check_rows(rows: Tensor) -> None:
 
 
 def parts_of(n: int, seed: int) -> list[Tensor]:
-    """Which of n rows judge, choose and are learned from: their indices, drawn at random."""
+    """Indices of the test, validation and training rows among n, drawn at random."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
-    judge, choose = (min(most, round(share * n)) for share, most in (_JUDGE, _CHOOSE))
-    return list(order.split([judge, choose, n - judge - choose]))
+    test, validation = (min(most, round(share * n)) for share, most in (_TEST, _VALIDATION))
+    return list(order.split([test, validation, n - test - validation]))
 
 
 @dataclass(frozen=True)
 class RealRows:
-    """Real rows, split so that none has two uses: learning, choosing and judging.
+    """Real rows, split into training, validation and test rows.
 
     But for one thing: Fréchet distances are of the rows that judge and those that choose, of the
     few there are. Those chose by areas, and the distance after a stage is a little smaller for it.
 
     Attributes:
-        learn: 55 % of them or more, from which ratio networks learn.
-        choose: a fifth, at most 2,000, to calibrate and to choose settings.
-        judge: a quarter, at most 4,000, to gate and to report.
+        train: 55 % of them or more, from which ratio networks learn.
+        validation: a fifth, at most 2,000, to calibrate and to choose settings.
+        test: a quarter, at most 4,000, to gate and to report.
         features: of rows, by which the test judges them: (n, d).
         classifier: of the test, "neighbours", "logistic" or "boosting".
         moments: whether a stage that helps may not raise the Fréchet distance of the features.
@@ -76,9 +76,9 @@ class RealRows:
             judge alone, since the generator has seen all others.
     """
 
-    learn: Tensor
-    choose: Tensor
-    judge: Tensor
+    train: Tensor
+    validation: Tensor
+    test: Tensor
     features: Callable[[Tensor], np.ndarray]
     classifier: str = "neighbours"
     moments: bool = False
@@ -100,17 +100,17 @@ class RealRows:
             DataError: as :func:`check_rows`.
         """
         check_rows(rows)
-        judged, chosen, learned = (rows[part] for part in parts_of(len(rows), seed))
-        return cls(learned, chosen, judged, features, classifier, moments)
+        test, validation, train = (rows[part] for part in parts_of(len(rows), seed))
+        return cls(train, validation, test, features, classifier, moments)
 
     @cached_property
-    def _chosen(self) -> np.ndarray:
-        """Features of the rows that choose, which are asked for often."""
-        return self.features(self.choose)
+    def _validation_features(self) -> np.ndarray:
+        """Features of the validation rows, computed once."""
+        return self.features(self.validation)
 
     @cached_property
-    def _judged(self) -> np.ndarray:
-        return self.features(self.judge)
+    def _test_features(self) -> np.ndarray:
+        return self.features(self.test)
 
     def auc(self, samples: Tensor, most: int = _MOST) -> Measure:
         """AUC between samples and the rows that choose, cross-validated."""
@@ -119,7 +119,7 @@ class RealRows:
     def _area(self, made: np.ndarray, most: int) -> Measure:
         # trees take seconds, and settings are many
         kind = "neighbours" if self.classifier == _TREES else self.classifier
-        return classifier_two_sample(self._chosen[:most], made, classifier=kind)
+        return classifier_two_sample(self._validation_features[:most], made, classifier=kind)
 
     def nearness(self, samples: Tensor, most: int) -> tuple[float, float]:
         """What settings are chosen by: that area, and the Fréchet distance to the same rows.
@@ -129,21 +129,21 @@ class RealRows:
         """
         made, distance = self.features(samples[:most]), 0.0
         if self.moments and self.classifier == _OF_NETWORK:
-            distance = fid(self._chosen[:most], made, interval=False).value
+            distance = fid(self._validation_features[:most], made, interval=False).value
         return self._area(made, most).value, distance
 
     @cached_property
     def _known(self) -> np.ndarray:
-        """What the classifier that judges learns from besides the other folds.
+        """Further rows that the classifier of the test is trained on, besides the other folds.
 
         Trees want all rows there are. None of these is judged, so that a ratio may have learned
         from them as well.
         """
         if self.alone:
-            return self._chosen[:0]
+            return self._validation_features[:0]
         if self.classifier != _TREES:
-            return self._chosen
-        return np.concatenate([self._chosen, self.features(self.learn[:_MOST])])
+            return self._validation_features
+        return np.concatenate([self._validation_features, self.features(self.train[:_MOST])])
 
     @property
     def drawn(self) -> int:
@@ -151,38 +151,38 @@ class RealRows:
 
         Of images and wide rows, whose samples are dear, no more than are needed.
         """
-        few = min(self.samples, 4 * len(self.judge))
-        others = 0 if self.alone else len(self.choose)
+        few = min(self.samples, 4 * len(self.test))
+        others = 0 if self.alone else len(self.validation)
         if self.classifier == _TREES and not self.alone:
-            others += min(len(self.learn), _MOST)
-        return (few if self.moments else max(len(self.judge), few)) + others
+            others += min(len(self.train), _MOST)
+        return (few if self.moments else max(len(self.test), few)) + others
 
     def fewer(self, most: int) -> "RealRows":
-        """The same with fewer rows that choose and judge, for a verdict of about ``most`` samples.
+        """The same with fewer validation and test rows, for a verdict of about ``most`` samples.
 
         No fewer than fifty rows judge.
         """
         share = most / self.drawn
-        judge, choose = (
-            part[: max(_FEWEST, round(share * len(part)))] for part in (self.judge, self.choose)
+        test, validation = (
+            part[: max(_FEWEST, round(share * len(part)))] for part in (self.test, self.validation)
         )
-        learn, samples = self.learn, max(2 * _FEWEST, round(share * self.samples))
+        train, samples = self.train, max(2 * _FEWEST, round(share * self.samples))
         if self.classifier == _TREES:
-            learn = learn[: max(2 * _FEWEST, round(share * min(len(learn), _MOST)))]
-        return replace(self, learn=learn, choose=choose, judge=judge, samples=samples)
+            train = train[: max(2 * _FEWEST, round(share * min(len(train), _MOST)))]
+        return replace(self, train=train, validation=validation, test=test, samples=samples)
 
     def verdict(self, samples: Tensor) -> "Verdict":
-        """AUC between samples and the rows that judge.
+        """AUC between samples and the test rows, with its significance.
 
         Scores are of a classifier that has other samples, the rows that choose and the other
         folds of those that judge: it learns from more rows than are judged; a test of only as many
         would find samples nearer to the data than they are. Ranks are within folds.
         """
-        judged, known, made = self._judged, self._known, self.features(samples)
+        test, known, made = self._test_features, self._known, self.features(samples)
         n = len(made) - len(known)
-        verdict = _held_out(judged, known, made[:n], made[n:], self.classifier)
+        verdict = _held_out(test, known, made[:n], made[n:], self.classifier)
         if self.moments:
-            real = np.concatenate([judged, known])
+            real = np.concatenate([test, known])
             distance, of_real, of_made = frechet_influence(real, made)
             verdict.measure.details["frechet"] = distance
             scatter = float(np.var(of_made, ddof=1)) / len(made)
@@ -191,11 +191,11 @@ class RealRows:
 
     def floor(self) -> Measure:
         """AUC between real rows and other real rows: what samples from the data would have."""
-        n = len(self.judge)
-        spare = self.learn[: n + len(self.choose)]
-        half = max(1, round(len(spare) * n / (n + len(self.choose))))
+        n = len(self.test)
+        spare = self.train[: n + len(self.validation)]
+        half = max(1, round(len(spare) * n / (n + len(self.validation))))
         made = self.features(spare)
-        parts = (self._judged, self._chosen, made[:half], made[half:])
+        parts = (self._test_features, self._validation_features, made[:half], made[half:])
         return _held_out(*parts, self.classifier).measure
 
 
@@ -296,30 +296,30 @@ def improves(before: Verdict, after: Verdict) -> bool:
 
 
 def _held_out(
-    judged: np.ndarray, known: np.ndarray, made: np.ndarray, others: np.ndarray, kind: str
+    test: np.ndarray, known: np.ndarray, made: np.ndarray, others: np.ndarray, kind: str
 ) -> Verdict:
-    """AUC of rows that are judged against made ones, with further rows of both to learn from."""
+    """Cross-validated AUC of test rows against samples, with further training rows of both."""
     rng = np.random.default_rng(0)
-    groups = [rng.permutation(len(x)) % _FOLDS for x in (judged, made)]
-    scores = [np.empty(len(x)) for x in (judged, made)]
+    groups = [rng.permutation(len(x)) % _FOLDS for x in (test, made)]
+    scores = [np.empty(len(x)) for x in (test, made)]
     for fold in range(_FOLDS):
         here = [group == fold for group in groups]
-        real = np.concatenate([known, judged[~here[0]]])
+        real = np.concatenate([known, test[~here[0]]])
         fake = np.concatenate([others, made[~here[1]]])[: len(real)]
-        model = _classifier(kind, 0)
+        model = make_classifier(kind, 0)
         model.fit(np.concatenate([real, fake]), np.repeat([1, 0], [len(real), len(fake)]))
-        tested = np.concatenate([judged[here[0]], made[here[1]]])
+        tested = np.concatenate([test[here[0]], made[here[1]]])
         ranks = rankdata(model.predict_proba(tested)[:, 1]) / len(tested)
         scores[0][here[0]], scores[1][here[1]] = np.split(ranks, [int(here[0].sum())])
     area = auroc(*scores)
     details = {
-        "n_real": len(judged),
+        "n_real": len(test),
         "n_generated": len(made),
         "classifier": kind,
         "folds": _FOLDS,
     }
     measure = Measure("two_sample_auroc", area.value, area.interval, "lower", details)
     ranks = rankdata(np.concatenate(scores))
-    beaten = (ranks[: len(judged)] - rankdata(scores[0])) / len(made)
-    beating = (ranks[len(judged) :] - rankdata(scores[1])) / len(judged)
+    beaten = (ranks[: len(test)] - rankdata(scores[0])) / len(made)
+    beating = (ranks[len(test) :] - rankdata(scores[1])) / len(test)
     return Verdict(measure, beaten, float(np.var(beating, ddof=1)) / len(made))

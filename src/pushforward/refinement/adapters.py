@@ -22,6 +22,7 @@ from ..estimators.capabilities import (
 )
 from ..estimators.prior import Draw, Prior
 from ..training import generator_of
+from ..validation import COUNT, Instance, check
 from .data_rows import plain_rows, reader_of, rows_of
 from .logit_gradients import Score, modules_of
 from .ratio_trees import Numbers
@@ -29,6 +30,11 @@ from .row_checks import CHECKED, check_rows_alone
 
 __all__ = ["Adapter", "adapter_of", "check_generator", "sampled", "scaled"]
 
+_PRIOR = COUNT | Instance(
+    Prior,
+    description="a Prior: Prior.normal(k), Prior.uniform(k), Prior.sphere(k), or one with a "
+    "sample of your own",
+)
 _STILL = 1e-6  # of the spread, what a number that never changes may move
 _FARTHEST = 1e15  # coordinates, which are of the order of 1
 
@@ -125,14 +131,8 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
             raise UnsupportedError(
                 f"generator is a {type(generator).__name__}. Expected a function of latents."
             )
-        if not isinstance(prior, Prior):
-            if not isinstance(prior, int | np.integer) or isinstance(prior, bool):
-                raise ParameterError(
-                    f"prior is {prior!r}. Expected a number of standard normal latents, or a "
-                    "Prior: Prior.normal(k), Prior.uniform(k), Prior.sphere(k), or one with a "
-                    "sample of your own."
-                )
-            prior = Prior.normal(int(prior))
+        check({"prior": _PRIOR}, {"prior": prior})
+        prior = prior if isinstance(prior, Prior) else Prior.normal(int(prior))
         decode = cast(Callable[[Tensor], Tensor], generator)
         device = _device_of(generator)
         own = prior

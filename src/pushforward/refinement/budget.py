@@ -19,18 +19,18 @@ class Budget:
         minutes: of the whole run; None for no limit.
         evaluations: logits that one refined sample may take; None for no limit.
         draws: samples of the generator that one refined sample may take; None for no limit.
-        began: seconds on the monotonic clock.
+        started: seconds on the monotonic clock.
     """
 
     minutes: float | None = None
     evaluations: float | None = None
     draws: float | None = None
-    began: float = field(default_factory=lambda: time.monotonic())
+    started: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def seconds(self) -> float:
         """Seconds that are spent so far."""
-        return time.monotonic() - self.began
+        return time.monotonic() - self.started
 
     @property
     def minutes_left(self) -> float | None:

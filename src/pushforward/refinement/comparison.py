@@ -55,8 +55,8 @@ class Compared:
         """Draw samples of the method, whether it helped or not."""
         if self._space is None or self._base is None:
             raise ParameterError(f"{self.method} could not be used: {self.reason}")
-        with self._base._frozen():
-            return self._base._adapter.to_user(
+        with self._base.frozen_networks():
+            return self._base.adapter_.to_user(
                 self._space.rows(n_samples, random_state, Stream.COMPARISON)
             )
 
@@ -120,17 +120,17 @@ def compare_methods(
     if methods is None:
         names.insert(1, PAPER)
     progress = report or (lambda text, share: None)
-    with model._setup(data, y, None) as setup:
+    with model.prepare(data, y, None) as setup:
         minutes = setup.budget.minutes
         half = None if minutes is None or not names else minutes / 2  # the rest is for the others
-        began = time.process_time()
+        started = time.process_time()
         progress("auto", 0.0)
         budget = replace(setup.budget, evaluations=evaluations, minutes=half or minutes)
         auto = run(replace(setup, budget=budget), "auto", {}, model.space)
-        model._keep(auto)
+        model.set_refinement(auto)
         lines = _of_auto(model, auto)
         cost = evaluations or max(10.0, round(auto.report.evaluations))
-        spent = time.process_time() - began
+        spent = time.process_time() - started
         progress(f"auto took {spent:.0f} s of the processor; the others get {cost:g} logits", 0.3)
         budget = replace(budget, evaluations=cost, minutes=minutes)
         setup, state = _with_logits(model, replace(auto.setup, budget=budget), auto, bool(names))
@@ -217,9 +217,9 @@ def _of_method(
 def _line(
     name: str, model: RefinedModel, setup: Setup, space: Space, auc: Measure, helped: bool
 ) -> Compared:
-    began = time.process_time()
+    started = time.process_time()
     space.rows(_TIMED, setup.seed, Stream.COMPARISON)
-    milliseconds = 1e3 * (time.process_time() - began) / _TIMED
+    milliseconds = 1e3 * (time.process_time() - started) / _TIMED
     return Compared(
         name, auc, helped, space.draws, space.evaluations, milliseconds, _space=space, _base=model
     )

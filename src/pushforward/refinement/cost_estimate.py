@@ -43,14 +43,14 @@ def estimated(
         searches: whether settings of DGflow are searched for.
     """
     points = space.points(_TIMED, setup.seed)
-    began = time.perf_counter()
+    started = time.perf_counter()
     space.decoded(points)
-    each = (time.perf_counter() - began) / _TIMED
+    each = (time.perf_counter() - started) / _TIMED
     search, budget = search_of(points[0].numel()), setup.budget
     trials = search.evaluations if searches else 0
     rounds = (ROUNDS if setup.moving else 0) if method == "auto" else 1
     steps = max(search.steps) if rounds else 0
-    samples = 2 * (setup.real.drawn + len(setup.real.learn))
+    samples = 2 * (setup.real.drawn + len(setup.real.train))
     drawn = (ROUNDS + 2) * samples * (steps / 2 + 1)
     seconds = _SPARE * each * (rounds * trials + drawn)
     learning, one = _learning(setup, method, rows)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError
+from ..validation import OneOf, check
 from .acceptance_test import RealRows
 from .calibration import calibrate
-from .logistic_refit import settle
+from .logistic_refit import fit_last_layer
 from .logit import Logit, uncalibrated
 from .logit_gradients import BATCH, Score, in_batches
 from .ratio_network import LineRatio, convolves, fit_ratio
@@ -82,8 +83,7 @@ class RatioEstimator:
     numbers: Numbers | None = None
 
     def __post_init__(self) -> None:
-        if self.ratio not in RATIOS:
-            raise ParameterError(f"ratio is {self.ratio!r}. Expected one of {', '.join(RATIOS)}.")
+        check({"ratio": OneOf(*RATIOS)}, {"ratio": self.ratio})
         if (self.ratio == "direct") != (self.other is None):
             raise ParameterError(
                 f"ratio={self.ratio!r} and critic_of="
@@ -98,7 +98,7 @@ class RatioEstimator:
 
     @cached_property
     def _shape(self) -> torch.Size:
-        return self._features(self.real.learn[:2]).shape[1:]
+        return self._features(self.real.train[:2]).shape[1:]
 
     def _features(self, rows: Tensor) -> Tensor:
         return in_batches(self.features or _all_of, rows, self.batch_size)
@@ -139,16 +139,16 @@ class RatioEstimator:
         seed = self.seed + number
         if self._by_trees(moves):
             assert self.numbers is not None
-            pool = max(_POOLED, _FOR_ONE * len(self.real.learn))
+            pool = max(_POOLED, _FOR_ONE * len(self.real.train))
             drawn = space.quantised(pool, seed, Stream.RATIO)
-            trees = TreeRatio.fit(self.real.learn, drawn, self.numbers, seed, minutes)
+            trees = TreeRatio.fit(self.real.train, drawn, self.numbers, seed, minutes)
             return self._with_line(
                 Logit(self.ratio, uncalibrated(), network=trees), space, number, moves
             )
         sharp = self._sharp(moves, near)
         pool = self._pool(moves, sharp)
         generated = self._drawn(space, moves)(pool, seed, Stream.RATIO)
-        start, real = self._start(space, number), self.real.learn
+        start, real = self._start(space, number), self.real.train
         if self.ratio == "corrected":
             assert self.other is not None
             real = self.other.draw(pool, seed).to(real)
@@ -160,7 +160,7 @@ class RatioEstimator:
             network=self._network(real, moves, seed) if self.lines else None,
         )  # fmt: skip
         if self.narrow and not moves and not self.lines:
-            settle(network, *both, offset)
+            fit_last_layer(network, *both, offset)
         if self.features is not None:
             network = FeatureRatio(self.features, network)
         logit = replace(start, network=network, line=uncalibrated())
@@ -173,7 +173,7 @@ class RatioEstimator:
             rows: some that the space drew.
             moves, near: as there.
         """
-        real = self.real.learn
+        real = self.real.train
         if self._by_trees(moves):
             return _TREES_TAKE * len(real)
         count = max(_POOLED, len(real)) + len(real)
@@ -182,9 +182,9 @@ class RatioEstimator:
         each = 0.0
         for steps in (1, _TRIED):  # the first finds its kernels, which takes as long as many
             network = self._network(real, moves, self.seed) if self.lines else None
-            began = time.perf_counter()
+            started = time.perf_counter()
             fit_ratio(*both, **options | {"steps": steps}, network=network)
-            each = (time.perf_counter() - began) / steps
+            each = (time.perf_counter() - started) / steps
         return each * options["steps"]
 
     def _start(self, space: Space, number: int) -> Logit:
@@ -208,7 +208,7 @@ class RatioEstimator:
 
     def _pool(self, moves: bool, sharp: bool) -> int:
         """Samples that a network learns from."""
-        pool = max(_POOLED, len(self.real.learn))
+        pool = max(_POOLED, len(self.real.train))
         if sharp and self.narrow:
             pool = max(pool, min(_FOR_ONE * pool, _ENOUGH if moves else _TO_WEIGH))
         return pool
@@ -236,8 +236,8 @@ class RatioEstimator:
     def _with_line(self, logit: Logit, space: Space, number: int, moves: bool = True) -> Logit:
         """The logit with Platt's line, from rows that nothing has learned from."""
         draw = self._drawn(space, moves)
-        held_out = draw(len(self.real.choose), self.seed + number, Stream.CALIBRATION)
-        both = (self.real.choose, held_out)
+        held_out = draw(len(self.real.validation), self.seed + number, Stream.CALIBRATION)
+        both = (self.real.validation, held_out)
         parts = (in_batches(logit.raw, rows, self.batch_size) for rows in both)
         return replace(logit, line=calibrate(*parts, kind="platt"))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..training import Processes, generator_of
 from .acceptance_test import RealRows
-from .logit_gradients import Score, value_and_slope
+from .logit_gradients import Score, value_and_gradient
 from .row_width import is_narrow
 from .sample_spaces import Space
 from .samplers.dgflow import dgflow_path
@@ -117,11 +117,11 @@ class Search:
         _, best, _ = self._first[_least(found, far) // len(self.steps)]
         others = [trials.settings(*place) for place in self._then(best)]
         found = torch.cat([found, trials.run(others)], dim=1)
-        run, look = divmod(_least(found, far), len(self.steps))
-        lowest = float(found[0, run, look])
+        run, place = divmod(_least(found, far), len(self.steps))
+        lowest = float(found[0, run, place])
         if lowest == _UNSEEN:
             return None
-        return {**[*tries, *others][run], "steps": self.steps[look], "auc": lowest}
+        return {**[*tries, *others][run], "steps": self.steps[place], "auc": lowest}
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,12 @@ class _Trials:
         out_of_time: Callable[[float], bool],
     ) -> Self:
         """Draw the points that all runs begin at."""
-        n = min(search.rows, len(real.choose))
-        began = time.perf_counter()
+        n = min(search.rows, len(real.validation))
+        started = time.perf_counter()
         start = space.points(n, seed, Stream.SEARCH_START)
-        drawing = (time.perf_counter() - began) / n
+        drawing = (time.perf_counter() - started) / n
         score = space.score(logit)
-        _, slope = value_and_slope(score, start, space.batch_size)
+        _, slope = value_and_gradient(score, start, space.batch_size)
         centred = (start - start.mean(dim=0)).flatten(1)
         return cls(
             search.steps, start, score, space, real, seed, out_of_time, drawing,
@@ -200,17 +200,17 @@ class _Trials:
         return float(self.processes.sum(near.to(self.start.device))[1])
 
     def run(self, tries: list[dict[str, Any]]) -> Tensor:
-        """Areas and Fréchet distances (2, settings, looks) of runs with such settings."""
+        """Areas and Fréchet distances (2, settings, steps) of runs with such settings."""
         found = torch.zeros(2, len(tries), len(self.steps))
         slowest = self.drawing
         for k in range(self.processes.rank, len(tries), self.processes.count):
-            found[:, k], slowest = self._looks(tries[k], slowest)
+            found[:, k], slowest = self._evaluated_run(tries[k], slowest)
         return self.processes.sum(found.to(self.start.device)).cpu()
 
-    def _looks(self, settings: dict[str, Any], slowest: float) -> tuple[Tensor, float]:
-        """Areas and distances (2, looks) of one run, until it leads away or time is up.
+    def _evaluated_run(self, settings: dict[str, Any], slowest: float) -> tuple[Tensor, float]:
+        """Areas and distances (2, steps) of one run, until they grow or time is up.
 
-        Beside them, the seconds a point at the look of all runs so far that took the longest.
+        Beside them, the seconds a point that the slowest evaluation so far took.
         """
         found = torch.full((2, len(self.steps)), _UNSEEN)
         path = dgflow_path(
@@ -219,18 +219,18 @@ class _Trials:
         )  # fmt: skip
         if self.out_of_time(slowest):
             return found, slowest
-        began = time.perf_counter()
+        started = time.perf_counter()
         with suppress(DataError):  # a step to where nothing is finite ends the run
             for number, points in enumerate(islice(path, max(self.steps)), start=1):
                 if number not in self.steps:
                     continue
-                look = self.steps.index(number)
-                each = self.drawing + (time.perf_counter() - began) / len(self.start)
-                if self.out_of_time(each):  # as many steps could not be judged in time
+                place = self.steps.index(number)
+                each = self.drawing + (time.perf_counter() - started) / len(self.start)
+                if self.out_of_time(each):  # as many steps could not be evaluated in time
                     break
                 slowest = max(slowest, each)
-                found[:, look] = self.nearness(points)
-                if _leads_away(found[0, : look + 1]):
+                found[:, place] = self.nearness(points)
+                if _leads_away(found[0, : place + 1]):
                     break
         return found, slowest
 
@@ -241,7 +241,7 @@ def _least(found: Tensor, far: float) -> int:
     They come in the order they are tried in, then of the number of steps.
 
     Args:
-        found: areas and distances (2, runs, looks).
+        found: areas and distances (2, runs, steps).
         far: the distance at the start. Where a run ends farther off it is not taken, unless all
             do: then the one that ends least far.
     """
@@ -253,7 +253,7 @@ def _least(found: Tensor, far: float) -> int:
 
 
 def _leads_away(areas: Tensor) -> bool:
-    """Whether the last two looks of a run each found it farther off than the one before."""
+    """Whether the area of a run has grown at each of its last two evaluations."""
     return len(areas) > 2 and bool((areas[-2:] > areas[-3:-1]).all())
 
 

@@ -1,4 +1,4 @@
-"""A twin of a density that was fitted on the rows that judge: the same, fitted without them."""
+"""Refits a density without the test rows, where it was fitted on them."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from sklearn.base import clone
 from ..errors import PushforwardError
 from ..estimators.table_density import TableDensity
 
-__all__ = ["has_seen", "twin_of"]
+__all__ = ["fit_twin", "is_fitted_on"]
 
 
-def has_seen(model: Any, X: Any) -> bool:
-    """Whether a model is a density of a table that was fitted on these very rows."""
+def is_fitted_on(model: Any, X: Any) -> bool:
+    """Whether a model is a density of a table that was fitted on exactly these rows."""
     return isinstance(model, TableDensity) and model.was_fitted_on(X)
 
 
-def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | None) -> Any:
-    """Fit the same model to the rows that do not judge.
+def fit_twin(model: TableDensity, X: Any, held_out: np.ndarray, minutes: float | None) -> Any:
+    """Fit the same model to the rows that are not held out.
 
     A density that overfits rows makes samples like them. No test on these rows shows how far its
     samples are from new ones; a test of the twin on the rows it was fitted without does.
@@ -25,7 +25,7 @@ def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | N
     Args:
         model: fitted on ``X``.
         X: table of shape (n, p).
-        judging: boolean (n,), the rows that judge.
+        held_out: boolean (n,), the rows that judge.
         minutes: time for the fit; None takes what it needs.
 
     Returns:
@@ -38,6 +38,6 @@ def twin_of(model: TableDensity, X: Any, judging: np.ndarray, minutes: float | N
         least = min(minutes, twin.minutes or minutes)
         twin.set_params(minutes=least)
     try:
-        return twin.set_params(verbose=False).fit(model.columns_.take(X, ~judging))
+        return twin.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
     except PushforwardError:
         return None

@@ -11,18 +11,18 @@ from torch.nn.functional import softplus
 from .logit_gradients import in_batches
 from .ratio_network import RatioNetwork, labelled
 
-__all__ = ["settle"]
+__all__ = ["fit_last_layer"]
 
 _DOUBT = 1.0  # nats that the last layer may add
 
 
-def settle(
+def fit_last_layer(
     network: RatioNetwork,
     real: Tensor,
     generated: Tensor,
     offset: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
-    """Fit the last layer to convergence, which is a logistic regression.
+    """Fit the last layer of a network to convergence, which is a logistic regression.
 
     At the minimum each hidden feature has the same mean over real rows as over generated ones
     that are weighed by the ratio, up to the prior: steps on batches leave that to chance, and with

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import DataError
 from ..estimators.prior import Score
 
-__all__ = ["Score", "frozen", "in_batches", "modules_of", "one_each", "value_and_slope"]
+__all__ = ["Score", "frozen", "in_batches", "modules_of", "one_per_row", "value_and_gradient"]
 
 BATCH = 1024  # rows whose activations are held at once
 _DEPTH = 5  # references that networks are looked for behind
@@ -30,7 +30,7 @@ def in_batches(function: Score, points: Tensor, batch_size: int = BATCH) -> Tens
         return torch.cat([function(part) for part in points.split(batch_size)])
 
 
-def value_and_slope(
+def value_and_gradient(
     score: Score, points: Tensor, batch_size: int = BATCH
 ) -> tuple[Tensor, Tensor]:
     """Logits (n,) of points (n, ...) and their gradients (n, ...).
@@ -42,14 +42,14 @@ def value_and_slope(
         DataError: if logits are not finite, not one a point, or do not depend on the points.
 
     Examples:
-        >>> value_and_slope(lambda x: x.square().sum(dim=1), torch.tensor([[1.0, 2.0]]))
+        >>> value_and_gradient(lambda x: x.square().sum(dim=1), torch.tensor([[1.0, 2.0]]))
         (tensor([5.]), tensor([[2., 4.]]))
     """
     values, slopes = [], []
     for part in points.split(batch_size):
         with torch.inference_mode(False), torch.enable_grad():
             part = part.detach().clone().requires_grad_()
-            value = one_each(score(part), len(part))
+            value = one_per_row(score(part), len(part))
             if value.grad_fn is None:
                 raise DataError(
                     "The logit does not depend on the points it is given. Expected a "
@@ -69,7 +69,7 @@ def value_and_slope(
     return value, slope
 
 
-def one_each(value: Tensor, n: int) -> Tensor:
+def one_per_row(value: Tensor, n: int) -> Tensor:
     """Logits as (n,).
 
     Raises:
@@ -145,4 +145,4 @@ def _referred(value: Any) -> list[Any]:
         ]
     if isinstance(value, type | ModuleType | Tensor):
         return []
-    return [*getattr(value, "__dict__", {}).values()]
+    return [*getattr(value, "__dict__", {}).values()]  # numbers, texts and the like have none

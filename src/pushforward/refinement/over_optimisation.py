@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..errors import DataError
+from ..estimators.base import check_fitted
 from ..validation import as_seed
 from .acceptance_test import RealRows
-from .logit_gradients import in_batches, value_and_slope
+from .logit_gradients import in_batches, value_and_gradient
 from .ratio_trees import TreeRatio
 from .refined_model import RefinedModel
 from .row_features import features_for
@@ -23,7 +24,7 @@ from .samplers.dgflow import dgflow_path
 from .stages import generator_space
 from .streams import Stream
 
-__all__ = ["Look", "collapse"]
+__all__ = ["StepResult", "collapse"]
 
 _STEPS = (0, 1, 2, 5, 10, 25, 50, 100, 200)
 _SHARE, _REACH = 0.01, 5.0
@@ -31,8 +32,8 @@ _GOOD = 0.05  # of real rows have a lower logit than what counts as good
 
 
 @dataclass(frozen=True)
-class Look:
-    """Samples after so many steps.
+class StepResult:
+    """Measures of the samples after a number of steps.
 
     Attributes:
         steps: of DGflow without noise.
@@ -55,7 +56,7 @@ def collapse(
     n: int = 1000,
     random_state: Any = 0,
     minutes: float | None = None,
-) -> list[Look]:
+) -> list[StepResult]:
     """Move samples of the generator on and on by the first logit, without noise and without stop.
 
     The logit is that of the samples at the start and does not know that they moved. They pile up
@@ -78,34 +79,36 @@ def collapse(
         >>> data = torch.randn(1000, 1, generator=draw) + 1
         >>> model = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5,
         ...                method="dgflow", settings={"step": 0.1, "steps": 10})
-        >>> looks = collapse(model, data, steps=(0, 100, 400))
-        >>> looks[2].good > looks[0].good, looks[1].auc < looks[0].auc < looks[2].auc
+        >>> results = collapse(model, data, steps=(0, 100, 400))
+        >>> results[2].good > results[0].good, results[1].auc < results[0].auc < results[2].auc
         (True, True)
     """
     seed = as_seed(random_state)
-    model._check_fitted()
+    check_fitted(model)
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    adapter, size = model._adapter, model._size(model._adapter)
-    with model._frozen():
+    adapter, size = model.adapter_, model.block_size(model.adapter_)
+    with model.frozen_networks():
         rows = adapter.encode(data, seed)
-        features = model._features or features_for(
+        features = model.row_features_ or features_for(
             adapter, model.features, data, y, rows, seed, size, minutes
         )
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows)))
         real = RealRows(rows[:0], rows[order[:n]], rows[:0], features.by_test, features.classifier)
-        space = generator_space(adapter, model._place, size)
+        space = generator_space(adapter, model.place_, size)
         start = space.points(min(n, len(rows)), seed, Stream.OVER_OPTIMISATION)
-        score = space.score(model._first)
+        score = space.score(model.first_logit_)
 
-        if isinstance(model._first.network, TreeRatio):  # nothing moves by trees
+        if isinstance(model.first_logit_.network, TreeRatio):  # nothing moves by trees
             return []
-        worst = torch.quantile(in_batches(model._first, real.choose, size).double(), _GOOD)
-        _, slope = value_and_slope(score, start, size)
+        worst = torch.quantile(
+            in_batches(model.first_logit_, real.validation, size).double(), _GOOD
+        )
+        _, slope = value_and_gradient(score, start, size)
         steepness = float(slope.flatten(1).norm(dim=1).mean())
         spread = float((start - start.mean(dim=0)).flatten(1).norm(dim=1).square().mean().sqrt())
-        looks, length = [], _SHARE * spread
+        results, length = [], _SHARE * spread
         if not steepness > 0:
-            return looks
+            return results
         path = dgflow_path(
             start, score, step=length / steepness, longest=_REACH * length, batch_size=size
         )
@@ -116,10 +119,10 @@ def collapse(
                 if number in steps:
                     good = in_batches(score, points, size).double() > worst
                     auc = real.auc(space.quantise(space.decoded(points)), n).value
-                    looks.append(Look(number, float(good.double().mean()), auc))
+                    results.append(StepResult(number, float(good.double().mean()), auc))
         except DataError:  # the logit ends somewhere
             pass
-    return looks
+    return results
 
 
 def _with(start: Tensor, path: Any, most: int) -> Any:

@@ -21,7 +21,7 @@ from ..errors import DataError
 from .acceptance_test import Verdict
 from .cost_estimate import MOST_DRAWS, ROUNDS, estimated
 from .logit import Logit
-from .logit_gradients import in_batches, one_each
+from .logit_gradients import in_batches, one_per_row
 from .methods import METHODS, BudgetedRejection, DGflow, RepeatedMargins, no_logit
 from .report import RefinementReport
 from .row_checks import CHECKED, check_rows_alone
@@ -65,7 +65,7 @@ def run(
     setup: Setup,
     method: str,
     settings: Mapping[str, Any],
-    asked: str,
+    requested: str,
     *,
     earlier: State | None = None,
 ) -> Refinement:
@@ -75,7 +75,7 @@ def run(
         setup: generator, real rows and the like.
         method: "auto", or one of the methods.
         settings: of that method.
-        asked: "auto", "data" or "latent": what is moved.
+        requested: "auto", "data" or "latent": what is moved.
         earlier: of another run by the same setup, whose logits have other random numbers.
 
     Raises:
@@ -84,46 +84,46 @@ def run(
         ParameterError: for settings that are out of their range or over the budget.
         UnsupportedError: for latents where there are none, or where a method needs them.
     """
-    setup, start, expected = _begun(setup, method, settings, asked, earlier)
+    setup, start, expected = _start(setup, method, settings, requested, earlier)
     if method == "auto":
         state = _automatic(setup, start)
     else:
-        state = _by_itself(setup, start, method, settings)
+        state = _single_method(setup, start, method, settings)
     after_rows, after = state.rows, state.verdict
-    if state.helped and not setup.out_of_time(state.timing.judging):
+    if state.helped and not setup.out_of_time(state.timing.evaluating):
         # others than those it was kept for
         after_rows = state.space.quantised(setup.real.drawn, setup.seed, Stream.FINAL)
         after = setup.real.verdict(after_rows)
     if state.helped and after.measure.value > start.verdict.measure.value:
-        state = _taken_back(setup, state, asked)
+        state = _reverted(setup, state, requested)
         after_rows, after = start.rows, start.verdict
     setup.progress("done", 1.0)
     report = _report(setup, start, state, (after_rows, after), expected)
-    return Refinement(setup, state, report, setup.first_place(asked))
+    return Refinement(setup, state, report, setup.first_place(requested))
 
 
-def _begun(
-    setup: Setup, method: str, settings: Mapping[str, Any], asked: str, earlier: State | None
+def _start(
+    setup: Setup, method: str, settings: Mapping[str, Any], requested: str, earlier: State | None
 ) -> tuple[Setup, State, str]:
     """The setup that fits into its time, the state before any stage, and what to expect."""
     setup = replace(setup, progress=setup.progress.restarted())
     automatic = method == "auto"
-    space, place = setup.space(asked)
+    space, place = setup.space(requested)
     setup.check(space.quantised(_FEW, setup.seed, Stream.START))
     moves = setup.moving if automatic else METHODS[method].moves
     setup = setup.in_time(space, moves=moves)
-    began = time.monotonic()
+    started = time.monotonic()
     rows = space.quantised(setup.real.drawn, setup.seed, Stream.START)
-    drawing = time.monotonic() - began
+    drawing = time.monotonic() - started
     setup.check(rows)
     searches = (automatic and setup.moving) or (
         method == DGflow.name and not {"step", "preset"} & {*settings}
     )
     estimate = estimated(setup, space, rows, method, searches=searches)
     setup.progress(estimate.text, 0.0)
-    began = time.monotonic()
+    started = time.monotonic()
     verdict = setup.real.verdict(rows)
-    testing = time.monotonic() - began
+    testing = time.monotonic() - started
     learned, learning = (0, 0.0) if earlier is None else (earlier.learned, earlier.timing.learning)
     if estimate.learning is not None:
         learning = estimate.learning
@@ -135,7 +135,7 @@ def _begun(
 
 
 def _automatic(setup: Setup, state: State) -> State:
-    """The state after the whole schedule; what cannot be judged ends it with a note."""
+    """The state after the whole schedule; a stage that cannot be tested ends it with a note."""
     states = _schedule(setup, state)
     while True:
         try:
@@ -155,7 +155,7 @@ def _schedule(setup: Setup, state: State) -> Iterator[State]:
     """
     rounds, number = ROUNDS if setup.moving else 0, 0
     while number < rounds:
-        if number and out_of_time(setup, state, state.timing.judging):
+        if number and out_of_time(setup, state, state.timing.evaluating):
             state = setup.note(state, "moving further was left out: there was no time")
             break
         share = _SCHEDULE * number / (rounds + 1)
@@ -171,7 +171,7 @@ def _schedule(setup: Setup, state: State) -> Iterator[State]:
     if setup.adapter.numbers is not None:
         state = _with_margins(setup, state)
         yield state
-    pool = (1 + MOST_DRAWS) * state.timing.judging  # samples to draw, and those that are kept
+    pool = (1 + MOST_DRAWS) * state.timing.evaluating  # samples to draw, and those that are kept
     if state.first is not None and out_of_time(setup, state, pool):
         yield setup.note(state, "thinning was left out: there was no time")
         return
@@ -187,7 +187,7 @@ def _schedule(setup: Setup, state: State) -> Iterator[State]:
     yield _thinned(setup, state, logit)
 
 
-def _by_itself(setup: Setup, state: State, method: str, settings: Mapping[str, Any]) -> State:
+def _single_method(setup: Setup, state: State, method: str, settings: Mapping[str, Any]) -> State:
     """One method, by the logit there is; by a network where the generator's critic is no use.
 
     A logit of the user is what was asked for, and stays.
@@ -203,7 +203,7 @@ def _by_itself(setup: Setup, state: State, method: str, settings: Mapping[str, A
             f"{method} went by the given logit alone, which does not help: leave logit out, "
             "or method, for a network that is learned",
         )
-    if out_of_time(setup, state, state.timing.judging):
+    if out_of_time(setup, state, state.timing.evaluating):
         text = "a network instead of the critic was left out: there was no time"
         return setup.note(state, text)
     state, logit = _ratio(setup, state, moves=chosen.moves, share=_ALONE)
@@ -226,9 +226,9 @@ def _ratio(setup: Setup, state: State, *, moves: bool, share: float) -> tuple[St
     elif begins and score is not None and not setup.kept:
         kind = "critic"
         if setup.logit is not None:
-            kind, some = "given", setup.real.judge[:CHECKED]
+            kind, some = "given", setup.real.test[:CHECKED]
             check_rows_alone("logit", score, some)
-            one_each(score(some), len(some))
+            one_per_row(score(some), len(some))
         logit = setup.estimator.calibrated(kind, score, state.space, number=state.learned)
     else:
         setup.progress("learning the ratio of densities", share)
@@ -252,7 +252,7 @@ def _with_margins(setup: Setup, state: State) -> State:
 
 
 def _thinned(setup: Setup, state: State, logit: Logit) -> State:
-    """Thin by a logit, where the rows that choose say that it helps."""
+    """Thin by a logit, where the validation rows show that it helps."""
     context = setup.context(state, logit)  # whose pool of samples serves both
     budget, space = setup.budget, state.space
     most = MOST_DRAWS if budget.draws is None else budget.draws / space.draws
@@ -264,9 +264,9 @@ def _thinned(setup: Setup, state: State, logit: Logit) -> State:
     return attempt_or_leave_out(setup, state, BudgetedRejection(draws), logit, context)
 
 
-def _taken_back(setup: Setup, state: State, asked: str) -> State:
+def _reverted(setup: Setup, state: State, requested: str) -> State:
     """The state where nothing is kept: a stage may have been kept for a lucky draw of samples."""
-    space, place = setup.space(asked)
+    space, place = setup.space(requested)
     stages = tuple(replace(stage, kept=False) for stage in state.stages)
     state = replace(state, space=space, place=place, kept=setup.kept, stages=stages)
     text = "all was taken back: samples drawn anew are no nearer to the data"
@@ -282,7 +282,7 @@ def _report(
     assert reference is not None
     logits = {
         name: _percentiles(in_batches(reference, part, setup.batch_size))
-        for name, part in {"real": real.judge, "before": start.rows, "after": rows}.items()
+        for name, part in {"real": real.test, "before": start.rows, "after": rows}.items()
     }
     return RefinementReport(
         floor=real.floor(),
@@ -290,7 +290,7 @@ def _report(
         after=verdict.measure,
         stages=state.stages,
         logits=logits,
-        rows=(len(real.learn), len(real.choose), len(real.judge)),
+        rows=(len(real.train), len(real.validation), len(real.test)),
         expected=expected,
         seconds=setup.budget.seconds,
         notes=state.notes,

@@ -10,7 +10,7 @@ from .acceptance_test import RealRows, parts_of
 from .adapters import Adapter, sampled, scaled
 from .budget import Budget
 from .density_ratio import RatioEstimator
-from .held_out_refit import has_seen, twin_of
+from .held_out_refit import fit_twin, is_fitted_on
 from .other_critic import other_critic
 from .repeated_values import repeated_values
 from .row_features import RowFeatures, features_for
@@ -34,13 +34,13 @@ class Prepared:
         setup: of the refinement.
         adapter: of the generator, which samples go through.
         features: of rows, for the test and the ratio.
-        spelled: values of the columns of the data that repeat, as the data spell them.
+        known_values: values of the columns of the data that repeat, as the data spell them.
     """
 
     setup: Setup
     adapter: Adapter
     features: RowFeatures
-    spelled: dict[str | int, np.ndarray]
+    known_values: dict[str | int, np.ndarray]
 
 
 def prepared(
@@ -74,7 +74,7 @@ def prepared(
     """
     X, y, rows = data
     narrow = is_narrow(rows.shape[1:])
-    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier._adapter
+    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier.adapter_
     budget, progress = Budget(model.minutes, model.evaluations, model.draws), Progress(report)
     third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
     features = features_for(adapter, model.features, X, y, rows, seed, batch_size, third)
@@ -82,7 +82,7 @@ def prepared(
     moments = adapter.kind != "text" and adapter.numbers is None and not narrow
     real = RealRows.split(rows, features.by_test, seed, features.classifier, moments)
     notes, used = [features.note] if features.note else [], adapter
-    if twin and adapter.numbers is not None and has_seen(model.base_, X):
+    if twin and adapter.numbers is not None and is_fitted_on(model.base_, X):
         progress("fitting a twin of the generator without the rows that judge")
         used, real, note = _with_twin(model.base_, X, adapter, real, seed, third)
         notes.append(note)
@@ -97,10 +97,10 @@ def prepared(
     )  # fmt: skip
     if earlier is not None:
         setup = replace(
-            setup, kept=tuple(earlier.kept_), place=earlier._place, reference=earlier._first
+            setup, kept=tuple(earlier.kept_), place=earlier.place_, reference=earlier.first_logit_
         )
-    spelled = {} if adapter.numbers is None else repeated_values(X)
-    return Prepared(setup, adapter, features, spelled)
+    known_values = {} if adapter.numbers is None else repeated_values(X)
+    return Prepared(setup, adapter, features, known_values)
 
 
 def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapter:
@@ -120,9 +120,9 @@ def _with_twin(
     base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None
 ) -> tuple[Adapter, RealRows, str]:
     """What is refined and judged in place of a density that was fitted on the rows that judge."""
-    judging = np.zeros(len(X), dtype=bool)
-    judging[parts_of(len(X), seed)[0].numpy()] = True
-    fitted = twin_of(base, X, judging, minutes)
+    testing = np.zeros(len(X), dtype=bool)
+    testing[parts_of(len(X), seed)[0].numpy()] = True
+    fitted = fit_twin(base, X, testing, minutes)
     if fitted is None:
         note = (
             "the generator was fitted on these rows, so that its AUC is too low: give rows that "

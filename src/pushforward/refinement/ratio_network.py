@@ -300,7 +300,7 @@ def fit_ratio(
             terms["penalty"] = penalty * slope.square().sum(dim=1).mean()
         return terms
 
-    def judge() -> dict[str, float]:
+    def measure() -> dict[str, float]:
         return {"nats": float(cross_entropy(in_batches(trained, both[held_out]), facts[held_out]))}
 
     phase = Phase("ratio", ("ratio",), loss, Optimiser("adam", 3e-3, decay="linear"))
@@ -315,7 +315,7 @@ def fit_ratio(
         seed=seed,
         ema=0.98,
     )
-    loop.run(steps=steps, minutes=minutes, judge=judge, report=report)
+    loop.run(steps=steps, minutes=minutes, measure=measure, report=report)
     return trained.requires_grad_(False)
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..citations import bibtex
 from ..errors import ParameterError, UnsupportedError
-from ..estimators.base import Model
+from ..estimators.base import Model, check_fitted
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
 from ..estimators.prior import Prior
 from ..training.threads import threads_for
-from ..validation import COUNT, MINUTES, Function, Instance, Number, OneOf, Rule, Seed, Whole
+from ..validation import COUNT, MINUTES, Function, Instance, Integer, Number, OneOf, Rule, Seed
 from . import serialisation as saving
 from .acceptance_test import check_rows
 from .adapters import Adapter, adapter_of, check_generator
@@ -29,14 +29,14 @@ from .other_critic import with_critic
 from .pipeline import Refinement, run
 from .preparation import prepared
 from .presets import resolved
-from .repeated_values import respelled
+from .repeated_values import with_nearest_values
 from .report import RefinementReport
 from .row_features import RowFeatures
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
 from .samplers.resampling import effective_sample_size, importance_weights
 from .setup import Report, Setup
-from .stages import Kept, moved_pairs, space_after
+from .stages import KeptStage, moved_pairs, space_after
 
 __all__ = ["RefinedModel"]
 
@@ -54,7 +54,7 @@ _NOT_HERE = (
 )
 
 
-class LacksError(UnsupportedError, AttributeError):
+class MissingMethodError(UnsupportedError, AttributeError):
     """A refined model has no such method; the text names what has it. ``hasattr`` is False."""
 
 
@@ -74,27 +74,29 @@ class RefinedModel(Model):
 
     report_: RefinementReport
     base_: Any
-    kept_: list[Kept]
-    _adapter: Adapter
-    _first: Logit
-    _place: str
-    _known: dict[str | int, np.ndarray]
-    _features: RowFeatures | None = None
+    kept_: list[KeptStage]
+    adapter_: Adapter
+    first_logit_: Logit
+    place_: str
+    known_values_: dict[str | int, np.ndarray]
+    row_features_: RowFeatures | None = None
 
     _cites: ClassVar[tuple[str, ...]] = ()
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "generator": Instance(object, said="a model, or a function and a prior"),
-        "prior": Whole(1, why="of standard normal latents")
-        | Instance(Prior, said="a Prior such as Prior.normal(8)")
+        "generator": Instance(object, description="a model, or a function and a prior"),
+        "prior": Integer(1, why="of standard normal latents")
+        | Instance(Prior, description="a Prior such as Prior.normal(8)")
         | None,
         "logit": Function("a function of rows (n, ...)") | None,
         "method": OneOf("auto", *METHODS),
         "preset": OneOf("paper", *PUBLISHED) | None,
         "space": OneOf("auto", "data", "latent"),
         "ratio": OneOf(*RATIOS),
-        "critic_of": Instance(object, said="a GAN fitted on the same data") | None,
-        "settings": Instance(Mapping, said="a mapping of names to values") | None,
-        "features": Function("a function of rows (n, ...)") | Instance(str, said="a name") | None,
+        "critic_of": Instance(object, description="a GAN fitted on the same data") | None,
+        "settings": Instance(Mapping, description="a mapping of names to values") | None,
+        "features": Function("a function of rows (n, ...)")
+        | Instance(str, description="a name")
+        | None,
         "minutes": MINUTES,
         "evaluations": Number(1, ends="[") | None,
         "draws": Number(1, ends="[") | None,
@@ -143,7 +145,7 @@ class RefinedModel(Model):
             return getattr(base, name)
         if name in _NOT_HERE:
             who = "its generator may: model.base_"
-            raise LacksError(f"A refined model has no {name}(); {who}.{name}.")
+            raise MissingMethodError(f"A refined model has no {name}(); {who}.{name}.")
         raise AttributeError(f"'RefinedModel' object has no attribute {name!r}")
 
     def fit(
@@ -165,23 +167,23 @@ class RefinedModel(Model):
         """
         before = dict(vars(self))
         try:
-            with self._setup(X, y, report, twin=True) as setup:
+            with self.prepare(X, y, report, twin=True) as setup:
                 settings = current_settings(self.method, self.settings)
-                method, settings = resolved(self.method, self.preset, settings, self._adapter)
-                self._keep(run(setup, method, settings, self.space))
+                method, settings = resolved(self.method, self.preset, settings, self.adapter_)
+                self.set_refinement(run(setup, method, settings, self.space))
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
             vars(self).update(before)
             raise
         return self
 
-    def _keep(self, refinement: Refinement) -> None:
+    def set_refinement(self, refinement: Refinement) -> None:
         """Be what a refinement came to."""
         earlier, report = self._earlier, refinement.report
         self.kept_ = list(refinement.state.kept)
         self.report_ = report if earlier is None else report.after_more(earlier.report_)
-        self._place = refinement.place
-        self._first = refinement.first if earlier is None else earlier._first
+        self.place_ = refinement.place
+        self.first_logit_ = refinement.first if earlier is None else earlier.first_logit_
 
     @property
     def _earlier(self) -> "RefinedModel | None":
@@ -189,7 +191,7 @@ class RefinedModel(Model):
         return self.generator if isinstance(self.generator, RefinedModel) else None
 
     @contextmanager
-    def _setup(
+    def prepare(
         self, X: Any, y: Any, report: Report | None, *, twin: bool = False
     ) -> Iterator[Setup]:
         """The setup for such data; inside, all networks are frozen.
@@ -198,16 +200,16 @@ class RefinedModel(Model):
         """
         self._check_parameters()
         seed, earlier = drawn_seed(self.random_state), self._earlier
-        self.base_, self._prior = self.generator, self.prior
+        self.base_, self.prior_ = self.generator, self.prior
         if earlier is not None:
-            earlier._check_fitted()
+            check_fitted(earlier)
             if self.prior is not None:
                 raise ParameterError("A refined model knows its prior. Leave prior out.")
-            self.base_, self._prior = earlier.base_, earlier._prior
-        self._adapter = adapter = adapter_of(self.base_, self._prior)
+            self.base_, self.prior_ = earlier.base_, earlier.prior_
+        self.adapter_ = adapter = adapter_of(self.base_, self.prior_)
         other = None if self.critic_of is None else with_critic(self.critic_of)
-        size = self._size(adapter)
-        with self._frozen(other):
+        size = self.block_size(adapter)
+        with self.frozen_networks(other):
             check_generator(adapter)
             rows = adapter.encode(X, seed)
             check_rows(rows)
@@ -216,8 +218,8 @@ class RefinedModel(Model):
                     self, adapter, other, (X, y, rows), seed, size, report,
                     earlier=earlier, twin=twin,
                 )  # fmt: skip
-                self._adapter, self._features = ready.adapter, ready.features
-                self._known = ready.spelled
+                self.adapter_, self.row_features_ = ready.adapter, ready.features
+                self.known_values_ = ready.known_values
                 yield ready.setup
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
@@ -231,7 +233,7 @@ class RefinedModel(Model):
             What the generator's ``sample`` returns; of a function of latents, a tensor.
         """
         seed = self._seed_of(n_samples, random_state)
-        with torch.no_grad(), self._frozen():
+        with torch.no_grad(), self.frozen_networks():
             return self._written(self._refined.rows(n_samples, seed))
 
     def weighted_sample(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
@@ -242,10 +244,10 @@ class RefinedModel(Model):
         worse than of :meth:`sample`, and a warning says so.
         """
         seed = self._seed_of(n_samples, random_state)
-        with torch.no_grad(), self._frozen():
+        with torch.no_grad(), self.frozen_networks():
             space = self._before_choice
             points = space.points(n_samples, seed)
-            weight = importance_weights(space.logits(self._first, points))
+            weight = importance_weights(space.logits(self.first_logit_, points))
             share = effective_sample_size(weight) / n_samples
             if share < _EFFECTIVE:
                 warnings.warn(
@@ -259,11 +261,16 @@ class RefinedModel(Model):
     def before_after(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
         """Draw rows of the generator, and what becomes of the same ones: nothing is thinned."""
         seed = self._seed_of(n_samples, random_state)
-        with torch.no_grad(), self._frozen():
+        with torch.no_grad(), self.frozen_networks():
             pairs = moved_pairs(
-                self._adapter, self.kept_, self._place, self._size(self._adapter), n_samples, seed
+                self.adapter_,
+                self.kept_,
+                self.place_,
+                self.block_size(self.adapter_),
+                n_samples,
+                seed,
             )
-        return self._adapter.to_user(pairs[0]), self._written(pairs[1])
+        return self.adapter_.to_user(pairs[0]), self._written(pairs[1])
 
     def account(self) -> str:
         """What was tried, for people."""
@@ -290,26 +297,26 @@ class RefinedModel(Model):
         first = [*takewhile(lambda stage: stage.logit is None, self.kept_)]
         return self._after(first)
 
-    def _after(self, kept: list[Kept]) -> Space:
-        return space_after(self._adapter, kept, self._place, self._size(self._adapter))
+    def _after(self, kept: list[KeptStage]) -> Space:
+        return space_after(self.adapter_, kept, self.place_, self.block_size(self.adapter_))
 
     def _written(self, rows: Tensor) -> Any:
         """Rows as the user has them, repeated numbers as the data spell them."""
-        return respelled(self._adapter.to_user(rows), self._known)
+        return with_nearest_values(self.adapter_.to_user(rows), self.known_values_)
 
-    def _size(self, adapter: Adapter) -> int:
+    def block_size(self, adapter: Adapter) -> int:
         if self.batch_size is not None:
             return self.batch_size
         return _IMAGES_AT_ONCE if adapter.kind in ("images", "text") else BATCH
 
     @contextmanager
-    def _frozen(self, other: Adapter | None = None) -> Iterator[None]:
+    def frozen_networks(self, other: Adapter | None = None) -> Iterator[None]:
         given = [f for f in (self.logit, self.features) if callable(f)]
         more = other.functions if other is not None else ()
         # what is made in inference mode has no gradients ever
         with (
             torch.inference_mode(False), torch.no_grad(),
-            frozen(*self._adapter.functions, *given, *more),
+            frozen(*self.adapter_.functions, *given, *more),
         ):  # fmt: skip
             yield
 
@@ -320,8 +327,8 @@ class RefinedModel(Model):
         return drawn_seed(random_state)
 
     def _abilities(self) -> dict[str, Any]:
-        known = {**super()._abilities(), "kind": self._adapter.kind}
-        if self._adapter.model is None:
+        known = {**super()._abilities(), "kind": self.adapter_.kind}
+        if self.adapter_.model is None:
             return known  # of a function, or a model of which samples are all that is known
         base = capabilities_of(self.base_)
         return {

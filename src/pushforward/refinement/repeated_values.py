@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Margins", "repeated_values", "respelled"]
+__all__ = ["Margins", "repeated_values", "with_nearest_values"]
 
 _REPEATED = 0.5  # share of the rows whose value is not their own
 _QUANTILES = 1001
@@ -87,8 +87,8 @@ class Margins:
 
 
 def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
-    """Numbers of a table that are not one row's own, by column: as the data spell them."""
-    from ..data.tables.containers import Sheet
+    """Numbers of a table that several rows share, by column, exactly as in the data."""
+    from ..data.tables.sheet import Sheet
 
     sheet, found = Sheet.open(X, "refinement", 1), {}
     for j, label in enumerate(sheet.labels):
@@ -102,8 +102,8 @@ def repeated_values(X: Any) -> dict[str | int, np.ndarray]:
     return found
 
 
-def respelled(X: Any, known: dict[str | int, np.ndarray]) -> Any:
-    """A table whose numbers are those known ones that they are but for rounding.
+def with_nearest_values(X: Any, known: dict[str | int, np.ndarray]) -> Any:
+    """A table with numbers replaced by the known values that they equal up to rounding.
 
     Args:
         X: frame or array (n, p).
@@ -111,7 +111,7 @@ def respelled(X: Any, known: dict[str | int, np.ndarray]) -> Any:
     """
     import narwhals as nw
 
-    from ..data.tables.containers import Sheet
+    from ..data.tables.sheet import Sheet
 
     if not known:
         return X

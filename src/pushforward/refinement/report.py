@@ -141,14 +141,14 @@ class RefinementReport:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RefinementReport":
         """Build the report of which :meth:`to_dict` returned the values."""
-        learned, chose, judged = (int(n) for n in values["rows"])
+        learned, chose, test = (int(n) for n in values["rows"])
         return cls(
             _measure(values["floor"]),
             _measure(values["before"]),
             _measure(values["after"]),
             tuple(Stage.from_dict(stage) for stage in values["stages"]),
             {name: [float(x) for x in ends] for name, ends in values["logits"].items()},
-            (learned, chose, judged),
+            (learned, chose, test),
             str(values["expected"]),
             float(values["seconds"]),
             tuple(str(note) for note in values["notes"]),

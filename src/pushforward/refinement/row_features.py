@@ -68,8 +68,11 @@ def features_for(
     Raises:
         ParameterError: for features that are neither.
     """
-    if adapter.kind == "images" and (not callable(features) or hasattr(features, "dimension")):
-        return _of_images(features, X, y, rows, seed, minutes)
+    if adapter.kind == "images":
+        from ..metrics.features import FeatureExtractor
+
+        if not callable(features) or isinstance(features, FeatureExtractor):
+            return _of_images(features, X, y, rows, seed, minutes)
     if isinstance(features, str) or (features is not None and not callable(features)):
         raise ParameterError(
             f"features is {features!r}. Expected a differentiable function of rows (n, ...) to "
@@ -101,10 +104,11 @@ def _array(rows: Tensor) -> np.ndarray:
 def _of_images(
     features: Any, X: Any, y: Any, rows: Tensor, seed: int, minutes: float | None
 ) -> RowFeatures:
-    from ..data.images import as_images
-    from ..metrics.features import find_features
+    from ..data.images import ImageSet, as_images
+    from ..metrics.features import ClassifierFeatures, find_features
 
-    labels = getattr(X, "labels", None) if y is None else np.asarray(y)
+    y = X.labels if y is None and isinstance(X, ImageSet) else y
+    labels = None if y is None else np.asarray(y)
     if features is None:
         features = "pca" if labels is None else "classifier"
     train = as_images(X)[0] if features == "classifier" else _bytes(rows)
@@ -114,11 +118,11 @@ def _of_images(
     def extracted(x: Tensor) -> np.ndarray:
         return np.concatenate([np.asarray(extractor(_bytes(p)))[:, :few] for p in x.split(256)])
 
-    learned, note = getattr(extractor, "learned", 1.0), ""
-    if learned < 1:
+    note = ""
+    if isinstance(extractor, ClassifierFeatures) and extractor.learned < 1:
         note = (
-            f"there was time for {learned:.0%} of the steps by which the classifier of the test "
-            "learns: it sees less than it would"
+            f"there was time for {extractor.learned:.0%} of the steps by which the classifier of "
+            "the test learns: it sees less than it would"
         )
     return RowFeatures(None, extracted, "logistic" if few is None else "neighbours", note)
 

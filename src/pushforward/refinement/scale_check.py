@@ -10,7 +10,7 @@ __all__ = ["check_scale", "pixels_like"]
 
 _APART = 50.0  # times that all numbers of one side spread as much as those of the other
 _SIGNED, _UNIT, _BYTES = "-1 to 1", "0 to 1", "0 to 255"
-_MENDS = {
+_SUGGESTIONS = {
     (_BYTES, _SIGNED): "data / 127.5 - 1",
     (_BYTES, _UNIT): "data / 255",
     (_UNIT, _SIGNED): "2 * data - 1",
@@ -43,23 +43,23 @@ def check_scale(real: Tensor, generated: Tensor) -> None:
     """
     if real.shape[1:] != generated.shape[1:] or not generated.isfinite().all():
         return  # which is refused elsewhere
-    mend = _mend(real, generated)
-    if mend is None:
+    suggestion = _suggestion(real, generated)
+    if suggestion is None:
         return
     ends = [f"{float(x.min()):.3g} to {float(x.max()):.3g}" for x in (real, generated)]
     raise DataError(
         f"The data are from {ends[0]} and the samples from {ends[1]}. Expected both on one scale: "
-        f"{mend}."
+        f"{suggestion}."
     )
 
 
-def _mend(real: Tensor, generated: Tensor) -> str | None:
+def _suggestion(real: Tensor, generated: Tensor) -> str | None:
     """What brings both to one scale; None where they may be on one."""
     here, there = (_scale(x) for x in (real, generated))
     # linear layers may end a little below 0, and those of tanh reach far
     far = min(float(real.min()), float(generated.min())) < -0.5 and not is_narrow(real.shape[1:])
     if here and there and here != there and (far or _BYTES in (here, there)):
-        return f"give {_MENDS[here, there]} as data"
+        return f"give {_SUGGESTIONS[here, there]} as data"
     a, b = (x.flatten(1).double() for x in (real, generated))
     spread = torch.stack([a.std(dim=0), b.std(dim=0)])
     varies = spread.amin(dim=0) > 0

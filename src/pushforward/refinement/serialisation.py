@@ -12,12 +12,13 @@ from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
 from .adapters import adapter_of
+from .density_ratio import FeatureRatio
 from .logit import Logit
 from .methods import method_from_config
 from .other_critic import unrefined, with_critic
 from .ratio_trees import TreeRatio
 from .report import RefinementReport
-from .stages import Kept
+from .stages import KeptStage
 
 __all__ = ["card", "restore", "state_of", "tensors_of"]
 
@@ -48,8 +49,8 @@ def state_of(model: Any) -> dict[str, Any]:
             }
             for kept in model.kept_
         ],
-        "place": model._place,
-        "known": [[label, values.tolist()] for label, values in model._known.items()],
+        "place": model.place_,
+        "known": [[label, values.tolist()] for label, values in model.known_values_.items()],
         "report": model.report_.to_dict(),
     }
 
@@ -72,8 +73,8 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     if state["base"].get("class") == "RefinedModel":
         raise ModelFileError("A refined model stands inside a refined one. Save it anew.")
     model.base_ = model.generator = unpacked(state["base"], part("base"), "the generator")
-    model._prior = model.critic_of = None
-    model._adapter = adapter_of(model.base_)
+    model.prior_ = model.critic_of = None
+    model.adapter_ = adapter_of(model.base_)
     others = [
         unpacked(config, part(f"other{k}"), "the model of a critic")
         for k, config in enumerate(state["others"])
@@ -85,24 +86,24 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     for k, config in enumerate(state["logits"]):
         place = config["other"]
         other = None if place is None else _at(others, place, "models of critics")
-        critic = model._adapter.critic if other is None else with_critic(other).critic
+        critic = model.adapter_.critic if other is None else with_critic(other).critic
         logit = Logit.from_config(config, part(f"logit{k}"), critic, other, device)
         if isinstance(logit.network, TreeRatio):
-            logit.network.numbers = model._adapter.numbers
+            logit.network.numbers = model.adapter_.numbers
         logits.append(logit)
     if not logits:
         raise ModelFileError("A refined model has a logit at least. Save it anew.")
-    model._first = logits[0]
+    model.first_logit_ = logits[0]
     model.kept_ = [
-        Kept(
+        KeptStage(
             method_from_config(str(k["method"]), k["settings"], k["constants"]),
             None if k["logit"] is None else _at(logits, k["logit"], "logits"),
             str(k["place"]),
         )
         for k in state["kept"]
     ]
-    model._place = str(state["place"])
-    model._known = {label: np.array(values) for label, values in state.get("known", [])}
+    model.place_ = str(state["place"])
+    model.known_values_ = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
 
 
@@ -144,7 +145,7 @@ def _at(items: list[Any], place: Any, what: str) -> Any:
 
 def _logits(model: Any) -> list[Logit]:
     kept = (k.logit for k in model.kept_ if k.logit is not None)
-    found = {id(logit): logit for logit in (model._first, *kept)}
+    found = {id(logit): logit for logit in (model.first_logit_, *kept)}
     return list(found.values())
 
 
@@ -160,7 +161,7 @@ def _check(model: Any) -> None:
         reason = f"its generator is a {kind}"
     elif any(logit.kind == "given" for logit in _logits(model)):
         reason = "its logit is a function"
-    elif any(hasattr(logit.network, "network") for logit in _logits(model)):
+    elif any(isinstance(logit.network, FeatureRatio) for logit in _logits(model)):
         reason = "its ratio sees rows by a function, features"
     else:
         return

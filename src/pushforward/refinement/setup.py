@@ -17,14 +17,14 @@ from .logit import Logit
 from .logit_gradients import Score
 from .methods import Context
 from .sample_spaces import Space
-from .stages import Kept, first_place, space_for
+from .stages import KeptStage, first_place, space_for
 from .state import State
 from .streams import Stream
 
 __all__ = ["Progress", "Report", "Setup"]
 
 _TIMED = 128  # samples that show what drawing takes
-_FOR_JUDGING = 0.15  # of the time, that drawing the samples of one verdict may take
+_FOR_TESTS = 0.15  # of the time, that drawing the samples of one verdict may take
 _MOVED_COSTS = 15  # times what a sample costs that two steps move, by a critic and back
 _MEASURED = 1000  # samples that displacement and weights are measured on
 _UNFINISHED = 0.97  # the largest share that is reported before all is done
@@ -82,7 +82,7 @@ class Setup:
     seed: int
     batch_size: int
     logit: Score | None = None
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptStage, ...] = ()
     place: str = "data"
     known: Mapping[bool, Logit] = field(default_factory=dict)
     reference: Logit | None = None
@@ -102,16 +102,16 @@ class Setup:
     @property
     def measured(self) -> int:
         """Samples that displacement and weights are measured on."""
-        return min(_MEASURED, len(self.real.judge))
+        return min(_MEASURED, len(self.real.test))
 
-    def first_place(self, asked: str) -> str:
+    def first_place(self, requested: str) -> str:
         """What the first stage moves or draws."""
-        return first_place(self.adapter, self.kept, self.place, asked)
+        return first_place(self.adapter, self.kept, self.place, requested)
 
-    def space(self, asked: str) -> tuple[Space, str]:
+    def space(self, requested: str) -> tuple[Space, str]:
         """The space there is before this refinement, and what its points are."""
-        place = self.first_place(asked)
-        return space_for(self.adapter, self.kept, place, asked, self.batch_size)
+        place = self.first_place(requested)
+        return space_for(self.adapter, self.kept, place, requested, self.batch_size)
 
     def context(self, state: State, logit: Score) -> Context:
         """What a method is tuned on."""
@@ -126,10 +126,10 @@ class Setup:
         Raises:
             DataError: for another shape, or rows that are not finite.
         """
-        if rows.shape[1:] != self.real.judge.shape[1:]:
+        if rows.shape[1:] != self.real.test.shape[1:]:
             raise DataError(
                 f"The generator makes rows of shape {tuple(rows.shape[1:])} and data has "
-                f"{tuple(self.real.judge.shape[1:])}. Expected the same."
+                f"{tuple(self.real.test.shape[1:])}. Expected the same."
             )
         if not rows.isfinite().all():
             raise DataError("The generator makes rows that are not finite. Mend it first.")
@@ -144,13 +144,13 @@ class Setup:
         left = self.budget.minutes_left
         if left is None:
             return self
-        began = time.monotonic()
+        started = time.monotonic()
         self.real.features(space.quantised(_TIMED, self.seed, Stream.START))
-        each = (time.monotonic() - began) / _TIMED
+        each = (time.monotonic() - started) / _TIMED
         if moves:
             each *= _MOVED_COSTS
-        most = _FOR_JUDGING * 60 * (self.budget.minutes_left or 0.0) / each
-        device = self.real.judge.device
+        most = _FOR_TESTS * 60 * (self.budget.minutes_left or 0.0) / each
+        device = self.real.test.device
         processes = Processes(device)
         first = torch.tensor(most if processes.first else 0.0, device=device)
         most = float(processes.sum(first))  # of one, so that all judge alike
@@ -158,7 +158,7 @@ class Setup:
             return self
         real = self.real.fewer(int(most))
         note = (
-            f"{len(real.judge)} rows judge and {real.drawn} samples are drawn for it: there was "
+            f"{len(real.test)} rows judge and {real.drawn} samples are drawn for it: there was "
             "no time for more"
         )
         return replace(
@@ -168,7 +168,7 @@ class Setup:
 
     def out_of_time(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""
-        return Processes(self.real.judge.device).agree(self.budget.out_of_time(ahead))
+        return Processes(self.real.test.device).agree(self.budget.out_of_time(ahead))
 
     def note(self, state: State, text: str) -> State:
         """The state with one more sentence for the report, which is reported at once too."""

@@ -16,13 +16,13 @@ from .sample_spaces import Mover, Space
 from .streams import Stream
 
 __all__ = [
-    "Kept", "first_place", "generator_space", "in_data_space", "moved_pairs", "place_of",
+    "KeptStage", "first_place", "generator_space", "in_data_space", "moved_pairs", "place_of",
     "space_after", "space_for", "stage_spaces",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptStage:
     """A stage that is part of a refined model.
 
     Attributes:
@@ -44,21 +44,21 @@ class Kept:
         return self.method.mover(space, self.logit or no_logit)
 
 
-def place_of(adapter: Adapter, asked: str) -> str:
+def place_of(adapter: Adapter, requested: str) -> str:
     """What the points of an adapter are to be: "latent" or "data".
 
     Raises:
         UnsupportedError: for latents where there are none.
     """
     if adapter.prior is None:
-        if asked == "latent":
+        if requested == "latent":
             raise UnsupportedError(
                 "There are no latents to move: the generator came without a prior, or is of a "
                 "kind that has none. Leave space out, or give a function of latents and its prior."
             )
         return "data"
-    if asked != "auto":
-        return asked
+    if requested != "auto":
+        return requested
     if adapter.latent_first is not None:
         return "latent" if adapter.latent_first else "data"
     row = adapter.decode(adapter.prior.sample(1, generator_of(0)))
@@ -99,7 +99,7 @@ class _Rows:
 
 
 def stage_spaces(
-    adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int
+    adapter: Adapter, kept: Sequence[KeptStage], place: str, batch_size: int
 ) -> Iterator[Space]:
     """The space before each stage, and that after the last.
 
@@ -118,19 +118,19 @@ def stage_spaces(
     yield space
 
 
-def space_after(adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int) -> Space:
+def space_after(adapter: Adapter, kept: Sequence[KeptStage], place: str, batch_size: int) -> Space:
     """The space after the last stage."""
     *_, space = stage_spaces(adapter, kept, place, batch_size)
     return space
 
 
-def first_place(adapter: Adapter, kept: Sequence[Kept], place: str, asked: str) -> str:
+def first_place(adapter: Adapter, kept: Sequence[KeptStage], place: str, requested: str) -> str:
     """What the first stage moves: as asked, unless there are stages already."""
-    return place if kept else place_of(adapter, asked)
+    return place if kept else place_of(adapter, requested)
 
 
 def space_for(
-    adapter: Adapter, kept: Sequence[Kept], place: str, asked: str, batch_size: int
+    adapter: Adapter, kept: Sequence[KeptStage], place: str, requested: str, batch_size: int
 ) -> tuple[Space, str]:
     """The space that the next stage works in, and what its points are.
 
@@ -138,7 +138,7 @@ def space_for(
         adapter: of the generator.
         kept: stages there are.
         place: of the first space.
-        asked: "auto", "data" or "latent", of the next stage.
+        requested: "auto", "data" or "latent", of the next stage.
         batch_size: points whose activations are held at once.
 
     Raises:
@@ -147,7 +147,7 @@ def space_for(
     """
     space = space_after(adapter, kept, place, batch_size)
     here = kept[-1].place if kept else place
-    wanted = here if kept and asked == "auto" else place_of(adapter, asked)
+    wanted = here if kept and requested == "auto" else place_of(adapter, requested)
     if (here, wanted) == ("latent", "data"):
         return in_data_space(space, adapter), "data"
     if (here, wanted) == ("data", "latent"):
@@ -159,7 +159,7 @@ def space_for(
 
 
 def moved_pairs(
-    adapter: Adapter, kept: Sequence[Kept], place: str, batch_size: int, n: int, seed: int
+    adapter: Adapter, kept: Sequence[KeptStage], place: str, batch_size: int, n: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Rows (n, ...) of the generator, and where its own stages move them: none is left out."""
     *spaces, last = stage_spaces(adapter, kept, place, batch_size)

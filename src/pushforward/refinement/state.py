@@ -1,4 +1,4 @@
-"""How far a refinement has come: a value that every stage takes and returns anew."""
+"""The state of a refinement: an immutable value that every stage maps to a new one."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from .acceptance_test import Verdict
 from .logit import Logit
 from .report import Stage
 from .sample_spaces import Space
-from .stages import Kept
+from .stages import KeptStage
 
 __all__ = ["State", "Timing"]
 
@@ -19,19 +19,19 @@ class Timing:
 
     Attributes:
         learning: that a network of the ratio wants.
-        judging: that drawing and testing the samples of the last stage took; the next takes no
+        evaluating: that drawing and testing the samples of the last stage took; the next takes no
             less.
         testing: of these, what the test took.
     """
 
     learning: float = 0.0
-    judging: float = 0.0
+    evaluating: float = 0.0
     testing: float = 0.0
 
 
 @dataclass(frozen=True)
 class State:
-    """What a refinement has come to so far.
+    """The state of a refinement between two stages.
 
     Attributes:
         space: that the stages kept so far make.
@@ -51,7 +51,7 @@ class State:
     place: str
     rows: Tensor
     verdict: Verdict
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptStage, ...] = ()
     stages: tuple[Stage, ...] = ()
     notes: tuple[str, ...] = ()
     first: Logit | None = None

@@ -15,7 +15,7 @@ class Stream(IntEnum):
 
     RATIO_WEIGHTS = 0
     RATIO_HELD_OUT = 1
-    JUDGED = 10
+    TEST = 10
     START = 11
     FINAL = 12
     LIKELIHOOD = 13

@@ -38,7 +38,7 @@ def draws_for(context: Context, budgets: Sequence[float]) -> float | None:
 
 
 def _by_likelihood(context: Context, budgets: Sequence[float]) -> float | None:
-    real, kept = in_batches(context.logit, context.real.choose, context.space.batch_size), {}
+    real, kept = in_batches(context.logit, context.real.validation, context.space.batch_size), {}
     for budget in budgets:
         constant = budgeted_constant(context.pool, budget)
         kept[budget] = [budgeted_log_acceptance(x, constant) for x in (real, context.pool)]
@@ -70,7 +70,7 @@ def divergence(of: Tensor, from_: Tensor) -> float:
 
 def _by_test(context: Context, budgets: Sequence[float]) -> float | None:
     space, real, points = context.space, context.real, context.drawn
-    n = min(_MOST, len(real.choose), int(len(points) / max(budgets)))
+    n = min(_MOST, len(real.validation), int(len(points) / max(budgets)))
     uniform = torch.rand(len(points), generator=generator_of(context.seed, Stream.THINNING))
 
     def nearness(budget: float) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from .report import Stage
 from .samplers.rejection import budgeted_log_acceptance
 from .samplers.resampling import effective_sample_size, importance_weights
 from .setup import Setup
-from .stages import Kept
+from .stages import KeptStage
 from .state import State
 from .streams import Stream
 from .thinning_search import divergence
@@ -50,7 +50,7 @@ def attempt(
     tuned = method.tune(context or setup.context(state, logit))
     if tuned is not None:
         return evaluate(setup, state, tuned, logit)
-    if setup.out_of_time(state.timing.judging):
+    if setup.out_of_time(state.timing.evaluating):
         return setup.note(state, f"{method.name} was left out: there was no time")
     text = f"the {logit.kind} logit is flat: nothing moves by it"
     setup.progress(text, _STAGE * (done + 1))
@@ -72,15 +72,15 @@ def left_out(setup: Setup, state: State, what: str, error: DataError) -> State:
     return setup.note(state, f"{what} was left out: {error}")
 
 
-def out_of_time(setup: Setup, state: State, judging: float) -> bool:
+def out_of_time(setup: Setup, state: State, evaluating: float) -> bool:
     """Whether what is left is too little for a network to learn in half of it and to judge.
 
     Args:
         setup: of the refinement.
         state: before.
-        judging: seconds that what comes after takes.
+        evaluating: seconds that what comes after takes.
     """
-    return setup.out_of_time(max(2 * judging, _LEAST * state.timing.learning))
+    return setup.out_of_time(max(2 * evaluating, _LEAST * state.timing.learning))
 
 
 def evaluate(setup: Setup, state: State, method: Method, logit: Logit | None) -> State:
@@ -90,11 +90,11 @@ def evaluate(setup: Setup, state: State, method: Method, logit: Logit | None) ->
         DataError: for samples that are not finite.
         ParameterError: for samples that cost more than the budget.
     """
-    number, stage = len(state.stages), Kept(method, logit, state.place)
+    number, stage = len(state.stages), KeptStage(method, logit, state.place)
     space = stage.apply(state.space)
     setup.budget.check(space, method.name)
-    began = time.monotonic()
-    rows = space.quantised(setup.real.drawn, setup.seed, Stream.JUDGED, len(state.kept), number)
+    started = time.monotonic()
+    rows = space.quantised(setup.real.drawn, setup.seed, Stream.TEST, len(state.kept), number)
     if not rows.isfinite().all():
         raise DataError(
             f"{method.name} with {method.settings} makes samples that are not finite. Lower the "
@@ -103,7 +103,7 @@ def evaluate(setup: Setup, state: State, method: Method, logit: Logit | None) ->
     drawn = time.monotonic()
     verdict = setup.real.verdict(rows)
     ended = time.monotonic()
-    timing = replace(state.timing, judging=ended - began, testing=ended - drawn)
+    timing = replace(state.timing, evaluating=ended - started, testing=ended - drawn)
     if isinstance(method, BudgetedRejection) and logit is not None:
         verdict = _with_gain(setup, state, verdict, logit, method.constants["constant"])
     displacement, effective = _measured(setup, state, stage)
@@ -125,7 +125,7 @@ def _with_gain(
     """The verdict on samples that were thinned, with what that adds to the likelihood."""
     points = state.space.points(setup.real.drawn, setup.seed, Stream.LIKELIHOOD)
     drawn = state.space.logits(logit, points)
-    real = in_batches(logit, setup.real.judge, setup.batch_size)
+    real = in_batches(logit, setup.real.test, setup.batch_size)
     kept = [budgeted_log_acceptance(x, constant) for x in (real, drawn)]
     if divergence(kept[1], torch.zeros_like(kept[1])) < SAME:
         return verdict  # all samples are taken as often: whatever real rows are, none is nearer
@@ -134,7 +134,7 @@ def _with_gain(
     return replace(verdict, gain=gain)
 
 
-def _measured(setup: Setup, state: State, stage: Kept) -> tuple[float | None, float]:
+def _measured(setup: Setup, state: State, stage: KeptStage) -> tuple[float | None, float]:
     """How far a stage moves samples, by their spread, and the share that counts by weight."""
     points = state.space.points(setup.measured, setup.seed, Stream.DISPLACEMENT)
     displacement, effective = None, 1.0

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .column_axes import Drawn, shortened
+from .column_axes import PlottedColumn, shortened
 
 __all__ = [
     "GREY",
@@ -80,7 +80,7 @@ def two_histograms(
 
 
 def name_axis(
-    axes: Any, which: str, column: Drawn, limits: tuple[float, float] | None = None
+    axes: Any, which: str, column: PlottedColumn, limits: tuple[float, float] | None = None
 ) -> None:
     """Label, limits and a few ticks of an axis that shows a column."""
     axis = axes.xaxis if which == "x" else axes.yaxis

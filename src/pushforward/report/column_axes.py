@@ -10,7 +10,7 @@ from ..data import Columns
 from ..data.tables.dates import DateFormat
 from ..data.tables.number_format import NumberFormat
 
-__all__ = ["Drawn", "draw_columns", "shortened", "spoken"]
+__all__ = ["PlottedColumn", "draw_columns", "format_cell", "shortened"]
 
 MOST_TICKS = 8  # categories that get a place of their own; the others share one
 
@@ -22,10 +22,10 @@ def shortened(text: Any, length: int) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
-def spoken(value: Any) -> str:
-    """A cell as people say it: four digits of a fraction, whole numbers in full.
+def format_cell(value: Any) -> str:
+    """A cell as short text: four digits of a fraction, whole numbers in full.
 
-    >>> spoken(0.0081734), spoken(567.7), spoken(12), spoken("red")
+    >>> format_cell(0.0081734), format_cell(567.7), format_cell(12), format_cell("red")
     ('0.008173', '567.7', '12', 'red')
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
@@ -36,7 +36,7 @@ def spoken(value: Any) -> str:
 
 
 @dataclass
-class Drawn:
+class PlottedColumn:
     """One column of the real rows and of the sampled ones, ready to be drawn.
 
     Attributes:
@@ -125,7 +125,9 @@ class Drawn:
         if self.ticks is None:
             return float(value)
         texts = self.ticks[1]
-        return float(texts.index(text) if (text := spoken(value)) in texts else len(texts) - 1)
+        return float(
+            texts.index(text) if (text := format_cell(value)) in texts else len(texts) - 1
+        )
 
     def window(self, center: float, share: float) -> tuple[float, float]:
         """A part of the axis around a position; all of it for categories."""
@@ -137,12 +139,12 @@ class Drawn:
         return low, low + width
 
 
-def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[Drawn]:
+def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColumn]:
     """The columns that are not constant, of a table and of sampled rows."""
     tables = [columns.cells(X) for X in (real, sampled)]
     drawn = []
     for j, entry in enumerate(columns.describe()):
-        if not columns.columns[j].live:
+        if not columns.columns[j].has_coordinate:
             continue
         label = entry["name"]
         name = shortened(label if isinstance(label, str) else f"column {label}", 26)
@@ -150,14 +152,14 @@ def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[Drawn]:
         if entry["categories"] is None:
             numbers = [values.astype(np.float64) for values in cells]
             whole, how = entry["kind"] == "integer", columns.columns[j].format
-            drawn.append(Drawn(label, name, whole, numbers[0], numbers[1], how=how))
+            drawn.append(PlottedColumn(label, name, whole, numbers[0], numbers[1], how=how))
             continue
-        texts = [spoken(value) for value in entry["categories"]]
-        if len(texts) > MOST_TICKS or any(spoken(v) not in texts for v in cells[0]):
+        texts = [format_cell(value) for value in entry["categories"]]
+        if len(texts) > MOST_TICKS or any(format_cell(v) not in texts for v in cells[0]):
             texts = [*texts[: MOST_TICKS - 1], "rest"]
         where = {text: float(i) for i, text in enumerate(texts)}
         last = float(len(texts) - 1)
-        places = [np.array([where.get(spoken(v), last) for v in values]) for values in cells]
+        places = [np.array([where.get(format_cell(v), last) for v in values]) for values in cells]
         ticks = ([float(i) for i in range(len(texts))], texts)
-        drawn.append(Drawn(label, name, True, places[0], places[1], ticks))
+        drawn.append(PlottedColumn(label, name, True, places[0], places[1], ticks))
     return drawn

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .column_axes import Drawn
+from .column_axes import PlottedColumn
 
 __all__ = [
     "dependence",
-    "most_telling_pairs",
+    "most_informative_columns",
+    "most_informative_pairs",
+    "most_informative_partner",
     "non_normality",
-    "telling_partner",
-    "telling_singles",
 ]
 
 CELLS = 8
@@ -38,7 +38,7 @@ def non_normality(x: np.ndarray) -> float:
     return float(np.mean((np.sort((x - x.mean()) / x.std()) - ndtri(levels)) ** 2))
 
 
-def dependence(columns: list[Drawn]) -> np.ndarray:
+def dependence(columns: list[PlottedColumn]) -> np.ndarray:
     """Mutual information in nats of every pair of columns, in eight cells each: (p, p).
 
     Corrected for its bias on few rows (Miller & Madow); the diagonal is 0, and so is the row of
@@ -74,7 +74,7 @@ def dependence(columns: list[Drawn]) -> np.ndarray:
     return information
 
 
-def shape(a: Drawn, b: Drawn) -> float:
+def shape(a: PlottedColumn, b: PlottedColumn) -> float:
     """How far a pair is from any two-dimensional normal distribution.
 
     The largest of the distances :func:`non_normality` over directions of the whitened pair:
@@ -91,8 +91,8 @@ def shape(a: Drawn, b: Drawn) -> float:
     return max(non_normality(x) for x in slices)
 
 
-def most_telling_pairs(
-    columns: list[Drawn], information: np.ndarray, count: int
+def most_informative_pairs(
+    columns: list[PlottedColumn], information: np.ndarray, count: int
 ) -> list[tuple[int, int]]:
     """Pairs that depend on each other in a way no ellipse shows; no column twice if possible.
 
@@ -125,7 +125,9 @@ def most_telling_pairs(
     return pairs
 
 
-def telling_singles(columns: list[Drawn], pairs: list[tuple[int, int]], count: int) -> list[int]:
+def most_informative_columns(
+    columns: list[PlottedColumn], pairs: list[tuple[int, int]], count: int
+) -> list[int]:
     """Columns to draw alone: categories and numbers, those in no pair and least normal first."""
     paired = {j for pair in pairs for j in pair}
     order = sorted(
@@ -136,8 +138,10 @@ def telling_singles(columns: list[Drawn], pairs: list[tuple[int, int]], count: i
     return [*named[: max(2, count - len(numbers))], *numbers][:count]
 
 
-def telling_partner(columns: list[Drawn], j: int, row: int, expected: float) -> int | None:
-    """The column beside which the cell (row, j) looks strange and what was expected does not.
+def most_informative_partner(
+    columns: list[PlottedColumn], j: int, row: int, expected: float
+) -> int | None:
+    """The column beside which the cell (row, j) is unusual and the expected value is not.
 
     Strange is to be far from the nearest sampled rows, in units of how far apart these are.
     Distances are between normal scores.

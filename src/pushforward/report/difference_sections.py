@@ -9,7 +9,7 @@ import numpy as np
 from ..metrics import Comparison
 from ..metrics.attribution import CellAttribution, attribute_cells
 from .canvas import name_axis
-from .column_axes import Drawn, shortened, spoken
+from .column_axes import PlottedColumn, format_cell, shortened
 from .page_models import Subject
 from .page_parts import Bars, Gallery, Part, Picture, Section, Table
 from .panel import REAL, color, panel
@@ -25,7 +25,7 @@ SURE = 0.75  # probability of being sampled from which a row is shown
 
 
 def difference_section(
-    subjects: Sequence[Subject], drawn: Sequence[list[Drawn]], found: Comparison
+    subjects: Sequence[Subject], drawn: Sequence[list[PlottedColumn]], found: Comparison
 ) -> Section | None:
     """The pairs of columns whose dependence is broken most, real beside sampled, and the rows of
     each model that a boosted forest recognises, with the cells it goes by.
@@ -57,7 +57,7 @@ def difference_section(
     return Section("differences", "Where samples differ", tuple(parts), note) if parts else None
 
 
-def _pairs(subject: Subject, columns: list[Drawn], details: dict[str, Any]) -> Gallery:
+def _pairs(subject: Subject, columns: list[PlottedColumn], details: dict[str, Any]) -> Gallery:
     names = subject.reference.code.names
     labels = list(subject.reference.code.columns.labels)
     places = {column.label: column for column in columns}
@@ -82,7 +82,7 @@ def _pairs(subject: Subject, columns: list[Drawn], details: dict[str, Any]) -> G
     return Gallery(tuple(pictures), f"Pairs broken most: {subject.name}", note, "small", legend)
 
 
-def _cloud(a: Drawn, b: Drawn, which: str, tint: str, caption: str) -> Picture:
+def _cloud(a: PlottedColumn, b: PlottedColumn, which: str, tint: str, caption: str) -> Picture:
     count = min(POINTS, len(a.real), len(a.sampled))
     size = len(a.positions(which))
     rows = np.sort(np.random.default_rng(0).permutation(size)[:count])
@@ -99,7 +99,7 @@ def _cloud(a: Drawn, b: Drawn, which: str, tint: str, caption: str) -> Picture:
 
 def _attribution(subject: Subject) -> CellAttribution:
     code, reference = subject.reference.code, subject.reference
-    numbers = code.numbers(reference.real), code.numbers(subject.judged.samples)
+    numbers = code.numbers(reference.real), code.numbers(subject.inputs.samples)
     return attribute_cells(*numbers, random_state=reference.seed)
 
 
@@ -130,7 +130,7 @@ def _rows(subject: Subject, attribution: CellAttribution, p_value: float) -> Tab
     for k in np.argsort(-attribution.log_odds, kind="stable").tolist():
         added = attribution.cells[k]
         marked = np.flatnonzero(added >= max(MARKED * added.max(), 1e-9)).tolist()
-        reason = tuple((j, spoken(cells[j][attribution.rows[k]])) for j in marked)
+        reason = tuple((j, format_cell(cells[j][attribution.rows[k]])) for j in marked)
         first = [int(attribution.cells[i].argmax()) for i, _ in chosen].count(int(added.argmax()))
         if probability[k] < SURE or reason in reasons or first == SAME or len(chosen) == ROWS:
             continue
@@ -143,7 +143,10 @@ def _rows(subject: Subject, attribution: CellAttribution, p_value: float) -> Tab
     most = attribution.cells[[k for k, _ in chosen]].max(axis=0)
     shown = np.sort(np.argsort(-most, kind="stable")[:COLUMNS]).tolist()
     lines = tuple(
-        (f"{100 * probability[k]:.0f} %", *(spoken(cells[j][attribution.rows[k]]) for j in shown))
+        (
+            f"{100 * probability[k]:.0f} %",
+            *(format_cell(cells[j][attribution.rows[k]]) for j in shown),
+        )
         for k, _ in chosen
     )
     places = frozenset(
@@ -161,7 +164,7 @@ def _rows(subject: Subject, attribution: CellAttribution, p_value: float) -> Tab
 
 def _cells(subject: Subject) -> list[Any]:
     """Columns of the samples, as they are, in the order of the real table."""
-    samples = subject.judged.samples
+    samples = subject.inputs.samples
     frame = nw.from_native(samples, pass_through=True, eager_only=True)
     if not isinstance(frame, nw.DataFrame):
         return list(np.asarray(samples, dtype=object).T)

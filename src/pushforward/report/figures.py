@@ -22,12 +22,17 @@ from .canvas import (
     two_histograms,
 )
 from .column_axes import draw_columns, shortened
-from .column_choice import dependence, most_telling_pairs, telling_partner, telling_singles
-from .unlikely_rows import Strange, strangest_rows
+from .column_choice import (
+    dependence,
+    most_informative_columns,
+    most_informative_pairs,
+    most_informative_partner,
+)
+from .unlikely_rows import UnlikelyRow, least_likely_rows
 
 __all__ = ["table_figure"]
 
-PAIRS, SINGLES, STRANGE = 4, 6, 4
+PAIRS, SINGLES, UNLIKELY = 4, 6, 4
 SLOT = 3.32  # inches from one of four plots in a row to the next
 
 
@@ -113,10 +118,10 @@ class _Page:
         sampled = model.sample(max(4000, len(self.points)), random_state=random_state)
         self.sampled_scores = model.decision_function(sampled) + model.offset_
         self.columns = draw_columns(model.columns_, X, sampled)
-        self.strange = strangest_rows(model, X, self.scores, STRANGE) if self.columns else []
+        self.unlikely = least_likely_rows(model, X, self.scores, UNLIKELY) if self.columns else []
         information = dependence(self.columns)
-        self.pairs = most_telling_pairs(self.columns, information, PAIRS)
-        self.singles = telling_singles(self.columns, self.pairs, SINGLES)
+        self.pairs = most_informative_pairs(self.columns, information, PAIRS)
+        self.singles = most_informative_columns(self.columns, self.pairs, SINGLES)
 
     def parts(self) -> list[tuple[Callable[[Band], None], float]]:
         """What draws the parts, from top to bottom, and the inches each needs."""
@@ -125,7 +130,7 @@ class _Page:
             parts.append((self.pair_plots, 3.55))
         parts.append((self.densities, 3.75))
         if self.columns:
-            parts.append((self.strange_rows, 4.15))
+            parts.append((self.unlikely_rows, 4.15))
         return parts
 
     def head(self, band: Band) -> None:
@@ -212,17 +217,17 @@ class _Page:
             fontsize=9,
             color=INK,
         )
-        self._name_strange(axes, ends, top)
+        self._name_unlikely(axes, ends, top)
         axes.set_xlabel("log density, nats a row (higher is more normal)", fontsize=9.5)
         axes.set_ylabel("share of rows", fontsize=9.5)
         axes.yaxis.set_major_locator(tick_places(4))
 
-    def _name_strange(self, axes: Any, ends: tuple[float, float], top: float) -> None:
+    def _name_unlikely(self, axes: Any, ends: tuple[float, float], top: float) -> None:
         """Names over the bars of the strangest rows, one above the other where they are close."""
         taken: list[tuple[float, float]] = []
-        for strange in self.strange:
-            at = float(np.clip(strange.score, *ends))
-            name = shortened(strange.name, 12)
+        for unlikely in self.unlikely:
+            at = float(np.clip(unlikely.score, *ends))
+            name = shortened(unlikely.name, 12)
             wide = 0.035 * (ends[1] - ends[0]) * (1 + 0.45 * len(name))
             level = 0.1
             while any(abs(at - x) < wide and abs(level - y) < 0.07 for x, y in taken):
@@ -242,40 +247,40 @@ class _Page:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
             )
 
-    def strange_rows(self, band: Band) -> None:
+    def unlikely_rows(self, band: Band) -> None:
         band.heading(
             "The strangest rows",
             "arrow: from the cell's value to what the model expects there, the rest of the row "
             "as it is",
         )
-        for i, strange in enumerate(self.strange):
+        for i, unlikely in enumerate(self.unlikely):
             left, y = 0.95 + SLOT * i, 0.72
-            self._strange_plot(band.axes(left, 1.5, 2.6, 2.15), strange)
-            name = f"row {shortened(strange.name, 12)}   {_nats(strange.score, 1)} nats"
+            self._unlikely_plot(band.axes(left, 1.5, 2.6, 2.15), unlikely)
+            name = f"row {shortened(unlikely.name, 12)}   {_nats(unlikely.score, 1)} nats"
             band.text(left - 0.5, y + 0.03, name, fontsize=10.5, fontweight="bold")
-            for reason in strange.reasons:
+            for reason in unlikely.reasons:
                 y -= 0.2
                 band.text(left - 0.5, y, _minus(reason.sentence(43)), fontsize=9)
 
-    def _strange_plot(self, axes: Any, strange: Strange) -> None:
+    def _unlikely_plot(self, axes: Any, unlikely: UnlikelyRow) -> None:
         """The cell that fits least, against the column that shows why, with what was expected."""
         at = {column.label: j for j, column in enumerate(self.columns)}
-        reason = next((r for r in strange.reasons if r.column in at), None)
+        reason = next((r for r in unlikely.reasons if r.column in at), None)
         j = 0 if reason is None else at[reason.column]
         column = self.columns[j]
-        y = goal = float(column.clipped(column.real[strange.row]))
+        y = goal = float(column.clipped(column.real[unlikely.row]))
         if reason is not None:
             goal = float(column.clipped(column.place(reason.expected)))
         # near enough for the arrow to be seen
         share = float(np.clip(abs(y - goal) / (0.25 * np.ptp(column.limits)), 0.2, 1))
-        k = telling_partner(self.columns, j, strange.row, goal)
+        k = most_informative_partner(self.columns, j, unlikely.row, goal)
         if k is None:
-            x, own = self.points.astype(float), float(strange.row)
+            x, own = self.points.astype(float), float(unlikely.row)
             axes.set_xlabel("row", fontsize=9.5)
         else:
             other = self.columns[k]
             x = other.scattered("real", self.points, apart=False)
-            own = float(other.clipped(other.real[strange.row]))
+            own = float(other.clipped(other.real[unlikely.row]))
             name_axis(axes, "x", other, other.window(own, share))
         name_axis(axes, "y", column, column.window(0.5 * (y + goal), share))
         dots = column.scattered("real", self.points, apart=False)

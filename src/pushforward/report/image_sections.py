@@ -8,7 +8,7 @@ import numpy as np
 from ..data.images import ArrayImages, as_images
 from ..errors import PushforwardError
 from .image_sheets import sheet
-from .page_models import Subject, some
+from .page_models import Subject, subsample
 from .page_parts import Gallery, Picture, Section
 from .panel import REAL, color, panel
 from .score_sections import score_sections
@@ -36,13 +36,13 @@ def image_sections(subjects: Sequence[Subject]) -> list[Section]:
 
 def _samples(subjects: Sequence[Subject]) -> Section:
     reference = subjects[0].reference
-    real = some(reference.real, TILES, reference.seed)[:]
+    real = subsample(reference.real, TILES, reference.seed)[:]
     pictures = [sheet(real, "Held-out images", title="real, held out")]
     for s in subjects:
-        images = s.judged.samples[:TILES]
+        images = s.inputs.samples[:TILES]
         pictures.append(sheet(images, f"Samples of {s.name}", title=s.name))
     if reference.other is not None:
-        other = some(reference.other, TILES, reference.seed)[:]
+        other = subsample(reference.other, TILES, reference.seed)[:]
         pictures.append(sheet(other, "Images of the other data", title="other data"))
     note = "As they come: none were chosen."
     return Section("samples", "Samples", (Gallery(tuple(pictures), size="sheet"),), note)
@@ -51,13 +51,13 @@ def _samples(subjects: Sequence[Subject]) -> Section:
 def _nearest(subjects: Sequence[Subject]) -> Section:
     """Samples that lie nearest to training images, and how near held-out images lie."""
     reference = subjects[0].reference
-    train = some(reference.train, SEARCHED, reference.seed)
+    train = subsample(reference.train, SEARCHED, reference.seed)
     places = reference.rows(train)
-    held = reference.rows(some(reference.real, CHECKED, reference.seed))
+    held = reference.rows(subsample(reference.real, CHECKED, reference.seed))
     usual = _distances(held, places)[0][:, 0]
     parts, distances = [], {}
     for s in subjects:
-        few = s.judged.samples[: min(CHECKED, len(s.judged.samples))]
+        few = s.inputs.samples[: min(CHECKED, len(s.inputs.samples))]
         far, which = _distances(reference.rows(few), places)
         distances[s.name] = far[:, 0]
         closest = np.argsort(far[:, 0], kind="stable")[:COPIES]
@@ -133,11 +133,11 @@ def _latents(subjects: Sequence[Subject]) -> list[Section]:
     """Interpolations and reconstructions, of the models that have them."""
     parts = []
     for s in subjects:
-        real = some(s.reference.real, 2 * PATHS, s.reference.seed)[:]
+        real = subsample(s.reference.real, 2 * PATHS, s.reference.seed)[:]
         pictures = []
-        if s.judged.can("interpolate") and len(real) >= 2:
+        if s.inputs.can("interpolate") and len(real) >= 2:
             pictures.append(_interpolated(s, real))
-        if s.judged.can("reconstruct"):
+        if s.inputs.can("reconstruct"):
             pictures.append(_reconstructed(s, real))
         kept = tuple(one for one in pictures if one is not None)
         if kept:
@@ -179,7 +179,7 @@ def _reconstructed(subject: Subject, real: np.ndarray) -> Picture | None:
 
 def _inside(subject: Subject, images: np.ndarray) -> np.ndarray:
     """Images in the layout of the model, as (n, C, H, W)."""
-    can = subject.judged.capabilities
+    can = subject.inputs.capabilities
     layout = None if can is None or can.pixels is None else can.pixels.layout
     return as_images(images, layout)[0][:]
 

@@ -143,9 +143,9 @@ def provenance(found: Comparison) -> Table:
     lines = []
     for model, evaluation in found.evaluations.items():
         for measure in evaluation.measures:
-            core = (_said(measure.details.get(key)) for key in _CORE)
+            core = (_formatted(measure.details.get(key)) for key in _CORE)
             rest = "; ".join(
-                f"{key.replace('_', ' ')} {_said(value)}"
+                f"{key.replace('_', ' ')} {_formatted(value)}"
                 for key, value in measure.details.items()
                 if key not in _CORE and isinstance(value, (str, int, float))
             )
@@ -162,7 +162,7 @@ def provenance(found: Comparison) -> Table:
     )  # fmt: skip
 
 
-def _said(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

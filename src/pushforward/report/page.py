@@ -13,12 +13,12 @@ from ..deprecation import renamed
 from ..errors import UnsupportedError
 from ..estimators.capabilities import is_model
 from ..metrics import Comparison, compare
-from ..metrics.evaluation_inputs import Judged, Reference
+from ..metrics.evaluation_inputs import EvaluationInputs, Reference
 from ..storage.atomic import write_file_atomically
-from ..validation import Whole, as_seed, check
+from ..validation import Integer, as_seed, check
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
-from .page_models import Subject, some
+from .page_models import Subject, subsample
 from .page_parts import Code, Section
 from .panel import color
 from .score_sections import score_sections, training_sections
@@ -95,15 +95,15 @@ def page(
         (True, True)
     """
     seed = as_seed(random_state)
-    template = _template()
-    check({"n": Whole(4)}, {"n": n})
+    template = page_template()
+    check({"n": Integer(4)}, {"n": n})
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=y, target=target, n=n,
         seed=seed, report=report, weights=weights, cache=cache,
     )  # fmt: skip
-    other = None if reference.other is None else some(reference.other, n, seed)
+    other = None if reference.other is None else subsample(reference.other, n, seed)
     reference = replace(reference, other=other)
     found = compare(
         named, reference.real, measures=measures, features=reference.extractor,
@@ -125,7 +125,7 @@ def page(
     ]  # fmt: skip
     html = template.render(
         title=title or _title(subjects, data),
-        style=_packaged("style.css"),
+        style=packaged_text("style.css"),
         facts=_facts(subjects, real, data, date),
         verdicts=verdicts(lines),
         sections=sections,
@@ -134,7 +134,7 @@ def page(
     return Page(html, found)
 
 
-def _template() -> Any:
+def page_template() -> Any:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
@@ -144,10 +144,10 @@ def _template() -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(_packaged("template.html"))
+    return environment.from_string(packaged_text("template.html"))
 
 
-def _packaged(name: str) -> str:
+def packaged_text(name: str) -> str:
     return files("pushforward.report").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -162,7 +162,7 @@ def _subjects(
     for place, (name, model) in enumerate(named.items()):
         areas = {m.name: m.value for m in found[name].measures if m.name.startswith("auroc")}
         shown = min(n, _SHOWN[reference.kind])
-        subjects.append(Subject(name, place, Judged.of(model, reference, shown), areas))
+        subjects.append(Subject(name, place, EvaluationInputs.of(model, reference, shown), areas))
     return subjects
 
 
@@ -178,19 +178,19 @@ def _sections(subjects: list[Subject], found: Comparison) -> list[Section]:
 
 def _lines_of_text(subjects: list[Subject]) -> Section:
     count = _SHOWN["text"]
-    real = some(subjects[0].reference.real, count, subjects[0].reference.seed)
+    real = subsample(subjects[0].reference.real, count, subjects[0].reference.seed)
     parts = [Code("\n".join(real), "real, held out")]
-    parts += [Code("\n".join(s.judged.samples[:count]), s.name) for s in subjects]
+    parts += [Code("\n".join(s.inputs.samples[:count]), s.name) for s in subjects]
     return Section("samples", "Samples", tuple(parts), "As they come: none were chosen.")
 
 
 def _citations(subjects: list[Subject], found: Comparison) -> Section:
-    texts = {s.name: s.model.cite() for s in subjects if s.judged.can("cite")}
+    texts = {s.name: s.model.cite() for s in subjects if s.inputs.can("cite")}
     entries: dict[str, list[str]] = {}
     for name, text in {**texts, "the measures": found.cite()}.items():
         for entry in filter(None, text.split("\n\n")):
             entries.setdefault(entry, []).append(name)
-    entries[_PACKAGE] = ["this page"]
+    entries[PACKAGE_CITATION] = ["this page"]
     together: dict[str, list[str]] = {}
     for entry, names in entries.items():
         together.setdefault(", ".join(names), []).append(entry)
@@ -198,7 +198,7 @@ def _citations(subjects: list[Subject], found: Comparison) -> Section:
     return Section("cite", "How to cite", tuple(parts))
 
 
-_PACKAGE = f"""@software{{pushforward,
+PACKAGE_CITATION = f"""@software{{pushforward,
   title = {{Pushforward}},
   author = {{{{The Pushforward developers}}}},
   version = {{{__version__}}}
@@ -213,8 +213,8 @@ def _making(command: str | None, seed: int, n: int) -> Section:
 
 def _title(subjects: list[Subject], data: str | None) -> str:
     names = [s.name for s in subjects]
-    judged = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{judged} judged on {data or 'held-out data'}"
+    compared = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{compared} judged on {data or 'held-out data'}"
 
 
 def _facts(
@@ -236,7 +236,7 @@ def _facts(
     if among > count:
         counted += f" (drawn from {among:,})"
     facts = [
-        ("Models", ", ".join(_said(s) for s in subjects)),
+        ("Models", ", ".join(_described(s) for s in subjects)),
         ("Data", f"{data}: {counted}" if data else counted),
     ]
     for name, X in (("Training data", reference.train), ("Other data", reference.other)):
@@ -253,6 +253,6 @@ def _facts(
     return facts
 
 
-def _said(subject: Subject) -> str:
+def _described(subject: Subject) -> str:
     kind = type(subject.model).__name__ if subject.model is not None else "samples"
     return subject.name if kind in subject.name else f"{subject.name} ({kind})"

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..errors import DataError
 from ..metrics import auroc, input_complexity, typicality
-from ..metrics.evaluation_inputs import Judged, Reference, is_source, take
+from ..metrics.evaluation_inputs import EvaluationInputs, Reference, is_source, take
 
-__all__ = ["Subject", "some"]
+__all__ = ["Subject", "subsample"]
 
 
-def some(X: Any, n: int, seed: int) -> Any:
+def subsample(X: Any, n: int, seed: int) -> Any:
     """n rows at random, in their order, of a table, an array or a source of images."""
     if len(X) <= n:
         return X
@@ -29,24 +29,24 @@ class Subject:
     Attributes:
         name: as the user says.
         place: among the models, from 0; it gives the colour.
-        judged: the model with a few samples, beside the real data.
+        inputs: the model with a few samples, beside the real data.
         areas: AUROC by the name of the measure, as far as they are known.
     """
 
     name: str
     place: int
-    judged: Judged
+    inputs: EvaluationInputs
     areas: dict[str, float] = field(default_factory=dict)
 
     @property
     def model(self) -> Any:
         """The model, or None where only samples were given."""
-        return self.judged.model
+        return self.inputs.model
 
     @property
     def reference(self) -> Reference:
         """The real data."""
-        return self.judged.reference
+        return self.inputs.reference
 
     @cached_property
     def parts(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Subject:
         found = {
             "train": train,
             "held out": reference.real,
-            "sampled": self.judged.samples,
+            "sampled": self.inputs.samples,
             "other": reference.other,
         }
         return {name: X[:] if is_source(X) else X for name, X in found.items() if X is not None}
@@ -70,12 +70,12 @@ class Subject:
 
         Parts that cannot be scored, such as samples out of the bounds of a column, are left out.
         """
-        if not self.judged.scoring:
+        if not self.inputs.scoring:
             return {}
         found = {}
         for name, X in self.parts.items():
             try:
-                found[name] = self.judged.scores(X)
+                found[name] = self.inputs.scores(X)
             except DataError:  # the measures say why
                 continue
         return found if "held out" in found else {}
@@ -101,9 +101,9 @@ class Subject:
                 for name in ("held out", "other")
             )
             pairs["input complexity"] = ("auroc [input complexity]", a, b)
-            if self.judged.can("inlier_scores"):
+            if self.inputs.can("inlier_scores"):
                 a, b = (
-                    self.judged.model.inlier_scores(self.parts[name])
+                    self.inputs.model.inlier_scores(self.parts[name])
                     for name in ("held out", "other")
                 )
                 pairs["inlier scores"] = ("auroc [inlier scores]", a, b)
@@ -120,7 +120,7 @@ class Subject:
         """Scores by level of held-out and other images, for models that have levels."""
         inside, outside = self.parts["held out"], self.parts["other"]
         try:
-            levels = tuple(self.judged.scores(X, per_level=True) for X in (inside, outside))
+            levels = tuple(self.inputs.scores(X, per_level=True) for X in (inside, outside))
         except TypeError:
             return None
         return levels[0], levels[1]

@@ -35,7 +35,7 @@ def score_sections(subjects: Sequence[Subject]) -> list[Section]:
 
 
 def _histogram(subject: Subject) -> Any:
-    can = subject.judged.capabilities
+    can = subject.inputs.capabilities
     scores, threshold = subject.scores, None if can is None else can.threshold
     unit = "log density, nats a row (higher is more normal)"
     if subject.reference.kind == "images":
@@ -49,7 +49,7 @@ def training_sections(subjects: Sequence[Subject]) -> list[Section]:
     pictures = [
         picture
         for subject in subjects
-        if (can := subject.judged.capabilities) is not None
+        if (can := subject.inputs.capabilities) is not None
         for picture in loss_curves(can.history, subject.name, subject.place)
     ]
     if not pictures:

@@ -9,17 +9,17 @@ import numpy as np
 from ..estimators.table_density import TableDensity
 from ..metrics import Comparison
 from .canvas import name_axis, tick_places
-from .column_axes import Drawn, draw_columns, shortened, spoken
-from .column_choice import dependence, most_telling_pairs, telling_singles
+from .column_axes import PlottedColumn, draw_columns, format_cell, shortened
+from .column_choice import dependence, most_informative_columns, most_informative_pairs
 from .difference_sections import difference_section
 from .page_models import Subject
 from .page_parts import Bars, Gallery, Part, Picture, Section, Table
 from .panel import REAL, color, panel
-from .unlikely_rows import strangest_rows
+from .unlikely_rows import least_likely_rows
 
 __all__ = ["table_sections"]
 
-PAIRS, SINGLES, STRANGE, POINTS, BARS, WORST = 4, 8, 6, 400, 20, 5
+PAIRS, SINGLES, UNLIKELY, POINTS, BARS, WORST = 4, 8, 6, 400, 20, 5
 
 
 def table_sections(subjects: Sequence[Subject], found: Comparison) -> list[Section]:
@@ -33,14 +33,14 @@ def table_sections(subjects: Sequence[Subject], found: Comparison) -> list[Secti
             column.limits = min(low for low, _ in ends), max(high for _, high in ends)
     sections = []
     if drawn[0]:
-        pairs = most_telling_pairs(drawn[0], dependence(drawn[0]), PAIRS)
+        pairs = most_informative_pairs(drawn[0], dependence(drawn[0]), PAIRS)
         note = (
             "Pairs that depend on each other in the most telling way, and the columns least like "
             "a bell, chosen from the real rows alone. Points beyond an axis lie on its edge."
         )
         parts = [
             *(_pairs(s, columns, pairs) for s, columns in zip(subjects, drawn, strict=True)),
-            _singles(subjects, drawn, telling_singles(drawn[0], pairs, SINGLES)),
+            _singles(subjects, drawn, most_informative_columns(drawn[0], pairs, SINGLES)),
         ]
         kept = tuple(part for part in parts if part.pictures)
         sections.append(Section("columns", "Real rows and sampled rows", kept, note))
@@ -50,21 +50,21 @@ def table_sections(subjects: Sequence[Subject], found: Comparison) -> list[Secti
     fidelity = _fidelity(found)
     if fidelity:
         sections.append(Section("fidelity", "Column by column", fidelity))
-    strange = tuple(
-        _strange(s) for s in subjects if isinstance(s.model, TableDensity) and s.scores
+    unlikely = tuple(
+        _unlikely(s) for s in subjects if isinstance(s.model, TableDensity) and s.scores
     )
-    if strange:
+    if unlikely:
         note = (
             "Held-out rows of lowest log density, with the cells that make them so: what the "
             "cell holds, and the most plausible value beside the rest of the row."
         )
-        sections.append(Section("strange", "The strangest rows", strange, note))
+        sections.append(Section("strange", "The strangest rows", unlikely, note))
     return sections
 
 
 def _ordered(subject: Subject) -> Any:
     """Samples with their columns in the order of the real table."""
-    samples = subject.judged.samples
+    samples = subject.inputs.samples
     frame = nw.from_native(samples, pass_through=True, eager_only=True)
     if not isinstance(frame, nw.DataFrame):
         return samples
@@ -79,15 +79,17 @@ def _legend(*subjects: Subject) -> tuple[tuple[str, str], ...]:
     return (("real rows", REAL), *((s.name, color(s.place)) for s in subjects))
 
 
-def _pairs(subject: Subject, columns: list[Drawn], pairs: list[tuple[int, int]]) -> Gallery:
+def _pairs(
+    subject: Subject, columns: list[PlottedColumn], pairs: list[tuple[int, int]]
+) -> Gallery:
     count = min(POINTS, len(columns[0].real), len(columns[0].sampled))
     rows = np.sort(np.random.default_rng(0).permutation(len(columns[0].real))[:count])
     layers = (("sampled", slice(0, count), color(subject.place)), ("real", rows, REAL))
 
-    def picture(a: Drawn, b: Drawn) -> Picture:
+    def picture(a: PlottedColumn, b: PlottedColumn) -> Picture:
         def draw(axes: Any) -> None:
-            for which, some, tint in layers:
-                x, y = (column.scattered(which, some) for column in (a, b))
+            for which, subsample, tint in layers:
+                x, y = (column.scattered(which, subsample) for column in (a, b))
                 axes.scatter(x, y, s=13, c=tint, alpha=0.6, linewidths=0, rasterized=True)
             name_axis(axes, "x", a)
             name_axis(axes, "y", b)
@@ -100,7 +102,9 @@ def _pairs(subject: Subject, columns: list[Drawn], pairs: list[tuple[int, int]])
     return Gallery(pictures, subject.name, note, "small", _legend(subject))
 
 
-def _singles(subjects: Sequence[Subject], drawn: list[list[Drawn]], which: list[int]) -> Gallery:
+def _singles(
+    subjects: Sequence[Subject], drawn: list[list[PlottedColumn]], which: list[int]
+) -> Gallery:
     def picture(j: int) -> Picture:
         first = drawn[0][j]
         bins = first.bins()
@@ -165,10 +169,12 @@ def _nats(score: float) -> str:
     return f"{score:,.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _strange(subject: Subject) -> Table:
+def _unlikely(subject: Subject) -> Table:
     model, scores = subject.model, subject.scores["held out"]
     lines = []
-    for one in strangest_rows(model, subject.reference.real, scores, STRANGE):
+    for one in least_likely_rows(model, subject.reference.real, scores, UNLIKELY):
         reasons = "; ".join(reason.sentence() for reason in one.reasons)
-        lines.append((shortened(spoken(one.name), 24), _nats(one.score), reasons or "all of it"))
+        lines.append(
+            (shortened(format_cell(one.name), 24), _nats(one.score), reasons or "all of it")
+        )
     return Table(("row", "nats", "why"), tuple(lines), subject.name, numbers=(1,))

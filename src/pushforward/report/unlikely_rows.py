@@ -1,4 +1,4 @@
-"""The rows a model finds strangest, each with the columns that make it so."""
+"""The rows of lowest density under a model, each with the columns that cause it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,9 @@ from narwhals.dependencies import is_pandas_dataframe
 
 from ..estimators.table_density import TableDensity
 from ..metrics.evaluation_inputs import take
-from .column_axes import shortened, spoken
+from .column_axes import format_cell, shortened
 
-__all__ = ["Reason", "Strange", "strangest_rows"]
+__all__ = ["Reason", "UnlikelyRow", "least_likely_rows"]
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ class Reason:
     gain: float
 
     def sentence(self, length: int | None = None) -> str:
-        """As people say it, with a long name of the column cut so that it fits.
+        """The reason as a phrase, with a long name of the column cut to fit.
 
         >>> Reason("worst radius", 14.91, 14.0681, 42.0).sentence()
         'worst radius 14.91, expected 14.07'
         """
         name = self.column if isinstance(self.column, str) else f"column {self.column}"
-        rest = f" {spoken(self.value)}, expected {spoken(self.expected)}"
+        rest = f" {format_cell(self.value)}, expected {format_cell(self.expected)}"
         room = 60 if length is None else max(10, length - len(rest))
         return shortened(name, room) + rest
 
 
 @dataclass(frozen=True)
-class Strange:
+class UnlikelyRow:
     """A row of low density.
 
     Attributes:
@@ -58,9 +58,9 @@ class Strange:
     reasons: tuple[Reason, ...]
 
 
-def strangest_rows(
+def least_likely_rows(
     model: TableDensity, X: Any, scores: np.ndarray, count: int = 4
-) -> list[Strange]:
+) -> list[UnlikelyRow]:
     """The rows of lowest log density, explained.
 
     Args:
@@ -84,10 +84,10 @@ def strangest_rows(
             for column, value, expected, gain in zip(
                 part["column"], part["value"], part["expected"], part["gain"], strict=True
             )
-            if spoken(value) != spoken(expected)
+            if format_cell(value) != format_cell(expected)
         ]
         least = max((reason.gain for reason in reasons), default=0.0) / 7
         reasons = [reason for reason in reasons if reason.gain > 0 and reason.gain >= least]
         name = row if index is None else index[row]
-        found.append(Strange(row, name, float(scores[row]), tuple(reasons[:3])))
+        found.append(UnlikelyRow(row, name, float(scores[row]), tuple(reasons[:3])))
     return found

@@ -106,7 +106,7 @@ def _changed(path: Path) -> float:
 @contextmanager
 def _beside(target: Path, names: Collection[str]) -> Iterator[Path]:
     """An empty, locked folder beside `target`; at the end what is left of it is removed."""
-    _sweep(target, names)
+    remove_leftovers(target, names)
     while True:
         path = _sibling(target, "tmp")
         path.mkdir()
@@ -115,7 +115,7 @@ def _beside(target: Path, names: Collection[str]) -> Iterator[Path]:
         except FileNotFoundError:  # another process swept it away before it was locked
             continue
         except BaseException:
-            _remove(path, names)
+            remove_folder(path, names)
             raise
         if path.is_dir():
             break
@@ -124,8 +124,8 @@ def _beside(target: Path, names: Collection[str]) -> Iterator[Path]:
         yield path
     finally:
         os.close(lock)
-        _remove(path, names)  # after a swap this is the old folder
-        _sweep(target, names)
+        remove_folder(path, names)  # after a swap this is the old folder
+        remove_leftovers(target, names)
 
 
 def _sibling(target: Path, kind: str) -> Path:
@@ -145,19 +145,19 @@ def _leftovers(target: Path, kind: str) -> list[Path]:
         return []
 
 
-def _sweep(target: Path, names: Collection[str]) -> None:
+def remove_leftovers(target: Path, names: Collection[str]) -> None:
     """Remove what killed saves left, but never a copy set aside while it is the only one."""
     for path in _leftovers(target, "tmp"):
         with suppress(OSError):
             lock = _lock(path, wait=False)
             try:
-                _remove(path, names)
+                remove_folder(path, names)
             finally:
                 os.close(lock)
     copies = _leftovers(target, "old")  # listed first: a target seen now is newer than these
     if target.is_dir():
         for path in copies:
-            _remove(path, names)
+            remove_folder(path, names)
 
 
 def _lock(path: Path, wait: bool) -> int:
@@ -179,7 +179,7 @@ def _lock(path: Path, wait: bool) -> int:
     return descriptor
 
 
-def _remove(folder: Path, names: Collection[str]) -> None:
+def remove_folder(folder: Path, names: Collection[str]) -> None:
     # By name, never recursively: should anything else have got in here, it survives.
     for name in names:
         with suppress(OSError):

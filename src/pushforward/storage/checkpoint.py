@@ -137,8 +137,8 @@ class Checkpoint:
         """Remove the folder: the fit is done."""
         if self._folder is not None:
             names = (CONFIG, WEIGHTS, README)
-            atomic._remove(self._folder, names)
-            atomic._sweep(self._folder, names)  # what a killed writing left
+            atomic.remove_folder(self._folder, names)
+            atomic.remove_leftovers(self._folder, names)  # what a killed writing left
 
 
 def digest(*parts: str | Tensor | None) -> str:

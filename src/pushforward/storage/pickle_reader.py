@@ -11,13 +11,13 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-__all__ = ["Refused", "StackMachine"]
+__all__ = ["StackMachine", "UnsupportedPickle"]
 
 _LONGEST_LINE = 4096
 _LONGEST_NUMBER = 16  # bytes
 
 
-class Refused(ValueError):
+class UnsupportedPickle(ValueError):
     """Why a program is refused: a clause about "it", the file."""
 
 
@@ -56,12 +56,14 @@ class StackMachine:
         """Return what is on top of the stack when the program says stop.
 
         Raises:
-            Refused: if it is cut short, or does anything that data do not need.
+            UnsupportedPickle: if it is cut short, or does anything that data do not need.
         """
         self._stack, self._marks, self._memo = [], [], {}
         while (code := self.take(1)) != b".":
             if code not in _OPCODES:
-                raise Refused(f"it has the opcode {code!r} at byte {self.at - 1:,}, unlike data")
+                raise UnsupportedPickle(
+                    f"it has the opcode {code!r} at byte {self.at - 1:,}, unlike data"
+                )
             _OPCODES[code](self)
         return self.pop()
 
@@ -74,22 +76,22 @@ class StackMachine:
             function: any value, of ``names`` if the program is well made.
             arguments: any values.
         """
-        raise Refused("it makes a call")
+        raise UnsupportedPickle("it makes a call")
 
     def set_state(self, target: Any, state: Any) -> None:
         """Give an object its state."""
-        raise Refused("it gives an object a state")
+        raise UnsupportedPickle("it gives an object a state")
 
     def outside(self, description: Any) -> Any:
         """What stands for an object that is kept outside the program ("persistent")."""
-        raise Refused("it refers to something outside")
+        raise UnsupportedPickle("it refers to something outside")
 
     # The file
 
     def take(self, count: int) -> bytes:
         """Return the next bytes."""
         if not 0 <= count <= len(self.data) - self.at:
-            raise Refused(f"it is cut short at byte {len(self.data):,}")
+            raise UnsupportedPickle(f"it is cut short at byte {len(self.data):,}")
         self.at += count
         return self.data[self.at - count : self.at]
 
@@ -101,14 +103,14 @@ class StackMachine:
         """Return the next number, of as many bytes as the next byte says."""
         count = self.number("B")
         if count > _LONGEST_NUMBER:
-            raise Refused(f"it has a whole number of {count} bytes")
+            raise UnsupportedPickle(f"it has a whole number of {count} bytes")
         return int.from_bytes(self.take(count), "little", signed=True)
 
     def line(self) -> str:
         """Return what comes before the next line feed."""
         end = self.data.find(b"\n", self.at, self.at + _LONGEST_LINE)
         if end < 0:
-            raise Refused(f"its line at byte {self.at:,} has no end")
+            raise UnsupportedPickle(f"its line at byte {self.at:,} has no end")
         text = self.take(end - self.at).decode("latin-1")
         self.at += 1
         return text
@@ -117,14 +119,14 @@ class StackMachine:
         """Return the number on the next line."""
         text = self.line()
         if not text.removeprefix("-").isdecimal() or not text.isascii() or len(text) > 20:
-            raise Refused(f"it has {text[:20]!r} for a whole number")
+            raise UnsupportedPickle(f"it has {text[:20]!r} for a whole number")
         return int(text)
 
     def quoted(self) -> bytes:
         """Return the quoted text on the next line."""
         text = self.line()
         if len(text) < 2 or text[0] not in "'\"" or text[-1] != text[0] or "\\" in text:
-            raise Refused(f"it has {text[:20]!r} for a plain quoted text")
+            raise UnsupportedPickle(f"it has {text[:20]!r} for a plain quoted text")
         return text[1:-1].encode("latin-1")
 
     def text(self, count: int) -> str:
@@ -132,7 +134,7 @@ class StackMachine:
         try:
             return self.take(count).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Refused("it has text that is not UTF-8") from error
+            raise UnsupportedPickle("it has text that is not UTF-8") from error
 
     # The stack
 
@@ -141,7 +143,7 @@ class StackMachine:
 
     def pop(self) -> Any:
         if len(self._stack) <= (self._marks[-1] if self._marks else 0):
-            raise Refused("it takes from an empty stack")
+            raise UnsupportedPickle("it takes from an empty stack")
         return self._stack.pop()
 
     def last(self, count: int) -> tuple:
@@ -152,7 +154,9 @@ class StackMachine:
         """Return what is on top, which must be of a kind."""
         self.push(value := self.pop())
         if not isinstance(value, kind):
-            raise Refused(f"it adds to a {type(value).__name__} as if to a {kind.__name__}")
+            raise UnsupportedPickle(
+                f"it adds to a {type(value).__name__} as if to a {kind.__name__}"
+            )
         return value
 
     def mark(self) -> None:
@@ -161,7 +165,7 @@ class StackMachine:
     def since_mark(self) -> list[Any]:
         """Take all that was pushed since the last mark."""
         if not self._marks:
-            raise Refused("it goes back to a mark that was never set")
+            raise UnsupportedPickle("it goes back to a mark that was never set")
         start = self._marks.pop()
         values, self._stack[start:] = self._stack[start:], []
         return values
@@ -173,14 +177,14 @@ class StackMachine:
 
     def fetch(self, place: int) -> None:
         if place not in self._memo:
-            raise Refused(f"it recalls {place}, which it never stored")
+            raise UnsupportedPickle(f"it recalls {place}, which it never stored")
         self.push(self._memo[place])
 
     def set_items(self, values: list[Any]) -> None:
         """Put keys and values, one after the other, into the dict on top."""
         found = self.top(dict)
         if len(values) % 2 or not all(isinstance(key, (str, bytes)) for key in values[::2]):
-            raise Refused("it has a dict with other keys than text")
+            raise UnsupportedPickle("it has a dict with other keys than text")
         found.update(zip(values[::2], values[1::2], strict=True))
 
     def make_dict(self) -> None:
@@ -194,13 +198,13 @@ class StackMachine:
         known = isinstance(module, str) and isinstance(name, str)
         if not known or (module, name) not in self.names:
             words = repr(f"{module} {name}"[:80]) if known else "something"
-            raise Refused(f"it names {words}, which is no part of such data")
+            raise UnsupportedPickle(f"it names {words}, which is no part of such data")
         self.push(self.names[module, name])
 
     def reduce(self) -> None:
         function, arguments = self.last(2)
         if not isinstance(arguments, tuple):
-            raise Refused("it makes a call without a tuple of arguments")
+            raise UnsupportedPickle("it makes a call without a tuple of arguments")
         self.push(self.call(function, arguments))
 
     def build(self) -> None:

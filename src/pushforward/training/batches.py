@@ -1,4 +1,4 @@
-"""Batches: which rows, and which noise, a step of training sees.
+"""Batches of training: the rows and the noise of each step.
 
 Everything is a function of (seed, number of the draw): a resumed run needs no saved random state,
 and the processes of a parallel run agree without talking.
@@ -18,12 +18,12 @@ _ORDER, _NOISE = 0, 1  # what a seed is for
 
 
 class Source(Protocol):
-    """Rows that can be asked for by index, as float tensors."""
+    """Rows as float tensors, by index."""
 
     def __len__(self) -> int: ...
 
     def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Rows (n, ...) as the networks see them, and their labels (n,) or None.
+        """Rows (n, ...) as inputs of the networks, and their labels (n,) or None.
 
         Args:
             rows: indices, (n,).
@@ -118,7 +118,7 @@ class Stream:
         self._orders: dict[int, np.ndarray] = {}
 
     def batch(self, draw: int) -> Batch:
-        """The batch of that number; the same whenever it is asked for."""
+        """The batch of that number; the same at every call."""
         generator = generator_of(self.seed, _NOISE, draw)
         first = draw * self.batch_size
         x, y = self.source.take(self._rows(first, first + self.batch_size), generator)

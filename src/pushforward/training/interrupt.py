@@ -14,11 +14,11 @@ class Interrupt:
     A second Ctrl-C is raised. Outside the main thread nothing changes.
 
     Attributes:
-        asked: whether an interrupt came.
+        requested: whether an interrupt came.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupt":
@@ -32,6 +32,6 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and number == signal.SIGINT:
+        if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True

@@ -23,7 +23,7 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .gradients import with_gradients
 from .interrupt import Interrupt
 from .log import Log, is_recorded
-from .optimiser_step import Moves
+from .optimiser_step import OptimiserStep
 from .phase import Phase
 from .processes import Processes
 
@@ -108,7 +108,7 @@ class Loop:
         self.processes = Processes(device)
         for network in self.networks.values():
             self.processes.share(network)
-        self._moves = Moves(self.networks, phases, self.processes, precision, seed)
+        self._optimiser = OptimiserStep(self.networks, phases, self.processes, precision, seed)
         self._average = None if ema is None else Average(self.networks, ema)
         place = (self.processes.rank, self.processes.count)
         self._stream = Stream(source, batch_size, seed, *place, device)
@@ -190,7 +190,7 @@ class Loop:
         share = used()
         marks = [mark for mark in MARKS if mark > share]
         try:
-            with torch.random.fork_rng(cuda), self._moves.as_they_were(), Interrupt() as interrupt:
+            with torch.random.fork_rng(cuda), self._optimiser.restored(), Interrupt() as interrupt:
                 while not self.processes.agree(share >= 1.0):
                     self._take_step(share)
                     share = used()
@@ -203,7 +203,7 @@ class Loop:
                         log.write(self.history[-1])
                     if report is not None and self.processes.first:
                         report(self._line(), share)
-                    if self.processes.agree(interrupt.asked):
+                    if self.processes.agree(interrupt.requested):
                         raise KeyboardInterrupt
                     if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
                         self._save(folder)
@@ -230,10 +230,10 @@ class Loop:
     def _take_step(self, share: float) -> None:
         values: dict[str, float] = {}
         self._whole = False
-        for index, phase in enumerate(self._moves.phases):
+        for index, phase in enumerate(self._optimiser.phases):
             for again in range(phase.repeats):
                 batch = self._stream.batch(self._draws)
-                values |= self._moves.move(
+                values |= self._optimiser.move(
                     index,
                     batch,
                     step=self.step * phase.repeats + again,
@@ -348,12 +348,12 @@ class Loop:
             }
             groups = {
                 "network": self._state(),
-                "optimiser": self._moves.state(),
+                "optimiser": self._optimiser.state(),
                 "average": {} if self._average is None else self._average.state,
                 "best": self._best_state,
             }
             write_checkpoint(folder / "checkpoint", facts, groups)
-        self.processes.wait()
+        self.processes.barrier()
 
     def _resume(self, folder: Path) -> None:
         """Take up the run that was saved in ``folder``.
@@ -375,7 +375,7 @@ class Loop:
                 f"has {ours.get(keys[0])!r}. Choose another folder, or remove that one."
             )
         self._load(groups["network"])
-        self._moves.restore(groups.get("optimiser", {}))
+        self._optimiser.restore(groups.get("optimiser", {}))
         if self._average is not None:
             for key, value in groups["average"].items():
                 self._average.state[key].copy_(value)

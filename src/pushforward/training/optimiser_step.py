@@ -1,4 +1,4 @@
-"""Moves: one phase's gradient step, and the guard that lets nothing non-finite through."""
+"""One gradient step of a phase, and the guard that lets nothing non-finite through."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from .batches import Batch, generator_of
 from .phase import Phase
 from .processes import Processes
 
-__all__ = ["Moves"]
+__all__ = ["OptimiserStep"]
 
 _DROPOUT = 2  # beside the streams of batches.py
 
 
-class Moves:
-    """The phases of a model with their optimisers, moved in turn.
+class OptimiserStep:
+    """The phases of a model with their optimisers, each stepped in turn.
 
     Args:
         networks: every network of the model, by name.
@@ -122,7 +122,7 @@ class Moves:
         return {f"{phase.name}.{k}": v for k, v in named.items()} | {f"{phase.name}.rate": rate}
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimisers know, as tensors by name."""
+        """The state of the optimisers, as tensors by name."""
         return {
             f"{phase.name}.{number}.{key}": torch.as_tensor(value)
             for phase, optimiser in zip(self.phases, self.optimisers, strict=True)
@@ -142,7 +142,7 @@ class Moves:
             optimiser.load_state_dict({"state": held, "param_groups": groups})
 
     @contextmanager
-    def as_they_were(self) -> Iterator[None]:
+    def restored(self) -> Iterator[None]:
         """Inside, parameters are frozen and freed; afterwards they are as the user had them."""
         try:
             yield

@@ -71,12 +71,12 @@ class Processes:
                 dist.broadcast(value, 0)
 
     def agree(self, yes: bool) -> bool:
-        """What process 0 says, so that all stop at the same step."""
+        """The decision of process 0, so that all stop at the same step."""
         if self.count == 1:
             return yes
-        said = torch.tensor([float(yes)], device=self._device)
-        dist.broadcast(said, 0)
-        return bool(said.item())
+        decision = torch.tensor([float(yes)], device=self._device)
+        dist.broadcast(decision, 0)
+        return bool(decision.item())
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -98,7 +98,7 @@ class Processes:
         if failed:
             raise DataError(f"{failed} of {self.count} processes failed. See what they say.")
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every process is here."""
         if self.count > 1:
             dist.barrier()

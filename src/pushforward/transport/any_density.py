@@ -1,11 +1,11 @@
-"""Densities rebuilt from their tensors, whose names say what they are."""
+"""Rebuilds a density of any kind from its tensors, by their names."""
 
 from torch import Tensor
 
 from .discrete_chain import DiscreteChain
 from .joint_density import JointDensity
 from .mixture_density import MixtureDensity
-from .numerics import under
+from .numerics import with_prefix
 from .sliced_density import SlicedDensity
 
 __all__ = ["Density", "density_from_state"]
@@ -22,15 +22,15 @@ def density_from_state(state: dict[str, Tensor]) -> Density:
     """
     if "log_share" in state:
         count = len(state["log_share"])
-        members = [density_from_state(under(state, f"members.{i}.")) for i in range(count)]
+        members = [density_from_state(with_prefix(state, f"members.{i}.")) for i in range(count)]
         if count == 0 or len({member.dimension for member in members}) > 1:
             raise ValueError("the members of a mixture are not of one dimension")
         if not bool(state["log_share"].isfinite().all()):
             raise ValueError("the weights of a mixture are not finite")
         return MixtureDensity(members, state["log_share"])
     if "chain.places" in state:
-        chain = DiscreteChain.from_state(under(state, "chain."))
-        inner = under(state, "smooth.")
+        chain = DiscreteChain.from_state(with_prefix(state, "chain."))
+        inner = with_prefix(state, "smooth.")
         smooth = density_from_state(inner) if inner else None
         if (0 if smooth is None else smooth.dimension) != int(chain.smooth.sum()):
             raise ValueError("the smooth coordinates of a joint density are not those it lacks")

@@ -1,4 +1,4 @@
-"""The ends of a flow: what lies beyond the rows it was fitted to is drawn nearer to them.
+"""A monotone map, the identity inside a range, whose inverse draws points beyond it nearer.
 
 A flow learns where rows are. Beyond them it goes on as it was at the last of them, and where
 columns depend closely on one another its samples can come to lie many ranges away.
@@ -37,7 +37,7 @@ class CompressedEnds(nn.Module):
 
     @classmethod
     def fit(cls, x: Tensor, cells: Tensor | float = 0.0) -> "CompressedEnds":
-        """The ends of points (n, d), n > 0, with a reach of an eighth of their range.
+        """Fit to the range of points (n, d), n > 0, with a reach of an eighth of it.
 
         Args:
             x: the points.
@@ -60,13 +60,13 @@ class CompressedEnds(nn.Module):
         return cls(low, high, reach)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Data to what the flow sees: (d, n) -> (d, n), log-det (n,)."""
+        """Data to inputs of the flow: (d, n) -> (d, n), log-det (n,)."""
         inside, beyond = self._parted(x)
         ratio = beyond / self._scale
         return inside + beyond * (1 + 0.5 * ratio.abs()), ratio.abs().log1p().sum(0)
 
     def inverse(self, y: Tensor) -> Tensor:
-        """What the flow makes to data, (d, n) -> (d, n)."""
+        """Outputs of the flow to data: (d, n) -> (d, n)."""
         inside, beyond = self._parted(y)
         # 2 t / (1 + sqrt(1 + 2 t / r)): the same without a difference of near equals
         return inside + 2 * beyond / (1 + (1 + 2 * beyond.abs() / self._scale).sqrt())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .conditional_trees import ConditionalTrees
 from .logistic_regression import Logits
-from .numerics import under
+from .numerics import with_prefix
 
 __all__ = ["Conditional"]
 
@@ -101,8 +101,8 @@ class Conditional(nn.Module):
             ValueError: for tensors that do not belong together.
         """
         share = state["share"]
-        trees = ConditionalTrees.from_state(under(state, "trees."))
-        parts = under(state, "logits.")
+        trees = ConditionalTrees.from_state(with_prefix(state, "trees."))
+        parts = with_prefix(state, "logits.")
         logits = Logits.from_state(parts) if parts else None
         if share.shape != () or not 0 <= float(share) <= 1 or (logits is None and share < 1):
             raise ValueError("a mixture of trees and a regression has shares that are none")

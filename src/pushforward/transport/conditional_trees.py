@@ -107,7 +107,7 @@ class ConditionalTrees(nn.Module):
         count: int,
         seed: int,
     ) -> Tensor:
-        """What trees of rows say of others, for several sizes of leaves and of smoothing.
+        """Held-out log probabilities of trees, for several sizes of leaves and of smoothing.
 
         Args:
             leaves, strengths: what is tried, each with each.

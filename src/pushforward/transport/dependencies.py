@@ -1,4 +1,4 @@
-"""Columns that are functions of others, found by counting."""
+"""Finds columns that are exact functions of one or two others."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ __all__ = ["Lookup", "find_lookups"]
 
 _CHANCE = 1e-6  # that values which do not depend on their keys agree as often as they do
 _PAIRS_AMONG = 24  # columns among which pairs are looked at
-_LOOKS = (200, 4000)  # rows of the first looks; what passes is checked on all
+_SAMPLES = (200, 4000)  # rows of the first looks; what passes is checked on all
 
 
 class Lookup(nn.Module):
@@ -65,7 +65,7 @@ class Lookup(nn.Module):
 
 
 def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
-    """Which columns are functions of one other, or of two, without an exception.
+    """The columns that are functions of one or two others, without an exception.
 
     That no two rows with equal keys differ is evidence only as far as it would not happen by
     chance: keys that never repeat determine everything. The chance is that of as many
@@ -80,8 +80,8 @@ def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
     """
     n, columns = values.shape
     distinct = [len(values[:, j].unique()) for j in range(columns)]
-    looks = [values[:few] for few in _LOOKS if few < n] + [values]
-    possible = _possible(looks[0])
+    samples = [values[:few] for few in _SAMPLES if few < n] + [values]
+    possible = _possible(samples[0])
     agree = []
     for j in range(columns):
         share = torch.bincount(values[:, j]).double() / n
@@ -93,7 +93,7 @@ def find_lookups(values: Tensor, size: Sequence[int]) -> dict[int, Lookup]:
             if len(keys) == 1 and not bool(possible[keys[0], j]):
                 continue
             parts = None
-            for rows in looks:
+            for rows in samples:
                 parts = _table(rows, j, keys, [size[k] for k in keys])
                 if parts is None:
                     break

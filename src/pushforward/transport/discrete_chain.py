@@ -18,7 +18,7 @@ from .conditional import Conditional
 from .dependencies import Lookup, find_lookups
 from .discrete_values import Cells
 from .logistic_regression import Basis, few_levels
-from .numerics import under
+from .numerics import with_prefix
 from .rows import Rows
 
 __all__ = ["DiscreteChain"]
@@ -153,15 +153,17 @@ class DiscreteChain(nn.Module):
         places, count, d = state["places"], len(state["places"]), len(state["nominal"])
         if len(places.unique()) != count or not bool(((places >= 0) & (places < d)).all()):
             raise ValueError("the coordinates of a chain are not those of its table")
-        cells = [Cells.from_state(under(state, f"cells.{i}.")) for i in range(count)]
+        cells = [Cells.from_state(with_prefix(state, f"cells.{i}.")) for i in range(count)]
         d = len(state["nominal"])
-        bases = [Basis.from_state(under(state, f"bases.{i}.")) for i in range(d)]
-        factors = [Conditional.from_state(under(state, f"factors.{i}.")) for i in range(count)]
+        bases = [Basis.from_state(with_prefix(state, f"bases.{i}.")) for i in range(d)]
+        factors = [
+            Conditional.from_state(with_prefix(state, f"factors.{i}.")) for i in range(count)
+        ]
         if [len(one.trees.base) for one in factors] != [len(c) for c in cells]:
             raise ValueError("a coordinate of a chain has a distribution of another size")
         lookups = {}
         for i in range(count):
-            if parts := under(state, f"lookups.{i}."):
+            if parts := with_prefix(state, f"lookups.{i}."):
                 lookups[i] = Lookup.from_state(parts, i, len(cells[i]))
         chain = cls(places, state["nominal"], cells, bases, factors, lookups)
         for i, one in enumerate(factors):
@@ -224,7 +226,7 @@ class DiscreteChain(nn.Module):
         return x
 
     def _inside(self, value: Tensor) -> Tensor:
-        """Values (n, m), those beyond all seen as the nearest seen: so columns are given by them.
+        """Values (n, m), clipped to those of the fit, as conditions of other columns.
 
         A table clips what lies beyond the values it knows, and what depends on the one must go
         with the other.
@@ -244,7 +246,7 @@ class DiscreteChain(nn.Module):
         return cast(Lookup, self.lookups[str(i)]) if str(i) in self.lookups else None
 
     def _inputs(self, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """What trees and regressions look at: the smooth coordinates, then those of the chain."""
+        """Inputs of trees and regressions: the smooth coordinates, then those of the chain."""
         given = x[:, self.smooth]
         blocks = [self._blocks(value[:, i], i) for i in range(len(self.places))]
         bases = self._bases()[: given.shape[1]]
@@ -260,7 +262,7 @@ class DiscreteChain(nn.Module):
         return torch.cat([number[:, None], indicators.float()], dim=1), basis(number)
 
     def _before(self, inputs: tuple[Tensor, Tensor], i: int) -> tuple[Tensor, Tensor]:
-        """Of all inputs those that coordinate ``i`` of the chain is given."""
+        """The inputs that coordinate ``i`` of the chain is conditioned on."""
         features, basis = inputs
         return features[:, : self._width[i]], basis[:, : self._functions[i]]
 
@@ -282,7 +284,7 @@ def _heavy_cells(rows: Rows, j: int) -> Tensor:
 
 
 def _ordered(distinct: list[int], lookups: dict[int, Lookup]) -> list[int]:
-    """The columns in the order of the chain: few values are easier to tell from many.
+    """The columns in the order of the chain: those with few values come last.
 
     What others determine follows as soon as they are there, and helps to tell what comes later.
     """

@@ -84,7 +84,7 @@ class Cells(nn.Module):
         return p / p.sum()
 
     def inside(self, value: Tensor) -> Tensor:
-        """The values, those of cells beyond all seen as that of the nearest seen."""
+        """The values, clipped to those of the fit."""
         return value.clamp(1, len(self.seen))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -117,7 +117,7 @@ def _smoothed(
 
 
 def _monotone(y: Tensor, slope: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-    """Raise equal neighbours by a hair and keep slopes positive and near their chords."""
+    """Make equal neighbours strictly rising, and keep slopes positive and near their chords."""
     least = 1e-4 * step[:, None]
     rise = y.diff(dim=1).clamp_min(least)
     y = torch.cat([y[:, :1], y[:, :1] + rise.cumsum(1)], dim=1)

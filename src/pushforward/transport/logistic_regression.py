@@ -17,7 +17,7 @@ from torch import Tensor, nn
 __all__ = ["Basis", "Logits"]
 
 _LEVELS = 40  # categories with a basis function of their own, the most frequent ones
-_FEW = 8  # values of an ordered coordinate that are told apart one by one
+_FEW = 8  # values of an ordered coordinate that have indicators each
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
 _FIT_ROWS = 10_000
 _ITERATIONS = 100

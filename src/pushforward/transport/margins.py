@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .cell_margins import CellMargins
 from .mixed_margin import MixedMargin
-from .numerics import under
+from .numerics import with_prefix
 from .smooth_margins import SmoothMargins
 
 __all__ = ["Margins"]
@@ -85,12 +85,12 @@ class Margins(nn.Module):
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "Margins":
         """Rebuild from the tensors of ``state_dict()``."""
-        smooth, cells = under(state, "smooth."), under(state, "cells.")
+        smooth, cells = with_prefix(state, "smooth."), with_prefix(state, "cells.")
         count = int((state["kind"] == 2).sum())
         return cls(
             SmoothMargins.from_state(smooth) if smooth else None,
             CellMargins.from_state(cells) if cells else None,
-            [MixedMargin.from_state(under(state, f"atoms.{i}.")) for i in range(count)],
+            [MixedMargin.from_state(with_prefix(state, f"atoms.{i}.")) for i in range(count)],
             state["kind"],
         )
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .numerics import LOG_2PI, log_ndtri, under
+from .numerics import LOG_2PI, log_ndtri, with_prefix
 from .smooth_margins import SmoothMargins
 
 __all__ = ["MixedMargin"]
@@ -64,7 +64,7 @@ class MixedMargin(nn.Module):
         Raises:
             ValueError: for tensors that do not belong together.
         """
-        smooth = SmoothMargins.from_state(under(state, "smooth."))
+        smooth = SmoothMargins.from_state(with_prefix(state, "smooth."))
         low, high, mass = (state[part] for part in ("low", "high", "mass"))
         apart = bool((high > low).all() and (low[1:] >= high[:-1]).all())
         if not len(low) or not apart or not bool((mass > 0).all() and mass.sum() < 1):

@@ -1,4 +1,4 @@
-"""An outlier score from training rows that are known to hold no outliers.
+"""Novelty detection: an outlier score fitted to rows that hold no outliers.
 
 A density finds what is rare under it and nothing else: a mixture in the coordinates of the
 table misses rows that are odd only by their ranks, and every smooth density misses the gaps
@@ -217,9 +217,9 @@ def _refits(
     scores: list[Tensor] = []
     count = 0
     for i, (train, out) in enumerate(splits):
-        fitting, judged = rows.take(train), rows.take(out)
+        fitting, held_out = rows.take(train), rows.take(out)
         if i == 0:
-            mixture = _choose(fitting, judged, seed)
+            mixture = _choose(fitting, held_out, seed)
             count = len(mixture.log_weight)
         else:
             mixture = _mixture(fitting, count, seed + i)
@@ -227,16 +227,16 @@ def _refits(
             Component(float(w), mixture.mean[c], mixture.factor[c], [])
             for c, w in enumerate(mixture.log_weight)
         ]
-        scores.append(mixture.log_prob(judged.x) + judged.log_det)
+        scores.append(mixture.log_prob(held_out.x) + held_out.log_det)
     return SlicedDensity.assemble(components), torch.cat(scores)
 
 
-def _choose(fitting: Rows, judged: Rows, seed: int) -> GaussianMixture:
+def _choose(fitting: Rows, held_out: Rows, seed: int) -> GaussianMixture:
     best, count, falls = _mixture(fitting, 1, seed), 2, 0
-    value = judged.mean(best.log_prob(judged.x))
+    value = held_out.mean(best.log_prob(held_out.x))
     while count <= min(_MOST_COMPONENTS, fitting.distinct() // _ROWS_A_COMPONENT) and falls < 2:
         mixture = _mixture(fitting, count, seed)
-        if (trial := judged.mean(mixture.log_prob(judged.x))) > value:
+        if (trial := held_out.mean(mixture.log_prob(held_out.x))) > value:
             best, value, falls = mixture, trial, 0
         else:
             falls += 1

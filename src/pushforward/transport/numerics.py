@@ -13,8 +13,8 @@ __all__ = [
     "gaussian_scores",
     "log_ndtri",
     "normal_log_prob",
-    "under",
     "weighted_mean",
+    "with_prefix",
 ]
 
 LOG_2PI = math.log(2 * math.pi)
@@ -94,6 +94,6 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> float:
     return float((values * weight).sum() / weight.sum())
 
 
-def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def with_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors of a state whose names begin with a prefix, by the rest of their names."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

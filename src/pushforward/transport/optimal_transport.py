@@ -144,7 +144,7 @@ def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -
     those to extremes.
 
     A map goes so much of the way as is not chance. Both samples are halved, and what the ways of
-    the halves have in common tells how much that is (:func:`_agreement`). Full steps would follow
+    the halves have in common tells how much that is (:func:`_shrinkage`). Full steps would follow
     the chance in the gaps between quantiles, layer after layer, to maps that fit their own
     samples alone and that no float64 can invert.
 
@@ -169,7 +169,7 @@ def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -
     level = torch.cat([outer, inner, 1 - outer.flip(0)]).to(p.device)
     (x0, y0), (x1, y1) = ([_quantiles(s, level) for s in half] for half in _halves(p, target))
     x, y = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
-    y = torch.lerp(x, y, step * _agreement(y0 - x0, y1 - x1, level))
+    y = torch.lerp(x, y, step * _shrinkage(y0 - x0, y1 - x1, level))
     one = torch.ones_like(x[..., 0])
     slope = interior_slopes(x, y, one, one)
     return Splines(*(t.to(p.dtype).contiguous() for t in (x, y, slope)), uniform=False)
@@ -182,8 +182,8 @@ def _halves(p: Tensor, target: Tensor) -> list[tuple[Tensor, Tensor]]:
     return [(p[..., first::2], target[..., first::2]) for first in (0, 1)]
 
 
-def _agreement(one: Tensor, other: Tensor, level: Tensor) -> Tensor:
-    """How much of a way to go, by how far the ways found from two halves of the samples agree.
+def _shrinkage(one: Tensor, other: Tensor, level: Tensor) -> Tensor:
+    """Shrinkage of a displacement, by how far those of two halves of the samples agree.
 
     The ways of the halves have the true one in common and their errors not, so that the mean of
     their product is the true way's square, and the square of their mean is larger by the error's.

@@ -1,4 +1,4 @@
-"""The coordinates of a table as the fits see them."""
+"""The coordinates of a table with weights, log-determinants and kinds: the input of every fit."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ __all__ = ["Rows"]
 
 @dataclass(frozen=True)
 class Rows:
-    """Coordinates of a table as the fits see them.
+    """Coordinates of a table with weights, log-determinants and kinds: the input of a fit.
 
     Attributes:
         x: (n, d) float64 coordinates.
@@ -41,7 +41,7 @@ class Rows:
 
     @classmethod
     def continuous(cls, x: Tensor, weight: Tensor | None = None) -> "Rows":
-        """Points (n, d) of which nothing is known, with their weights (n,)."""
+        """Rows of continuous coordinates (n, d), with their weights (n,)."""
         d = x.shape[1]
         none, zero = torch.zeros(d, dtype=torch.bool), x.new_zeros(d)
         atoms = tuple(x.new_zeros(0, 2) for _ in range(d))
@@ -67,7 +67,7 @@ class Rows:
         return dataclasses.replace(self, x=self.x[:, which], atoms=atoms, **parts)
 
     def evenly(self) -> "Rows":
-        """The rows without weights, each as often as it weighs: at even steps of their sum."""
+        """Unweighted rows, resampled systematically by their weights."""
         if self.weight is None:
             return self
         total = self.weight.cumsum(0)
@@ -126,11 +126,11 @@ class Rows:
         return Margins.fit(x, self.discrete, self.origin, self.width, self.weight, self.atoms)
 
     def fit_ends(self) -> CompressedEnds:
-        """What draws points far beyond these rows nearer to them."""
+        """The map whose inverse draws points far beyond these rows nearer to them."""
         return CompressedEnds.fit(self.x, self.cells())
 
     def cells(self) -> Tensor:
-        """How much of the range of each coordinate is cells of point masses: (d,)."""
+        """Width that the cells of point masses take of each coordinate: (d,)."""
         width = [(cell[:, 1] - cell[:, 0]).sum() for cell in self.atoms]
         return torch.stack(width) if width else self.x.new_zeros(0)
 

@@ -1,4 +1,4 @@
-"""The density all sliced models end in: margins, a Gaussian mixture, a flow per component.
+"""The density of sliced models: a marginal layer, a Gaussian mixture, a flow per component.
 
 ``p(x) = |det m'(x)| sum_c w_c N(f_c(L_c^-1 (m(x) - mu_c)); 0, I) |det f_c'| / |det L_c|``, with m
 the marginal layer, where there is one, followed by compressed ends, where there are any:
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .compressed_ends import CompressedEnds
 from .margins import Margins
-from .numerics import normal_log_prob, under
+from .numerics import normal_log_prob, with_prefix
 from .sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Component", "SlicedDensity"]
@@ -107,7 +107,9 @@ class SlicedDensity(nn.Module):
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
         _check_state(state)
-        margins, ends, flow = (under(state, f"{part}.") for part in ("margins", "ends", "flow"))
+        margins, ends, flow = (
+            with_prefix(state, f"{part}.") for part in ("margins", "ends", "flow")
+        )
         return cls(
             Margins.from_state(margins) if margins else None,
             state["log_weight"],
@@ -198,7 +200,7 @@ class SlicedDensity(nn.Module):
         return _in_blocks(x, which, there)
 
     def _first(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """What comes before the mixture: (n, d) -> (d, n), log-det (n,)."""
+        """The layers before the mixture: (n, d) -> (d, n), log-det (n,)."""
         y, log_det = x.T.contiguous(), 0.0
         for layer in (self.margins, self.ends):
             if layer is not None:

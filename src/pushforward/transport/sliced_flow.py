@@ -1,4 +1,4 @@
-"""Flows made of slice layers: a bank of them evaluated side by side.
+"""Flows made of slice layers, several of them evaluated as one batch.
 
 A layer moves points only along K orthonormal directions ``A`` (Dai & Seljak 2021, eq. 9):
 ``y = x + A (psi(A^T x) - A^T x)``, so ``log|det| = sum_k log psi_k'(a_k^T x)``.

@@ -116,7 +116,7 @@ class Splines:
         return chosen
 
     def clone(self) -> "Splines":
-        """The same splines in memory of their own."""
+        """A copy of the splines."""
         return Splines(self.x.clone(), self.y.clone(), self.slope.clone(), self.uniform)
 
     def to(self, dtype: torch.dtype) -> "Splines":

@@ -1,4 +1,4 @@
-"""Tails of a marginal map: generalised Pareto as far as data say, normal beyond.
+"""Tails of a marginal map: generalised Pareto as far as there are data, normal beyond.
 
 A generalised Pareto (Pickands, *Statistical inference using extreme order statistics*, 1975) is
 what excesses over a high threshold come to. Carried to a normal latent z it grows as
@@ -64,7 +64,7 @@ class Tails(nn.Module):
         low: Tensor,
         high: Tensor,
     ) -> "Tails":
-        """Tails of values seen in [``low``, ``high``], both of shape (D,).
+        """Fit the tails of values in [``low``, ``high``], both of shape (D,).
 
         Beyond them the map goes on as steeply as it was, but comes to a whole range beyond
         only where hardly a latent of N(0, 1) does.

@@ -1,4 +1,4 @@
-"""An outlier score from training rows that hold outliers themselves.
+"""An outlier score fitted to rows that hold outliers themselves.
 
 Two mixtures of Gaussians, one of the coordinates and one behind a marginal layer, each fitted
 to its own most likely half of the rows and re-trimmed until it settles (the concentration
@@ -87,7 +87,7 @@ class TrimmedPair(nn.Module):
 
 
 def held_out_normal(rows: Rows, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The rows that are normal, and their scores by pairs that did not see them.
+    """The rows that are normal, and their scores by pairs fitted without them.
 
     Rows are held out in folds, copies of a row in one. A long tail of scores is no sign of
     outliers: rows without any have one where columns are skewed or groups are rare. Outliers are

@@ -130,11 +130,6 @@ def test_object_array_of_words_and_numbers_round_trip():
     np.testing.assert_array_equal(columns.decode(z), words)
 
 
-def test_list_of_rows_with_words_keeps_numbers():
-    columns = Columns.learn([["a", 1.5], ["b", 2.5], ["a", 3.25]]).columns
-    assert columns.kinds == ("category", "continuous")
-
-
 @pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int32, torch.uint8, torch.bool]
 )
@@ -145,22 +140,6 @@ def test_tensor_round_trip(dtype):
     assert isinstance(back, torch.Tensor)
     assert back.dtype == dtype
     torch.testing.assert_close(back, X)
-
-
-def test_array_is_never_written_to_and_any_layout_will_do():
-    X = np.random.default_rng(0).normal(size=(30, 3))
-    X.setflags(write=False)
-    columns, z, _ = encoded(X)
-    for same in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], torch.tensor(X)):
-        assert torch.equal(columns.encode(same)[0], z)
-    assert torch.equal(columns.encode(torch.tensor(X, requires_grad=True))[0], z)
-
-
-def test_memory_mapped_array(tmp_path):
-    X = np.random.default_rng(0).normal(size=(30, 3))
-    np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert torch.equal(encoded(mapped)[1], encoded(X)[1])
 
 
 # Coordinates of numbers
@@ -387,7 +366,7 @@ def test_generator_gives_fresh_noise_and_draws_differ():
 @pytest.mark.parametrize("draw", [-1, 1.5, True, "a", None])
 def test_unusable_draw(draw):
     columns = Columns.learn(np.eye(3)).columns
-    with pytest.raises(ParameterError, match="whole number >= 0"):
+    with pytest.raises(ParameterError, match="whole number of at least 0, or a numpy"):
         columns.encode(np.eye(3), draw=draw)
 
 
@@ -455,44 +434,6 @@ def test_all_rows_dropped_is_an_error():
         Columns.learn(frame, missing="fill")
 
 
-# Back from the model
-
-
-def test_decode_clips_to_what_the_column_can_hold():
-    frame = pd.DataFrame(
-        {"n": [1, 2, 5], "s": ["a", "b", "a"], "x": np.array([1, 2, 4], dtype="f4")}
-    )
-    columns, z, _ = encoded(frame)
-    back = columns.decode(torch.tensor([[-1e9, -1e9, -1e300], [1e9, 1e9, 1e300]], dtype=z.dtype))
-    assert back["n"].tolist() == [1, 5]
-    assert back["s"].tolist() == ["a", "b"]
-    assert np.isfinite(back["x"]).all()
-    assert back.dtypes.equals(frame.dtypes)
-
-
-def test_declared_continuous_integers_are_rounded():
-    X = np.array([[0], [10], [20], [30]], dtype=np.uint8)
-    columns, z, _ = encoded(X, columns={0: "continuous"})
-    assert columns.kinds == ("continuous",)
-    np.testing.assert_array_equal(columns.decode(z + 0.01), X)
-    np.testing.assert_array_equal(columns.decode(torch.tensor([[-99.0], [99.0]])), [[0], [255]])
-
-
-def test_decode_refuses_what_is_not_a_coordinate():
-    columns = Columns.learn(np.eye(3)).columns
-    with pytest.raises(DataError, match=r"Expected \(n, 3\)"):
-        columns.decode(torch.zeros(2, 4))
-    with pytest.raises(DataError, match="NaN or infinite in row 1"):
-        columns.decode(torch.tensor([[0.0, 0, 0], [math.nan, 0, 0]]))
-    assert columns.decode(torch.zeros(0, 3)).shape == (0, 3)
-
-
-def test_decode_accepts_any_float_tensor():
-    columns, z, _ = encoded(np.random.default_rng(0).normal(size=(9, 2)))
-    again = columns.decode(z.float().requires_grad_())
-    np.testing.assert_allclose(again, columns.decode(z), atol=1e-5)
-
-
 # Description
 
 
@@ -510,12 +451,6 @@ def test_describe_and_names():
     array = Columns.learn(np.eye(3)).columns
     assert array.names == ("x0", "x1", "x2")
     assert array.feature_names is None
-
-
-def test_edges_only_of_discrete_coordinates():
-    columns = Columns.learn(mixed_frame()).columns
-    with pytest.raises(DataError, match=r"Coordinate 0 \(x\) is continuous"):
-        columns.edges(0, 0)
 
 
 # To a file
@@ -541,22 +476,3 @@ def test_categories_keep_their_types():
     assert found == [(1, 2), (0.1, 0.5), ("1", "2")]
     assert [type(values[0]) for values in found] == [int, float, str]
     pd.testing.assert_frame_equal(again.decode(again.encode(frame)[0]), frame)
-
-
-def test_masks_are_of_coordinates_where_columns_are_left_out():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "id": range(60),
-            "one": "same",
-            "price": rng.choice([1.99, 4.99, 7.49, 9.95], 60),
-            "size": rng.normal(size=60),
-            "nothing": None,
-            "class": rng.choice(["a", "b"], 60),
-        }
-    )
-    columns = Columns.learn(frame).columns
-    assert columns.kinds[2:4] == ("discrete", "continuous")
-    assert columns.listed.tolist() == [True, False, False]
-    assert columns.discrete.tolist() == [True, False, True]
-    assert columns.nominal.tolist() == [False, False, True]

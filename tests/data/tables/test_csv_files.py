@@ -369,7 +369,7 @@ def test_very_many_columns(opened):
         ({"decimal": "x"}, "decimal is 'x'"),
         ({"decimal": ",", "separator": ","}, "different marks"),
         ({"missing_values": "NA"}, "Expected a list"),
-        ({"missing_values": [1]}, "Expected texts"),
+        ({"missing_values": [1]}, "Expected a list of texts"),
         ({"header": "yes"}, "header is 'yes'"),
     ],
 )
@@ -402,7 +402,7 @@ def test_what_was_said_in_the_fit_holds_for_the_model_and_after_loading(opened, 
     new = "code;x\n12;0.5\nNA;0.25\n"
     assert opened(new).read()["code"].dtype == float
     for known in (model, again):
-        assert known.reading_.said == {"separator": ";", "missing_values": []}
+        assert known.reading_.given == {"separator": ";", "missing_values": []}
         batch = opened(new, like=known).read()
         assert batch["code"].tolist() == ["12", "NA"]
         assert np.isfinite(known.score_samples(batch)).all()

@@ -66,7 +66,7 @@ def test_options(tmp_path):
         "a",
         "NA",
     ]
-    assert open_data(path, header=False).reading.said == {"header": False}
+    assert open_data(path, header=False).reading.given == {"header": False}
     with pytest.raises(ParameterError, match="encoding is for csv and tsv files"):
         open_data(path, encoding="cp1252")
 

@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from pushforward.errors import ParameterError
 from pushforward.models.gans import LOSSES, find_loss, gradient_penalty
-from pushforward.models.gans.penalties import square_slope
+from pushforward.models.gans.penalties import squared_gradient_norm
 from pushforward.models.image_distance import diversity, patch_distance
 
 LOGITS = torch.linspace(-8, 8, 33, dtype=torch.float64)
@@ -90,12 +90,12 @@ def test_pairs():
 def test_the_squared_slope():
     x = torch.randn(5, 3, requires_grad=True)
     weight = torch.tensor([1.0, 2.0, 2.0], requires_grad=True)
-    found = square_slope(x @ weight, x)
+    found = squared_gradient_norm(x @ weight, x)
     assert found.item() == pytest.approx(9)
     (slope,) = torch.autograd.grad(found, weight)
     torch.testing.assert_close(slope, 2 * weight)
     x = torch.tensor([[1.0], [3.0]], requires_grad=True)  # each row its own: 2^2 and 6^2
-    assert square_slope(x.square().sum(1), x).item() == pytest.approx((4 + 36) / 2)
+    assert squared_gradient_norm(x.square().sum(1), x).item() == pytest.approx((4 + 36) / 2)
 
 
 def test_an_unknown_loss():

@@ -19,7 +19,7 @@ from pushforward.errors import (
 from pushforward.models.image_generator import ABLE
 from pushforward.networks import Autoencoder
 from pushforward.training import Stream, TensorSource
-from pushforward.training.optimiser_step import Moves
+from pushforward.training.optimiser_step import OptimiserStep
 from pushforward.training.processes import Processes
 
 MODELS = {
@@ -55,7 +55,7 @@ def fitted(images):
 
 def moves_of(model, x):
     """The phases of a fitted model as the loop moves them, and a batch for each move."""
-    moves = Moves(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
     return moves, Stream(TensorSource(x), batch_size=8, seed=1)
 
 

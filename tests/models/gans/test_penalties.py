@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pushforward.models.gans.penalties import gradient_penalty, square_slope
+from pushforward.models.gans.penalties import gradient_penalty, squared_gradient_norm
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (6, 2, 4, 4)])
@@ -37,5 +37,5 @@ def test_penalties_move_the_critic_and_not_the_rows():
     assert a.grad is None
     x = torch.ones(5, 2, requires_grad=True)
     weight.grad = None
-    square_slope(x @ weight, x).backward()
+    squared_gradient_norm(x @ weight, x).backward()
     assert torch.allclose(weight.grad, 2 * weight.detach())

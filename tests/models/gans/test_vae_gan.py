@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 import pushforward
 from pushforward.errors import ParameterError
 from pushforward.training import Stream, TensorSource
-from pushforward.training.optimiser_step import Moves
+from pushforward.training.optimiser_step import OptimiserStep
 from pushforward.training.processes import Processes
 
 SMALL = {"width": 2, "latent": 3, "batch_size": 8, "device": "cpu", "random_state": 0, "steps": 1}
@@ -29,7 +29,7 @@ def batch_of(x, seed=0):
 
 def applied(model, phase, batch):
     """The gradients that a move of the loop would take its step by, of every network."""
-    moves = Moves(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
     found = {}
 
     def step():

@@ -93,7 +93,7 @@ def test_samples_whose_logit_is_not_finite_give_no_constants(context):
 
 
 def test_time_is_foreseen_for_samples_that_are_yet_to_be_judged(context):
-    budget = Budget(minutes=1.0, began=time.monotonic())
+    budget = Budget(minutes=1.0, started=time.monotonic())
     given = Context(context.space, context.logit, context.real, 0, budget, samples=100, testing=10)
     assert not given.out_of_time(0.1)  # 1.3 * 100 * 0.1 + 10 = 23 s
     assert given.out_of_time(0.5)

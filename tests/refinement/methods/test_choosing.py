@@ -34,8 +34,8 @@ def test_discriminator_rejection_keeps_one_in_what_it_may_draw(context):
     space = half.apply(context.space, context.logit)
     assert space.draws == pytest.approx(1 / half.constants["rate"])
     for percentile in (0, 100):
-        with pytest.raises(ParameterError, match="between 0 and 100"):
-            DiscriminatorRejection(percentile).tune(context)
+        with pytest.raises(ParameterError, match="above 0 and below 100"):
+            DiscriminatorRejection(percentile)
 
 
 def test_chains_and_pools_are_as_long_as_is_asked_or_as_the_budget_allows(context):

@@ -6,8 +6,7 @@ import numpy as np
 
 from ...deprecation import renamed
 from ...errors import DataError
-from ...validation import as_seed
-from ..checks import check_option
+from ...validation import OneOf, as_seed, check
 from .image_sources import ArrayImages, ImageSet
 from .in_memory import as_images
 
@@ -50,7 +49,7 @@ def color_mnist(
     (3, 8, 8)
     """
     seed = as_seed(random_state)
-    check_option("kind", kind, ("metz", "stacked"))
+    check({"kind": OneOf("metz", "stacked")}, {"kind": kind})
     if isinstance(images, ImageSet) and y is None:
         y = images.labels
     grey = as_images(images)[0]

@@ -61,7 +61,7 @@ def _of_images(source: ImageSource) -> str:
 
 def _of_files(source: DecodedImages) -> str:
     """Of the encoded pictures, without decoding them."""
-    files = [source._file(number) for number in range(len(source))]
+    files = [source.file(number) for number in range(len(source))]
 
     def read() -> str:
         return _joined(hashlib.sha256(_bytes(file)).hexdigest() for file in files)

@@ -36,7 +36,7 @@ class _Found:
     others: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
 
 
-def _look(folder: Path) -> _Found:
+def _scan(folder: Path) -> _Found:
     """Find what is under a folder, through links; hidden files and folders are left."""
     found = _Found()
     _add(folder, (), frozenset(), found)
@@ -83,7 +83,7 @@ def read_pictures(
         framing: part and size of the pictures.
         beside: folders of the other splits, whose classes get numbers too.
     """
-    found = _look(folder)
+    found = _scan(folder)
     if not found.pictures:
         raise DataError(
             f"Folder {folder} has no images. Expected {', '.join(readable())} files."
@@ -93,7 +93,7 @@ def read_pictures(
     labels = names = None
     notes = _unread(found.others, folder)
     if "" not in homes:
-        others = (_look(other).pictures for other in beside)
+        others = (_scan(other).pictures for other in beside)
         known = {"/".join(parts[:-1]) for each in others for parts in each}
         labels, names = numbered(homes, known - {""})
     elif any(homes):
@@ -138,8 +138,8 @@ def _homes(found: _Found) -> dict[str, str]:
 def _folder_splits(path: Path) -> tuple[str, ...]:
     if not path.is_dir():
         return ()
-    found = _look(path)
-    if not found.pictures:  # a folder of HEIC alone is told what it needs
+    found = _scan(path)
+    if not found.pictures:  # the error for a folder of HEIC alone names what it needs
         return ("all",) if any(parts[-1].lower().endswith(HEIC) for parts in found.others) else ()
     return tuple(_homes(found)) or ("all",)
 
@@ -147,7 +147,7 @@ def _folder_splits(path: Path) -> tuple[str, ...]:
 def _read_folder(path: Path, split: str, framing: Framing) -> ImageSet:
     if split == "all":
         return read_pictures(path, name_of(path), split, framing)
-    found = _look(path)
+    found = _scan(path)
     homes = _homes(found)
     outside = [parts for parts in found.pictures if parts[0] not in homes.values()]
     outside += [parts for parts in found.others if parts[0] not in homes.values()]

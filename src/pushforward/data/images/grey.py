@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError
+from ...validation import OneOf, check
 from .image_sources import ImageSource, Which
 
 __all__ = ["RecolouredImages"]
@@ -26,8 +27,7 @@ class RecolouredImages:
     """
 
     def __init__(self, source: ImageSource, channels: int) -> None:
-        if isinstance(channels, bool) or channels not in (1, 3):
-            raise ParameterError(f"channels is {channels!r}. Expected 1 (grey) or 3 (RGB).")
+        check({"channels": OneOf(1, 3, why="grey or RGB")}, {"channels": channels})
         if source.shape[0] not in (1, 3, 4):
             raise DataError(
                 f"The images have {source.shape[0]} channels, which have no known colours. "

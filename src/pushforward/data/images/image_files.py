@@ -95,7 +95,7 @@ class DecodedImages:
             (height, width), channels = framing.output(*original[0]), original[1]
         self.shape: tuple[int, int, int] = (channels, height, width)
 
-    def _file(self, number: int) -> Path | BinaryIO:
+    def file(self, number: int) -> Path | BinaryIO:
         raise NotImplementedError
 
     def _name(self, number: int) -> str:
@@ -114,7 +114,7 @@ class DecodedImages:
     def _open(self, number: int) -> Any:
         """Open a picture without decoding it."""
         Image = pillow(self._name(number))
-        image = Image.open(self._file(number), formats=_formats())
+        image = Image.open(self.file(number), formats=_formats())
         if image.width * image.height > MOST_PIXELS:
             image.close()
             raise DataError(
@@ -191,7 +191,7 @@ class FileImages(DecodedImages):
         self.paths = paths
         super().__init__(len(paths), framing or Framing(), original)
 
-    def _file(self, number: int) -> Path:
+    def file(self, number: int) -> Path:
         return self.paths[number]
 
     def _name(self, number: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...validation import OneOf, check
 from .pixel_range import checked_range, refuse_scale, refuse_values_beyond, to_bytes
 
 __all__ = [
@@ -203,9 +204,9 @@ def known_layout(layout: Any) -> str:
     >>> known_layout("NHWC")
     'nhwc'
     """
-    if not isinstance(layout, str) or layout.lower() not in LAYOUTS:
-        raise ParameterError(f"layout is {layout!r}. Expected one of {', '.join(LAYOUTS)}.")
-    return layout.lower()
+    known = layout.lower() if isinstance(layout, str) else layout
+    check({"layout": OneOf(*LAYOUTS)}, {"layout": known})
+    return known
 
 
 def find_layout(shape: tuple[int, ...]) -> str:

@@ -37,7 +37,7 @@ class EncodedImages(DecodedImages):
         self.name = name
         super().__init__(len(encoded), framing)
 
-    def _file(self, number: int) -> BinaryIO:
+    def file(self, number: int) -> BinaryIO:
         return io.BytesIO(self.encoded[number].as_buffer())
 
     def _name(self, number: int) -> str:

@@ -9,12 +9,26 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError, ModelFileError, ParameterError
+from ...validation import Instance, Integer, Number, OneOf, check
 from .augment import flip_and_shift
 from .image_sources import LAYOUTS, ImageSource
 from .in_memory import as_images
 from .noise import content_noise
 
 __all__ = ["Pixels"]
+
+
+_FLAG = Instance(bool, description="True or False")
+_RULES = {
+    "layout": OneOf(*LAYOUTS),
+    "bits": Integer(1, 8),
+    "low": Number(-math.inf),
+    "high": Number(-math.inf),
+    "logit": Number(1e-7, 0.25, ends="[]") | None,
+    "shift": Number(0, 1, ends="[]"),
+    "flip": _FLAG,
+    "dequantise": _FLAG,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,23 +80,14 @@ class Pixels:
     dequantise: bool = True
 
     def __post_init__(self) -> None:
+        check(_RULES, vars(self))
         shape = tuple(self.shape)
         sides = len(shape) == 3 and all(type(side) is int and side > 0 for side in shape)
         _expect(sides, "shape", self.shape, "three whole numbers (C, H, W)")
         object.__setattr__(self, "shape", shape)
-        _expect(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
         fits = self.layout != "nhw" or shape[0] == 1
         _expect(fits, "layout", self.layout, f"an axis for the {shape[0]} channels")
-        _expect(_whole(self.bits) and 1 <= self.bits <= 8, "bits", self.bits, "1 to 8")
-        for name, value in (("low", self.low), ("high", self.high)):
-            _expect(_number(value), name, value, "a finite number")
         _expect(self.low < self.high, "high", self.high, f"more than low, {self.low}")
-        if self.logit is not None:
-            fine = _number(self.logit) and 1e-7 <= self.logit <= 0.25
-            _expect(fine, "logit", self.logit, "None or 1e-7 to 0.25")
-        _expect(_number(self.shift) and 0 <= self.shift <= 1, "shift", self.shift, "0 to 1")
-        for name, value in (("flip", self.flip), ("dequantise", self.dequantise)):
-            _expect(isinstance(value, bool), name, value, "True or False")
         if self._noise_bits < 8:
             raise ParameterError(
                 f"low is {self.low} and high {self.high}, so far from 0 that float32 cannot hold "
@@ -312,14 +317,6 @@ class Pixels:
                 f"The description of the pixels is wrong: {error} The model folder was altered: "
                 "fit the model again or fetch a fresh copy."
             ) from error
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    return (_whole(value) or isinstance(value, float)) and math.isfinite(value)
 
 
 def _expect(fine: bool, name: str, value: Any, expected: str) -> None:

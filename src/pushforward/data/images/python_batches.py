@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import DataError
-from ...storage.pickle_reader import Refused, StackMachine
+from ...storage.pickle_reader import StackMachine, UnsupportedPickle
 
 __all__ = ["read_batch"]
 
@@ -27,8 +27,8 @@ def read_batch(path: Path) -> dict[str, Any]:
     try:
         found = _Batch(path.read_bytes()).run()
         if not isinstance(found, dict):
-            raise Refused("it holds no dict")
-    except (OSError, Refused) as error:
+            raise UnsupportedPickle("it holds no dict")
+    except (OSError, UnsupportedPickle) as error:
         raise DataError(
             f"{path} cannot be read: {error}. Expected a batch of CIFAR's Python version as it "
             "was published; its binary version is read too."
@@ -77,16 +77,16 @@ class _Batch(StackMachine):
                 return _Step.BYTES
             case _Step.ENCODE, (str(text), "latin1"):
                 return self._encode(text)
-        raise Refused("it makes something other than an array of uint8")
+        raise UnsupportedPickle("it makes something other than an array of uint8")
 
     def _encode(self, text: str) -> bytes:
         self._encoded += len(text)
         if self._encoded > len(self.data):
-            raise Refused("it writes more bytes than it has")
+            raise UnsupportedPickle("it writes more bytes than it has")
         try:
             return text.encode("latin-1")
         except UnicodeEncodeError as error:
-            raise Refused("it has text that is not Latin-1") from error
+            raise UnsupportedPickle("it has text that is not Latin-1") from error
 
     def set_state(self, target: Any, state: Any) -> None:
         if target is _Step.BYTES:
@@ -95,8 +95,10 @@ class _Batch(StackMachine):
             case _Array(), (_, tuple(shape), _Step.BYTES, by_columns, bytes(data)):
                 sides = all(type(side) is int and side >= 0 for side in shape)
                 if len(shape) > 4 or not sides or math.prod(shape) != len(data):
-                    raise Refused(f"it has an array of another shape than its {len(data):,} bytes")
+                    raise UnsupportedPickle(
+                        f"it has an array of another shape than its {len(data):,} bytes"
+                    )
                 order = "F" if by_columns is True or by_columns == 1 else "C"
                 target.value = np.frombuffer(data, np.uint8).reshape(shape, order=order)
             case _:
-                raise Refused("it has an array of something other than uint8")
+                raise UnsupportedPickle("it has an array of something other than uint8")

@@ -60,11 +60,11 @@ def _object_error(values: np.ndarray, label: str | int, held: str) -> DataError:
     if not held.startswith("mixed") and held != "unknown-array":
         return DataError(convert_text(label, held))
     types = np.array([_family(value) for value in values], dtype=object)
-    strange = ~np.isin(types, ["text", "number", "bool"])
-    if strange.any():
+    other = ~np.isin(types, ["text", "number", "bool"])
+    if other.any():
         return CellTypeError(
-            f"{column_text(label)} holds a {types[strange][0]} in {rows_text(strange)}: each cell "
-            f"argument must be a string or a real number, not '{types[strange][0]}'."
+            f"{column_text(label)} holds a {types[other][0]} in {rows_text(other)}: each cell "
+            f"argument must be a string or a real number, not '{types[other][0]}'."
         )
     names, counts = np.unique(types.astype(str), return_counts=True)
     rare = types == names[counts.argmin()]

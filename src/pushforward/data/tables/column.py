@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .dates import DateFormat
 from .decimals import Digits
+from .linear_formula import LinearFormula
 from .number_format import NumberFormat
 from .point_masses import Atoms
 from .unmodelled_columns import LEFT_OUT
@@ -46,6 +48,7 @@ class Column:
         missing: share of the rows in which the cell was missing.
         why: what the kind was recognised by.
         note: what the user should know of it.
+        formula: how the column is computed from others; None where it is modelled itself.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Column:
     missing: float = 0.0
     why: str = ""
     note: str = ""
+    formula: LinearFormula | None = None
 
     @property
     def discrete(self) -> bool:
@@ -73,9 +77,9 @@ class Column:
         return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")
 
     @property
-    def live(self) -> bool:
+    def has_coordinate(self) -> bool:
         """Whether the column has a coordinate."""
-        return self.kind != "constant" and not self.left_out
+        return self.kind != "constant" and not self.left_out and self.formula is None
 
     @property
     def left_out(self) -> bool:
@@ -122,6 +126,21 @@ class Column:
             return None
         return self.format.text(value) if isinstance(self.format, DateFormat) else value
 
+    def describe(self, label: str | int) -> dict[str, Any]:
+        """The column by name, kind, range, categories and count; None for what does not apply."""
+        return {
+            "name": label,
+            "kind": self.kind,
+            "low": self.shown(self.low),
+            "high": self.shown(self.high),
+            "bounds": None if self.bounds == (None, None) else self.bounds,
+            "categories": None if self.is_list else self.values or None,
+            "distinct": self.distinct,
+            "missing": self.missing,
+            "why": self.why,
+            "note": self.note,
+        }
+
     def numbers(self, values: np.ndarray, family: str, label: str | int) -> np.ndarray:
         """Turn the cells of a column into float64: x as it is, or the number of its cell.
 
@@ -142,7 +161,7 @@ class Column:
             )
         if self.kind in ("category", "boolean"):
             return self._index(values)
-        self._refuse_outside(values, label)
+        self.check_bounds(values, label)
         if self.kind in ("continuous", "mixed"):
             return values.astype(np.float64)
         if self.is_list:
@@ -169,7 +188,7 @@ class Column:
         found = index.get_indexer(pd.Index(values, dtype=object))
         return np.where(found < 0, len(self.values), found).astype(np.float64)
 
-    def _refuse_outside(self, values: np.ndarray, label: str | int) -> None:
+    def check_bounds(self, values: np.ndarray, label: str | int) -> None:
         low, high = self.bounds
         outside = np.zeros(len(values), dtype=bool)
         if low is not None:
@@ -199,6 +218,18 @@ class Column:
                 rounded = self.digits.round(values)
             values = np.where(np.isfinite(rounded), rounded, values)
         return self.clip(values)
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Numbers of shape (n,) that a formula gave, in the precision of the column."""
+        if self.digits is not None:
+            values = self.digits.round(values)
+        elif self.kind == "grid":
+            low = float(self.low or 0)
+            values = low + np.rint((values - low) / self.step) * self.step
+        if self.kind in ("integer", "date") or self.family == "int":
+            values = np.rint(values)
+            return values.astype(np.int64) if self.family == "int" else values
+        return values
 
     def clip(self, values: np.ndarray) -> np.ndarray:
         """Clip values of shape (n,) to the declared bounds."""

@@ -9,12 +9,12 @@ from ...errors import DataError
 from ..checks import column_text, rows_text
 from .cells import convert_text, plain
 from .column import Column
-from .containers import Sheet
 from .dates import DateFormat
 from .number_format import NumberFormat, is_blank
-from .unmodelled_columns import LEFT_OUT, names_rows, numbers_rows
+from .sheet import Sheet
+from .unmodelled_columns import LEFT_OUT, is_identifier, is_row_number
 
-__all__ = ["MADE", "Holding", "read", "survey", "unreadable", "write"]
+__all__ = ["MADE", "ColumnContents", "read", "survey", "unreadable", "write"]
 
 NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete")
 DATES = {"datetime64": "moment", "datetime": "moment", "date": "date"}
@@ -29,14 +29,14 @@ MADE = {  # what a note says of the columns that are left out
 
 
 @dataclass(frozen=True)
-class Holding:
-    """What a column holds.
+class ColumnContents:
+    """The contents of a column, as recognised from its cells.
 
     Attributes:
         kind: the kind of a column that is left out, or "date"; None where the values say it.
         format: how its numbers or dates are written, None where they are plain values.
         family: of the cells of a column that is left out.
-        why: what told.
+        why: what it was recognised by.
         note: what the user should know.
         first: number of the first row, of an identifier.
     """
@@ -51,7 +51,7 @@ class Holding:
 
 def survey(
     cells: np.ndarray, label: str | int, *, declared: str | None, categorical: bool, alone: bool
-) -> Holding:
+) -> ColumnContents:
     """Find out what a column holds.
 
     Args:
@@ -67,13 +67,15 @@ def survey(
     sort = _sort(cells)
     family = "float" if cells.dtype.kind == "f" else "int" if sort == "integer" else "text"
     if declared in LEFT_OUT:
-        return Holding(declared, family=family, why="declared", note=MADE[declared])
+        return ColumnContents(declared, family=family, why="declared", note=MADE[declared])
     if not len(cells):
-        return Holding("empty", family=family, why="all cells are missing", note=MADE["empty"])
+        return ColumnContents(
+            "empty", family=family, why="all cells are missing", note=MADE["empty"]
+        )
     if categorical:
         if sort in DATES:
             raise DataError(convert_text(label, f"categories of {sort}"))
-        return Holding()
+        return ColumnContents()
     if sort in DATES:
         if declared not in (None, "date"):
             raise DataError(
@@ -82,7 +84,7 @@ def survey(
             )
         how = DateFormat.of_moments(cells, DATES[sort])
         what = "durations" if DATES[sort] == "duration" else "dates"
-        return Holding("date", how, why=f"{what}, in {how.unit}s")
+        return ColumnContents("date", how, why=f"{what}, in {how.unit}s")
     if sort in TEXTS:
         return _survey_text(cells, label, sort, declared, alone)
     if sort in ("integer", "floating") and declared in (None, "date"):
@@ -91,13 +93,13 @@ def survey(
         how = DateFormat.of_integers(numbers) if np.isfinite(numbers).all() else None
         if how is not None:
             shown = {"%Y%m%d": "20240131", "%Y%m": "202401"}[how.pattern]
-            return Holding("date", how, why=f"calendar numbers like {shown}")
+            return ColumnContents("date", how, why=f"calendar numbers like {shown}")
         if declared is None and sort == "integer" and not alone:
             whole = cells.astype(np.int64) if np.abs(numbers).max() < 2**62 else numbers
-            if why := numbers_rows(whole, label):
+            if why := is_row_number(whole, label):
                 first = int(cells.min()) if "from" in why else 1
                 note = MADE["identifier"]
-                return Holding("identifier", None, "int", why, note, first)
+                return ColumnContents("identifier", None, "int", why, note, first)
             if len(np.unique(numbers)) < len(set(cells.tolist())):
                 return _survey_text(cells.astype(str), label, "string", None, alone)
     if declared == "date":
@@ -105,16 +107,16 @@ def survey(
             f"{column_text(label)} was declared date and holds no dates in a known format. "
             "Expected dates such as 2024-01-31: convert the column first."
         )
-    return Holding()
+    return ColumnContents()
 
 
 def _survey_text(
     cells: np.ndarray, label: str | int, sort: str, declared: str | None, alone: bool
-) -> Holding:
+) -> ColumnContents:
     if declared in ("category", "boolean"):
-        return Holding()
+        return ColumnContents()
     if not all(isinstance(cell, (str, int, float, np.number)) for cell in cells):
-        return Holding()  # the values say what is wrong
+        return ColumnContents()  # the values say what is wrong
     texts = np.array([cell if isinstance(cell, str) else str(cell) for cell in cells], object)
     if declared in (None, "date") and sort == "string":
         dates = DateFormat.of_text(texts, declared=declared is not None)
@@ -124,7 +126,7 @@ def _survey_text(
             note = _odd(texts, dates.parse(texts)[1], what)
             if _ambiguous(dates, texts):
                 note = "; ".join(filter(None, ["read with the day first", note]))
-            return Holding("date", dates, why=f"{what} like {shown.strip()}", note=note)
+            return ColumnContents("date", dates, why=f"{what} like {shown.strip()}", note=note)
         if declared is not None:
             raise DataError(
                 f"{column_text(label)} was declared date and holds no dates in a known format. "
@@ -138,14 +140,14 @@ def _survey_text(
         why = (
             "" if numbers in (NumberFormat(), NumberFormat(places=0)) else f"like {shown.strip()}"
         )
-        return Holding(None, numbers, why=why, note=note)
+        return ColumnContents(None, numbers, why=why, note=note)
     if declared in NUMBERS or sort != "string" or alone:
-        return Holding()  # the values say what is wrong
-    if (found := names_rows(texts)) is not None:
+        return ColumnContents()  # the values say what is wrong
+    if (found := is_identifier(texts)) is not None:
         kind, why = found
         note = f'{MADE[kind]}; declare it "category" to model it'
-        return Holding(kind, why=why, note=note)
-    return Holding()
+        return ColumnContents(kind, why=why, note=note)
+    return ColumnContents()
 
 
 def _odd(texts: np.ndarray, bad: np.ndarray, what: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...validation import Instance, OneOf, check
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .column import Column, offset
-from .column_contents import Holding
+from .column_contents import ColumnContents
 from .decimals import Digits
 from .point_masses import Atoms
 from .repeated_values import EXACT, FEWEST, Repeats, grid_step, whole
@@ -30,7 +31,7 @@ def recognise(
     family: str,
     label: str | int,
     *,
-    holding: Holding | None = None,
+    holding: ColumnContents | None = None,
     declared: str | None = None,
     categorical: bool = False,
     bounds: tuple[float | None, float | None] | None = None,
@@ -54,13 +55,13 @@ def recognise(
     Raises:
         DataError: where a declared kind does not fit, or a value is out of bounds.
     """
-    holding = holding or Holding()
+    holding = holding or ColumnContents()
     interval = bounds or (None, None)
     if bool((values == values[0]).all()):
         cells = (_python(values[0], family),)
         column = Column("constant", family, cells, distinct=1, bounds=interval)
         if family != "text":
-            column._refuse_outside(values, label)
+            column.check_bounds(values, label)
         return replace(column, format=holding.format, why="one value", note=holding.note)
     once = _without_copies(values, distinct_rows)
     if holding.kind == "date":
@@ -110,7 +111,7 @@ def _of_kind(
     if family == "bool":
         values = values.astype(np.int64)
     column = Column(kind, family, bounds=bounds)
-    column._refuse_outside(values, label)
+    column.check_bounds(values, label)
     distinct = len(np.unique(values))
     if kind in ("grid", "discrete", "mixed"):
         low, high = values.min(), values.max()
@@ -229,7 +230,7 @@ def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> 
         return "discrete"
     if found.wide and found.atoms.any() and not found.atoms.all():
         return "mixed"
-    if family == "int" or (found.step and whole(found.seen)):
+    if family == "int" or (found.step and whole(found.distinct)):
         return "integer" if found.step == 1.0 or bounded else "grid"
     return "grid" if found.step and not bounded else "continuous"
 
@@ -265,7 +266,7 @@ def _as_mixed(
                 f"{column_text(label)} was declared mixed, and no value has more rows than the "
                 "others. Leave it continuous."
             )
-    numbers, masses = values.astype(np.float64), found.seen[atoms].astype(np.float64)
+    numbers, masses = values.astype(np.float64), found.distinct[atoms].astype(np.float64)
     return replace(column, atoms=Atoms.learn(numbers, masses, found.step, weights))
 
 
@@ -309,11 +310,8 @@ def check_declared(
     Raises:
         ParameterError: for an unknown column, kind or interval.
     """
-    for name, option in (("columns", declared), ("bounds", bounds)):
-        if not (option is None or isinstance(option, Mapping)):
-            raise ParameterError(
-                f"{name} is {option!r}. Expected a dict from names (positions in an array)."
-            )
+    by_column = Instance(Mapping, description="a dict from names (positions in an array)") | None
+    check({"columns": by_column, "bounds": by_column}, {"columns": declared, "bounds": bounds})
     declared, bounds = dict(declared or {}), dict(bounds or {})
     for name, option in (("columns", declared), ("bounds", bounds)):
         unknown = [label for label in option if label not in labels]
@@ -322,9 +320,8 @@ def check_declared(
                 f"{name} names {unknown}, and the table has the columns {list(labels)[:20]}. "
                 "Expected names of a frame's columns, or positions in an array."
             )
-    for label, kind in declared.items():
-        if kind not in KINDS:
-            raise ParameterError(f"columns[{label!r}] is {kind!r}. Expected one of {KINDS}.")
+    kinds = {f"columns[{label!r}]": kind for label, kind in declared.items()}
+    check(dict.fromkeys(kinds, OneOf(*KINDS)), kinds)
     return declared, {label: _interval(label, pair) for label, pair in bounds.items()}
 
 

@@ -9,8 +9,9 @@ from ...errors import DataError
 from ..checks import check_names, refuse_infinite, refuse_missing
 from .column import Column
 from .column_contents import read
-from .containers import Layout, Sheet
+from .containers import Layout
 from .missing_cells import missing_cells
+from .sheet import Sheet
 
 __all__ = ["TableReader", "refuse_infinite_cells"]
 
@@ -31,6 +32,7 @@ class TableReader:
         self.layout = layout
         self.columns = columns
         self.estimator = estimator
+        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
 
     def open(self, X: Any) -> tuple[Sheet, Places]:
         """Read a table, and find where each of the p columns is; one left out may be absent.
@@ -95,6 +97,22 @@ class TableReader:
         }
         refuse_infinite_cells(labels, cells)
         return cells
+
+    def numbers(self, sheet: Sheet, cells: Cells) -> np.ndarray:
+        """Return the numbers of the columns with a coordinate, float64 of shape (n, D)."""
+        matrix = sheet.matrix
+        copied = matrix is not None and matrix.dtype.kind in "biuf"
+        if matrix is not None and copied:
+            modelled = np.array(self._modelled, dtype=np.intp)
+            raw = np.take(matrix, modelled, axis=1).astype(np.float64, copy=False)
+        else:
+            raw = np.empty((sheet.n_rows, len(self._modelled)))
+        for i, j in enumerate(self._modelled):
+            column = self.columns[j]
+            # The copy of an array holds its plain columns already, at a pass for all of them.
+            if not copied or column.kind != "continuous" or column.transform.bounded:
+                raw[:, i] = column.numbers(*cells[j], self.layout.labels[j])
+        return raw
 
 
 def refuse_infinite_cells(labels: Sequence[str | int], cells: Cells) -> None:

@@ -1,4 +1,4 @@
-"""Carries a table to the model's coordinates and back, with its log-determinant."""
+"""The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -6,16 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...errors import DataError
-from ..checks import rows_text
 from . import columns_config
 from .column import Column
-from .column_contents import write
 from .column_reader import TableReader
-from .containers import Layout, Sheet
+from .containers import Layout
+from .coordinate_info import CoordinateInfo
 from .coordinates import Coordinates
 from .learn_columns import decide
-from .unmodelled_columns import made_anew
+from .sheet import Sheet
+from .table_builder import TableBuilder
 
 __all__ = ["Columns", "Learned"]
 
@@ -38,13 +37,13 @@ class Learned(NamedTuple):
     kept: np.ndarray
 
 
-class Columns:
-    """Knows what the columns of a table are; nothing else in the package does.
+class Columns(CoordinateInfo):
+    """The kinds, scales and categories of a table's columns, and the maps to coordinates and back.
 
     This is the :class:`~pushforward.data.Codec` of tables.
 
     A model sees coordinates: a float64 tensor of shape (n, D), D being the number of columns
-    that are not constant.
+    that are neither constant nor computed from others.
 
     * **continuous**: (x - loc) / scale, with mean and standard deviation.
     * **bounded** (declared): carried to the whole line by
@@ -65,6 +64,10 @@ class Columns:
       that was never seen falls in the cell after the last.
     * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
       steps, or a list like a discrete column.
+    * **computed**: no coordinate. Numbers that are the same linear function of others in all
+      rows, such as a total of its parts
+      (:func:`~pushforward.data.tables.linear_formula.find_formulas`), follow it in
+      :meth:`decode`. Whether a row follows it counts like the value of a constant column.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
       smoothing: the same value adds log((n+1)/(n+2)) to the log-determinant, any other
       log(1/(n+2)).
@@ -104,10 +107,11 @@ class Columns:
         self.estimator = estimator
         self.n_left_out = n_left_out
         self._reader = TableReader(layout, columns, estimator)
-        self._live = [j for j, column in enumerate(columns) if column.live]
+        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
         self._coordinates = Coordinates(
-            [columns[j] for j in self._live], [layout.labels[j] for j in self._live]
+            [columns[j] for j in self._modelled], [layout.labels[j] for j in self._modelled]
         )
+        self._builder = TableBuilder(layout, columns, self._coordinates)
 
     @classmethod
     def learn(
@@ -160,8 +164,8 @@ class Columns:
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
         rough = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
-        moments = rough._coordinates.moments(rough._numbers(sheet, decided.cells), weights)
-        for j, (loc, scale) in zip(rough._live, moments, strict=True):
+        moments = rough._coordinates.moments(rough._reader.numbers(sheet, decided.cells), weights)
+        for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
             found[j] = replace(found[j], loc=loc, scale=scale)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
         return Learned(learned, sheet.native, weights, kept)
@@ -184,11 +188,6 @@ class Columns:
         return len(self.columns)
 
     @property
-    def n_coordinates(self) -> int:
-        """Number D of coordinates the model sees."""
-        return len(self._live)
-
-    @property
     def kinds(self) -> tuple[str, ...]:
         """Kind of each of the p columns."""
         return tuple(column.kind for column in self.columns)
@@ -204,55 +203,6 @@ class Columns:
         names = [label for label in self.labels if isinstance(label, str)]
         return names if len(names) == self.n_columns else None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the D coordinates; "x0", "x1", ... where columns have only positions."""
-        return self._coordinates.names
-
-    @property
-    def discrete(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are dequantised cells."""
-        return torch.from_numpy(self._coordinates.discrete.copy())
-
-    @property
-    def nominal(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are categories, whose order means nothing."""
-        return torch.from_numpy(self._coordinates.nominal.copy())
-
-    @property
-    def listed(self) -> torch.Tensor:
-        """Boolean of shape (D,): which coordinates are of columns that are a list of numbers."""
-        kinds = [self.columns[j].kind for j in self._live]
-        return torch.tensor([kind == "discrete" for kind in kinds], dtype=torch.bool)
-
-    @property
-    def dequantised(self) -> torch.Tensor:
-        """Boolean of shape (D,): the coordinates with noise, discrete or mixed."""
-        return torch.from_numpy(self._coordinates.dequantised.copy())
-
-    @property
-    def atoms(self) -> tuple[torch.Tensor, ...]:
-        """The point masses of each of the D coordinates: float64 of shape (m, 2), m = 0 for none.
-
-        Each row is the interval, in model coordinates, that one value with a probability of its
-        own is spread over; in rising order. The model's probability between its ends is that of
-        the value.
-        """
-        return self._coordinates.atoms()
-
-    @property
-    def loc(self) -> torch.Tensor:
-        """Float64 of shape (D,), subtracted from each coordinate; in the column's own unit.
-
-        For a bounded column it lies on the line that :class:`BoundedTransform` maps to.
-        """
-        return torch.from_numpy(self._coordinates.loc * self._coordinates.units)
-
-    @property
-    def scale(self) -> torch.Tensor:
-        """Float64 of shape (D,), divides each coordinate; in the same unit as ``loc``."""
-        return torch.from_numpy(self._coordinates.scale * self._coordinates.units)
-
     def describe(self) -> list[dict[str, Any]]:
         """Describe each column by name, kind, range, categories and count, for a table of them.
 
@@ -260,19 +210,7 @@ class Columns:
         recognised by, "note" what the user should know. Entries that do not apply are None.
         """
         return [
-            {
-                "name": label,
-                "kind": column.kind,
-                "low": column.shown(column.low),
-                "high": column.shown(column.high),
-                "bounds": None if column.bounds == (None, None) else column.bounds,
-                "categories": None if column.is_list else column.values or None,
-                "distinct": column.distinct,
-                "missing": column.missing,
-                "why": column.why,
-                "note": column.note,
-            }
-            for label, column in zip(self.labels, self.columns, strict=True)
+            column.describe(label) for label, column in zip(self.labels, self.columns, strict=True)
         ]
 
     # To the model
@@ -310,8 +248,8 @@ class Columns:
         """
         sheet, places = self._reader.open(X)
         cells = self._reader.cells(sheet, places)
-        z, log_det = self._coordinates.forward(self._numbers(sheet, cells), draw)
-        log_det += self._constants(cells, sheet.n_rows)
+        z, log_det = self._coordinates.forward(self._reader.numbers(sheet, cells), draw)
+        log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
 
     def complete(self, X: Any) -> np.ndarray:
@@ -355,34 +293,46 @@ class Columns:
     def kept(self) -> "Columns":
         """The columns without those that are left out."""
         kept = [j for j, column in enumerate(self.columns) if not column.left_out]
-        columns = tuple(self.columns[j] for j in kept)
+        now = {j: i for i, j in enumerate(kept)}
+        columns = tuple(
+            column
+            if column.formula is None
+            else replace(column, formula=column.formula.among(now))
+            for column in (self.columns[j] for j in kept)
+        )
         layout = self.layout.take(kept)
         return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
 
-    def _numbers(self, sheet: Sheet, cells: dict[int, tuple[np.ndarray, str]]) -> np.ndarray:
-        """Return the numbers of the columns with a coordinate, float64 of shape (n, D)."""
-        matrix = sheet.matrix
-        copied = matrix is not None and matrix.dtype.kind in "biuf"
-        if matrix is not None and copied:
-            live = np.array(self._live, dtype=np.intp)
-            raw = np.take(matrix, live, axis=1).astype(np.float64, copy=False)
-        else:
-            raw = np.empty((sheet.n_rows, self.n_coordinates))
-        for i, j in enumerate(self._live):
-            column = self.columns[j]
-            # The copy of an array holds its plain columns already, at a pass for all of them.
-            if not copied or column.kind != "continuous" or column.transform.bounded:
-                raw[:, i] = column.numbers(*cells[j], self.labels[j])
-        return raw
+    def exceptions(self, X: Any) -> dict[str | int, np.ndarray]:
+        """Where rows break what all rows of the fit kept to.
 
-    def _constants(self, cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray:
-        """Return the log-probability of the constant columns, shape (n,)."""
-        log_probability = np.zeros(n)
+        Args:
+            X: table with the columns seen in fit, in any container.
+
+        Returns:
+            For each constant or computed column, by its label, a boolean array of shape (n,):
+            whether the row has another value than that of the fit, or than its formula gives.
+        """
+        sheet, places = self._reader.open(X)
+        found = self._exceptions(self._reader.cells(sheet, places))
+        return {self.labels[j]: broken for j, broken in found.items()}
+
+    def _exceptions(self, cells: dict[int, tuple[np.ndarray, str]]) -> dict[int, np.ndarray]:
+        values = {j: cell for j, (cell, _) in cells.items()}
+        found = {}
         for j, column in enumerate(self.columns):
             if column.kind == "constant":
-                same = cells[j][0] == column.values[0]
-                share = np.where(same, self.n_rows + 1.0, 1.0) / (self.n_rows + 2.0)
-                log_probability += np.log(share)
+                found[j] = np.not_equal(values[j], column.values[0])
+            elif column.formula is not None:
+                found[j] = ~column.formula.holds(values[j], values)
+        return found
+
+    def _certain(self, cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray:
+        """Return the log-probability of the constant and the computed columns, shape (n,)."""
+        log_probability = np.zeros(n)
+        for broken in self._exceptions(cells).values():
+            share = np.where(broken, 1.0, self.n_rows + 1.0) / (self.n_rows + 2.0)
+            log_probability += np.log(share)
         return log_probability
 
     # Back to the user
@@ -403,39 +353,7 @@ class Columns:
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
-        line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
-        if line.ndim != 2 or line.shape[1] != self.n_coordinates:
-            raise DataError(f"z has shape {line.shape}. Expected (n, {self.n_coordinates}).")
-        bad = np.logical_not(np.isfinite(line)).any(axis=1)
-        if bad.any():
-            raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
-        live = {j: i for i, j in enumerate(self._live)}
-        out = []
-        for j, column in enumerate(self.columns):
-            if column.kind == "drop":
-                continue
-            if column.left_out:
-                first = int(column.low or 0) if column.low is not None else 1
-                out.append(made_anew(column.kind, column.family, first, len(line)))
-                continue
-            if column.kind == "constant":
-                value = column.values[0]
-                same = np.full(len(line), value, dtype=None if column.format else object)
-                out.append(write(column, same))
-                continue
-            with np.errstate(over="ignore"):
-                values = self._coordinates.inverse(line[:, live[j]], live[j])
-            if column.discrete:
-                values = column.cells_to_values(np.floor(values))
-            else:
-                values = np.rint(values) if column.family == "int" else values
-                values = column.clip(values) if exact else column.finish(values)
-            limit = np.finfo(np.float64).max
-            values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
-            out.append(write(column, values))
-        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
-        layout = self.layout if len(kept) == self.n_columns else self.layout.take(kept)
-        return layout.build(out)
+        return self._builder.build(z, exact=exact)
 
     def number_on(self, X: Any, before: int) -> Any:
         """Renumber the identifiers of sampled rows that follow ``before`` others.
@@ -444,22 +362,10 @@ class Columns:
             X: table that :meth:`decode` returned.
             before: rows that were sampled before these.
         """
-        found = [j for j, column in enumerate(self.columns) if column.kind == "identifier"]
-        if not found or not before:
+        if not before or "identifier" not in self.kinds:
             return X
         sheet, places = self._reader.open(X)
-        columns = []
-        for j, column in enumerate(self.columns):
-            place = places[j]
-            if place is None:
-                continue
-            if column.kind == "identifier":
-                first = before + (1 if column.low is None else int(column.low))
-                columns.append(made_anew(column.kind, column.family, first, sheet.n_rows))
-            else:
-                columns.append(sheet.raw(place))
-        kept = [j for j, place in enumerate(places) if place is not None]
-        return self.layout.take(kept).build(columns)
+        return self._builder.renumbered(sheet, places, before)
 
     def quantise(self, z: torch.Tensor) -> torch.Tensor:
         """Coordinates (n, D) as they are once the user has the rows.
@@ -471,32 +377,6 @@ class Columns:
             return z
         draw = np.random.default_rng(len(z))
         return self.encode(self.decode(z.double()), draw)[0].to(z)
-
-    # Cells of discrete coordinates
-
-    def cell_index(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the cell of each coordinate, int64 of shape (n, D).
-
-        Cells count from 0: the smallest integer seen, or the most frequent category. They are not
-        clipped, so integers below the smallest seen are negative. Continuous coordinates have no
-        cells; their entries are 0. So are those of mixed coordinates between the atoms, while an
-        atom has 1 + its number.
-        """
-        line = torch.as_tensor(z).detach().cpu().double().numpy()
-        return torch.from_numpy(self._coordinates.cell_index(line))
-
-    def edges(self, j: int, k: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the lower and upper edge of cells k of the discrete coordinate j.
-
-        Args:
-            j: which of the D coordinates.
-            k: cell numbers, as :meth:`cell_index` gives them, of any shape.
-
-        Returns:
-            Two float64 tensors of the shape of k, in model coordinates. The model's probability
-            between them is that of the cell.
-        """
-        return self._coordinates.edges(j, k)
 
     # To a file
 

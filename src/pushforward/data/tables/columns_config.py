@@ -13,6 +13,7 @@ from .column_kinds import KINDS
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
+from .linear_formula import COMPUTED, LinearFormula
 from .number_format import GROUPS, NumberFormat
 from .point_masses import Atoms
 from .unmodelled_columns import LEFT_OUT
@@ -44,7 +45,9 @@ ENTRY = {
     "missing": float,
     "why": str,
     "note": str,
+    "formula": (dict, type(None)),
 }
+FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
 NUMBERS = {
     "decimal": str,
@@ -106,6 +109,7 @@ def write(
                 "missing": column.missing,
                 "why": column.why,
                 "note": column.note,
+                "formula": _write(column.formula, FORMULA),
             }
         )
     return {
@@ -133,10 +137,19 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     storage, columns = [], []
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
+        if isinstance(entry, dict):  # folders of before 2026-12 have no computed columns
+            entry = {"formula": None} | entry
         _check_entry(entry, ENTRY, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
         columns.append(_read_column(entry, where))
+    for number, column in enumerate(columns):
+        if column.formula is not None:
+            parts = [columns[j] for j in column.formula.places if j < len(columns)]
+            fine = len(parts) == len(column.formula.places) and all(
+                part.has_coordinate and part.kind in COMPUTED for part in parts
+            )
+            _expect(fine, f"columns[{number}].formula.places", column.formula.places)
     labels = tuple(entry["name"] for entry in entries)
     _expect(len(set(labels)) == len(labels), "columns", f"repeated names {labels}")
     if container not in FRAMES:
@@ -213,6 +226,21 @@ def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
     fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
     _expect(fits, f"{where}.atoms.step", atoms["step"])
     return Atoms(tuple(values), tuple(widths), atoms["step"])
+
+
+def _read_formula(entry: dict[str, Any], where: str) -> LinearFormula | None:
+    formula, where = entry["formula"], f"{where}.formula"
+    if formula is None:
+        return None
+    _check_entry(formula, FORMULA, where)
+    places, coefficients = formula["places"], formula["coefficients"]
+    fine = entry["kind"] in COMPUTED and 0 < len(places) == len(coefficients)
+    fine = fine and _rising(places, (int,)) and places[0] >= 0
+    fine = fine and all(type(c) is float and math.isfinite(c) for c in coefficients)
+    _expect(fine and formula["tolerance"] >= 0, where, formula)
+    return LinearFormula(
+        tuple(places), tuple(coefficients), formula["intercept"], formula["tolerance"]
+    )
 
 
 def _read_digits(entry: dict[str, Any], where: str) -> Digits | None:
@@ -345,4 +373,5 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["missing"],
         entry["why"],
         entry["note"],
+        _read_formula(entry, where),
     )

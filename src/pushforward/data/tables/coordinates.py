@@ -7,11 +7,15 @@ import numpy as np
 import torch
 
 from ...errors import DataError
-from ..checks import check_draw, column_text, rows_text
+from ...validation import Instance, Integer, check
+from ..checks import column_text, rows_text
 from .column import Column
 from .dequantisation import row_keys, uniforms
 
 __all__ = ["Coordinates"]
+
+
+_DRAW = Integer(0) | Instance(np.random.Generator, description="a numpy.random.Generator")
 
 
 class Coordinates:
@@ -150,7 +154,7 @@ class Coordinates:
 
     def _noise(self, numbers: np.ndarray, draw: int | np.random.Generator) -> Iterable[np.ndarray]:
         """Return the noise of each dequantised coordinate, shape (n,) each."""
-        check_draw(draw)
+        check({"draw": _DRAW}, {"draw": draw})
         noisy = np.flatnonzero(self.dequantised)
         if not len(noisy):
             return []

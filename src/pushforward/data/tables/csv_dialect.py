@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from .header import blank, is_names
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 
 __all__ = ["Dialect", "Format", "sniff"]
 
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 40  # characters of a line that a note quotes
-JUDGED = 60  # records, and cells of each, that candidates are judged by
+SAMPLED = 60  # records, and cells of each, that candidates are judged by
 # blanks are spaces and tabs, as for pandas; other white space belongs to a cell
 _TOKEN = re.compile(r'"(?:[^"]|"")*"(?![^ \t\r\n])|[^ \t\r\n]+')
 _EITHER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?", re.ASCII)
@@ -86,33 +86,37 @@ class Dialect:
 
 
 def sniff(
-    lines: Sequence[str], whole: bool, said: Reading, expected: Expected, tabs: bool = False
+    lines: Sequence[str],
+    whole: bool,
+    given: ReadingOptions,
+    expected: Expected,
+    tabs: bool = False,
 ) -> Dialect | None:
     """Find how a file is written; None if there is no record in it.
 
     Args:
         lines: the first lines of the file, with their ends.
         whole: whether these are all lines, so that the last record is not cut.
-        said: what the user said; the rest is found out.
+        given: the user's options; the rest is found out.
         expected: what the model that will get the table knows of it.
         tabs: whether the ending of the file says that tabs separate cells.
     """
     comments = _comments(lines)
     comments = 0 if comments == len(lines) else comments
-    form, records = _format(lines[comments:], whole, said, tabs)
+    form, records = _format(lines[comments:], whole, given, tabs)
     if not records:
         return None
-    decimal = said.decimal or _decimal(form, records)
-    notes = _format_notes(form, decimal, said, tabs)
+    decimal = given.decimal or _decimal(form, records)
+    notes = _format_notes(form, decimal, given, tabs)
 
     width = _usual_width(records)
     names = first = None
-    if said.header is not False:
+    if given.header is not False:
         names = _commented_names(lines[:comments], form, width)
-        first = _preamble(records, width, decimal, expected, said.header is True)
+        first = _preamble(records, width, decimal, expected, given.header is True)
         below = [cells for _, cells in records[first + 1 :]]
         found = records[first][1]
-        if said.header or is_names(found, below, decimal, expected):
+        if given.header or is_names(found, below, decimal, expected):
             names = found
         else:
             first = None
@@ -138,7 +142,7 @@ def sniff(
             notes.append(f"names that stand there twice were changed to {_listed(renamed)}")
     else:
         names = [f"column_{i}" for i in range(len(names))]
-        if said.header is None:
+        if given.header is None:
             notes.append(
                 "it was read without a header, since its first line is like those below; its "
                 f"columns are called column_0 to column_{len(names) - 1}"
@@ -146,11 +150,11 @@ def sniff(
     return Dialect(form, decimal, tuple(names), skip, spare, tuple(notes))
 
 
-def _format_notes(form: Format, decimal: str, said: Reading, tabs: bool) -> list[str]:
+def _format_notes(form: Format, decimal: str, given: ReadingOptions, tabs: bool) -> list[str]:
     notes = []
-    if form.separator != ("\t" if tabs else ",") and said.separator is None:
+    if form.separator != ("\t" if tabs else ",") and given.separator is None:
         notes.append(f"its cells are separated by {form.mark}")
-    if decimal == "," and said.decimal is None:
+    if decimal == "," and given.decimal is None:
         notes.append("it has decimal commas")
     return notes
 
@@ -189,15 +193,15 @@ def _commented_names(comments: Sequence[str], form: Format, width: int) -> list[
 
 
 def _format(
-    lines: Sequence[str], whole: bool, said: Reading, tabs: bool
+    lines: Sequence[str], whole: bool, given: ReadingOptions, tabs: bool
 ) -> tuple[Format, list[tuple[int, list[str]]]]:
     """The candidate that splits the lines best, and what it makes of them."""
-    marks: tuple[str, ...] = (said.separator,) if said.separator else SEPARATORS
-    if tabs and not said.separator and any("\t" in line for line in lines):
+    marks: tuple[str, ...] = (given.separator,) if given.separator else SEPARATORS
+    if tabs and not given.separator and any("\t" in line for line in lines):
         marks = ("\t",)
     text = "".join(lines)
     best: tuple[float, Format, list[tuple[int, list[str]]]] | None = None
-    for mark in marks if said.separator or len(marks) == 1 else (*marks, "whitespace"):
+    for mark in marks if given.separator or len(marks) == 1 else (*marks, "whitespace"):
         for form in _variants(mark, text):
             try:
                 records = list(form.records(lines))
@@ -209,7 +213,7 @@ def _format(
             if best is None or score > best[0] + 1e-9:
                 best = score, form, records
     if best is None:  # no candidate can parse it: say so where the whole file is read
-        form = Format(said.separator or marks[0])
+        form = Format(given.separator or marks[0])
         return form, list(form.records(lines[:1]))
     return best[1], best[2]
 
@@ -241,7 +245,7 @@ def _score(form: Format, records: list[tuple[int, list[str]]]) -> float:
         if any(len(cells) != width for _, cells in records[1:]):
             return 0.0
         even *= 0.8  # words of a sentence are no cells
-    shown = [cells[:JUDGED] for _, cells in records[:JUDGED]]
+    shown = [cells[:SAMPLED] for _, cells in records[:SAMPLED]]
     plain = [_plainness(cell, form.separator) for cells in shown for cell in cells]
     score = even * sum(plain) / len(plain) * (1 - 1 / width)
     if form.separator == "whitespace":
@@ -306,7 +310,7 @@ def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
         return "."  # a comma in a quoted cell marks thousands as often
     commas = points = 0
     rows = [cells for _, cells in records[:1000]]
-    for column in range(min(JUDGED * 4, max(map(len, rows)))):
+    for column in range(min(SAMPLED * 4, max(map(len, rows)))):
         cells = [row[column].strip() for row in rows if column < len(row)]
         numbers = [cell for cell in cells if _EITHER.fullmatch(cell)]
         commas += any(map(_COMMA.fullmatch, numbers))

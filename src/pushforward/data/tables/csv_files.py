@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import DataError
 from .csv_dialect import SHOWN, Dialect, sniff
 from .lazy_table import Table
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 from .text_columns import TextColumn
 
 __all__ = ["TextTable"]
@@ -54,12 +54,12 @@ class TextTable(Table):
     def __init__(
         self,
         path: Path,
-        reading: Reading | None = None,
+        reading: ReadingOptions | None = None,
         expected: Expected | None = None,
         tabs: bool = False,
     ) -> None:
         self.path = path
-        self.reading = reading or Reading()
+        self.reading = reading or ReadingOptions()
         self._expected, self._tabs = expected or Expected(), tabs
         with self._reading():
             self._encodings = _encodings(self._start(), self.reading.encoding)
@@ -149,7 +149,7 @@ class TextTable(Table):
         with self._reading():
             while True:
                 try:
-                    found = self._look()
+                    found = self._scan()
                     self.n_rows = found.n_rows
                     return found
                 except UnicodeDecodeError:
@@ -157,7 +157,7 @@ class TextTable(Table):
                         raise
                     self._next_encoding()
 
-    def _look(self) -> _Survey:
+    def _scan(self) -> _Survey:
         """Read all cells once: see what they are, and that every record has its place."""
         names, families = self._dialect.names, self._expected.families
         words = self.reading.missing_values
@@ -316,11 +316,11 @@ class TextTable(Table):
             )
 
 
-def _encodings(start: bytes, said: str | None) -> list[str]:
+def _encodings(start: bytes, given: str | None) -> list[str]:
     """The encodings to try, in order: each is tried where the one before fails."""
-    if said is not None:
+    if given is not None:
         # a mark at the start is never part of the first name
-        return ["utf-8-sig" if codecs.lookup(said).name == "utf-8" else said]
+        return ["utf-8-sig" if codecs.lookup(given).name == "utf-8" else given]
     for mark, name in _MARKS:
         if start.startswith(mark):
             return [name]
@@ -344,7 +344,7 @@ def _dtypes(found: list[str], names: list[str]) -> Any:
 
 
 def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> list[str]:
-    """What is to be said about missing cells and columns that are empty."""
+    """Notes about missing cells and empty columns."""
     if not n_rows:
         return []
     notes = []

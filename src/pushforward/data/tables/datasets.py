@@ -14,7 +14,7 @@ from ...errors import DataError, ParameterError
 from ...validation import as_seed
 from ..toys import gaussian_grid, swiss_roll
 from .lazy_table import Table
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 from .table_files import SUFFIXES, TEXT, open_table
 
 __all__ = ["DATASETS", "Dataset", "datasets", "load_dataset", "mixture", "open_data", "two_moons"]
@@ -184,7 +184,7 @@ def open_data(
     """Open a file, a folder of parquet files, or a data set by its name.
 
     A file or folder that exists comes first; a name with the ending of a file is never taken for
-    a data set. How a file of text is written is found out; what is said here is taken as said.
+    a data set. How a file of text is written is found out; what is given here is taken as given.
     ``Table.note`` says what was decided.
 
     Args:
@@ -198,8 +198,8 @@ def open_data(
         missing_values: texts that mean a missing cell in every column, in place of NA, N/A, NaN
             and NULL in columns of text: so [] keeps a category called "NA". Empty cells are
             always missing, and in columns of numbers also NA, None, ?, - and the like.
-        like: a fitted model that will get the table. What was said when its table was read
-            holds unless it is said anew, and columns that were text are read as text.
+        like: a fitted model that will get the table. The options that its table was read with
+            hold unless they are given anew, and columns that were text are read as text.
 
     Raises:
         DataError: if it is none of them, listing the known names and endings; and whatever
@@ -209,11 +209,15 @@ def open_data(
     >>> open_data("wine").n_rows
     178
     """
-    reading = Reading(header, encoding, decimal, separator, missing_values)
-    _refuse_idle(reading, source)
+    reading = ReadingOptions(header, encoding, decimal, separator, missing_values)
+    _refuse_unused(reading, source)
     expected = Expected()
     if like is not None:
-        reading, expected = reading.over(getattr(like, "reading_", Reading())), Expected.of(like)
+        # a model has it where it was fitted to a file
+        reading, expected = (
+            reading.with_defaults(getattr(like, "reading_", ReadingOptions())),
+            Expected.of(like),
+        )
     text = os.fspath(source)
     if Path(source).exists():
         return open_table(source, reading, expected)
@@ -227,8 +231,8 @@ def open_data(
     )
 
 
-def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
-    """Refuse what was said of a table that is not in a file of text.
+def _refuse_unused(reading: ReadingOptions, source: str | os.PathLike) -> None:
+    """Refuse reading options of a table that is not in a file of text.
 
     Raises:
         ParameterError: naming it.
@@ -236,7 +240,7 @@ def _refuse_idle(reading: Reading, source: str | os.PathLike) -> None:
     name = Path(source).name.lower()
     of_text = name.endswith(TEXT) and not Path(source).is_dir()
     used = ("header", "missing_values") if name.endswith(".xlsx") else ()
-    idle = [word for word in reading.said if word not in used]
+    idle = [word for word in reading.given if word not in used]
     if idle and not of_text:
         raise ParameterError(
             f"{idle[0]} is for csv and tsv files, and {os.fspath(source)} is none. Leave it out."

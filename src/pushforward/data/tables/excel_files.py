@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import DataError
 from .csv_files import TextTable
 from .lazy_table import unreadable
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 
 __all__ = ["ExcelTable"]
 
@@ -23,12 +23,12 @@ class ExcelTable(TextTable):
     """
 
     def __init__(
-        self, path: Path, reading: Reading | None = None, expected: Expected | None = None
+        self, path: Path, reading: ReadingOptions | None = None, expected: Expected | None = None
     ) -> None:
         self._csv, self._sheet_note = _sheet(path)
-        as_csv = Reading(encoding="utf-8", decimal=".", separator=",")
-        super().__init__(path, as_csv.over(reading or Reading()), expected)
-        self.reading = reading or Reading()
+        as_csv = ReadingOptions(encoding="utf-8", decimal=".", separator=",")
+        super().__init__(path, as_csv.with_defaults(reading or ReadingOptions()), expected)
+        self.reading = reading or ReadingOptions()
 
     def _start(self) -> bytes:
         return b""
@@ -41,7 +41,7 @@ class ExcelTable(TextTable):
 
 
 def _sheet(path: Path) -> tuple[str, list[str]]:
-    """The first sheet with cells as csv, and what is to be said about the others."""
+    """The first sheet with cells as csv, and a note about the others."""
     try:
         import openpyxl
     except ImportError as error:

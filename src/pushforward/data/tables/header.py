@@ -8,7 +8,7 @@ from .reading_options import Expected
 
 __all__ = ["blank", "is_names"]
 
-_JUDGED = 200  # rows and columns that are looked at
+_SAMPLED = 200  # rows and columns that are looked at
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?/\d\d?/\d{2,4}|\d\d?\.\d\d?\.\d{2,4}")
 _SIGNS = re.compile(r"[$€£%\s]")
 
@@ -50,10 +50,10 @@ def is_names(
     if _row_names(first, rows) or _labels(first, rows, decimal):
         return True
     names = values = matches = misses = 0
-    for j, cell in enumerate(first[:_JUDGED]):
+    for j, cell in enumerate(first[:_SAMPLED]):
         if blank(cell):
             continue
-        below = [row[j] for row in rows[:_JUDGED] if j < len(row) and not blank(row[j])]
+        below = [row[j] for row in rows[:_SAMPLED] if j < len(row) and not blank(row[j])]
         kinds = [_kind(one, decimal) for one in below]
         if not below:
             continue
@@ -90,7 +90,7 @@ def _labels(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -
     others = [cell for cell in first if not cell.strip().isdecimal()]
     if not numbers or any(_kind(cell, decimal) == "number" for cell in others):
         return False
-    below = [row[j].strip() for row in rows[:_JUDGED] for j in places if j < len(row)]
+    below = [row[j].strip() for row in rows[:_SAMPLED] for j in places if j < len(row)]
     below = [cell for cell in below if cell]
     whole = [int(cell) for cell in below if cell.isdecimal()]
     steps = {after - before for before, after in pairwise(numbers)}
@@ -109,5 +109,5 @@ def _row_names(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether only the first name is missing, above cells that number or name the rows."""
     if len(first) < 2 or not blank(first[0]) or any(map(blank, first[1:])):
         return False
-    below = [row[0] for row in rows[:_JUDGED] if row]
+    below = [row[0] for row in rows[:_SAMPLED] if row]
     return len(set(below)) == len(below) > 1 and not any(map(blank, below))

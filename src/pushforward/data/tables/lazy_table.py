@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
-from ...errors import DataError, ParameterError
-from .reading_options import Reading
+from ...errors import DataError
+from ...validation import COUNT, check
+from .reading_options import ReadingOptions
 
 __all__ = ["CHUNK", "Table", "column_labels", "unreadable"]
 
@@ -36,7 +37,7 @@ class Table:
         columns: its column names; positions for arrays, none for arrays that are not 2-D.
         n_rows: number of rows, None if it is unknown before reading.
         note: what a reader should know about how the file was understood, a line each, or None.
-        reading: what was said of how the file is written.
+        reading: options of how the file is written.
 
     A table already in memory, such as a built-in set, is ``Table.of(frame)``.
     """
@@ -44,7 +45,7 @@ class Table:
     path: Path | None = None
     n_rows: int | None = None
     note: str | None = None
-    reading: Reading = Reading()
+    reading: ReadingOptions = ReadingOptions()
 
     @classmethod
     def of(cls, X: Any) -> "Table":
@@ -66,8 +67,7 @@ class Table:
         An empty table yields nothing. Memory stays constant, except for npz. A csv is read twice:
         first to learn the dtypes that hold all its rows.
         """
-        if n_rows < 1:
-            raise ParameterError(f"n_rows is {n_rows}. Expected at least 1.")
+        check({"n_rows": COUNT}, {"n_rows": n_rows})
         return self._batches(n_rows)
 
     def _batches(self, n_rows: int) -> Iterator[Any]:

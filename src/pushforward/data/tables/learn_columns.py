@@ -1,19 +1,22 @@
 """Decides what the columns of a table are, and which rows and columns a fit leaves out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...errors import DataError, ParameterError
-from ..checks import MISSING, check_option, check_weights, refuse_missing
+from ...validation import OneOf, check
+from ..checks import MISSING, check_weights, refuse_missing
 from .column import Column
-from .column_contents import Holding, read, survey
+from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
-from .containers import Sheet
 from .dequantisation import row_keys
+from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
+from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT
 
 __all__ = ["Decided", "decide"]
@@ -57,7 +60,7 @@ def decide(
         DataError: for data that cannot be used; the text names the columns and rows.
         ParameterError: for columns, bounds or missing that are not usable.
     """
-    check_option("missing", missing, MISSING)
+    check({"missing": OneOf(*MISSING)}, {"missing": missing})
     sheet = Sheet.open(X, estimator, min_rows)
     if missing == "auto" and not sheet.layout.named:
         missing = "error"  # as scikit-learn has it of arrays; a column without a name stays
@@ -111,10 +114,37 @@ def decide(
                 distinct_rows=distinct_rows,
             )
         found[j] = replace(found[j], missing=float(shares[j]))
+    stated = {*declared, *intervals}
+    fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
+    _compute(found, cells, fixed, sheet.labels)
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
 
 
-def _undecided(holding: Holding) -> Column:
+def _compute(
+    found: list[Column],
+    cells: dict[int, tuple[np.ndarray, str]],
+    fixed: list[int],
+    labels: Sequence[str | int],
+) -> None:
+    """Mark the columns that are linear functions of others; what was declared stays."""
+    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][1] in ("int", "float")]
+    steps = {j: _step(found[j]) for j in places}
+    formulas = find_formulas({j: cells[j][0] for j in places}, steps, fixed)
+    for j, formula in formulas.items():
+        why = f"{formula.text(labels)} in all rows: computed from it"
+        found[j] = replace(found[j], formula=formula, why=why)
+
+
+def _step(column: Column) -> float:
+    """To what the numbers of a column are rounded; 0 for not at all."""
+    if column.digits is not None and column.digits.decimals is not None:
+        return 10.0**-column.digits.decimals
+    if column.kind in ("integer", "grid"):
+        return column.step
+    return 0.0
+
+
+def _undecided(holding: ColumnContents) -> Column:
     """The column that reads the cells of a holding; whole where it is left out."""
     if holding.kind in LEFT_OUT:
         first = holding.first if holding.kind == "identifier" else None

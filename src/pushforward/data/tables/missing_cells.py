@@ -8,7 +8,7 @@ from ...errors import DataError
 from ..checks import column_text, refuse_missing
 from .column import Column
 from .column_contents import MADE, unreadable
-from .containers import Sheet
+from .sheet import Sheet
 
 __all__ = ["complete_rows", "missing_cells", "without_sparse"]
 
@@ -46,7 +46,7 @@ def without_sparse(
     Args:
         columns: the p columns.
         gaps: boolean of shape (n, p), the missing cells of the rows that count.
-        declared: whether the user said what each column is; those stay. If no column would be
+        declared: which columns the user has declared; those stay. If no column would be
             left, all stay.
     """
     shares = gaps.mean(axis=0) if len(gaps) else np.zeros(len(columns))

@@ -1,18 +1,27 @@
-"""How a file of text is to be read, as far as a user says it."""
+"""How a file of text is to be read: separator, decimal mark, header and so on, where given."""
 
 import codecs
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from ...deprecation import warn_of_old_name
 from ...errors import ModelFileError, ParameterError
+from ...validation import FLAG, OneOf, Strings, check
 
-__all__ = ["Expected", "Reading"]
+__all__ = ["Expected", "ReadingOptions"]
+
+
+_RULES = {
+    "header": FLAG | None,
+    "decimal": OneOf(".", ",") | None,
+    "missing_values": Strings() | None,
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
-    """What was said about how a table is written; None is found out from the file.
+class ReadingOptions:
+    """How a table is written; what is None is found out from the file.
 
     Attributes:
         header: whether the first record holds the names of the columns.
@@ -32,8 +41,7 @@ class Reading:
     missing_values: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.header not in (None, True, False):
-            raise ParameterError(f"header is {self.header!r}. Expected True, False or None.")
+        check(_RULES, vars(self))
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
@@ -43,33 +51,32 @@ class Reading:
                     f"encoding is {self.encoding!r}, which Python does not know as one of text. "
                     "Expected a name such as utf-8, cp1252, latin-1 or utf-16."
                 ) from error
-        if self.decimal not in (None, ".", ","):
-            raise ParameterError(f'decimal is {self.decimal!r}. Expected "." or ",".')
         object.__setattr__(self, "separator", _separator(self.separator))
         if self.separator is not None and self.separator == self.decimal:
             raise ParameterError(
                 f"separator and decimal are both {self.separator!r}. Expected different marks."
             )
-        words = self.missing_values
-        if words is not None:
-            if isinstance(words, str) or not isinstance(words, Sequence):
-                raise ParameterError(f"missing_values is {words!r}. Expected a list of texts.")
-            if not all(isinstance(word, str) for word in words):
-                raise ParameterError(f"missing_values is {list(words)!r}. Expected texts.")
-            stripped = dict.fromkeys(word.strip() for word in words)
+        if self.missing_values is not None:
+            stripped = dict.fromkeys(word.strip() for word in self.missing_values)
             object.__setattr__(self, "missing_values", tuple(word for word in stripped if word))
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What was said, by name; the JSON values that :meth:`of_json` reads."""
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name, as the JSON values that :meth:`of_json` reads."""
         values = dict(vars(self))
         if self.missing_values is not None:
             values["missing_values"] = list(self.missing_values)
         return {name: value for name, value in values.items() if value is not None}
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The old name of :attr:`given`."""
+        warn_of_old_name("said", "given")
+        return self.given
+
     @classmethod
-    def of_json(cls, values: Any) -> "Reading":
-        """Read what :attr:`said` wrote.
+    def of_json(cls, values: Any) -> "ReadingOptions":
+        """The options from the values of :attr:`given`.
 
         Raises:
             ModelFileError: for anything else.
@@ -82,9 +89,9 @@ class Reading:
                 "altered: fit the model again or fetch a fresh copy."
             ) from error
 
-    def over(self, other: "Reading") -> "Reading":
-        """These where said, else the other's."""
-        return Reading(**(other.said | self.said))
+    def with_defaults(self, other: "ReadingOptions") -> "ReadingOptions":
+        """These options where they are given, else the other's."""
+        return ReadingOptions(**(other.given | self.given))
 
 
 def _separator(mark: str | None) -> str | None:

@@ -20,27 +20,27 @@ class Repeats:
     """The different numbers of a column.
 
     Attributes:
-        seen: in rising order, shape (m,).
+        distinct: in rising order, shape (m,).
         counts: rows of each, shape (m,).
         step: distance of neighbouring values that all lie on; 0 where there is none.
     """
 
-    seen: np.ndarray
+    distinct: np.ndarray
     counts: np.ndarray
     step: float
 
     @classmethod
     def of(cls, values: np.ndarray, family: str) -> "Repeats":
         """Look at the values of a column, shape (n,)."""
-        seen, counts = np.unique(values, return_counts=True)
+        distinct, counts = np.unique(values, return_counts=True)
         if family == "int":
-            return cls(seen, counts, _common_step(seen, len(values)))
-        often = len(seen) <= len(values) / 2
+            return cls(distinct, counts, _common_step(distinct, len(values)))
+        often = len(distinct) <= len(values) / 2
         # Whole numbers that repeat are counts or codes stored as floats, like those of digits.
-        if len(values) >= 10 and often and whole(seen):
-            return cls(seen, counts, _common_step(seen, len(values)))
-        step = grid_step(seen) if often and len(values) >= FEWEST else None
-        return cls(seen, counts, step or 0.0)
+        if len(values) >= 10 and often and whole(distinct):
+            return cls(distinct, counts, _common_step(distinct, len(values)))
+        step = grid_step(distinct) if often and len(values) >= FEWEST else None
+        return cls(distinct, counts, step or 0.0)
 
     @property
     def rows(self) -> int:
@@ -52,7 +52,7 @@ class Repeats:
         """Steps from the smallest value to the largest; infinite without a step."""
         if not self.step:
             return float("inf")
-        return (float(self.seen[-1]) - float(self.seen[0])) / self.step + 1
+        return (float(self.distinct[-1]) - float(self.distinct[0])) / self.step + 1
 
     @property
     def wide(self) -> bool:
@@ -67,8 +67,12 @@ class Repeats:
         value.
         """
         n = self.rows
-        if n < FEWEST or abs(float(self.seen[0])) >= EXACT or abs(float(self.seen[-1])) >= EXACT:
-            return np.zeros(len(self.seen), dtype=bool)
+        if (
+            n < FEWEST
+            or abs(float(self.distinct[0])) >= EXACT
+            or abs(float(self.distinct[-1])) >= EXACT
+        ):
+            return np.zeros(len(self.distinct), dtype=bool)
         frequent = self.counts > max(5.0, SHARE * n + 3 * np.sqrt(SHARE * n))
         others = self.counts[~frequent]
         typical = float(others.mean()) if len(others) else 0.0
@@ -81,15 +85,15 @@ class Repeats:
         Where a value repeats, a smooth density would fill the cells beside it. Point masses say
         nothing about the others and are left out.
         """
-        n, seen = self.rows, self.seen.astype(np.float64)
-        if not 2 <= len(seen) <= MOST_LISTED or n < FEWEST or self.n_cells <= FEW_CELLS:
+        n, distinct = self.rows, self.distinct.astype(np.float64)
+        if not 2 <= len(distinct) <= MOST_LISTED or n < FEWEST or self.n_cells <= FEW_CELLS:
             return False
-        if max(abs(seen[0]), abs(seen[-1])) >= EXACT:
+        if max(abs(distinct[0]), abs(distinct[-1])) >= EXACT:
             return False
         other = ~self.atoms
         if other.sum() < 5 or self.counts[other].sum() < max(5.0, SHARE / 2 * n):
-            other = np.ones(len(seen), dtype=bool)  # nearly all rows are at point masses
-        hole = (np.diff(seen) > 1.5 * self.step).astype(int)
+            other = np.ones(len(distinct), dtype=bool)  # nearly all rows are at point masses
+        hole = (np.diff(distinct) > 1.5 * self.step).astype(int)
         left, right = np.concatenate([[1], hole]), np.concatenate([hole, [1]])
         left[0], right[-1] = right[0], left[-1]  # an end says nothing by itself
         often = np.choose(left + right, [np.inf, 8.0, 3.0])
@@ -97,32 +101,32 @@ class Repeats:
         return bool(repeated >= self.counts[other].sum() / 2)
 
 
-def _common_step(seen: np.ndarray, n: int) -> float:
+def _common_step(distinct: np.ndarray, n: int) -> float:
     """Return the greatest step that all of n whole numbers lie on; 1 for few or a short range."""
-    if n < FEWEST or max(abs(float(seen[0])), abs(float(seen[-1]))) >= EXACT:
+    if n < FEWEST or max(abs(float(distinct[0])), abs(float(distinct[-1]))) >= EXACT:
         return 1.0
-    numbers = seen.astype(np.int64)
+    numbers = distinct.astype(np.int64)
     width = int(numbers[-1]) - int(numbers[0])
     step = int(np.gcd.reduce(np.diff(numbers))) if len(numbers) > 1 else 1
     return float(step) if width >= FEW_CELLS and width / step <= MOST_CELLS else 1.0
 
 
-def grid_step(seen: np.ndarray) -> float | None:
+def grid_step(distinct: np.ndarray) -> float | None:
     """Distance of the values in rising order if all lie a whole number of steps apart, or None.
 
     Measurements are recorded at a resolution. Where that makes rows share values, a density
     of the bare numbers is without bound on them; it has to be dequantised like a count.
     """
-    if len(seen) < 2:
+    if len(distinct) < 2:
         return None
     with np.errstate(over="ignore"):
-        gaps, width = np.diff(seen), seen[-1] - seen[0]
+        gaps, width = np.diff(distinct), distinct[-1] - distinct[0]
         if not np.isfinite(width) or width / gaps.min() > MOST_CELLS:
             return None
     step = float(width / round(width / gaps.min()))
-    position = (seen - seen[0]) / step
+    position = (distinct - distinct[0]) / step
     # readings may be rounded, as thirds are; but few values lie near some grid by chance
-    near = 0.05 if len(seen) > 5 else 1e-4
+    near = 0.05 if len(distinct) > 5 else 1e-4
     on_grid = np.abs(position - np.round(position)).max() < near
     return step if on_grid and step > 0 else None
 

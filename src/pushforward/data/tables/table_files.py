@@ -13,7 +13,7 @@ from .arrow_files import FeatherTable, ParquetTable
 from .csv_files import TextTable
 from .excel_files import ExcelTable
 from .lazy_table import Table, unreadable
-from .reading_options import Expected, Reading
+from .reading_options import Expected, ReadingOptions
 
 __all__ = ["SUFFIXES", "WRITTEN", "open_table", "suffix_of"]
 
@@ -40,7 +40,9 @@ def suffix_of(path: str | os.PathLike, known: Sequence[str] = SUFFIXES) -> str:
 
 
 def open_table(
-    source: str | os.PathLike, reading: Reading | None = None, expected: Expected | None = None
+    source: str | os.PathLike,
+    reading: ReadingOptions | None = None,
+    expected: Expected | None = None,
 ) -> "Table":
     """Open a file, or a folder of parquet files, without reading its rows.
 

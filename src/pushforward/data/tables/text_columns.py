@@ -50,11 +50,11 @@ class TextColumn:
 
     def __init__(self, decimal: str, words: Sequence[str] | None, family: str | None) -> None:
         self._decimal, self._match = decimal, _CELL[decimal].fullmatch
-        self._said = frozenset(words or ())
-        self._words = TEXT_WORDS if words is None else self._said | {""}
+        self._given = frozenset(words or ())
+        self._words = TEXT_WORDS if words is None else self._given | {""}
         self._family = family
         self._kinds: set[str] = set() if family in (None, "bool", "int", "float") else {"text"}
-        self._gaps = self._seen = False
+        self._gaps = self._any_cells = False
         self._low = self._high = 0
         self.missing: Counter[str] = Counter()
 
@@ -63,7 +63,7 @@ class TextColumn:
         distinct = set(cells)
         if self._plainly_real(distinct - {""}):
             self._kinds.add("real")
-            self._seen = True
+            self._any_cells = True
             distinct &= {""}
         for cell in distinct:
             kind = self._kind(cell)
@@ -71,7 +71,7 @@ class TextColumn:
                 self.missing[cell] += cells.count(cell)
             else:
                 self._kinds.add(kind)
-                self._seen = True
+                self._any_cells = True
 
     def _plainly_real(self, cells: set[str]) -> bool:
         """Whether all cells are numbers, one of them with a point: seen fast, most often so."""
@@ -80,7 +80,7 @@ class TextColumn:
             if "." in text:
                 return False
             cells, text = {cell.replace(",", ".") for cell in cells}, text.replace(",", ".")
-        if "." not in text or self._said or "text" in self._kinds or not text.isascii():
+        if "." not in text or self._given or "text" in self._kinds or not text.isascii():
             return False
         if any(mark in text for mark in "_nN"):  # float knows 1_000, nan and inf
             return False
@@ -97,7 +97,7 @@ class TextColumn:
 
     def _kind(self, cell: str) -> str:
         word = cell.strip()
-        if not word or word in self._said:
+        if not word or word in self._given:
             return "missing"
         if "text" in self._kinds:
             return "missing" if word in self._words else "text"
@@ -112,7 +112,7 @@ class TextColumn:
     @property
     def empty(self) -> bool:
         """Whether no cell holds anything."""
-        return not self._seen and self.dtype == "float64"
+        return not self._any_cells and self.dtype == "float64"
 
     @property
     def dtype(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LEFT_OUT", "made_anew", "names_rows", "numbers_rows"]
+__all__ = ["LEFT_OUT", "is_identifier", "is_row_number", "replacement_cells"]
 
 LEFT_OUT = ("identifier", "text", "empty", "drop")
 FEWEST = 20
@@ -22,7 +22,7 @@ UNNAMED = re.compile(r"^unnamed: \d+$", re.IGNORECASE)
 ENDS_IN_ID = re.compile(r"[a-z]I[dD]$|ID$")
 
 
-def numbers_rows(values: np.ndarray, label: str | int) -> str | None:
+def is_row_number(values: np.ndarray, label: str | int) -> str | None:
     """Say why a column of whole numbers, shape (n,), numbers the rows; None if it does not.
 
     It counts 0, 1, 2, ... or 1, 2, 3, ... through them, or all its values differ and its name is
@@ -44,7 +44,7 @@ def numbers_rows(values: np.ndarray, label: str | int) -> str | None:
     return None
 
 
-def names_rows(cells: np.ndarray) -> tuple[str, str] | None:
+def is_identifier(cells: np.ndarray) -> tuple[str, str] | None:
     """Say what a column of text, shape (n,) and none missing, is if no category.
 
     Returns:
@@ -63,7 +63,7 @@ def names_rows(cells: np.ndarray) -> tuple[str, str] | None:
     return "text", why
 
 
-def made_anew(kind: str, family: str, first: int, n: int) -> np.ndarray:
+def replacement_cells(kind: str, family: str, first: int, n: int) -> np.ndarray:
     """Return the cells of a left-out column in n sampled rows, objects of shape (n,).
 
     Identifiers are numbered from ``first``, as whole numbers or as "id-1", "id-2", ...; other

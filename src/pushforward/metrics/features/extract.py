@@ -82,14 +82,14 @@ def extract(
     step = _block_rows(source)
     starts = range(0, rows, step)
     mine = starts[processes.rank :: processes.count]
-    tell = report if report and processes.first else _quiet
+    report_share = report if report and processes.first else _quiet
     features: np.ndarray | None = None
     failure: Exception | None = None
     try:
         if isinstance(extractor, UserFeatures):
-            _refuse_company(extractor, np.asarray(source[: min(batch_size, rows)]))
+            _refuse_batch_dependence(extractor, np.asarray(source[: min(batch_size, rows)]))
         for done, start in enumerate(mine):
-            tell(f"features by {extractor.name}", done / len(mine))
+            report_share(f"features by {extractor.name}", done / len(mine))
             stop = min(start + step, rows)
             block = _cached(extractor, np.asarray(source[start:stop]), batch_size, folder)
             if features is None:
@@ -98,8 +98,8 @@ def extract(
     except Exception as error:
         if processes.count == 1:
             raise
-        failure = error  # told below: the others wait for this process
-    tell(f"features by {extractor.name}", 1.0)
+        failure = error  # raised below: the others wait for this process
+    report_share(f"features by {extractor.name}", 1.0)
     if features is not None and processes.count == 1:
         return features
     return _joined(features, failure, rows, processes, device)
@@ -180,8 +180,8 @@ def _computed(extractor: FeatureExtractor, images: np.ndarray, batch_size: int) 
     return features
 
 
-def _refuse_company(extractor: FeatureExtractor, images: np.ndarray) -> None:
-    """Refuse features of an image that are others with other images beside it.
+def _refuse_batch_dependence(extractor: FeatureExtractor, images: np.ndarray) -> None:
+    """Refuse features of an image that depend on the other images of the batch.
 
     Raises:
         DataError: as they would change with the size of a batch, and so would every measure.
@@ -209,7 +209,7 @@ def _joined(
     processes: Processes,
     device: torch.device,
 ) -> np.ndarray:
-    """Put the shares of all processes together: each has zeros where it has not looked."""
+    """Sum the parts of all processes: each has zeros for the images of others."""
     outcomes = torch.zeros(processes.count, 2, device=device)
     width = 0 if features is None else features.shape[1]
     outcomes[processes.rank] = torch.tensor([failure is not None, width], dtype=torch.float32)

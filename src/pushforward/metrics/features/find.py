@@ -1,4 +1,4 @@
-"""Features by name, or by what the user brings."""
+"""Finds a feature extractor by name, or wraps a module or function of the user."""
 
 import os
 from typing import Any

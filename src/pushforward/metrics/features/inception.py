@@ -224,7 +224,7 @@ class InceptionFeatures(NetworkFeatures):
         resizer: str = "antialiased",
         device: str | torch.device | None = None,
     ) -> None:
-        resize_matrix(1, 1, resizer)  # a wrong name is told before a large file is read
+        resize_matrix(1, 1, resizer)  # a wrong name is refused before a large file is read
         tensors, sha256, published = find_weights(INCEPTION_FILES, "inception_fid", weights)
         self.resizer = resizer
         super().__init__(

@@ -1,4 +1,4 @@
-"""What every extractor that is a network shares: images in batches through a module."""
+"""The base class of feature extractors that are networks."""
 
 import hashlib
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ class NetworkFeatures:
         self.digest = digest
 
     def prepare(self, images: Tensor) -> Tensor:
-        """What the network sees of uint8 images (n, C, H, W), on the device."""
+        """Preprocess uint8 images (n, C, H, W) for the network, on its device."""
         raise NotImplementedError
 
     def _features(self, images: np.ndarray) -> Tensor:

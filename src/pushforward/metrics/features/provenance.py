@@ -1,4 +1,4 @@
-"""What a feature extractor is, and what every score says of the features it was made from."""
+"""The protocol of feature extractors, and the provenance that every score records."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,14 +45,14 @@ class ClassProbabilities(Protocol):
 
 
 @runtime_checkable
-class _Digested(Protocol):
+class _HasDigest(Protocol):
     """A feature extractor whose weights and settings have a name."""
 
     digest: str | None
 
 
 def digest_of(extractor: Any) -> str | None:
-    """What stands for the extractor in a cache: the same digest means the same features.
+    """The key of an extractor in a cache: the same digest means the same features.
 
     None where it has no ``digest``, so that its features are computed anew each time.
     """
@@ -61,11 +61,11 @@ def digest_of(extractor: Any) -> str | None:
 
 
 def _own_digest(extractor: Any) -> str | None:
-    return extractor.digest if isinstance(extractor, _Digested) else None
+    return extractor.digest if isinstance(extractor, _HasDigest) else None
 
 
 def provenance(extractor: FeatureExtractor, **counts: int) -> dict[str, Any]:
-    """The fields of a score that say what it was computed from.
+    """The details of a score on the features it was computed from.
 
     Args:
         extractor: what made the features.

@@ -1,4 +1,4 @@
-"""Resizing done right, and the two ways of the past that published scores were made with.
+"""Resizing with antialiasing, and the two older ways that published scores were made with.
 
 A separable resize is two matrices, one for rows and one for columns: each output pixel is a
 weighted mean of input pixels. A method is only the rule that fills the matrix.
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
+from ...validation import OneOf, check
 
 __all__ = ["RESIZERS", "resize", "resize_matrix"]
 
@@ -51,8 +51,7 @@ def resize_matrix(inputs: int, outputs: int, method: str = "antialiased") -> Ten
         tensor([[1., 0., 0., 0.],
                 [0., 0., 1., 0.]], dtype=torch.float64)
     """
-    if method not in RESIZERS:
-        raise ParameterError(f"resize is {method!r}; expected one of {', '.join(RESIZERS)}.")
+    check({"resize": OneOf(*RESIZERS)}, {"resize": method})
     scale = inputs / outputs
     pixel, place = np.arange(inputs), np.arange(outputs)[:, None]
     if method == "antialiased":  # the filter widens with the step, so that no pixel is skipped

@@ -1,4 +1,4 @@
-"""What features are taken of: images in any layout people have, or rows of numbers."""
+"""Inputs of feature extractors: images in any layout, or rows of numbers."""
 
 from typing import Any
 

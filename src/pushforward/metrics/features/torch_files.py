@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ModelFileError
-from ...storage.pickle_reader import Refused, StackMachine
+from ...storage.pickle_reader import StackMachine, UnsupportedPickle
 
 __all__ = ["read_torch_file"]
 
@@ -85,7 +85,7 @@ class _View:
 
 
 class _Program(StackMachine):
-    """Knows tensors, and the dicts of modules."""
+    """The pickle machine for tensors and the state dicts of modules."""
 
     names: ClassVar = {
         ("collections", "OrderedDict"): _Step.DICT,
@@ -110,19 +110,19 @@ class _Program(StackMachine):
             case _Step.TENSOR, (_Storage() as storage, offset, tuple(shape), tuple(strides), *_):
                 whole = all(type(n) is int and n >= 0 for n in (offset, *shape, *strides))
                 if not whole or not len(shape) == len(strides) <= _MOST_AXES:
-                    raise Refused("it has a tensor of no possible size")
+                    raise UnsupportedPickle("it has a tensor of no possible size")
                 return _View(storage, offset, shape, strides)
-        raise Refused("it makes something other than tensors")
+        raise UnsupportedPickle("it makes something other than tensors")
 
     def set_state(self, target: Any, state: Any) -> None:
         if not isinstance(target, dict):  # of a dict: versions of modules, of no use here
-            raise Refused("it gives an object a state")
+            raise UnsupportedPickle("it gives an object a state")
 
     def outside(self, description: Any) -> Any:
         match description:
             case ("storage", torch.dtype() as dtype, str(key), *_):
                 return _Storage(key, dtype)
-        raise Refused("it refers to something other than a storage")
+        raise UnsupportedPickle("it refers to something other than a storage")
 
     def views(self) -> dict[str, _View]:
         """The next program's dictionary of tensors."""
@@ -130,7 +130,7 @@ class _Program(StackMachine):
         if not isinstance(value, dict) or not all(
             isinstance(k, str) and isinstance(v, _View) for k, v in value.items()
         ):
-            raise Refused("it holds something other than tensors by name")
+            raise UnsupportedPickle("it holds something other than tensors by name")
         return value
 
 
@@ -139,9 +139,9 @@ def _archive(data: bytes) -> tuple[dict[str, _View], dict[str, bytearray]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise Refused("it is compressed, which torch.save does not do")
+            raise UnsupportedPickle("it is compressed, which torch.save does not do")
         if sum(entry.file_size for entry in entries) > len(data):
-            raise Refused("its parts are larger than the whole")
+            raise UnsupportedPickle("its parts are larger than the whole")
         (program,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         prefix = program.removesuffix(".pkl") + "/"
         storages = {
@@ -156,7 +156,7 @@ def _stream(data: bytes) -> tuple[dict[str, _View], dict[str, bytearray]]:
     """The tensors and storages of the format before: five programs, then the storages."""
     file = _Program(data)
     if file.run() != _LEGACY_MAGIC:
-        raise Refused("it does not begin as torch.save begins")
+        raise UnsupportedPickle("it does not begin as torch.save begins")
     file.run()  # the version of the protocol
     file.run()  # facts of the machine it was written on
     views = file.views()
@@ -171,6 +171,6 @@ def _tensor(view: _View, storages: Mapping[str, bytearray]) -> Tensor:
         return torch.empty(view.shape, dtype=dtype)
     last = view.offset + sum((n - 1) * s for n, s in zip(view.shape, view.strides, strict=True))
     if max(last + 1, math.prod(view.shape)) * dtype.itemsize > len(storage):
-        raise Refused("it has a tensor that is longer than its storage")
+        raise UnsupportedPickle("it has a tensor that is longer than its storage")
     flat = torch.frombuffer(storage, dtype=dtype)
     return flat.as_strided(view.shape, view.strides, view.offset)

@@ -1,4 +1,4 @@
-"""Where published weights are found, and how a file of them is read. Nothing is downloaded."""
+"""Finds and reads files of published weights. Nothing is downloaded."""
 
 import hashlib
 import os

@@ -45,7 +45,7 @@ class CouplingFlow(nn.Module):
         super().__init__()
         self.shape = tuple(shape)
         self.register_buffer("initialised", torch.tensor(False))
-        self._seen_initialised = False  # so that a device is asked once, not at every call
+        self._known_initialised = False  # so that a device is asked once, not at every call
         self.register_load_state_dict_post_hook(_forget)
 
     @property
@@ -144,9 +144,9 @@ class CouplingFlow(nn.Module):
                 f"got {x.dtype} of shape {tuple(x.shape)}; expected floating point of shape "
                 f"(n, {', '.join(map(str, self.shape))})"
             )
-        if initialised and not self._seen_initialised:
-            self._seen_initialised = bool(self.initialised)
-            if not self._seen_initialised:
+        if initialised and not self._known_initialised:
+            self._known_initialised = bool(self.initialised)
+            if not self._known_initialised:
                 raise errors.NotFittedError(
                     f"{type(self).__name__} is not initialised; call initialise(x) with one large "
                     "batch of training data, or load a trained state"
@@ -166,4 +166,4 @@ class CouplingFlow(nn.Module):
 
 def _forget(network: nn.Module, _: object) -> None:
     assert isinstance(network, CouplingFlow)
-    network._seen_initialised = False
+    network._known_initialised = False

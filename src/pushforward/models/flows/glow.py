@@ -13,7 +13,7 @@ from ...errors import ParameterError
 from ...estimators.image_model import CHUNK
 from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
-from ...validation import COUNT, FLAG, SHARE, Number, OneOf, Rule, Whole
+from ...validation import COUNT, FLAG, SHARE, Integer, Number, OneOf, Rule
 from .gaussian_start import PixelMargins
 from .glow_network import GlowNetwork
 from .trained_flow import TrainedFlow
@@ -102,7 +102,7 @@ class Glow(TrainedFlow):
         "coupling": OneOf("affine", "additive") | None,
         "permutation": OneOf("lu", "direct", "reverse", "shuffle"),
         "gate_floor": SHARE | None,
-        "bits": Whole(1, 8) | None,
+        "bits": Integer(1, 8) | None,
         "shift": Number(0, 1, ends="[]") | None,
         "flip": FLAG,
         "learn_top": FLAG,
@@ -111,7 +111,7 @@ class Glow(TrainedFlow):
         "label_weight": Number(0, ends="["),
         "memory": OneOf("store", "checkpoint", "reversible") | None,
         "batch_size": COUNT | None,
-        "warm_up": Whole(0) | None,
+        "warm_up": Integer(0) | None,
         "precision": OneOf("float32", "bfloat16"),
     }
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ... import errors
 from ...errors import DataError, ParameterError
+from ...validation import COUNT, SHARE, OneOf, check
 from .channel_mixing import PERMUTATIONS
 from .gaussian_start import LatentGaussian, PixelMargins
 from .glow_backward import MEMORY
@@ -20,6 +21,17 @@ from .glow_step import LOG_SCALE_RATE, Coupling
 from .squeeze import squeeze
 
 __all__ = ["GlowNetwork"]
+
+
+_RULES = {
+    "coupling": OneOf("affine", "additive"),
+    "permutation": OneOf(*PERMUTATIONS),
+    "memory": OneOf(*MEMORY),
+    "levels": COUNT,
+    "steps": COUNT,
+    "width": COUNT,
+    "gate_floor": SHARE,
+}
 
 
 class GlowNetwork(nn.Module):
@@ -92,14 +104,9 @@ class GlowNetwork(nn.Module):
         margins: PixelMargins | None = None,
     ) -> None:
         super().__init__()
-        _check_one_of("coupling", coupling, ("affine", "additive"))
-        _check_one_of("permutation", permutation, PERMUTATIONS)
-        _check_one_of("memory", memory, MEMORY)
-        for name, value in (("levels", levels), ("steps", steps), ("width", width)):
-            if value < 1:
-                raise ParameterError(f"{name} is {value}. Expected at least 1.")
-        if not 0 <= gate_floor < 1:
-            raise ParameterError(f"gate_floor is {gate_floor}. Expected at least 0, below 1.")
+        words = {"coupling": coupling, "permutation": permutation, "memory": memory}
+        sizes = {"levels": levels, "steps": steps, "width": width}
+        check(_RULES, words | sizes | {"gate_floor": gate_floor})
         _check_size(shape, levels)
         self.shape = tuple(shape)
         self.classes = classes
@@ -386,11 +393,6 @@ def _added(shares: list[Tensor], ratios: Sequence[Tensor]) -> list[Tensor]:
 
 def _alone(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ParameterError(f"{name} is {value!r}. Expected one of {', '.join(known)}.")
 
 
 def _check_size(shape: tuple[int, int, int], levels: int) -> None:

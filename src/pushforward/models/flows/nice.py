@@ -7,7 +7,7 @@ from torch import nn
 
 from ...deprecation import renamed
 from ...training import Optimiser, Phase
-from ...validation import COUNT, FLAG, POSITIVE, OneOf, Rule, Wholes
+from ...validation import COUNT, FLAG, POSITIVE, Integers, OneOf, Rule
 from .nice_network import NICENetwork
 from .nice_published import NICE_EPOCHS, NICE_PUBLISHED
 from .trained_flow import TrainedFlow
@@ -57,7 +57,7 @@ class NICE(TrainedFlow):
     _cites: ClassVar[tuple[str, ...]] = ("dinh2015nice",)
     _rules: ClassVar[Mapping[str, Rule]] = {
         "preset": OneOf(*_PRESETS),
-        "couplings": Wholes() | None,
+        "couplings": Integers() | None,
         "width": COUNT | None,
         "prior": OneOf("logistic", "normal") | None,
         "tile": FLAG | None,

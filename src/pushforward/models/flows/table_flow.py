@@ -209,10 +209,10 @@ class TableFlow(TableDensity, PhasedModel):
         self.networks_, self.history_, self.best_ = {}, [], None
         self.stopped_ = "nothing to train: no column varies" if d == 0 else "one row is no sample"
         train, held_out = self._divided(rows, validation, seed)
-        judged = train if held_out is None else held_out
+        scored = train if held_out is None else held_out
         if d > 0 and len(train) > 1:
             try:
-                self._train_on(self._sources(train, judged), run, tensorboard, report)
+                self._train_on(self._sources(train, scored), run, tensorboard, report)
             except TrainingError as error:
                 if self.best_ is None:
                     raise
@@ -223,18 +223,18 @@ class TableFlow(TableDensity, PhasedModel):
         # trained in float32; used in float64, in which a score does not depend on its batch
         self.density_ = NetworkDensity(self._flow).cpu().double().eval()
         report("done", 1.0)
-        return self.density_.log_prob(judged.x) + judged.log_det, judged.weight
+        return self.density_.log_prob(scored.x) + scored.log_det, scored.weight
 
-    def _sources(self, train: Rows, judged: Rows) -> DividedRows:
+    def _sources(self, train: Rows, scored: Rows) -> DividedRows:
         weight = torch.ones(len(train)) if train.weight is None else train.weight.float()
         columns = json.dumps(self.columns_.to_config(), default=str)
         return DividedRows(
             # the weights of the rows travel as labels do
             TensorSource(train.x.float(), weight / weight.mean()),
-            (judged,),
+            (scored,),
             lambda: {
                 "rows": list(train.x.shape),
-                "data": digest(train.x, train.weight, judged.x, judged.weight, columns),
+                "data": digest(train.x, train.weight, scored.x, scored.weight, columns),
             },
         )
 

@@ -93,7 +93,7 @@ class AGE(WithEncoder):
             Phase("generator", ("generator",), self._generator_loss, adam, repeats=again),
         ]
 
-    def _of_prior(self, noise: Tensor) -> Tensor:
+    def prior_codes(self, noise: Tensor) -> Tensor:
         return _on_sphere(noise)
 
     def _generate(self, z: Tensor) -> Tensor:

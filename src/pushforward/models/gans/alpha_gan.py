@@ -153,7 +153,7 @@ class AlphaGAN(WithEncoder, WithConvolutionalCritic):
             "back": pair.fake(fake[0]).mean(),
             "sample": pair.fake(fake[1]).mean(),
         }
-        return terms | pair.health(terms, real, torch.cat(fake), sides=2)
+        return terms | pair.diagnostics(terms, real, torch.cat(fake), sides=2)
 
     def _code_critic_loss(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():

@@ -19,7 +19,7 @@ __all__ = ["BEGAN"]
 
 
 class Balance(nn.Module):
-    """What the control knows: k, and the last energies of data and of samples."""
+    """The state of the balance control: k, and the last energies of data and of samples."""
 
     k: Tensor
     real: Tensor
@@ -122,7 +122,7 @@ class BEGAN(WithEnergy):
     def _share(self, processes: Processes) -> None:
         self._processes = processes
 
-    def _of_prior(self, noise: Tensor) -> Tensor:
+    def prior_codes(self, noise: Tensor) -> Tensor:
         return torch.erf(noise / math.sqrt(2))
 
     def _energy(self, x: Tensor) -> Tensor:

@@ -163,19 +163,19 @@ class CharacterGAN(WassersteinGame):
         return numbers, self.alphabet_.numbers(as_lines(validation)[: self._held_out_rows(10**9)])
 
     def _divide(self, data: tuple[np.ndarray, np.ndarray | None]) -> DividedRows:
-        numbers, judged = data
+        numbers, held_out = data
         order = np.random.default_rng(self._seed).permutation(len(numbers))
-        held = 0 if judged is not None else self._held_out_rows(len(numbers))
-        if judged is None:
-            judged = numbers[order[:held]]
+        held = 0 if held_out is not None else self._held_out_rows(len(numbers))
+        if held_out is None:
+            held_out = numbers[order[:held]]
         train = torch.from_numpy(numbers[order[held:]])
         return DividedRows(
             LineSource(train, self.alphabet_.n_symbols),
-            (judged,) if len(judged) else None,
+            (held_out,) if len(held_out) else None,
             lambda: {
                 "lines": len(train),
                 **self.alphabet_.to_config(),
-                "data": digest(train, torch.from_numpy(judged)),
+                "data": digest(train, torch.from_numpy(held_out)),
             },
         )
 
@@ -229,7 +229,7 @@ class CharacterGAN(WassersteinGame):
         for start in range(0, len(numbers), self._at_once):
             yield slice(start, start + self._at_once), numbers[start : start + self._at_once]
 
-    def _seen(self, rows: Tensor) -> Tensor:
+    def _to_network(self, rows: Tensor) -> Tensor:
         return one_hot(rows, self.alphabet_.n_symbols).float().to(self._device())
 
     def _to_user(self, x: Tensor) -> list[str]:

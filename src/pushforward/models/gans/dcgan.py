@@ -14,7 +14,7 @@ from ...validation import COUNT, Number, OneOf, Rule
 from ..image_generator import FAST, QUICK
 from ..mixins import WithConvolutionalCritic
 from .losses import LOSSES, find_loss
-from .penalties import NO_BATCH_NORM, square_slope
+from .penalties import NO_BATCH_NORM, squared_gradient_norm
 
 __all__ = ["DCGAN"]
 
@@ -47,7 +47,7 @@ _SPECTRAL = {
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DCGAN(WithConvolutionalCritic):
-    """A generator against a critic that tells its samples from the data.
+    """A generator against a critic that discriminates its samples from the data.
 
     Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep Convolutional
     Generative Adversarial Networks* (2016). With another loss and norm it is the SN-DCGAN or the
@@ -182,7 +182,7 @@ class DCGAN(WithConvolutionalCritic):
         some = -(-len(fake) // _SLOPED)
         x = torch.cat([batch.x[:some], fake[:some]]).requires_grad_()
         # gamma / 2 of R1 + R2 is gamma times the mean over both
-        return terms | {"penalty": penalty * square_slope(self._logit("critic", x), x)}
+        return terms | {"penalty": penalty * squared_gradient_norm(self._logit("critic", x), x)}
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         pair, again = find_loss(self.settings_["loss"]), self.settings_["player_batch"]

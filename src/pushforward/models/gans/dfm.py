@@ -111,17 +111,17 @@ class DFM(WithCritic):
 
     def _denoiser_loss(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            _, features = self._judged(batch.x)
+            _, features = self._critic_features(batch.x)
         noise = self.settings_["noise"] * batch.normal(self.settings_["features"])
         denoised = self.networks_["denoiser"](features + noise)
         return {"distance": (denoised - features).square().mean()}
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
-        logit, features = self._judged(self._generate(self._prior(batch)))
+        logit, features = self._critic_features(self._generate(self._prior(batch)))
         apart = (self.networks_["denoiser"](features) - features).square().mean()
         return {"player": _LOSS.player(logit).mean(), "features": self.settings_["weight"] * apart}
 
-    def _judged(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _critic_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The critic's logits (n,), and its features (n, d): what its last layer sees."""
         with layer_inputs(self.networks_["critic"]) as inside:
             logit = self._logit("critic", x)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from ...errors import ParameterError
+from ...validation import OneOf, check
 
 __all__ = ["LOSSES", "LossPair", "find_loss"]
 
@@ -43,7 +43,7 @@ class LossPair:
         if self.relative:
             real, fake = real - fake, fake - real
         terms = {"real": self.real(real).mean(), "fake": self.fake(fake).mean()}
-        return terms | self.health(terms, real, fake)
+        return terms | self.diagnostics(terms, real, fake)
 
     def generator(self, fake: Tensor, real: Tensor) -> Tensor:
         """The generator's loss of a batch of logits (n,) each, a mean.
@@ -53,7 +53,7 @@ class LossPair:
         return self.player(fake - real if self.relative else fake).mean()
 
     @torch.no_grad()
-    def health(
+    def diagnostics(
         self, terms: Mapping[str, Tensor], real: Tensor, fake: Tensor, sides: float = 1.0
     ) -> dict[str, Tensor]:
         """Accuracy, and the loss as a multiple of its value at rest, where that is not 0."""
@@ -112,6 +112,5 @@ def find_loss(name: str) -> LossPair:
         >>> pair.player(torch.tensor([2.0]))
         tensor([-2.])
     """
-    if name not in LOSSES:
-        raise ParameterError(f"loss is {name!r}. Expected one of {', '.join(LOSSES)}.")
+    check({"loss": OneOf(*LOSSES)}, {"loss": name})
     return LOSSES[name]

@@ -1,4 +1,4 @@
-"""MMD-GAN: a critic learns the features in which a kernel tells samples from data."""
+"""MMD-GAN: a critic learns features that maximise the kernel MMD of samples and data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,13 +101,13 @@ class MMDGAN(AdversarialModel):
 
     def _features(self, x: Tensor) -> Tensor:
         """The critic's vectors, (n, features)."""
-        said = self.networks_["critic"](x)
-        if said.ndim != 2 or len(said) != len(x):
+        logits = self.networks_["critic"](x)
+        if logits.ndim != 2 or len(logits) != len(x):
             raise ParameterError(
-                f"The network 'critic' made {tuple(said.shape)} of {len(x)} rows. Expected a "
+                f"The network 'critic' made {tuple(logits.shape)} of {len(x)} rows. Expected a "
                 f"vector for each: ({len(x)}, any length)."
             )
-        return said
+        return logits
 
     def _critic_loss(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():

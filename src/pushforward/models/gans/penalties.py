@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["NO_BATCH_NORM", "gradient_penalty", "square_slope"]
+__all__ = ["NO_BATCH_NORM", "gradient_penalty", "squared_gradient_norm"]
 
 NO_BATCH_NORM = "the penalty is of each sample's own slope, which batch norm leaves none"
 
@@ -39,7 +39,7 @@ def gradient_penalty(
     return ((square + 1e-12).sqrt() - 1).square().mean()
 
 
-def square_slope(logits: Tensor, x: Tensor) -> Tensor:
+def squared_gradient_norm(logits: Tensor, x: Tensor) -> Tensor:
     """Mean squared norm of the critic's slope at each row: the zero-centred penalty.
 
     Mescheder, Geiger and Nowozin, *Which Training Methods for GANs do actually Converge?* (2018):
@@ -54,7 +54,7 @@ def square_slope(logits: Tensor, x: Tensor) -> Tensor:
 
     Examples:
         >>> x = torch.zeros(4, 2, requires_grad=True)
-        >>> square_slope(x @ torch.tensor([4.0, 3.0]), x)
+        >>> squared_gradient_norm(x @ torch.tensor([4.0, 3.0]), x)
         tensor(25.)
     """
     (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)

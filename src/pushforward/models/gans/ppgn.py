@@ -1,4 +1,4 @@
-"""PPGN: samples of a class that was asked for, from a generator that knows none."""
+"""PPGN: class-conditional samples from an unconditional generator and a classifier."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ from torch.nn.functional import log_softmax
 from ...citations import bibtex
 from ...data.images import places_of
 from ...errors import DataError, ParameterError, TrainingError, UnsupportedError
+from ...estimators.base import check_fitted
 from ...estimators.capabilities import methods_of
-from ...estimators.generator_model import positive
 from ...estimators.parameters import Parameters, drawn_seed
 from ...networks import MLP
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
-from ...validation import COUNT, Instance, Number, Rule
+from ...validation import COUNT, Instance, Number, Rule, check
 from ..image_generator import AdversarialModel
 
 __all__ = ["PPGN"]
@@ -31,14 +31,14 @@ _DENOISER = {"widths": (256, 256), "steps": 1000, "batch_size": 128, "learning_r
 
 @runtime_checkable
 class _HasClassValues(Protocol):
-    """A classifier that knows the labels it was trained on, in the order of its logits."""
+    """A classifier with the labels it was trained on, in the order of its logits."""
 
     class_values: np.ndarray
 
 
 @runtime_checkable
 class _HasClassNames(Protocol):
-    """A classifier that knows the names of its classes, in the order of its logits."""
+    """A classifier with the names of its classes, in the order of its logits."""
 
     class_names: Sequence[str] | None
 
@@ -54,7 +54,7 @@ class _FeatureExtractor(Protocol):
 
 
 class PPGN(Parameters):
-    """A sampler that pairs a generator with a classifier: images of the classes asked for.
+    """A sampler of images of given classes, by a generator and a classifier.
 
     Nguyen, Clune, Bengio, Dosovitskiy and Yosinski, *Plug and Play Generative Networks:
     Conditional Iterative Generation of Images in Latent Space* (2017), eq. 5. Each sample is the
@@ -102,10 +102,10 @@ class PPGN(Parameters):
     """
 
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "generator": Instance(object, said="a model or a function"),
-        "classifier": Instance(object, said="a module or a function"),
+        "generator": Instance(object, description="a model or a function"),
+        "classifier": Instance(object, description="a module or a function"),
         "latent": COUNT | None,
-        "class_names": Instance(list, tuple, said="a list of names") | None,
+        "class_names": Instance(list, tuple, description="a list of names") | None,
         "steps": COUNT,
         "pull": Number(0, 1),
         "push": Number(0, ends="["),
@@ -193,7 +193,7 @@ class PPGN(Parameters):
             DataError: for classes the classifier does not know.
             ParameterError: for settings that make no chain.
         """
-        positive({"n_samples": n_samples}, ["n_samples"], whole=True)
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
         latent = self._checked()
         draw = torch.Generator().manual_seed(drawn_seed(random_state))
         h = torch.randn(n_samples, latent, generator=draw)
@@ -207,7 +207,7 @@ class PPGN(Parameters):
             ]
         images = torch.cat(made)
         model = self.generator
-        return model._to_user(images) if isinstance(model, AdversarialModel) else images
+        return model.pixels_.decode(images) if isinstance(model, AdversarialModel) else images
 
     def cite(self) -> str:
         """BibTeX of the paper, and of those of the generator where it is a model."""
@@ -219,7 +219,7 @@ class PPGN(Parameters):
         """The length of a code, if all settings are usable."""
         self._check_parameters()
         if isinstance(self.generator, AdversarialModel):
-            self.generator._check_fitted()
+            check_fitted(self.generator)
             return int(self.generator.settings_["latent"])
         if not callable(self.generator) or self.latent is None:
             raise ParameterError(
@@ -270,17 +270,21 @@ class PPGN(Parameters):
         """Gradient of log C(y | G(h)) of each row."""
         h = h.detach().requires_grad_()
         with torch.enable_grad():
-            said = log_softmax(self._logits(self._images(h)), dim=1)
-            (slope,) = torch.autograd.grad(said.gather(1, y[:, None].to(said.device)).sum(), h)
+            log_probs = log_softmax(self._logits(self._images(h)), dim=1)
+            (slope,) = torch.autograd.grad(
+                log_probs.gather(1, y[:, None].to(log_probs.device)).sum(), h
+            )
         return slope
 
     def _images(self, h: Tensor) -> Tensor:
-        """What the generator makes of codes, as networks see it."""
+        """Images decoded from codes, as inputs of networks."""
         model = self.generator
         if not isinstance(model, AdversarialModel):
             return model(h)
-        code = model._of_prior(h) if self.denoiser_ is None else h
-        return model._generate(code.to(model._device()))
+        code = model.prior_codes(h) if self.denoiser_ is None else h
+        can = model.capabilities()
+        assert can.latent_space is not None
+        return can.latent_space.decode(code.to(can.device))
 
     def _logits(self, images: Tensor) -> Tensor:
         classifier = self.classifier

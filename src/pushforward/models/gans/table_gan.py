@@ -25,7 +25,7 @@ from .wasserstein_phases import WassersteinGame
 
 __all__ = ["CellSource", "TableGAN"]
 
-_FEWEST = 10  # held-out rows that a divergence can be told from
+_FEWEST = 10  # held-out rows that a divergence is estimated from
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class TableGAN(WassersteinGame):
     _rules: ClassVar[Mapping[str, Rule]] = {
         "width": COUNT | None,
         "depth": COUNT | None,
-        "columns": Instance(Mapping, said="kinds by column") | None,
-        "bounds": Instance(Mapping, said="(low, high) by column") | None,
+        "columns": Instance(Mapping, description="kinds by column") | None,
+        "bounds": Instance(Mapping, description="(low, high) by column") | None,
         "missing": OneOf(*MISSING),
     }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
@@ -196,14 +196,14 @@ class TableGAN(WassersteinGame):
         z, _ = self.columns_.encode(X, draw=rng)
         held = 0 if validation is not None else self._held_out_rows(len(z))
         order = torch.from_numpy(rng.permutation(len(z)))
-        judged, z = z[order[:held]], z[order[held:]]
+        held_out, z = z[order[:held]], z[order[held:]]
         if validation is not None:
-            judged = self.columns_.encode(validation, draw=rng)[0][: self._held_out_rows(10**9)]
+            held_out = self.columns_.encode(validation, draw=rng)[0][: self._held_out_rows(10**9)]
         columns = json.dumps(self.columns_.to_config(), default=str)
         return DividedRows(
             CellSource.of(self.columns_, z),
-            None if len(judged) < _FEWEST else (judged,),
-            lambda: {"rows": list(z.shape), "data": digest(z, judged, columns)},
+            None if len(held_out) < _FEWEST else (held_out,),
+            lambda: {"rows": list(z.shape), "data": digest(z, held_out, columns)},
         )
 
     def _set_columns(self, columns: Columns) -> None:
@@ -241,7 +241,7 @@ class TableGAN(WassersteinGame):
         for start in range(0, len(z), self._at_once):
             yield slice(start, start + self._at_once), z[start : start + self._at_once]
 
-    def _seen(self, rows: Tensor) -> Tensor:
+    def _to_network(self, rows: Tensor) -> Tensor:
         return rows.float().to(self._device())
 
     def _to_user(self, x: Tensor) -> Any:

@@ -1,4 +1,4 @@
-"""VAE-GAN: a variational autoencoder whose likelihood is of what a critic sees in images."""
+"""VAE-GAN: a variational autoencoder with a likelihood of a critic's features of images."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _AT_REST = 3 * math.log(3) - 2 * math.log(2)  # one image to two samples: D = 1/
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAEGAN(WithPosterior, WithCritic):
-    """Encoder, generator and a critic whose features say how near an image is to another.
+    """Encoder, generator and a critic whose features measure the reconstruction error.
 
     Larsen, Sonderby, Larochelle and Winther, *Autoencoding beyond Pixels using a Learned
     Similarity Metric* (2016), algorithm 1. With v drawn from q(v|x) as the encoder says, y = G(v),
@@ -104,12 +104,14 @@ class VAEGAN(WithPosterior, WithCritic):
         back = self._generate(self._drawn(*posterior, self._prior(batch)))
         return {
             "divergence": self._divergence(*posterior).mean(),
-            "features": self._apart(self._judged(batch.x)[1], self._judged(back)[1]),
+            "features": self._apart(
+                self._critic_features(batch.x)[1], self._critic_features(back)[1]
+            ),
         }
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         back, sample = self._both(batch)
-        (_, real), (logit, features) = self._judged(batch.x), self._judged(back)
+        (_, real), (logit, features) = self._critic_features(batch.x), self._critic_features(back)
         return {
             "features": self.settings_["weight"] * self._apart(real, features),
             "back": _LOSS.player(logit).mean(),
@@ -126,7 +128,7 @@ class VAEGAN(WithPosterior, WithCritic):
             "sample": _LOSS.fake(fake[1]).mean(),
         }
         sides = _AT_REST / _LOSS.at_rest
-        return terms | _LOSS.health(terms, real, torch.cat(fake), sides)
+        return terms | _LOSS.diagnostics(terms, real, torch.cat(fake), sides)
 
     def _both(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Images through drawn codes and back, and samples."""
@@ -134,7 +136,7 @@ class VAEGAN(WithPosterior, WithCritic):
             code = self._drawn(*self._posterior(batch.x), self._prior(batch))
         return self._generate(code), self._generate(self._prior(batch))
 
-    def _judged(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _critic_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The critic's logits (n,), and its features (n, d): what its last layer sees."""
         with layer_inputs(self.networks_["critic"]) as inside:
             logit = self._logit("critic", x)

@@ -1,4 +1,4 @@
-"""The game of WGAN-GP, whatever the rows are: a critic of slope 1, and who lowers what it sees."""
+"""The phases of WGAN-GP for any rows: a critic with a gradient penalty, and a generator."""
 
 from collections.abc import Mapping
 from typing import ClassVar

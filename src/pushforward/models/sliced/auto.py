@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data import Table, open_data
 from ...deprecation import renamed
 from ...errors import ParameterError
+from ...estimators.parameters import parameter_names
 from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Rows
@@ -96,8 +97,8 @@ class AutoDensity(TableDensity):
         Args:
             X, y, sample_weight, report, folder: as there.
         """
-        begun = time.monotonic()
-        return self._fit(X, sample_weight, report, folder, begun=begun)
+        started = time.monotonic()
+        return self._fit(X, sample_weight, report, folder, started=started)
 
     def _fit_density(
         self,
@@ -105,7 +106,7 @@ class AutoDensity(TableDensity):
         seed: int,
         report: Report,
         checkpoint: Checkpoint,
-        begun: float | None = None,
+        started: float | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         selection = select(
@@ -113,7 +114,7 @@ class AutoDensity(TableDensity):
             seed=seed % 2**30,
             layering=Layering(max(1, min(8, d)), step=0.5, search_steps=20),
             minutes=self.minutes,
-            begun=begun,
+            started=started,
             report=report,
             checkpoint=checkpoint,
         )
@@ -191,11 +192,11 @@ def fit(
         >>> model.sample(2, random_state=0).columns[0]
         'sepal length (cm)'
     """
-    unknown = set(parameters) - set(AutoDensity._get_param_names())
+    unknown = set(parameters) - set(parameter_names(AutoDensity))
     if unknown:
         raise ParameterError(
             f"Unknown parameter(s) {', '.join(sorted(unknown))}. "
-            f"Expected some of {', '.join(AutoDensity._get_param_names())}."
+            f"Expected some of {', '.join(parameter_names(AutoDensity))}."
         )
     reading = None
     if isinstance(X, (str, os.PathLike)):

@@ -61,11 +61,11 @@ def choose_chained(
     train, out = rows.take(train), rows.take(out)
     values, longest = [], 0.0
     for chained in choices:
-        begun = time.monotonic()
-        if begun + longest > deadline:
+        started = time.monotonic()
+        if started + longest > deadline:
             break
         values.append(_value(train, out, chained, layering, seed))
-        longest = max(longest, time.monotonic() - begun)
+        longest = max(longest, time.monotonic() - started)
     return choices[max(range(len(values)), key=values.__getitem__, default=0)]
 
 
@@ -91,13 +91,13 @@ def _value(train: Rows, out: Rows, chained: Tensor, layering: Layering, seed: in
         chain = DiscreteChain.fit(train, torch.nonzero(chained)[:, 0], seed, quick=True)
         value += chain.log_prob(out.x)
     if not bool(chained.all()):
-        fit, judged = train.coordinates(~chained), out.coordinates(~chained)
+        fit, held_out = train.coordinates(~chained), out.coordinates(~chained)
         scores = []
         for structure in _QUICK:
             if structure.components > max(1, (len(train) - 1) // 20):
                 continue
             layer = fit.fit_margins() if structure.margins else None
-            inner, behind = fit.through(layer), judged.through(layer)
+            inner, behind = fit.through(layer), held_out.through(layer)
             density = fit_structure(
                 structure, inner, behind, layering=layering, seed=seed, patience=3
             )

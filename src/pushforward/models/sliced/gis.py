@@ -19,7 +19,7 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
-from ...validation import COUNT, FLAG, MINUTES, POSITIVE, SHARE, Number, OneOf, Rule, Whole
+from ...validation import COUNT, FLAG, MINUTES, POSITIVE, SHARE, Integer, Number, OneOf, Rule
 from .latent_spread import matched_spread
 from .layer_growth import Growth, Layering, grow, share_done
 from .published_layer import PublishedLayering
@@ -96,14 +96,14 @@ class GIS(TransformerMixin, TableDensity):
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "max_layers": Whole(0),
+        "max_layers": Integer(0),
         "slices": COUNT | None,
         "step": Number(0, 1, ends="]") | None,
         "tail_step": Number(0, 1, ends="]"),
         "bandwidth": POSITIVE,
-        "knots": Whole(4),
+        "knots": Integer(4),
         "search_steps": COUNT,
-        "search_rows": Whole(2),
+        "search_rows": Integer(2),
         "whiten": FLAG,
         "margins": FLAG | None,
         "validation_fraction": SHARE,
@@ -249,7 +249,7 @@ class GIS(TransformerMixin, TableDensity):
         validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
-        began = time.monotonic() - checkpoint.seconds
+        started = time.monotonic() - checkpoint.seconds
         more = self.warm_start and self.__sklearn_is_fitted__()
         self._seed = seed = self._seed if more else seed
         train, held_out = self._divided(rows, validation, seed)
@@ -265,7 +265,7 @@ class GIS(TransformerMixin, TableDensity):
         if d > 0 and held_out is None and self.validation_fraction > 0:
             self.stopped_ = f"{len(rows)} rows are too few to hold any out: no layers"
         elif d > 0 and len(rows) > 1:
-            deadline = math.inf if self.minutes is None else began + 60 * self.minutes
+            deadline = math.inf if self.minutes is None else started + 60 * self.minutes
             layering = self._layering(*rows.x.shape)
             growth = self._grown(*inner, component, layering, deadline, report, checkpoint)
             self.stopped_, new = growth.reason, growth.history
@@ -275,16 +275,16 @@ class GIS(TransformerMixin, TableDensity):
         self._n_features_out = d
         flow = Component(0.0, component.mean, component.factor, layers)
         self.density_ = SlicedDensity.assemble([flow], margins)
-        judged = train if held_out is None else held_out
-        scores = self.density_.log_prob(judged.x) + judged.log_det
+        scored = train if held_out is None else held_out
+        scores = self.density_.log_prob(scored.x) + scored.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
-        shift = judged.mean(scores) - value
+        shift = scored.mean(scores) - value
         if inner[1] is not None and not self.faithful:
             spread = matched_spread(flow, inner[0], inner[1], seed)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
-            scores = self.density_.log_prob(judged.x) + judged.log_det
+            scores = self.density_.log_prob(scored.x) + scored.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
-        return scores, judged.weight
+        return scores, scored.weight
 
     def _grown(
         self,

@@ -12,7 +12,7 @@ from ...training.processes import Processes
 from ...transport.numerics import normal_log_prob
 from ...transport.optimal_transport import matching_value
 from ...transport.patches import PatchGrid, PatchLayer
-from .patch_layers import Making, gaussianising_layer, matching_layer, principal_layer
+from .patch_layers import LayerSettings, gaussianising_layer, matching_layer, principal_layer
 from .sample_store import Points
 
 __all__ = ["Growth", "LikelihoodGrowth", "PictureGrowth"]
@@ -64,7 +64,7 @@ class PictureGrowth:
         data: Points,
         samples: Points,
         held_out: Tensor | None,
-        making: Making,
+        making: LayerSettings,
         processes: Processes,
     ) -> None:
         self.data, self.samples, self.held_out, self.making = data, samples, held_out, making
@@ -128,7 +128,7 @@ class LikelihoodGrowth:
         data: Points,
         held_out: Points | None,
         log_det: Tensor | None,
-        making: Making,
+        making: LayerSettings,
         processes: Processes,
         step: float,
         patience: int,

@@ -18,7 +18,7 @@ from ...transport.patches import PatchGrid, PatchLayer
 from ...transport.spline import Splines
 from .sample_store import Points
 
-__all__ = ["Making", "gaussianising_layer", "matching_layer", "principal_layer"]
+__all__ = ["LayerSettings", "gaussianising_layer", "matching_layer", "principal_layer"]
 
 _PIECE = 1 << 23  # numbers in the projections, or the patches, of one piece
 _SHARES = 4  # pieces at least, where there are as many slices or patches
@@ -29,7 +29,7 @@ Fit = Callable[[Sequence[Tensor]], Splines]
 
 
 @dataclass(frozen=True)
-class Making:
+class LayerSettings:
     """How a layer is made: knots a spline, and length and subsample of a search."""
 
     knots: int
@@ -41,7 +41,7 @@ def matching_layer(
     grid: PatchGrid,
     data: Points,
     samples: Points,
-    making: Making,
+    making: LayerSettings,
     generator: torch.Generator,
     processes: Processes,
     *,
@@ -65,7 +65,7 @@ def principal_layer(
     grid: PatchGrid,
     data: Points,
     samples: Points,
-    making: Making,
+    making: LayerSettings,
     generator: torch.Generator,
     processes: Processes,
 ) -> PatchLayer:
@@ -128,7 +128,7 @@ def _matching(
 def gaussianising_layer(
     grid: PatchGrid,
     data: Points,
-    making: Making,
+    making: LayerSettings,
     generator: torch.Generator,
     processes: Processes,
     *,
@@ -161,7 +161,7 @@ def _directions(
     grid: PatchGrid,
     pools: Sequence[Points],
     slices: int,
-    making: Making,
+    making: LayerSettings,
     generator: torch.Generator,
     processes: Processes,
 ) -> Tensor:

@@ -174,7 +174,7 @@ class PatchModel(ImageFlow):
         return maps.view(x.shape).sum(1).cpu()
 
     def _bands(self) -> PrincipalBands | None:
-        """What inlier scores are told by; None where log-densities are."""
+        """The bands that inlier scores are computed by; None where log-densities are used."""
         if not self._from_noise:
             return None
         bands = len(PrincipalBands.sizes(self._axes.shape[1]))

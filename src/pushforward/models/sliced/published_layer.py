@@ -58,7 +58,7 @@ class PublishedLayering(Layering):
         cdf = torch.stack([_kernel_cdf(x[i], p[i], share, float(h[i])) for i in range(k)])
         y = torch.sqrt(1 + h[:, None] ** 2) * torch.special.ndtri(cdf.clamp(1e-7, 1 - 1e-7))
         # the published program re-draws knots that coincide; moving them apart is repeatable
-        x, y = _apart(x), _apart(y)
+        x, y = _strictly_increasing(x), _strictly_increasing(y)
         first, last = _end_slopes(ordered, level, x, y)
         slope = interior_slopes(x, y, first, last)
         keep, keep_tail = 1 - self.step, 1 - self.tail_step
@@ -132,7 +132,7 @@ def _kernel_cdf(x: Tensor, p: Tensor, share: Tensor, h: float) -> Tensor:
     return torch.cat([torch.special.ndtr((part[:, None] - p) / h) @ share for part in x.split(64)])
 
 
-def _apart(x: Tensor) -> Tensor:
+def _strictly_increasing(x: Tensor) -> Tensor:
     return torch.cat([x[:, :1], x[:, :1] + x.diff(dim=1).clamp_min(2e-5).cumsum(1)], dim=1)
 
 

@@ -23,7 +23,7 @@ __all__ = ["Selection", "Trial", "select"]
 _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
 _FEW = 500
 _FOLDS = 5  # ten of so few rows that a fifth of them matters
-_LOOK, _SEARCH = 0.2, 0.5  # of the budget: when columns have been looked at, and all is tried
+_COLUMNS, _SEARCH = 0.2, 0.5  # of the budget: when discrete columns are chosen, and all is tried
 
 
 @dataclass
@@ -55,7 +55,7 @@ def select(
     seed: int,
     layering: Layering,
     minutes: float | None = None,
-    begun: float | None = None,
+    started: float | None = None,
     report: Callable[[str, float], None],
     checkpoint: Checkpoint | None = None,
 ) -> Selection:
@@ -80,15 +80,15 @@ def select(
         seed: seed of everything random.
         layering: how flow layers are made.
         minutes: budget; what does not fit into it is left out.
-        begun: ``time.monotonic()`` from which it counts; now where it is None.
+        started: ``time.monotonic()`` from which it counts; now where it is None.
         report: called with (what is being done, share done).
         checkpoint: where finished trials, members and flows are kept.
     """
     checkpoint = checkpoint or Checkpoint()
-    begun = (time.monotonic() if begun is None else begun) - checkpoint.seconds
+    started = (time.monotonic() if started is None else started) - checkpoint.seconds
 
     def end_of(share: float) -> float:
-        return math.inf if minutes is None else begun + share * 60 * minutes
+        return math.inf if minutes is None else started + share * 60 * minutes
 
     deadline = end_of(1.0)
     n, d = rows.x.shape
@@ -104,7 +104,7 @@ def select(
 
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
-    chained = choose_chained(learn, layering, seed, end_of(_LOOK))
+    chained = choose_chained(learn, layering, seed, end_of(_COLUMNS))
     fitter = StackFitter(layering, seed, deadline, checkpoint, chained)
     trials: list[Trial] = []
     if not bool(chained.all()):
@@ -126,7 +126,7 @@ def select(
     for structure, weight in members:
         next(t for t in trials if t.structure == structure).weight += weight
     which = torch.cat(outs)
-    judged = rows.take(which)
+    scored = rows.take(which)
 
     def joined(densities: Sequence[Density]) -> Tensor:
         pairs = zip(densities, outs, strict=True)
@@ -134,9 +134,9 @@ def select(
 
     scores = joined(parts)
     floor = joined([_floor(rows.take(without(n, out))) for out in outs])
-    gaussian = judged.mean(floor)
-    notes = _explain(trials, int(chained.sum()), judged.mean(scores), gaussian)
-    if judged.mean(scores) < gaussian:
+    gaussian = scored.mean(floor)
+    notes = _explain(trials, int(chained.sum()), scored.mean(scores), gaussian)
+    if scored.mean(scores) < gaussian:
         density, scores = _floor(learn), floor
         for trial in trials:
             trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))

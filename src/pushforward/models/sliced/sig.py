@@ -22,9 +22,9 @@ from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
 from ...training.processes import Processes
 from ...transport.patches import PatchLayer
-from ...validation import COUNT, FLAG, POSITIVE, Number, OneOf, Rule, Whole
+from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
 from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
-from .patch_layers import Making
+from .patch_layers import LayerSettings
 from .patch_loop import grown
 from .patch_model import PatchModel
 from .patch_schedule import Stage, likelihood_schedule, picture_schedule
@@ -120,10 +120,10 @@ class SIG(PatchModel):
         "goal": OneOf("pictures", "likelihood"),
         "preset": OneOf(*PRESETS),
         "layers": COUNT | None,
-        "knots": Whole(4) | None,
+        "knots": Integer(4) | None,
         "samples": COUNT | None,
         "max_images": COUNT | None,
-        "search_rows": Whole(2) | None,
+        "search_rows": Integer(2) | None,
         "search_steps": COUNT | None,
         "step": Number(0, 1, ends="]"),
         "conditional": FLAG,
@@ -174,6 +174,7 @@ class SIG(PatchModel):
 
     def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> ImagesAndLayers:
         more = self.warm_start and self.__sklearn_is_fitted__()
+        # what _check_like compares, by the names of what was learned
         before = {name: getattr(self, name) for name in _OF_IMAGES} if more else {}
         layers = self._grown_layers() if more else []
         given = super()._read(X, y, validation, **options)
@@ -226,10 +227,10 @@ class SIG(PatchModel):
             seed = kept.open(self._digest(data), seed, asked=asked)
         shared = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(shared))
-        rows, judged = self._held_out(data)
+        rows, validation = self._held_out(data)
         self.held_out_scores_ = self.held_out_map_ = self._usual = None
         with torch.no_grad():
-            growth, share = self._growth(data, rows, judged, processes, folder)
+            growth, share = self._growth(data, rows, validation, processes, folder)
             for layer in data.layers:
                 growth.add(layer)
             if processes.first:
@@ -241,15 +242,15 @@ class SIG(PatchModel):
             few = np.sort(rows[:_USUAL])
             labels = None if data.labels is None else data.labels[few]
             self._learn_usual(data.images[few], labels)
-            if judged is not None:
-                self._calibrate(judged[0])
+            if validation is not None:
+                self._calibrate(validation[0])
         kept.discard()
 
     def _growth(
         self,
         data: ImagesAndLayers,
         rows: np.ndarray,
-        judged: tuple[np.ndarray, np.ndarray | None] | None,
+        validation: tuple[np.ndarray, np.ndarray | None] | None,
         processes: Processes,
         folder: str | Path | None,
     ) -> tuple[Growth, Tensor | None]:
@@ -278,16 +279,16 @@ class SIG(PatchModel):
 
         labelled = labels is not None
         share = torch.tensor(counts, dtype=torch.float64) / len(rows) if labelled else None
-        making = Making(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
+        making = LayerSettings(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
         samples = s["samples"] if s["goal"] == "pictures" else 0
         store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
         blocks = blocks_of(counts, size, labelled=labelled)
         points = Points(size, blocks, image, store, processes)
         order, few = np.arange(0), []
         x, log_det = None, None
-        if judged is not None:
-            order, few = self._by_class(np.arange(len(judged[0])), judged[1])
-            x, log_det = self.pixels_.encode(judged[0][order], self._generator(before, 3))
+        if validation is not None:
+            order, few = self._by_class(np.arange(len(validation[0])), validation[1])
+            x, log_det = self.pixels_.encode(validation[0][order], self._generator(before, 3))
             x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
         if s["goal"] == "pictures":
             blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)
@@ -343,7 +344,7 @@ class SIG(PatchModel):
     ) -> None:
         stages = self._schedule()
         whole = sum(stage.cost for stage in stages)
-        began = time.monotonic() - kept.seconds
+        started = time.monotonic() - kept.seconds
         self.history_ = list(self.history_) if before else []
         spent = self.history_[-1]["seconds"] if self.history_ else 0.0
         pictures, log = None, None
@@ -373,7 +374,7 @@ class SIG(PatchModel):
                         part = count / (stage.layers or count + 10)
                         text = f"layer {len(layers)}, patches {stage}"
                         report(text, min(0.99, done + part * stage.cost / whole))
-                record = {"step": len(layers), "seconds": spent + time.monotonic() - began}
+                record = {"step": len(layers), "seconds": spent + time.monotonic() - started}
                 measures = growth.measures()
                 self.history_.append(record | {"stage": str(stage), **measures})
                 if measures:
@@ -385,7 +386,7 @@ class SIG(PatchModel):
                     self._picture(pictures / f"{len(layers):07d}.png")
         finally:
             self._set_layers(layers, share)
-            out_of_time = minutes is not None and time.monotonic() - began > 60 * minutes
+            out_of_time = minutes is not None and time.monotonic() - started > 60 * minutes
             self.stopped_ = "out of time" if out_of_time else "built the whole schedule"
             if growth.finished:
                 self.stopped_ = f"no gain in {_PATIENCE} layers"

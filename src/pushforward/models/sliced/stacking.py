@@ -15,7 +15,7 @@ from ...transport.mixture_density import MixtureDensity
 from ...transport.numerics import weighted_mean
 from ...transport.rows import Rows
 from .layer_growth import Layering
-from .structure import Structure, between, fit_structure, wide_gaussian
+from .structure import Structure, fit_structure, halfway_to, wide_gaussian
 from .structure_search import Trial
 
 __all__ = ["MANY", "StackFitter", "stacked", "without"]
@@ -71,12 +71,12 @@ class StackFitter:
                 break
             report("scoring rows by fits without them", _share(i, len(outs)))
             within = without(len(rows), out)
-            begun = time.monotonic()
+            started = time.monotonic()
             # the other half is for the fit to all rows
-            deadline = self.deadline if i else between(self.deadline)
+            deadline = self.deadline if i else halfway_to(self.deadline)
             own = stacked(trials, rows, within)
             parts.append(self.fit(rows.take(within), own, f"fold {i}", deadline))
-            longest = max(longest, time.monotonic() - begun)
+            longest = max(longest, time.monotonic() - started)
             if whole is None and time.monotonic() + _LONGER * longest < self.deadline:
                 report("fitting", _share(i + 0.5, len(outs)))
                 whole = self.fit(rows, members, "all", self.deadline)
@@ -103,7 +103,7 @@ class StackFitter:
         chain, density = None, None
         if bool(self.chained.any()):
             places = torch.nonzero(self.chained)[:, 0]
-            first = between(deadline) if members else deadline
+            first = halfway_to(deadline) if members else deadline
             chain = DiscreteChain.fit(rows, places, self.seed, deadline=first)
         if members:
             density = self._average(rows.coordinates(~self.chained), members, step, deadline)
@@ -121,8 +121,8 @@ class StackFitter:
         shares: list[float] = []
         longest = 0.0  # seconds of a member
         for i, (structure, weight) in enumerate(members):
-            begun = time.monotonic()
-            if i > 0 and begun + longest > deadline:
+            started = time.monotonic()
+            if i > 0 and started + longest > deadline:
                 break
             out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
             seed = self.seed + 1000 + i
@@ -141,7 +141,7 @@ class StackFitter:
             )
             parts.append(density)
             shares.append(weight)
-            longest = max(longest, time.monotonic() - begun)
+            longest = max(longest, time.monotonic() - started)
         total, one = sum(shares), 1 / len(rows)
         shares = [(1 - one) * share / total for share in shares]
         return MixtureDensity(
@@ -172,9 +172,9 @@ def stacked(
     if not trials:
         return []
     most, count = (3, 5) if len(rows) < MANY else (2, 3)
-    judged = trials[0].rows
+    scored = trials[0].rows
     each = torch.ones(len(rows)).double() if rows.weight is None else rows.weight
-    each = each[judged] if within is None else each[judged] * within[judged]
+    each = each[scored] if within is None else each[scored] * within[scored]
     value = {t.structure: weighted_mean(t.held_out, each) for t in trials}
     finite = [t for t in trials if math.isfinite(value[t.structure])]
     best = max(value[t.structure] for t in finite)

@@ -15,7 +15,7 @@ from ...transport.sliced_density import Component, SlicedDensity
 from ...transport.sliced_flow import SliceLayer
 from .layer_growth import Layering, grow
 
-__all__ = ["GAUSSIAN", "Structure", "between", "fit_structure", "wide_gaussian"]
+__all__ = ["GAUSSIAN", "Structure", "fit_structure", "halfway_to", "wide_gaussian"]
 
 
 _FAR = 3.0
@@ -98,7 +98,7 @@ def fit_structure(
             diagonal=structure.diagonal,
             weight=train.weight,
             seed=seed,
-            deadline=between(deadline) if structure.flow else deadline,
+            deadline=halfway_to(deadline) if structure.flow else deadline,
         )
     flows: list[list[SliceLayer]] = [[] for _ in range(structure.components)]
     if structure.flow and held_out is not None:
@@ -163,7 +163,7 @@ def _spread(terms: list[Component], held_out: Rows) -> float:
     return math.sqrt(total / (len(held_out) + _PRIOR_ROWS))
 
 
-def between(deadline: float) -> float:
+def halfway_to(deadline: float) -> float:
     """The time in the middle between now and a deadline, both as of ``time.monotonic()``."""
     now = time.monotonic()
     return now + 0.5 * (deadline - now)

@@ -105,7 +105,7 @@ class Search:
 
     def value(self, structure: Structure) -> float:
         if structure not in self.trials:
-            begun = time.process_time()
+            started = time.process_time()
             values = [self._held_out(structure, i) for i in range(len(self.splits))]
             held_out_rows = [split.held_out for split in self.splits]
             value = sum(r.mean(v) for r, v in zip(held_out_rows, values, strict=True)) / len(
@@ -116,7 +116,7 @@ class Search:
             self.trials[structure] = Trial(
                 structure,
                 value,
-                time.process_time() - begun,
+                time.process_time() - started,
                 torch.cat(values),
                 torch.cat([split.which for split in self.splits]),
             )
@@ -233,14 +233,14 @@ class Search:
         """
         self.value(GAUSSIAN)
         # one look at each kind of margin: what is far behind with few Gaussians stays behind
-        looks = {
+        values_by_margins = {
             m: max(self.value(Structure(m)), self.value(Structure(m, 4, 1.0)))
             for m in (False, True)
         }
         d = self.splits[0].train.x.shape[1]
         bests = []
         for margins in (False, True):
-            if max(looks.values()) - looks[margins] < max(4.0, 0.15 * d):
+            if max(values_by_margins.values()) - values_by_margins[margins] < max(4.0, 0.15 * d):
                 layer = " behind a marginal layer" if margins else ""
                 report("mixtures" + layer, 0.1 + 0.15 * margins)
                 bests.append(self.climb(margins))

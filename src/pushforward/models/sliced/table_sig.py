@@ -12,7 +12,7 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint
 from ...transport import Component, Rows, SlicedDensity, SliceLayer
 from ...transport.optimal_transport import matching_directions, matching_splines
-from ...validation import COUNT, MINUTES, SHARE, Number, Rule, Whole
+from ...validation import COUNT, MINUTES, SHARE, Integer, Number, Rule
 from .layer_growth import keep_layers, layers_kept
 
 __all__ = ["TableSIG"]
@@ -59,11 +59,11 @@ class TableSIG(TableDensity):
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
     _rules: ClassVar[Mapping[str, Rule]] = {
-        "layers": Whole(0),
+        "layers": Integer(0),
         "slices": COUNT | None,
-        "knots": Whole(4),
+        "knots": Integer(4),
         "step": Number(0, 1, ends="]"),
-        "search_rows": Whole(2),
+        "search_rows": Integer(2),
         "search_steps": COUNT,
         "minutes": MINUTES,
         "validation_fraction": SHARE,

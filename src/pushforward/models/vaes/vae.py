@@ -1,4 +1,4 @@
-"""The variational autoencoder, whose bound on the likelihood can be told."""
+"""The variational autoencoder, with a lower bound on its likelihood."""
 
 import math
 from collections.abc import Mapping

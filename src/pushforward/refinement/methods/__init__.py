@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...deprecation import current_words
-from ...errors import ModelFileError
+from ...errors import ModelFileError, ParameterError
 from .base import Context, Method, Moving
 from .ddls import DDLS
 from .dgflow import DGflow
@@ -65,7 +65,7 @@ def method_from_config(
         raise ModelFileError(f"There is no method {name!r} of refinement. Save the model anew.")
     try:
         return known[name](**settings, constants=dict(constants))
-    except TypeError as error:
+    except (TypeError, ParameterError) as error:
         raise ModelFileError(
             f"The settings of {name!r} are {settings!r}, which it does not have. Save the model "
             "anew."

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, get_args, get_type_hints
 from torch import Tensor
 
 from ...errors import DataError, ParameterError
+from ...validation import Rule, check
 from ..acceptance_test import RealRows
 from ..budget import Budget
 from ..logit_gradients import Score
@@ -97,12 +98,17 @@ class Method(ABC):
     name: ClassVar[str]
     moves: ClassVar[bool] = False
     papers: ClassVar[tuple[str, ...]] = ()
+    _rules: ClassVar[Mapping[str, Rule]] = {}  # of settings, besides their types
     _only_tuned_by: ClassVar[frozenset[str]] = frozenset()  # fields that tuning turns into others
+
+    def __post_init__(self) -> None:
+        check(self._rules, vars(self))
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings by name, in order."""
         left_out = {"constants", *self._only_tuned_by}
+        # the fields of a dataclass are known by name
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     @abstractmethod
@@ -179,16 +185,3 @@ def _check_kind(method: str, name: str, value: Any, kinds: tuple[type, ...]) -> 
     if not fits or (number and not math.isfinite(value)):
         words = " or ".join(_WORDS.get(kind, kind.__name__) for kind in kinds)
         raise ParameterError(f"{name} of {method} is {value!r}. Expected {words}.")
-
-
-def at_least_one(name: str, value: int | None, usual: int) -> int:
-    """A whole number that the user may have set.
-
-    Raises:
-        ParameterError: for one below 1.
-    """
-    if value is None:
-        return usual
-    if not value >= 1:
-        raise ParameterError(f"{name} is {value!r}. Expected a whole number of at least 1.")
-    return value

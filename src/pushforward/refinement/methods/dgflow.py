@@ -1,5 +1,6 @@
 """DGflow as a method: with settings as given, as published, or found by a two-sample test."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ParameterError
+from ...validation import OneOf, Rule
 from ..dgflow_search import search_of
 from ..logit_gradients import Score
 from ..sample_spaces import Mover, Space
@@ -38,16 +40,13 @@ class DGflow(Moving):
 
     name: ClassVar[str] = "dgflow"
     papers: ClassVar[tuple[str, ...]] = ("ansari2021refining",)
+    _rules: ClassVar[Mapping[str, Rule]] = {"preset": OneOf(*PUBLISHED) | None}
     _only_tuned_by: ClassVar[frozenset[str]] = frozenset({"preset"})
 
     def tune(self, context: Context) -> Self | None:
         """Choose what is not set; None where the logit is flat or there is no time."""
         given = {name: value for name, value in self.settings.items() if value is not None}
         if self.preset is not None:
-            if self.preset not in PUBLISHED:
-                raise ParameterError(
-                    f"preset is {self.preset!r}. Expected one of {', '.join(PUBLISHED)}."
-                )
             return self.tuned(**{**PUBLISHED[self.preset], **given}, preset=None)
         if self.step is not None:
             return self.tuned(**{"divergence": "kl", "noise": 0.0, "steps": 25, **given})

@@ -36,7 +36,7 @@ class RepeatedMargins(Method):
         """Learn the maps from all rows that are not judged; None where no value repeats."""
         real, space = context.real, context.space
         points = space.points(real.drawn, context.seed, Stream.MARGINS)
-        margins = Margins.learn(torch.cat([real.learn, real.choose]), space.decoded(points))
+        margins = Margins.learn(torch.cat([real.train, real.validation]), space.decoded(points))
         if margins is None:
             return None
         columns = ", ".join(self.names[j] for j in margins.coordinates)

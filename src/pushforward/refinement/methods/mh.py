@@ -1,13 +1,15 @@
 """The Metropolis-Hastings GAN as a method: chains that begin at held-out real rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
 
+from ...validation import COUNT, Rule
 from ..logit_gradients import Score, in_batches
 from ..sample_spaces import Space, chained
-from .base import Context, Method, at_least_one
+from .base import Context, Method
 
 __all__ = ["MetropolisHastings"]
 
@@ -27,12 +29,13 @@ class MetropolisHastings(Method):
 
     name: ClassVar[str] = "mh"
     papers: ClassVar[tuple[str, ...]] = ("turner2019metropolis",)
+    _rules: ClassVar[Mapping[str, Rule]] = {"length": COUNT | None}
 
     def tune(self, context: Context) -> Self:
         """Take the logits of real rows that chains begin at."""
-        rows, size = context.real.choose[:_STARTS], context.space.batch_size
+        rows, size = context.real.validation[:_STARTS], context.space.batch_size
         starts = in_batches(context.logit, rows, size).double().tolist()
-        length = at_least_one("length", self.length, context.most_draws(_LENGTH))
+        length = context.most_draws(_LENGTH) if self.length is None else self.length
         return self.tuned({"starts": starts}, length=length)
 
     def apply(self, space: Space, logit: Score) -> Space:

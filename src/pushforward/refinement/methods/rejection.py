@@ -1,10 +1,11 @@
 """Rejection as methods: optimal with a budget of draws, and as its first authors do it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Self
 
-from ...errors import ParameterError
+from ...validation import Number, Rule
 from ..logit_gradients import Score
 from ..sample_spaces import Space, thinned
 from ..samplers.rejection import budgeted_acceptance, budgeted_constant, drs_acceptance, drs_gamma
@@ -52,16 +53,13 @@ class DiscriminatorRejection(Method):
 
     name: ClassVar[str] = "drs"
     papers: ClassVar[tuple[str, ...]] = ("azadi2019discriminator",)
+    _rules: ClassVar[Mapping[str, Rule]] = {"percentile": Number(0, 100) | None}
 
     def tune(self, context: Context) -> Self:
         """Take the highest logit, and gamma."""
         percentile = self.percentile
         if percentile is None:
             percentile = 100 * (1 - 1 / context.most_draws(_KEPT))
-        elif not 0 < percentile < 100:
-            raise ParameterError(
-                f"percentile is {percentile!r}. Expected a number between 0 and 100."
-            )
         pool = context.pool
         highest = float(pool.max())
         gamma = drs_gamma(pool, highest, percentile)

@@ -1,11 +1,13 @@
 """Sampling-importance-resampling as a method."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from ...validation import COUNT, Rule
 from ..logit_gradients import Score
 from ..sample_spaces import Space, resampled
-from .base import Context, Method, at_least_one
+from .base import Context, Method
 
 __all__ = ["Resampling"]
 
@@ -24,10 +26,11 @@ class Resampling(Method):
 
     name: ClassVar[str] = "resampling"
     papers: ClassVar[tuple[str, ...]] = ("rubin1987calculation",)
+    _rules: ClassVar[Mapping[str, Rule]] = {"pool": COUNT | None}
 
     def tune(self, context: Context) -> Self:
         """Choose the size of the pool."""
-        return self.tuned(pool=at_least_one("pool", self.pool, context.most_draws(_POOL)))
+        return self.tuned(pool=context.most_draws(_POOL) if self.pool is None else self.pool)
 
     def apply(self, space: Space, logit: Score) -> Space:
         """The space of the points that are drawn from pools."""

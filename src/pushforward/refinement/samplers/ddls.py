@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
-from ..logit_gradients import BATCH, Score, value_and_slope
+from ...validation import COUNT, POSITIVE, check
+from ..logit_gradients import BATCH, Score, value_and_gradient
 
 __all__ = ["langevin"]
 
@@ -54,10 +54,9 @@ def langevin(
         >>> abs(float(z.mean()) - 3) < 0.1, abs(float(z.std()) - 1) < 0.05
         (True, True)
     """
-    if not (step > 0 and steps >= 1):
-        raise ParameterError(f"step is {step!r}, steps {steps!r}. Expected both positive.")
+    check({"step": POSITIVE, "steps": COUNT}, {"step": step, "steps": steps})
     points = start.detach()
-    value, slope = value_and_slope(log_density, points, batch_size)
+    value, slope = value_and_gradient(log_density, points, batch_size)
     accepted = torch.zeros_like(value)
     axes = tuple(range(1, points.ndim))
 
@@ -68,7 +67,7 @@ def langevin(
         noise = torch.randn(points.shape, generator=generator, dtype=points.dtype)
         mean = points + step / 2 * slope
         proposal = mean + step**0.5 * noise.to(points)
-        there, rise = value_and_slope(log_density, proposal, batch_size)
+        there, rise = value_and_gradient(log_density, proposal, batch_size)
         if metropolis:
             back = proposal + step / 2 * rise
             gain = there - value - distance(points, back) + distance(proposal, mean)

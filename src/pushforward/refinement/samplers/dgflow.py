@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import ParameterError
-from ..logit_gradients import BATCH, Score, value_and_slope
+from ...validation import COUNT, POSITIVE, Number, OneOf, check
+from ..logit_gradients import BATCH, Score, value_and_gradient
 
 __all__ = ["DIVERGENCES", "PUBLISHED", "dgflow", "dgflow_path"]
 
@@ -63,8 +63,7 @@ def dgflow(start: Tensor, score: Score, *, steps: int, **settings: Any) -> Tenso
         >>> dgflow(torch.zeros(1, 1), lambda x: x[:, 0] - 0.5, step=0.25, steps=4)
         tensor([[1.]])
     """
-    if steps < 1:
-        raise ParameterError(f"steps is {steps!r}. Expected at least 1.")
+    check({"steps": COUNT}, {"steps": steps})
     path = dgflow_path(start, score, **settings)
     return next(islice(path, steps - 1, None))
 
@@ -102,18 +101,13 @@ def dgflow_path(
         >>> [next(path).item() for _ in range(3)]
         [0.25, 0.5, 0.75]
     """
-    if divergence not in DIVERGENCES:
-        raise ParameterError(
-            f"divergence is {divergence!r}. Expected one of {', '.join(DIVERGENCES)}."
-        )
-    if not (0 < step < math.inf and 0 <= noise < math.inf):
-        raise ParameterError(
-            f"step is {step!r} and noise {noise!r}. Expected a positive step, and noise of 0 or "
-            "more."
-        )
+    check(
+        {"divergence": OneOf(*DIVERGENCES), "step": POSITIVE, "noise": Number(0, ends="[")},
+        {"divergence": divergence, "step": step, "noise": noise},
+    )
     points = start.detach()
     while True:
-        logit, slope = value_and_slope(score, points, batch_size)
+        logit, slope = value_and_gradient(score, points, batch_size)
         drift = step * _like(DIVERGENCES[divergence](logit).to(slope), slope) * slope
         if longest is not None:
             length = drift.flatten(1).norm(dim=1)

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from ...deprecation import renamed
-from ...errors import DataError, ParameterError
-from ..logit_gradients import BATCH, Score, in_batches, value_and_slope
+from ...errors import DataError
+from ...validation import COUNT, POSITIVE, check
+from ..logit_gradients import BATCH, Score, in_batches, value_and_gradient
 
 __all__ = ["dot", "lipschitz_estimate"]
 
@@ -98,16 +99,15 @@ def dot(
         >>> dot(torch.zeros(1, 1), lambda x: 2 * x[:, 0], constant=4.0, steps=10).abs() < 0.02
         tensor([[True]])
     """
-    if not (constant > 0 and steps >= 1 and learning_rate > 0):
-        raise ParameterError(
-            f"constant is {constant!r}, steps {steps!r}, learning_rate {learning_rate!r}. "
-            "Expected all positive."
-        )
+    check(
+        {"constant": POSITIVE, "steps": COUNT, "learning_rate": POSITIVE},
+        {"constant": constant, "steps": steps, "learning_rate": learning_rate},
+    )
     origin = start.detach()
     axes = tuple(range(1, start.ndim))
     points, second = origin, torch.zeros_like(origin)
     for number in range(1, steps + 1):
-        _, slope = value_and_slope(score, points, batch_size)
+        _, slope = value_and_gradient(score, points, batch_size)
         away = points - origin + 1e-3  # the norm has no gradient at the start itself
         gradient = away / away.square().sum(dim=axes, keepdim=True).sqrt() - slope / constant
         if sphere:

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError
+from ...validation import Number, check
 
 __all__ = [
     "budgeted_acceptance",
@@ -75,8 +76,7 @@ def budgeted_constant(logit: Tensor, budget: float) -> float:
         >>> budgeted_acceptance(logit, budgeted_constant(logit, 4.0)).round(decimals=4)
         tensor([0.5000, 0.5000, 0.0000, 0.0000])
     """
-    if not 1 < budget < math.inf:
-        raise ParameterError(f"budget is {budget!r}. Expected a number above 1: draws a sample.")
+    check({"budget": Number(1)}, {"budget": budget})
     if not (len(logit) and logit.isfinite().all()):
         raise DataError("Expected finite logits of at least one sample.")
     values = logit.double()

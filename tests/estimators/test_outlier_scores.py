@@ -1,11 +1,11 @@
-"""What all densities of tables share: the threshold of ``predict``."""
+"""The threshold of ``predict``: as many false alarms as are allowed."""
 
 import math
 
 import pytest
 import torch
 
-from pushforward import GIS
+from pushforward.estimators.outlier_scores import conformal_threshold
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from pushforward import GIS
 )
 def test_the_threshold_is_the_conformal_quantile(rate, count, threshold):
     scores = 1.0 + torch.randperm(count, generator=torch.Generator().manual_seed(0)).double()
-    assert GIS(false_alarm_rate=rate)._threshold(scores) == pytest.approx(threshold)
+    assert conformal_threshold(scores, rate) == pytest.approx(threshold)
 
 
 def test_a_threshold_among_scores_of_no_density_is_a_number():
     scores = torch.tensor([-math.inf, 1.0]).double()
-    assert GIS(false_alarm_rate=0.5)._threshold(scores) == -math.inf
+    assert conformal_threshold(scores, 0.5) == -math.inf
 
 
 def test_new_rows_are_below_as_often_as_asked():
@@ -33,5 +33,5 @@ def test_new_rows_are_below_as_often_as_asked():
     for seed in range(400):
         scores = torch.rand(50, generator=torch.Generator().manual_seed(seed)).double()
         # the share of the uniform law below a threshold is the threshold
-        below.append(GIS(false_alarm_rate=rate)._threshold(scores))
+        below.append(conformal_threshold(scores, rate))
     assert sum(below) / len(below) == pytest.approx(rate, abs=0.006)

@@ -1,0 +1,143 @@
+"""Outlier scores of the rows of a table, robust to outliers in the fit, and their threshold."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Columns
+from ..transport import Density, Novelty, Rows, TrimmedPair
+from ..transport.trimmed_density import held_out_normal
+from ..validation import OneOf, check
+
+__all__ = ["OutlierScores", "conformal_threshold"]
+
+_FEWEST = 20  # rows that a detector is fitted to
+
+
+def conformal_threshold(scores: Tensor, rate: float) -> float:
+    """The score below which a share ``rate`` of new normal rows lies.
+
+    A new row lies below the k-th smallest of n scores with probability k / (n + 1); between two
+    of them the threshold is interpolated.
+
+    Args:
+        scores: (n,) of normal rows that were not fitted on.
+        rate: above 0 and below 1.
+
+    Examples:
+        >>> conformal_threshold(torch.arange(19.0), 0.1)
+        1.0
+    """
+    ordered, last = scores.sort().values, len(scores) - 1
+    rank = min(max(rate * (len(scores) + 1) - 1, 0.0), last)
+    below = math.floor(rank)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, last)])
+    return low + (rank - below) * (high - low) if low > -math.inf else low
+
+
+class OutlierScores:
+    """``decision_function`` and ``predict`` of a density of a table, by its ``contamination``.
+
+    A mixin of :class:`~pushforward.estimators.table_density.TableDensity`.
+    """
+
+    columns_: Columns
+    density_: Density
+    detector_: Novelty | TrimmedPair | None
+    offset_: float
+
+    contamination: float | str | None
+    false_alarm_rate: float
+
+    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
+        """Log density of each row, (n,)."""
+        raise NotImplementedError
+
+    def _check_fitted(self) -> None:
+        raise NotImplementedError
+
+    def _outlier_share(self) -> float | None:
+        """The share of outliers among the rows of the fit; None where it is not known."""
+        share = self.contamination
+        return None if share is None or isinstance(share, str) else float(share)
+
+    def _fit_detector(self, rows: Rows, seed: int) -> tuple[Tensor, Tensor | None]:
+        """Fit ``detector_``, unless ``contamination`` is None.
+
+        Returns:
+            The numbers of the rows that the density is fitted to, and scores of normal rows that
+            were not fitted on, by which the threshold is set; None for those of the density.
+        """
+        self.detector_, share = None, self._outlier_share()
+        kept = torch.arange(len(rows))
+        if self.contamination is None or len(rows) < _FEWEST or rows.x.shape[1] == 0:
+            return kept, None
+        if share == 0:
+            self.detector_, normal = Novelty.fit(rows, seed)
+            return kept, normal
+        self.detector_ = TrimmedPair.fit(rows, seed)
+        if share is None:
+            return held_out_normal(rows, seed)
+        fitted = self.detector_.score(rows.x, rows.log_det)
+        return torch.nonzero(fitted > torch.quantile(fitted, share))[:, 0], None
+
+    def _threshold(self, scores: Tensor, z: Tensor, log_det: Tensor) -> float:
+        """The score below which rows are outliers.
+
+        Where ``contamination`` is a share above 0 it is that quantile of the rows of the fit,
+        and else :func:`conformal_threshold`.
+
+        Args:
+            scores: (n,) of normal rows that were not fitted on.
+            z, log_det: all rows of the fit.
+        """
+        if share := self._outlier_share():
+            fitted = self._outlier_score(z, log_det).numpy()
+            return float(np.percentile(fitted, 100 * share))
+        return conformal_threshold(scores, self.false_alarm_rate)
+
+    def decision_function(self, X: Any, *, missing: str = "error") -> np.ndarray:
+        """Score minus threshold, in nats: negative for outliers.
+
+        The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
+        log densities fitted to the core of the rows, which outliers among them do not bend. With
+        ``contamination=0`` it is a mean log p-value, of three views of the row of which the
+        density is one (:class:`~pushforward.transport.Novelty`).
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have NaN.
+        """
+        self._check_fitted()
+        if missing != "error":
+            return self._leave_blank(X, missing, self.decision_function)
+        if self.detector_ is None:
+            return self.score_samples(X) - self.offset_
+        with torch.no_grad():
+            return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
+
+    def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
+        if self.detector_ is None:
+            return self.density_.log_prob(z) + log_det
+        return self.detector_.score(z, log_det)
+
+    def predict(self, X: Any, *, missing: str = "error") -> np.ndarray:
+        """+1 for rows like those of ``fit``, -1 for outliers: (n,) int.
+
+        Rows with missing cells are refused; with ``missing="blank"`` they have 0.
+        """
+        decision = self.decision_function(X, missing=missing)
+        return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
+
+    def _leave_blank(
+        self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
+    ) -> np.ndarray:
+        """Scores of the rows without missing cells, NaN for the others: (n,)."""
+        check({"missing": OneOf("error", "blank")}, {"missing": missing})
+        complete = self.columns_.complete(X)
+        found = np.full(len(complete), np.nan)
+        if complete.any():
+            found[complete] = scores(X if complete.all() else self.columns_.take(X, complete))
+        return found
