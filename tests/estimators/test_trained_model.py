@@ -12,7 +12,7 @@ import pushforward
 from pushforward.errors import DataError, ParameterError
 from pushforward.estimators.registry import MODELS
 from pushforward.estimators.trained_model import TrainedModel
-from pushforward.training.checkpoint import read_checkpoint, write_checkpoint
+from pushforward.storage.model_folder import read_folder, write_folder
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
 ROWS = np.random.default_rng(1).normal(size=(60, 2))
@@ -60,14 +60,14 @@ def test_a_run_begun_under_an_old_name_of_a_setting_goes_on(name, tmp_path):
     """``learning_rate`` was called ``rate`` in the settings of a run."""
     make, data = FITS[name]
     make().set_params(steps=2).fit(data, folder=tmp_path)
-    facts, groups = read_checkpoint(tmp_path / "checkpoint")
-    facts["identity"]["rate"] = facts["identity"].pop("learning_rate")
-    write_checkpoint(tmp_path / "checkpoint", facts, groups)
+    config, tensors = read_folder(tmp_path / "checkpoint")
+    config["identity"]["rate"] = config["identity"].pop("learning_rate")
+    write_folder(tmp_path / "checkpoint", config, tensors, "#")
     model = make().fit(data, folder=tmp_path)
     assert [record["step"] for record in model.history_] == [1, 2, 3, 4]
-    facts["identity"]["rate"] = 0.5
-    write_checkpoint(tmp_path / "checkpoint", facts, groups)
-    with pytest.raises(ParameterError, match=r"a run with learning_rate 0\.5"):
+    config["identity"]["rate"] = 0.5
+    write_folder(tmp_path / "checkpoint", config, tensors, "#")
+    with pytest.raises(ParameterError, match=r"it has learning_rate 0\.5, and this one 0\.0"):
         make().fit(data, folder=tmp_path)
 
 

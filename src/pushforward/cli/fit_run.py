@@ -182,6 +182,7 @@ def _say_where_it_begins(run: Path, what: str, talk: Talk) -> None:
 
 def _state(run: Path) -> dict[str, Any]:
     """Step, seconds and history of a run."""
-    from ..training.checkpoint import read_checkpoint
+    from ..storage.checkpoint import read_checkpoint
 
-    return read_checkpoint(run / "checkpoint")[0]
+    found = read_checkpoint(run / "checkpoint")
+    return {**found.steps["run"].facts, "seconds": found.seconds}
