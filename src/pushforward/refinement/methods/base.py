@@ -163,7 +163,7 @@ class Moving(Method):
 
     @property
     def evaluations(self) -> int:
-        """Logits with gradients that moving one point takes: one a step, and those at the start."""
+        """Logits with gradients that moving a point takes: one a step, and those at the start."""
         assert self.steps is not None
         return self.steps + self._at_start
 
