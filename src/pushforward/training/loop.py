@@ -209,7 +209,7 @@ class Loop:
                         report(self._line(), share)
                     if self.processes.agree(interrupt.asked):
                         raise KeyboardInterrupt
-                    if time.monotonic() - saved > SAVE_SECONDS:
+                    if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
                         self._save(work)
                         saved = time.monotonic()
             within = "steps" if steps is not None and self.step >= steps else "minutes"
@@ -225,7 +225,7 @@ class Loop:
             if log is not None:
                 log.table(self.history)
                 log.close()
-            if self._whole:
+            if folder is not None and self._whole:
                 self._save(work)
             for network in self.networks.values():
                 network.eval()
