@@ -86,7 +86,7 @@ def seen_table(folder=None):
 
 
 FITS = {
-    "moved": moved_rows,
+    "moved": lambda folder=None: moved_rows(folder, evaluations=8),
     "features": lambda folder=None: moved_rows(
         folder, features=lambda x: 2 * x, method="rejection", settings={"budget": 2.0}
     ),

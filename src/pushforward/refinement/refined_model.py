@@ -166,8 +166,9 @@ class RefinedModel(Model):
             folder: for the work done so far. A refinement that was killed and is repeated with
                 the same data and parameters goes on from there, to the same result, and neither
                 learns nor searches again what it had; the folder is removed when it is done.
-                What was under way begins again: the learning of one logit, or the search for
-                the settings of one stage.
+                What was under way begins again, the learning of one logit or the search for the
+                settings of one stage, and so do features that are learned. Time that was spent
+                counts in ``minutes``.
             report: called with a line of text and the share done.
 
         Returns:

@@ -31,7 +31,8 @@ __all__ = ["identity_of", "kept_logit", "kept_method", "kept_number", "kept_twin
 
 _LOOKED = 64  # samples of a generator that say which it is
 _OTHERS = ("generator", "prior", "logit", "critic_of", "features")  # what is not a JSON value
-_UNSAID = ("batch_size", "random_state")  # what changes nothing, and what is asked apart
+#: What changes nothing, how long there is for it, and what is asked apart.
+_UNSAID = ("batch_size", "minutes", "random_state")
 
 
 def identity_of(
