@@ -11,6 +11,7 @@ import pytest
 import pushforward
 from pushforward.errors import DataError, ParameterError
 from pushforward.estimators.registry import MODELS
+from pushforward.estimators.table_density import TableDensity
 from pushforward.estimators.trained_model import TrainedModel
 from pushforward.storage.model_folder import read_folder, write_folder
 
@@ -93,6 +94,8 @@ def test_every_fit_takes_the_same_words():
         takes = inspect.signature(cls.fit).parameters
         assert list(takes)[:3] == ["self", "X", "y"], cls
         words = {"folder": None, "report": None}
+        if issubclass(cls, TableDensity):
+            words["validation"] = None
         if issubclass(cls, TrainedModel):
             words |= {"validation": None, "tensorboard": False}
         for word, default in words.items():

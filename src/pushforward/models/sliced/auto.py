@@ -88,6 +88,7 @@ class AutoDensity(TableDensity):
         y: Any = None,
         sample_weight: Any = None,
         *,
+        validation: Any = None,
         report: Report | None = None,
         folder: Folder | Checkpoint | None = None,
     ) -> Self:
@@ -95,9 +96,11 @@ class AutoDensity(TableDensity):
 
         Args:
             X, y, sample_weight, report, folder: as there.
+            validation: rows to choose and to stop by, instead of shares of X that are drawn
+                anew for each member.
         """
         begun = time.monotonic()
-        return self._fit(X, sample_weight, report, folder, begun=begun)
+        return self._fit(X, sample_weight, report, folder, begun=begun, validation=validation)
 
     def _fit_density(
         self,
@@ -106,8 +109,10 @@ class AutoDensity(TableDensity):
         report: Report,
         checkpoint: Checkpoint,
         begun: float | None = None,
+        validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
+        judges = None if validation is None else self._divided(rows, validation, seed)[1]
         selection = select(
             rows,
             seed=seed % 2**30,
@@ -116,6 +121,7 @@ class AutoDensity(TableDensity):
             begun=begun,
             report=report,
             checkpoint=checkpoint,
+            validation=judges,
         )
         self.density_ = selection.density
         self.trials_ = [
@@ -163,6 +169,7 @@ def fit(
     X: Any,
     sample_weight: Any = None,
     *,
+    validation: Any = None,
     verbose: bool = True,
     folder: Folder | None = None,
     **parameters: Any,
@@ -173,6 +180,7 @@ def fit(
         X: table of shape (n, p): DataFrame, array, tensor, the path or name of one, or a table
             of :func:`pushforward.open_data`, which says how its file is to be read.
         sample_weight: (n,) row weights.
+        validation: table of rows to choose by, as in :meth:`AutoDensity.fit`.
         verbose: print progress and the account to stderr.
         folder: for unfinished work, as in :meth:`AutoDensity.fit`.
         **parameters: of :class:`AutoDensity`: ``minutes``, ``contamination``, ``columns``,
@@ -205,7 +213,7 @@ def fit(
             print(X.note, file=sys.stderr)
         reading, X = X.reading, X.read()
     model = AutoDensity(verbose=verbose, **parameters)
-    model.fit(X, sample_weight=sample_weight, folder=folder)
+    model.fit(X, sample_weight=sample_weight, validation=validation, folder=folder)
     if reading is not None:
         model.reading_ = reading
     if verbose:
