@@ -8,7 +8,7 @@ disk.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -147,4 +147,4 @@ def _features(features: Any, rows: Tensor) -> str | None:
         return features
     if hasattr(features, "dimension") or not callable(features):
         return type(features).__name__
-    return _by_values(features, rows)
+    return _by_values(cast(Score, features), rows)

@@ -170,11 +170,7 @@ class Loop:
         check(_BUDGET, {"steps": steps, "minutes": minutes})
         if steps is None and minutes is None:
             raise ParameterError("There is no budget. Give steps, minutes or both.")
-        work = RunCheckpoint(
-            None if folder is None else folder / "checkpoint", writes=self.processes.first
-        )
-        work.open(self.identity, self.seed)
-        self._resume(work)
+        work = self._resumed(folder)
         log = None
         if folder is not None and self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
@@ -355,11 +351,14 @@ class Loop:
         work.write(self.seconds)
         self.processes.wait()
 
-    def _resume(self, work: RunCheckpoint) -> None:
-        """Take up the run in the folder, if there is one."""
+    def _resumed(self, folder: Path | None) -> RunCheckpoint:
+        """The checkpoint in the folder of a run, which is taken up where there is one."""
+        place = None if folder is None else folder / "checkpoint"
+        work = RunCheckpoint(place, writes=self.processes.first)
+        work.open(self.identity, self.seed)
         facts = work.facts("run")
         if facts is None:
-            return
+            return work
         network, optimiser, average, best = (work.get(name) or {} for name in _GROUPS)
         self._load(network)
         self._moves.restore(optimiser)
@@ -371,3 +370,4 @@ class Loop:
         self.best, self.history = facts["best"], list(facts["history"])
         self.step, self._draws = facts["step"], facts["draws"]
         self.seconds = work.seconds
+        return work

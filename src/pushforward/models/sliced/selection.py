@@ -102,20 +102,8 @@ def select(
     n, d = rows.x.shape
     if d == 0 or rows.distinct() < 20:
         return _too_small(rows)
-    fold = rows.folds(2 * _FOLDS if n < _FEW else _FOLDS, seed + 1)
     apart = n >= MANY or validation is not None  # whether the rows that are scored are
-    held = None
-    if validation is not None:
-        rows = rows.followed_by(validation)
-        fitted, held = torch.arange(len(rows)).split([n, len(validation)])
-        fold = torch.full((len(rows),), -1)
-        fold[held] = 0
-    elif apart:
-        fitted, aside = rows.split(min(max(300, round(0.02 * n)), 2000), seed + 1)
-        fold = torch.full((n,), -1)
-        fold[aside] = 0
-    else:
-        fitted = torch.arange(n)
+    rows, fitted, held, fold = _divided(rows, validation, seed)
 
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
@@ -162,6 +150,34 @@ def select(
     notes += short
     weight = None if rows.weight is None else rows.weight[which]
     return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
+
+
+def _divided(
+    rows: Rows, validation: Rows | None, seed: int
+) -> tuple[Rows, Tensor, Tensor | None, Tensor]:
+    """All rows, which of them are fitted, which judge, and the fold that each is scored in.
+
+    Indices of rows that judge are None where some of the fitted do; the fold is -1 for rows that
+    are not scored.
+    """
+    n = len(rows)
+    if validation is not None:
+        rows = rows.followed_by(validation)
+        fitted, held = torch.arange(len(rows)).split([n, len(validation)])
+        fold = torch.full((len(rows),), -1)
+        fold[held] = 0
+        return rows, fitted, held, fold
+    if n < MANY:
+        return (
+            rows,
+            torch.arange(n),
+            None,
+            rows.folds(2 * _FOLDS if n < _FEW else _FOLDS, seed + 1),
+        )
+    fitted, aside = rows.split(min(max(300, round(0.02 * n)), 2000), seed + 1)
+    fold = torch.full((n,), -1)
+    fold[aside] = 0
+    return rows, fitted, None, fold
 
 
 def _floor(rows: Rows) -> SlicedDensity:
