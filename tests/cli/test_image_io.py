@@ -125,7 +125,9 @@ def test_another_run_is_not_gone_on_with(run, glow, tmp_path):
     run(*words, "--set", "steps=1").ok()
     for path in (tmp_path / "m").iterdir():
         path.unlink()
-    run(*words, "--set", "steps=2", "--random-state", "9").refused("m.run holds a run with")
+    run(*words, "--set", "steps=2", "--random-state", "9").refused(
+        "m.run cannot be continued: it has another seed"
+    )
     for path in sorted((tmp_path / "m.run").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     run(*words, "--set", "steps=1").ok()

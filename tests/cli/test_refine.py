@@ -10,6 +10,8 @@ from pushforward.cli.refine import _minutes_left
 from pushforward.refinement import cost_estimate, density_ratio
 from pushforward.refinement.dgflow_search import Search
 from pushforward.refinement.methods import dgflow
+from pushforward.storage import checkpoint
+from pushforward.storage.checkpoint import Checkpoint
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -111,3 +113,23 @@ def test_reading_and_a_page_take_of_the_minutes(minutes, page, left):
 
 def test_a_tenth_of_the_minutes_is_left_however_long_reading_took():
     assert _minutes_left(10, time.monotonic() - 6000, page=True) == pytest.approx(1.0)
+
+
+def test_an_interrupted_command_repeated_goes_on(run, gis, csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_EVERY", 0.0)
+    write = Checkpoint.write
+    words = ("refine", gis, csv, "-o", tmp_path / "m", "--method", "rejection", "--json")
+
+    def dies(self, *arguments):
+        write(self, *arguments)
+        if self._writes:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", dies)
+        assert run(*words).code != 0
+    assert [path.name for path in tmp_path.iterdir()] == [".m.pushforward-fit"]
+    done = run(*words).ok()
+    assert "an interrupted fit is in .m.pushforward-fit: going on from there" in done.err
+    assert "cannot be continued" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]

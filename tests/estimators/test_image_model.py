@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_the_same_images_only(rng, tmp_path):
     other = X.copy()
     looked_at = np.linspace(0, 399, 256).round().astype(int)
     other[np.setdiff1d(np.arange(400), looked_at)] ^= 255
-    with pytest.raises(ParameterError, match="holds a run with data "):
+    with pytest.raises(ParameterError, match="cannot be continued: it has other data"):
         runs(other, tmp_path, steps=4)
     assert runs(X, tmp_path, steps=4).history_[-1]["step"] == 4
 
@@ -171,14 +171,14 @@ def test_a_run_goes_on_with_the_same_seed_and_settings_only(rng, tmp_path):
     X = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
     runs(X, tmp_path, validation=X[:9])
     for words, text in (
-        ({"random_state": 2, "validation": X[:9]}, "with another seed"),
-        ({"validation": X[1:10]}, "held_out"),
-        ({"width": 8, "validation": X[:9]}, "width 4; this one has 8"),
+        ({"random_state": 2, "validation": X[:9]}, "it has another seed"),
+        ({"validation": X[1:10]}, "it has other held_out"),
+        ({"width": 8, "validation": X[:9]}, "width 4, and this one 8"),
     ):
         with pytest.raises(ParameterError, match=text):
             runs(X, tmp_path, steps=4, **words)
     runs(X, tmp_path / "share", validation_fraction=0.1)
-    with pytest.raises(ParameterError, match="held_out 6; this one has 12"):
+    with pytest.raises(ParameterError, match="held_out 6, and this one 12"):
         runs(X, tmp_path / "share", validation_fraction=0.2)
 
 
@@ -202,6 +202,6 @@ def test_own_networks_of_other_sizes_are_another_run(rng, tmp_path):
 
     X = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
     runs(X, tmp_path, **critic(5))
-    with pytest.raises(ParameterError, match="networks"):
+    with pytest.raises(ParameterError, match="it has other networks"):
         runs(X, tmp_path, steps=4, **critic(6))
     runs(X, tmp_path, steps=4, **critic(5))

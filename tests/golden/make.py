@@ -101,6 +101,7 @@ MODELS = {
     "began": _gan("BEGAN", code=4),
     "dcgan": _gan("DCGAN"),
     "dcgan_relativistic": _gan("DCGAN", loss="relativistic", norm="none"),
+    "dcgan_hidden": _gan("DCGAN", loss="relativistic", hidden=4),
     "dfm": _gan("DFM", features=16, layers=2),
     "ebgan": _gan("EBGAN"),
     "mmd_gan": _gan("MMDGAN"),

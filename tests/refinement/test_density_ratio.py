@@ -93,3 +93,21 @@ def test_a_ratio_and_a_critic_come_together(estimator):
             replace(estimator, **options)
     with pytest.raises(ParameterError, match="logistic"):
         replace(estimator, ratio="logistic")
+
+
+@pytest.mark.parametrize("ratio", ["direct", "corrected", "residual"])
+def test_what_was_learned_comes_back_from_its_values(ratio, estimator, normal):
+    if ratio != "direct":
+        other = OtherCritic(lambda x: 2 * x[:, 0], lambda n, seed: normal.rows(n, seed), "it")
+        estimator = replace(estimator, ratio=ratio, other=other)
+    x = torch.linspace(-2, 3, 20)[:, None]
+    for by in (estimator, replace(estimator, features=lambda x: x + 1)):
+        logit = by.learned(normal, moves=True)
+        plain = by.without_features(logit)
+        back = by.restored(plain.to_config(), plain.tensors())
+        assert torch.equal(back(x), logit(x))
+        assert (back.kind, back.others) == (logit.kind, logit.others)
+    critic = estimator.calibrated("critic", lambda x: x[:, 0] ** 3, normal)
+    back = estimator.restored(critic.to_config(), critic.tensors(), critic.frozen)
+    assert torch.equal(back(x), critic(x))
+    assert back.others is None

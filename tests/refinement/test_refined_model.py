@@ -85,6 +85,30 @@ def test_it_can_be_refined_again_saved_and_keeps_its_story(refined, table, tmp_p
     assert same(loaded.sample(50, random_state=5), twice.sample(50, random_state=5))
 
 
+def test_a_gan_of_a_table_refined_twice_draws_by_both_refinements(table, tmp_path):
+    data = table[1].head(300)
+    gan = pushforward.TableGAN(width=8, depth=1, batch_size=32, steps=30, random_state=0).fit(data)
+    plain = gan.sample(60, random_state=2)
+    once = refine(gan, data, method="rejection", settings={"budget": 3.0})
+    assert [kept.method.name for kept in once.kept_] == ["rejection"]
+    first = once.sample(60, random_state=2)
+    twice = refine(once, data, method="rejection", settings={"budget": 2.0}, random_state=1)
+    assert twice.kept_[:1] == once.kept_
+    assert twice.base_ is gan
+    assert twice.report_.stages[: len(once.report_.stages)] == once.report_.stages
+    assert len(twice.kept_) == 2
+    assert (once.report_.draws, twice.report_.draws) == pytest.approx((3.0, 6.0))
+    assert twice.report_.after.value < twice.report_.before.value - 0.01
+    # the models before it are as they were
+    assert same(gan.sample(60, random_state=2), plain)
+    assert same(once.sample(60, random_state=2), first)
+    repeated = refine(once, data, method="rejection", settings={"budget": 2.0}, random_state=1)
+    loaded = again(twice, tmp_path / "model")
+    expected = twice.sample(60, random_state=2)
+    assert same(repeated.sample(60, random_state=2), expected)
+    assert same(loaded.sample(60, random_state=2), expected)
+
+
 def test_it_is_judged_like_any_model(refined, table):
     found = pushforward.compare(
         {"before": table[0], "after": refined}, table[1], measures=["two_sample"], n=300

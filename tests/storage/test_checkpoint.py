@@ -13,8 +13,15 @@ import pytest
 import torch
 
 import pushforward
+from pushforward.errors import ModelFileError, ParameterError
 from pushforward.storage import checkpoint
-from pushforward.storage.checkpoint import Checkpoint
+from pushforward.storage.checkpoint import (
+    Checkpoint,
+    RunCheckpoint,
+    digest,
+    read_checkpoint,
+)
+from pushforward.storage.model_folder import write_folder
 
 # steps are written ten times a second, and each process says how many it took over
 CHILD = """
@@ -23,8 +30,8 @@ torch.set_num_threads(1)
 import pushforward.storage.checkpoint as c
 c._EVERY, c._SHARE = 0.1, 1e9
 find = c.Checkpoint.open
-def open(self, digest, seed, **more):
-    seed = find(self, digest, seed, **more)
+def open(self, identity, seed, **more):
+    seed = find(self, identity, seed, **more)
     print("TOOK", len(self._steps), file=sys.stderr, flush=True)
     return seed
 c.Checkpoint.open = open
@@ -115,7 +122,7 @@ def test_finished_steps_are_not_done_again(eager, monkeypatch, tmp_path):
 def test_without_a_seed_the_interrupted_one_is_kept(eager, monkeypatch, tmp_path):
     x = table()
     work = Checkpoint(tmp_path / "work")
-    assert work.open("d", 5) == 5
+    assert work.open({"d": 1}, 5) == 5
     work.keep("step", {"t": torch.ones(1)})
     restore = interrupt(monkeypatch, 3)
     with pytest.raises(Interrupted):
@@ -124,11 +131,11 @@ def test_without_a_seed_the_interrupted_one_is_kept(eager, monkeypatch, tmp_path
     first = Checkpoint(tmp_path / "other")
     model = pushforward.GIS().fit(x, folder=first)
     assert model._seed == first._seed
-    assert Checkpoint(tmp_path / "work").open("d", 9) == 5
-    assert Checkpoint(tmp_path / "work").open("d", 5, asked=True) == 5
+    assert Checkpoint(tmp_path / "work").open({"d": 1}, 9, asked=False) == 5
+    assert Checkpoint(tmp_path / "work").open({"d": 1}, 5) == 5
     another = Checkpoint(tmp_path / "work")
-    with pytest.warns(UserWarning, match="it has another seed. The fit begins anew"):
-        assert another.open("d", 9, asked=True) == 9
+    with pytest.warns(UserWarning, match=r"it has another seed \(random_state\). The fit begins"):
+        assert another.open({"d": 1}, 9) == 9
     assert another.get("step") is None
 
 
@@ -146,16 +153,20 @@ def test_a_generator_of_numpy_resumes_where_it_draws_the_same(eager, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("change", "data"),
-    [({"step": 0.5}, 500), ({"random_state": 1}, 500), ({}, 499)],
+    ("change", "data", "said"),
+    [
+        ({"step": 0.5}, 500, "it has step None, and this one 0.5"),
+        ({"random_state": 1}, 500, "it has another seed"),
+        ({}, 499, "it has other columns"),
+    ],
 )
-def test_another_fit_begins_anew_and_says_so(change, data, eager, monkeypatch, tmp_path):
+def test_another_fit_begins_anew_and_says_so(change, data, said, eager, monkeypatch, tmp_path):
     restore = interrupt(monkeypatch, 2)
     with pytest.raises(Interrupted):
-        pushforward.GIS(random_state=0).fit(table(), folder=tmp_path / "work")
+        pushforward.GIS(random_state=0, max_layers=4).fit(table(), folder=tmp_path / "work")
     restore()
-    settings = {"random_state": 0, **change}
-    with pytest.warns(UserWarning, match="begins anew"):
+    settings = {"random_state": 0, "max_layers": 4, **change}
+    with pytest.warns(UserWarning, match=rf"cannot be continued: {said}.*\. The fit begins anew"):
         found = pushforward.GIS(**settings).fit(table()[:data], folder=tmp_path / "work")
     expected = pushforward.GIS(**settings).fit(table()[:data])
     assert np.array_equal(found.score_samples(table()), expected.score_samples(table()))
@@ -163,7 +174,7 @@ def test_another_fit_begins_anew_and_says_so(change, data, eager, monkeypatch, t
 
 def test_a_damaged_checkpoint_is_not_used(eager, tmp_path):
     work = Checkpoint(tmp_path / "work")
-    work.open("d", 5)
+    work.open({}, 5)
     work.keep("step", {"t": torch.ones(100)})
     weights = tmp_path / "work" / "model.safetensors"
     data = bytearray(weights.read_bytes())
@@ -171,8 +182,117 @@ def test_a_damaged_checkpoint_is_not_used(eager, tmp_path):
     weights.write_bytes(data)
     again = Checkpoint(tmp_path / "work")
     with pytest.warns(UserWarning, match="begins anew"):
-        assert again.open("d", 9) == 9
+        assert again.open({}, 9) == 9
     assert again.get("step") is None
+
+
+def test_what_differs_is_named_the_seed_first(tmp_path):
+    identity = {"width": 4, "shape": [2, 3], "data": digest("rows")}
+    work = Checkpoint(tmp_path / "work")
+    work.open({**identity, "shape": (2, 3)}, 5)
+    work.put("a", {"t": torch.ones(2)}, {"count": 3})
+    work.put("b", {})
+    work.write()
+    found = read_checkpoint(tmp_path / "work")
+    assert found.difference(identity, 5) == ""
+    assert found.difference({**identity, "width": 8}, 6) == "another seed (random_state)"
+    assert found.difference({**identity, "width": 8}, 5) == "width 4, and this one 8"
+    assert found.difference({**identity, "data": digest("others")}, 5) == "other data"
+    assert found.difference({**identity, "depth": 1}, 5) == "depth None, and this one 1"
+    assert (found.steps["a"].facts, found.steps["b"].facts) == ({"count": 3}, {})
+    assert found.steps["a"].tensors["t"].equal(torch.ones(2))
+    assert found.steps["b"].tensors == {}
+
+
+def test_a_run_is_refused_where_a_fit_in_steps_begins_anew(tmp_path):
+    def begun(folder):
+        work = RunCheckpoint(folder)
+        work.open({"width": 4}, 5)
+        work.put("run", {}, {"step": 1})
+        work.write(seconds=7.0)
+
+    place = tmp_path / "run" / "checkpoint"
+    begun(place)
+    again = RunCheckpoint(place)
+    assert again.chosen_seed(9, asked=False) == 5
+    assert again.chosen_seed(9, asked=True) == 9
+    assert again.open({"width": 4}, 5) == 5
+    assert (again.facts("run"), again.seconds) == ({"step": 1}, 7.0)
+    text = r"run in .*run cannot be continued: it has width 4, and this one 8. Choose another"
+    with pytest.raises(ParameterError, match=text):
+        RunCheckpoint(place).open({"width": 8}, 5)
+    assert read_checkpoint(place).identity == {"width": 4}  # nothing was lost
+    (place / "README.md").write_text("# other")
+    for use in (
+        lambda: RunCheckpoint(place).open({"width": 4}, 5),
+        lambda: RunCheckpoint(place).chosen_seed(9, asked=False),
+    ):
+        with pytest.raises(ModelFileError, match=r"cannot be continued: .*[^.]\. Choose another"):
+            use()
+
+
+def test_only_the_process_that_writes_writes(eager, tmp_path):
+    silent = Checkpoint(tmp_path / "work", writes=False)
+    silent.open({}, 1)
+    silent.keep("a", {"t": torch.ones(1)})
+    silent.write()
+    assert silent.get("a") is not None
+    assert not (tmp_path / "work").exists()
+    loud = Checkpoint(tmp_path / "work")
+    loud.open({}, 1)
+    loud.keep("a", {"t": torch.ones(1)})
+    silent.discard()
+    assert (tmp_path / "work").is_dir()
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path):
+    facts = {
+        "identity": {"seed": 3, "model": "DCGAN", "rate": 0.1},
+        "step": 2, "draws": 4, "seconds": 1.5, "history": [], "best": None, "updates": 0,
+    }  # fmt: skip
+    tensors = {"network/g.a/b": torch.ones(2), "best/g.a/b": torch.zeros(2)}
+    write_folder(tmp_path / "run", {"class": "Checkpoint", "facts": facts}, tensors, "#")
+    work = RunCheckpoint(tmp_path / "run")
+    assert work.chosen_seed(9, asked=False) == 3
+    assert work.open({"model": "DCGAN", "learning_rate": 0.1}, 3) == 3
+    assert work.seconds == 1.5
+    assert work.facts("run") == {
+        k: facts[k] for k in ("step", "draws", "history", "best", "updates")
+    }
+    assert work.get("network")["g.a/b"].equal(torch.ones(2))
+    assert work.get("best")["g.a/b"].equal(torch.zeros(2))
+    assert work.get("average") == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"unfinished": "0" * 64, "seed": 3, "seconds": 1.0},
+            "it was begun by an earlier version",
+        ),
+        ({"class": "GIS"}, "holds a saved model, no unfinished fit"),
+        ({"class": "Checkpoint"}, "no checkpoint as it was written: KeyError: 'steps'"),
+        ({"class": "Checkpoint", "facts": {"identity": {}}}, "KeyError: 'seed'"),
+        ({"class": "Checkpoint", "steps": {}, "seed": "x"}, "KeyError"),
+        ({"class": "Checkpoint", "steps": {"step": {}}, "identity": 3}, "AttributeError"),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_said_and_nothing_crashes(config, said, tmp_path):
+    write_folder(tmp_path / "work", config, {"step::t": torch.ones(1)}, "#")
+    x = table(60)
+    model = pushforward.GIS(max_layers=1, random_state=0)
+    with pytest.warns(UserWarning, match=rf"cannot be continued: .*{said}.* The fit begins anew"):
+        found = model.fit(x, folder=tmp_path / "work")
+    expected = pushforward.GIS(max_layers=1, random_state=0).fit(x)
+    assert np.array_equal(found.score_samples(x), expected.score_samples(x))
+    assert not (tmp_path / "work").exists()
+
+
+def test_an_identity_that_json_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match=r"identity\['rate'\] is inf"):
+        Checkpoint(tmp_path / "work").open({"rate": float("inf")}, 1)
+    assert Checkpoint().open({"rate": float("inf")}, 1) == 1  # which is kept nowhere
 
 
 def test_a_step_replaces_its_parts(tmp_path):

@@ -293,7 +293,7 @@ def test_a_budget_in_minutes_ends_the_run_and_counts_over_resumptions(tmp_path):
 
 def test_another_run_in_the_folder_is_refused(tmp_path):
     two_players(identity={"width": 8}).run(steps=1, folder=tmp_path)
-    with pytest.raises(ParameterError, match=r"holds a run with width 8; this one has 16"):
+    with pytest.raises(ParameterError, match=r"continued: it has width 8, and this one 16\. "):
         two_players(identity={"width": 16}).run(steps=1, folder=tmp_path)
     with pytest.raises(ParameterError, match="seed"):
         two_players(identity={"width": 8}, seed=1).run(steps=1, folder=tmp_path)
@@ -305,7 +305,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match=r"The run in .* cannot be continued: .*altered"):
         two_players().run(steps=2, folder=tmp_path)
 
 

@@ -261,7 +261,7 @@ def _fit_table(
         _print_columns(made.columns_, console)
         return made
     made = _made(entry, parameters, output if more and there else None)
-    work = _unfinished(output, console)
+    work = unfinished_fit(output, console)
     with console.fit_progress(made.get_params().get("minutes")) as report:
         X = table.read()
         weights = None if options.weight is None else _column(X, labels, gone[-1])
@@ -307,7 +307,7 @@ def _print_columns(columns: Any, console: Console) -> None:
         console.note(f"{kept}.")
 
 
-def _unfinished(output: Path, console: Console) -> "Checkpoint":
+def unfinished_fit(output: Path, console: Console) -> "Checkpoint":
     """What an interrupted fit has left beside ``output``."""
     from ..storage.checkpoint import Checkpoint
 

@@ -186,6 +186,7 @@ def _print_start(run: Path, what: str, console: Console) -> None:
 
 def _state(run: Path) -> dict[str, Any]:
     """Step, seconds and history of a run."""
-    from ..training.checkpoint import read_checkpoint
+    from ..storage.checkpoint import read_checkpoint
 
-    return read_checkpoint(run / "checkpoint")[0]
+    found = read_checkpoint(run / "checkpoint")
+    return {**found.steps["run"].facts, "seconds": found.seconds}

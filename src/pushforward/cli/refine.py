@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,12 +15,16 @@ from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
 from .arguments import Seed as SeedOption
 from .console import Console, print_json, print_table
+from .fit import unfinished_fit
 from .fit_options import check_page, literal, pairs
 from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, of_tables
 from .table_io import ModelRows, open_source
 from .text_io import of_text
+
+if TYPE_CHECKING:
+    from ..storage.checkpoint import Checkpoint
 
 __all__ = ["refine"]
 
@@ -167,18 +171,23 @@ def refine(
         "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
     }  # fmt: skip
     wanted = output is not None or report is not None
+    work = None if compare or output is None else unfinished_fit(output, console)
     with console.fit_progress(minutes) as progress:
         if compare:
             refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
         else:
             compared = []
-            refined = _refined(model, rows, labels, options | method_options, progress, console)
+            refined = _refined(
+                model, rows, labels, options | method_options, progress, console, work
+            )
     found: dict[str, Any] = {}
     if refined is not None:
         console.print(refined.account())
         found = {"model": type(model).__name__, "report": refined.report_.to_dict()}
         if output is not None:
             refined.save(output)
+            if work is not None:
+                work.discard()
             found["folder"] = str(output)
         if report is not None:
             left = None if minutes is None else minutes - (time.monotonic() - started) / 60
@@ -205,18 +214,14 @@ def _minutes_left(minutes: float | None, started: float, *, page: bool) -> float
 
 
 def _refined(
-    model: Any,
-    rows: Any,
-    labels: Any,
-    options: dict[str, Any],
-    progress: Progress,
-    console: Console,
-) -> Any:
-    """The refined model."""
+    model: Any, rows: Any, labels: Any, options: dict[str, Any], progress: Progress,
+    console: Console, work: "Checkpoint | None",
+) -> Any:  # fmt: skip
+    """The refined model; what an interrupted refinement has done is taken from ``work``."""
     from ..refinement import RefinedModel
 
     made = RefinedModel(model, **options)
-    return made.fit(rows, labels, report=_with_first_lines(progress, console))
+    return made.fit(rows, labels, folder=work, report=_with_first_lines(progress, console))
 
 
 def _compared(

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..storage.checkpoint import digest
+from ..storage.checkpoint import RunCheckpoint, digest
 from ..training.batches import Source
-from ..training.checkpoint import read_checkpoint
 from ..training.loop import Loop
 from ..training.phase import Phase
 from ..training.processes import Processes
@@ -81,10 +80,9 @@ class PhasedModel(TrainedModel):
 
     def _run_seed(self, folder: str | Path | None) -> int:
         """A seed of ``random_state``; where that is None, the one of the run in the folder."""
-        place = None if folder is None else Path(folder) / "checkpoint"
-        if self.random_state is None and place is not None and place.exists():
-            return int(read_checkpoint(place)[0]["identity"]["seed"])
-        return drawn_seed(self.random_state)
+        work = RunCheckpoint(None if folder is None else Path(folder) / "checkpoint")
+        seed = drawn_seed(self.random_state)
+        return work.chosen_seed(seed, asked=self.random_state is not None)
 
     def _train(
         self,

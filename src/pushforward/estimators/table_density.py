@@ -111,8 +111,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         X, weight = counted(rows.X, rows.sample_weight)
         checkpoint = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
         if folder is not None:
-            whole = self._digest(X, weight, options.get("validation"))
-            seed = checkpoint.open(whole, seed, asked=self.random_state is not None)
+            identity = self._identity(X, weight, options.get("validation"))
+            seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
         self._fitted_on = self._rows_digest(X, weight)
         z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
         order = canonical_order(z)
@@ -131,24 +131,25 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             checkpoint.discard()
         return self
 
-    def _digest(self, X: Any, weight: np.ndarray | None, validation: Any) -> str:
-        """Digest of all that the fit depends on but its seed, which the checkpoint compares."""
+    def _identity(self, X: Any, weight: np.ndarray | None, validation: Any) -> dict[str, Any]:
+        """All that the fit depends on but its seed, by name: two fits of the same are one."""
         parameters = self.get_params(deep=False)
         del parameters["verbose"], parameters["random_state"]
-        tables = [
-            part
-            for table in (X, validation)
-            if table is not None
-            for part in self.columns_.encode(table, draw=np.random.default_rng(0))
-        ]
         more = parameters.get("warm_start") and self.__sklearn_is_fitted__()
         start = self._tensors() if more else {}
-        return digest(
-            f"{type(self).__name__} {__version__} {parameters} {self.columns_.to_config()}",
-            *tables,
-            None if weight is None else torch.from_numpy(weight),
-            *start.values(),
-        )
+
+        def coded(table: Any) -> tuple[Tensor, Tensor]:
+            return self.columns_.encode(table, draw=np.random.default_rng(0))
+
+        return {
+            "model": type(self).__name__,
+            "version": __version__,
+            **{k: v if _is_plain(v) else repr(v) for k, v in parameters.items()},
+            "columns": digest(str(self.columns_.to_config())),
+            "data": digest(*coded(X), None if weight is None else torch.from_numpy(weight)),
+            "validation": None if validation is None else digest(*coded(validation)),
+            "layers": digest(*start.values()),
+        }
 
     def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
         """Digest of the rows of a table, in any order, and their weights."""
@@ -394,6 +395,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""
         return density_from_state(tensors)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a parameter is a JSON value by itself."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
 
 
 def _silent(text: str, share: float) -> None:

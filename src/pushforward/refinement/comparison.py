@@ -1,6 +1,7 @@
 """All methods on one generator, by the same logits and rows, at one cost a sample."""
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from .streams import Stream
 __all__ = ["Compared", "compare_methods"]
 
 _TIMED = 1000  # samples that cost is measured on
+_APART = 1 << 20  # what methods learn is numbered from here, apart from what "auto" learned
 PAPER = "dgflow, published"
 
 
@@ -87,8 +89,9 @@ def compare_methods(
     """Refine a generator by every method, each at the cost of "auto" or of a budget.
 
     All share the rows, the test and, where there is no critic, the networks of the generator's
-    samples: what moves points a smooth one, what weighs them a sharp one. DGflow is there with
-    published settings as well, which have their own cost.
+    samples: what moves points a smooth one, what weighs them a sharp one. What a method learns
+    besides has random numbers by its name alone: leaving one out changes no other. DGflow is
+    there with published settings as well, which have their own cost.
 
     Args:
         generator, data, y, report: as of :func:`refine`.
@@ -141,8 +144,7 @@ def compare_methods(
                 continue
             progress(name, 0.4 + 0.6 * number / len(names))
             start = time.monotonic()
-            line, setup, state = _of_method(name, model, setup, state, cost)
-            lines.append(line)
+            lines.append(_of_method(name, model, setup, _begun(state, name), cost))
             longest = max(longest, time.monotonic() - start)
     return lines
 
@@ -184,10 +186,18 @@ def _with_logits(
     return replace(setup, known=known), state
 
 
+def _begun(state: State, name: str) -> State:
+    """What a method goes on from: what it learns has random numbers by its name alone.
+
+    Which other methods are compared, and what becomes of them, changes nothing for it.
+    """
+    return replace(state, learned=_APART + zlib.crc32(name.encode()) % _APART)
+
+
 def _of_method(
     name: str, model: RefinedModel, setup: Setup, state: State, cost: float
-) -> tuple[Compared, Setup, State]:
-    """The line of a method that may take so many logits, and what the next goes on from."""
+) -> Compared:
+    """The line of a method that may take so many logits."""
     settings: dict[str, Any] = {}
     method, space, own = name, model.space, setup
     if name in (PAPER, "ddls") and setup.adapter.prior is not None:
@@ -204,14 +214,12 @@ def _of_method(
             settings = {"pool": max(2, int(most))}
     try:
         refinement = run(own, method, settings, space, earlier=state)
-        line = Compared(name, None, False, 0, 0, 0, "its logit is flat")
-        if (tried := refinement.state.tried) is not None:
-            stage = refinement.report.stages[-1]
-            line = _line(name, model, refinement.setup, tried, stage.auc, stage.kept)
     except PushforwardError as error:
-        return Compared(name, None, False, 0, 0, 0, str(error)), setup, state
-    own = refinement.setup
-    return line, replace(setup, real=own.real, estimator=own.estimator), refinement.state
+        return Compared(name, None, False, 0, 0, 0, str(error))
+    if (tried := refinement.state.tried) is None:
+        return Compared(name, None, False, 0, 0, 0, "its logit is flat")
+    stage = refinement.report.stages[-1]
+    return _line(name, model, refinement.setup, tried, stage.auc, stage.kept)
 
 
 def _line(

@@ -166,6 +166,32 @@ class RatioEstimator:
         logit = replace(start, network=network, line=uncalibrated())
         return self._with_line(logit, space, number, moves)
 
+    def without_features(self, logit: Logit) -> Logit:
+        """A logit as a folder holds it: its network alone, without the features of the user."""
+        if isinstance(logit.network, FeatureRatio):
+            return replace(logit, network=logit.network.network)
+        return logit
+
+    def restored(
+        self, config: dict[str, Any], tensors: dict[str, Tensor], score: Score | None = None
+    ) -> Logit:
+        """What :meth:`calibrated` or :meth:`learned` gave, from what a folder holds of it.
+
+        Args:
+            config, tensors: of :meth:`without_features`.
+            score: the score that was calibrated; None for a logit that was learned.
+        """
+        others = None
+        if score is None and self.other is not None:
+            score, others = self.other.critic, self.other.model
+        device = self.real.learn.device
+        logit = Logit.from_config(config, tensors, score, others, device)
+        if isinstance(logit.network, TreeRatio):
+            logit.network.numbers = self.numbers
+        elif logit.network is not None and self.features is not None:
+            return replace(logit, network=FeatureRatio(self.features, logit.network))
+        return logit
+
     def seconds(self, rows: Tensor, *, moves: bool, near: bool = False) -> float:
         """Seconds that :meth:`learned` takes to train, from a few steps that are timed.
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -24,6 +25,7 @@ from .logit import Logit
 from .logit_gradients import in_batches, one_per_row
 from .methods import METHODS, BudgetedRejection, DGflow, RepeatedMargins, no_logit
 from .report import RefinementReport
+from .resumption import kept_logit, kept_method, kept_number
 from .row_checks import CHECKED, check_rows_alone
 from .setup import Setup
 from .state import State, Timing
@@ -229,15 +231,22 @@ def _ratio(setup: Setup, state: State, *, moves: bool, share: float) -> tuple[St
             kind, some = "given", setup.real.test[:CHECKED]
             check_rows_alone("logit", score, some)
             one_per_row(score(some), len(some))
-        logit = setup.estimator.calibrated(kind, score, state.space, number=state.learned)
+        logit = kept_logit(
+            setup, f"{kind} logit",
+            lambda: setup.estimator.calibrated(kind, score, state.space, number=state.learned),
+            score,
+        )  # fmt: skip
     else:
         setup.progress("learning the ratio of densities", share)
         state = replace(state, learned=state.learned + 1)
         left = setup.budget.minutes_left
-        logit = setup.estimator.learned(
-            state.space, moves=moves, near=bool(state.kept), number=state.learned,
+        learn = partial(
+            setup.estimator.learned, state.space, moves=moves, near=bool(state.kept),
+            number=state.learned,
             minutes=None if left is None else left / 2,  # the other half is to use it
         )  # fmt: skip
+        use = "moves" if moves else "weighs"
+        logit = kept_logit(setup, f"logit {state.learned}, which {use}", learn)
     return (replace(state, first=logit) if begins else state), logit
 
 
@@ -245,7 +254,9 @@ def _with_margins(setup: Setup, state: State) -> State:
     """Give numbers whose values repeat the margins of the data, where that helps."""
     method = RepeatedMargins(names=tuple(cast(Columns, setup.adapter.codec).names))
     try:
-        tuned = method.tune(setup.context(state, no_logit))
+        tuned = kept_method(
+            setup, method.name, lambda: method.tune(setup.context(state, no_logit))
+        )
         return state if tuned is None else evaluate(setup, state, tuned, None)
     except DataError as error:
         return left_out(setup, state, method.name, error)
@@ -258,7 +269,9 @@ def _thinned(setup: Setup, state: State, logit: Logit) -> State:
     most = MOST_DRAWS if budget.draws is None else budget.draws / space.draws
     logits = math.inf if budget.evaluations is None else budget.evaluations
     tries = [n for n in _BUDGETS if n <= most and n * (space.evaluations + 1) <= logits]
-    draws = draws_for(context, tries)
+    draws = kept_number(
+        setup, f"draws by logit {state.learned}", lambda: draws_for(context, tries)
+    )
     if draws is None:
         return state
     return attempt_or_leave_out(setup, state, BudgetedRejection(draws), logit, context)

@@ -1,11 +1,13 @@
 """From a generator and the user's data to the setup of a refinement."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from ..storage.checkpoint import Checkpoint
 from .acceptance_test import RealRows, parts_of
 from .adapters import Adapter, sampled, scaled
 from .budget import Budget
@@ -13,6 +15,7 @@ from .density_ratio import RatioEstimator
 from .held_out_refit import fit_twin, is_fitted_on
 from .other_critic import other_critic
 from .repeated_values import repeated_values
+from .resumption import kept_twin
 from .row_features import RowFeatures, features_for
 from .row_width import is_narrow
 from .scale_check import check_scale
@@ -54,6 +57,7 @@ def prepared(
     *,
     earlier: Any = None,
     twin: bool = False,
+    work: Checkpoint,
 ) -> Prepared:
     """Set a refinement up: scales, features, parts of the real rows, budgets.
 
@@ -67,6 +71,7 @@ def prepared(
         report: called with a line of text and the share done; None for nobody.
         earlier: the refined model that is refined again; None for another generator.
         twin: whether a density that was fitted on these very rows is judged by its twin.
+        work: what an interrupted refinement has done.
 
     Raises:
         DataError: for samples and data on two scales.
@@ -75,7 +80,9 @@ def prepared(
     X, y, rows = data
     narrow = is_narrow(rows.shape[1:])
     adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier.adapter_
-    budget, progress = Budget(model.minutes, model.evaluations, model.draws), Progress(report)
+    limits = (model.minutes, model.evaluations, model.draws)
+    budget = Budget(*limits, started=time.monotonic() - work.seconds)
+    progress = Progress(report)
     third = None if budget.minutes is None else max(_LEAST, budget.minutes / 3)
     features = features_for(adapter, model.features, X, y, rows, seed, batch_size, third)
     # counts of letters, and columns of categories, have no moments
@@ -84,7 +91,7 @@ def prepared(
     notes, used = [features.note] if features.note else [], adapter
     if twin and adapter.numbers is not None and is_fitted_on(model.base_, X):
         progress("fitting a twin of the generator without the rows that judge")
-        used, real, note = _with_twin(model.base_, X, adapter, real, seed, third)
+        used, real, note = _with_twin(model.base_, X, adapter, real, seed, third, work)
         notes.append(note)
     estimator = RatioEstimator(
         real, model.ratio, features.by_ratio,
@@ -93,7 +100,7 @@ def prepared(
     )  # fmt: skip
     setup = Setup(
         used, real, estimator, budget, seed, batch_size, model.logit,
-        notes=tuple(notes), progress=progress,
+        notes=tuple(notes), progress=progress, checkpoint=work,
     )  # fmt: skip
     if earlier is not None:
         setup = replace(
@@ -117,12 +124,13 @@ def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapt
 
 
 def _with_twin(
-    base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None
-) -> tuple[Adapter, RealRows, str]:
+    base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None,
+    work: Checkpoint,
+) -> tuple[Adapter, RealRows, str]:  # fmt: skip
     """What is refined and judged in place of a density that was fitted on the rows that judge."""
     testing = np.zeros(len(X), dtype=bool)
     testing[parts_of(len(X), seed)[0].numpy()] = True
-    fitted = fit_twin(base, X, testing, minutes)
+    fitted = kept_twin(work, lambda: fit_twin(base, X, testing, minutes))
     if fitted is None:
         note = (
             "the generator was fitted on these rows, so that its AUC is too low: give rows that "

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..deprecation import renamed
 from ..estimators.prior import Prior
+from ..storage.checkpoint import Folder
 from ..validation import as_seed
 from .logit_gradients import Score
 from .refined_model import RefinedModel
@@ -32,6 +33,7 @@ def refine(
     draws: float | None = None,
     random_state: Any = 0,
     batch_size: int | None = None,
+    folder: Folder | None = None,
     report: Callable[[str, float], None] | None = None,
 ) -> RefinedModel:
     """Make the samples of a trained generator better, and report whether that worked.
@@ -80,6 +82,8 @@ def refine(
         draws: samples of the generator that one refined sample may take; "auto" takes up to 4.
         random_state: of everything that is drawn here.
         batch_size: rows whose activations are held in memory at once; changes nothing else.
+        folder: for the work done so far, as of :meth:`RefinedModel.fit`: an interrupted refinement
+            that is repeated goes on from there.
         report: called with a line of text and the share done; before anything is tried with
             what to expect.
 
@@ -102,10 +106,11 @@ def refine(
         >>> model.report_.helped, model.report_.before.value - model.report_.after.value > 0.1
         (True, True)
     """
-    seed = as_seed(random_state)
+    # where none is asked for, that of an interrupted refinement in the folder is used
+    seed = None if folder is not None and random_state is None else as_seed(random_state)
     model = RefinedModel(
         generator, prior=prior, logit=logit, method=method, preset=preset, space=space,
         ratio=ratio, critic_of=critic_of, settings=settings, features=features, minutes=minutes,
         evaluations=evaluations, draws=draws, batch_size=batch_size, random_state=seed,
     )  # fmt: skip
-    return model.fit(data, y, report=report)
+    return model.fit(data, y, folder=folder, report=report)

@@ -16,6 +16,8 @@ from ..estimators.base import Model, check_fitted
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
 from ..estimators.prior import Prior
+from ..storage.checkpoint import Checkpoint, Folder
+from ..training.processes import Processes
 from ..training.threads import threads_for
 from ..validation import COUNT, MINUTES, Function, Instance, Integer, Number, OneOf, Rule, Seed
 from . import serialisation as saving
@@ -31,6 +33,7 @@ from .preparation import prepared
 from .presets import resolved
 from .repeated_values import with_nearest_values
 from .report import RefinementReport
+from .resumption import identity_of
 from .row_features import RowFeatures
 from .sample_spaces import Space
 from .samplers.dgflow import PUBLISHED
@@ -149,7 +152,12 @@ class RefinedModel(Model):
         raise AttributeError(f"'RefinedModel' object has no attribute {name!r}")
 
     def fit(
-        self, X: Any, y: Any = None, *, report: Callable[[str, float], None] | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        folder: Folder | Checkpoint | None = None,
+        report: Callable[[str, float], None] | None = None,
     ) -> Self:
         """Learn what makes samples better.
 
@@ -157,6 +165,12 @@ class RefinedModel(Model):
             X: real data like those of the generator's ``fit``, best some it was not fitted on.
             y: labels of images, for the features of the test; those of an ``ImageSet`` are used
                 where it is None.
+            folder: for the work done so far. A refinement that was killed and is repeated with
+                the same data and parameters goes on from there, to the same result, and neither
+                learns nor searches again what it had; the folder is removed when it is done.
+                What was under way begins again, the learning of one logit or the search for the
+                settings of one stage, and so do features that are learned. Time that was spent
+                counts in ``minutes``.
             report: called with a line of text and the share done.
 
         Returns:
@@ -167,10 +181,12 @@ class RefinedModel(Model):
         """
         before = dict(vars(self))
         try:
-            with self.prepare(X, y, report, twin=True) as setup:
+            with self.prepare(X, y, report, twin=True, folder=folder) as setup:
                 settings = current_settings(self.method, self.settings)
                 method, settings = resolved(self.method, self.preset, settings, self.adapter_)
                 self.set_refinement(run(setup, method, settings, self.space))
+                if setup.checkpoint is not folder:  # a caller who made it still has to save
+                    setup.checkpoint.discard()
         except BaseException:  # what it was fitted to before is left as it was
             vars(self).clear()
             vars(self).update(before)
@@ -192,7 +208,13 @@ class RefinedModel(Model):
 
     @contextmanager
     def prepare(
-        self, X: Any, y: Any, report: Report | None, *, twin: bool = False
+        self,
+        X: Any,
+        y: Any,
+        report: Report | None,
+        *,
+        twin: bool = False,
+        folder: Folder | Checkpoint | None = None,
     ) -> Iterator[Setup]:
         """The setup for such data; inside, all networks are frozen.
 
@@ -211,16 +233,42 @@ class RefinedModel(Model):
         size = self.block_size(adapter)
         with self.frozen_networks(other):
             check_generator(adapter)
+            work, seed = self._opened(folder, adapter, other, (X, y), seed)
             rows = adapter.encode(X, seed)
             check_rows(rows)
             with _threads(adapter, rows):
                 ready = prepared(
                     self, adapter, other, (X, y, rows), seed, size, report,
-                    earlier=earlier, twin=twin,
+                    earlier=earlier, twin=twin, work=work,
                 )  # fmt: skip
                 self.adapter_, self.row_features_ = ready.adapter, ready.features
                 self.known_values_ = ready.known_values
                 yield ready.setup
+
+    def _opened(
+        self,
+        folder: Folder | Checkpoint | None,
+        adapter: Adapter,
+        other: Adapter | None,
+        data: tuple[Any, Any],
+        seed: int,
+    ) -> tuple[Checkpoint, int]:
+        """What an interrupted refinement of the like has done, and the seed to go on with."""
+        if folder is None:
+            return Checkpoint(), seed
+        X, y = data
+        rows = adapter.encode(X, 0)
+        check_rows(rows)
+        processes = Processes(rows.device)
+        work = folder
+        if not isinstance(work, Checkpoint):
+            work = Checkpoint(work, writes=processes.first)
+        with _threads(adapter, rows):
+            size = self.block_size(adapter)
+            identity = identity_of(self, adapter, other, rows, y, size)
+        seed = work.open(identity, seed, asked=self.random_state is not None)
+        processes.barrier()  # until all have read what the first will write anew
+        return work, seed
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw refined rows, in the form the generator has them.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from ..storage.checkpoint import Checkpoint
 from ..training import Processes
 from .acceptance_test import RealRows
 from .adapters import Adapter
@@ -73,6 +74,7 @@ class Setup:
         reference: the logit whose percentiles are reported; None for the first.
         notes: sentences that the report begins with.
         progress: of the run.
+        checkpoint: what an interrupted refinement has learned, where a folder was given.
     """
 
     adapter: Adapter
@@ -88,6 +90,7 @@ class Setup:
     reference: Logit | None = None
     notes: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     @property
     def moving(self) -> bool:

@@ -14,6 +14,7 @@ from .logit import Logit
 from .logit_gradients import in_batches
 from .methods import BudgetedRejection, Context, Method
 from .report import Stage
+from .resumption import kept_method
 from .samplers.rejection import budgeted_log_acceptance
 from .samplers.resampling import effective_sample_size, importance_weights
 from .setup import Setup
@@ -47,7 +48,10 @@ def attempt(
     """
     done = len(state.stages)
     setup.progress(f"trying {method.name}", _STAGE * (done + 0.5))
-    tuned = method.tune(context or setup.context(state, logit))
+    tuned = kept_method(
+        setup, f"{method.name} at stage {done}, by logit {state.learned}",
+        lambda: method.tune(context or setup.context(state, logit)),
+    )  # fmt: skip
     if tuned is not None:
         return evaluate(setup, state, tuned, logit)
     if setup.out_of_time(state.timing.evaluating):

@@ -9,9 +9,11 @@ the folders of ``tests/golden`` are never written anew: they are what holds this
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from ..errors import ModelFileError
 
-__all__ = ["MIGRATIONS", "migrated", "renamed_settings", "revision"]
+__all__ = ["MIGRATIONS", "migrated", "migrated_checkpoint", "renamed_settings", "revision"]
 
 #: From the ``config`` of a model to that of the next revision; the argument may be changed.
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -78,6 +80,33 @@ def renamed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     {'learning_rate': 0.1, 'width': 3}
     """
     return {_NEW_NAMES.get(name, name): value for name, value in values.items()}
+
+
+def migrated_checkpoint(
+    config: dict[str, Any], tensors: Mapping[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint of an older version as today's code would have written it.
+
+    Raises:
+        ModelFileError: for a fit that was grown in steps: its identity was one digest, which
+            says nothing of this version's.
+    """
+    if "unfinished" in config:
+        raise ModelFileError("it was begun by an earlier version")
+    facts = config.get("facts")
+    if facts is None:
+        return config, dict(tensors)
+    run = {key: value for key, value in facts.items() if key not in ("identity", "seconds")}
+    identity = dict(facts["identity"])
+    groups = ("network", "optimiser", "average", "best")
+    renamed = {
+        "class": config["class"],
+        "seed": identity.pop("seed"),
+        "identity": identity,
+        "seconds": facts["seconds"],
+        "steps": {"run": run, **{group: {} for group in groups}},
+    }
+    return renamed, {name.replace("/", "::", 1): value for name, value in tensors.items()}
 
 
 def revision(name: str) -> int:

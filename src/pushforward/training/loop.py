@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError, TrainingError
-from ..storage.migrations import renamed_settings
+from ..storage.checkpoint import RunCheckpoint
 from ..validation import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
-from .checkpoint import read_checkpoint, write_checkpoint
 from .gradients import with_gradients
 from .interrupt import Interrupt
 from .log import Log, is_recorded
@@ -32,6 +31,7 @@ __all__ = ["Loop"]
 #: Shares of the budget at which samples are drawn and the model is judged.
 MARKS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 11)))
 SAVE_SECONDS = 60.0
+_GROUPS = ("network", "optimiser", "average", "best")  # the tensors of a run, as they are kept
 
 _RULES: Mapping[str, Rule] = {
     "batch_size": COUNT,
@@ -57,7 +57,8 @@ class Loop:
         seed: decides order, noise and dropout.
         ema: decay of an exponential moving average of the networks; None keeps none.
         precision: "float32" or "bfloat16" (autocast of the losses).
-        identity: JSON values that say what is trained; a run is resumed only by its like.
+        identity: JSON values that say what is trained; a run is resumed only by its like, and
+            with the same seed.
 
     Attributes:
         step: steps taken.
@@ -117,7 +118,7 @@ class Loop:
                 f"A batch of {self._stream.batch_size} rows cannot be shared by "
                 f"{self.processes.count} processes. Raise batch_size."
             )
-        self.identity = json.loads(json.dumps({"seed": seed, **(identity or {})}))
+        self.identity, self.seed = json.loads(json.dumps(identity or {})), seed
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
@@ -169,8 +170,7 @@ class Loop:
         check(_BUDGET, {"steps": steps, "minutes": minutes})
         if steps is None and minutes is None:
             raise ParameterError("There is no budget. Give steps, minutes or both.")
-        if folder is not None and (folder / "checkpoint").exists():
-            self._resume(folder / "checkpoint")
+        work = self._resumed(folder)
         log = None
         if folder is not None and self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ class Loop:
                     if self.processes.agree(interrupt.requested):
                         raise KeyboardInterrupt
                     if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
-                        self._save(folder)
+                        self._save(work)
                         saved = time.monotonic()
             within = "steps" if steps is not None and self.step >= steps else "minutes"
             self.stopped = f"the {within} of the budget are spent"
@@ -222,7 +222,7 @@ class Loop:
                 log.table(self.history)
                 log.close()
             if folder is not None and self._whole:
-                self._save(folder)
+                self._save(work)
             for network in self.networks.values():
                 network.eval()
             self._settle(refresh)
@@ -335,53 +335,39 @@ class Loop:
         for key, value in self._state().items():
             value.copy_(state[key])
 
-    def _save(self, folder: Path) -> None:
-        if self.processes.first:
-            facts = {
-                "identity": self.identity,
-                "step": self.step,
-                "draws": self._draws,
-                "seconds": self.seconds,
-                "history": self.history,
-                "best": self.best,
-                "updates": 0 if self._average is None else self._average.updates,
-            }
-            groups = {
-                "network": self._state(),
-                "optimiser": self._optimiser.state(),
-                "average": {} if self._average is None else self._average.state,
-                "best": self._best_state,
-            }
-            write_checkpoint(folder / "checkpoint", facts, groups)
+    def _save(self, work: RunCheckpoint) -> None:
+        average = {} if self._average is None else self._average.state
+        groups = self._state(), self._optimiser.state(), average, self._best_state
+        for name, tensors in zip(_GROUPS, groups, strict=True):
+            work.put(name, tensors)
+        facts = {
+            "step": self.step,
+            "draws": self._draws,
+            "history": self.history,
+            "best": self.best,
+            "updates": 0 if self._average is None else self._average.updates,
+        }
+        work.put("run", {}, facts)
+        work.write(self.seconds)
         self.processes.barrier()
 
-    def _resume(self, folder: Path) -> None:
-        """Take up the run that was saved in ``folder``.
-
-        Raises:
-            ParameterError: if it is a run of something else.
-        """
-        facts, groups = read_checkpoint(folder)
-        theirs, ours = renamed_settings(facts["identity"]), self.identity
-        if theirs != ours:
-            keys = [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)]
-            if keys[0] == "seed":
-                raise ParameterError(
-                    f"{folder.parent} holds a run with another seed. Give its random_state, "
-                    "choose another folder, or remove that one."
-                )
-            raise ParameterError(
-                f"{folder.parent} holds a run with {keys[0]} {theirs.get(keys[0])!r}; this one "
-                f"has {ours.get(keys[0])!r}. Choose another folder, or remove that one."
-            )
-        self._load(groups["network"])
-        self._optimiser.restore(groups.get("optimiser", {}))
+    def _resumed(self, folder: Path | None) -> RunCheckpoint:
+        """The checkpoint in the folder of a run, which is taken up where there is one."""
+        place = None if folder is None else folder / "checkpoint"
+        work = RunCheckpoint(place, writes=self.processes.first)
+        work.open(self.identity, self.seed)
+        facts = work.facts("run")
+        if facts is None:
+            return work
+        network, optimiser, average, best = (work.get(name) or {} for name in _GROUPS)
+        self._load(network)
+        self._optimiser.restore(optimiser)
         if self._average is not None:
-            for key, value in groups["average"].items():
+            for key, value in average.items():
                 self._average.state[key].copy_(value)
             self._average.updates = facts["updates"]
-        device = self._stream.device
-        self._best_state = {k: v.to(device) for k, v in groups.get("best", {}).items()}
-        self.best, self.history = facts["best"], facts["history"]
+        self._best_state = {k: v.to(self._stream.device) for k, v in best.items()}
+        self.best, self.history = facts["best"], list(facts["history"])
         self.step, self._draws = facts["step"], facts["draws"]
-        self.seconds = facts["seconds"]
+        self.seconds = work.seconds
+        return work

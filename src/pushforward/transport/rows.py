@@ -57,6 +57,21 @@ class Rows:
             self, x=self.x[index], weight=weight, log_det=self.log_det[index]
         )
 
+    def followed_by(self, other: "Rows") -> "Rows":
+        """These rows and then others of the same columns; rows without a weight weigh one."""
+        weight = None
+        if self.weight is not None or other.weight is not None:
+            parts = (
+                torch.ones_like(r.log_det) if r.weight is None else r.weight for r in (self, other)
+            )
+            weight = torch.cat([*parts])
+        return dataclasses.replace(
+            self,
+            x=torch.cat([self.x, other.x]),
+            weight=weight,
+            log_det=torch.cat([self.log_det, other.log_det]),
+        )
+
     def coordinates(self, which: Tensor) -> "Rows":
         """The rows with the chosen coordinates, (d,) bool; the log-determinants stay whole."""
         parts = {

@@ -82,9 +82,9 @@ def test_a_run_goes_on_by_its_seed_with_the_same_rows_only(tmp_path):
     more = TableFlow(**QUICK | {"random_state": None, "steps": 5}).fit(X, folder=tmp_path)
     assert more._seed == first._seed
     assert [record["step"] for record in more.history_] == [1, 2, 3, 4, 5]
-    with pytest.raises(ParameterError, match="holds a run with data"):
+    with pytest.raises(ParameterError, match="continued: it has other data"):
         TableFlow(**QUICK | {"random_state": None}).fit(X + 1, folder=tmp_path)
-    with pytest.raises(ParameterError, match="holds a run with width 8; this one has 9"):
+    with pytest.raises(ParameterError, match="continued: it has width 8, and this one 9"):
         TableFlow(**QUICK | {"random_state": None, "width": 9}).fit(X, folder=tmp_path)
 
 

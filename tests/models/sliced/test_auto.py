@@ -678,3 +678,17 @@ def test_a_flow_of_columns_that_determine_one_another_stays_near_its_rows():
     )
     assert density.ends is None  # the margins have ends of their own
     assert farthest(density) < 1
+
+
+def test_rows_of_ones_own_choose_and_make_the_threshold():
+    r = np.random.default_rng(0)
+    X, own = (
+        pd.DataFrame({"x": r.normal(size=n), "kind": r.choice(["a", "b"], n)}) for n in (120, 60)
+    )
+    model = AutoDensity(random_state=0).fit(X, validation=own)
+    assert model.held_out_ == pytest.approx(model.score(own), abs=0.05)  # but for noise in cells
+    assert (model.predict(own) == -1).sum() <= 3
+    with pytest.raises(DataError, match="kind"):
+        AutoDensity(random_state=0).fit(X, validation=own[["x"]])
+    named = pushforward.fit(X, validation=own, verbose=False, random_state=0)
+    assert named.score(own) == model.score(own)

@@ -1,5 +1,6 @@
 """What is selected: a density of all rows, and scores of rows that nothing behind them saw."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -152,3 +153,28 @@ def test_many_rows_put_some_aside():
     found = choose(rows, minutes=0.02)
     assert len(found.scores) == 300
     assert torch.isfinite(found.scores).all()
+
+
+def test_rows_that_are_put_aside_judge_no_structure(monkeypatch):
+    monkeypatch.setattr(selection, "MANY", 400)
+    rows = Rows.continuous(torch.from_numpy(clusters(700)))
+    rows = dataclasses.replace(rows, weight=torch.ones(700).double())
+    found = choose(rows, minutes=0.01)
+    _, aside = rows.split(300, 1)
+    assert len(found.scores) == 300
+    assert not set(aside.tolist()) & set(found.trials[0].rows.tolist())
+
+
+def test_rows_of_ones_own_judge_everything():
+    rows = Rows.continuous(torch.from_numpy(clusters(200)))
+    judges = Rows.continuous(torch.from_numpy(clusters(80, seed=1)))
+    found = choose(rows, validation=judges)
+    assert torch.equal(found.scores, found.density.log_prob(judges.x))
+    assert sorted(found.trials[0].rows.tolist()) == list(range(200, 280))
+    assert "nats a row on rows of the validation" in found.notes[-1]
+    (gaussian,) = (trial for trial in found.trials if trial.structure == GAUSSIAN)
+    assert gaussian.value == pytest.approx(found.gaussian)  # fitted to all of the other rows
+    # fitted to none of them: a place that only judges reach has no density
+    far = Rows.continuous(torch.cat([judges.x, torch.full((40, 2), 60.0).double()]))
+    at_far = choose(rows, validation=far).density.log_prob(far.x[-1:])
+    assert float(at_far) < -20

@@ -71,8 +71,8 @@ def test_folds_are_as_many_as_there_is_time_for(monkeypatch):
         steps.clear()
         clock[0] = 0.0
         found = select(
-            Rows.continuous(x), seed=0, layering=Layering(2, step=0.8, search_steps=4, knots=16), minutes=minutes,
-            report=lambda text, share: None,
+            Rows.continuous(x), seed=0, minutes=minutes, report=lambda text, share: None,
+            layering=Layering(2, step=0.8, search_steps=4, knots=16),
         )  # fmt: skip
         return found, [name for name, _ in steps]
 

@@ -463,7 +463,7 @@ def test_only_a_fit_of_the_same_images_and_seed_goes_on(digits, tmp_path, monkey
     for X, words, said in (
         (digits, {"random_state": 2}, "has another seed"),
         (other, {}, "other data"),
-        (digits, {"validation_fraction": 0.3}, "other data"),
+        (digits, {"validation_fraction": 0.3}, "held_out"),
     ):
         interrupted(digits)
         with pytest.warns(UserWarning, match=f"cannot be continued: it .*{said}"):

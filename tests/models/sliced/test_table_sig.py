@@ -83,3 +83,12 @@ def test_minutes_end_a_fit(ring):
 def test_a_wrong_parameter_is_named(wrong, ring):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         TableSIG(**wrong).fit(ring)
+
+
+def test_rows_of_ones_own_make_the_threshold(ring):
+    own = ring[:400] + 0.3
+    model = TableSIG(random_state=0, **QUICK).fit(ring[400:], validation=own)
+    assert (model.predict(own) == -1).mean() == pytest.approx(0.05, abs=0.01)
+    assert model.held_out_ == pytest.approx(model.score(own))
+    all_of_it = TableSIG(random_state=0, validation_fraction=0.0, **QUICK).fit(ring[400:])
+    assert np.array_equal(model.score_samples(own), all_of_it.score_samples(own))

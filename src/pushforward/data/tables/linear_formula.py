@@ -185,7 +185,7 @@ def _fitted(
     tolerance: float,
 ) -> LinearFormula | None:
     """The formula of column ``j``, made of those ``used`` that matter; None where none holds."""
-    y, terms = few[j], used
+    y, terms, weight = few[j], used, np.zeros(0)
     for _ in range(2):  # first of all of them, then of those that matter
         x = np.stack([few[k] / deviation[k] for k in terms], axis=1)
         x = np.column_stack([x - x.mean(axis=0), np.ones(len(y))])

@@ -89,6 +89,7 @@ class AutoDensity(TableDensity):
         y: Any = None,
         sample_weight: Any = None,
         *,
+        validation: Any = None,
         report: Report | None = None,
         folder: Folder | Checkpoint | None = None,
     ) -> Self:
@@ -96,9 +97,11 @@ class AutoDensity(TableDensity):
 
         Args:
             X, y, sample_weight, report, folder: as there.
+            validation: rows to choose and to stop by, instead of shares of X that are drawn
+                anew for each member.
         """
         started = time.monotonic()
-        return self._fit(X, sample_weight, report, folder, started=started)
+        return self._fit(X, sample_weight, report, folder, started=started, validation=validation)
 
     def _fit_density(
         self,
@@ -107,8 +110,10 @@ class AutoDensity(TableDensity):
         report: Report,
         checkpoint: Checkpoint,
         started: float | None = None,
+        validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
+        judges = None if validation is None else self._divided(rows, validation, seed)[1]
         selection = select(
             rows,
             seed=seed % 2**30,
@@ -117,6 +122,7 @@ class AutoDensity(TableDensity):
             started=started,
             report=report,
             checkpoint=checkpoint,
+            validation=judges,
         )
         self.density_ = selection.density
         self.trials_ = [
@@ -164,6 +170,7 @@ def fit(
     X: Any,
     sample_weight: Any = None,
     *,
+    validation: Any = None,
     verbose: bool = True,
     folder: Folder | None = None,
     **parameters: Any,
@@ -174,6 +181,7 @@ def fit(
         X: table of shape (n, p): DataFrame, array, tensor, the path or name of one, or a table
             of :func:`pushforward.open_data`, which says how its file is to be read.
         sample_weight: (n,) row weights.
+        validation: table of rows to choose by, as in :meth:`AutoDensity.fit`.
         verbose: print progress and the account to stderr.
         folder: for unfinished work, as in :meth:`AutoDensity.fit`.
         **parameters: of :class:`AutoDensity`: ``minutes``, ``contamination``, ``columns``,
@@ -206,7 +214,7 @@ def fit(
             print(X.note, file=sys.stderr)
         reading, X = X.reading, X.read()
     model = AutoDensity(verbose=verbose, **parameters)
-    model.fit(X, sample_weight=sample_weight, folder=folder)
+    model.fit(X, sample_weight=sample_weight, validation=validation, folder=folder)
     if reading is not None:
         model.reading_ = reading
     if verbose:

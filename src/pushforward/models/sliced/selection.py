@@ -21,6 +21,7 @@ from .structure_search import Search, Trial
 __all__ = ["Selection", "Trial", "select"]
 
 _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
+_SEARCH_HELD = 5000  # rows that judge a choice, at most
 _FEW = 500
 _FOLDS = 5  # ten of so few rows that a fifth of them matters
 _COLUMNS, _SEARCH = 0.2, 0.5  # of the budget: when discrete columns are chosen, and all is tried
@@ -35,7 +36,8 @@ class Selection:
         trials: all structures of the smooth coordinates that were tried, best first.
         chained: number of coordinates that are modelled as discrete values.
         gaussian: held-out value of one Gaussian of all coordinates, the floor.
-        scores: log densities of rows that nothing which scores them has seen.
+        scores: log densities of rows that nothing which scores them has seen, or of those that
+            were given to choose by.
         weight: the weights of these rows, or None.
         notes: sentences on what was chosen and why.
     """
@@ -58,6 +60,7 @@ def select(
     started: float | None = None,
     report: Callable[[str, float], None],
     checkpoint: Checkpoint | None = None,
+    validation: Rows | None = None,
 ) -> Selection:
     """Choose, stack and fit.
 
@@ -75,6 +78,10 @@ def select(
     is short: fewer structures, fewer members of the average, a quicker chain, fewer folds. Some
     rows are always scored by a density that did not see them.
 
+    With validation rows of one's own nothing else is held out but to choose the discrete
+    coordinates: they judge the structures, stop the flows of all members, and are the rows of
+    step 4, as those of :class:`~pushforward.GIS` are.
+
     Args:
         rows: all rows.
         seed: seed of everything random.
@@ -83,6 +90,7 @@ def select(
         started: ``time.monotonic()`` from which it counts; now where it is None.
         report: called with (what is being done, share done).
         checkpoint: where finished trials, members and flows are kept.
+        validation: rows to choose and to stop by; None holds out some of the rows.
     """
     checkpoint = checkpoint or Checkpoint()
     started = (time.monotonic() if started is None else started) - checkpoint.seconds
@@ -94,13 +102,8 @@ def select(
     n, d = rows.x.shape
     if d == 0 or rows.distinct() < 20:
         return _too_small(rows)
-    fold = rows.folds(2 * _FOLDS if n < _FEW else _FOLDS, seed + 1)
-    if n >= MANY:
-        fitted, aside = rows.split(min(max(300, round(0.02 * n)), 2000), seed + 1)
-        fold = torch.full((n,), -1)
-        fold[aside] = 0
-    else:
-        fitted = torch.arange(n)
+    apart = n >= MANY or validation is not None  # whether the rows that are scored are
+    rows, fitted, held, fold = _divided(rows, validation, seed)
 
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
@@ -108,14 +111,16 @@ def select(
     fitter = StackFitter(layering, seed, deadline, checkpoint, chained)
     trials: list[Trial] = []
     if not bool(chained.all()):
-        smooth = learn.coordinates(~chained)
-        trials = _tried(smooth, n, layering, seed, end_of(_SEARCH), checkpoint, report)
+        smooth = rows.coordinates(~chained)
+        end = end_of(_SEARCH)
+        trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report)
     members = stacked(trials, rows)
     # copies of a row may leave a fold empty
     outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
-    if n >= MANY:
+    if apart:
         report("fitting", 0.7)
-        density = fitter.fit(learn, members, "all", deadline)
+        judges = None if held is None else rows.take(held)
+        density = fitter.fit(learn, members, "all", deadline, judges)
         parts, short = [density], []
     else:
         density, parts = fitter.cross_fit(rows, trials, members, outs, report)
@@ -126,17 +131,18 @@ def select(
     for structure, weight in members:
         next(t for t in trials if t.structure == structure).weight += weight
     which = torch.cat(outs)
-    scored = rows.take(which)
+    judged = rows.take(which)
 
     def joined(densities: Sequence[Density]) -> Tensor:
         pairs = zip(densities, outs, strict=True)
         return torch.cat([p.log_prob(rows.x[out]) + rows.log_det[out] for p, out in pairs])
 
     scores = joined(parts)
-    floor = joined([_floor(rows.take(without(n, out))) for out in outs])
-    gaussian = scored.mean(floor)
-    notes = _explain(trials, int(chained.sum()), scored.mean(scores), gaussian)
-    if scored.mean(scores) < gaussian:
+    floor = joined([_floor(rows.take(without(len(rows), out))) for out in outs])
+    gaussian = judged.mean(floor)
+    took_part = "that took no part" if held is None else "of the validation"
+    notes = _explain(trials, int(chained.sum()), judged.mean(scores), gaussian, took_part)
+    if judged.mean(scores) < gaussian:
         density, scores = _floor(learn), floor
         for trial in trials:
             trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))
@@ -146,6 +152,34 @@ def select(
     return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
 
 
+def _divided(
+    rows: Rows, validation: Rows | None, seed: int
+) -> tuple[Rows, Tensor, Tensor | None, Tensor]:
+    """All rows, which of them are fitted, which judge, and the fold that each is scored in.
+
+    Indices of rows that judge are None where some of the fitted do; the fold is -1 for rows that
+    are not scored.
+    """
+    n = len(rows)
+    if validation is not None:
+        rows = rows.followed_by(validation)
+        fitted, held = torch.arange(len(rows)).split([n, len(validation)])
+        fold = torch.full((len(rows),), -1)
+        fold[held] = 0
+        return rows, fitted, held, fold
+    if n < MANY:
+        return (
+            rows,
+            torch.arange(n),
+            None,
+            rows.folds(2 * _FOLDS if n < _FEW else _FOLDS, seed + 1),
+        )
+    fitted, aside = rows.split(min(max(300, round(0.02 * n)), 2000), seed + 1)
+    fold = torch.full((n,), -1)
+    fold[aside] = 0
+    return rows, fitted, None, fold
+
+
 def _floor(rows: Rows) -> SlicedDensity:
     """One Gaussian of all coordinates, which everything is compared with."""
     return fit_structure(GAUSSIAN, rows, None, layering=Layering(1), seed=0)
@@ -153,7 +187,8 @@ def _floor(rows: Rows) -> SlicedDensity:
 
 def _tried(
     rows: Rows,
-    n: int,
+    fitted: Tensor,
+    held: Tensor | None,
     layering: Layering,
     seed: int,
     deadline: float,
@@ -164,13 +199,23 @@ def _tried(
 
     Args:
         rows: with the smooth coordinates alone.
-        n: rows of the whole table.
+        fitted: indices of those that may be fitted.
+        held: indices of those that judge; None holds out a fifth of the fitted.
         layering, seed, deadline, checkpoint, report: as of :class:`~.structure_search.Search`.
     """
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-    looked = order[:_SEARCH_ROWS]
-    count = 2 if n < MANY else 1
-    search = Search(rows.take(looked), count, layering, seed, deadline, checkpoint)
+    order = torch.randperm(len(fitted), generator=torch.Generator().manual_seed(seed))
+    looked = fitted[order[:_SEARCH_ROWS]]
+    if held is None:
+        count = 2 if len(rows) < MANY else 1
+        tried = rows.take(looked)
+        out = min(max(5, round(0.2 * len(looked))), _SEARCH_HELD)
+        splits = [tried.split(out, seed + i) for i in range(count)]
+    else:
+        order = torch.randperm(len(held), generator=torch.Generator().manual_seed(seed))
+        n, looked = len(looked), torch.cat([looked, held[order[:_SEARCH_HELD]]])
+        tried = rows.take(looked)
+        splits = [(torch.arange(n), torch.arange(n, len(looked)))]
+    search = Search(tried, splits, layering, seed, deadline, checkpoint)
     trials = search.run(report)
     for trial in trials:
         trial.rows = looked[trial.rows]
@@ -204,7 +249,9 @@ def _shortened(n: int, outs: list[Tensor], scored: int, first_alone: bool) -> li
     return notes
 
 
-def _explain(trials: list[Trial], chained: int, value: float, gaussian: float) -> list[str]:
+def _explain(
+    trials: list[Trial], chained: int, value: float, gaussian: float, which: str
+) -> list[str]:
     notes = []
     if trials:
         notes.append(f"{trials[0].structure} has the highest held-out density of those tried")
@@ -212,7 +259,6 @@ def _explain(trials: list[Trial], chained: int, value: float, gaussian: float) -
         columns = "column" if chained == 1 else "columns"
         notes.append(f"{chained} {columns} modelled as discrete values, given the others")
     notes.append(
-        f"{value:.3f} nats a row on rows that took no part, {value - gaussian:+.3f} over one "
-        "Gaussian"
+        f"{value:.3f} nats a row on rows {which}, {value - gaussian:+.3f} over one Gaussian"
     )
     return notes

@@ -1,7 +1,6 @@
 """SIG: images from slices, without gradient training, with an exact likelihood."""
 
 import itertools
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -224,7 +223,7 @@ class SIG(PatchModel):
         kept = Checkpoint(place if processes.first else None)
         seed, asked = drawn_seed(self.random_state), self.random_state is not None
         if place is not None and processes.first:
-            seed = kept.open(self._digest(data), seed, asked=asked)
+            seed = kept.open(self._fit_identity(data), seed, asked=asked)
         shared = torch.tensor([seed if processes.first else 0], device=self._device())
         self._seed = int(processes.sum(shared))
         rows, validation = self._held_out(data)
@@ -402,13 +401,17 @@ class SIG(PatchModel):
             return likelihood_schedule(shape, s["layers"])
         return picture_schedule(shape, s["layers"])
 
-    def _digest(self, data: ImagesAndLayers) -> str:
+    def _fit_identity(self, data: ImagesAndLayers) -> dict[str, Any]:
         """What a fit must share with one that takes up its layers: all but seed and budget."""
-        words = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
-        words = {"model": f"{type(self).__name__} {__version__}", **words}
-        words |= self._identity(data)
+        settings = {k: v for k, v in self.settings_.items() if k not in ("layers", "minutes")}
         tensors = (value for layer in data.layers for value in layer.state_dict().values())
-        return digest(json.dumps(words, sort_keys=True), *tensors)
+        return {
+            "model": type(self).__name__,
+            "version": __version__,
+            **settings,
+            **self._identity(data),
+            "layers": digest(*tensors),
+        }
 
     # Parameters
 

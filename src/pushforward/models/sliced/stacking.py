@@ -88,6 +88,7 @@ class StackFitter:
         members: list[tuple[Structure, float]],
         step: str,
         deadline: float,
+        held_out: Rows | None = None,
     ) -> Density:
         """The density of the rows, with fewer members and trees where time is short.
 
@@ -96,6 +97,8 @@ class StackFitter:
             members: structures and their weights.
             step: the name of this fit in the checkpoint.
             deadline: ``time.monotonic()`` to be done by.
+            held_out: rows that flows are stopped by; None holds out some of the rows, others
+                for each member.
         """
         kept = self.checkpoint.get(step)
         if kept is not None:
@@ -106,7 +109,9 @@ class StackFitter:
             first = halfway_to(deadline) if members else deadline
             chain = DiscreteChain.fit(rows, places, self.seed, deadline=first)
         if members:
-            density = self._average(rows.coordinates(~self.chained), members, step, deadline)
+            smooth = ~self.chained
+            judged = None if held_out is None else held_out.coordinates(smooth)
+            density = self._average(rows.coordinates(smooth), members, step, deadline, judged)
         if chain is not None:
             density = JointDensity(density, chain)
         assert density is not None
@@ -114,9 +119,17 @@ class StackFitter:
         return density
 
     def _average(
-        self, rows: Rows, members: list[tuple[Structure, float]], step: str, deadline: float
+        self,
+        rows: Rows,
+        members: list[tuple[Structure, float]],
+        step: str,
+        deadline: float,
+        judged: Rows | None,
     ) -> MixtureDensity:
-        """Fit every member on its own split of the rows, behind its own marginal layer."""
+        """Fit every member on its own split of the rows, behind its own marginal layer.
+
+        Where there are rows that judge, every member is fitted on all of the others.
+        """
         parts: list[Density] = []
         shares: list[float] = []
         longest = 0.0  # seconds of a member
@@ -126,7 +139,9 @@ class StackFitter:
                 break
             out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
             seed = self.seed + 1000 + i
-            train, held_out = (rows.take(part) for part in rows.split(out, seed))
+            train, held_out = rows, judged
+            if held_out is None:
+                train, held_out = (rows.take(part) for part in rows.split(out, seed))
             margins = train.fit_margins() if structure.margins else None
             density = fit_structure(
                 structure,

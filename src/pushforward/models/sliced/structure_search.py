@@ -77,8 +77,8 @@ class Search:
     """Tries structures on the same splits and keeps what it learned.
 
     Args:
-        rows: the rows; a fifth of them is held out in each split.
-        count: how many splits.
+        rows: the rows.
+        splits: of each split the indices of rows that are fitted and of rows held out.
         layering, seed, checkpoint: as of :func:`~.selection.select`.
         deadline: ``time.monotonic()`` after which nothing more is tried.
     """
@@ -86,14 +86,13 @@ class Search:
     def __init__(
         self,
         rows: Rows,
-        count: int,
+        splits: list[tuple[Tensor, Tensor]],
         layering: Layering,
         seed: int,
         deadline: float,
         checkpoint: Checkpoint,
     ) -> None:
-        out = min(max(5, round(0.2 * len(rows))), 5000)
-        self.splits = [_Split(rows, *rows.split(out, seed + i)) for i in range(count)]
+        self.splits = [_Split(rows, *pair) for pair in splits]
         self.layering, self.seed, self.deadline = layering, seed, deadline
         self.checkpoint = checkpoint
         self.trials: dict[Structure, Trial] = {}

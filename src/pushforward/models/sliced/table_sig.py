@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from ...estimators.table_density import Report, TableDensity
-from ...storage.checkpoint import Checkpoint
+from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity, SliceLayer
 from ...transport.optimal_transport import matching_directions, matching_splines
 from ...validation import COUNT, MINUTES, SHARE, Integer, Number, Rule
@@ -106,14 +106,37 @@ class TableSIG(TableDensity):
         self.random_state = random_state
         self.verbose = verbose
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        validation: Any = None,
+        folder: Folder | Checkpoint | None = None,
+        report: Report | None = None,
+    ) -> Self:
+        """Learn to draw rows like these; see :meth:`TableDensity.fit`.
+
+        Args:
+            X, y, sample_weight, folder, report: as there.
+            validation: rows to make the threshold of ``predict`` from, instead of a share of X.
+        """
+        return self._fit(X, sample_weight, report, folder, validation=validation)
+
     def _fit_density(
-        self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
+        self,
+        rows: Rows,
+        seed: int,
+        report: Report,
+        checkpoint: Checkpoint,
+        validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         end = math.inf
         if self.minutes is not None:
             end = time.monotonic() - checkpoint.seconds + 60 * self.minutes
-        train, held_out = self._divided(rows, None, seed)
+        train, held_out = self._divided(rows, validation, seed)
         margins = train.fit_margins() if d > 0 else None
         generator = torch.Generator().manual_seed(seed)
         inner = train.through(margins)

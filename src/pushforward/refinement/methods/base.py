@@ -163,11 +163,15 @@ class Moving(Method):
     """A method that moves every point, and leaves none out."""
 
     moves: ClassVar[bool] = True
+    _at_start: ClassVar[int] = 0  # logits before the first step
+
+    steps: int | None  # a setting of every such method
 
     @property
-    @abstractmethod
     def evaluations(self) -> int:
-        """Logits with gradients that moving one point takes."""
+        """Logits with gradients that moving a point takes: one a step, and those at the start."""
+        assert self.steps is not None
+        return self.steps + self._at_start
 
     @abstractmethod
     def mover(self, space: Space, logit: Score) -> Mover:

@@ -32,6 +32,7 @@ class DDLS(Moving):
 
     name: ClassVar[str] = "ddls"
     papers: ClassVar[tuple[str, ...]] = ("che2020your",)
+    _at_start: ClassVar[int] = 1  # the density that the first proposal is compared with
 
     def tune(self, context: Context) -> Self:
         """Choose the number of steps.
@@ -48,12 +49,6 @@ class DDLS(Moving):
         if self.steps is not None:
             return self.tuned()
         return self.tuned(steps=max(1, context.most_steps(_STEPS + 1) - 1))
-
-    @property
-    def evaluations(self) -> int:
-        """One logit a step, and one of the start."""
-        assert self.steps is not None
-        return self.steps + 1
 
     def mover(self, space: Space, logit: Score) -> Mover:
         """What runs a chain from every point."""

@@ -65,12 +65,6 @@ class DGflow(Moving):
             return None
         return self.tuned(**{name: value for name, value in found.items() if name != "auc"})
 
-    @property
-    def evaluations(self) -> int:
-        """One logit a step."""
-        assert self.steps is not None
-        return self.steps
-
     def mover(self, space: Space, logit: Score) -> Mover:
         """What moves points along the flow."""
         score, settings, size = space.score(logit), self.settings, space.batch_size

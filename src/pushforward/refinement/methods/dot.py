@@ -52,12 +52,6 @@ class DOT(Moving):
         steps = context.most_steps(_STEPS) if self.steps is None else self.steps
         return self.tuned(constant=constant, steps=steps)
 
-    @property
-    def evaluations(self) -> int:
-        """One logit a step."""
-        assert self.steps is not None
-        return self.steps
-
     def mover(self, space: Space, logit: Score) -> Mover:
         """What moves points to their nearest place, without chance."""
         score, settings, size = space.score(logit), self.settings, space.batch_size
