@@ -315,7 +315,7 @@ def fit_ratio(
         seed=seed,
         ema=0.98,
     )
-    loop.run(steps=steps, minutes=minutes, measure=measure, report=report)
+    loop.run(steps=steps, minutes=minutes, judge=measure, report=report)
     return trained.requires_grad_(False)
 
 
