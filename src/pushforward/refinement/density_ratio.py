@@ -184,7 +184,7 @@ class RatioEstimator:
         others = None
         if score is None and self.other is not None:
             score, others = self.other.critic, self.other.model
-        device = self.real.learn.device
+        device = self.real.train.device
         logit = Logit.from_config(config, tensors, score, others, device)
         if isinstance(logit.network, TreeRatio):
             logit.network.numbers = self.numbers
