@@ -65,7 +65,7 @@ def test_an_interrupted_fit_goes_on(run, tmp_path, monkeypatch):
     assert "Repeat the command" in stopped.err
     assert stopped.code != 0
     assert (tmp_path / "m.run" / "unfinished").is_dir()
-    assert "going on" in run(*words).ok().err
+    assert "it goes on" in run(*words).ok().err
     assert not (tmp_path / "m.run" / "unfinished").exists()
 
 

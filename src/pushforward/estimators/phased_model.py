@@ -93,8 +93,9 @@ class PhasedModel(TrainedModel):
         tensorboard: bool,
         report: Report | None,
     ) -> None:
+        began = time.monotonic()
         self._seed = self._run_seed(folder)
-        self._train_on(self._divide(data), folder, tensorboard, report)
+        self._train_on(self._divide(data), folder, tensorboard, report, began=began)
 
     def _train_on(
         self,
@@ -102,14 +103,18 @@ class PhasedModel(TrainedModel):
         folder: str | Path | None,
         tensorboard: bool,
         report: Report | None,
+        *,
+        began: float,
     ) -> None:
-        """Train the networks of the seed on the rows, within the budget of ``settings_``."""
+        """Train the networks of the seed on the rows, within the budget of ``settings_``.
+
+        What has been done since ``began``, on the clock of ``time.monotonic``, counts too.
+        """
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
         self.settings_ = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.settings_.items()
         }
-        began = time.monotonic()
         self._prepare(rows.source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
         data = {} if folder is None else rows.identity()
@@ -124,7 +129,7 @@ class PhasedModel(TrainedModel):
             precision=self.settings_["precision"] if self._autocast else "float32",
             identity={"model": type(self).__name__, **settings, **self._sizes(), **data},
         )
-        loop.seconds = time.monotonic() - began  # what comes before the first step counts too
+        loop.seconds = time.monotonic() - began
         self._share(loop.processes)
         try:
             loop.run(

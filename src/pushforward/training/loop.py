@@ -177,11 +177,12 @@ class Loop:
             log = Log(folder, self.history, tensorboard)
         before, began = self.seconds, time.monotonic()
         saved = began
+        closing = 0.0  # seconds of the longest mark so far: the last one is of the budget too
 
         def used() -> float:
             self.seconds = before + time.monotonic() - began
             of_steps = 0.0 if steps is None else self.step / steps
-            of_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
+            of_time = 0.0 if minutes is None else (self.seconds + closing) / (60 * minutes)
             return min(1.0, max(of_steps, of_time))
 
         for network in self.networks.values():
@@ -197,6 +198,8 @@ class Loop:
                     if self.processes.agree(bool(marks) and share >= marks[0]):
                         marks = [mark for mark in marks if mark > share]
                         self._mark(judge, tolerance, refresh, picture, folder)
+                        took = before + time.monotonic() - began - self.seconds
+                        closing = max(closing, took)
                     elif is_recorded(self.step):
                         self._record()
                     if log is not None and self.history and self.history[-1]["step"] == self.step:
@@ -208,7 +211,10 @@ class Loop:
                     if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
                         self._save(folder)
                         saved = time.monotonic()
+            used()
             within = "steps" if steps is not None and self.step >= steps else "minutes"
+            if minutes is not None and within == "minutes":
+                self.seconds = max(self.seconds, 60 * minutes)  # a run resumed takes no step more
             self.stopped = f"the {within} of the budget are spent"
         except TrainingError as error:
             self._whole = True  # nothing was moved by the phase that failed
