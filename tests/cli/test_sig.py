@@ -69,6 +69,17 @@ def test_an_interrupted_fit_goes_on(run, tmp_path, monkeypatch):
     assert not (tmp_path / "m.run" / "unfinished").exists()
 
 
+def test_score_says_how_far_it_is_where_stderr_is_a_file(run, sig, tmp_path, monkeypatch):
+    from pushforward.cli import console
+
+    monkeypatch.setattr(console, "_SECONDS_A_LINE", -1.0)
+    done = run("score", sig, "digits", "-o", tmp_path / "s.csv").ok()
+    assert "scoring: 64 of 1,797\nscoring: 128 of 1,797\n" in done.err
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 1797
+    quiet = run("score", sig, "digits", "-o", tmp_path / "s.csv", "--quiet").ok()
+    assert "scoring" not in quiet.err
+
+
 def test_score_writes_p_values(run, sig, odd):
     model, images = pushforward.load(sig), np.load(odd)
     done = run("score", sig, odd, "-o", odd.with_suffix(".csv")).ok()

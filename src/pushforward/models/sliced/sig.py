@@ -73,9 +73,9 @@ class SIG(PatchModel):
         preset: "fast", made for minutes on a processor; "paper", the published numbers of
             layers, knots and samples, which need a GPU. Arguments that are None are the preset's.
         layers: most layers of each stage of the schedule, for pictures; of all, for likelihood.
-        minutes: time budget. Stages get shares of it by their cost. With ``minutes`` and without
-            ``layers`` the schedule is stretched to fill them, else at most cut, to one layer a
-            stage at the least.
+        minutes: time budget of the whole fit. Stages get shares of it by their cost. With
+            ``minutes`` and without ``layers`` the schedule is stretched to fill them, else at
+            most cut, to one layer a stage at the least.
         knots: knots a spline.
         samples: samples that are moved, for each image that is fitted on; for pictures.
         max_images: images that are fitted on, drawn at random where there are more.
