@@ -372,16 +372,10 @@ class SIG(PatchModel):
         whole = sum(stage.cost for stage in stages)
         self.history_ = list(self.history_) if before else []
         spent = self.history_[-1]["seconds"] if self.history_ else 0.0
-        pictures, log = None, None
-        if folder is not None:
-            pictures = Path(folder) / "samples"
-            pictures.mkdir(parents=True, exist_ok=True)
-            log = Log(Path(folder), self.history_, tensorboard)
-        self.best_ = None
-        probe = None
+        pictures, log = self._records(folder, tensorboard)
+        self.best_, probe, judging = None, None, 0.0
         if calibrating is not None and not self._from_noise and budget.minutes is not None:
             probe = self._probe(calibrating)
-        judging = 0.0
         if before and self._from_noise:
             self._set_layers(layers, share)
             learn_usual()
@@ -432,6 +426,16 @@ class SIG(PatchModel):
         if not self._from_noise:
             learn_usual()
         told.end(self.stopped_)
+
+    def _records(
+        self, folder: str | Path | None, tensorboard: bool
+    ) -> tuple[Path | None, Log | None]:
+        """Where pictures of samples go, and the log."""
+        if folder is None:
+            return None, None
+        pictures = Path(folder) / "samples"
+        pictures.mkdir(parents=True, exist_ok=True)
+        return pictures, Log(Path(folder), self.history_, tensorboard)
 
     def _probe(self, images: np.ndarray) -> Callable[[PatchLayer], float]:
         """Seconds that judging the images through a layer will take, from a few of them."""
