@@ -65,8 +65,19 @@ def test_an_interrupted_fit_goes_on(run, tmp_path, monkeypatch):
     assert "Repeat the command" in stopped.err
     assert stopped.code != 0
     assert (tmp_path / "m.run" / "unfinished").is_dir()
-    assert "going on" in run(*words).ok().err
+    assert "it goes on" in run(*words).ok().err
     assert not (tmp_path / "m.run" / "unfinished").exists()
+
+
+def test_score_says_how_far_it_is_where_stderr_is_a_file(run, sig, tmp_path, monkeypatch):
+    from pushforward.cli import console
+
+    monkeypatch.setattr(console, "_SECONDS_A_LINE", -1.0)
+    done = run("score", sig, "digits", "-o", tmp_path / "s.csv").ok()
+    assert "scoring: 64 of 1,797\nscoring: 128 of 1,797\n" in done.err
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 1797
+    quiet = run("score", sig, "digits", "-o", tmp_path / "s.csv", "--quiet").ok()
+    assert "scoring" not in quiet.err
 
 
 def test_score_writes_p_values(run, sig, odd):

@@ -13,6 +13,7 @@ from torch import nn
 
 from pushforward.errors import DataError, ModelFileError, ParameterError, TrainingError
 from pushforward.training import Loop, Optimiser, Phase, TensorSource
+from pushforward.training import loop as training_loop
 
 
 class Player(nn.Module):
@@ -289,6 +290,43 @@ def test_a_budget_in_minutes_ends_the_run_and_counts_over_resumptions(tmp_path):
     again = two_players()
     again.run(minutes=0.005, folder=tmp_path)
     assert again.step == loop.step
+
+
+def test_the_last_look_at_the_weights_is_of_the_minutes_too(tmp_path, monkeypatch):
+    """By a clock of its own, on which a batch takes half a second and a look seven."""
+
+    class Clock:
+        now = 0.0
+
+        @classmethod
+        def monotonic(cls):
+            return cls.now
+
+    def spend(seconds):
+        Clock.now += seconds
+
+    def run():
+        loop = two_players()
+        batch = loop._stream.batch
+        loop._stream.batch = lambda draw: (spend(0.5), batch(draw))[1]
+        looked = []
+
+        def judge():
+            spend(7)
+            looked.append(Clock.now)
+            return {"fid": 1.0}
+
+        loop.run(minutes=5, folder=tmp_path, judge=judge)
+        return loop, looked
+
+    monkeypatch.setattr(training_loop, "time", Clock)
+    first, looked = run()
+    assert Clock.now == pytest.approx(300, abs=2)
+    assert looked[-1] == Clock.now  # the last weights are judged
+    assert first.stopped == "the minutes of the budget are spent"
+    again, _ = run()
+    assert again.step == first.step
+    assert Clock.now == pytest.approx(300, abs=2)
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path):

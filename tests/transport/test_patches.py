@@ -206,3 +206,23 @@ def test_layers_by_class_are_a_layer_for_each():
     other = PatchLayer.empty(layer.grid, 4, 12, uniform=False, classes=3)
     other.load_state_dict(layer.state_dict())
     assert other(x, 1)[0].equal(layer(x, 1)[0])
+
+
+def test_wide_directions_are_made_once_and_anew_after_others_are_loaded():
+    def layer(seed):
+        generator = torch.Generator().manual_seed(seed)
+        a = torch.linalg.qr(torch.randn(144, 144, generator=generator)).Q[None]
+        knots = torch.linspace(-3, 3, 4).expand(1, 144, 4).contiguous()
+        grid = PatchGrid((1, 12, 12), (12, 12))
+        return PatchLayer(grid, a, Splines(knots, knots.clone(), torch.ones(1, 144, 4), True))
+
+    ours, other = layer(0), layer(1)
+    made = [ours.map(torch.float64).layer.directions for _ in range(2)]
+    assert made[0] is made[1]
+    assert made[0] is ours.with_scaled_tails().map(torch.float64).layer.directions
+    away = made[0].mT @ made[0] - torch.eye(144)
+    assert away.abs().max() < 1e-12
+    assert list(ours.state_dict()) == ["directions", "x", "y", "slope"]  # as saved
+    ours.load_state_dict(other.state_dict())
+    loaded = ours.map(torch.float64).layer.directions
+    assert torch.equal(loaded, other.map(torch.float64).layer.directions)

@@ -86,10 +86,21 @@ class Console:
             TextColumn("rows"),
             TimeElapsedColumn(),
         )
+        of = "" if total is None else f" of {total:,}"
+        done, printed = 0, time.monotonic()
         # rows that scroll by on the same screen are progress enough
         with self._progress(*columns, hidden=sys.stdout.isatty()) as progress:
             task = progress.add_task(what, total=total)
-            yield lambda rows: progress.advance(task, rows)
+
+            def advance(rows: int) -> None:
+                nonlocal done, printed
+                done, now = done + rows, time.monotonic()
+                progress.advance(task, rows)
+                if not self._console.is_terminal and now - printed > _SECONDS_A_LINE:
+                    printed = now
+                    self.print(f"{what}: {done:,}{of}")
+
+            yield advance
 
     def _progress(self, *columns: Any, hidden: bool = False) -> Progress:
         return Progress(

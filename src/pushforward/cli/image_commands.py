@@ -75,6 +75,7 @@ def score_images(
     import pandas as pd
 
     from ..data.images.image_files import FileImages
+    from ..estimators.image_model import CHUNK
 
     if per_level and draws > 1:
         raise ParameterError("--per-level takes one draw of the noise. Leave --draws out.")
@@ -86,7 +87,8 @@ def score_images(
     rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
     with sink(output) as write, console.row_progress("scoring", len(found)) as advance:
-        for rows, images in batches(found):
+        # as many as go through a model at once: progress is then as fine as it can be
+        for rows, images in batches(found, CHUNK):
             own = None if y is None else y[rows]
             with at_row(rows.start):
                 scores, levels = _scores(model, images, own, draws, per_level)

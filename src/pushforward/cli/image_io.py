@@ -140,11 +140,16 @@ def _cropped(model: Any, data: str, split: str | None, size: str) -> Any:
         return None
 
 
-def batches(found: Any) -> Iterator[tuple[slice, Any]]:
-    """Yield (which images, the images as a source in memory) of a set, at constant memory."""
+def batches(found: Any, block: int | None = None) -> Iterator[tuple[slice, Any]]:
+    """Yield (which images, the images as a source in memory) of a set, at constant memory.
+
+    Args:
+        found: the set.
+        block: images at a time; None takes as many as memory allows.
+    """
     from ..data import ArrayImages
 
-    n, block = len(found), images_at_a_time(int(np.prod(found.images.shape)))
+    n, block = len(found), block or images_at_a_time(int(np.prod(found.images.shape)))
     for start in range(0, n, block):
         rows = slice(start, min(start + block, n))
         yield rows, ArrayImages(found.images[rows], "nchw")

@@ -91,8 +91,9 @@ class PhasedModel(TrainedModel):
         tensorboard: bool,
         report: Report | None,
     ) -> None:
+        started = time.monotonic()
         self._seed = self._run_seed(folder)
-        self._train_on(self._divide(data), folder, tensorboard, report)
+        self._train_on(self._divide(data), folder, tensorboard, report, started=started)
 
     def _train_on(
         self,
@@ -100,14 +101,18 @@ class PhasedModel(TrainedModel):
         folder: str | Path | None,
         tensorboard: bool,
         report: Report | None,
+        *,
+        started: float,
     ) -> None:
-        """Train the networks of the seed on the rows, within the budget of ``settings_``."""
+        """Train the networks of the seed on the rows, within the budget of ``settings_``.
+
+        What has been done since ``started``, on the clock of ``time.monotonic``, counts too.
+        """
         self.networks_ = {k: v.to(self._device()) for k, v in self._begin().items()}
         self.settings_ = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.settings_.items()
         }
-        began = time.monotonic()
         self._prepare(rows.source)
         settings = {k: v for k, v in self.settings_.items() if k not in ("steps", "minutes")}
         data = {} if folder is None else rows.identity()
@@ -122,7 +127,7 @@ class PhasedModel(TrainedModel):
             precision=self.settings_["precision"] if self._autocast else "float32",
             identity={"model": type(self).__name__, **settings, **self._sizes(), **data},
         )
-        loop.seconds = time.monotonic() - began  # what comes before the first step counts too
+        loop.seconds = time.monotonic() - started
         self._share(loop.processes)
         try:
             loop.run(

@@ -175,14 +175,12 @@ class Loop:
         if folder is not None and self.processes.first:
             folder.mkdir(parents=True, exist_ok=True)
             log = Log(folder, self.history, tensorboard)
-        before, began = self.seconds, time.monotonic()
-        saved = began
+        before, started = self.seconds, time.monotonic()
+        saved, closing = started, 0.0  # the longest mark so far: the last is of the budget too
 
         def used() -> float:
-            self.seconds = before + time.monotonic() - began
-            of_steps = 0.0 if steps is None else self.step / steps
-            of_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
-            return min(1.0, max(of_steps, of_time))
+            self.seconds = before + time.monotonic() - started
+            return self._share(steps, minutes, self.seconds + closing)
 
         for network in self.networks.values():
             network.train()
@@ -197,6 +195,7 @@ class Loop:
                     if self.processes.agree(bool(marks) and share >= marks[0]):
                         marks = [mark for mark in marks if mark > share]
                         self._mark(judge, tolerance, refresh, picture, folder)
+                        closing = max(closing, before + time.monotonic() - started - self.seconds)
                     elif is_recorded(self.step):
                         self._record()
                     if log is not None and self.history and self.history[-1]["step"] == self.step:
@@ -208,8 +207,7 @@ class Loop:
                     if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
                         self._save(work)
                         saved = time.monotonic()
-            within = "steps" if steps is not None and self.step >= steps else "minutes"
-            self.stopped = f"the {within} of the budget are spent"
+            self.stopped = self._spent(steps, minutes, before + time.monotonic() - started)
         except TrainingError as error:
             self._whole = True  # nothing was moved by the phase that failed
             self.stopped = f"step {self.step + 1}, {error}"
@@ -226,6 +224,21 @@ class Loop:
             for network in self.networks.values():
                 network.eval()
             self._settle(refresh)
+
+    def _share(self, steps: int | None, minutes: float | None, seconds: float) -> float:
+        """Share of the budget that is used after so many seconds, at most 1."""
+        of_steps = 0.0 if steps is None else self.step / steps
+        of_time = 0.0 if minutes is None else seconds / (60 * minutes)
+        return min(1.0, max(of_steps, of_time))
+
+    def _spent(self, steps: int | None, minutes: float | None, seconds: float) -> str:
+        """Which budget is spent, after so many seconds with the last mark."""
+        self.seconds = seconds
+        if steps is not None and self.step >= steps:
+            return "the steps of the budget are spent"
+        if minutes is not None:
+            self.seconds = max(seconds, 60 * minutes)  # a run resumed takes no step more
+        return "the minutes of the budget are spent"
 
     def _take_step(self, share: float) -> None:
         values: dict[str, float] = {}

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,10 @@ from .sliced_flow import SliceLayer
 from .spline import Splines
 
 __all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
+
+# Directions a patch above which their float64 form is kept: to make it takes as long as to carry
+# as many images as there are directions. Of most models one layer, the first grown, has so many.
+_WIDE = 128
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,13 @@ class PatchLayer(nn.Module):
     x: Tensor
     y: Tensor
     slope: Tensor
+    _double: Tensor | None
 
     def __init__(self, grid: PatchGrid, directions: Tensor, splines: Splines) -> None:
         super().__init__()
         self.grid, self.uniform = grid, splines.uniform
         self.register_buffer("directions", directions)
+        self.register_buffer("_double", None, persistent=False)
         self.register_buffer("x", splines.x)
         self.register_buffer("y", splines.y)
         self.register_buffer("slope", splines.slope)
@@ -142,7 +148,11 @@ class PatchLayer(nn.Module):
         slope = self.slope.clone()
         chord = (self.y[..., -1] - self.y[..., 0]) / (self.x[..., -1] - self.x[..., 0])
         slope[..., 0] = slope[..., -1] = chord
-        return PatchLayer(self.grid, self.directions, Splines(self.x, self.y, slope, self.uniform))
+        splines = Splines(self.x, self.y, slope, self.uniform)
+        scaled = PatchLayer(self.grid, self.directions, splines)
+        self._directions(torch.float64)  # once for both, where it is kept
+        scaled._double = self._double
+        return scaled
 
     def map(self, dtype: torch.dtype, label: int | None = None) -> "PatchMap":
         """The layer made ready for images of a type and class; three times its memory."""
@@ -150,11 +160,24 @@ class PatchLayer(nn.Module):
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
         splines = Splines(knots[0], knots[1], knots[2], uniform).to(dtype)
-        a = self.directions.to(dtype)
-        if dtype != self.directions.dtype:
-            # orthonormal to the last digit of the new type, by a step of Newton and Schulz
-            a = 1.5 * a - 0.5 * a @ (a.mT @ a)
+        a = self._directions(dtype)
         return PatchMap(self.grid.index(a.device), SliceLayer(a, splines))
+
+    def _directions(self, dtype: torch.dtype) -> Tensor:
+        """The directions in a type, orthonormal to its last digit."""
+        if dtype == self.directions.dtype:
+            return self.directions
+        if self._double is not None and self._double.dtype == dtype:
+            return self._double
+        a = self.directions.to(dtype)
+        a = 1.5 * a - 0.5 * a @ (a.mT @ a)  # a step of Newton and Schulz
+        if self.slices > _WIDE:
+            self._double = a
+        return a
+
+    def _load_from_state_dict(self, *args: Any, **options: Any) -> None:
+        self._double = None  # it is of the directions before
+        super()._load_from_state_dict(*args, **options)
 
 
 @dataclass(frozen=True)

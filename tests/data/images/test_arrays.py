@@ -37,6 +37,47 @@ def test_npz(tmp_path, pictures, save, name, label):
         assert found.labels.tolist() == [4, 3, 2, 1, 0]
 
 
+@pytest.mark.parametrize("dtype", ["U", "column"])
+def test_labels_that_are_text_name_the_classes(tmp_path, pictures, dtype):
+    text = np.array(["dog", "cat", "dog", "b10", "b2"])
+    labels = text[:, None] if dtype == "column" else text
+    np.savez(tmp_path / "d.npz", images=pictures(5, 8, 8), labels=labels)
+    found = open_images(tmp_path / "d.npz")
+    assert found.class_names == ("b2", "b10", "cat", "dog")  # in the order of people
+    assert found.labels.tolist() == [3, 2, 3, 1, 0]
+
+
+def test_a_class_has_one_number_in_all_splits(tmp_path, pictures):
+    np.savez(
+        tmp_path / "m.npz",
+        x_train=pictures(3, 8, 8), y_train=["cat", "owl", "owl"],
+        x_test=pictures(2, 8, 8), y_test=["owl", "ant"],
+    )  # fmt: skip
+    train, test = (open_images(tmp_path / "m.npz", split) for split in ("train", "test"))
+    assert train.class_names == test.class_names == ("ant", "cat", "owl")
+    assert (train.labels.tolist(), test.labels.tolist()) == ([1, 2, 2], [2, 0])
+
+
+@pytest.mark.parametrize("labels", [np.array([0.5, 1.5]), np.array([[0, 1], [1, 0]]) / 2])
+def test_labels_that_are_neither_numbers_nor_text(tmp_path, pictures, labels):
+    np.savez(tmp_path / "a.npz", images=pictures(2, 8, 8), labels=labels)
+    with pytest.raises(DataError, match="whole numbers, or text"):
+        open_images(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_one_picture_is_not_taken_for_many(tmp_path, pictures, channels):
+    picture = pictures(64, 48, channels)
+    np.save(tmp_path / "a.npy", picture)
+    for given in (picture, tmp_path / "a.npy"):
+        with pytest.raises(DataError, match=r"one picture \(H, W, C\) or 64 grey images of 48 x"):
+            open_images(given)
+    assert open_images(picture[None]).images.shape == (channels, 64, 48)
+    assert open_images(picture, layout="nhw").images.shape == (1, 48, channels)
+    assert open_images(list(picture)).images.shape == (1, 48, channels)  # a list of pictures
+    assert open_images(picture[:, :4]).images.shape == (1, 4, channels)
+
+
 def test_npz_with_halves(tmp_path, pictures):
     train, test = pictures(5, 8, 8), pictures(2, 8, 8)
     np.savez(tmp_path / "m.npz", x_train=train, y_train=np.arange(5), x_test=test, y_test=[1, 0])

@@ -125,7 +125,7 @@ def test_torch(pictures):
 
 
 def test_a_loader_that_drops_images_says_so(pictures):
-    images = torch.tensor(pictures(7, 5, 4))
+    images = torch.tensor(pictures(7, 5, 6))
     loader = DataLoader(TensorDataset(images), batch_size=3, drop_last=True)
     with pytest.warns(UserWarning, match="left out 1 of 7 images"):
         assert len(open_images(loader)) == 6

@@ -252,6 +252,14 @@ def test_parquet(tmp_path, pictures, wrapped, name):
     np.testing.assert_array_equal(open_images(path).images[:], images[[9]].transpose(0, 3, 1, 2))
 
 
+def test_parquet_with_labels_that_are_text(tmp_path):
+    pictures = encoded([np.zeros((2, 2), np.uint8)] * 3)
+    table = pyarrow.table({"image": pictures, "label": ["owl", "cat", "owl"]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    found = open_images(tmp_path / "a.parquet")
+    assert (found.labels.tolist(), found.class_names) == ([1, 0, 1], ("cat", "owl"))
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
@@ -261,7 +269,7 @@ def test_parquet(tmp_path, pictures, wrapped, name):
         ({"image": [b"no picture"]}, "row 0 of .* cannot be read as an image"),
         ({"image": [None, b"1"]}, "1 without a picture"),
         ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [0.5]}, "whole numbers"),
-        ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": ["cat"]}, "whole numbers"),
+        ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [None]}, "whole numbers"),
     ],
 )
 def test_parquet_refused(tmp_path, columns, words):

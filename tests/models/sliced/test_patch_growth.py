@@ -7,7 +7,7 @@ import torch
 
 import pushforward
 from pushforward.models.sliced.patch_growth import PictureGrowth
-from pushforward.models.sliced.patch_layers import Making
+from pushforward.models.sliced.patch_layers import LayerSettings
 from pushforward.models.sliced.sample_store import Points, Store, blocks_of
 from pushforward.training.processes import Processes
 from pushforward.transport.patches import PatchGrid
@@ -26,7 +26,9 @@ def points(x):
 
 
 def growth(data, samples):
-    return PictureGrowth(points(data), points(samples), data, Making(32, 500, 10), Processes(CPU))
+    return PictureGrowth(
+        points(data), points(samples), data, LayerSettings(32, 500, 10), Processes(CPU)
+    )
 
 
 def test_one_layer_makes_normal_images_of_noise():

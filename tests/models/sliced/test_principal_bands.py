@@ -33,3 +33,12 @@ def test_less_than_usual_is_no_reason_to_forgive_too_much(bands):
     with_little[:, 1:] = 0.01
     assert bands.maps(with_little).sum() >= bands.maps(alone).sum() - 1e-6
     assert bands.maps(with_little)[0, 0] == bands.maps(alone)[0, 0]
+
+
+def test_scores_are_the_sums_of_maps():
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(12, 12, generator=generator, dtype=torch.float64)).Q
+    bands = PrincipalBands.of(axes, torch.randn(50, 12, generator=generator).double())
+    new = 3 * torch.randn(20, 12, generator=generator).double()
+    assert torch.allclose(bands.scores(new), bands.maps(new).sum(1))
+    assert (bands.scores(new) < 0).any()

@@ -11,7 +11,7 @@ from ...errors import DataError
 from .cropping import Framing
 from .formats import Format, check_expansion, name_of
 from .image_sources import ArrayImages, ImageSet, find_layout
-from .labels import as_labels
+from .labels import is_text, numbers_and_names
 
 __all__ = ["FILE", "Archive", "read_arrays"]
 
@@ -136,7 +136,7 @@ def read_arrays(
         split: one of its splits.
         layout, pixel_range: as of :func:`~pushforward.data.open_images`.
     """
-    labels, notes = None, ()
+    labels, names, notes = None, None, ()
     if path.suffix.lower() == ".npy":
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -156,13 +156,13 @@ def read_arrays(
             array = archive.read(halves[split][0])
             named = halves[split][1] if halves[split][1] in archive.names else None
         if named is not None:
-            labels, why = _labels_in(archive, named)
+            of_splits = [y for _, y in halves.values() if y in archive.names]
+            labels, names, notes = _labels_in(archive, named, of_splits)
             used |= {named} if labels is not None else set()
-            notes = why
         if left := [name for name in archive.names if name not in used and name != named]:
             notes += (f"the arrays {', '.join(left)} of {path} are not read.",)
     images = ArrayImages(array, layout or find_layout(array.shape), pixel_range)
-    return ImageSet(images, labels, name=name_of(path), split=split, notes=notes)
+    return ImageSet(images, labels, names, name=name_of(path), split=split, notes=notes)
 
 
 def _images_in(archive: Archive) -> str:
@@ -180,15 +180,25 @@ def _images_in(archive: Archive) -> str:
     return here[0]
 
 
-def _labels_in(archive: Archive, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Labels of that name; several an image are none, and a note says so."""
+def _labels_in(
+    archive: Archive, name: str, of_splits: list[str]
+) -> tuple[np.ndarray | None, tuple[str, ...] | None, tuple[str, ...]]:
+    """Labels of that name, and names of classes where they are text, the same in every split.
+
+    Labels that are several an image are none, and a note says so.
+    """
     values = archive.read(name)
-    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "iub":
-        return None, (
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "iubU":
+        note = (
             f"the array {name} of {archive.path} has {values.shape[1]} values for each image and "
-            "is not taken for labels.",
+            "is not taken for labels."
         )
-    return as_labels(values, archive.path), ()
+        return None, None, (note,)
+    known: set[str] = set()
+    if is_text(values):
+        others = [archive.read(other) for other in of_splits if other != name]
+        known = {str(one) for other in others if is_text(other) for one in other.flat}
+    return *numbers_and_names(values, archive.path, known), ()
 
 
 FILE = Format(

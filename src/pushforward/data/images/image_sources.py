@@ -219,6 +219,12 @@ def find_layout(shape: tuple[int, ...]) -> str:
     ('nhwc', 'nhw', 'nchw')
     """
     if len(shape) == 3:
+        if shape[2] in _CHANNELS and shape[1] > max(_CHANNELS):
+            raise DataError(
+                f"An array of shape {shape} can be one picture (H, W, C) or {shape[0]} grey "
+                f"images of {shape[1]} x {shape[2]}. Of one picture, give X[None]; of grey "
+                "images, say layout='nhw'."
+            )
         return "nhw"
     if len(shape) != 4:
         raise DataError(

@@ -22,7 +22,7 @@ from .image_sources import (
     known_layout,
     usual_layout,
 )
-from .labels import as_labels, numbered
+from .labels import numbers_and_names
 
 __all__ = ["as_image_set", "as_images"]
 
@@ -125,6 +125,8 @@ def _source(
         X, known = _stacked(X, framing)
         if known or isinstance(X, FileImages):
             layout, framing = known or layout, None  # they are framed by now
+        elif layout is None and X.ndim == 3:
+            layout = "nhw"  # each of them is a picture: W is no number of channels
     if isinstance(X, torch.Tensor):
         X = _array(X)
     if isinstance(X, np.ndarray):
@@ -217,13 +219,7 @@ def _is_pair(X: Any) -> bool:
 
 def _labels(y: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Labels (n,) as whole numbers, and the names of classes where they were names."""
-    values = _array(y) if isinstance(y, torch.Tensor) else np.asarray(y)
-    if values.dtype.kind == "U" or (
-        values.dtype.kind == "O" and all(isinstance(one, str) for one in values.flat)
-    ):
-        numbers, names = numbered([str(one) for one in values.reshape(-1)])
-        return numbers, tuple(names)
-    return as_labels(values, "X"), None
+    return numbers_and_names(_array(y) if isinstance(y, torch.Tensor) else np.asarray(y), "X")
 
 
 # Data sets of others

@@ -10,7 +10,15 @@ import numpy as np
 from ...errors import DataError
 from .image_sources import ImageSet
 
-__all__ = ["as_labels", "in_natural_order", "labels_by_name", "numbered", "places_of"]
+__all__ = [
+    "as_labels",
+    "in_natural_order",
+    "is_text",
+    "labels_by_name",
+    "numbered",
+    "numbers_and_names",
+    "places_of",
+]
 
 
 def in_natural_order(names: Iterable[str]) -> list[str]:
@@ -45,20 +53,56 @@ def numbered(names: Sequence[str], known: Iterable[str] = ()) -> tuple[np.ndarra
     return np.array([place[name] for name in names], dtype=np.int64), classes
 
 
+def is_text(values: np.ndarray) -> bool:
+    """Whether labels are names, not numbers.
+
+    >>> is_text(np.array(["cat", "dog"])), is_text(np.array([0, 1]))
+    (True, False)
+    """
+    of_objects = values.dtype.kind == "O" and all(isinstance(one, str) for one in values.flat)
+    return values.dtype.kind == "U" or of_objects
+
+
+def numbers_and_names(
+    values: np.ndarray, where: Path | str, known: Iterable[str] = ()
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Labels as int64 of shape (n,), and the names of classes where the labels are text.
+
+    Args:
+        values: (n,) or (n, 1) whole numbers or text.
+        where: what they are the labels of, for errors.
+        known: as of :func:`numbered`.
+
+    Raises:
+        DataError: if they are neither, or not one for each image.
+
+    >>> numbers_and_names(np.array([["dog"], ["cat"]]), "X")
+    (array([1, 0]), ('cat', 'dog'))
+    """
+    if not is_text(values) or _flat(values).ndim != 1:
+        return as_labels(values, where), None
+    numbers, names = numbered([str(one) for one in _flat(values)], known)
+    return numbers, tuple(names)
+
+
 def as_labels(values: np.ndarray, where: Path | str) -> np.ndarray:
     """Return labels as int64 of shape (n,).
 
     Raises:
         DataError: if they are not whole numbers, one for each image.
     """
-    flat = np.squeeze(values, axis=1) if values.ndim == 2 and values.shape[1] == 1 else values
+    flat = _flat(values)
     if flat.ndim != 1 or flat.dtype.kind not in "iub":
         more = " Of one-hot labels, give y.argmax(1)." if flat.ndim == 2 else ""
         raise DataError(
             f"The labels of {where} have dtype {values.dtype} and shape {values.shape}. Expected "
-            f"whole numbers of shape (N,).{more}"
+            f"whole numbers, or text, of shape (N,).{more}"
         )
     return flat.astype(np.int64)
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return np.squeeze(values, axis=1) if values.ndim == 2 and values.shape[1] == 1 else values
 
 
 def places_of(y: Any, classes: np.ndarray, names: Sequence[str] | None) -> np.ndarray:

@@ -14,7 +14,7 @@ from .cropping import Framing
 from .formats import Format, name_of
 from .image_files import DecodedImages
 from .image_sources import ImageSet
-from .labels import as_labels
+from .labels import numbers_and_names
 
 __all__ = ["PARQUET", "EncodedImages"]
 
@@ -80,8 +80,8 @@ def _read(path: Path, split: str, framing: Framing) -> ImageSet:
     images = EncodedImages(_encoded(table, image, files[0]), str(path), framing)
     if label is None:
         return ImageSet(images, name=name_of(path), split=split)
-    labels = as_labels(table[label].to_numpy(), files[0])
-    names = _class_names(schema, label, labels)
+    labels, names = numbers_and_names(table[label].to_numpy(), files[0])
+    names = names or _class_names(schema, label, labels)
     return ImageSet(images, labels, names, name=name_of(path), split=split)
 
 

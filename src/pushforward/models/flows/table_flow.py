@@ -1,6 +1,7 @@
 """RealNVP and NICE as densities of tables."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -175,6 +176,7 @@ class TableFlow(TableDensity, PhasedModel):
             TrainingError: if a loss or gradient is not finite. The model then holds the best
                 weights so far, and the text says which term failed.
         """
+        started = time.monotonic()
         self._check_fit(folder, tensorboard)
         self._failure = None
         self._fit(
@@ -185,6 +187,7 @@ class TableFlow(TableDensity, PhasedModel):
             run=folder,
             tensorboard=tensorboard,
             validation=validation,
+            started=started,
         )
         if self._failure is not None:
             raise self._failure
@@ -200,6 +203,7 @@ class TableFlow(TableDensity, PhasedModel):
         run: str | Path | None = None,
         tensorboard: bool = False,
         validation: Any = None,
+        started: float,
     ) -> tuple[Tensor, Tensor | None]:
         self._seed, d = seed, rows.x.shape[1]
         parameters = self.get_params(deep=False)
@@ -212,7 +216,8 @@ class TableFlow(TableDensity, PhasedModel):
         scored = train if held_out is None else held_out
         if d > 0 and len(train) > 1:
             try:
-                self._train_on(self._sources(train, scored), run, tensorboard, report)
+                sources = self._sources(train, scored)
+                self._train_on(sources, run, tensorboard, report, started=started)
             except TrainingError as error:
                 if self.best_ is None:
                     raise

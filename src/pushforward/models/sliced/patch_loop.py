@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -13,10 +14,44 @@ from ...transport.patches import PatchGrid, PatchLayer
 from .patch_growth import Growth
 from .patch_schedule import Stage
 
-__all__ = ["grown"]
+__all__ = ["Budget", "grown"]
 
 _TENSORS = ("directions", "x", "y", "slope")
 _PLACE = 13  # numbers that say what a kept layer is
+
+
+@dataclass
+class Budget:
+    """The wall time of a whole fit, and what of it the end will need.
+
+    Attributes:
+        started: when the fit started, on the clock of ``time.monotonic``.
+        minutes: that it may take, or None.
+        closing: seconds that what follows the last layer will take, as measured so far.
+        exceeded: whether there was no time for a layer more.
+    """
+
+    started: float
+    minutes: float | None
+    closing: float = 0.0
+    exceeded: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the fit has taken."""
+        return time.monotonic() - self.started
+
+    @property
+    def share(self) -> float:
+        """Share of the time that is gone; 0 where there is no limit."""
+        return 0.0 if self.minutes is None else self.seconds / (60 * self.minutes)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for layers."""
+        if self.minutes is None:
+            return math.inf
+        return 60 * self.minutes - self.seconds - self.closing
 
 
 def grown(
@@ -24,46 +59,51 @@ def grown(
     stages: Sequence[Stage],
     *,
     seed: int,
-    minutes: float | None,
+    budget: Budget,
     kept: Checkpoint,
     device: torch.device,
     processes: Processes,
-) -> Iterator[tuple[int, PatchLayer]]:
+) -> Iterator[tuple[int, PatchLayer | None]]:
     """Make the layers of a schedule and carry the points through them.
 
     A layer depends on the points, the seed and its number, not on the clock, which only says how
     many there are. Every stage gets a share of the time left by its cost, and one layer at the
-    least.
+    least; another layer is made where there is time for half of it.
 
     Args:
         growth: what grows.
         stages: the schedule.
         seed: of the layers.
-        minutes: time budget, or None.
+        budget: of time, in which all that is done between layers counts.
         kept: where the layers of an interrupted growth are, and those of this one go, in the
             first process.
         device: of the points.
         processes: that grow it together; the first one's clock counts.
 
     Yields:
-        The number of the stage, and the layer.
+        The number of the stage, and the layer; None instead when the stage is over.
 
     Raises:
         TrainingError: if a layer makes a point non-finite.
     """
-    end = math.inf if minutes is None else time.monotonic() - kept.seconds + 60 * minutes
-    count = 0
+    count, before = 0, budget.left
     for number, stage in enumerate(stages):
-        now = time.monotonic()
         share = stage.cost / sum(later.cost for later in stages[number:])
-        stop = now + (end - now) * share if growth.needs_all_stages else end
+        kept_back = 0.0  # for later stages
+        if budget.minutes is not None and growth.needs_all_stages:
+            kept_back = budget.left * (1 - share)
         made = 0
         while made < (stage.layers or math.inf) and not growth.finished:
             layer, of_stage = _taken(kept, count, device, processes)
+            if layer is None and budget.minutes is not None:
+                left = budget.left
+                took, before = before - left, left
+                needed = growth.needs_all_stages and made == 0
+                if processes.agree(left - (0 if needed else took / 2) < kept_back):
+                    budget.exceeded = True
+                    if not needed:
+                        break
             if layer is None:
-                out_of_time = processes.agree(time.monotonic() > stop)
-                if out_of_time and (made or not growth.needs_all_stages):
-                    break
                 generator = torch.Generator().manual_seed(seed * 1_000_003 + count)
                 layer = growth.make(stage.grid(generator), stage.slices, generator)
                 if processes.first:
@@ -77,6 +117,10 @@ def grown(
                 )
             count, made = count + 1, made + 1
             yield number, layer
+        if made:
+            yield number, None
+        if budget.exceeded and not growth.needs_all_stages:
+            return
 
 
 def _keep(kept: Checkpoint, count: int, number: int, layer: PatchLayer) -> None:

@@ -1,6 +1,7 @@
 """What a grown flow of images can do: latents, maps, p-values, classes, saving."""
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 from ...deprecation import warn_of_old_name
 from ...errors import DataError, ModelFileError, UnsupportedError
 from ...estimators.image_flow import ImageFlow
+from ...estimators.image_model import CHUNK
 from ...transport.patches import PatchFlow, PatchGrid, PatchLayer
 from .principal_bands import PrincipalBands
 
 __all__ = ["PatchModel"]
+
+Progress = Callable[[str], None]
 
 _BLOCK = 256  # images that go through the layers at once
 _HELD_OUT = "held_out."  # what the names of tensors begin with that are of no network
@@ -156,22 +160,31 @@ class PatchModel(ImageFlow):
     def _inlying(
         self, images: np.ndarray, labels: Tensor | None, bands: PrincipalBands | None
     ) -> Tensor:
-        """What pixels add to the inlier scores of a few images: (n, H, W), on the CPU."""
-        if self.classes_ is None or labels is not None:
-            return self._inlying_as(images, labels, bands)
-        given = (torch.full((len(images),), c) for c in range(len(self.classes_)))
-        each = torch.stack([self._inlying_as(images, label, bands) for label in given])
-        return each[each.sum((2, 3)).argmax(0), torch.arange(len(images))]
+        """What pixels add to the inlier scores of a few images: (n, H, W), on the CPU.
 
-    def _inlying_as(
-        self, images: np.ndarray, labels: Tensor | None, bands: PrincipalBands | None
-    ) -> Tensor:
+        Without labels, of a model of classes, each image counts as of the class it is likest to.
+        """
         if bands is None:
-            return self._mapped(images, labels)
+            if self.classes_ is None or labels is not None:
+                return self._mapped(images, labels)
+            each = torch.stack([self._mapped(images, one) for one in self._each_class(images)])
+            best = each.sum((2, 3)).argmax(0)
+            return each[best, torch.arange(len(images))]
         x = self.pixels_.encode(images, None)[0].to(self._device())
-        labels = None if labels is None else labels.to(self._device())
-        maps = bands.maps(self._flow.whole_latent(x, labels))
-        return maps.view(x.shape).sum(1).cpu()
+        if self.classes_ is not None and labels is None:
+            latents = [self._flow.whole_latent(x, one) for one in self._each_class(images)]
+            best = torch.stack([bands.scores(z) for z in latents]).argmax(0)
+            z = torch.stack(latents)[best, torch.arange(len(best), device=best.device)]
+        else:
+            labels = None if labels is None else labels.to(self._device())
+            z = self._flow.whole_latent(x, labels)
+        return bands.maps(z).view(x.shape).sum(1).cpu()
+
+    def _each_class(self, images: np.ndarray) -> Iterator[Tensor]:
+        """The labels of images as if all were of one class, for every class in turn."""
+        assert self.classes_ is not None
+        for number in range(len(self.classes_)):
+            yield torch.full((len(images),), number, device=self._device())
 
     def _bands(self) -> PrincipalBands | None:
         """The bands that inlier scores are computed by; None where log-densities are used."""
@@ -190,16 +203,19 @@ class PatchModel(ImageFlow):
         """Principal axes of the images of fit, (D, K): the first layer grown goes along them."""
         return self._grown_layers()[0].directions[0].to(torch.float64)
 
-    def _learn_usual(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+    def _learn_usual(
+        self, images: np.ndarray, labels: np.ndarray | None, progress: Progress
+    ) -> None:
         """Learn the usual energies of latents from images that were fitted on."""
         if not self._from_noise:
             return
         y = None if labels is None else torch.from_numpy(labels).to(self._device())
-        latents = [
-            self._flow.whole_latent(x.to(self._device()), None if y is None else y[k : k + _BLOCK])
-            for k in range(0, len(images), _BLOCK)
-            for x, _ in [self.pixels_.encode(images[k : k + _BLOCK], None)]
-        ]
+        latents = []
+        for k in range(0, len(images), _BLOCK):
+            progress(f"usual latents, image {k} of {len(images)}")
+            x = self.pixels_.encode(images[k : k + _BLOCK], None)[0].to(self._device())
+            own = None if y is None else y[k : k + _BLOCK]
+            latents.append(self._flow.whole_latent(x, own))
         self._usual = PrincipalBands.of(self._axes, torch.cat(latents)).usual.cpu()
 
     def p_values(self, X: Any) -> np.ndarray:
@@ -250,17 +266,24 @@ class PatchModel(ImageFlow):
                 parts.append(self._flow.class_log_prob(x.to(self._device())).softmax(1).cpu())
         return torch.cat(parts).numpy()
 
-    def _calibrate(self, images: np.ndarray) -> None:
-        """Learn what is usual from held-out images; from fewer where each has many classes."""
-        if self.classes_ is not None:
-            most = max(_LEAST, len(images) // len(self.classes_))
-            few = np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)
-            images = images[few]
-        bands, runs = self._bands(), range(0, len(images), _BLOCK)
-        maps = torch.cat([self._inlying(images[k : k + _BLOCK], None, bands) for k in runs])
+    def _calibrate(self, images: np.ndarray, progress: Progress) -> None:
+        """Learn what is usual from held-out images."""
+        bands, maps = self._bands(), []
+        for k in range(0, len(images), CHUNK):
+            progress(f"judging held-out images, {k} of {len(images)}")
+            maps.append(self._inlying(images[k : k + CHUNK], None, bands))
+        maps = torch.cat(maps)
         rising = maps.sum((1, 2)).sort().values
         if bool(rising.isfinite().all()):
             self.held_out_scores_, self.held_out_map_ = rising.numpy(), maps.mean(0).numpy()
+
+    def _calibrating(self, images: np.ndarray) -> np.ndarray:
+        """The held-out images that :meth:`_calibrate` looks at; fewer where classes are many."""
+        if self.classes_ is None:
+            return images
+        most = max(_LEAST, len(images) // len(self.classes_))
+        few = np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)
+        return images[few]
 
     # Layers and saving
 

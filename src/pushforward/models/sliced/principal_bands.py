@@ -33,11 +33,17 @@ class PrincipalBands:
     @classmethod
     def of(cls, axes: Tensor, latents: Tensor) -> "PrincipalBands":
         """Learn what is usual from latents (n, D)."""
-        bands = cls._split(axes)
-        logs = torch.stack([(latents @ a).square().mean(1).clamp_min(_LEAST).log() for a in bands])
+        logs = torch.stack([_log_energy(latents @ a) for a in cls._split(axes)])
         spread = logs.std(1, correction=0)
         spread = torch.where(spread > 0, spread, 1.0)
         return cls(axes, torch.stack([logs.mean(1), spread]))
+
+    def scores(self, latents: Tensor) -> Tensor:
+        """Minus the sum of the excesses, at half the cost of the sum of :meth:`maps`: (n,)."""
+        total = latents.new_zeros(len(latents))
+        for a, mean, spread in zip(self._split(self.axes), *self.usual, strict=True):
+            total -= ((_log_energy(latents @ a) - mean) / spread).clamp_min(0)
+        return total
 
     def maps(self, latents: Tensor) -> Tensor:
         """What each coordinate adds to minus the sum of the excesses: (n, D) -> (n, D).
@@ -73,3 +79,8 @@ class PrincipalBands:
         """
         edges = [0, *(2**k for k in range(axes.bit_length()))]
         return [last - first for first, last in pairwise(edges)]
+
+
+def _log_energy(along: Tensor) -> Tensor:
+    """Log of the mean square of coordinates along the axes of a band: (n, K) -> (n,)."""
+    return along.square().mean(1).clamp_min(_LEAST).log()

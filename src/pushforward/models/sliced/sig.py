@@ -1,8 +1,7 @@
 """SIG: images from slices, without gradient training, with an exact likelihood."""
 
-import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,11 +19,11 @@ from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
 from ...training.processes import Processes
-from ...transport.patches import PatchLayer
+from ...transport.patches import PatchFlow, PatchLayer
 from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
 from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
 from .patch_layers import LayerSettings
-from .patch_loop import grown
+from .patch_loop import Budget, grown
 from .patch_model import PatchModel
 from .patch_schedule import Stage, likelihood_schedule, picture_schedule
 from .sample_store import Block, Points, Store, blocks_of, free_memory
@@ -34,6 +33,7 @@ __all__ = ["SIG"]
 
 _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
 _USUAL = 2000  # images of fit that tell what is usual of their latents
+_PROBED = 64  # held-out images by which it is measured what judging them takes
 
 
 _OF_IMAGES = ("pixels_", "settings_", "classes_", "class_names_")  # what a fit learns first
@@ -41,9 +41,15 @@ _OF_IMAGES = ("pixels_", "settings_", "classes_", "class_names_")  # what a fit 
 
 @dataclass(frozen=True)
 class ImagesAndLayers(GivenImages):
-    """What a fit is of, and the layers it goes on from, in the order they were grown in."""
+    """What a fit is of.
+
+    Attributes:
+        layers: those it goes on from, in the order they were grown in.
+        started: when it began, on the clock of ``time.monotonic``.
+    """
 
     layers: list[PatchLayer]
+    started: float
 
 
 class SIG(PatchModel):
@@ -66,9 +72,9 @@ class SIG(PatchModel):
         preset: "fast", made for minutes on a processor; "paper", the published numbers of
             layers, knots and samples, which need a GPU. Arguments that are None are the preset's.
         layers: most layers of each stage of the schedule, for pictures; of all, for likelihood.
-        minutes: time budget. Stages get shares of it by their cost. With ``minutes`` and without
-            ``layers`` the schedule is stretched to fill them, else at most cut, to one layer a
-            stage at the least.
+        minutes: time budget of the whole fit. Stages get shares of it by their cost. With
+            ``minutes`` and without ``layers`` the schedule is stretched to fill them, else at
+            most cut, to one layer a stage at the least.
         knots: knots a spline.
         samples: samples that are moved, for each image that is fitted on; for pictures.
         max_images: images that are fitted on, drawn at random where there are more.
@@ -172,6 +178,7 @@ class SIG(PatchModel):
     # What a fit is of
 
     def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> ImagesAndLayers:
+        started = time.monotonic()
         more = self.warm_start and self.__sklearn_is_fitted__()
         # what _check_like compares, by the names of what was learned
         before = {name: getattr(self, name) for name in _OF_IMAGES} if more else {}
@@ -183,7 +190,7 @@ class SIG(PatchModel):
         except (DataError, ParameterError):
             vars(self).update(before)
             raise
-        return ImagesAndLayers(**vars(given), layers=layers)
+        return ImagesAndLayers(**vars(given), layers=layers, started=started)
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         return settings_of(self.get_params(deep=False), channels=shape[0])
@@ -236,13 +243,22 @@ class SIG(PatchModel):
                 report = report or (print_report if self.verbose else None)
             else:
                 folder = report = None
-            before = data.layers
-            self._grow(growth, before, share, kept, processes, folder, tensorboard, report)
-            few = np.sort(rows[:_USUAL])
-            labels = None if data.labels is None else data.labels[few]
-            self._learn_usual(data.images[few], labels)
-            if validation is not None:
-                self._calibrate(validation[0])
+            budget = Budget(data.started - kept.seconds, self.settings_["minutes"])
+            progress = _Progress(report, budget)
+            calibrating = None if validation is None else self._calibrating(validation[0])
+
+            def learn_usual() -> None:
+                few = np.sort(rows[:_USUAL])
+                labels = None if data.labels is None else data.labels[few]
+                self._learn_usual(data.images[few], labels, progress.more)
+                if calibrating is not None:
+                    self._calibrate(calibrating, progress.more)
+
+            self._grow(
+                growth, data.layers, share, budget, kept, processes,
+                learn_usual=learn_usual, calibrating=calibrating,
+                folder=folder, tensorboard=tensorboard, progress=progress,
+            )  # fmt: skip
         kept.discard()
 
     def _growth(
@@ -335,65 +351,103 @@ class SIG(PatchModel):
         growth: Growth,
         before: list[PatchLayer],
         share: Tensor | None,
+        budget: Budget,
         kept: Checkpoint,
         processes: Processes,
+        *,
+        learn_usual: Callable[[], None],
+        calibrating: np.ndarray | None,
         folder: str | Path | None,
         tensorboard: bool,
-        report: Report | None,
+        progress: "_Progress",
     ) -> None:
-        stages = self._schedule()
+        """Grow the schedule and learn what is usual, all of it within the budget.
+
+        What is usual of pictures is a matter of the layers of the whole image, the first stage,
+        and is learned when these are there: what that takes is then known to later stages. For
+        likelihood it is one of all layers, and what it will take is measured layer by layer.
+        """
+        stages, layers = self._schedule(), list(before)
         whole = sum(stage.cost for stage in stages)
-        started = time.monotonic() - kept.seconds
         self.history_ = list(self.history_) if before else []
         spent = self.history_[-1]["seconds"] if self.history_ else 0.0
-        pictures, log = None, None
-        if folder is not None:
-            pictures = Path(folder) / "samples"
-            pictures.mkdir(parents=True, exist_ok=True)
-            log = Log(Path(folder), self.history_, tensorboard)
-        layers = list(before)
-        minutes, device = self.settings_["minutes"], self._device()
-        seed = self._seed + len(before)
-        self.best_ = None
+        pictures, log = self._records(folder, tensorboard)
+        self.best_, probe, judging = None, None, 0.0
+        if calibrating is not None and not self._from_noise and budget.minutes is not None:
+            probe = self._probe(calibrating)
+        if before and self._from_noise:
+            self._set_layers(layers, share)
+            learn_usual()
         loop = grown(
             *(growth, stages),
-            seed=seed,
-            minutes=minutes,
+            seed=self._seed + len(before),
+            budget=budget,
             kept=kept,
-            device=device,
+            device=self._device(),
             processes=processes,
         )
+        count = 0  # of the stage
         try:
-            for number, made in itertools.groupby(loop, key=lambda pair: pair[0]):
+            for number, layer in loop:
                 stage = stages[number]
-                done = sum(s.cost for s in stages[:number]) / whole
-                for count, (_, layer) in enumerate(made, 1):
+                if layer is not None:
                     layers.append(layer)
-                    if report is not None:
-                        part = count / (stage.layers or count + 10)
-                        text = f"layer {len(layers)}, patches {stage}"
-                        report(text, min(0.99, done + part * stage.cost / whole))
-                record = {"step": len(layers), "seconds": spent + time.monotonic() - started}
+                    count += 1
+                    part = count / (stage.layers or count + 10)
+                    done = sum(s.cost for s in stages[:number]) + part * stage.cost
+                    progress(f"layer {len(layers)}, patches {stage}", done / whole)
+                    if probe is not None:
+                        judging += probe(layer)
+                    continue
+                count, now = 0, time.monotonic()
+                record = {"step": len(layers), "seconds": spent + budget.seconds}
                 measures = growth.measures()
                 self.history_.append(record | {"stage": str(stage), **measures})
                 if measures:
                     self.best_ = {"step": len(layers), "which": "own", "measures": measures}
                 if log is not None:
                     log.write(self.history_[-1])
-                if pictures is not None and self.settings_["goal"] == "pictures":
+                if pictures is not None and self._from_noise:
                     self._set_layers(layers, share)
                     self._picture(pictures / f"{len(layers):07d}.png")
+                budget.closing = judging + time.monotonic() - now
+                if number == 0 and self._from_noise and not before:
+                    self._set_layers(layers, share)
+                    learn_usual()
         finally:
             self._set_layers(layers, share)
-            out_of_time = minutes is not None and time.monotonic() - started > 60 * minutes
-            self.stopped_ = "out of time" if out_of_time else "built the whole schedule"
+            self.stopped_ = "out of time" if budget.exceeded else "built the whole schedule"
             if growth.finished:
                 self.stopped_ = f"no gain in {_PATIENCE} layers"
             if log is not None:
                 log.table(self.history_)
                 log.close()
-        if report is not None:
-            report(self.stopped_, 1.0)
+        if not self._from_noise:
+            learn_usual()
+        progress.end(self.stopped_)
+
+    def _records(
+        self, folder: str | Path | None, tensorboard: bool
+    ) -> tuple[Path | None, Log | None]:
+        """Where pictures of samples go, and the log."""
+        if folder is None:
+            return None, None
+        pictures = Path(folder) / "samples"
+        pictures.mkdir(parents=True, exist_ok=True)
+        return pictures, Log(Path(folder), self.history_, tensorboard)
+
+    def _probe(self, images: np.ndarray) -> Callable[[PatchLayer], float]:
+        """Seconds that judging the images through a layer will take, from a few of them."""
+        few = self.pixels_.encode(images[:_PROBED], 0)[0]
+        classes = 1 if self.classes_ is None else len(self.classes_)
+        label = None if self.classes_ is None else torch.zeros(len(few), dtype=torch.long)
+
+        def probe(layer: PatchLayer) -> float:
+            started = time.monotonic()
+            PatchFlow(self.pixels_.shape, [layer]).density_map(few, label)
+            return (time.monotonic() - started) * classes * len(images) / len(few)
+
+        return probe
 
     def _schedule(self) -> list[Stage]:
         s, shape = self.settings_, self.pixels_.shape
@@ -423,3 +477,25 @@ class SIG(PatchModel):
                 "processor: leave device out."
             )
         return device
+
+
+class _Progress:
+    """Progress as lines of text with the share of the fit that is done, which never falls."""
+
+    def __init__(self, report: Report | None, budget: Budget) -> None:
+        self._report, self._budget = report, budget
+        self._share = 0.0
+
+    def __call__(self, text: str, done: float) -> None:
+        """Report a line; ``done`` is the share of the work."""
+        self._share = min(0.99, max(self._share, done, self._budget.share))
+        if self._report is not None:
+            self._report(text, self._share)
+
+    def more(self, text: str) -> None:
+        """Report a line of work whose share is unknown."""
+        self(text, 0.0)
+
+    def end(self, text: str) -> None:
+        if self._report is not None:
+            self._report(text, 1.0)
