@@ -121,6 +121,22 @@ def test_a_tsv_file_may_hold_commas_between_cells(opened):
     assert opened("x\ty\n1\t2,500\n", "x.tsv").note is None
 
 
+def test_dots_beside_decimal_commas_separate_thousands(opened):
+    text = "people;area;price\n6.304;47,7;1.234,50\n225;3,1;7,25\n1.051.021;8,0;12.000,00\n"
+    table = opened(text)
+    assert [row[:2] for row in rows(table)] == [[6304, 47.7], [225, 3.1], [1051021, 8.0]]
+    assert "dots in the column 'people' separate thousands" in table.note
+    given = opened("a;b\n6.304;x\n225;y\n", decimal=",")
+    assert [row[0] for row in rows(given)] == [6304, 225]
+    # alone they are decimals, and what is no group of three is no number here
+    assert [row[0] for row in rows(opened("a;b\n6.304;x\n225;y\n"))] == [6.304, 225]
+    odd = opened("a;b\n6.30;1,5\n225;2,5\n", decimal=",")
+    assert [row[0] for row in rows(odd)] == ["6.30", "225"]
+    gaps = opened("a;b\n6.304;1,5\n;2,5\n0,5;3,5\n")
+    assert rows(gaps)[0][0] == 6304
+    assert rows(gaps)[2][0] == 0.5
+
+
 def test_decimal_commas(opened):
     table = opened("x;y;z\n1,5;2;a\n-2,25e3;3;b\n")
     assert rows(table) == [[1.5, 2, "a"], [-2250.0, 3, "b"]]

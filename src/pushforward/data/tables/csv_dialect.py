@@ -22,9 +22,9 @@ SAMPLED = 60  # records, and cells of each, that candidates are judged by
 # blanks are spaces and tabs, as for pandas; other white space belongs to a cell
 _TOKEN = re.compile(r'"(?:[^"]|"")*"(?![^ \t\r\n])|[^ \t\r\n]+')
 _EITHER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?", re.ASCII)
-_THOUSANDS = r"[+-]?[1-9]\d{0,2}(,\d{3})+"
-_COMMA = re.compile(rf"(?!{_THOUSANDS}$)[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
-_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = r"(?![+-]?[1-9]\d{{0,2}}({0}\d{{3}})+$)"  # what may be groups of three says nothing
+_COMMA = re.compile(rf"{_THOUSANDS.format(',')}[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
+_POINT = re.compile(rf"{_THOUSANDS.format('[.]')}[+-]?\d*\.\d+([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -304,7 +304,7 @@ def _preamble(
 def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
     """A comma where more columns of numbers have such commas than have points.
 
-    Commas that could mark thousands say nothing.
+    Commas and points that could mark thousands say nothing.
     """
     if form.separator == ",":
         return "."  # a comma in a quoted cell marks thousands as often

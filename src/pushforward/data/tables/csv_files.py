@@ -279,6 +279,7 @@ class TextTable(Table):
             "escapechar": form.escape,
             "skipinitialspace": form.spaced,
             "decimal": self._dialect.decimal,
+            "thousands": "." if self._dialect.decimal == "," else None,
             "header": None,
             "names": every,
             "index_col": False,
@@ -354,6 +355,16 @@ def _remarks(names: tuple[str, ...], seen: list[TextColumn], n_rows: int) -> lis
         notes.append(
             f"the column{'s' if several else ''} {_listed(empty)} "
             f"{'are' if several else 'is'} empty in all rows"
+        )
+    grouped = [
+        name
+        for name, column in zip(names, seen, strict=True)
+        if column.grouped and column.dtype != "str"
+    ]
+    if grouped:
+        notes.append(
+            f"dots in the column{'s' if len(grouped) > 1 else ''} {_listed(grouped)} separate "
+            "thousands, for its decimal mark is a comma"
         )
     for text in (False, True):
         found: dict[str, None] = {}

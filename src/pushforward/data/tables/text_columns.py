@@ -30,7 +30,13 @@ _PARTS = (
 )
 _CELL = {
     ".": re.compile(_PARTS, re.ASCII),
-    ",": re.compile(_PARTS.replace(r"\.", ","), re.ASCII),
+    # where commas are decimal, dots before every three digits separate thousands
+    ",": re.compile(
+        _PARTS.replace(r"\.", ",").replace(
+            r"(?P<whole>", r"(?P<grouped>[+-]?[1-9]\d{0,2}(?:\.\d{3})+)|(?P<whole>"
+        ),
+        re.ASCII,
+    ),
 }
 _EXACT = 2**53  # whole numbers up to here are exact in float64
 
@@ -46,6 +52,7 @@ class TextColumn:
 
     Attributes:
         missing: the missing cells by how they are written, counted.
+        grouped: whether whole numbers have dots that separate thousands.
     """
 
     def __init__(self, decimal: str, words: Sequence[str] | None, family: str | None) -> None:
@@ -54,7 +61,7 @@ class TextColumn:
         self._words = TEXT_WORDS if words is None else self._given | {""}
         self._family = family
         self._kinds: set[str] = set() if family in (None, "bool", "int", "float") else {"text"}
-        self._gaps = self._any_cells = False
+        self._gaps = self._any_cells = self.grouped = False
         self._low = self._high = 0
         self.missing: Counter[str] = Counter()
 
@@ -103,6 +110,8 @@ class TextColumn:
             return "missing" if word in self._words else "text"
         if found := self._match(cell):
             kind = str(found.lastgroup)
+            if kind == "grouped":
+                self.grouped, kind, word = True, "whole", word.replace(".", "")
             if kind in ("whole", "padded"):
                 number = int(word) if len(word) < 40 else 10**40
                 self._low, self._high = min(self._low, number), max(self._high, number)
