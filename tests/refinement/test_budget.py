@@ -26,6 +26,13 @@ def test_time_is_up_after_the_minutes_and_what_is_ahead():
     assert half_gone.seconds == pytest.approx(30, abs=1)
 
 
+def test_what_the_report_needs_is_kept():
+    half_gone = Budget(minutes=1.0, started=time.monotonic() - 30, reserve=15)
+    assert not half_gone.out_of_time(10)
+    assert half_gone.out_of_time(20)
+    assert half_gone.minutes_left == pytest.approx(0.25, abs=0.02)
+
+
 def test_what_has_started_can_end_when_time_is_up():
     over = Budget(minutes=1.0, started=time.monotonic() - 600)
     assert over.out_of_time()

@@ -46,7 +46,7 @@ def setup(generator, shifted, lines):
 @pytest.fixture
 def begun(setup):
     """The setup and the state before any stage, with the logit that is given."""
-    setup, state, _ = pipeline._begun(setup, "rejection", {}, "latent", None)
+    setup, state, _ = pipeline._start(setup, "rejection", {}, "latent", None)
     return setup, *pipeline._ratio(setup, state, moves=False, share=0.0)
 
 
@@ -93,7 +93,7 @@ def test_a_flat_logit_moves_nothing_and_says_so(begun, lines):
 
 
 def test_the_logit_that_is_there_comes_first_and_then_others_are_learned(setup):
-    setup, state, _ = pipeline._begun(setup, "auto", {}, "auto", None)
+    setup, state, _ = pipeline._start(setup, "auto", {}, "auto", None)
     state, given = pipeline._ratio(setup, state, moves=True, share=0.0)
     assert (given.kind, state.learned) == ("given", 0)
     assert state.first is given

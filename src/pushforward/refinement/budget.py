@@ -20,12 +20,14 @@ class Budget:
         evaluations: logits that one refined sample may take; None for no limit.
         draws: samples of the generator that one refined sample may take; None for no limit.
         started: seconds on the monotonic clock.
+        reserve: seconds that are kept for the report, which comes when all else is done.
     """
 
     minutes: float | None = None
     evaluations: float | None = None
     draws: float | None = None
     started: float = field(default_factory=lambda: time.monotonic())
+    reserve: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -35,11 +37,14 @@ class Budget:
     @property
     def minutes_left(self) -> float | None:
         """Minutes that are left, a second at the least; None for no limit."""
-        return None if self.minutes is None else max(_SHORTEST, self.minutes - self.seconds / 60)
+        if self.minutes is None:
+            return None
+        return max(_SHORTEST, self.minutes - (self.seconds + self.reserve) / 60)
 
     def out_of_time(self, ahead: float = 0.0) -> bool:
         """Whether time is up, or will be after so many seconds more."""
-        return self.minutes is not None and self.seconds + ahead > 60 * self.minutes
+        needed = self.seconds + ahead + self.reserve
+        return self.minutes is not None and needed > 60 * self.minutes
 
     def check(self, space: Space, method: str) -> None:
         """Refuse a space whose samples cost more than they may.
