@@ -185,7 +185,10 @@ def test_a_word_again_and_again_among_dates_is_a_missing_cell():
     learned = Columns.learn(pd.DataFrame({"end": ends, "x": range(200)}), missing="auto")
     entry = learned.columns.describe()[0]
     assert (entry["kind"], entry["missing"]) == ("date", 0.2)
-    assert entry["note"] == ("40 cells are no dates ('Still in office') and count as missing")
+    assert entry["note"] == (
+        "40 cells are no dates ('Still in office') and count as missing; its years of two digits "
+        "are from 2019 on"
+    )
     assert learned.columns.n_rows == 160
     ends[::5] = [f"term {k}" for k in range(40)]
     frame = pd.DataFrame({"end": ends, "x": range(200)})
@@ -221,3 +224,22 @@ def test_folders_that_do_not_say_how_fractions_are_written_have_them_in_full():
     config["columns"][0]["format"]["fraction"] = "some"
     with pytest.raises(ModelFileError, match="fraction"):
         Columns.from_config(config)
+
+
+@pytest.mark.parametrize("pattern", ["%d.%m.%y", "%m/%d/%y"])
+@pytest.mark.parametrize(
+    ("first", "last"), [(1948, 2004), (1931, 1966), (2019, 2025), (1960, 1998)]
+)
+def test_years_of_two_digits_are_those_that_lie_together(pattern, first, last):
+    days = pd.date_range(f"{first}-01-03", f"{last}-12-30", periods=300).normalize()
+    cells = days.strftime(pattern).to_numpy(dtype=object)
+    how = DateFormat.of_text(cells)
+    counts, bad = how.parse(cells)
+    assert not bad.any()
+    assert (how.moments(counts) == days.to_numpy()).all()
+    assert how.write(counts).tolist() == cells.tolist()
+    columns = Columns.learn(pd.DataFrame({"born": cells, "x": np.arange(300.0) ** 1.5})).columns
+    assert columns.describe()[0]["low"] == f"{first}-01-03"
+    assert f"two digits are from {first} on" in columns.describe()[0]["note"]
+    again = Columns.from_config(columns.to_config())
+    assert again.columns[0].format == columns.columns[0].format

@@ -126,6 +126,9 @@ def _survey_text(
             note = _odd(texts, dates.parse(texts)[1], what)
             if _ambiguous(dates, texts):
                 note = "; ".join(filter(None, ["read with the day first", note]))
+            if dates.since is not None:
+                years = f"its years of two digits are from {dates.since} on"
+                note = "; ".join(filter(None, [note, years]))
             return ColumnContents("date", dates, why=f"{what} like {shown.strip()}", note=note)
         if declared is not None:
             raise DataError(

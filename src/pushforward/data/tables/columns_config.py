@@ -65,6 +65,7 @@ DATES = {
     "offset": (int, type(None)),
     "places": int,
     "fraction": str,
+    "since": (int, type(None)),
 }
 ATOMS = {"values": list, "widths": list, "step": float}
 TRANSFORM = {
@@ -265,7 +266,7 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         _expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
         return None
     if "source" in how:
-        how = {"fraction": "full"} | how  # which folders of before 2026-12 do not say
+        how = {"fraction": "full", "since": None} | how  # older folders do not say
         _check_entry(how, DATES, where)
         dates = DateFormat(**how)
         _expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
@@ -273,6 +274,7 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
         fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
         fine = fine and dates.fraction in FRACTIONS
+        fine = fine and (dates.since is None or 1800 <= dates.since <= 2200)
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
         fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
         _expect(fine, where, how)

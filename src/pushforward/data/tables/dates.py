@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,7 @@ DAYS = (
 CLOCKS = ("", *(f"{gap}{clock}{zone}" for gap in (" ", "T") for clock in (
     "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p"
 ) for zone in ("", "Z", "%z", " %z")))  # fmt: skip
+_AHEAD = 20  # years from now that dates of two-digit years may lie in the future
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
 TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
 PARTS = {
@@ -59,6 +61,8 @@ class DateFormat:
         places: digits of fractions of a second in the text, at most.
         fraction: how fractions are written: "full" in all digits; "whole" the same, and whole
             seconds without any; "short" without zeros at the end.
+        since: first of the hundred years that years of two digits are among; None for 1969, and
+            where years have four.
 
     Examples:
         >>> cells = np.array(["2024-01-31", "2024-02-01", "?"], dtype=object)
@@ -76,14 +80,18 @@ class DateFormat:
     offset: int | None = None
     places: int = 6
     fraction: str = "full"
+    since: int | None = None
 
     @classmethod
     def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
         """Find the format of text cells, shape (n,) and none missing; None if they are no dates.
 
         Nearly all cells have to be dates in one format. Where the day could be the month in every
-        row, the day is taken to be first.
+        row, the day is taken to be first. Years of two digits are those that lie closest
+        together, and none is far in the future.
         """
+        import pandas as pd
+
         counted = Counter(str(cell).strip() for cell in cells)
         few = [text for text in list(counted)[:300] if not is_blank(text)]
         best, most = None, 0
@@ -110,7 +118,8 @@ class DateFormat:
         if "%f" in best:
             places, fraction = _fractions(texts)
             best = best if places else best.replace(".%f", "")
-        how = cls("text", "nanosecond", best, padded, offset, places, fraction)
+        since = _century(_parse_text(pd.Series(texts), best).dt.year) if "%y" in best else None
+        how = cls("text", "nanosecond", best, padded, offset, places, fraction, since)
         return how._with_unit(*how.parse(cells))
 
     @classmethod
@@ -169,6 +178,8 @@ class DateFormat:
             moments = pd.to_datetime(text, format=self.pattern, errors="coerce", utc=True)
         elif self.source == "text" and held != "M":
             moments = _parse_text(pd.Series(np.asarray(cells, dtype=object)), self.pattern)
+            if self.since is not None:
+                moments = _moved_to(self.since, moments)
         else:
             moments = pd.to_datetime(pd.Series(cells), errors="coerce", utc=True)
         bad = moments.isna().to_numpy()
@@ -289,6 +300,33 @@ def _parse_text(cells: Any, pattern: str) -> Any:
     if ".%f" in pattern and moments.isna().any():
         whole = pattern.replace(".%f", "")
         return moments.fillna(pd.to_datetime(stripped, format=whole, errors="coerce", utc=True))
+    return moments
+
+
+def _century(years: Any) -> int:
+    """First of the hundred years in which years, known by two digits, lie closest together.
+
+    >>> _century(np.array([2048, 2068, 1969, 2004])), _century(np.array([2020, 2031]))
+    (1948, 2020)
+    """
+    last = np.unique(np.asarray(years) % 100)
+    gaps = np.diff(last, append=last[0] + 100)
+    first = int(last[(int(gaps.argmax()) + 1) % len(last)])
+    span = 100 - int(gaps.max())
+    latest = date.today().year + _AHEAD - span
+    return latest - (latest - first) % 100
+
+
+def _moved_to(since: int, moments: Any) -> Any:
+    """Moments of 1969 to 2068 in the hundred years from another."""
+    import pandas as pd
+
+    years = moments.dt.year
+    away = since + (years - since) % 100 - years
+    for century in away.dropna().unique():
+        if century:
+            there = away == century
+            moments = moments.where(~there, moments + pd.DateOffset(years=int(century)))
     return moments
 
 
