@@ -104,7 +104,7 @@ def test_old_words_work_and_say_the_new_ones(run, csv, tmp_path):
         ("random_state = 'x'", "Expected a whole number"),
         ("minutes = true", "Expected a number"),
         ("random_state = ", "is not TOML"),
-        ("missing = 'x'", "Expected error, drop or auto"),
+        ("missing = 'x'", "Expected one of error, drop, auto"),
         ("[bounds]\nage = 3", "Expected LOW:HIGH"),
         ("[set]\nnope = 3", "no parameter 'nope'"),
     ],

@@ -16,7 +16,7 @@ def test_what_is_said_goes_over_a_file_and_tables_are_joined():
         column={"a": "continuous", "b": "category"},
         reading=ReadingOptions(decimal=".", header=False),
     )
-    found = mine.over(theirs)
+    found = mine.with_defaults(theirs)
     assert (found.minutes, found.random_state, found.drop) == (2.0, 4, ["id"])
     assert found.column == {"a": "integer", "b": "category"}
     assert found.reading == ReadingOptions(decimal=",", header=False)

@@ -73,7 +73,7 @@ def test_a_run_that_breaks_down_is_told_and_the_others_go_on():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"runs": 0}, "0 runs"),
+        ({"runs": 0}, "runs is 0"),
         ({"ranges": {"learning_rate": (1, 2)}}, "none of the models has"),
         ({"ranges": {"patience": ()}}, "no values of 'patience'"),
     ],

@@ -622,6 +622,7 @@ def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
         density_ratio,
         dgflow_search,
         pipeline,
+        preparation,
         ratio_trees,
         setup,
         trial,
@@ -635,7 +636,10 @@ def test_a_budget_holds_by_the_clock(generator, monkeypatch, method):
         now += 2e-3
         return now
 
-    modules = (dgflow_search, density_ratio, budget, pipeline, setup, trial, ratio_trees, loop)
+    modules = (
+        *(dgflow_search, density_ratio, budget, pipeline, preparation, setup, trial),
+        *(ratio_trees, loop),
+    )
     for module in modules:
         fake = SimpleNamespace(monotonic=clock, perf_counter=clock)
         monkeypatch.setattr(module, "time", fake)

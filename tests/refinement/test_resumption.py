@@ -62,7 +62,7 @@ def work_done(monkeypatch):
 
     counting(RatioEstimator, "learned", "logit")
     counting(DGflow, "tune", "search")
-    counting(preparing, "twin_of", "twin")
+    counting(preparing, "fit_twin", "twin")
     return done
 
 
@@ -162,7 +162,7 @@ def test_a_refinement_that_fails_keeps_what_it_has(interrupted, tmp_path):
     assert place.is_dir()
 
 
-def test_the_twin_of_a_class_of_ones_own_is_fitted_anew():
+def test_the_fit_twin_a_class_of_ones_own_is_fitted_anew():
     class Own(pushforward.GIS):
         """Of a name that no folder may hold."""
 
@@ -173,4 +173,4 @@ def test_the_twin_of_a_class_of_ones_own_is_fitted_anew():
     work = Checkpoint()
     assert kept_twin(work, lambda: twin) is twin
     assert kept_twin(work, lambda: None) is None
-    assert held_out_refit.twin_of is preparing.twin_of
+    assert held_out_refit.fit_twin is preparing.fit_twin

@@ -186,7 +186,7 @@ def test_settings_stand_over_a_preset(ahead, settings, preset):
         ("dgflow", {"steps": 3, "divergence": "js"}, "no step"),
         ("mh", {"length": 0}, "length is 0"),
         ("resampling", {"pool": 0}, "pool is 0"),
-        ("dot", {"steps": 0}, "steps 0"),
+        ("dot", {"steps": 0}, "steps is 0"),
     ],
 )
 def test_settings_that_would_be_ignored_are_named(ahead, method, settings, text):

@@ -195,14 +195,14 @@ class RefinedModel(Model):
 
     def set_refinement(self, refinement: Refinement) -> None:
         """Be what a refinement came to."""
-        earlier, report = self._earlier, refinement.report
+        earlier, report = self.earlier, refinement.report
         self.kept_ = list(refinement.state.kept)
         self.report_ = report if earlier is None else report.after_more(earlier.report_)
         self.place_ = refinement.place
         self.first_logit_ = refinement.first if earlier is None else earlier.first_logit_
 
     @property
-    def _earlier(self) -> "RefinedModel | None":
+    def earlier(self) -> "RefinedModel | None":
         """The refined model that this one refines again."""
         return self.generator if isinstance(self.generator, RefinedModel) else None
 
@@ -221,7 +221,7 @@ class RefinedModel(Model):
         With ``twin`` a density that was fitted on the data is judged by its twin.
         """
         self._check_parameters()
-        seed, earlier = drawn_seed(self.random_state), self._earlier
+        seed, earlier = drawn_seed(self.random_state), self.earlier
         self.base_, self.prior_ = self.generator, self.prior
         if earlier is not None:
             check_fitted(earlier)

@@ -48,7 +48,7 @@ def identity_of(
         y: labels, or None.
         batch_size: points whose activations are held at once.
     """
-    earlier = model._earlier
+    earlier = model.earlier
     if earlier is None:
         place = "data" if adapter.prior is None else "latent"
         space = generator_space(adapter, place, batch_size)

@@ -40,7 +40,7 @@ class StackMachine:
         ([1], 2)
         >>> StackMachine(b"cos\\nsystem\\n.").run()
         Traceback (most recent call last):
-        pushforward.storage.pickle_reader.Refused: it names 'os system', which is no part ...
+        pushforward.storage.pickle_reader.UnsupportedPickle: it names 'os system', ...
     """
 
     names: ClassVar[Mapping[tuple[str, str], Any]] = {}

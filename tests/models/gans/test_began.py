@@ -81,7 +81,7 @@ def test_k_is_logged_and_is_that_of_the_run(images, tmp_path):
 
 
 def test_the_prior_is_uniform(model):
-    codes = model._of_prior(torch.randn(20_000, 1)).flatten()
+    codes = model.prior_codes(torch.randn(20_000, 1)).flatten()
     assert codes.abs().max() <= 1
     edges = codes.sort().values[:: len(codes) // 8]
     torch.testing.assert_close(edges, torch.linspace(-1, 1, 9)[: len(edges)], atol=0.03, rtol=0)

@@ -16,7 +16,7 @@ from pushforward.errors import (
     ParameterError,
     UnsupportedError,
 )
-from pushforward.models.image_generator import ABLE
+from pushforward.models.image_generator import MODELS_WITH
 from pushforward.networks import Autoencoder
 from pushforward.training import Stream, TensorSource
 from pushforward.training.optimiser_step import OptimiserStep
@@ -227,7 +227,7 @@ def test_the_latent_report_of_codes_that_are_the_prior(fitted, images, monkeypat
 @every_model
 def test_what_a_model_cannot_names_those_that_can(name, fitted):
     model = fitted[name]
-    for way, able in ABLE.items():
+    for way, able in MODELS_WITH.items():
         assert hasattr(model, way) == (type(model).__name__ in able)
         if not hasattr(model, way):
             with pytest.raises(UnsupportedError, match=able[0]):
