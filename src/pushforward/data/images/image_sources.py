@@ -28,6 +28,7 @@ __all__ = [
 
 LAYOUTS = ("nhw", "nhwc", "nchw")
 _CHANNELS = (1, 3, 4)  # numbers of channels by which an axis is taken for that of the channels
+_PICTURE = 16  # pixels a side that one picture has at the least
 
 Which = slice | np.ndarray | Sequence[int]
 
@@ -219,7 +220,7 @@ def find_layout(shape: tuple[int, ...]) -> str:
     ('nhwc', 'nhw', 'nchw')
     """
     if len(shape) == 3:
-        if shape[2] in _CHANNELS and shape[1] > max(_CHANNELS):
+        if shape[2] in _CHANNELS and min(shape[:2]) >= _PICTURE:
             raise DataError(
                 f"An array of shape {shape} can be one picture (H, W, C) or {shape[0]} grey "
                 f"images of {shape[1]} x {shape[2]}. Of one picture, give X[None]; of grey "
