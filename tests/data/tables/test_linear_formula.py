@@ -69,6 +69,17 @@ def test_samples_follow_the_formulas_in_the_decimals_and_types_of_the_data():
     assert (made.end - made.start == pd.to_timedelta(made.days, unit="D")).all()
 
 
+def test_differences_of_listed_prices_are_the_very_numbers_of_the_data():
+    """1.99 - 0.3 is 1.69, not 1.6900000000000002, by which a forest would tell samples."""
+    r = np.random.default_rng(0)
+    price, off = r.choice([1.69, 1.99, 2.18], 400), r.choice([0, 0.1, 0.3, 0.4], 400)
+    table = pd.DataFrame({"price": price, "off": off, "paid": (price - off).round(2)})
+    columns = Columns.learn(table).columns
+    assert formulas(columns) == {"paid": "price - off"}
+    z, _ = columns.encode(table)
+    assert set(columns.decode(z)["paid"]) == set(table["paid"])
+
+
 def test_a_row_that_breaks_a_formula_is_as_rare_as_one_row_more():
     table = sales()
     columns = Columns.learn(table).columns

@@ -223,9 +223,6 @@ class Column:
         """Numbers of shape (n,) that a formula gave, in the precision of the column."""
         if self.digits is not None:
             values = self.digits.round(values)
-        elif self.kind == "grid":
-            low = float(self.low or 0)
-            values = low + np.rint((values - low) / self.step) * self.step
         if self.kind in ("integer", "date") or self.family == "int":
             values = np.rint(values)
             return values.astype(np.int64) if self.family == "int" else values

@@ -13,6 +13,7 @@ from .column import Column
 from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
+from .decimals import Digits
 from .dequantisation import row_keys
 from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
@@ -132,7 +133,10 @@ def _compute(
     formulas = find_formulas({j: cells[j][0] for j in places}, steps, fixed)
     for j, formula in formulas.items():
         why = f"{formula.text(labels)} in all rows: computed from it"
-        found[j] = replace(found[j], formula=formula, why=why)
+        digits = found[j].digits
+        if digits is None and cells[j][1] == "float":  # of lists, whose values are kept as read
+            digits = Digits.learn(cells[j][0])
+        found[j] = replace(found[j], formula=formula, digits=digits, why=why)
 
 
 def _step(column: Column) -> float:
