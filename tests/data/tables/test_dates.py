@@ -243,3 +243,10 @@ def test_years_of_two_digits_are_those_that_lie_together(pattern, first, last):
     assert f"two digits are from {first} on" in columns.describe()[0]["note"]
     again = Columns.from_config(columns.to_config())
     assert again.columns[0].format == columns.columns[0].format
+
+
+def test_a_day_that_its_century_does_not_have_is_no_date():
+    how = DateFormat("text", "day", "%d.%m.%y", since=1890)
+    counts, bad = how.parse(np.array(["28.02.00", "29.02.00", "01.03.95"], dtype=object))
+    assert bad.tolist() == [False, True, False]
+    assert str(how.moments(counts)[0])[:10] == "1900-02-28"

@@ -326,7 +326,9 @@ def _moved_to(since: int, moments: Any) -> Any:
     for century in away.dropna().unique():
         if century:
             there = away == century
-            moments = moments.where(~there, moments + pd.DateOffset(years=int(century)))
+            moved = moments + pd.DateOffset(years=int(century))
+            moved = moved.where(moved.dt.day == moments.dt.day)  # 1900 had no 29 February
+            moments = moments.where(~there, moved)
     return moments
 
 
