@@ -11,7 +11,7 @@ import pytest
 
 import pushforward
 from pushforward import SIG
-from pushforward.models.sliced import patch_loop, sig
+from pushforward.models.sliced import fit_budget, patch_loop, sig
 from pushforward.models.sliced.patch_growth import LikelihoodGrowth, PictureGrowth
 from pushforward.storage import checkpoint
 from pushforward.transport.patches import PatchFlow
@@ -51,7 +51,7 @@ def clock(monkeypatch):
         monkeypatch.setattr(owner, name, slowly)
 
     Clock.spent = {}
-    for module in (patch_loop, sig, checkpoint):
+    for module in (fit_budget, sig, checkpoint):
         monkeypatch.setattr(module, "time", Clock)
     slow(PictureGrowth, "make", LAYER)
     slow(LikelihoodGrowth, "make", LAYER)

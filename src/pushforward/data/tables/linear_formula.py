@@ -111,6 +111,7 @@ def find_formulas(
     places.sort(key=lambda j: (j not in fixed, values[j], deviation[j], j))
     search = _Search(few, whole, deviation, steps, frozenset(fixed))
     found = search.run(places)
+    order = [*places]
     for j, formula in found.items():
         # what is left of a total may be negative: the total is computed from its parts
         positive = [k for k, c in zip(formula.places, formula.coefficients, strict=True) if c > 0]
@@ -119,7 +120,7 @@ def find_formulas(
             if total not in fixed and values[total] == values[j]:
                 places.remove(total)
                 places.insert(places.index(j) + 1, total)
-    return search.run(places)
+    return found if places == order else search.run(places)
 
 
 @dataclass(frozen=True)

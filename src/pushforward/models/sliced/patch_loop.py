@@ -1,9 +1,7 @@
 """The loop that grows a sliced flow of images: stages, a time budget, layers kept on disk."""
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -11,47 +9,14 @@ from ...errors import TrainingError
 from ...storage.checkpoint import Checkpoint
 from ...training.processes import Processes
 from ...transport.patches import PatchGrid, PatchLayer
+from .fit_budget import Budget
 from .patch_growth import Growth
 from .patch_schedule import Stage
 
-__all__ = ["Budget", "grown"]
+__all__ = ["grown"]
 
 _TENSORS = ("directions", "x", "y", "slope")
 _PLACE = 13  # numbers that say what a kept layer is
-
-
-@dataclass
-class Budget:
-    """The wall time of a whole fit, and what of it the end will need.
-
-    Attributes:
-        started: when the fit started, on the clock of ``time.monotonic``.
-        minutes: that it may take, or None.
-        closing: seconds that what follows the last layer will take, as measured so far.
-        exceeded: whether there was no time for a layer more.
-    """
-
-    started: float
-    minutes: float | None
-    closing: float = 0.0
-    exceeded: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Seconds that the fit has taken."""
-        return time.monotonic() - self.started
-
-    @property
-    def share(self) -> float:
-        """Share of the time that is gone; 0 where there is no limit."""
-        return 0.0 if self.minutes is None else self.seconds / (60 * self.minutes)
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left for layers."""
-        if self.minutes is None:
-            return math.inf
-        return 60 * self.minutes - self.seconds - self.closing
 
 
 def grown(

@@ -21,9 +21,10 @@ from ...training.log import Log
 from ...training.processes import Processes
 from ...transport.patches import PatchFlow, PatchLayer
 from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
+from .fit_budget import Budget, FitProgress
 from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
 from .patch_layers import LayerSettings
-from .patch_loop import Budget, grown
+from .patch_loop import grown
 from .patch_model import PatchModel
 from .patch_schedule import Stage, likelihood_schedule, picture_schedule
 from .sample_store import Block, Points, Store, blocks_of, free_memory
@@ -244,7 +245,7 @@ class SIG(PatchModel):
             else:
                 folder = report = None
             budget = Budget(data.started - kept.seconds, self.settings_["minutes"])
-            progress = _Progress(report, budget)
+            progress = FitProgress(report, budget)
             calibrating = None if validation is None else self._calibrating(validation[0])
 
             def learn_usual() -> None:
@@ -359,7 +360,7 @@ class SIG(PatchModel):
         calibrating: np.ndarray | None,
         folder: str | Path | None,
         tensorboard: bool,
-        progress: "_Progress",
+        progress: FitProgress,
     ) -> None:
         """Grow the schedule and learn what is usual, all of it within the budget.
 
@@ -477,25 +478,3 @@ class SIG(PatchModel):
                 "processor: leave device out."
             )
         return device
-
-
-class _Progress:
-    """Progress as lines of text with the share of the fit that is done, which never falls."""
-
-    def __init__(self, report: Report | None, budget: Budget) -> None:
-        self._report, self._budget = report, budget
-        self._share = 0.0
-
-    def __call__(self, text: str, done: float) -> None:
-        """Report a line; ``done`` is the share of the work."""
-        self._share = min(0.99, max(self._share, done, self._budget.share))
-        if self._report is not None:
-            self._report(text, self._share)
-
-    def more(self, text: str) -> None:
-        """Report a line of work whose share is unknown."""
-        self(text, 0.0)
-
-    def end(self, text: str) -> None:
-        if self._report is not None:
-            self._report(text, 1.0)
