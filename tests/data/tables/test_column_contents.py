@@ -198,3 +198,22 @@ def test_samples_have_the_decimals_of_the_data(places):
 def test_names_that_tell_twenty_rows_apart(n, kind):
     names = pd.DataFrame({"name": [f"Committee {k}" for k in range(n)], "v": np.arange(n) % 7})
     assert Columns.learn(names).columns.kinds[0] == kind
+
+
+def test_what_keeps_a_column_from_being_dates_or_numbers_is_named():
+    days = pd.date_range("2020-01-01", periods=100).strftime("%Y-%m-%d").to_numpy(dtype=object)
+    days[:20] = [f"week {i} of 2020" for i in range(20)]
+    amounts = np.array([f"{i / 7:.3f}" for i in range(100)], dtype=object)
+    amounts[:10] = [f"see page {i}" for i in range(10)]
+    columns = Columns.learn(frame(day=days, amount=amounts)).columns
+    assert columns.kinds[:2] == ("identifier", "identifier")
+    day, amount = (column.note for column in columns.columns[:2])
+    shown = "'week 0 of 2020', 'week 1 of 2020', 'week 10 of 2020', ..."
+    assert f"20 cells are no dates ({shown})" in day
+    assert day.endswith(': correct them, or declare it "date" and they count as missing')
+    assert "10 cells are no numbers ('see page 0', 'see page 1', 'see page 2', ...)" in amount
+    assert amount.endswith('declare it "continuous" and they count as missing')
+    kinds = {"day": "date", "amount": "continuous"}
+    X = frame(day=days, amount=amounts)
+    declared = Columns.learn(X, columns=kinds, missing="drop").columns
+    assert declared.kinds[:2] == ("date", "continuous")

@@ -250,3 +250,22 @@ def test_a_day_that_its_century_does_not_have_is_no_date():
     counts, bad = how.parse(np.array(["28.02.00", "29.02.00", "01.03.95"], dtype=object))
     assert bad.tolist() == [False, True, False]
     assert str(how.moments(counts)[0])[:10] == "1900-02-28"
+
+
+@pytest.mark.parametrize(
+    ("cells", "written"),
+    [
+        (["Sept 15, 2000", "Jan 3, 2001"], ["Sep 15, 2000", "Jan 3, 2001"]),
+        (["15 SEPT 2000", "3 MAY 2001"], ["15 Sep 2000", "3 May 2001"]),
+        (
+            ["Sept. 15, 2000", "March 3, 2001", "Jan. 3, 2001"],
+            ["September 15, 2000", "March 3, 2001", "January 3, 2001"],
+        ),
+    ],
+)
+def test_months_by_their_usual_short_names(cells, written):
+    how = DateFormat.of_text(np.array(cells * 9, dtype=object))
+    counts, bad = how.parse(np.array(cells, dtype=object))
+    assert not bad.any()
+    assert how.write(counts).tolist() == written
+    assert str(how.moments(counts)[0].astype("M8[D]")) == "2000-09-15"

@@ -157,3 +157,38 @@ def test_money_in_several_units_and_letters_without_money_are_no_numbers(units):
     assert NumberFormat.learn(mixed) is None
     doors = np.array([f"{k}{units[0]}" for k in range(90)], dtype=object)
     assert NumberFormat.learn(doors) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers", "suffix"),
+    [
+        (text("5 kg", "7 kg", "12.5 kg"), [5, 7, 12.5], " kg"),
+        (text("-10°C", "3°C", "29°C"), [-10, 3, 29], "°C"),
+        (text("40.0020°", "-3.1°"), [40.002, -3.1], "°"),
+        (text("23.4 km/l", "18 km/l"), [23.4, 18], " km/l"),
+        (text("120 m²", "80 m²"), [120, 80], " m²"),
+    ],
+)
+def test_a_unit_that_all_numbers_have_is_written_back(cells, numbers, suffix):
+    how = NumberFormat.learn(cells)
+    assert how.suffix == suffix
+    np.testing.assert_allclose(how.parse(cells), numbers)
+    np.testing.assert_allclose(how.parse(how.write(np.array(numbers))), numbers)
+
+
+def test_numbers_with_several_units_stay_text():
+    for cells in (text("5 kg", "300 g", "2 kg"), text("12B", "14A", "9C"), text("1st", "2nd")):
+        assert NumberFormat.learn(cells) is None
+    cells = text(*(f"{i} kg" for i in range(60)), "300 g")
+    assert np.isnan(NumberFormat.learn(cells).parse(cells)).tolist() == [False] * 60 + [True]
+
+
+def test_an_x_is_a_level_beside_few_numbers_and_missing_beside_many():
+    r = np.random.default_rng(0)
+    few = pd.DataFrame({"v": np.where(np.arange(300) % 3 == 0, "x", "1"), "a": r.normal(size=300)})
+    columns = Columns.learn(few).columns
+    assert columns.kinds[0] == "category"
+    assert "100 cells are no numbers ('x')" in columns.columns[0].note
+    many = few.assign(v=[str(v) for v in r.integers(0, 500, 300)])
+    many.loc[:20, "v"] = "x"
+    assert Columns.learn(many, missing="drop").columns.kinds[0] == "integer"

@@ -146,23 +146,47 @@ def _survey_text(
         return ColumnContents(None, numbers, why=why, note=note)
     if declared in NUMBERS or sort != "string" or alone:
         return ColumnContents()  # the values say what is wrong
+    others = _others(texts)
     if (found := is_identifier(texts)) is not None:
         kind, why = found
-        note = f'{MADE[kind]}; declare it "category" to model it'
+        note = "; ".join([MADE[kind], others or 'declare it "category" to model it'])
         return ColumnContents(kind, why=why, note=note)
-    return ColumnContents()
+    return ColumnContents(note=others)
 
 
 def _odd(texts: np.ndarray, bad: np.ndarray, what: str) -> str:
-    """Say which cells are no numbers or dates."""
+    """Say which cells are no numbers or dates, and that they count as missing."""
     if not bad.any():
         return ""
+    return f"{_named(texts, bad, what)} and {'counts' if bad.sum() == 1 else 'count'} as missing"
+
+
+def _named(texts: np.ndarray, bad: np.ndarray, what: str) -> str:
+    """Say which cells are no numbers or dates."""
     names = sorted(set(texts[bad].tolist()))
     shown = ", ".join(repr(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
     count = int(bad.sum())
     if count == 1:
-        return f"1 cell is no {what[:-1]} ({shown}) and counts as missing"
-    return f"{count} cells are no {what} ({shown}) and count as missing"
+        return f"1 cell is no {what[:-1]} ({shown})"
+    return f"{count} cells are no {what} ({shown})"
+
+
+def _others(texts: np.ndarray) -> str:
+    """Say which cells keep a column of text from being numbers or dates; "" for none."""
+    dates = DateFormat.of_text(texts, declared=True)
+    numbers = None if dates else NumberFormat.learn(texts, declared=True)
+    if dates is not None:
+        bad, what, kind = dates.parse(texts)[1], "dates", "date"
+    elif numbers is not None:
+        bad, what, kind = np.isnan(numbers.parse(texts)), "numbers", "continuous"
+    else:
+        return ""
+    if not 0 < bad.mean() < 0.5:
+        return ""
+    return (
+        f'{_named(texts, bad, what)}: correct them, or declare it "{kind}" and they count as '
+        "missing"
+    )
 
 
 def _ambiguous(dates: DateFormat, texts: np.ndarray) -> bool:

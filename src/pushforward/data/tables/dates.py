@@ -36,10 +36,17 @@ MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
 TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
 PARTS = {
     "%Y": r"[12]\d{3}", "%m": r"(?:0?[1-9]|1[0-2])", "%d": r"(?:0?[1-9]|[12]\d|3[01])",
-    "%y": r"\d{2}", "%b": r"[A-Za-z]{3}", "%B": r"[A-Za-z]{3,9}", "%a": r"[A-Za-z]{3}",
+    "%y": r"\d{2}", "%b": r"(?:[A-Za-z]{3}|[Ss][Ee][Pp][Tt])\.?", "%B": r"[A-Za-z]{3,9}\.?",
+    "%a": r"[A-Za-z]{3}",
     "%H": r"(?:[01]?\d|2[0-3])", "%I": r"(?:0?[1-9]|1[0-2])", "%M": r"[0-5]\d", "%S": r"[0-5]\d",
     "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
 }  # fmt: skip
+# March, Mar. and Sept. beside each other: the names of months by their first three letters
+NAMED = re.compile(
+    r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b\.?",
+    re.IGNORECASE,
+)
 DAY, MONTH = "\x01", "\x02"  # places of numbers without a leading zero
 #: How fractions of a second are written: in all digits, in all or none (whole seconds, as
 #: Python's ``isoformat``), or without zeros at the end.
@@ -278,11 +285,12 @@ def _patterns(texts: list[str]) -> list[str]:
     digits = [text for text in texts if any(map(str.isdigit, text))]
     if len(digits) < len(texts) / 2 or not texts:
         return []
+    some = digits[:: max(1, len(digits) // 10)]  # spread: odd cells stand together in sorted rows
     shapes = ((pattern, _shape(pattern)) for pattern in _every_pattern())
     return [
         pattern
         for pattern, shape in shapes
-        if any(shape.match(text) for text in digits[:5])
+        if any(shape.match(text) for text in some)
         and sum(shape.match(text) is not None for text in texts) >= len(texts) / 2
     ]
 
@@ -294,6 +302,9 @@ def _parse_text(cells: Any, pattern: str) -> Any:
     # A file of dates like 20240131 alone is read as whole numbers.
     texts = cells.map(lambda cell: str(cell) if isinstance(cell, (str, int, np.integer)) else None)
     stripped = texts.astype(object).str.strip()
+    if "%b" in pattern or "%B" in pattern:
+        stripped = stripped.str.replace(NAMED, r"\1", regex=True)
+        pattern = pattern.replace("%B", "%b")
     if pattern in TIMES:
         stripped, pattern = "1970-01-01 " + stripped, f"%Y-%m-%d {pattern}"
     moments = pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)

@@ -1,4 +1,4 @@
-"""Numbers written as text: decimal commas, groups of thousands, currencies, percent."""
+"""Numbers written as text: decimal commas, groups of thousands, currencies, percent, units."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ __all__ = ["GROUPS", "NumberFormat", "is_blank", "too_odd"]
 # What people write where a number is missing; compared without case and outer blanks.
 MISSING_WORDS = frozenset(
     (
-        *("", "?", "-", "--", "---", ".", "..", "*", "x", "n/a", "na", "#n/a", "n.a.", "nan"),
+        *("", "?", "-", "--", "---", ".", "..", "*", "n/a", "na", "#n/a", "n.a.", "nan"),
         *("null", "none", "nil", "missing", "unknown", "not available", "tbd", "#value!"),
         *("#div/0!", "\\n"),
     )
@@ -25,12 +25,14 @@ MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
 SPACES = " \u00a0\u202f"
 CURRENCY = "$€£¥₹"
 SCALES = "KMBkmb"  # thousands, millions, billions: of money only, for "12B" may be a door
+# kg, °C, km/h, m², bhp: read where all numbers of a column have the same one
+UNIT = r"(?:°[^\W\d_]?|[^\W\d_]{1,12})(?:/[^\W\d_]{1,4})?[²³]?"
 CODES = "USD|EUR|GBP|JPY|CNY|CHF|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|SGD|HKD|kr|Rs"
 CELL = re.compile(
     rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[A-Z]{{0,2}}[{CURRENCY}]|{CODES})?"
     rf"(?P<left>[{SPACES}]*)(?P<inner>[-\u2212])?"
     rf"(?P<body>(?:\d[\d.,'{SPACES}]*\d|\d)\.?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES}|[{SCALES}])?(?P<close>\))?$"
+    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES}|[{SCALES}]|{UNIT})?(?P<close>\))?$"
 )
 GROUPS = {
     "": re.compile(r"^\d+$"),
@@ -49,7 +51,7 @@ class NumberFormat:
         decimal: the decimal mark, "." or ",".
         thousands: what groups of three digits are separated by, "" for nothing.
         prefix: text before a number, such as "$".
-        suffix: text after a number, such as "%", or "M" of "$1.5M", whose number is 1.5.
+        suffix: text after a number, such as "%" or " kg", or "M" of "$1.5M", whose number is 1.5.
         parentheses: whether negative numbers stand in parentheses.
         places: decimals of every number, None where they vary.
 
