@@ -1,4 +1,4 @@
-"""The twin: a density that has seen the rows is judged as on rows that it has not."""
+"""The refit: a density that has seen the rows is judged as on rows that it has not."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import pushforward
 from pushforward.refinement import compare_methods, refine
-from pushforward.refinement.held_out_refit import fit_twin, is_fitted_on
+from pushforward.refinement.held_out_refit import is_fitted_on, refit_without
 
 
 def people(n, seed):
@@ -58,29 +58,29 @@ def test_the_rows_of_a_fit_are_known_in_any_order_and_from_a_folder(fitted, tmp_
     assert not is_fitted_on(object(), rows)
     weighed = pushforward.GIS(max_layers=1, random_state=0)
     weighed.fit(rows, sample_weight=np.linspace(0.5, 1.5, len(rows)))
-    assert not is_fitted_on(weighed, rows)  # a twin would not have the weights
+    assert not is_fitted_on(weighed, rows)  # a refit would not have the weights
 
 
-def test_the_twin_is_fitted_without_the_rows_that_judge(fitted):
+def test_the_refit_is_fitted_without_the_rows_that_judge(fitted):
     _, rows = fitted
     model = Memory(max_layers=1, search_steps=3, random_state=0).fit(rows)
     held_out = np.arange(len(rows)) < 100
-    twin = fit_twin(model, rows, held_out, None)
-    assert twin.rows.equals(rows.iloc[100:].reset_index(drop=True))
+    refit = refit_without(model, rows, held_out, None)
+    assert refit.rows.equals(rows.iloc[100:].reset_index(drop=True))
     assert len(model.rows) == len(rows)
     for own, left, minutes in ((None, 0.5, 0.5), (0.1, 0.5, 0.1), (0.5, 0.1, 0.1)):
         hurried = clone(model).set_params(minutes=own).fit(rows.head(50))
-        assert fit_twin(hurried, rows, held_out, left).minutes == minutes
-    assert fit_twin(Unhurried(random_state=0).fit(rows), rows, held_out, 0.1) is None
+        assert refit_without(hurried, rows, held_out, left).minutes == minutes
+    assert refit_without(Unhurried(random_state=0).fit(rows), rows, held_out, 0.1) is None
 
 
-def test_a_density_that_knows_its_rows_by_heart_is_judged_by_its_twin(fitted):
+def test_a_density_that_knows_its_rows_by_heart_is_judged_by_its_refit(fitted):
     """Rows that it repeats say nothing of its samples beside rows that are new."""
     _, rows = fitted
     model = Memory(max_layers=1, search_steps=3, random_state=0).fit(rows)
     refined = refine(model, rows)
     report = refined.report_
-    assert any("a twin of it" in note for note in report.notes)
+    assert any("a refit of it" in note for note in report.notes)
     areas = [
         pushforward.evaluate(
             model.sample(400, random_state=k), people(400, 50 + k), measures=["two_sample"]
@@ -88,18 +88,18 @@ def test_a_density_that_knows_its_rows_by_heart_is_judged_by_its_twin(fitted):
         for k in range(3)
     ]
     assert report.before.value == pytest.approx(np.mean(areas), abs=0.06)
-    (untwinned, _) = compare_methods(model, rows, methods=[])
-    assert abs(untwinned.auc.value - np.mean(areas)) > 0.1
+    (unadjusted, _) = compare_methods(model, rows, methods=[])
+    assert abs(unadjusted.auc.value - np.mean(areas)) > 0.1
 
 
-def test_rows_that_are_new_need_no_twin(fitted):
+def test_rows_that_are_new_need_no_refit(fitted):
     model, _ = fitted
     notes = refine(model, people(400, 3)).report_.notes
-    assert not any("twin" in note for note in notes)
+    assert not any("refit" in note for note in notes)
 
 
-def test_a_flow_with_latents_is_judged_by_its_twin_too(fitted, monkeypatch):
-    """By what the twin samples, not by the latents of the flow that has seen the rows."""
+def test_a_flow_with_latents_is_judged_by_its_refit_too(fitted, monkeypatch):
+    """By what the refit samples, not by the latents of the flow that has seen the rows."""
     _, rows = fitted
     model = pushforward.TableFlow(couplings=2, width=8, steps=150, random_state=0).fit(rows)
 
@@ -108,9 +108,9 @@ def test_a_flow_with_latents_is_judged_by_its_twin_too(fitted, monkeypatch):
             return model.sample(n_samples, random_state).assign(age=1000.0)
 
     monkeypatch.setattr(
-        "pushforward.refinement.preparation.fit_twin", lambda *arguments: Elsewhere()
+        "pushforward.refinement.preparation.refit_without", lambda *arguments: Elsewhere()
     )
     refined = refine(model, rows, method="rejection", random_state=0)
     assert refined.report_.before.value > 0.99
-    assert any("twin" in note for note in refined.report_.notes)
+    assert any("refit" in note for note in refined.report_.notes)
     assert set(refined.sample(20, random_state=0)["town"]) <= {"a", "b", "c", "d"}

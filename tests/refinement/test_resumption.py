@@ -62,7 +62,7 @@ def work_done(monkeypatch):
 
     counting(RatioEstimator, "learned", "logit")
     counting(DGflow, "tune", "search")
-    counting(preparing, "fit_twin", "twin")
+    counting(preparing, "refit_without", "refit")
     return done
 
 
@@ -78,7 +78,7 @@ def moved_rows(folder=None, **options):
 
 
 def seen_table(folder=None):
-    """Of a mixed table and the model that was fitted to it: a twin, margins and trees."""
+    """Of a mixed table and the model that was fitted to it: a refit, margins and trees."""
     rng = np.random.default_rng(0)
     X = np.stack([rng.normal(size=200), rng.poisson(1.0, 200)], axis=1)
     model = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(X)
@@ -162,15 +162,15 @@ def test_a_refinement_that_fails_keeps_what_it_has(interrupted, tmp_path):
     assert place.is_dir()
 
 
-def test_the_fit_twin_a_class_of_ones_own_is_fitted_anew():
+def test_the_refit_without_a_class_of_ones_own_is_fitted_anew():
     class Own(pushforward.GIS):
         """Of a name that no folder may hold."""
 
-    from pushforward.refinement.resumption import kept_twin
+    from pushforward.refinement.resumption import kept_refit
 
     x = np.random.default_rng(0).normal(size=(40, 1))
-    twin = Own(max_layers=0, random_state=0).fit(x)
+    refit = Own(max_layers=0, random_state=0).fit(x)
     work = Checkpoint()
-    assert kept_twin(work, lambda: twin) is twin
-    assert kept_twin(work, lambda: None) is None
-    assert held_out_refit.fit_twin is preparing.fit_twin
+    assert kept_refit(work, lambda: refit) is refit
+    assert kept_refit(work, lambda: None) is None
+    assert held_out_refit.refit_without is preparing.refit_without

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from ..errors import PushforwardError
 from ..estimators.table_density import TableDensity
 
-__all__ = ["fit_twin", "is_fitted_on"]
+__all__ = ["is_fitted_on", "refit_without"]
 
 
 def is_fitted_on(model: Any, X: Any) -> bool:
@@ -16,11 +16,11 @@ def is_fitted_on(model: Any, X: Any) -> bool:
     return isinstance(model, TableDensity) and model.was_fitted_on(X)
 
 
-def fit_twin(model: TableDensity, X: Any, held_out: np.ndarray, minutes: float | None) -> Any:
+def refit_without(model: TableDensity, X: Any, held_out: np.ndarray, minutes: float | None) -> Any:
     """Fit the same model to the rows that are not held out.
 
     A density that overfits rows makes samples like them. No test on these rows shows how far its
-    samples are from new ones; a test of the twin on the rows it was fitted without does.
+    samples are from new ones; a test of the refit on the rows it was fitted without does.
 
     Args:
         model: fitted on ``X``.
@@ -29,15 +29,15 @@ def fit_twin(model: TableDensity, X: Any, held_out: np.ndarray, minutes: float |
         minutes: time for the fit; None takes what it needs.
 
     Returns:
-        The fitted twin; None where it cannot be fitted, or not within such a time.
+        The fitted refit; None where it cannot be fitted, or not within such a time.
     """
-    twin: Any = clone(model)
+    refit: Any = clone(model)
     if minutes is not None:
-        if "minutes" not in twin.get_params():
+        if "minutes" not in refit.get_params():
             return None
-        least = min(minutes, twin.minutes or minutes)
-        twin.set_params(minutes=least)
+        least = min(minutes, refit.minutes or minutes)
+        refit.set_params(minutes=least)
     try:
-        return twin.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
+        return refit.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
     except PushforwardError:
         return None

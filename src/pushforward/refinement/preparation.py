@@ -12,10 +12,10 @@ from .acceptance_test import RealRows, parts_of
 from .adapters import Adapter, sampled, scaled
 from .budget import Budget
 from .density_ratio import RatioEstimator
-from .held_out_refit import fit_twin, is_fitted_on
+from .held_out_refit import is_fitted_on, refit_without
 from .other_critic import other_critic
 from .repeated_values import repeated_values
-from .resumption import kept_twin
+from .resumption import kept_refit
 from .row_features import RowFeatures, features_for
 from .row_width import is_narrow
 from .scale_check import check_scale
@@ -56,7 +56,7 @@ def prepared(
     report: Report | None,
     *,
     earlier: Any = None,
-    twin: bool = False,
+    refit: bool = False,
     work: Checkpoint,
 ) -> Prepared:
     """Set a refinement up: scales, features, parts of the real rows, budgets.
@@ -70,7 +70,7 @@ def prepared(
         batch_size: points whose activations are held at once.
         report: called with a line of text and the share done; None for nobody.
         earlier: the refined model that is refined again; None for another generator.
-        twin: whether a density that was fitted on these very rows is judged by its twin.
+        refit: whether a density that was fitted on these very rows is judged by its refit.
         work: what an interrupted refinement has done.
 
     Raises:
@@ -89,9 +89,9 @@ def prepared(
     moments = adapter.kind != "text" and adapter.numbers is None and not narrow
     real = RealRows.split(rows, features.by_test, seed, features.classifier, moments)
     notes, used = [features.note] if features.note else [], adapter
-    if twin and adapter.numbers is not None and is_fitted_on(model.base_, X):
-        progress("fitting a twin of the generator without the rows that judge")
-        used, real, note = _with_twin(model.base_, X, adapter, real, seed, third, work)
+    if refit and adapter.numbers is not None and is_fitted_on(model.base_, X):
+        progress("fitting the generator anew without the rows that judge")
+        used, real, note = _with_refit(model.base_, X, adapter, real, seed, third, work)
         notes.append(note)
     estimator = RatioEstimator(
         real, model.ratio, features.by_ratio,
@@ -123,25 +123,25 @@ def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapt
     return adapter
 
 
-def _with_twin(
+def _with_refit(
     base: Any, X: Any, adapter: Adapter, real: RealRows, seed: int, minutes: float | None,
     work: Checkpoint,
 ) -> tuple[Adapter, RealRows, str]:  # fmt: skip
     """What is refined and judged in place of a density that was fitted on the rows that judge."""
     testing = np.zeros(len(X), dtype=bool)
     testing[parts_of(len(X), seed)[0].numpy()] = True
-    fitted = kept_twin(work, lambda: fit_twin(base, X, testing, minutes))
+    fitted = kept_refit(work, lambda: refit_without(base, X, testing, minutes))
     if fitted is None:
         note = (
             "the generator was fitted on these rows, so that its AUC is too low: give rows that "
             "it has not seen"
         )
         return adapter, real, note
-    # the twin's latents are others, and its coordinates too: it is used as rows that are drawn
+    # the refit's latents are others, and its coordinates too: it is used as rows that are drawn
     drawn = sampled(fitted, adapter.encode)
     adapter = replace(adapter, prior=None, decode=lambda rows: rows, draw=drawn)
     note = (
-        "the generator was fitted on these rows: what is judged is a twin of it, fitted without "
+        "the generator was fitted on these rows: what is judged is a refit of it, fitted without "
         "those that judge"
     )
     return adapter, replace(real, alone=True), note

@@ -54,7 +54,7 @@ def refine(
             are used in evaluation mode and stay exactly as they are.
         data: real data like those the generator makes, at least 200. Best are some it was not
             trained on: a density of a mixed table that was fitted on these very rows is judged
-            by a twin, fitted without those that judge. Of images and lines of text 20,000 are
+            by a refit, fitted without those that judge. Of images and lines of text 20,000 are
             looked at. For a function or sampler of images also what ``open_images`` gives, read on
             the scale of the samples.
         prior: of the latents of a function; a number k stands for k standard normal ones.

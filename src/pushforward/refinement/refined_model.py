@@ -181,7 +181,7 @@ class RefinedModel(Model):
         """
         before = dict(vars(self))
         try:
-            with self.prepare(X, y, report, twin=True, folder=folder) as setup:
+            with self.prepare(X, y, report, refit=True, folder=folder) as setup:
                 settings = current_settings(self.method, self.settings)
                 method, settings = resolved(self.method, self.preset, settings, self.adapter_)
                 self.set_refinement(run(setup, method, settings, self.space))
@@ -213,12 +213,12 @@ class RefinedModel(Model):
         y: Any,
         report: Report | None,
         *,
-        twin: bool = False,
+        refit: bool = False,
         folder: Folder | Checkpoint | None = None,
     ) -> Iterator[Setup]:
         """The setup for such data; inside, all networks are frozen.
 
-        With ``twin`` a density that was fitted on the data is judged by its twin.
+        With ``refit`` a density that was fitted on the data is judged by its refit.
         """
         self._check_parameters()
         seed, earlier = drawn_seed(self.random_state), self.earlier
@@ -239,7 +239,7 @@ class RefinedModel(Model):
             with _threads(adapter, rows):
                 ready = prepared(
                     self, adapter, other, (X, y, rows), seed, size, report,
-                    earlier=earlier, twin=twin, work=work,
+                    earlier=earlier, refit=refit, work=work,
                 )  # fmt: skip
                 self.adapter_, self.row_features_ = ready.adapter, ready.features
                 self.known_values_ = ready.known_values

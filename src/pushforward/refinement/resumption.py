@@ -1,7 +1,7 @@
 """An interrupted refinement, repeated: what was learned and searched is taken from its checkpoint.
 
 A refinement is a function of its generator, rows, settings and seed. It is run again from the
-start; the twin, the logits and the tuned methods that are in the checkpoint are taken as they
+start; the refit, the logits and the tuned methods that are in the checkpoint are taken as they
 were. Samples are drawn and judged anew, which the same seed makes the same: they would fill the
 disk.
 """
@@ -27,7 +27,7 @@ from .setup import Setup
 from .stages import generator_space, space_after
 from .streams import Stream
 
-__all__ = ["identity_of", "kept_logit", "kept_method", "kept_number", "kept_twin"]
+__all__ = ["identity_of", "kept_logit", "kept_method", "kept_number", "kept_refit"]
 
 _LOOKED = 64  # samples of a generator that say which it is
 _OTHERS = ("generator", "prior", "logit", "critic_of", "features")  # what is not a JSON value
@@ -115,16 +115,16 @@ def kept_number(setup: Setup, name: str, find: Callable[[], float | None]) -> fl
     return found
 
 
-def kept_twin(work: Checkpoint, fit: Callable[[], Any]) -> Any:
-    """The twin of the checkpoint, or else one that is fitted now; None where none can be."""
-    facts, tensors = work.facts("twin"), work.get("twin")
+def kept_refit(work: Checkpoint, fit: Callable[[], Any]) -> Any:
+    """The refit of the checkpoint, or else one that is fitted now; None where none can be."""
+    facts, tensors = work.facts("refit"), work.get("refit")
     if facts is not None and tensors is not None:
-        return unpacked(dict(facts), dict(tensors), "the twin")
-    twin = fit()
-    if MODELS.get(type(twin).__name__) == type(twin).__module__:  # others are not built anew
-        config, tensors = packed(twin)
-        work.keep("twin", tensors, config)
-    return twin
+        return unpacked(dict(facts), dict(tensors), "the refit")
+    refit = fit()
+    if MODELS.get(type(refit).__name__) == type(refit).__module__:  # others are not built anew
+        config, tensors = packed(refit)
+        work.keep("refit", tensors, config)
+    return refit
 
 
 def _plain(value: Any) -> Any:

@@ -84,9 +84,16 @@ class Novelty(nn.Module):
         """Fit all views to normal rows.
 
         Returns:
-            The detector, and scores of rows that its mixtures were not fitted to: what new
+            The detector, and (n,) scores of the rows by detectors fitted without them: what new
             normal rows score.
         """
+        scores = torch.empty_like(rows.log_det)
+        for rest, out in rows.crossed(seed):
+            scores[out] = cls._of(rows.take(rest), seed).score(rows.x[out], rows.log_det[out])
+        return cls._of(rows, seed), scores
+
+    @classmethod
+    def _of(cls, rows: Rows, seed: int) -> "Novelty":
         n, d = rows.x.shape
         count = max(2, round(_HELD_OUT * n))
         splits = [rows.split(count, seed + i) for i in range(_REFITS)]
@@ -109,9 +116,7 @@ class Novelty(nn.Module):
             [edge - v[v <= edge].mean() for edge, v in zip(level[:, 0], views, strict=True)]
         )
         scale = torch.maximum(scale, 1e-6 * (level[:, -1] - level[:, 0]) + 1e-12)
-        detector = cls(joint, marginal, inner[chosen], level, scale)
-        out = torch.cat([held_out for _, held_out in splits])
-        return detector, detector._combine(torch.stack([first, second[out], third[out]]))
+        return cls(joint, marginal, inner[chosen], level, scale)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "Novelty":
