@@ -45,6 +45,18 @@ def test_columns_with_most_cells_missing_are_left_out_before_rows():
     assert back["b"].dtype == frame["b"].dtype
 
 
+def test_the_columns_with_most_gaps_go_until_half_of_the_rows_are_complete():
+    frame = table(a=0.3).assign(b=table(b=0.35)["b"].to_numpy()[::-1])
+    columns = Columns.learn(frame, missing="auto").columns
+    assert columns.kinds == ("continuous", "empty", "continuous")
+    assert columns.n_left_out == 60
+    why = "35 % of its cells are missing; less than half of the rows would be left"
+    assert columns.describe()[1]["why"] == why
+    kept = Columns.learn(frame, columns={"b": "continuous"}, missing="auto").columns
+    assert kept.kinds == ("empty", "continuous", "continuous")
+    assert kept.n_left_out == 70
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -78,13 +90,14 @@ def test_a_declared_column_stays():
 
 def test_too_few_whole_rows_are_refused_with_what_to_do():
     frame = table(a=0.3).assign(b=table(b=0.3)["b"].to_numpy()[::-1])
+    frame.loc[40:119, "c"] = np.nan  # without any one column, less than half are complete
     with pytest.raises(DataError) as refused:
         Columns.learn(frame, missing="auto")
     text = str(refused.value)
-    assert "Only 80 of 200 rows have no missing cell" in text
-    assert "column 'a' in 60, column 'b' in 60" in text
+    assert "Only 20 of 200 rows have no missing cell" in text
+    assert "column 'c' in 80, column 'a' in 60, column 'b' in 60" in text
     assert '--drop NAME), or fit these rows with missing="drop" (--missing drop)' in text
-    assert Columns.learn(frame, missing="drop").columns.n_rows == 80
+    assert Columns.learn(frame, missing="drop").columns.n_rows == 20
 
 
 def test_missing_cells_of_an_array_are_refused_as_scikit_learn_has_it():

@@ -151,11 +151,9 @@ def test_money_in_millions_is_a_number_where_every_cell_says_so():
     assert how.write(np.array([1234.56])).tolist() == ["$1234.6M"]
 
 
-@pytest.mark.parametrize("units", ["KM", "MB"])
-def test_money_in_several_units_and_letters_without_money_are_no_numbers(units):
-    mixed = np.array([f"${k + 0.5}{units[k % 2]}" for k in range(90)], dtype=object)
-    assert NumberFormat.learn(mixed) is None
-    doors = np.array([f"{k}{units[0]}" for k in range(90)], dtype=object)
+@pytest.mark.parametrize("unit", ["K", "M", "B"])
+def test_letters_of_scales_without_money_are_no_numbers(unit):
+    doors = np.array([f"{k}{unit}" for k in range(90)], dtype=object)
     assert NumberFormat.learn(doors) is None
 
 
@@ -192,3 +190,33 @@ def test_an_x_is_a_level_beside_few_numbers_and_missing_beside_many():
     many = few.assign(v=[str(v) for v in r.integers(0, 500, 300)])
     many.loc[:20, "v"] = "x"
     assert Columns.learn(many, missing="drop").columns.kinds[0] == "integer"
+
+
+def test_money_in_thousands_and_millions():
+    cells = text(*["$617K", "$56.7M", "$4.44M", "$950", "$1.2B", "-$2M"] * 10, "-")
+    how = NumberFormat.learn(cells)
+    expected = [617e3, 56.7e6, 4.44e6, 950, 1.2e9, -2e6]
+    np.testing.assert_array_equal(how.parse(cells), [*expected * 10, np.nan])
+    assert how.write(np.array(expected)).tolist() == cells[:6].tolist()
+    assert how.write(np.array([999.0, 1000, 999_999, 1.234e12])).tolist() == [
+        "$999",
+        "$1K",
+        "$999.999K",
+        "$1234B",
+    ]
+    assert NumberFormat.learn(text("617K", "56.7M", "4.44M")) is None
+
+
+def test_formats_of_money_and_long_units_are_saved():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": [f"{v} bedrooms/unit" for v in rng.integers(1, 90, 60)],
+            "gross": [f"${v:.3g}{'KM'[i % 2]}" for i, v in enumerate(rng.random(60) * 99 + 1)],
+        }
+    )
+    columns = Columns.learn(frame).columns
+    again = Columns.from_config(json.loads(json.dumps(columns.to_config())))
+    back = again.decode(columns.encode(frame)[0])
+    assert back["size"].tolist() == frame["size"].tolist()
+    assert NumberFormat.learn(back["gross"].to_numpy(object)).scaled

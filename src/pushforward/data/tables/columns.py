@@ -138,9 +138,9 @@ class Columns(CoordinateInfo):
                 values it can take; either end may be None. (None, None) takes away the bounds
                 that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
-                "auto" leaves out columns of a frame with most of their cells missing first, but
-                those that are declared, and refuses where less than half of the rows are left;
-                of an array it is "error".
+                "auto" first leaves out the columns of a frame, but those that are declared, whose
+                missing cells would cost half of the rows, and refuses where that takes half of
+                the columns; of an array it is "error".
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.

@@ -56,6 +56,7 @@ NUMBERS = {
     "suffix": str,
     "parentheses": bool,
     "places": (int, type(None)),
+    "scaled": bool,
 }
 DATES = {
     "source": str,
@@ -279,12 +280,13 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
         _expect(fine, where, how)
         return dates
+    how = {"scaled": False} | how  # older folders do not say
     _check_entry(how, NUMBERS, where)
     numbers = NumberFormat(**how)
     marks = numbers.decimal in (".", ",") and numbers.thousands in GROUPS
     fine = marks and numbers.decimal != numbers.thousands
     fine = fine and (numbers.places is None or 0 <= numbers.places <= 30)
-    fine = fine and max(len(numbers.prefix), len(numbers.suffix)) < 9
+    fine = fine and max(len(numbers.prefix), len(numbers.suffix)) < 24
     numeric = entry["kind"] not in ("category", "boolean", "date") and entry["family"] != "text"
     _expect(fine and numeric and not is_moment(entry["dtype"]), where, how)
     return numbers

@@ -41,7 +41,10 @@ def missing_cells(
 def without_sparse(
     columns: Sequence[Column], gaps: np.ndarray, declared: Sequence[bool]
 ) -> list[Column]:
-    """Return the columns, those with most of their cells missing as columns that are left out.
+    """Return the columns, those that would cost a fit its rows as columns that are left out.
+
+    They are those with most of their cells missing and then, one by one, those with most missing
+    cells, until half of the rows are complete; not if that takes half of the columns.
 
     Args:
         columns: the p columns.
@@ -50,18 +53,30 @@ def without_sparse(
             left, all stay.
     """
     shares = gaps.mean(axis=0) if len(gaps) else np.zeros(len(columns))
-    sparse = (shares > 1 - ENOUGH) & ~np.array(declared, dtype=bool)
-    if all(gone or column.left_out for gone, column in zip(sparse, columns, strict=True)):
+    free = ~np.array(declared, dtype=bool)
+    sparse = (shares > 1 - ENOUGH) & free
+    modelled = np.array([not column.left_out for column in columns])
+    if not (modelled & ~sparse).any():
         return list(columns)
+    gone = sparse.copy()
+    for j in np.argsort(-shares, kind="stable"):
+        if not _few_complete(gaps[:, ~gone]):
+            break
+        gone[j] |= free[j]
+    few = (gone & ~sparse).sum() <= ENOUGH * (modelled & ~sparse).sum()
+    gone = gone if few and not _few_complete(gaps[:, ~gone]) else sparse
     note = f"{MADE['empty']}; declare its kind to model it"
-    return [
-        Column(
-            "empty", column.family, why=f"{100 * share:.0f} % of its cells are missing", note=note
-        )
-        if gone
-        else column
-        for column, gone, share in zip(columns, sparse, shares, strict=True)
-    ]
+    found = list(columns)
+    for j in np.flatnonzero(gone):
+        why = f"{100 * shares[j]:.0f} % of its cells are missing"
+        why += "" if sparse[j] else "; less than half of the rows would be left"
+        found[j] = Column("empty", columns[j].family, why=why, note=note)
+    return found
+
+
+def _few_complete(gaps: np.ndarray) -> bool:
+    """Whether less than half of the rows have no missing cell."""
+    return bool((~gaps.any(axis=1)).sum() < ENOUGH * len(gaps))
 
 
 def complete_rows(
@@ -85,7 +100,7 @@ def complete_rows(
     if missing == "error":
         refuse_missing(labels, gaps, fitting=True)
     complete = kept & ~gaps.any(axis=1)
-    if missing == "auto" and complete.sum() < ENOUGH * kept.sum():
+    if missing == "auto" and _few_complete(gaps[kept]):
         counts = gaps.sum(axis=0)
         most = [j for j in np.argsort(-counts, kind="stable")[:4] if counts[j]]
         shown = ", ".join(f"{column_text(labels[j])} in {counts[j]:,}" for j in most)

@@ -24,7 +24,8 @@ MANY = 20  # beside at least so many different numbers
 MOST_GAPS = 0.9  # share of cells that are no numbers at all, at most
 SPACES = " \u00a0\u202f"
 CURRENCY = "$€£¥₹"
-SCALES = "KMBkmb"  # thousands, millions, billions: of money only, for "12B" may be a door
+# thousands, millions, billions: of money only, for "12B" may be a door
+SCALES = {"K": 3, "M": 6, "B": 9, "k": 3, "m": 6, "b": 9}
 # kg, °C, km/h, m², bhp: read where all numbers of a column have the same one
 UNIT = r"(?:°[^\W\d_]?|[^\W\d_]{1,12})(?:/[^\W\d_]{1,4})?[²³]?"
 CODES = "USD|EUR|GBP|JPY|CNY|CHF|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|KRW|SGD|HKD|kr|Rs"
@@ -32,7 +33,7 @@ CELL = re.compile(
     rf"^(?P<open>\()?(?P<sign>[-+\u2212])?(?P<prefix>[A-Z]{{0,2}}[{CURRENCY}]|{CODES})?"
     rf"(?P<left>[{SPACES}]*)(?P<inner>[-\u2212])?"
     rf"(?P<body>(?:\d[\d.,'{SPACES}]*\d|\d)\.?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES}|[{SCALES}]|{UNIT})?(?P<close>\))?$"
+    rf"(?P<right>[{SPACES}]*)(?P<suffix>%|[{CURRENCY}]|{CODES}|[{''.join(SCALES)}]|{UNIT})?(?P<close>\))?$"
 )
 GROUPS = {
     "": re.compile(r"^\d+$"),
@@ -54,6 +55,7 @@ class NumberFormat:
         suffix: text after a number, such as "%" or " kg", or "M" of "$1.5M", whose number is 1.5.
         parentheses: whether negative numbers stand in parentheses.
         places: decimals of every number, None where they vary.
+        scaled: whether K, M and B after a number multiply it, as in "$617K" beside "$1.5M".
 
     Examples:
         >>> cells = np.array(["$1,234.50", "$7.25", "n/a"], dtype=object)
@@ -70,6 +72,7 @@ class NumberFormat:
     suffix: str = ""
     parentheses: bool = False
     places: int | None = None
+    scaled: bool = False
 
     @classmethod
     def learn(cls, cells: np.ndarray, *, declared: bool = False) -> "NumberFormat | None":
@@ -119,7 +122,9 @@ class NumberFormat:
             word, count = held.most_common(1)[0]
             return word if count >= (1 - ODD) * len(matches) else "\0"
 
-        prefix, suffix = common("prefix"), common("suffix")
+        scales = {(match["suffix"] or "").upper() for match in matches}
+        scaled = len(scales) > 1 and scales <= {*SCALES, ""}
+        prefix, suffix = common("prefix"), "" if scaled else common("suffix")
         prefix += Counter(match["left"] for match in matches).most_common(1)[0][0] * bool(prefix)
         suffix = Counter(match["right"] for match in matches).most_common(1)[0][0] + suffix
         if "\0" in prefix + suffix:
@@ -137,7 +142,8 @@ class NumberFormat:
             prefix,
             suffix,
             any(match["open"] and match["close"] for match in matches),
-            places.pop() if len(places) == 1 and not powers else None,
+            places.pop() if len(places) == 1 and not powers and not scaled else None,
+            scaled,
         )
 
     def parse(self, cells: np.ndarray) -> np.ndarray:
@@ -158,9 +164,11 @@ class NumberFormat:
         match = _matched(str(cell).strip()) if isinstance(cell, str) else None
         if match is None or bool(match["open"]) != bool(match["close"]):
             return np.nan
-        suffix = self.suffix.strip()
+        suffix, own, power = self.suffix.strip(), match["suffix"] or "", match["power"] or ""
+        if self.scaled and own in SCALES and not power:
+            power = f"e{SCALES[own]}"
         # without its letter, a number of millions would be another number
-        if (match["suffix"] or "") not in ((suffix,) if suffix in [*SCALES] else (suffix, "")):
+        elif own not in ((suffix,) if suffix in SCALES else (suffix, "")):
             return np.nan
         if (match["prefix"] or "") not in (self.prefix.strip(), ""):
             return np.nan
@@ -169,7 +177,7 @@ class NumberFormat:
         if not grouped or (mark and rest and not rest.isdigit()):
             return np.nan
         whole = whole.replace(self.thousands, "") if self.thousands else whole
-        value = float(f"{whole or '0'}.{rest or '0'}{match['power'] or ''}")
+        value = float(f"{whole or '0'}.{rest or '0'}{power}")
         negative = bool(match["open"]) or bool(match["inner"]) or match["sign"] in ("-", "\u2212")
         return -value if negative else value
 
@@ -178,7 +186,10 @@ class NumberFormat:
         return np.array([self._text(float(value)) for value in values], dtype=object)
 
     def _text(self, value: float) -> str:
-        size = abs(value)
+        size, scale = abs(value), ""
+        if self.scaled and size >= 1000:
+            scale = next(letter for letter in "BMK" if size >= 10 ** SCALES[letter])
+            size = float(f"{size / 10 ** SCALES[scale]:.12g}")
         if self.places is not None:
             text = f"{size:,.{self.places}f}"
         elif size == round(size) and size < 1e15:
@@ -188,7 +199,7 @@ class NumberFormat:
             text = f"{int(digits.partition('.')[0]):,}.{digits.partition('.')[2]}"
         whole, mark, rest = text.partition(".")
         text = whole.replace(",", self.thousands) + (self.decimal if mark else "") + rest
-        text = f"{self.prefix}{text}{self.suffix}"
+        text = f"{self.prefix}{text}{scale}{self.suffix}"
         negative = value < 0 and any(digit in text for digit in "123456789")
         if not negative:
             return text

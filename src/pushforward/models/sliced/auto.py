@@ -33,9 +33,9 @@ class AutoDensity(TableDensity):
     Args:
         minutes: time budget of the fit; None takes what it needs (seconds for small tables).
             With little time less is tried, fitted and averaged, and fewer rows are held out.
-        missing: "auto" leaves out columns of a frame with most of their cells missing, then rows
-            with missing cells, and says so; it refuses where less than half of the rows are
-            left, and missing cells of an array. "error" and "drop" as of GIS.
+        missing: "auto" leaves out the columns of a frame whose missing cells would cost half of
+            the rows, then rows with missing cells, and says so; it refuses where that takes half
+            of the columns, and missing cells of an array. "error" and "drop" as of GIS.
         columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 
