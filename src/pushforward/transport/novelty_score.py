@@ -32,6 +32,7 @@ __all__ = ["Novelty"]
 _WEIGHT = (6 / 9, 2 / 9, 1 / 9)
 _REFITS = 5  # mixtures on re-drawn splits, averaged
 _HELD_OUT = 0.2
+_FOLDS = 5  # that the scores of normal rows are cross-fitted in
 _MOST_COMPONENTS = 16
 _ROWS_A_COMPONENT = 15
 _SHRINKAGE = 1.0  # rows of prior weight a coordinate; the prior has no correlations
@@ -87,17 +88,21 @@ class Novelty(nn.Module):
             The detector, and (n,) scores of the rows by detectors fitted without them: what new
             normal rows score.
         """
+        components = _supported(rows, seed)
         scores = torch.empty_like(rows.log_det)
-        for rest, out in rows.crossed(seed):
-            scores[out] = cls._of(rows.take(rest), seed).score(rows.x[out], rows.log_det[out])
-        return cls._of(rows, seed), scores
+        fold = rows.folds(_FOLDS, seed)
+        for f in fold.unique():
+            out, rest = (torch.nonzero(which)[:, 0] for which in (fold == f, fold != f))
+            # with one Gaussian more or less, p-values far out are on another scale
+            detector = cls._of(rows.take(rest), components, seed)
+            scores[out] = detector.score(rows.x[out], rows.log_det[out])
+        return cls._of(rows, components, seed), scores
 
     @classmethod
-    def _of(cls, rows: Rows, seed: int) -> "Novelty":
+    def _of(cls, rows: Rows, components: int, seed: int) -> "Novelty":
         n, d = rows.x.shape
-        count = max(2, round(_HELD_OUT * n))
-        splits = [rows.split(count, seed + i) for i in range(_REFITS)]
-        joint, first = _refits(rows, splits, seed)
+        splits = _splits(rows, seed)
+        joint, first = _refits(rows, splits, components, seed)
         independent = Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
         marginal = SlicedDensity.assemble([independent], rows.fit_margins())
         third = marginal.log_prob(rows.x) + rows.log_det
@@ -211,38 +216,41 @@ def _scores(marginal: SlicedDensity, x: Tensor) -> Tensor:
     return marginal.to_latent(x, torch.zeros(len(x), dtype=torch.long))
 
 
-def _refits(
-    rows: Rows, splits: list[tuple[Tensor, Tensor]], seed: int
-) -> tuple[SlicedDensity, Tensor]:
-    """Average of mixtures on all splits, and log densities of the rows each left out.
+def _splits(rows: Rows, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Indices of rows to fit on and to hold out, drawn anew for each of the mixtures."""
+    count = max(2, round(_HELD_OUT * len(rows)))
+    return [rows.split(count, seed + i) for i in range(_REFITS)]
 
-    The number of Gaussians is the one whose held-out density on the first split is highest.
-    """
-    components: list[Component] = []
+
+def _refits(
+    rows: Rows, splits: list[tuple[Tensor, Tensor]], components: int, seed: int
+) -> tuple[SlicedDensity, Tensor]:
+    """Average of mixtures on all splits, and log densities of the rows each left out."""
+    gaussians: list[Component] = []
     scores: list[Tensor] = []
-    count = 0
     for i, (train, out) in enumerate(splits):
-        fitting, held_out = rows.take(train), rows.take(out)
-        if i == 0:
-            mixture = _choose(fitting, held_out, seed)
-            count = len(mixture.log_weight)
-        else:
-            mixture = _mixture(fitting, count, seed + i)
-        components += [
+        mixture, held_out = _mixture(rows.take(train), components, seed + i), rows.take(out)
+        gaussians += [
             Component(float(w), mixture.mean[c], mixture.factor[c], [])
             for c, w in enumerate(mixture.log_weight)
         ]
         scores.append(mixture.log_prob(held_out.x) + held_out.log_det)
-    return SlicedDensity.assemble(components), torch.cat(scores)
+    return SlicedDensity.assemble(gaussians), torch.cat(scores)
 
 
-def _choose(fitting: Rows, held_out: Rows, seed: int) -> GaussianMixture:
-    best, count, falls = _mixture(fitting, 1, seed), 2, 0
-    value = held_out.mean(best.log_prob(held_out.x))
-    while count <= min(_MOST_COMPONENTS, fitting.distinct() // _ROWS_A_COMPONENT) and falls < 2:
+def _supported(rows: Rows, seed: int) -> int:
+    """The number of Gaussians whose held-out density on the first split is highest."""
+    train, out = _splits(rows, seed)[0]
+    fitting, held_out = rows.take(train), rows.take(out)
+
+    def held_out_density(count: int) -> float:
         mixture = _mixture(fitting, count, seed)
-        if (trial := held_out.mean(mixture.log_prob(held_out.x))) > value:
-            best, value, falls = mixture, trial, 0
+        return float(held_out.mean(mixture.log_prob(held_out.x)))
+
+    best, value, count, falls = 1, held_out_density(1), 2, 0
+    while count <= min(_MOST_COMPONENTS, fitting.distinct() // _ROWS_A_COMPONENT) and falls < 2:
+        if (trial := held_out_density(count)) > value:
+            best, value, falls = count, trial, 0
         else:
             falls += 1
         count *= 2

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +12,6 @@ from .margins import Margins
 from .numerics import weighted_mean
 
 __all__ = ["Rows"]
-
-_FOLDS = 10
-_FOLDS_OF_FEW, _FEW = 20, 200  # where a tenth of the rows is much
-_FOLDS_OF_MANY, _MANY = 3, 2000  # where a third of the rows hardly matters
 
 
 @dataclass(frozen=True)
@@ -112,17 +107,6 @@ class Rows:
         """A fold for each row, (n,) from 0 to ``count - 1``, copies of a row in one as above."""
         _, first = self._shuffled(len(self) // count, seed)
         return first * count // max(1, len(self))
-
-    def crossed(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Indices of rows to fit on and of rows to hold out; each row is held out once.
-
-        What is fitted without a fold saw nearly all rows: one that saw much fewer than the fit
-        that is used would score new rows worse than that does.
-        """
-        few, many = len(self) < _FEW, len(self) >= _MANY
-        fold = self.folds(_FOLDS_OF_FEW if few else _FOLDS_OF_MANY if many else _FOLDS, seed)
-        for f in fold.unique():
-            yield torch.nonzero(fold != f)[:, 0], torch.nonzero(fold == f)[:, 0]
 
     def _shuffled(self, part: int, seed: int) -> tuple[Tensor, Tensor]:
         """The rows in random order, copies together; for each row, the place of its first copy.
