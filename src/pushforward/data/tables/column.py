@@ -49,6 +49,8 @@ class Column:
         why: what the kind was recognised by.
         note: what the user should know of it.
         formula: how the column is computed from others; None where it is modelled itself.
+        origin: number of the column of dates that this one is counted from in each row; None
+            where it is not. Values, lowest and highest are then the time that has passed.
     """
 
     kind: str
@@ -70,6 +72,7 @@ class Column:
     why: str = ""
     note: str = ""
     formula: LinearFormula | None = None
+    origin: int | None = None
 
     @property
     def discrete(self) -> bool:
@@ -124,7 +127,9 @@ class Column:
         """A value of the range as people read it: dates as dates; None for columns left out."""
         if value is None or self.left_out:
             return None
-        return self.format.text(value) if isinstance(self.format, DateFormat) else value
+        if not isinstance(self.format, DateFormat):
+            return value
+        return self.format.text(value) if self.origin is None else self.format.elapsed(int(value))
 
     def describe(self, label: str | int) -> dict[str, Any]:
         """The column by name, kind, range, categories and count; None for what does not apply."""

@@ -10,6 +10,7 @@ from ..checks import check_names, refuse_infinite, refuse_missing
 from .column import Column
 from .column_contents import read
 from .containers import Layout
+from .date_order import since
 from .missing_cells import missing_cells
 from .sheet import Sheet
 
@@ -111,7 +112,12 @@ class TableReader:
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
             if not copied or column.kind != "continuous" or column.transform.bounded:
-                raw[:, i] = column.numbers(*cells[j], self.layout.labels[j])
+                values, family = cells[j]
+                if column.origin is not None:
+                    values = values - since(
+                        self.columns, j, {column.origin: cells[column.origin][0]}
+                    )
+                raw[:, i] = column.numbers(values, family, self.layout.labels[j])
         return raw
 
 

@@ -295,9 +295,11 @@ class Columns(CoordinateInfo):
         kept = [j for j, column in enumerate(self.columns) if not column.left_out]
         now = {j: i for i, j in enumerate(kept)}
         columns = tuple(
-            column
-            if column.formula is None
-            else replace(column, formula=column.formula.among(now))
+            replace(
+                column,
+                formula=None if column.formula is None else column.formula.among(now),
+                origin=None if column.origin is None else now[column.origin],
+            )
             for column in (self.columns[j] for j in kept)
         )
         layout = self.layout.take(kept)

@@ -1,6 +1,7 @@
 """What :class:`Columns` learned, as JSON values and back, strictly checked."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from .bounded_transform import BoundedTransform
 from .column import Column
 from .column_kinds import KINDS
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
+from .date_order import by_origin, is_origin
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
 from .linear_formula import COMPUTED, LinearFormula
@@ -46,6 +48,7 @@ ENTRY = {
     "why": str,
     "note": str,
     "formula": (dict, type(None)),
+    "origin": (int, type(None)),
 }
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
@@ -112,6 +115,7 @@ def write(
                 "why": column.why,
                 "note": column.note,
                 "formula": _write(column.formula, FORMULA),
+                "origin": column.origin,
             }
         )
     return {
@@ -139,8 +143,8 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     storage, columns = [], []
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
-        if isinstance(entry, dict):  # folders of before 2026-12 have no computed columns
-            entry = {"formula": None} | entry
+        if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
+            entry = {"formula": None, "origin": None} | entry
         _check_entry(entry, ENTRY, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
@@ -152,6 +156,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
                 part.has_coordinate and part.kind in COMPUTED for part in parts
             )
             _expect(fine, f"columns[{number}].formula.places", column.formula.places)
+    _check_origins(columns)
     labels = tuple(entry["name"] for entry in entries)
     _expect(len(set(labels)) == len(labels), "columns", f"repeated names {labels}")
     if container not in FRAMES:
@@ -159,6 +164,16 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
         _expect(len(set(storage)) == 1, "columns", "different dtypes in one array")
     layout = Layout(container, labels, tuple(storage))
     return layout, tuple(columns), values["n_rows"], values["estimator"], values["n_left_out"]
+
+
+def _check_origins(columns: Sequence[Column]) -> None:
+    for number, column in enumerate(columns):
+        if column.origin is not None:
+            fine = 0 <= column.origin < len(columns)
+            fine = fine and is_origin(columns[column.origin], column)
+            _expect(fine, f"columns[{number}].origin", column.origin)
+    fine = sum(column.origin is not None for column in columns) == len(by_origin(columns))
+    _expect(fine, "columns", "dates that are counted from each other in a circle")
 
 
 def _expect(fine: bool, where: str, value: object) -> None:
@@ -378,4 +393,5 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["why"],
         entry["note"],
         _read_formula(entry, where),
+        entry["origin"],
     )

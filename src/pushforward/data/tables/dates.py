@@ -258,6 +258,14 @@ class DateFormat:
             return str(moment[0].astype("M8[s]"))[11:]
         return str(moment[0].astype({"month": "M8[M]", "day": "M8[D]"}.get(self.unit, "M8[s]")))
 
+    def elapsed(self, count: int) -> str:
+        """A time that has passed, in the unit, as people read it.
+
+        >>> DateFormat("text", "day", "%Y-%m-%d").elapsed(31)
+        '31 days'
+        """
+        return f"{count:,} {self.unit}{'' if count == 1 else 's'}"
+
 
 def known_pattern(pattern: str) -> bool:
     """Whether a pattern is one that texts or whole numbers are recognised by."""

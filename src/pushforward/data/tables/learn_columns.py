@@ -13,6 +13,8 @@ from .column import Column
 from .column_contents import ColumnContents, read, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import refuse_infinite_cells
+from .date_order import find_origins, since
+from .dates import DateFormat
 from .decimals import Digits
 from .dequantisation import row_keys
 from .linear_formula import COMPUTED, find_formulas
@@ -118,6 +120,7 @@ def decide(
     stated = {*declared, *intervals}
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
     _compute(found, cells, fixed, sheet.labels)
+    _count_from_others(found, cells, weights, distinct_rows, sheet.labels)
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
 
 
@@ -137,6 +140,35 @@ def _compute(
         if digits is None and cells[j][1] == "float":  # of lists, whose values are kept as read
             digits = Digits.learn(cells[j][0])
         found[j] = replace(found[j], formula=formula, digits=digits, why=why)
+
+
+def _count_from_others(
+    found: list[Column],
+    cells: dict[int, tuple[np.ndarray, str]],
+    weights: np.ndarray | None,
+    distinct_rows: np.ndarray | None,
+    labels: Sequence[str | int],
+) -> None:
+    """Count the dates that never precede another date of their row from that one."""
+    places = [j for j in cells if found[j].kind == "date" and found[j].formula is None]
+    formats = {j: how for j in places if isinstance(how := found[j].format, DateFormat)}
+    units = {j: how.unit for j, how in formats.items()}
+    origins = find_origins({j: cells[j][0] for j in formats}, units)
+    for j, origin in origins.items():
+        found[j] = replace(found[j], origin=origin)
+        elapsed = cells[j][0] - since(found, j, {origin: cells[origin][0]})
+        counted = recognise(
+            elapsed, "int", labels[j], holding=ColumnContents("date"), weights=weights,
+            distinct_rows=distinct_rows,
+        )  # fmt: skip
+        found[j] = replace(
+            counted,
+            origin=origin,
+            format=found[j].format,
+            missing=found[j].missing,
+            why=f"counted from {labels[origin]}, {found[j].why}",
+            note=found[j].note,
+        )
 
 
 def _step(column: Column) -> float:

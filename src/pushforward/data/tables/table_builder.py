@@ -12,6 +12,7 @@ from .column import Column
 from .column_contents import write
 from .containers import Layout
 from .coordinates import Coordinates
+from .date_order import by_origin, since
 from .sheet import Sheet
 from .unmodelled_columns import replacement_cells
 
@@ -80,6 +81,8 @@ class TableBuilder:
                 values = np.rint(values) if column.family == "int" else values
                 values = column.clip(values) if exact else column.finish(values)
             numbers[j] = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+        for j in by_origin(self.columns):
+            numbers[j] = numbers[j] + since(self.columns, j, numbers)
         for j, column in enumerate(self.columns):
             if column.formula is not None:
                 values = np.clip(column.formula.compute(numbers), -limit, limit)
