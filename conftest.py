@@ -19,3 +19,13 @@ def _fresh_cache(
 ) -> None:
     """What one test has learned does not help the next."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples of docstrings show what a call is like: their networks may know little."""
+    if isinstance(request.node, pytest.DoctestItem) and "refinement" in request.node.name:
+        from pushforward.refinement import density_ratio
+
+        for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
+            monkeypatch.setattr(density_ratio, name, 50)

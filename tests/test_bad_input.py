@@ -341,13 +341,13 @@ def run(new_model, makers_and_seeds, folder):
     return results, complaints
 
 
-SEEDS_GIS, SEEDS_AUTO = 25, 3
+SEEDS_GIS, SEEDS_AUTO = 13, 2
 
 
-def test_gis_answers_or_refuses_a_thousand_tables(tmp_path):
+def test_gis_answers_or_refuses_hundreds_of_tables(tmp_path):
     cases = [(maker, seed) for maker in MAKERS for seed in range(SEEDS_GIS)]
     results, complaints = run(lambda: GIS(max_layers=2, random_state=0), cases, tmp_path)
-    assert results[True] + results[False] == len(cases) >= 1000
+    assert results[True] + results[False] == len(cases) >= 500
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
     # most makers make tables that can be fitted: a refusal of everything would be no answer
     fitted = sum(count for (_, result), count in list_items(results) if result == "finite")
@@ -373,7 +373,7 @@ def test_gis_behind_margins_answers_or_refuses(margins, tmp_path):
 def test_the_automatic_model_answers_or_refuses(tmp_path):
     cases = [(maker, 2000 + seed) for maker in MAKERS for seed in range(SEEDS_AUTO)]
     results, complaints = run(lambda: AutoDensity(random_state=0), cases, tmp_path)
-    assert results[True] + results[False] == len(cases) >= 100
+    assert results[True] + results[False] == len(cases) >= 80
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
 
 

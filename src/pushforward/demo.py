@@ -77,6 +77,7 @@ def split(table: Any) -> tuple[Any, Any]:
 def run(folder: Path) -> None:
     """Fit, score, sample and draw; write everything under ``folder`` and say where it is."""
     started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, that may be in vain
     numbers(folder)
     mixed(folder)
     print(
@@ -118,7 +119,6 @@ def numbers(folder: Path) -> None:
     for row, density, reasons in scores[["row", "log_density", "reasons"]].head(3).to_numpy():
         print(f"  row {row}, {density:.1f} nats: {reasons}")
 
-    folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model")
     write_table(folder / "samples.csv", model.sample(len(table), random_state=0))
     write_table(folder / "scores.csv", scores)

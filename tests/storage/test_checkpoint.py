@@ -83,7 +83,7 @@ def interrupt(monkeypatch, after):
 def test_an_interrupted_fit_ends_as_an_uninterrupted_one(
     cls, settings, moments, eager, monkeypatch, tmp_path
 ):
-    x = table(150)
+    x = table(60 if cls is pushforward.AutoDensity else 150)
     expected = cls(random_state=3, **settings).fit(x)
     for moment in moments:
         restore = interrupt(monkeypatch, moment)
@@ -308,7 +308,7 @@ def test_a_step_replaces_its_parts(tmp_path):
 @pytest.mark.parametrize("model", ["gis", "auto"])
 def test_killed_commands_go_on(model, tmp_path):
     data = tmp_path / "table.npy"
-    np.save(data, table(2000 if model == "gis" else 150))
+    np.save(data, table(1000 if model == "gis" else 60))
     random.seed(model)
 
     def start(output):

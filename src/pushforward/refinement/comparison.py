@@ -110,7 +110,7 @@ def compare_methods(
     Examples:
         >>> import torch
         >>> draw = torch.Generator().manual_seed(0)
-        >>> data = torch.randn(600, 1, generator=draw) + 1
+        >>> data = torch.randn(200, 1, generator=draw) + 1
         >>> lines = compare_methods(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5,
         ...                         methods=["rejection", "mh"], evaluations=8)
         >>> [line.method for line in lines]
