@@ -26,12 +26,11 @@ import functools
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 
-from benchmarks.common import RESULTS, run_all
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all
 from benchmarks.floors import FASHION_MNIST
 
 KEY = ("model", "budget", "seed")
@@ -85,10 +84,9 @@ def measure(name, budget, seed, marks=(), keep=None):
     from pushforward.data.images import as_images, open_images, write_grid
     from pushforward.metrics import fid, prdc
     from pushforward.metrics.features import extract, find_features, provenance
-    from pushforward.training import loop
 
     torch.set_num_threads(1)
-    loop.time = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     train, test = (open_images(FASHION_MNIST, split) for split in ("train", "test"))
     features = find_features("classifier", train=train.images, y=train.labels, random_state=0)
     cls, parameters = MODELS[name]

@@ -18,9 +18,8 @@ same as one command.
 
 import argparse
 import time
-from types import SimpleNamespace
 
-from benchmarks.common import RESULTS, run_all, shared
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all, shared
 
 KEY = ("set", "model", "minutes", "runs", "seed")
 SETS = ("color_mnist", "cifar10", "celeba64")
@@ -48,10 +47,9 @@ def measure(name, model, minutes, runs, seed):
 
     import pushforward
     from pushforward.metrics import sweep
-    from pushforward.training import loop
 
     torch.set_num_threads(1)
-    loop.time = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     train, test = images(name)
     wanted, judging = ["critic", "ms_ssim_diversity"], {"features": "pixels"}
     if name == "cifar10":

@@ -17,9 +17,8 @@ import argparse
 import functools
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
-from benchmarks.common import RESULTS, run_all, shared
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all, shared
 from benchmarks.floors import FASHION_MNIST
 
 KEY = ("set", "start", "minutes", "seed")
@@ -32,16 +31,13 @@ def measure(name, start, minutes, seed, keep=None):
 
     import pushforward
     from pushforward.data.images import as_images, open_images, write_grid
-    from pushforward.estimators import trained_model
     from pushforward.metrics import fid
     from pushforward.metrics.features import extract, find_features, provenance
-    from pushforward.training import loop
 
     torch.set_num_threads(1)
     folder = FASHION_MNIST if name == "fashion-mnist" else shared("data", "mnist")
     train, test = (open_images(folder, split) for split in ("train", "test"))
-    for module in (loop, trained_model):
-        vars(module)["time"] = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     budget = {"minutes": minutes} if minutes else {"steps": 1}
     gaussianise = start == "gaussian"
     model = pushforward.Glow(gaussianise=gaussianise, device="cpu", random_state=seed, **budget)

@@ -10,9 +10,8 @@ of noise; `bits_8` takes the mean probability over eight draws of 1,000 of them,
 
 import argparse
 import time
-from types import SimpleNamespace
 
-from benchmarks.common import RESULTS, run_all, shared
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all, shared
 
 KEY = ("set", "minutes", "images", "seed")
 
@@ -22,11 +21,9 @@ def measure(name, minutes, images, seed):
     import torch
 
     import pushforward
-    from pushforward.models.sliced import patch_loop, sig
 
     torch.set_num_threads(1)
-    for module in (patch_loop, sig):
-        vars(module)["time"] = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     train, test = (
         pushforward.open_images(shared("data", name), split).images for split in ("train", "test")
     )

@@ -16,9 +16,8 @@ import argparse
 import functools
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
-from benchmarks.common import RESULTS, run_all
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all
 from benchmarks.floors import FASHION_MNIST
 
 KEY = ("goal", "minutes", "seed")
@@ -33,15 +32,13 @@ def fitted(goal, minutes, seed, keep=None, train=None):
     import torch
 
     import pushforward
-    from pushforward.models.sliced import patch_loop, sig
 
     torch.set_num_threads(1)
     train = pushforward.open_images(FASHION_MNIST, "train") if train is None else train
     folder = None if keep is None else Path(keep) / f"sig-{train.name}-{goal}-{minutes:g}-{seed}"
     if folder is not None and folder.exists():
         return pushforward.load(folder), None
-    for module in (patch_loop, sig):
-        vars(module)["time"] = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     model = pushforward.SIG(goal=goal, minutes=minutes, random_state=seed)
     begun = time.process_time()
     model.fit(train)

@@ -22,11 +22,10 @@ import functools
 import math
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
-from benchmarks.common import RESULTS, run_all
+from benchmarks.common import RESULTS, budget_by_cpu_time, run_all
 from benchmarks.floors import FASHION_MNIST
 
 KEY = ("own", "model", "minutes", "seed")
@@ -67,13 +66,12 @@ def fit_glow(own, minutes, seed, keep):
     import torch
 
     import pushforward
-    from pushforward.training import loop
 
     torch.set_num_threads(1)
     folder = None if keep is None else Path(keep) / f"glow-{own}-{minutes:g}-{seed}"
     if folder is not None and folder.exists():
         return pushforward.load(folder), None
-    loop.time = SimpleNamespace(monotonic=time.process_time)
+    budget_by_cpu_time()
     begun = time.process_time()
     model = pushforward.Glow(goal="likelihood", minutes=minutes, random_state=seed)
     model.fit(training(own))
