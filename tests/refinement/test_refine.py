@@ -279,8 +279,8 @@ def test_a_useless_logit_gives_way_to_a_network_or_a_note_says_why_not(one_gauss
     gan = pushforward.TableGAN(steps=2, random_state=0).fit(table)
     adapter_of = pushforward.refinement.adapters.adapter_of
 
-    def seen(model, prior=None):
-        return dataclasses.replace(adapter_of(model, prior), critic=useless)
+    def seen(model, *arguments, **options):
+        return dataclasses.replace(adapter_of(model, *arguments, **options), critic=useless)
 
     monkeypatch.setattr("pushforward.refinement.refined_model.adapter_of", seen)
     told = refine(gan, table, method="rejection").report_

@@ -9,7 +9,7 @@ from torch import nn
 import pushforward
 from pushforward.errors import DataError
 from pushforward.refinement import refine
-from pushforward.refinement.scale_check import check_scale, pixels_like
+from pushforward.refinement.scale_check import check_scale, pixels_like, spread_note
 
 
 @pytest.fixture
@@ -79,3 +79,11 @@ def test_a_set_of_images_is_data_for_any_generator(tanh, pixels):
     assert pixels_like(x, torch.rand(4, 8, 8) - 0.5).min() == -1
     with pytest.raises(DataError, match="channels last"):
         pixels_like(x, torch.rand(4, 9, 9))
+
+
+def test_samples_that_hardly_vary_beside_the_data_are_noted(generator):
+    real, shares = (torch.randn(500, 3, generator=generator) for _ in range(2))
+    assert "spread 0.00097 times as far" in spread_note(1000 * real, shares)
+    assert spread_note(real, shares) == ""
+    some = torch.cat([0.001 * shares[:, :1], shares[:, 1:]], dim=1)  # one number has collapsed
+    assert spread_note(real, some) == ""

@@ -38,8 +38,13 @@ def check_rows(rows: Tensor) -> None:
     """Refuse real rows that are too few for a test, or not finite.
 
     Raises:
-        DataError: for under 200 rows, or values that are not finite.
+        DataError: for under 200 rows, no rows of numbers, or values that are not finite.
     """
+    if rows.ndim < 2:
+        raise DataError(
+            f"data has shape {tuple(rows.shape)}. Expected rows of numbers (n, d), from the "
+            "generator too: a single number a row is (n, 1), as x[:, None] makes it."
+        )
     if len(rows) < _LEAST:
         raise DataError(
             f"data has {len(rows)} rows. Expected at least {_LEAST}: some of them must tell "

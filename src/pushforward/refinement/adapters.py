@@ -25,6 +25,7 @@ from ..training import generator_of
 from ..validation import COUNT, Instance, check
 from .data_rows import plain_rows, reader_of, rows_of
 from .logit_gradients import Score, modules_of
+from .own_models import check_order, codec_of_samples, in_order
 from .ratio_trees import Numbers
 from .row_checks import CHECKED, check_rows_alone
 
@@ -110,15 +111,21 @@ def scaled(adapter: Adapter, real: Tensor, generated: Tensor) -> Adapter:
     return replace(adapter, middle=real.flatten(1).mean(dim=0), scale=scale.to(real))
 
 
-def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
+def adapter_of(
+    generator: Any, prior: Prior | int | None = None, data: Any = None, *, plain: bool = False
+) -> Adapter:
     """The adapter of a generator.
 
     Args:
         generator: a model of this library, anything with ``sample(n, random_state=)`` that gives
             rows of numbers, or, with ``prior``, a function of latents.
         prior: of the latents of a function; a number k stands for k standard normal ones.
+        data: the user's, from which the columns or letters of a model of one's own are learned;
+            None where it has said them itself.
+        plain: whether a function of the user's is to see such a model's rows as they are.
 
     Raises:
+        DataError: for a model whose ``sample`` fails, or makes other columns than the data have.
         UnsupportedError: for what can be neither sampled nor called.
         ParameterError: for a prior that comes with a model.
     """
@@ -146,6 +153,13 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
         )
     if isinstance(generator, GenerativeModel):
         can = capabilities_of(generator)
+        if can.codec is None and data is not None:
+            samples, name = _few_samples(generator), type(generator).__name__
+            codec = codec_of_samples(samples, data, name)
+            if codec is not None and not plain:
+                can = replace(can, kind=codec.kind, codec=codec)
+            elif codec is not None:
+                check_order(samples, codec)
         if isinstance(can.codec, Columns):
             return _of_table(generator, can)
         if isinstance(can.codec, Pixels):
@@ -158,6 +172,22 @@ def adapter_of(generator: Any, prior: Prior | int | None = None) -> Adapter:
         "sample(n, random_state=) whose samples are moved, or a function of latents and "
         "their prior=."
     )
+
+
+def _few_samples(model: Any) -> Any:
+    """Eight samples of a model of one's own."""
+    try:
+        samples = model.sample(CHECKED, random_state=0)
+    except TypeError as error:
+        raise DataError(
+            f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "
+            "that gives n rows; wrap it in a class that has one."
+        ) from error
+    if len(samples) != CHECKED:
+        raise DataError(
+            f"sample({CHECKED}) of the generator gives {len(samples)} rows. Expected {CHECKED}."
+        )
+    return samples
 
 
 def _device_of(function: Any) -> torch.device:
@@ -224,7 +254,7 @@ def _of_table(model: Any, can: Capabilities) -> Adapter:
         draw = known["draw"]
         known["draw"] = lambda n, generator: _single(draw(n, generator))
     elif can.latent_space is None:
-        known["draw"] = sampled(model, encode)
+        known["draw"] = sampled(model, lambda X, seed: encode(in_order(X, columns), seed))
     elif can.density:
         decode = known["decode"]
         known["decode"] = lambda z: _single(decode(z))
@@ -297,21 +327,6 @@ def check_generator(adapter: Adapter) -> None:
     Raises:
         DataError: naming what is wrong.
     """
-    if adapter.model is not None:
-        return
-    if adapter.prior is not None:
+    if adapter.model is None and adapter.prior is not None:
         points = adapter.prior.sample(CHECKED, generator_of(0))
         check_rows_alone("generator", adapter.decode, points)
-        return
-    assert adapter.draw is not None
-    try:
-        rows = adapter.draw(CHECKED, generator_of(0))
-    except TypeError as error:
-        raise DataError(
-            f"The generator's sample failed: {error}. Expected sample(n, random_state=number) "
-            "that gives n rows; wrap it in a class that has one."
-        ) from error
-    if len(rows) != CHECKED:
-        raise DataError(
-            f"sample({CHECKED}) of the generator gives {len(rows)} rows. Expected {CHECKED}."
-        )

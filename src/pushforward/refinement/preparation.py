@@ -18,7 +18,7 @@ from .repeated_values import repeated_values
 from .resumption import kept_refit
 from .row_features import RowFeatures, features_for
 from .row_width import is_narrow
-from .scale_check import check_scale
+from .scale_check import check_scale, spread_note
 from .setup import Progress, Report, Setup
 from .stages import generator_space
 from .streams import Stream
@@ -79,7 +79,11 @@ def prepared(
     """
     X, y, rows = data
     narrow = is_narrow(rows.shape[1:])
-    adapter = _scaled(adapter, rows, seed, batch_size) if earlier is None else earlier.adapter_
+    note = ""
+    if earlier is None:
+        adapter, note = _scaled(adapter, rows, seed, batch_size)
+    else:
+        adapter = earlier.adapter_
     limits = (model.minutes, model.evaluations, model.draws)
     budget = Budget(*limits, started=time.monotonic() - work.seconds)
     progress = Progress(report)
@@ -88,7 +92,7 @@ def prepared(
     # counts of letters, and columns of categories, have no moments
     moments = adapter.kind != "text" and adapter.numbers is None and not narrow
     real = RealRows.split(rows, features.by_test, seed, features.classifier, moments)
-    notes, used = [features.note] if features.note else [], adapter
+    notes, used = [text for text in (features.note, note) if text], adapter
     if refit and adapter.numbers is not None and is_fitted_on(model.base_, X):
         progress("fitting the generator anew without the rows that judge")
         used, real, note = _with_refit(model.base_, X, adapter, real, seed, third, work)
@@ -110,17 +114,17 @@ def prepared(
     return Prepared(setup, adapter, features, known_values)
 
 
-def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> Adapter:
-    """The adapter of rows that move in units of their own, where they are plain numbers."""
+def _scaled(adapter: Adapter, rows: Tensor, seed: int, batch_size: int) -> tuple[Adapter, str]:
+    """The adapter of rows of plain numbers, which move in units of their own, and a note."""
     if adapter.kind != "rows":
-        return adapter
+        return adapter, ""
     narrow = is_narrow(rows.shape[1:])
     n = _SPREAD if narrow else _SPREAD_WIDE
     drawn = generator_space(adapter, "data", batch_size).rows(n, seed, Stream.SCALE)
     check_scale(rows, drawn)
     if narrow and rows[0].numel() > 1:
-        return scaled(adapter, rows, drawn)
-    return adapter
+        return scaled(adapter, rows, drawn), spread_note(rows, drawn)
+    return adapter, spread_note(rows, drawn)
 
 
 def _with_refit(

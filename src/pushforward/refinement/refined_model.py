@@ -228,7 +228,8 @@ class RefinedModel(Model):
             if self.prior is not None:
                 raise ParameterError("A refined model knows its prior. Leave prior out.")
             self.base_, self.prior_ = earlier.base_, earlier.prior_
-        self.adapter_ = adapter = adapter_of(self.base_, self.prior_)
+        plain = self.logit is not None
+        self.adapter_ = adapter = adapter_of(self.base_, self.prior_, X, plain=plain)
         other = None if self.critic_of is None else with_critic(self.critic_of)
         size = self.block_size(adapter)
         with self.frozen_networks(other):

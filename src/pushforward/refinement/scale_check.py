@@ -6,7 +6,7 @@ from torch import Tensor
 from ..errors import DataError
 from .row_width import is_narrow
 
-__all__ = ["check_scale", "pixels_like"]
+__all__ = ["check_scale", "pixels_like", "spread_note"]
 
 _APART = 50.0  # times that all numbers of one side spread as much as those of the other
 _SIGNED, _UNIT, _BYTES = "-1 to 1", "0 to 1", "0 to 255"
@@ -50,6 +50,26 @@ def check_scale(real: Tensor, generated: Tensor) -> None:
     raise DataError(
         f"The data are from {ends[0]} and the samples from {ends[1]}. Expected both on one scale: "
         f"{suggestion}."
+    )
+
+
+def spread_note(real: Tensor, generated: Tensor) -> str:
+    """A note where every number of the samples hardly varies beside the data; "" for none.
+
+    Samples that have collapsed look the same as samples on another scale.
+
+    Args:
+        real, generated: rows (n, ...) and (m, ...).
+    """
+    if real.shape[1:] != generated.shape[1:]:
+        return ""
+    spread = [x.flatten(1).double().std(dim=0) for x in (real, generated)]
+    ratio = (spread[1] / spread[0])[spread[0] > 0]
+    if not len(ratio) or not bool((ratio < 1 / _APART).all()):
+        return ""
+    return (
+        f"the samples spread {float(ratio.median()):.2g} times as far as the data: they have "
+        "collapsed, or one side was multiplied by something"
     )
 
 

@@ -443,3 +443,16 @@ def test_a_row_for_a_model_of_a_file_without_names(opened):
 def test_open_table_needs_no_options(tmp_path):
     (tmp_path / "x.data").write_text("1 2\n3 4\n")
     assert open_table(tmp_path / "x.data").read().to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
+def test_three_decimals_of_every_number_in_a_file_of_semicolons(tmp_path):
+    """5,828 beside 5,548: of thousands, some would be too small for a comma."""
+    r = np.random.default_rng(0)
+    path = tmp_path / "f.csv"
+    values = r.normal(5, 1, 60)
+    path.write_text("value;x\n" + "".join(f"{v:.3f};1\n".replace(".", ",") for v in values))
+    table = pushforward.open_data(path)
+    assert "decimal commas" in table.note
+    np.testing.assert_allclose(table.read()["value"], values.round(3))
+    path.write_text("value;x\n" + "".join(f"{v:,};1\n" for v in range(900, 1100, 3)))
+    assert "decimal" not in pushforward.open_data(path).note

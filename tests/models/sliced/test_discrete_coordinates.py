@@ -73,3 +73,27 @@ def test_few_rows(n, rng):
 def test_a_seed_gives_the_same_choice(rng):
     rows = table(rng.poisson(4, 400), rng.poisson(30, 400), rng.normal(size=400))
     assert chosen(rows) == chosen(rows)
+
+
+def test_a_wide_count_that_is_mostly_one_value_is_values(rng):
+    """A smooth density would spill from the zeros into the ones, which hardly any row has."""
+    weeks = np.where(rng.random(500) < 0.9, 0, rng.integers(5, 40, 500))
+    assert chosen(table(weeks, rng.normal(size=500))) == [True, False]
+
+
+def test_zeros_of_a_wide_count_do_not_leak(rng):
+    import pandas as pd
+
+    import pushforward
+
+    pregnant = rng.random(400) < 0.15
+    X = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 400),
+            "pregnant": np.where(pregnant, "yes", "no"),
+            "weeks": np.where(pregnant, rng.integers(5, 40, 400), 0),
+        }
+    )
+    drawn = pushforward.fit(X, random_state=0, verbose=False).sample(2000, random_state=0)
+    assert ((drawn["pregnant"] == "yes") != (drawn["weeks"] > 0)).mean() < 0.005
+    assert abs((drawn["weeks"] > 0).mean() - pregnant.mean()) < 0.04

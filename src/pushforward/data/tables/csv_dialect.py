@@ -25,6 +25,8 @@ _EITHER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?", re.ASCII)
 _THOUSANDS = r"(?![+-]?[1-9]\d{{0,2}}({0}\d{{3}})+$)"  # what may be groups of three says nothing
 _COMMA = re.compile(rf"{_THOUSANDS.format(',')}[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 _POINT = re.compile(rf"{_THOUSANDS.format('[.]')}[+-]?\d*\.\d+([eE][+-]?\d+)?", re.ASCII)
+_THREE = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)  # a thousand or three decimals
+_ENOUGH = 20  # such numbers, of which none has no comma
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -304,17 +306,21 @@ def _preamble(
 def _decimal(form: Format, records: list[tuple[int, list[str]]]) -> str:
     """A comma where more columns of numbers have such commas than have points.
 
-    Commas and points that could mark thousands say nothing.
+    Commas and points that could mark thousands say nothing, but for a column of a file separated
+    by semicolons in which every number has one comma: some thousands would be too small for one.
     """
     if form.separator == ",":
         return "."  # a comma in a quoted cell marks thousands as often
-    commas = points = 0
+    commas = points = fixed = 0
     rows = [cells for _, cells in records[:1000]]
     for column in range(min(SAMPLED * 4, max(map(len, rows)))):
         cells = [row[column].strip() for row in rows if column < len(row)]
         numbers = [cell for cell in cells if _EITHER.fullmatch(cell)]
         commas += any(map(_COMMA.fullmatch, numbers))
         points += any(map(_POINT.fullmatch, numbers))
+        fixed += len(numbers) >= _ENOUGH and all(map(_THREE.fullmatch, numbers))
+    if commas == points == 0 and form.separator == ";":
+        return "," if fixed else "."
     return "," if commas > points else "."
 
 

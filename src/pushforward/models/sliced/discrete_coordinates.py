@@ -17,6 +17,8 @@ __all__ = ["choose_chained"]
 _MOST_CELLS = 4096  # a wider range of whole numbers is no list of values
 _LOOKED = 3000  # rows the choice looks at
 _FEW = 16  # values of a number that is tried as a list of values in any table
+_WIDE = 20  # cells
+_DOMINANT, _APART = 0.2, 10  # share of the rows, and times the rows of a neighbouring value
 _QUICK = (
     Structure(False),  # numbers that are sums of others are so in their own units
     Structure(True),
@@ -32,8 +34,10 @@ def choose_chained(
 
     Categories and two-valued columns always are: cells in a row have neighbours, categories have
     none. So are numbers of few values that determine a column or are determined by others: only
-    as values are such functions kept exactly. Of other numbers more and more are tried, those of
-    few values first; the rest is dequantised and left to smooth densities.
+    as values are such functions kept exactly. And so are those of a wider range of which one value
+    has many rows and its neighbours hardly any, such as zeros, from which a smooth density would
+    spill. Of other numbers more and more are tried, those of few values first; the rest is
+    dequantised and left to smooth densities.
 
     Args:
         rows: all rows.
@@ -50,6 +54,7 @@ def choose_chained(
     always = able & (rows.nominal | (count <= 2))
     few = max(_FEW, n // 20)
     always |= _functional(cells, able & (rows.nominal | (count <= few)))
+    always |= able & _dominated(cells)
     choices = [always]
     for most in (_FEW, few, max(_FEW, n // 4), n):
         more = always | (able & (count <= most))
@@ -81,6 +86,20 @@ def _functional(cells: Tensor, which: Tensor) -> Tensor:
     for j, lookup in find_lookups(value, (value.amax(0) + 1).tolist()).items():
         found[places[j]] = True
         found[places[lookup.keys]] = True
+    return found
+
+
+def _dominated(cells: Tensor) -> Tensor:
+    """Wide coordinates (d,) of which a value has many rows and those beside it hardly any."""
+    found = torch.zeros(cells.shape[1], dtype=torch.bool)
+    for j in range(cells.shape[1]):
+        values, count = cells[:, j].unique(return_counts=True)
+        if values[-1] - values[0] < _WIDE:
+            continue
+        most = int(count.argmax())
+        beside = (values - values[most]).abs() == 1
+        near = int(count[beside].max()) if bool(beside.any()) else 0
+        found[j] = count[most] >= max(_DOMINANT * len(cells), _APART * near)
     return found
 
 

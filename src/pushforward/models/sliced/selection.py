@@ -228,7 +228,7 @@ def _too_small(rows: Rows) -> Selection:
     if d == 0:
         empty = torch.zeros(1, 0, dtype=torch.float64)
         density = SlicedDensity.assemble([Component(0.0, empty[0], empty[0].expand(0, 0), [])])
-        note = "all columns are constant: there is nothing to model"
+        note = "all columns are constant or left out: there is nothing to model"
     else:
         plain = Structure(margins=False, shrinkage=1.0, diagonal=0.5)
         density = fit_structure(plain, rows, None, layering=Layering(1), seed=0)
