@@ -42,6 +42,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     the units of the table, thresholds, explanations, saving.
     """
 
+    _smooth: ClassVar[bool] = False  # as of Columns.learn
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, description="kinds by column") | None,
         "bounds": Instance(Mapping, description="(low, high) by column") | None,
@@ -170,6 +171,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             sample_weight=sample_weight,
             estimator=type(self).__name__,
             min_rows=1,
+            smooth=self._smooth,
         )
         self._set_columns(learned.columns)
         if self.verbose:

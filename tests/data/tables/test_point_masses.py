@@ -142,3 +142,16 @@ def test_saved_and_read_again():
     again = Columns.from_config(json.loads(json.dumps(columns.to_config())))
     assert again.to_config() == columns.to_config()
     assert torch.equal(again.atoms[0], columns.atoms[0])
+
+
+def test_a_value_that_would_spill_is_a_mass_for_smooth_models(rng):
+    zeros = rng.random(400) < 0.7
+    discount = np.where(zeros, 0.0, rng.uniform(1, 30, 400).round(1))
+    weeks = np.where(zeros, 0, rng.integers(5, 60, 400))
+    counts = rng.poisson(15, 400)
+    X = pd.DataFrame({"discount": discount, "weeks": weeks, "counts": counts})
+    assert Columns.learn(X).columns.kinds == ("grid", "integer", "integer")
+    learned = Columns.learn(X, smooth=True).columns
+    assert learned.kinds == ("mixed", "mixed", "integer")
+    assert learned.columns[0].atoms.values == (0.0,)
+    pd.testing.assert_frame_equal(learned.decode(learned.encode(X)[0]), X)

@@ -14,7 +14,7 @@ from .column import Column, offset
 from .column_contents import ColumnContents
 from .decimals import Digits
 from .point_masses import Atoms
-from .repeated_values import EXACT, FEWEST, Repeats, grid_step, whole
+from .repeated_values import EXACT, FEW_CELLS, FEWEST, Repeats, grid_step, whole
 
 __all__ = ["KINDS", "check_declared", "recognise"]
 
@@ -37,6 +37,7 @@ def recognise(
     bounds: tuple[float | None, float | None] | None = None,
     weights: np.ndarray | None = None,
     distinct_rows: np.ndarray | None = None,
+    smooth: bool = False,
 ) -> Column:
     """Decide what a column is.
 
@@ -51,6 +52,7 @@ def recognise(
         weights: shape (n,), counted for the order of categories.
         distinct_rows: boolean of shape (n,), False for copies of an earlier row of the table,
             whose values may be no repeats; None where all rows count.
+        smooth: as of :meth:`Columns.learn`.
 
     Raises:
         DataError: where a declared kind does not fit, or a value is out of bounds.
@@ -67,7 +69,7 @@ def recognise(
     if holding.kind == "date":
         column = _date(values, once, label, interval)
         return replace(column, format=holding.format, why=holding.why, note=holding.note)
-    kind = declared or _kind(once, family, categorical, interval != (None, None))
+    kind = declared or _kind(once, family, categorical, interval != (None, None), smooth)
     column = _of_kind(
         kind, values, family, label, categorical, interval, weights, declared is not None
     )
@@ -220,7 +222,7 @@ def _without_copies(values: np.ndarray, distinct_rows: np.ndarray | None) -> np.
     return once if len(np.unique(once)) > UNIQUE * len(once) else values
 
 
-def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> str:
+def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool, smooth: bool) -> str:
     if family == "bool":
         return "boolean"
     if family == "text" or categorical:
@@ -228,7 +230,8 @@ def _kind(values: np.ndarray, family: str, categorical: bool, bounded: bool) -> 
     found = Repeats.of(values, family)
     if found.listed:
         return "discrete"
-    if found.wide and found.atoms.any() and not found.atoms.all():
+    spills = smooth and found.n_cells > FEW_CELLS and found.dominant.any()
+    if (found.wide or spills) and found.atoms.any() and not found.atoms.all():
         return "mixed"
     if family == "int" or (found.step and whole(found.distinct)):
         return "integer" if found.step == 1.0 or bounded else "grid"
@@ -258,7 +261,7 @@ def _as_mixed(
     column: Column, values: np.ndarray, label: str | int, weights: np.ndarray | None
 ) -> Column:
     found = Repeats.of(values, column.family)
-    atoms = found.atoms
+    atoms = found.atoms if found.wide else found.dominant
     if not atoms.any():  # declared: the most frequent value, if there is one
         atoms = found.counts == found.counts.max()
         if atoms.sum() > 1 or found.counts.max() < 3:

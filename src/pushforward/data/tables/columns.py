@@ -124,6 +124,7 @@ class Columns(CoordinateInfo):
         sample_weight: Any = None,
         estimator: str = "Columns",
         min_rows: int = 2,
+        smooth: bool = False,
     ) -> Learned:
         """Learn what the columns are, their locations and scales.
 
@@ -144,6 +145,9 @@ class Columns(CoordinateInfo):
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.
+            smooth: whether the model is smooth along every coordinate, so that a value with most
+                of the rows would spill into the values beside it: whole numbers and grids with
+                such a value are then mixed columns.
 
         Returns:
             A :class:`Learned`: the columns, and the rows and weights that were kept.
@@ -160,6 +164,7 @@ class Columns(CoordinateInfo):
             sample_weight=sample_weight,
             estimator=estimator,
             min_rows=min_rows,
+            smooth=smooth,
         )
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out

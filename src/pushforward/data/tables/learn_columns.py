@@ -56,6 +56,7 @@ def decide(
     sample_weight: Any,
     estimator: str,
     min_rows: int,
+    smooth: bool,
 ) -> Decided:
     """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
 
@@ -115,6 +116,7 @@ def decide(
                 bounds=intervals.get(label),
                 weights=weights,
                 distinct_rows=distinct_rows,
+                smooth=smooth,
             )
         found[j] = replace(found[j], missing=float(shares[j]))
     stated = {*declared, *intervals}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["EXACT", "MOST_CELLS", "Repeats", "grid_step", "whole"]
+__all__ = ["EXACT", "FEW_CELLS", "MOST_CELLS", "Repeats", "grid_step", "whole"]
 
 EXACT = 2**53  # whole numbers up to here are exact in float64
 FEWEST = 20  # rows below which repeats say little
@@ -12,6 +12,7 @@ FEW_CELLS = 20  # a range so short is counted cell by cell, gaps or not
 MANY_CELLS = 1024  # a range so wide is a line to the models, on which single cells do not show
 MOST_CELLS = 100_000  # of a grid: a finer one is continuous to all purposes
 MOST_LISTED = 5_000
+DOMINANT, APART = 0.2, 10.0  # share of the rows, and times the rows of a neighbouring cell
 SHARE = 0.02  # of the rows at a value, above which it may be a point mass
 
 
@@ -77,6 +78,18 @@ class Repeats:
         others = self.counts[~frequent]
         typical = float(others.mean()) if len(others) else 0.0
         return frequent & (self.counts > 5 * typical)
+
+    @property
+    def dominant(self) -> np.ndarray:
+        """The point masses beside which the neighbouring cells are all but empty: bool of (m,).
+
+        They have a fifth of the rows at least, and ten times those of either neighbour.
+        """
+        near = np.zeros(len(self.distinct))
+        touching = np.diff(self.distinct.astype(np.float64)) < 1.5 * self.step
+        near[1:] = np.where(touching, self.counts[:-1], 0)
+        near[:-1] = np.maximum(near[:-1], np.where(touching, self.counts[1:], 0))
+        return self.atoms & (self.counts >= DOMINANT * self.rows) & (self.counts >= APART * near)
 
     @property
     def listed(self) -> bool:

@@ -103,6 +103,7 @@ class TableFlow(TableDensity, PhasedModel):
         (3, 2)
     """
 
+    _smooth = True
     _cites: ClassVar[tuple[str, ...]] = ("dinh2017density", "dinh2015nice")
     _rules: ClassVar[Mapping[str, Rule]] = {
         "network": OneOf(*_NETWORKS),

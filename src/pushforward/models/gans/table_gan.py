@@ -181,6 +181,7 @@ class TableGAN(WassersteinGame):
             bounds=self.bounds,
             missing=self.missing,
             estimator=type(self).__name__,
+            smooth=True,
         )
         self._set_columns(learned.columns)
         if self.missing == "auto":
