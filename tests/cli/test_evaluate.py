@@ -49,6 +49,9 @@ def test_images_and_text(run, tmp_path):
     (tmp_path / "a.txt").write_text("one line\n" * 9)
     found = run("evaluate", tmp_path / "a.txt", tmp_path / "a.txt", "--json").ok()
     assert [m["name"] for m in json.loads(found.out)["measures"]] == ["js_4", "js_6"]
+    (tmp_path / "b.txt").write_text("one line\n" + "\n" * 8)  # blank samples are samples
+    found = run("evaluate", tmp_path / "b.txt", tmp_path / "a.txt").ok()
+    assert "8 of 9 generated lines are blank, and 0 of 9 real ones" in found.err
 
 
 def test_mistakes_are_one_line(run, gis, parts):

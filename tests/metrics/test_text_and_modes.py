@@ -19,13 +19,16 @@ from pushforward.metrics import (
 
 
 def by_definition(real, generated, n):
-    p, q = (
-        Counter(line[i : i + n] for line in lines for i in range(len(line) - n + 1))
-        for lines in (real, generated)
-    )
+    p, q = Counter(), Counter()
+    for shares, lines in ((p, real), (q, generated)):
+        for line in lines:
+            whole = (*line, "end")
+            grams = [whole[i : i + n] for i in range(max(1, len(whole) - n + 1))]
+            for gram in grams:
+                shares[gram] += 1 / len(grams) / len(lines)
     total = 0.0
     for gram in p.keys() | q.keys():
-        a, b = p[gram] / p.total(), q[gram] / q.total()
+        a, b = p[gram], q[gram]
         total += sum(x * np.log2(2 * x / (a + b)) for x in (a, b) if x) / 2
     return total
 
@@ -59,8 +62,20 @@ def test_ngrams_refuse_what_is_no_text():
     for wrong in ("abcd", ["a", "b"], [1, 2, 3, 4]):
         with pytest.raises(DataError, match="list of lines"):
             ngram_divergence(["abcd"] * 4, wrong)
-    with pytest.raises(DataError, match="longer lines"):
-        ngram_divergence(["abcd"] * 4, ["ab"] * 4)
+
+
+def test_blank_lines_are_as_far_from_text_as_can_be():
+    real = ["the cat sees a fish", "a dog has the bread"] * 20
+    for n in (4, 6):
+        found = ngram_divergence(real, [""] * 40, n=n)
+        assert found.value == pytest.approx(1, abs=1e-12)
+        assert found.details["blank_generated"] == 40
+        assert "40 of 40 generated lines are blank, and 0 of 40 real" in " ".join(found.warnings)
+        assert ngram_divergence(real, ["cat"] * 40, n=n).value == pytest.approx(1, abs=1e-12)
+        few = ngram_divergence(real, real[:8] + ["", " "] * 16, n=n)
+        assert few.value > 0.5
+        assert "32 of 40 generated" in " ".join(few.warnings)
+        assert "blank" not in " ".join(ngram_divergence(real, real, n=n).warnings)
 
 
 def test_modes_of_the_grid(rng):

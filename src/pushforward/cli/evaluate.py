@@ -308,7 +308,7 @@ class ComparisonInputs:
 
         path = Path(source)
         if is_text(source):
-            lines = open_text(path)
+            lines = open_text(path, blank=split is None)  # of samples, which have no split
             return lines if self._text is None else self._text.cut(lines)
         if not self._images:
             if self._scale is not None:

@@ -15,6 +15,8 @@ def test_plain_and_gzipped_files_are_the_same(tmp_path):
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(text.encode()))
     lines = ["One line .", "Été , 夏 !", "last"]
     assert open_text(tmp_path / "a.txt") == open_text(str(tmp_path / "a.txt.gz")) == lines
+    with_blank = ["One line .", "", "Été , 夏 !", "   ", "last"]
+    assert open_text(tmp_path / "a.txt", blank=True) == with_blank
     assert as_lines(tmp_path / "a.txt") == as_lines(np.array(lines)) == as_lines(tuple(lines))
 
 

@@ -1,14 +1,16 @@
 """WGAN-GP of text: characters there and back, lines out, runs that go on."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
 import pushforward
+from pushforward.data.text.ngrams import ngram_distance
 from pushforward.errors import DataError, ParameterError
 from pushforward.metrics import ngram_divergence as measured
 from pushforward.models.gans import CharacterGAN
-from pushforward.models.gans.line_distance import ngram_divergence
 from pushforward.networks import CharacterCritic, CharacterGenerator
 
 LINES = [
@@ -78,7 +80,9 @@ def test_it_learns_which_letters_there_are():
     rng = np.random.default_rng(0)
     lines = ["".join(rng.choice(list("aab"), 3)) + "xyz" for _ in range(400)]
     quick = {"width": 16, "batch_size": 32, "learning_rate": 1e-2, "critic_steps": 2}
-    model = CharacterGAN(**{**SMALL, **quick}, length=6, steps=60).fit(lines)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what it writes is text
+        model = CharacterGAN(**{**SMALL, **quick}, length=6, steps=60).fit(lines)
     assert model.best_["measures"]["js_4"] < 0.5
     assert sum(line.endswith("xyz") for line in model.sample(100, random_state=0)) > 50
 
@@ -117,13 +121,68 @@ def test_wrong_lines(fitted, tmp_path):
         fitted.critic(3)
 
 
-def test_the_divergence_is_that_of_the_measures(fitted):
+def test_the_distance_is_that_of_the_measures():
     rng = np.random.default_rng(0)
-    a, b = (["".join(rng.choice(list("abcd"), 12)) for _ in range(50)] for _ in range(2))
-    first, second = (np.array([[ord(c) for c in line] for line in lines]) for lines in (a, b))
+    a, b = (
+        ["".join(rng.choice(list("abcd"), rng.integers(0, 12))) for _ in range(50)]
+        for _ in range(2)
+    )
     for n in (1, 4):
-        expected = measured(a, b, n=n).value
-        assert ngram_divergence(first, second, n) == pytest.approx(expected, abs=1e-12)
+        assert ngram_distance(a, b, n) == pytest.approx(measured(a, b, n=n).value, abs=1e-12)
+
+
+def test_weights_that_write_blank_lines_are_not_preferred(fitted, monkeypatch):
+    lines = fitted.cut(LINES * 5)
+    rng = np.random.default_rng(0)
+    gibberish = [list(line) for line in lines]
+    for line in gibberish:
+        line[6:] = rng.permutation(line[6:])
+
+    def measure(made):
+        numbers = fitted.alphabet_.numbers(["".join(line) for line in made])
+        monkeypatch.setattr(fitted, "_make", lambda n, generator: torch.from_numpy(numbers))
+        return fitted._measures(lines)["js_4"]
+
+    assert measure(lines) == 0
+    assert measure(gibberish) < measure([line[:3] for line in lines]) <= measure([""] * 20)
+    assert measure([""] * 20) == pytest.approx(1, abs=1e-12)
+    assert measure(lines[:5] + [""] * 15) > measure(lines[:5] * 4) + 0.3
+
+
+def test_samples_end_at_their_first_padding(fitted, monkeypatch):
+    lines = fitted.cut(LINES[:3])
+    numbers = fitted.alphabet_.numbers(lines)
+    numbers[:, 20:] = numbers[:, :12]  # which no user sees
+    monkeypatch.setattr(fitted, "_make", lambda n, generator: torch.from_numpy(numbers))
+    assert fitted._measures(lines)["js_4"] == 0
+
+
+class Blank(torch.nn.Module):
+    """A generator of blank lines."""
+
+    def __init__(self, symbols):
+        super().__init__()
+        self.shift = torch.nn.Parameter(torch.zeros(symbols))
+
+    def forward(self, z):
+        logits = self.shift.clone()
+        logits[0] += 20
+        return logits.softmax(0).expand(len(z), 32, -1)
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_a_fit_that_writes_no_text_is_named(n):
+    lines = (LINES * 10)[:n]
+    symbols = len(set("".join(lines))) + 2
+    with pytest.warns(UserWarning, match=r"no text: 100% of its lines are blank.*more minutes"):
+        CharacterGAN(**SMALL, steps=1, networks={"generator": Blank(symbols)}).fit(lines)
+
+
+def test_a_short_fit_is_named_and_its_latest_weights_are_kept():
+    with pytest.warns(UserWarning, match=r"no text: its four-grams are 1\.00") as found:
+        model = CharacterGAN(**SMALL, steps=3).fit(LINES * 10)
+    assert found[0].filename == __file__
+    assert model.best_["step"] == 3
 
 
 def test_the_networks_are_those_published():

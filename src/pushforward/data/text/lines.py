@@ -21,11 +21,12 @@ _PADDING, _UNKNOWN, _FIRST = 0, 1, 2  # numbers that are no character of the tex
 _REPLACEMENT = "\ufffd"
 
 
-def open_text(path: str | os.PathLike) -> list[str]:
+def open_text(path: str | os.PathLike, *, blank: bool = False) -> list[str]:
     """Read the lines of a text file, without those that are blank.
 
     Args:
         path: of a file in UTF-8, a sentence a line; gzipped if its name ends in ``.gz``.
+        blank: take blank lines too: of samples they are samples.
 
     Raises:
         DataError: for a file that is not there, is no text in UTF-8 or has no lines.
@@ -42,7 +43,7 @@ def open_text(path: str | os.PathLike) -> list[str]:
     opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig") as file:
-            lines = [line for raw in file if (line := raw.rstrip("\r\n")).strip()]
+            lines = [raw.rstrip("\r\n") for raw in file if blank or raw.strip()]
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}. Expected text in UTF-8.") from error
     if not lines:

@@ -1,5 +1,6 @@
 """WGAN-GP of text: lines of characters, made all at once."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +12,21 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ...data import Alphabet, as_lines
+from ...data.text.ngrams import ngram_distance
 from ...deprecation import renamed
 from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import CharacterCritic, CharacterGenerator
 from ...storage.checkpoint import digest
 from ...validation import COUNT, Rule
-from .line_distance import ngram_divergence
 from .wasserstein_phases import WassersteinGame
 
 __all__ = ["CharacterGAN", "LineSource"]
 
 _SHOWN = 32  # samples in a text file on the way
+_LOOKED_AT = 100  # samples of the finished model
+_BLANK = 0.5  # of them, beyond the share of the text
+_NO_TEXT = 0.2  # of what lines have in common with other lines
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class CharacterGAN(WassersteinGame):
     (2017), section 5.3: a line is made whole, not a character after the other; the generator's
     softmax goes to the critic as it is, beside lines of corners. Sampling takes the likeliest
     characters. The weights that are kept are those whose samples have the n-grams nearest to those
-    of held-out lines (JS-4).
+    of held-out lines (JS-4, ends of lines included). Where even these are no text, after a fit
+    that was too short or has collapsed, a warning says so.
 
     Args:
         preset: "fast", made for minutes on a processor; "paper", its networks, Adam and ten critic
@@ -105,6 +110,9 @@ class CharacterGAN(WassersteinGame):
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
     _rows: ClassVar[str] = "lines"
+    # JS-4 is 1, but for rounding, of all samples that share no n-gram with the text: the last of
+    # such weights are kept, not the first.
+    _tolerance: ClassVar[float] = 1e-6
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
         ("score_samples", "score", "encode"), ()
     )
@@ -150,7 +158,9 @@ class CharacterGAN(WassersteinGame):
             DataError: for what are no lines of text.
             ParameterError, TrainingError: as there.
         """
-        return self._fit_rows(X, y, validation, folder, tensorboard, report)
+        self._fit_rows(X, y, validation, folder, tensorboard, report)
+        self._warn_of_no_text()
+        return self
 
     def _read(self, X: Any, y: Any, validation: Any) -> tuple[np.ndarray, np.ndarray | None]:
         lines = as_lines(X)
@@ -168,10 +178,14 @@ class CharacterGAN(WassersteinGame):
         held = 0 if held_out is not None else self._held_out_rows(len(numbers))
         if held_out is None:
             held_out = numbers[order[:held]]
-        train = torch.from_numpy(numbers[order[held:]])
+        numbers = numbers[order[held:]]
+        train, lines = torch.from_numpy(numbers), self.alphabet_.lines(held_out)
+        others = self.alphabet_.lines(numbers[: max(len(lines), _LOOKED_AT)])
+        self._blank = _blank_share(others)
+        self._floor = ngram_distance(lines, others[: len(lines)]) if lines and others else 0.0
         return DividedRows(
             LineSource(train, self.alphabet_.n_symbols),
-            (held_out,) if len(held_out) else None,
+            (lines,) if lines else None,
             lambda: {
                 "lines": len(train),
                 **self.alphabet_.to_config(),
@@ -208,9 +222,28 @@ class CharacterGAN(WassersteinGame):
             return CharacterGenerator(s["latent"], length, symbols, s["width"], s["blocks"])
         return CharacterCritic(length, symbols, s["width"], s["blocks"])
 
-    def _measures(self, numbers: np.ndarray) -> Mapping[str, float]:
-        made = self._make(len(numbers), torch.Generator().manual_seed(0))
-        return {"js_4": ngram_divergence(numbers, made.numpy())}
+    def _measures(self, lines: list[str]) -> Mapping[str, float]:
+        made = self._to_user(self._make(len(lines), torch.Generator().manual_seed(0)))
+        return {"js_4": ngram_distance(lines, made)}
+
+    def _warn_of_no_text(self) -> None:
+        """Warn where the weights that are kept write no text, after a fit."""
+        blank = _blank_share(self.sample(_LOOKED_AT, random_state=0))
+        found = [f"{blank:.0%} of its lines are blank"] if blank > self._blank + _BLANK else []
+        if self.best_ is not None:
+            js = self.best_["value"]
+            if 1 - js < _NO_TEXT * (1 - self._floor):
+                found.append(
+                    f"its four-grams are {js:.2f} from those of held-out lines (JS-4; lines of "
+                    f"the text are {self._floor:.2f} from them, and nothing in common is 1)"
+                )
+        if found:
+            warnings.warn(
+                f"What the model writes is no text: {' and '.join(found)}. Give it more minutes "
+                "or steps; where that does not help, lower the learning_rate or try another "
+                "random_state.",
+                stacklevel=4,  # the line of the caller of fit
+            )
 
     def _picture(self, path: Path) -> None:
         """Write samples of codes that stay the same through the run."""
@@ -254,3 +287,7 @@ class CharacterGAN(WassersteinGame):
         )
         use = "lines = model.sample(10)   # a list of str"
         return run_card(self, what=what, use=use, held_out="lines")
+
+
+def _blank_share(lines: list[str]) -> float:
+    return sum(not line.strip() for line in lines) / max(1, len(lines))
