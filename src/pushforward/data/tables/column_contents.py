@@ -122,10 +122,12 @@ def _survey_text(
         dates = DateFormat.of_text(texts, declared=declared is not None)
         if dates is not None:
             shown = next(t for t, bad in zip(texts, dates.parse(texts)[1], strict=True) if not bad)
-            what = "times" if dates.timed else "dates"
+            what = "durations" if dates.is_duration else "times" if dates.timed else "dates"
             note = _odd(texts, dates.parse(texts)[1], what)
             if _ambiguous(dates, texts):
                 note = "; ".join(filter(None, ["read with the day first", note]))
+            if dates.pattern in ("{m}:{ss}", "{mm}:{ss}"):
+                note = "; ".join(filter(None, ["read as minutes and seconds", note]))
             if dates.since is not None:
                 years = f"its years of two digits are from {dates.since} on"
                 note = "; ".join(filter(None, [note, years]))
@@ -176,7 +178,8 @@ def _others(texts: np.ndarray) -> str:
     dates = DateFormat.of_text(texts, declared=True)
     numbers = None if dates else NumberFormat.learn(texts, declared=True)
     if dates is not None:
-        bad, what, kind = dates.parse(texts)[1], "dates", "date"
+        what = "durations" if dates.is_duration else "dates"
+        bad, kind = dates.parse(texts)[1], "date"
     elif numbers is not None:
         bad, what, kind = np.isnan(numbers.parse(texts)), "numbers", "continuous"
     else:

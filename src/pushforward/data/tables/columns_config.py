@@ -15,6 +15,7 @@ from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
 from .date_order import by_origin, is_origin
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
+from .durations import is_duration
 from .linear_formula import COMPUTED, LinearFormula
 from .number_format import GROUPS, NumberFormat
 from .point_masses import Atoms
@@ -293,6 +294,8 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         fine = fine and (dates.since is None or 1800 <= dates.since <= 2200)
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
         fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
+        no_moments = dates.source == "integer" or dates.unit == "month"
+        fine = fine and not (no_moments and (dates.is_duration or is_duration(dates.pattern)))
         _expect(fine, where, how)
         return dates
     how = {"scaled": False} | how  # older folders do not say

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .durations import is_duration, learn_duration, read_durations, write_durations
 from .number_format import is_blank, too_odd
 
 __all__ = ["FRACTIONS", "SOURCES", "UNITS", "DateFormat", "known_pattern"]
@@ -62,7 +63,8 @@ class DateFormat:
         source: "text", "integer" (such as 20240131), "moment" and "duration" for dtypes of those,
             "date" for Python's ``datetime.date``.
         unit: what the numbers count: months, days, seconds or parts of them, since 1970.
-        pattern: of text and integers, in the words of ``strftime``; "" for dtypes.
+        pattern: of text and integers, in the words of ``strftime``, or of :mod:`.durations`; ""
+            for dtypes.
         padded: whether days and months below ten have a leading zero in the text.
         offset: minutes from UTC that times of the text are written in; None without a zone.
         places: digits of fractions of a second in the text, at most.
@@ -108,12 +110,21 @@ class DateFormat:
             if hits > most:
                 good = sum(counted[text] for text in _dates(pattern, counted))
                 best, most = (pattern, good) if good > most else (best, most)
+        texts = [] if best is None else _dates(best, counted)
+        if best is None or best in TIMES:
+            best, texts = learn_duration(counted, few, most) or (best, texts)
+            most = sum(counted[text] for text in texts)
         words = sum(count for text, count in counted.items() if is_blank(text))
         if best is None or most < words / 9:
             return None
-        texts = _dates(best, counted)
         if not declared and too_odd(counted, texts):
             return None
+        if is_duration(best):
+            how = cls("text", "nanosecond", best)
+            if "{f}" in best:
+                places, fraction = _fractions(texts)
+                how = replace(how, places=places, fraction=fraction)
+            return how._with_unit(*how.parse(cells))
         ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
         padded = not any(ones.search(text) for text in texts)
         offset, places = None, 6
@@ -154,11 +165,16 @@ class DateFormat:
         """Whether these are times of a day without a date."""
         return self.pattern in TIMES
 
+    @property
+    def is_duration(self) -> bool:
+        """Whether these are durations, by dtype or as text."""
+        return self.source == "duration" or (self.source == "text" and is_duration(self.pattern))
+
     def _with_unit(self, counts: np.ndarray, bad: np.ndarray) -> "DateFormat":
         """The coarsest unit that all moments are whole numbers of."""
         good = counts[~bad]
         unit = next(u for u, size in UNITS.items() if size and (good % size == 0).all())
-        if unit == "day" and self.source != "duration" and len(good):
+        if unit == "day" and not self.is_duration and len(good):
             days = good.astype("M8[ns]")
             months = days.astype("M8[M]")
             if (months.astype("M8[ns]") == days).all() and len(np.unique(months)) > 1:
@@ -173,12 +189,15 @@ class DateFormat:
         import pandas as pd
 
         moments: Any
-        if self.source == "duration":
+        arrays = (np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
+        held = cells.dtype.kind if isinstance(cells, arrays) else "O"
+        if self.is_duration and self.source == "text" and held != "m":
+            counts, bad = read_durations(cells, self.pattern)
+            return counts // UNITS[self.unit], bad
+        if self.is_duration:
             spans: Any = pd.to_timedelta(pd.Series(cells), errors="coerce")
             counts = spans.fillna(pd.Timedelta(0)).to_numpy().astype("m8[ns]").astype(np.int64)
             return counts // UNITS[self.unit], spans.isna().to_numpy()
-        arrays = (np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
-        held = cells.dtype.kind if isinstance(cells, arrays) else "O"
         if self.source == "integer" and held != "M":
             whole: Any = pd.to_numeric(pd.Series(np.asarray(cells)), errors="coerce")
             text = whole.fillna(0).astype(np.int64).astype(str)
@@ -197,11 +216,11 @@ class DateFormat:
         return stamps.astype(np.int64) // UNITS[self.unit], bad
 
     def moments(self, counts: np.ndarray) -> np.ndarray:
-        """Return counts of the unit as datetime64[ns] (timedelta64[ns] of a duration)."""
+        """Return counts of the unit as datetime64[ns] (timedelta64[ns] of durations)."""
         if self.unit == "month":
             return counts.astype("M8[M]").astype("M8[ns]")
         stamps = counts.astype(np.int64) * UNITS[self.unit]
-        return stamps.astype("m8[ns]" if self.source == "duration" else "M8[ns]")
+        return stamps.astype("m8[ns]" if self.is_duration else "M8[ns]")
 
     def write(self, counts: np.ndarray) -> np.ndarray:
         """Return counts of the unit, shape (n,), as the column held them."""
@@ -210,6 +229,9 @@ class DateFormat:
         moments = self.moments(counts)
         if self.source in ("moment", "duration"):
             return moments
+        if self.is_duration:
+            spans = moments.astype(np.int64)
+            return write_durations(spans, self.pattern, self.places, self.fraction)
         if self.source == "date":
             return pd.DatetimeIndex(moments).date
         if self.source == "integer":
@@ -248,7 +270,11 @@ class DateFormat:
         '2024-01-31'
         >>> DateFormat("text", "second", "%I:%M %p").text(13 * 3600 + 900)
         '13:15:00'
+        >>> DateFormat("text", "second", "{m}:{ss}").text(1719)
+        '28:39'
         """
+        if self.source == "text" and self.is_duration:
+            return str(self.write(np.array([int(count)]))[0])
         moment = self.moments(np.array([int(count)]))
         if self.source == "duration":
             import pandas as pd
@@ -268,8 +294,8 @@ class DateFormat:
 
 
 def known_pattern(pattern: str) -> bool:
-    """Whether a pattern is one that texts or whole numbers are recognised by."""
-    return pattern in CALENDAR or pattern in _every_pattern()
+    """Whether a pattern is one that texts or whole numbers are read by."""
+    return pattern in CALENDAR or pattern in _every_pattern() or is_duration(pattern)
 
 
 @cache

@@ -234,6 +234,7 @@ def too_odd(counted: Mapping[str, int], found: Collection[str]) -> bool:
     >>> too_odd(days | {"still open": 20}, days), too_odd(days | {"32nd": 20}, days)
     (False, True)
     """
+    found = set(found)
     odd = {text: k for text, k in counted.items() if text not in found and not is_blank(text)}
     words = len(odd) <= FEW_WORDS and not any(map(str.isdigit, "".join(odd)))
     most = ODD_WORDS if words and len(found) >= MANY else ODD
