@@ -67,7 +67,7 @@ def without_sparse(
     gone = gone if few and not _few_complete(gaps[:, ~gone]) else sparse
     note = f"{MADE['empty']}; declare its kind to model it"
     found = list(columns)
-    for j in np.flatnonzero(gone):
+    for j in np.flatnonzero(gone).tolist():
         why = f"{100 * shares[j]:.0f} % of its cells are missing"
         why += "" if sparse[j] else "; less than half of the rows would be left"
         found[j] = Column("empty", columns[j].family, why=why, note=note)
