@@ -14,7 +14,7 @@ from pushforward.demo import breast_cancer, main, split, titanic
 def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "a folder" / "out"
     command = [sys.executable, "-m", "pushforward.demo", "-o", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 

@@ -347,4 +347,5 @@ def _unpack(data: bytes, path: Path) -> dict[str, Tensor]:
             _refuse(path, f"tensor {reprlib.repr(name)} has the dtype {tensor.dtype}")
         if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             _refuse(path, f"tensor {reprlib.repr(name)} has booleans other than 0 and 1")
-    return dict(sorted(tensors.items()))
+    # copies are aligned as tensors that are made here: sums of others may differ in the last bit
+    return {name: tensors[name].clone() for name in sorted(tensors)}

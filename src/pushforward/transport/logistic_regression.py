@@ -124,7 +124,8 @@ class Logits(nn.Module):
         super().__init__()
         self.register_buffer("base", base)
         self.register_buffer("seen", seen)
-        self.register_buffer("weight", weight)
+        # in the layout of a file: products of other layouts may differ in their last bit
+        self.register_buffer("weight", weight.contiguous())
         self.register_buffer("bias", bias)
 
     @classmethod
