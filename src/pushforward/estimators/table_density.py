@@ -29,6 +29,9 @@ from .parameters import drawn_seed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..transport.conditioning import Conditioner
+    from .conditional_table import ConditionalTable
+
 __all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
@@ -302,6 +305,90 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+
+    def given(
+        self, conditions: Any, *, n_draws: int = 1000, random_state: Any = None
+    ) -> "ConditionalTable":
+        """The distribution of the open columns given the others.
+
+        Args:
+            conditions: a dict from columns to values, to pairs ``(low, high)`` of which either
+                may be None, or to lists of values; or a table with missing cells, or without some
+                of the columns: each row is then given what it has.
+            n_draws: draws a row that answers rest on where they cannot be computed.
+            random_state: seed of these, RandomState, or None for numpy's global one.
+
+        Returns:
+            A :class:`~pushforward.estimators.conditional_table.ConditionalTable`: ``sample``,
+            ``mean``, ``quantile``, ``interval``, ``prob`` and more.
+
+        Raises:
+            DataError: for conditions that are not values of the columns, and that no row meets.
+
+        Examples:
+            >>> import pushforward
+            >>> model = pushforward.fit("iris", verbose=False, random_state=0)
+            >>> given = model.given({"petal length (cm)": 1.5, "petal width (cm)": 0.2})
+            >>> given.mean().columns.tolist()
+            ['sepal length (cm)', 'sepal width (cm)']
+        """
+        from .conditional_table import ConditionalTable
+
+        self._check_fitted()
+        return ConditionalTable(
+            self.columns_,
+            self._conditioner(),
+            conditions,
+            n_draws=n_draws,
+            random_state=random_state,
+        )
+
+    def _conditioner(self) -> "Conditioner":
+        """What conditions the density; made when it is first asked for, and not saved."""
+        from ..transport.conditioning import SAMPLES, Conditioner
+
+        if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
+            with torch.no_grad():
+                z = self.density_.sample(SAMPLES, torch.Generator().manual_seed(0))
+                rows = self._rows(z, None, torch.zeros(len(z)).double())
+                self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
+        return self._conditioned_[1]
+
+    def impute(
+        self,
+        X: Any,
+        *,
+        strategy: str = "mean",
+        n_draws: int = 200,
+        random_state: Any = None,
+    ) -> Any:
+        """Fill the missing cells of rows in.
+
+        Args:
+            X: table with missing cells; a frame may lack columns.
+            strategy: "mean" fills in the conditional mean of numbers, in the decimals of the
+                column, and the most probable of other values; "median" the median of numbers;
+                "mode" the most plausible cells together; "sample" draws them together, so that
+                several calls (multiple imputation) carry the uncertainty.
+            n_draws, random_state: as of :meth:`given`.
+
+        Returns:
+            The table in the container of ``fit``, with the cells that are there as they are.
+
+        Examples:
+            >>> import numpy as np, pushforward
+            >>> X = pushforward.load_dataset("two_moons")
+            >>> model = pushforward.fit(X, verbose=False, random_state=0)
+            >>> holes = X[:3].copy()
+            >>> holes[0, 1] = np.nan
+            >>> bool(np.isfinite(model.impute(holes, random_state=0)).all())
+            True
+        """
+        from .conditional_table import STRATEGIES
+
+        check({"strategy": OneOf(*STRATEGIES)}, {"strategy": strategy})
+        given = self.given(X, n_draws=n_draws, random_state=random_state)
+        return given.filled(strategy)
 
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Explain which columns make rows unlikely.

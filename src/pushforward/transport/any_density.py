@@ -1,5 +1,8 @@
 """Rebuilds a density of any kind from its tensors, by their names."""
 
+from typing import cast
+
+import torch
 from torch import Tensor
 
 from .discrete_chain import DiscreteChain
@@ -8,9 +11,26 @@ from .mixture_density import MixtureDensity
 from .numerics import with_prefix
 from .sliced_density import SlicedDensity
 
-__all__ = ["Density", "density_from_state"]
+__all__ = ["Density", "density_from_state", "follows_functions"]
 
 Density = SlicedDensity | MixtureDensity | JointDensity
+
+
+def follows_functions(density: Density, x: Tensor, given: Tensor) -> Tensor:
+    """Whether coordinates that samples have as functions of others are these functions: (n,).
+
+    Args:
+        density: any.
+        x: (n, D) points.
+        given: (D,) bool; functions among these coordinates alone are not asked for.
+    """
+    if isinstance(density, JointDensity):
+        return density.chain.follows(x, given)
+    result = torch.ones(len(x), dtype=torch.bool)
+    if isinstance(density, MixtureDensity):
+        for member in density.members:
+            result &= follows_functions(cast(Density, member), x, given)
+    return result
 
 
 def density_from_state(state: dict[str, Tensor]) -> Density:

@@ -225,6 +225,29 @@ class DiscreteChain(nn.Module):
             x[:, self.places[i]] = cells[i].decode(drawn, generator)
         return x
 
+    def follows(self, x: Tensor, given: Tensor) -> Tensor:
+        """Whether what is a function of other coordinates is that function: (n, D) -> (n,).
+
+        Args:
+            x: points.
+            given: (D,) bool; functions among these coordinates alone are not asked for.
+        """
+        result = torch.ones(len(x), dtype=torch.bool)
+        lookups = [(i, lookup) for i in range(len(self.places)) if (lookup := self._lookup(i))]
+        open_lookups = [
+            (i, lookup)
+            for i, lookup in lookups
+            if not bool(given[self.places[torch.cat([lookup.keys, torch.tensor([i])])]].all())
+        ]
+        if not open_lookups:
+            return result
+        pairs = zip(self._cells(), self.places, strict=True)
+        value = torch.stack([c.encode(x[:, j])[0] for c, j in pairs], dim=1)
+        for i, lookup in open_lookups:
+            known, looked_up, _ = lookup.find(self._inside(value))
+            result &= ~known | (value[:, i] == looked_up)
+        return result
+
     def _inside(self, value: Tensor) -> Tensor:
         """Values (n, m), clipped to those of the fit, as conditions of other columns.
 

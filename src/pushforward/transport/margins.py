@@ -103,6 +103,13 @@ class Margins(nn.Module):
             log_det += change if change.ndim == 1 else change.sum(0)
         return z, log_det
 
+    def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data to latent with the log derivative of each coordinate: (D, n) -> two (D, n)."""
+        z, slope = torch.empty_like(x), torch.empty_like(x)
+        for part, rows in self._parts():
+            z[rows], slope[rows] = part(x[rows])
+        return z, slope
+
     def inverse(self, z: Tensor) -> Tensor:
         """Latent to data, (D, n) -> (D, n)."""
         x = torch.empty_like(z)

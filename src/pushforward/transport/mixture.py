@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .numerics import LOG_2PI
 
-__all__ = ["GaussianMixture"]
+__all__ = ["GaussianMixture", "one_hot_clusters"]
 
 _RIDGE = 1e-6  # of unit variance: keeps repeated columns from collapsing a component
 _KEPT = 1 << 25  # doubles of quadratic features kept between steps; more are made in pieces
@@ -95,9 +95,30 @@ class GaussianMixture:
         if components == 1:
             return begin(torch.ones(n, 1, dtype=x.dtype))
         starts = [
-            climb(begin(_clusters(x, components, share, seed + i)), 5) for i in range(_RESTARTS)
+            climb(begin(one_hot_clusters(x, components, share, seed + i)), 5)
+            for i in range(_RESTARTS)
         ]
         return climb(max(starts, key=lambda s: s[0])[1], iterations)[1]
+
+    @classmethod
+    def maximise(
+        cls,
+        x: Tensor,
+        responsibility: Tensor,
+        share: Tensor,
+        *,
+        shrinkage: float = 0.0,
+        diagonal: float = 0.0,
+    ) -> "GaussianMixture":
+        """The M step: the mixture of given responsibilities.
+
+        Args:
+            x: (n, d) points; d may be 0, and only the weights are then learned.
+            responsibility: (n, C), rows sum to 1.
+            share: (n,) weights of the rows, which sum to 1.
+            shrinkage, diagonal: as of :meth:`fit`.
+        """
+        return cls._maximise(_Points(x), responsibility, share, shrinkage, diagonal)
 
     @classmethod
     def _maximise(
@@ -208,7 +229,7 @@ class _Points:
             yield slice(i, i + size), part[:, self.upper[0]] * part[:, self.upper[1]]
 
 
-def _clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Tensor:
+def one_hot_clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Tensor:
     """One-hot assignment (n, C) to the clusters of a short k-means on at most 5,000 rows."""
     if components == 1:
         return torch.ones(len(x), 1, dtype=x.dtype)

@@ -18,6 +18,7 @@ __all__ = ["TableReader", "refuse_infinite_cells"]
 
 Cells = dict[int, tuple[np.ndarray, str]]
 Places = list[int | None]
+PartCells = dict[int, tuple[np.ndarray, np.ndarray, str]]
 
 
 class TableReader:
@@ -76,6 +77,86 @@ class TableReader:
                 f"{list(sheet.labels)}."
             )
         return sheet, [given.get(label) for label in labels]
+
+    def find_some(self, X: Any) -> tuple[Sheet, Places]:
+        """Read a table that has some of the columns, in any order; arrays must have all.
+
+        Raises:
+            DataError: for columns that were not there in fit.
+        """
+        sheet = Sheet.open(X, self.estimator)
+        labels = self.layout.labels
+        if not (sheet.layout.named and self.layout.named):
+            check_names(sheet.labels, labels, False, self.estimator)
+            return sheet, list(range(len(labels)))
+        unknown = [label for label in sheet.labels if label not in labels]
+        if unknown:
+            raise DataError(
+                f"The table has columns that were not there in fit: {unknown}. Expected some of "
+                f"{list(labels)}."
+            )
+        given = {label: place for place, label in enumerate(sheet.labels)}
+        return sheet, [given.get(label) for label in labels]
+
+    def known_cells(self, sheet: Sheet, places: Places) -> PartCells:
+        """Read the cells that are not missing.
+
+        Returns:
+            For each column that is there and not left out, the mask (n,) of its cells that are
+            known, their values, and "bool", "int", "float" or "text".
+
+        Raises:
+            DataError: for infinite cells.
+        """
+        gaps = self.gaps(sheet, places)
+        cells: PartCells = {}
+        for j, place in enumerate(places):
+            column = self.columns[j]
+            if place is None or column.left_out:
+                continue
+            known = ~gaps[:, j]
+            if not known.any():
+                cells[j] = (known, np.zeros(0), column.family)
+                continue
+            rows = sheet if known.all() else sheet.take(known)
+            values, family = read(rows, place, column, self.layout.labels[j])
+            if family == "float" and not np.isfinite(values).all():
+                mask = np.zeros((sheet.n_rows, len(places)), dtype=bool)
+                mask[known, j] = ~np.isfinite(values)
+                refuse_infinite(self.layout.labels, mask)
+            cells[j] = (known, values, family)
+        return cells
+
+    def known_numbers(self, n: int, cells: PartCells) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the columns with a coordinate, NaN where not known, and what is known.
+
+        A date that is counted from another is known where both are.
+
+        Args:
+            n: number of rows.
+            cells: as :meth:`known_cells` gives them.
+
+        Returns:
+            float64 and boolean, both of shape (n, D).
+        """
+        raw = np.full((n, len(self._modelled)), np.nan)
+        known = np.zeros(raw.shape, dtype=bool)
+        for i, j in enumerate(self._modelled):
+            if j not in cells:
+                continue
+            column, (own, values, family) = self.columns[j], cells[j]
+            if column.origin is not None:
+                other, begin, _ = cells.get(column.origin, (np.zeros(n, dtype=bool), None, ""))
+                both = own & other
+                if not both.any():
+                    continue
+                assert begin is not None
+                start = since(self.columns, j, {column.origin: begin[both[other]]})
+                own, values = both, values[both[own]] - start
+            if own.any():
+                raw[own, i] = column.numbers(values, family, self.layout.labels[j])
+                known[:, i] = own
+        return raw, known
 
     def gaps(self, sheet: Sheet, places: Places) -> np.ndarray:
         """Mark the cells (n, p) that are missing; none of columns that are left out."""

@@ -10,9 +10,9 @@ from . import columns_config
 from .column import Column
 from .column_reader import TableReader
 from .containers import Layout
-from .coordinate_info import CoordinateInfo
 from .coordinates import Coordinates
 from .learn_columns import decide
+from .partial_rows import PartialRows
 from .sheet import Sheet
 from .table_builder import TableBuilder
 
@@ -37,7 +37,7 @@ class Learned(NamedTuple):
     kept: np.ndarray
 
 
-class Columns(CoordinateInfo):
+class Columns(PartialRows):
     """The kinds, scales and categories of a table's columns, and the maps to coordinates and back.
 
     This is the :class:`~pushforward.data.Codec` of tables.

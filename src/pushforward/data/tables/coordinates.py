@@ -97,9 +97,47 @@ class Coordinates:
             DataError: for numbers that overflow.
             ParameterError: for a draw that is neither a number >= 0 nor a generator.
         """
+        log_cell, log_slope = self._map(numbers, draw)
+        log_det = _total(log_cell, len(numbers)) + _total(log_slope, len(numbers))
+        log_det -= np.log(self.scale).sum() + self._log_step
+        return numbers, log_det
+
+    def forward_known(
+        self, numbers: np.ndarray, known: np.ndarray, draw: int | np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same where some cells are not known; these do not count in the log-determinant.
+
+        Args:
+            numbers: shape (n, D), overwritten; NaN where they are not known.
+            known: boolean of shape (n, D).
+            draw: as of :meth:`forward`.
+
+        Returns:
+            z, which is 0 where it is not known, and log |det dz/dx| of what is: (n, D) and (n,).
+        """
+        for i, column in enumerate(self.columns):
+            # something that the maps take: the middle of the line, a cell
+            middle = 0.0 if column.discrete else self.inverse(np.zeros(1), i)[0]
+            numbers[~known[:, i], i] = middle
+        slopes = self._map(numbers, draw)
+        log_det = np.zeros(len(numbers))
+        for i, column in enumerate(self.columns):
+            own = sum((part[i] for part in slopes if i in part), np.zeros(len(numbers)))
+            log_det += np.where(known[:, i], own - np.log(self.scale[i] * column.step), 0.0)
+        return np.where(known, numbers, 0.0), log_det
+
+    def _map(
+        self, numbers: np.ndarray, draw: int | np.random.Generator
+    ) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+        """Map numbers of shape (n, D) to z, in place.
+
+        Returns:
+            What cells and what transforms add to the log-determinant, (n,) each, by the number of
+            the coordinate.
+        """
         log_cell = self._dequantise(numbers, self._noise(numbers, draw))
         with np.errstate(over="ignore", invalid="ignore"):
-            log_det = log_cell + self._transform(numbers)
+            log_slope = self._transform(numbers)
             numbers -= self.loc
             numbers /= self.scale
         fine = np.isfinite(numbers)
@@ -110,8 +148,7 @@ class Coordinates:
                 f"represented, in {rows_text(np.logical_not(fine[:, i]))}. Expected values within "
                 f"1e300 standard deviations ({self.scale[i] * self.units[i]:.3g}): correct them."
             )
-        log_det -= np.log(self.scale).sum() + self._log_step
-        return numbers, log_det
+        return log_cell, log_slope
 
     def inverse(self, z: np.ndarray, i: int) -> np.ndarray:
         """Map coordinate i, shape (n,), back to its numbers: x, or the cell plus noise."""
@@ -163,13 +200,16 @@ class Coordinates:
         keys = row_keys(numbers)
         return [uniforms(keys, int(i), int(draw)) for i in noisy]
 
-    def _dequantise(self, numbers: np.ndarray, noise: Iterable[np.ndarray | float]) -> np.ndarray:
+    def _dequantise(
+        self, numbers: np.ndarray, noise: Iterable[np.ndarray | float]
+    ) -> dict[int, np.ndarray]:
         """Spread cells and atoms over their intervals, in place.
 
         Returns:
-            What this adds to the log-determinant, beside that of the steps of grids: shape (n,).
+            What this adds to the log-determinant, beside that of the steps of grids: (n,) by the
+            number of the coordinate.
         """
-        log_cell = np.zeros(len(numbers))
+        log_cell: dict[int, np.ndarray] = {}
         for i, u in zip(np.flatnonzero(self.dequantised), noise, strict=True):
             column = self.columns[i]
             # A margin above the rounding of k + u keeps it inside its cell on the way back.
@@ -177,19 +217,25 @@ class Coordinates:
             margin = min(0.5, 1e-9 + 16 * np.finfo(np.float64).eps * n_cells)
             u = margin + (1.0 - 2.0 * margin) * u
             if column.atoms is not None:
-                numbers[:, i], log_width = column.atoms.forward(numbers[:, i], u)
-                log_cell += log_width
+                numbers[:, i], log_cell[int(i)] = column.atoms.forward(numbers[:, i], u)
                 continue
             if column.is_list:
-                log_cell -= column.listed.log_width(numbers[:, i])
+                log_cell[int(i)] = -column.listed.log_width(numbers[:, i])
             numbers[:, i] += u
         return log_cell
 
-    def _transform(self, numbers: np.ndarray) -> np.ndarray:
-        """Map numbers to the line in place; returns log |slope| summed over D, shape (n,)."""
-        log_slope = np.zeros(len(numbers))
+    def _transform(self, numbers: np.ndarray) -> dict[int, np.ndarray]:
+        """Map numbers to the line in place; returns log |slope|, (n,), by coordinate."""
+        log_slope: dict[int, np.ndarray] = {}
         for i, column in enumerate(self.columns):
             if column.transform.bounded or column.transform.unit != 1.0:
-                numbers[:, i], slope = column.transform.forward(numbers[:, i])
-                log_slope += slope
+                numbers[:, i], log_slope[i] = column.transform.forward(numbers[:, i])
         return log_slope
+
+
+def _total(parts: dict[int, np.ndarray], n: int) -> np.ndarray:
+    """The sum of what coordinates add to a log-determinant, (n,)."""
+    total = np.zeros(n)
+    for part in parts.values():
+        total += part
+    return total

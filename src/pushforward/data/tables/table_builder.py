@@ -1,6 +1,6 @@
 """Builds tables from coordinates: the way back from what models see to the user's container."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,29 +43,72 @@ class TableBuilder:
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
-        line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
-        if line.ndim != 2 or line.shape[1] != len(self._place):
-            raise DataError(f"z has shape {line.shape}. Expected (n, {len(self._place)}).")
-        bad = np.logical_not(np.isfinite(line)).any(axis=1)
-        if bad.any():
-            raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
-        numbers = self._numbers(line, exact)
+        line = self._line(z)
+        return self._table(self._numbers(line, exact), len(line))
+
+    def from_values(self, values: Mapping[int, np.ndarray], n: int) -> Any:
+        """The table of values (n,) by the number of the column, brought to values it can have.
+
+        Args:
+            values: of the modelled columns: numbers of any size, categories, counts of dates.
+            n: number of rows.
+        """
+        numbers = {j: self._possible(self.columns[j], found) for j, found in values.items()}
+        for j, column in enumerate(self.columns):
+            if column.formula is not None:
+                numbers[j] = column.rounded(column.formula.compute(numbers))
+        return self._table(numbers, n)
+
+    def _possible(self, column: Column, values: np.ndarray) -> np.ndarray:
+        """Values of a column that are nearest to others."""
+        if column.kind in ("category", "boolean"):
+            return values
+        if column.kind in ("continuous", "mixed"):
+            return column.finish(np.rint(values) if column.family == "int" else values)
+        if column.origin is not None:
+            return np.rint(values).astype(np.int64)
+        whole = np.rint(values) if column.kind in ("integer", "date") else values
+        return column.cells_to_values(column.numbers(whole, "float", ""))
+
+    def _table(self, numbers: Mapping[int, np.ndarray], n: int) -> Any:
+        """The table of values (n,) of the modelled and the computed columns."""
         out = []
         for j, column in enumerate(self.columns):
             if column.kind == "drop":
                 continue
             if column.left_out:
                 first = int(column.low or 0) if column.low is not None else 1
-                out.append(replacement_cells(column.kind, column.family, first, len(line)))
+                out.append(replacement_cells(column.kind, column.family, first, n))
             elif column.kind == "constant":
                 value = column.values[0]
-                same = np.full(len(line), value, dtype=None if column.format else object)
+                same = np.full(n, value, dtype=None if column.format else object)
                 out.append(write(column, same))
             else:
                 out.append(write(column, numbers[j]))
         kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
         layout = self.layout if len(kept) == len(self.columns) else self.layout.take(kept)
         return layout.build(out)
+
+    def values(self, z: torch.Tensor) -> dict[int, np.ndarray]:
+        """Values (n,) of coordinates (n, D), by the number of the column.
+
+        They are those of the modelled and the computed columns; dates are counts of their unit.
+        """
+        return self._numbers(self._line(z), exact=False)
+
+    def _line(self, z: torch.Tensor) -> np.ndarray:
+        """Coordinates as an array.
+
+        Raises:
+            DataError: for another shape, and for NaN or infinite coordinates.
+        """
+        line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
+        if line.ndim != 2 or line.shape[1] != len(self._place):
+            raise DataError(f"z has shape {line.shape}. Expected (n, {len(self._place)}).")
+        bad = np.logical_not(np.isfinite(line)).any(axis=1)
+        if bad.any():
+            raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
+        return line
 
     def _numbers(self, line: np.ndarray, exact: bool) -> dict[int, np.ndarray]:
         """Values (n,) of the modelled and the computed columns, by the number of the column."""
@@ -88,6 +131,30 @@ class TableBuilder:
                 values = np.clip(column.formula.compute(numbers), -limit, limit)
                 numbers[j] = column.rounded(values)
         return numbers
+
+    def filled(self, sheet: Sheet, places: Sequence[int | None], made: Any, of: np.ndarray) -> Any:
+        """A table that was built, with the cells of another where these are not missing.
+
+        Args:
+            sheet: the other table.
+            places: where each of the p columns is in it; None for one that is not there.
+            made: table of :meth:`build`.
+            of: (n,) for each row of it, the number of the row in the other table.
+        """
+        made = Sheet.open(made, "Columns")
+        missing = sheet.missing()
+        kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
+        columns = []
+        for i, j in enumerate(kept):
+            cells, place = made.raw(i), places[j]
+            if place is not None:
+                known = ~missing[of, place]
+                cells = cells.astype(object) if known.any() and not known.all() else cells
+                if known.any():
+                    own = sheet.raw(place)[of]
+                    cells = own if known.all() else np.where(known, own, cells)
+            columns.append(cells)
+        return self.layout.take(kept).build(columns)
 
     def renumbered(self, sheet: Sheet, places: Sequence[int | None], before: int) -> Any:
         """A table that was built, with its identifiers counted on from ``before`` rows.

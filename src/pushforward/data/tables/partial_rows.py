@@ -1,0 +1,232 @@
+"""Rows of which some cells are known: their coordinates, and tables with the others filled in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import DataError
+from ..checks import column_text
+from .column import Column
+from .column_contents import write
+from .column_reader import PartCells, TableReader
+from .containers import Layout
+from .coordinate_info import CoordinateInfo
+from .linear_formula import COMPUTED
+from .table_builder import TableBuilder
+
+__all__ = ["PartialRows"]
+
+
+class PartialRows(CoordinateInfo):
+    """What models ask of rows with missing cells, and of single values of columns.
+
+    A mixin of :class:`~pushforward.data.Columns`, which has the columns.
+    """
+
+    layout: Layout
+    columns: tuple[Column, ...]
+    n_rows: int
+    _reader: TableReader
+    _builder: TableBuilder
+    _modelled: list[int]
+
+    def encode_known(
+        self, X: Any, draw: int | np.random.Generator = 0
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Map a table with missing cells or without some of its columns to coordinates.
+
+        Args:
+            X: table of shape (n, p) with missing cells; a frame may lack columns.
+            draw: as of :meth:`encode`.
+
+        Returns:
+            ``(z, log_det, known)`` of shapes (n, D), (n,) and (n, D), the last boolean. ``z`` is 0
+            where it is not known, and ``log_det`` carries the log density of what is known.
+
+        Raises:
+            DataError: for columns that were not there in fit, infinite cells, values outside
+                declared bounds.
+        """
+        sheet, places = self._reader.find_some(X)
+        cells = self._reader.known_cells(sheet, places)
+        numbers, known = self._reader.known_numbers(sheet.n_rows, cells)
+        z, log_det = self._coordinates.forward_known(numbers, known, draw)
+        log_det += self._certain_known(cells, sheet.n_rows)
+        return torch.from_numpy(z), torch.from_numpy(log_det), torch.from_numpy(known)
+
+    def values(self, z: torch.Tensor) -> dict[str | int, np.ndarray]:
+        """What coordinates (n, D) mean, of each column with a coordinate or a formula, by label.
+
+        Returns:
+            Arrays of shape (n,): numbers as :meth:`decode` gives them, categories as they are
+            called, and dates as counts of their unit.
+        """
+        found = self._builder.values(z)
+        return {self.layout.labels[j]: values for j, values in found.items()}
+
+    @property
+    def modelled(self) -> tuple[str | int, ...]:
+        """Labels of the columns that have a coordinate."""
+        return tuple(self.layout.labels[j] for j in self._modelled)
+
+    @property
+    def numeric(self) -> tuple[str | int, ...]:
+        """Labels of the columns of numbers, dates and booleans that are modelled or computed."""
+        return tuple(
+            label
+            for label, column in zip(self.layout.labels, self.columns, strict=True)
+            if column.kind in (*COMPUTED, "boolean")
+        )
+
+    def number(self, label: str | int, value: Any) -> Any:
+        """One value of a column as :meth:`values` has it: a number, a category, a date's count.
+
+        Raises:
+            DataError: for what is no value of the column.
+        """
+        sheet, places = self._reader.find_some(self.row({label: value}))
+        j = self.layout.labels.index(label)
+        known, values, family = self._reader.known_cells(sheet, places)[j]
+        column = self.columns[j]
+        if known.all() and (family == "text") != (column.family == "text"):
+            known = ~known
+        if not known.all():
+            raise DataError(
+                f"{column_text(label)}: got {value!r}. Expected a value of a column that is "
+                f"{column.kind}."
+            )
+        if column.kind in ("category", "boolean") and values[0] not in column.values:
+            raise DataError(
+                f"{column_text(label)} had no {value!r} in fit. Expected one of "
+                f"{', '.join(map(repr, column.values[:20]))}{' ...' * (len(column.values) > 20)}."
+            )
+        return values[0]
+
+    def row(self, values: Mapping[str | int, Any]) -> Any:
+        """A table of one row with some values, by label, and the other cells missing."""
+        import pandas as pd
+
+        if self.layout.named:
+            frame = pd.DataFrame(index=range(1))
+            for label, value in values.items():
+                frame[label] = pd.Series([value], dtype=None if value is not None else object)
+            if not len(values):
+                frame = pd.DataFrame({self.layout.labels[0]: pd.Series([None], dtype=object)})
+            return frame
+        row = np.full((1, len(self.columns)), np.nan, dtype=object)
+        for label, value in values.items():
+            row[0, self.layout.labels.index(label)] = value
+        return row
+
+    def write_numbers(self, label: str | int, values: np.ndarray) -> np.ndarray:
+        """Numbers (n,) of a column as its cells hold them; dates as dates."""
+        column = self.columns[self.layout.labels.index(label)]
+        if column.kind != "date":
+            return values
+        return write(column, np.rint(values).astype(np.int64))
+
+    def open_labels(self, known: np.ndarray) -> tuple[str | int, ...]:
+        """Columns that are open in any row of ``known`` (n, D); computed ones with theirs."""
+        modelled = [j for j, column in enumerate(self.columns) if column.has_coordinate]
+        partly = {j for i, j in enumerate(modelled) if not known[:, i].all()}
+        for j, column in enumerate(self.columns):
+            if column.formula is not None and partly & set(column.formula.places):
+                partly.add(j)
+        return tuple(self.layout.labels[j] for j in sorted(partly))
+
+    def unused_cells(self, X: Any, known: np.ndarray) -> dict[str | int, tuple[int, str]]:
+        """Cells of a table that are there and that :meth:`encode_known` could not use.
+
+        Args:
+            X: the table.
+            known: what it said, boolean of shape (n, D).
+
+        Returns:
+            For each column with such cells the first row of them, and why.
+        """
+        sheet, places = self._reader.find_some(X)
+        missing, found = sheet.missing(), {}
+        modelled = {j: i for i, j in enumerate(self._modelled)}
+        for j, (label, column) in enumerate(zip(self.layout.labels, self.columns, strict=True)):
+            place = places[j]
+            if place is None:
+                continue
+            there = ~missing[:, place]
+            if j in modelled:
+                lost = there & ~known[:, modelled[j]]
+                why = f"got {sheet.raw(place)[lost][0]!r}. " if lost.any() else ""
+                why += (
+                    f"The column is counted from {self.layout.labels[column.origin]!r}: give that too."
+                    if column.origin is not None
+                    else f"Expected a value of a column that is {column.kind}."
+                )
+            elif column.formula is not None:
+                inputs = [modelled[k] for k in column.formula.places]
+                lost = there & ~known[:, inputs].all(axis=1)
+                names = [self.layout.labels[k] for k in column.formula.places]
+                why = f"It is computed from {names}: give all of these instead, or a range of it."
+            else:
+                continue
+            if lost.any():
+                found[label] = (int(np.flatnonzero(lost)[0]), why)
+        return found
+
+    def agree(self, given: Any, X: Any) -> np.ndarray:
+        """Whether rows have the cells that are given: boolean of shape (n,).
+
+        Args:
+            given: table of one row or as many as ``X``, with missing cells or columns.
+            X: complete table.
+        """
+        z, _, known = self.encode_known(given)
+        own, _, _ = self.encode_known(X)
+        cells, theirs = self.cell_index(z), self.cell_index(own)
+        exact = ~self.dequantised
+        same = torch.where(exact, (z - own).abs() <= 1e-9, cells == theirs)
+        mixed = self.dequantised & ~self.discrete
+        between = mixed & (cells == 0) & (theirs == 0)
+        same = torch.where(between, (z - own).abs() <= 1e-9, same)
+        return (same | ~known).all(1).numpy()
+
+    def fill(
+        self, X: Any, z: torch.Tensor | Mapping[str | int, np.ndarray], of: np.ndarray
+    ) -> Any:
+        """A table in which the known cells of another stay what they are.
+
+        Args:
+            X: table with missing cells, or without some of the columns.
+            z: (n, D) coordinates, or values (n,) of the modelled columns by label, which are
+                brought to the nearest that a column can have.
+            of: (n,) for each of them, the number of its row in ``X``.
+        """
+        sheet, places = self._reader.find_some(X)
+        if isinstance(z, torch.Tensor):
+            made = self._builder.build(z)
+        else:
+            values = {self.layout.labels.index(label): found for label, found in z.items()}
+            made = self._builder.from_values(values, len(of))
+        return self._builder.filled(sheet, places, made, of)
+
+    def _certain_known(self, cells: PartCells, n: int) -> np.ndarray:
+        """Log-probability of the constant and the computed columns that are known whole: (n,)."""
+        whole = {
+            j: (values, family) for j, (known, values, family) in cells.items() if known.all()
+        }
+        log_probability = np.zeros(n)
+        for j, column in enumerate(self.columns):
+            inputs = () if column.formula is None else column.formula.places
+            if not {j, *inputs} <= whole.keys():
+                continue
+            values = {i: whole[i][0] for i in (j, *inputs)}
+            if column.kind == "constant":
+                broken = np.not_equal(values[j], column.values[0])
+            elif column.formula is not None:
+                broken = ~column.formula.holds(values[j], values)
+            else:
+                continue
+            log_probability += np.log(
+                np.where(broken, 1.0, self.n_rows + 1.0) / (self.n_rows + 2.0)
+            )
+        return log_probability

@@ -1,0 +1,487 @@
+"""The distribution of open cells of a table's rows given the others: what ``given`` returns."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Columns
+from ..errors import DataError, ParameterError
+from ..transport.conditioning import Conditioner, WeightedDraws
+from ..validation import COUNT, Number, check
+from .parameters import drawn_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STRATEGIES", "ConditionalTable"]
+
+#: What missing cells can be filled in with.
+STRATEGIES = ("mean", "median", "mode", "sample")
+
+_LEVEL = Number(0, 1)
+_FEWEST = 50  # equally weighted draws that answers rest on, where more draws can give them
+_ROUNDS = 40  # times that more are drawn for it
+_HELD = 1 << 22  # numbers of draws that are held at once
+
+Statistic = Callable[[WeightedDraws, dict[str | int, np.ndarray], np.ndarray], np.ndarray]
+
+
+class ConditionalTable:
+    """The distribution of the open columns of rows given the others.
+
+    Made by :meth:`~pushforward.estimators.table_density.TableDensity.given`. Where one column is
+    open its values are summed over, or the density is integrated along it; otherwise answers rest
+    on draws from a simpler model of the table that are weighted, so that they are exact but for
+    the number of draws (:class:`~pushforward.transport.conditioning.Conditioner`), and
+    :attr:`effective_size` says how many equally weighted draws they are worth.
+
+    All answers are pandas frames with a row for each given row, but for samples, which are tables
+    like those of the model.
+
+    Args:
+        columns: the codec of the table.
+        conditioner: of its density.
+        conditions: a table of given cells, or a dict from columns to values, pairs
+            ``(low, high)`` and lists.
+        n_draws: draws a row.
+        random_state: of the draws.
+
+    Raises:
+        DataError: for conditions that are not values of the columns, that leave no column open,
+            and that no draw meets.
+
+    Examples:
+        >>> import pushforward
+        >>> model = pushforward.fit("iris", verbose=False, random_state=0)
+        >>> long = model.given({"petal length (cm)": (5, None)}, random_state=0)
+        >>> bool(long.prob({"petal width (cm)": (1, None)})[0] > 0.95)
+        True
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        conditioner: Conditioner,
+        conditions: Any,
+        *,
+        n_draws: int,
+        random_state: Any,
+    ) -> None:
+        check({"n_draws": COUNT}, {"n_draws": n_draws})
+        self._columns, self._conditioner = columns, conditioner
+        self._table, ranges = _taken_apart(conditions, columns)
+        self._event = _Event(ranges, columns)
+        self._z, self._log_det, self._known = columns.encode_known(self._table)
+        _refuse_lost(columns, self._table, self._known)
+        self._n_draws, self._seed = n_draws, drawn_seed(random_state)
+
+    def __len__(self) -> int:
+        return len(self._z)
+
+    @property
+    def open(self) -> tuple[str | int, ...]:
+        """Columns that are open in any row; those with a range are."""
+        return self._labels(self._columns.labels)
+
+    @cached_property
+    def effective_size(self) -> np.ndarray:
+        """How many equally weighted draws the answers rest on, (m,); infinite for exact ones.
+
+        The standard error of a mean is the conditional standard deviation by its square root.
+        """
+        return self._collect(lambda draws, values, rows: draws.effective_size.numpy())
+
+    # --- answers ----------------------------------------------------------------------------
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows with the given cells, like those of the table of ``fit``.
+
+        Args:
+            n_samples: rows to draw for each given row, 1 or more.
+            random_state: seed, RandomState, or None for numpy's global one.
+
+        Returns:
+            Table of m times ``n_samples`` rows, those of one given row in a row. Where the draws
+            are worth fewer than ``n_samples`` some come again.
+        """
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
+        seed = drawn_seed(random_state)
+        generator = torch.Generator().manual_seed(seed)
+        count = max(self._n_draws, 2 * n_samples)
+        points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
+        with torch.no_grad():
+            for rows, draws in self._drawn(count, seed):
+                points[rows] = draws.take(n_samples, generator)
+        of = np.repeat(np.arange(len(self)), n_samples)
+        return self._columns.fill(self._table, points.flatten(0, 1), of)
+
+    def mean(self) -> "pd.DataFrame":
+        """Conditional means of the open columns of numbers and dates; of booleans the share."""
+        return self._numeric(lambda values, weight: (values * weight).sum(1))
+
+    def std(self) -> "pd.DataFrame":
+        """Conditional standard deviations of the same columns; of dates in their unit."""
+
+        def deviation(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+            off = values - (values * weight).sum(1, keepdims=True)
+            return np.sqrt((off * off * weight).sum(1))
+
+        return self._numeric(deviation, written=False)
+
+    def quantile(self, q: float = 0.5) -> "pd.DataFrame":
+        """Conditional quantiles of the open columns of numbers and dates.
+
+        Args:
+            q: share of the probability below, 0 to 1.
+        """
+        check({"q": Number(0, 1, ends="[]")}, {"q": q})
+        return self._numeric(lambda values, weight: _quantile(values, weight, q))
+
+    def interval(self, level: float = 0.9) -> "pd.DataFrame":
+        """Central intervals: frame with the columns row, column, low, high.
+
+        Args:
+            level: probability inside, above 0 and below 1.
+        """
+        import pandas as pd
+
+        check({"level": _LEVEL}, {"level": level})
+        low, high = self.quantile(0.5 - level / 2), self.quantile(0.5 + level / 2)
+        return pd.DataFrame(
+            {
+                "row": np.repeat(np.arange(len(self)), low.shape[1]),
+                "column": list(low.columns) * len(self),
+                "low": low.to_numpy(dtype=object).reshape(-1),
+                "high": high.to_numpy(dtype=object).reshape(-1),
+            }
+        ).infer_objects()
+
+    def probabilities(self, column: str | int) -> "pd.DataFrame":
+        """Conditional probabilities of the values of a column, a column of the frame for each.
+
+        Args:
+            column: one with a list of values: a category, boolean, integer or list of numbers.
+
+        Raises:
+            DataError: for a column of the table that has no such list, or is none of its columns.
+        """
+        import pandas as pd
+
+        place = _place(column, self._columns)
+        kind = self._columns.kinds[place]
+        if kind not in ("category", "boolean", "integer", "discrete"):
+            raise DataError(
+                f"Column {column!r} is {kind}: it has no list of values. Ask for its quantiles, "
+                "or for the probability of a range with prob."
+            )
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+        def count(
+            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
+        ) -> np.ndarray:
+            levels, index = np.unique(values[column], return_inverse=True)
+            share = np.zeros((len(rows), len(levels)))
+            at = np.repeat(np.arange(len(rows)), draws.log_ratio.shape[1])
+            np.add.at(share, (at, index.reshape(-1)), draws.log_weight.exp().numpy().reshape(-1))
+            found.append((rows, levels, share))
+            return rows
+
+        self._collect(count)
+        known = self._columns.columns[place].values
+        seen = list(dict.fromkeys(v for _, levels, _ in found for v in levels.tolist()))
+        order = [v for v in known if v in seen] + sorted(v for v in seen if v not in known)
+        frame = pd.DataFrame(0.0, index=range(len(self)), columns=order)
+        for rows, levels, share in found:
+            frame.loc[rows, levels.tolist()] = share
+        return frame
+
+    def prob(self, event: Mapping[str | int, Any]) -> np.ndarray:
+        """Conditional probability of an event, (m,).
+
+        Args:
+            event: dict from columns to values, pairs ``(low, high)`` of which either may be
+                None, or lists of values.
+        """
+        table, ranges = _taken_apart(event, self._columns, single=True)
+        check_event = _Event({**table, **ranges}, self._columns)
+        return self._collect(
+            lambda draws, values, rows: np.where(
+                check_event.holds(values).reshape(draws.log_ratio.shape),
+                draws.log_weight.exp(),
+                0.0,
+            ).sum(1)
+        )
+
+    def cdf(self, values: Mapping[str | int, Any]) -> np.ndarray:
+        """Conditional probability that all of some columns are at most these values, (m,).
+
+        Args:
+            values: dict from columns of numbers or dates to a value.
+        """
+        return self.prob({column: (None, value) for column, value in values.items()})
+
+    def mode(self) -> Any:
+        """The most plausible rows: of the draws those with the highest joint density.
+
+        Returns:
+            Table of m rows like those of the table of ``fit``.
+        """
+        best = torch.empty_like(self._z)
+        with torch.no_grad():
+            for rows, draws in self._drawn(self._n_draws, self._seed):
+                value = torch.where(draws.log_ratio > -math.inf, draws.log_joint, -math.inf)
+                best[rows] = draws.points[torch.arange(len(rows)), value.argmax(1)]
+        return self._columns.fill(self._table, best, np.arange(len(self)))
+
+    def filled(self, strategy: str = "mean") -> Any:
+        """The given table with its missing cells filled in; see :meth:`TableDensity.impute`.
+
+        Args:
+            strategy: one of :data:`STRATEGIES`.
+        """
+        if strategy == "sample":
+            return self.sample(1, random_state=self._seed)
+        if strategy == "mode":
+            return self.mode()
+        labels = self._columns.modelled
+        found: dict[str | int, np.ndarray] = {}
+
+        def collect(
+            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
+        ) -> np.ndarray:
+            weight = draws.log_weight.exp().numpy()
+            for label in labels:
+                own = values[label].reshape(weight.shape)
+                if own.dtype.kind in "OUb":
+                    best = _most_probable(own, weight)
+                elif strategy == "mean":
+                    best = (own.astype(float) * weight).sum(1)
+                else:
+                    best = _quantile(own.astype(float), weight, 0.5)
+                if label not in found:
+                    found[label] = np.empty(len(self), dtype=best.dtype)
+                found[label][rows] = best
+            return rows
+
+        self._collect(collect)
+        return self._columns.fill(self._table, found, np.arange(len(self)))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log density of the open columns of rows given the others, in nats: (n,).
+
+        Args:
+            X: complete rows, one for each given row, or any number where one row is given.
+
+        Raises:
+            DataError: for rows that do not have the given cells.
+        """
+        z, log_det = self._columns.encode(X)
+        if len(self) not in (1, len(z)):
+            raise DataError(
+                f"X has {len(z)} rows, and {len(self)} rows are given. Expected as many of both, "
+                "or one given row."
+            )
+        same = self._columns.agree(self._table, X)
+        inside = self._event.holds(self._columns.values(z))
+        if not (same & inside).all():
+            row = int(np.flatnonzero(~(same & inside))[0])
+            raise DataError(
+                f"Row {row} of X does not have the cells that are given. Expected rows that do."
+            )
+        with torch.no_grad():
+            given = self._collect(lambda draws, values, rows: draws.log_given.numpy())
+            joint = self._conditioner.log_prob(z, self._seed).numpy() + log_det.numpy()
+        return joint - given - self._log_det.numpy()
+
+    # --- draws ------------------------------------------------------------------------------
+
+    def _drawn(self, count: int, seed: int) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
+        """Numbers of rows with the same open cells, and their draws; some rows at a time."""
+        generator = torch.Generator().manual_seed(seed)
+        size = max(1, _HELD // (count * max(1, self._z.shape[1])))
+        for rows, given in _patterns(self._known):
+            for start in range(0, len(rows), size):
+                part = rows[start : start + size]
+                yield part, self._enough(part, given, count, generator)
+
+    def _enough(
+        self, rows: np.ndarray, given: Tensor, count: int, generator: torch.Generator
+    ) -> WeightedDraws:
+        """Draws of rows that are worth enough, or as many as can be had."""
+        allowed = self._allowed if self._event else None
+        draws = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
+        for _ in range(_ROUNDS):
+            if float(draws.effective_size.min()) >= min(_FEWEST, count / 4):
+                break
+            more = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
+            draws = draws.with_more(more)
+        met = draws.log_ratio.amax(1) > -math.inf
+        if not bool(met.all()):
+            where = f" of row {int(rows[~met.numpy()][0])}" if len(self) > 1 else ""
+            raise DataError(
+                f"None of {draws.log_ratio.shape[1]:,} draws meets the conditions{where}: they "
+                "hold for hardly any rows, or contradict each other. Widen the ranges."
+            )
+        return draws
+
+    def _allowed(self, points: Tensor) -> Tensor:
+        """Which of some points (N, D) are in the ranges and lists that are given."""
+        return torch.from_numpy(self._event.holds(self._columns.values(points)))
+
+    def _collect(self, statistic: Statistic) -> np.ndarray:
+        """A statistic of the draws of every row, in the order of the rows: (m, ...)."""
+        found, order = [], []
+        with torch.no_grad():
+            for rows, draws in self._drawn(self._n_draws, self._seed):
+                values = self._columns.values(draws.points.flatten(0, 1))
+                found.append(statistic(draws, values, rows))
+                order.append(rows)
+        return np.concatenate(found)[np.concatenate(order).argsort()]
+
+    def _numeric(
+        self, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], *, written: bool = True
+    ) -> "pd.DataFrame":
+        """A statistic of the open columns of numbers, dates and booleans as a frame (m, columns).
+
+        Args:
+            statistic: of values and weights, (n, R) both, to (n,).
+            written: whether dates are written as the table has them.
+        """
+        import pandas as pd
+
+        labels = self._labels(self._columns.numeric)
+
+        def all_of(
+            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
+        ) -> np.ndarray:
+            weight = draws.log_weight.exp().numpy()
+            shape = weight.shape
+            columns = [statistic(values[x].reshape(shape).astype(float), weight) for x in labels]
+            return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
+
+        found = self._collect(all_of)
+        frame = {}
+        for label, column in zip(labels, found.T, strict=True):
+            frame[label] = self._columns.write_numbers(label, column) if written else column
+        return pd.DataFrame(frame, index=range(len(self)), columns=list(labels))
+
+    def _labels(self, among: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Those of some columns that are open in any row."""
+        return tuple(x for x in among if x in self._columns.open_labels(self._known.numpy()))
+
+
+class _Event:
+    """Values, ranges and lists of values of some columns, as a condition on rows."""
+
+    def __init__(self, ranges: Mapping[str | int, Any], columns: Columns) -> None:
+        self._parts: list[tuple[str | int, Callable[[np.ndarray], np.ndarray]]] = []
+        for label, asked in ranges.items():
+            self._parts.append((label, _condition(label, asked, columns)))
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def holds(self, values: Mapping[str | int, np.ndarray]) -> np.ndarray:
+        """Whether rows meet all of it, from their values by column: bool of shape (n,)."""
+        result = np.ones(len(next(iter(values.values()))), dtype=bool)
+        for label, condition in self._parts:
+            result &= condition(values[label])
+        return result
+
+
+def _condition(
+    label: str | int, asked: Any, columns: Columns
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What is asked of one column, as a function of its values."""
+    if isinstance(asked, tuple):
+        if label not in columns.numeric or len(asked) != 2:
+            raise ParameterError(
+                f"{label!r}: got the range {asked!r}. Expected (low, high) of a column of numbers "
+                "or dates; a list of values says which ones are meant."
+            )
+        low, high = (None if end is None else columns.number(label, end) for end in asked)
+        if low is not None and high is not None and low > high:
+            raise ParameterError(f"{label!r}: the range {asked!r} ends before it begins.")
+        low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+        return lambda values: (values >= low) & (values <= high)
+    listed = asked if isinstance(asked, (list, set, frozenset)) else [asked]
+    wanted = [columns.number(label, value) for value in listed]
+    return lambda values: np.isin(values, np.array(wanted, dtype=values.dtype))
+
+
+def _taken_apart(
+    conditions: Any, columns: Columns, single: bool = False
+) -> tuple[Any, dict[str | int, Any]]:
+    """A table of given cells, and ranges and lists by column.
+
+    Args:
+        conditions: a table, or a mapping of both.
+        columns: of the table.
+        single: whether single values stay a mapping.
+    """
+    if not isinstance(conditions, Mapping):
+        return conditions, {}
+    for label in conditions:
+        _place(label, columns)
+    several = (tuple, list, set, frozenset)
+    ranges = {k: v for k, v in conditions.items() if isinstance(v, several)}
+    values = {k: v for k, v in conditions.items() if k not in ranges}
+    for label, value in values.items():
+        columns.number(label, value)  # which refuses what is none of its values
+    return values if single else columns.row(values), ranges
+
+
+def _place(label: str | int, columns: Columns) -> int:
+    """The number of a column.
+
+    Raises:
+        DataError: for one that was not there in fit, or is left out.
+    """
+    if label not in columns.labels:
+        raise DataError(
+            f"There was no column {label!r} in fit. Expected one of {list(columns.labels)}."
+        )
+    place = columns.labels.index(label)
+    if columns.columns[place].left_out:
+        raise DataError(
+            f"Column {label!r} is {columns.kinds[place]} and no part of the density: nothing can "
+            "be asked of it. Declare its kind in fit to model it."
+        )
+    return place
+
+
+def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Numbers of the rows that have the same known cells, and which those are."""
+    patterns, group = known.unique(dim=0, return_inverse=True)
+    for i, given in enumerate(patterns):
+        yield torch.nonzero(group == i)[:, 0].numpy(), given
+
+
+def _quantile(values: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
+    """Weighted quantiles of values (n, R) with weights that sum to one: (n,)."""
+    order = values.argsort(axis=1)
+    total = np.take_along_axis(weight, order, 1).cumsum(1)
+    place = (total < q * total[:, -1:]).sum(1).clip(max=values.shape[1] - 1)
+    return np.take_along_axis(values, np.take_along_axis(order, place[:, None], 1), 1)[:, 0]
+
+
+def _most_probable(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The value with most weight in each row, from values and weights (n, R): (n,)."""
+    levels, index = np.unique(values, return_inverse=True)
+    index = index.reshape(values.shape)
+    share = np.zeros((len(values), len(levels)))
+    np.add.at(share, (np.arange(len(values))[:, None], index), weight)
+    return levels[share.argmax(1)]
+
+
+def _refuse_lost(columns: Columns, table: Any, known: Tensor) -> None:
+    """Raise DataError for cells that are given and cannot be used."""
+    lost = columns.unused_cells(table, known.numpy())
+    if lost:
+        label, (row, why) = next(iter(lost.items()))
+        raise DataError(f"Column {label!r} in row {row}: {why}")

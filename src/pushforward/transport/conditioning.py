@@ -1,0 +1,390 @@
+"""A density given some of its coordinates: weighted draws of the others.
+
+A flow has no closed form of ``p(open | given)``, but its joint density can be evaluated anywhere,
+and so can that of a simpler model of the same rows. So the open coordinates are drawn from the
+simpler one, a :class:`~.product_mixture.ProductMixture` behind a marginal layer, fitted to samples
+of the density itself, and weighted by ``p(open, given) / q(open | given)``: importance sampling
+(Kloek and van Dijk 1978). The mean weight is the density of what is given, and the weights say how
+many equally weighted draws they are worth (Kong 1992). Where a single coordinate is open there is
+nothing to draw: its values are enumerated, or it is integrated along a grid.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .any_density import Density, follows_functions
+from .margins import Margins
+from .product_mixture import ProductMixture
+from .rows import Rows
+
+__all__ = ["SAMPLES", "Conditioner", "WeightedDraws"]
+
+#: Samples of a density that its proposal is fitted to.
+SAMPLES = 10_000
+_COMPONENTS = 40
+_MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table in the proposal
+_MOST_VALUES = 2048  # of a coordinate that is enumerated where it alone is open
+_WIDE, _WIDE_SHARE = 2.0, 0.02  # the component for what the others do not expect
+_BLOCK = 1 << 16  # points evaluated at once
+_GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
+_NOISE = 4  # draws of the place in their cells that given values are averaged over
+_FINE = 1024  # points by which quantiles of the proposal are found
+
+Allowed = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class WeightedDraws:
+    """Rows with some coordinates given and draws of the others, with weights.
+
+    Attributes:
+        points: (n, R, D), for each of n rows R points that have its given coordinates.
+        log_ratio: (n, R) logarithms of what the points count, not normalised: density over that of
+            the proposal, or density times what a node stands for; -inf for what is not allowed.
+        log_joint: (n, R) log densities of the points.
+        summed: whether the points are values or nodes that are summed over, without chance.
+    """
+
+    points: Tensor
+    log_ratio: Tensor
+    log_joint: Tensor
+    summed: bool = False
+
+    @property
+    def log_weight(self) -> Tensor:
+        """Logarithms of the weights, which sum to one over the draws of a row: (n, R)."""
+        return self.log_ratio.log_softmax(1)
+
+    @property
+    def log_given(self) -> Tensor:
+        """Log density of what is given, (n,); estimated by a mean where draws are not summed."""
+        count = 1 if self.summed else self.log_ratio.shape[1]
+        return self.log_ratio.logsumexp(1) - math.log(count)
+
+    @property
+    def effective_size(self) -> Tensor:
+        """How many equally weighted draws these are worth, (n,); infinite for sums."""
+        if self.summed:
+            return torch.full_like(self.log_ratio[:, 0], math.inf)
+        size = (-(2 * self.log_weight).logsumexp(1)).exp()
+        return torch.where(self.log_ratio.amax(1) > -math.inf, size, 0.0)
+
+    def with_more(self, other: "WeightedDraws") -> "WeightedDraws":
+        """These draws and more of the same rows."""
+        return WeightedDraws(
+            torch.cat([self.points, other.points], 1),
+            torch.cat([self.log_ratio, other.log_ratio], 1),
+            torch.cat([self.log_joint, other.log_joint], 1),
+            self.summed,
+        )
+
+    def take(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw ``count`` of the points of each row by their weights: (n, count, D).
+
+        The draws are systematic, so that none is repeated while its weight is below 1 / ``count``,
+        and come in random order.
+        """
+        total = self.log_weight.exp().cumsum(1)
+        start = torch.rand(len(total), 1, generator=generator, dtype=total.dtype)
+        place = (torch.arange(count, dtype=total.dtype) + start) / count * total[:, -1:]
+        index = torch.searchsorted(total, place).clamp_max(total.shape[1] - 1)
+        index = index[:, torch.randperm(count, generator=generator)]
+        return self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[2]))
+
+
+class Conditioner:
+    """Draws the open coordinates of a density given the others; build it with :meth:`fit`.
+
+    Args:
+        density: on R^D.
+        rows: samples of it, with the kinds of the coordinates.
+        tabled: (D,) bool, coordinates that are values of a table in the proposal.
+        seen: for each of these its cells in rising order, (V_j,).
+        margins: marginal layer of the other coordinates; None where there are none.
+        proposal: mixture behind it.
+    """
+
+    def __init__(
+        self,
+        density: Density,
+        rows: Rows,
+        tabled: Tensor,
+        seen: list[Tensor],
+        margins: Margins | None,
+        proposal: ProductMixture,
+    ) -> None:
+        self.density = density
+        self.rows = rows
+        self.tabled = tabled
+        self.seen = seen
+        self.margins = margins
+        self.proposal = proposal
+        self._log_width = rows.width[tabled].log()
+        self.has_cells = rows.discrete | torch.tensor([len(cells) > 0 for cells in rows.atoms])
+
+    @classmethod
+    def fit(cls, density: Density, rows: Rows, seed: int) -> "Conditioner":
+        """Fit the proposal.
+
+        Args:
+            density: to be conditioned.
+            rows: samples of it, some thousands, with the kinds of the coordinates.
+            seed: of everything random.
+        """
+        cells = ((rows.x - rows.origin) / rows.width).floor()
+        count = torch.tensor([len(column.unique()) for column in cells.T])
+        tabled = rows.discrete & (rows.nominal | (count <= _MOST_LISTED))
+        places = torch.nonzero(tabled)[:, 0].tolist()
+        seen = [cells[:, j].unique() for j in places]
+        index = [
+            torch.searchsorted(s, cells[:, j].contiguous())
+            for s, j in zip(seen, places, strict=True)
+        ]
+        k = torch.stack(index, dim=1) if index else torch.zeros(len(rows), 0, dtype=torch.long)
+        smooth = rows.coordinates(~tabled)
+        margins = smooth.fit_margins() if smooth.x.shape[1] else None
+        y = smooth.through(margins).x
+        components = max(1, min(_COMPONENTS, len(rows) // 100))
+        proposal = ProductMixture.fit(
+            y, k, [len(s) for s in seen], components=components, seed=seed
+        )
+        proposal = proposal.widened(_WIDE_SHARE, _WIDE)
+        return cls(density, rows, tabled, seen, margins, proposal)
+
+    def condition(
+        self,
+        x: Tensor,
+        given: Tensor,
+        count: int,
+        generator: torch.Generator,
+        allowed: Allowed | None = None,
+    ) -> WeightedDraws:
+        """Draw what is open of rows, or sum over it.
+
+        Args:
+            x: (n, D), with anything in the open coordinates.
+            given: (D,) bool.
+            count: draws a row, where what is open has to be drawn.
+            generator: of the draws.
+            allowed: marks the points (N, D) that may be, as a condition besides; None for all.
+        """
+        open_places = torch.nonzero(~given)[:, 0].tolist()
+        if len(open_places) == 1 and allowed is None:
+            return self._summed(x, open_places[0], generator)
+        parts = [
+            self._drawn(part, given, count, generator, allowed)
+            for part in x.split(max(1, _BLOCK // count))
+        ]
+        return _joined(parts)
+
+    def log_prob(self, x: Tensor, seed: int) -> Tensor:
+        """Log density of points, (n,), averaged over the places of values in their cells."""
+        if not bool(self.has_cells.any()):
+            return self.density.log_prob(x)
+        generator, every = torch.Generator().manual_seed(seed), torch.ones(x.shape[1]).bool()
+        scores = [
+            self.density.log_prob(self._within_cells(x, every, generator))
+            for _ in range(2 * _NOISE)
+        ]
+        return torch.stack(scores).logsumexp(0) - math.log(2 * _NOISE)
+
+    # --- importance sampling ----------------------------------------------------------------
+
+    def _drawn(
+        self,
+        x: Tensor,
+        given: Tensor,
+        count: int,
+        generator: torch.Generator,
+        allowed: Allowed | None,
+    ) -> WeightedDraws:
+        n, d = x.shape
+        points = self._within_cells(x.repeat_interleave(count, 0), given, generator)
+        points, log_q = self._propose(points, given, generator)
+        log_joint = self.density.log_prob(points)
+        ratio = log_joint - log_q
+        ratio = torch.where(follows_functions(self.density, points, given), ratio, -math.inf)
+        if allowed is not None:
+            ratio = torch.where(allowed(points), ratio, -math.inf)
+        return WeightedDraws(
+            points.view(n, count, d), ratio.view(n, count), log_joint.view(n, count)
+        )
+
+    def _propose(
+        self, points: Tensor, given: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Points with their open coordinates drawn, and the log density of the proposal, (N,)."""
+        tabled, points = self.tabled, points.clone()
+        smooth, discrete = given[~tabled], given[tabled]
+        y, k = self._values(points)
+        y, k = self.proposal.sample_given(y, k, smooth, discrete, generator)
+        log_q = self.proposal.log_prob(y, k)
+        if bool(given.any()):
+            log_q = log_q - self.proposal.log_prob(y, k, smooth, discrete)
+        if self.margins is not None and not bool(smooth.all()):
+            places = torch.nonzero(~tabled)[:, 0][~smooth]
+            made = self.margins.inverse(y.T.contiguous())
+            points[:, places] = made[~smooth].T
+            _, slope = self.margins.slopes(points[:, ~tabled].T.contiguous())
+            log_q = log_q + slope[~smooth].sum(0)
+        places = torch.nonzero(tabled)[:, 0].tolist()
+        for i in torch.nonzero(~discrete)[:, 0].tolist():
+            j = places[i]
+            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
+            points[:, j] = self._in_cell(self.seen[i][k[:, i]], j, u)
+            log_q = log_q - self._log_width[i]
+        return points, log_q
+
+    def _values(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Points as the proposal sees them: (N, s) behind the margins and (N, m) values."""
+        tabled = self.tabled
+        y = points[:, ~tabled]
+        if self.margins is not None:
+            y = self.margins(y.T.contiguous())[0].T.contiguous()
+        k = torch.zeros(len(points), len(self.seen), dtype=torch.long)
+        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
+            cell = ((points[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
+            k[:, i] = _nearest(self.seen[i], cell)
+        return y, k
+
+    def _in_cell(self, cell: Tensor, j: int, u: Tensor) -> Tensor:
+        """Points of coordinate j in cells, at shares u of their width, off their edges."""
+        return self.rows.origin[j] + self.rows.width[j] * (cell + 1e-6 + (1 - 2e-6) * u)
+
+    def _within_cells(self, x: Tensor, given: Tensor, generator: torch.Generator) -> Tensor:
+        """Given discrete coordinates and point masses anew at random in their cells."""
+        x = x.clone()
+        for j in torch.nonzero(given)[:, 0].tolist():
+            u = torch.rand(len(x), generator=generator, dtype=x.dtype)
+            if bool(self.rows.discrete[j]):
+                cell = ((x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
+                x[:, j] = self._in_cell(cell, j, u)
+            for low, high in self.rows.atoms[j].tolist():
+                inside = (x[:, j] >= low) & (x[:, j] < high)
+                x[:, j] = torch.where(
+                    inside, low + (high - low) * (1e-6 + (1 - 2e-6) * u), x[:, j]
+                )
+        return x
+
+    # --- one open coordinate ----------------------------------------------------------------
+
+    def _summed(self, x: Tensor, j: int, generator: torch.Generator) -> WeightedDraws:
+        """All values of coordinate j, or a grid along it.
+
+        Where given values lie anywhere in their cells they are averaged over a few places there.
+        """
+        given = torch.arange(x.shape[1]) != j
+        repeats = _NOISE if bool((self.has_cells & given).any()) else 1
+        if repeats > 1:
+            several = [self._within_cells(x, given, generator) for _ in range(repeats)]
+            x = torch.stack(several, 1).flatten(0, 1)
+        cells = ((self.rows.x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
+        if bool(self.rows.discrete[j]) and self.rows.nominal[j]:
+            values = cells.unique()
+        else:
+            values = torch.arange(float(cells.min()), float(cells.max()) + 1, dtype=x.dtype)
+        if bool(self.rows.discrete[j]) and len(values) <= _MOST_VALUES:
+            node = self._in_cell(values, j, torch.full_like(values, 0.5)).expand(len(x), -1)
+            measure = self.rows.width[j].log().expand(node.shape)
+        else:
+            node, measure = self._nodes(x, j)
+        parts = []
+        size = max(1, _BLOCK // node.shape[1])
+        for rows, at, log_measure in zip(
+            x.split(size), node.split(size), measure.split(size), strict=True
+        ):
+            n, count = at.shape
+            points = rows[:, None].expand(n, count, -1).clone()
+            points[:, :, j] = at
+            flat = points.view(n * count, -1)
+            log_joint = self.density.log_prob(flat).view(n, count) - math.log(repeats)
+            follows = follows_functions(self.density, flat, given).view(n, count)
+            log_joint = torch.where(follows, log_joint, -math.inf)
+            parts.append(WeightedDraws(points, log_joint + log_measure, log_joint, summed=True))
+        whole = _joined(parts)
+        n = len(x) // repeats
+        return WeightedDraws(
+            whole.points.view(n, -1, x.shape[1]),
+            whole.log_ratio.view(n, -1),
+            whole.log_joint.view(n, -1),
+            summed=True,
+        )
+
+    def _nodes(self, x: Tensor, j: int) -> tuple[Tensor, Tensor]:
+        """Nodes along the smooth coordinate j and the logarithms of what each stands for: (n, R).
+
+        Half of them are quantiles of the proposal given the rest of the row, half lie evenly
+        behind the marginal layer. An atom is one node, and no other lies in it.
+        """
+        assert self.margins is not None
+        given = torch.ones(x.shape[1], dtype=torch.bool)
+        given[j] = False
+        i = int((~self.tabled)[:j].sum())
+        y, k = self._values(x)
+        y_node = self._quantiles(y, k, given)
+        even = torch.linspace(-_TAIL, _TAIL, _GRID // 2, dtype=x.dtype).expand(len(x), -1)
+        y_node = torch.cat([y_node, even], dim=1)
+        full = torch.zeros(y.shape[1], y_node.numel(), dtype=x.dtype)
+        full[i] = y_node.flatten()
+        node = self.margins.inverse(full)[i].view(y_node.shape)
+        atoms = self.rows.atoms[j]
+        if len(atoms):
+            width = atoms[:, 1] - atoms[:, 0]
+            edges = torch.stack([atoms[:, 0] - 1e-9 * width, atoms[:, 1] + 1e-9 * width])
+            node = torch.cat([node, edges.flatten().expand(len(x), -1)], dim=1)
+        node = node.sort(1).values
+        gap = node.diff(dim=1)
+        middle = 0.5 * (node[:, 1:] + node[:, :-1])
+        for low, high in atoms.tolist():
+            gap = torch.where((middle >= low) & (middle < high), 0.0, gap)
+        zero = gap.new_zeros(len(gap), 1)
+        measure = 0.5 * (torch.cat([gap, zero], 1) + torch.cat([zero, gap], 1))
+        if len(atoms):
+            node = torch.cat([node, atoms.mean(1).expand(len(x), -1)], dim=1)
+            measure = torch.cat([measure, width.expand(len(x), -1)], dim=1)
+        return node, measure.log()
+
+    def _quantiles(self, y: Tensor, k: Tensor, given: Tensor) -> Tensor:
+        """Quantiles of the open smooth coordinate under the proposal, behind the margins."""
+        smooth, discrete = given[~self.tabled], given[self.tabled]
+        r = self.proposal.component_log_prob(y, k, smooth, discrete).softmax(1)
+        mean, gain, factor = self.proposal.conditional(smooth)
+        off = y[:, None, smooth] - self.proposal.gaussians.mean[:, smooth]
+        centre = mean[:, 0] + (off * gain[:, 0]).sum(2)
+        deviation = factor[:, 0, 0]
+        line = torch.linspace(-_TAIL, _TAIL, _FINE, dtype=y.dtype)
+        level = torch.special.ndtr(torch.linspace(-5, 5, _GRID - _GRID // 2, dtype=y.dtype))
+        found = []
+        for part, share in zip(centre.split(256), r.split(256), strict=True):
+            cdf = torch.zeros(len(part), _FINE, dtype=y.dtype)
+            for c in range(part.shape[1]):
+                at = (line - part[:, c : c + 1]) / deviation[c]
+                cdf += share[:, c : c + 1] * torch.special.ndtr(at)
+            right = torch.searchsorted(cdf, level.expand(len(part), -1).contiguous())
+            right = right.clamp(1, _FINE - 1)
+            low, high = cdf.gather(1, right - 1), cdf.gather(1, right)
+            t = ((level - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
+            found.append(line[right - 1] + t * (line[right] - line[right - 1]))
+        return torch.cat(found)
+
+
+def _nearest(seen: Tensor, cell: Tensor) -> Tensor:
+    """Positions of the cells nearest to others among those seen, which rise."""
+    right = torch.searchsorted(seen, cell).clamp_max(len(seen) - 1)
+    left = (right - 1).clamp_min(0)
+    return torch.where((cell - seen[left]).abs() <= (seen[right] - cell).abs(), left, right)
+
+
+def _joined(parts: list[WeightedDraws]) -> WeightedDraws:
+    if len(parts) == 1:
+        return parts[0]
+    return WeightedDraws(
+        torch.cat([p.points for p in parts]),
+        torch.cat([p.log_ratio for p in parts]),
+        torch.cat([p.log_joint for p in parts]),
+        parts[0].summed,
+    )

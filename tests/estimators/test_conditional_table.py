@@ -1,0 +1,225 @@
+"""What ``given`` and ``impute`` say, on tables whose conditionals are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pushforward
+from pushforward.errors import DataError, ParameterError
+
+
+def city_table(n=600, seed=0):
+    """City decides country, sex does not matter, weight follows height, fees are often 0."""
+    rng = np.random.default_rng(seed)
+    city = rng.choice(["Paris", "Lyon", "Rome", "Oslo"], n, p=[0.4, 0.2, 0.3, 0.1])
+    country = pd.Series(city).map(
+        {"Paris": "France", "Lyon": "France", "Rome": "Italy", "Oslo": "Norway"}
+    )
+    height = rng.normal(170, 10, n).round(1)
+    return pd.DataFrame(
+        {
+            "city": city,
+            "country": country.to_numpy(),
+            "height": height,
+            "weight": (70 + 0.8 * (height - 170) + rng.normal(0, 5, n)).round(1),
+            "fee": np.where(rng.random(n) < 0.6, 0.0, rng.gamma(3, 10, n).round(2)),
+            "children": rng.poisson(1.5, n),
+            "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, n), "D"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return city_table()
+
+
+@pytest.fixture(scope="module")
+def model(rows):
+    return pushforward.fit(rows, random_state=0, verbose=False, minutes=0.2)
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Two columns, the second the first and noise of variance 1/4."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=800)
+    X = np.column_stack([x, x + 0.5 * rng.normal(size=800)])
+    return pushforward.fit(X, random_state=0, verbose=False, minutes=0.1)
+
+
+def test_the_mean_and_interval_of_a_line(line):
+    given = line.given({0: 1.0}, random_state=0)
+    assert given.open == (1,)
+    assert np.isinf(given.effective_size).all()
+    assert given.mean()[1][0] == pytest.approx(1.0, abs=0.1)
+    assert given.std()[1][0] == pytest.approx(0.5, abs=0.1)
+    interval = given.interval(0.9)
+    assert interval["low"][0] == pytest.approx(1 - 0.82, abs=0.2)
+    assert interval["high"][0] == pytest.approx(1 + 0.82, abs=0.2)
+    assert given.cdf({1: 1.0})[0] == pytest.approx(0.5, abs=0.08)
+
+
+def test_conditional_and_marginal_make_the_joint(line):
+    X = line.sample(20, random_state=5)
+    holes = X.copy()
+    holes[:, 1] = np.nan
+    conditional = line.given(holes, random_state=0).score_samples(X)
+    marginal = line.score_samples(X) - conditional
+    # a density of the first column alone: it integrates to one
+    at = np.full((400, 2), np.nan)
+    at[:, 0] = np.linspace(-6, 6, 400)
+    full = np.column_stack([at[:, 0], np.zeros(400)])
+    log_p = line.score_samples(full) - line.given(at, random_state=0).score_samples(full)
+    assert np.trapezoid(np.exp(log_p), at[:, 0]) == pytest.approx(1.0, abs=0.01)
+    assert np.isfinite(marginal).all()
+
+
+def test_a_function_of_what_is_given_is_certain(model):
+    given = model.given({"city": "Rome"}, random_state=0)
+    assert given.probabilities("country")["Italy"][0] > 0.99
+    drawn = given.sample(300, random_state=0)
+    assert (drawn["city"] == "Rome").all()
+    assert (drawn["country"] == "Italy").all()
+
+
+def test_the_other_way_round_only_what_is_possible(model):
+    drawn = model.given({"country": "France"}, random_state=0).sample(300, random_state=0)
+    assert set(drawn["city"]) == {"Paris", "Lyon"}
+    assert (drawn["city"] == "Paris").mean() == pytest.approx(2 / 3, abs=0.1)
+
+
+def test_samples_have_the_types_and_the_kind_of_numbers_of_the_table(model, rows):
+    drawn = model.given({"city": "Oslo", "children": 2}, random_state=0).sample(50, random_state=1)
+    assert list(drawn.columns) == list(rows.columns)
+    assert drawn.dtypes.astype(str).to_dict() == rows.dtypes.astype(str).to_dict()
+    assert (drawn["children"] == 2).all()
+    assert (drawn["fee"] == 0).mean() == pytest.approx(0.6, abs=0.25)
+    assert (drawn["fee"] >= 0).all()
+    assert drawn["when"].between("2024-01-01", "2024-12-31").all()
+
+
+def test_ranges_and_lists(model, rows):
+    given = model.given({"height": (180, None), "city": ["Paris", "Rome"]}, random_state=0)
+    drawn = given.sample(200, random_state=0)
+    assert (drawn["height"] >= 180).all()
+    assert set(drawn["city"]) <= {"Paris", "Rome"}
+    tall = rows[rows["height"] >= 180]
+    assert given.mean()["weight"][0] == pytest.approx(tall["weight"].mean(), abs=2.5)
+    assert given.effective_size[0] >= 50
+    dates = model.given({"when": ("2024-06-01", "2024-06-30")}, random_state=0)
+    june = dates.sample(100, random_state=0)["when"]
+    assert june.between("2024-06-01", "2024-06-30").all()
+    assert pd.Timestamp(dates.mean()["when"][0]).month == 6
+
+
+def test_probabilities_of_events(model, rows):
+    given = model.given({"city": "Paris"}, random_state=0)
+    assert given.prob({"country": "France"})[0] > 0.99
+    assert given.prob({"country": ["Italy", "Norway"]})[0] < 0.01
+    share = (rows[rows["city"] == "Paris"]["weight"] > 75).mean()
+    assert given.prob({"weight": (75, None)})[0] == pytest.approx(share, abs=0.1)
+    table = given.probabilities("children")
+    assert table.sum(axis=1)[0] == pytest.approx(1.0)
+
+
+def test_each_row_is_given_what_it_has(model, rows):
+    holes = rows.head(6).copy().astype(object)
+    holes.loc[0, "country"] = None
+    holes.loc[1, ["height", "weight"]] = None
+    holes.loc[2, :] = None
+    given = model.given(holes, random_state=0)
+    assert len(given) == 6
+    drawn = given.sample(3, random_state=0)
+    assert len(drawn) == 18
+    assert (drawn["country"][:3] == rows["country"][0]).all()
+    kept = drawn[9:].reset_index(drop=True)  # rows 3 to 5 have no holes
+    expected = rows.iloc[np.repeat([3, 4, 5], 3)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, expected)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median", "mode", "sample"])
+def test_impute_fills_holes_and_leaves_the_rest(model, rows, strategy):
+    rng = np.random.default_rng(3)
+    new = city_table(40, seed=7)
+    holes = new.astype(object).mask(rng.random(new.shape) < 0.3)
+    filled = model.impute(holes, strategy=strategy, random_state=0)
+    again = model.impute(holes, strategy=strategy, random_state=0)
+    pd.testing.assert_frame_equal(filled, again)
+    assert filled.notna().all().all()
+    assert filled.dtypes.astype(str).to_dict() == rows.dtypes.astype(str).to_dict()
+    known = holes.notna()
+    for name in new:
+        assert (filled[name][known[name]] == new[name][known[name]]).all()
+    given_city = known["city"] & ~known["country"]
+    assert (filled["country"] == new["country"])[given_city].all()
+
+
+def test_impute_beats_the_mean_of_the_column(model):
+    new = city_table(60, seed=8)
+    holes = new.copy()
+    holes["weight"] = np.nan
+    filled = model.impute(holes, random_state=0)
+    error = (filled["weight"] - new["weight"]).pow(2).mean() ** 0.5
+    assert error < 0.75 * new["weight"].std()  # 5 of 9.4 kg are noise
+
+
+def test_holes_in_frames_without_missing_cells_of_their_own(rows):
+    polars = pytest.importorskip("polars")
+    small = polars.from_pandas(rows[["city", "height", "children"]])
+    model = pushforward.fit(small, random_state=0, verbose=False, minutes=0.05)
+    holes = small.head(4).with_columns(children=polars.Series([1, None, None, 2]))
+    filled = model.impute(holes, random_state=0)
+    assert filled.schema == small.schema
+    assert filled["children"].null_count() == 0
+    assert filled["children"][0] == 1
+
+
+def test_what_is_computed_from_others_follows():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.integers(0, 50, 300), "b": rng.integers(0, 50, 300)})
+    X["total"] = X["a"] + X["b"]
+    model = pushforward.fit(X, random_state=0, verbose=False, minutes=0.05)
+    drawn = model.given({"a": 10}, random_state=0).sample(50, random_state=0)
+    assert (drawn["a"] + drawn["b"] == drawn["total"]).all()
+    computed = next(
+        label
+        for label, column in zip(model.columns_.labels, model.columns_.columns, strict=True)
+        if column.formula is not None
+    )
+    with pytest.raises(DataError, match="computed from"):
+        model.given({computed: 60})
+    ranged = model.given({computed: (60, 80)}, random_state=0).sample(50, random_state=0)
+    assert ranged[computed].between(60, 80).all()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        ({"town": "Rome"}, "no column 'town'"),
+        ({"city": "Bergen"}, "had no 'Bergen' in fit"),
+        ({"height": "tall"}, "Expected a value of a column that is"),
+        ({"city": "Rome", "country": ["Norway"]}, "meets the conditions"),
+        ({"height": (500, 600)}, "meets the conditions"),
+        ({"city": ["Bergen"]}, "had no 'Bergen' in fit"),
+    ],
+)
+def test_conditions_that_cannot_be(model, conditions, text):
+    with pytest.raises(DataError, match=text):
+        model.given(conditions, random_state=0).sample(5, random_state=0)
+
+
+def test_ranges_that_are_none(model):
+    with pytest.raises(ParameterError, match="ends before it begins"):
+        model.given({"height": (180, 170)})
+    with pytest.raises(ParameterError, match="column of numbers"):
+        model.given({"city": ("A", "B")})
+    with pytest.raises(ParameterError, match="n_draws"):
+        model.given({"city": "Rome"}, n_draws=0)
+    with pytest.raises(ParameterError, match="strategy"):
+        model.impute(city_table(3), strategy="best")
+
+
+def test_rows_to_score_have_what_is_given(model, rows):
+    with pytest.raises(DataError, match="does not have the cells that are given"):
+        model.given({"city": "Rome"}, random_state=0).score_samples(rows[rows["city"] == "Oslo"])

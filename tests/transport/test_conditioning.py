@@ -1,0 +1,100 @@
+"""Weighted draws of open coordinates against Gaussians in closed form."""
+
+import math
+
+import pytest
+import torch
+
+from pushforward.transport import Component, Rows, SlicedDensity
+from pushforward.transport.conditioning import Conditioner
+from pushforward.transport.product_mixture import ProductMixture
+
+MEAN = torch.tensor([1.0, -2.0, 0.5]).double()
+COVARIANCE = torch.tensor([[1.0, 0.8, 0.3], [0.8, 2.0, 0.5], [0.3, 0.5, 1.0]]).double()
+GIVEN = torch.tensor([True, False, False])
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    factor = torch.linalg.cholesky(COVARIANCE)
+    density = SlicedDensity.assemble([Component(0.0, MEAN, factor, [])])
+    rows = Rows.continuous(density.sample(4000, torch.Generator().manual_seed(0)))
+    return Conditioner.fit(density, rows, 0)
+
+
+def normal(x, mean, variance):
+    return -0.5 * (x - mean) ** 2 / variance - 0.5 * math.log(2 * math.pi * variance)
+
+
+def test_the_mean_weight_is_the_density_of_what_is_given(gaussian):
+    x = torch.zeros(50, 3).double()
+    x[:, 0] = torch.linspace(-2, 4, 50)
+    draws = gaussian.condition(x, GIVEN, 2000, torch.Generator().manual_seed(1))
+    expected = normal(x[:, 0], 1.0, 1.0)
+    error = (1 / draws.effective_size - 1 / 2000).clamp_min(0).sqrt()
+    assert ((draws.log_given - expected).abs() <= 5 * error + 1e-3).all()
+    assert (draws.effective_size > 500).all()
+
+
+def test_given_coordinates_stay_and_open_ones_have_the_conditional_moments(gaussian):
+    x = torch.tensor([[2.5, 0.0, 0.0]]).double()
+    draws = gaussian.condition(x, GIVEN, 20_000, torch.Generator().manual_seed(2))
+    assert (draws.points[..., 0] == 2.5).all()
+    weight = draws.log_weight.exp()[..., None]
+    mean = (weight * draws.points).sum(1)[0]
+    off = draws.points[0] - mean
+    covariance = (weight[0] * off).T @ off
+    rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
+    error = 4 / float(draws.effective_size) ** 0.5
+    assert torch.allclose(mean[1:], MEAN[1:] + across * 1.5, atol=2 * error)
+    assert torch.allclose(covariance[1:, 1:], rest - across[:, None] * across, atol=2 * error)
+
+
+def test_one_open_coordinate_is_integrated(gaussian):
+    given = torch.tensor([True, True, False])
+    x = torch.cat([torch.randn(40, 2).double(), torch.zeros(40, 1).double()], dim=1)
+    draws = gaussian.condition(x, given, 1, torch.Generator().manual_seed(0))
+    assert draws.summed
+    gain = torch.linalg.solve(COVARIANCE[:2, :2], COVARIANCE[:2, 2])
+    mean = (draws.log_weight.exp() * draws.points[..., 2]).sum(1)
+    assert torch.allclose(mean, MEAN[2] + (x[:, :2] - MEAN[:2]) @ gain, atol=2e-3)
+    margin = torch.distributions.MultivariateNormal(MEAN[:2], COVARIANCE[:2, :2])
+    assert torch.allclose(draws.log_given, margin.log_prob(x[:, :2]), atol=2e-3)
+
+
+def test_effective_sizes_say_how_repeated_runs_scatter(gaussian):
+    x = torch.tensor([[4.0, 0.0, 0.0]]).double()
+    runs = [
+        gaussian.condition(x, GIVEN, 200, torch.Generator().manual_seed(seed))
+        for seed in range(60)
+    ]
+    scatter = float(torch.stack([run.log_given for run in runs]).std())
+    stated = float(torch.stack([1 / run.effective_size - 1 / 200 for run in runs]).mean()) ** 0.5
+    assert 0.5 * stated < scatter < 2 * stated
+
+
+def test_what_is_not_allowed_has_no_weight(gaussian):
+    x = torch.tensor([[1.0, 0.0, 0.0]]).double()
+    draws = gaussian.condition(
+        x, GIVEN, 4000, torch.Generator().manual_seed(0), lambda points: points[:, 1] > -2
+    )
+    assert (draws.points[0][draws.log_ratio[0] > -math.inf, 1] > -2).all()
+    share = float((draws.log_given - normal(torch.tensor(1.0), 1.0, 1.0)).exp())
+    assert share == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_product_mixture_has_consistent_margins():
+    y = torch.randn(300, 2).double()
+    k = torch.stack([(y[:, 0] > 0).long(), (y[:, 1] > 1).long()], dim=1)
+    mixture = ProductMixture.fit(y, k, [2, 2], components=5, seed=0).widened(0.02, 2.0)
+    every, first = torch.ones(2, dtype=torch.bool), torch.tensor([True, False])
+    total = torch.stack(
+        [mixture.log_prob(y, torch.stack([k[:, 0], torch.full((300,), v)], 1)) for v in (0, 1)]
+    ).logsumexp(0)
+    assert torch.allclose(total, mixture.log_prob(y, k, every, first), atol=1e-9)
+    line = torch.linspace(-12, 12, 4001).double()
+    points = torch.stack([y[0, 0].expand(len(line)), line], dim=1)
+    joint = mixture.log_prob(points, k[:1].expand(len(line), -1)).exp()
+    integral = torch.trapezoid(joint, line)
+    margin = mixture.log_prob(y[:1], k[:1], first, every).exp()
+    assert integral == pytest.approx(float(margin), rel=1e-6)
