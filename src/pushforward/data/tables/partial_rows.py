@@ -157,11 +157,11 @@ class PartialRows(CoordinateInfo):
             if j in modelled:
                 lost = there & ~known[:, modelled[j]]
                 why = f"got {sheet.raw(place)[lost][0]!r}. " if lost.any() else ""
-                why += (
-                    f"The column is counted from {self.layout.labels[column.origin]!r}: give that too."
-                    if column.origin is not None
-                    else f"Expected a value of a column that is {column.kind}."
-                )
+                if column.origin is None:
+                    why += f"Expected a value of a column that is {column.kind}."
+                else:
+                    origin = self.layout.labels[column.origin]
+                    why += f"The column is counted from {origin!r}: give that too."
             elif column.formula is not None:
                 inputs = [modelled[k] for k in column.formula.places]
                 lost = there & ~known[:, inputs].all(axis=1)
