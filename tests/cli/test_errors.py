@@ -71,3 +71,16 @@ def test_warnings_are_notes(run, monkeypatch):
         "pushforward.cli.models.print_table", lambda *a: warnings.warn("a\nb", stacklevel=1)
     )
     assert run("models").ok().err == "pushforward: note: a b\n"
+
+
+def test_quiet_silences_notes_on_what_is_read(run, tmp_path):
+    from PIL import Image
+
+    for name in ("sub/a.png", "loose.png"):
+        path = tmp_path / "mixed" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8)).save(path)
+    (tmp_path / "mixed" / "notes.txt").write_text("x")
+    words = ["fit", "dcgan", tmp_path / "mixed", "--set", "steps=1", "--set", "width=4"]
+    assert "not read: 1 .txt" in run(*words, "-o", tmp_path / "a").err
+    assert run(*words, "-o", tmp_path / "b", "--quiet").ok().err == ""

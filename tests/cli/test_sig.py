@@ -80,6 +80,21 @@ def test_score_says_how_far_it_is_where_stderr_is_a_file(run, sig, tmp_path, mon
     assert "scoring" not in quiet.err
 
 
+def test_score_says_that_few_held_out_images_have_no_small_p_values(run, tmp_path):
+    few = pushforward.open_images("digits").images[:200]
+    pushforward.SIG(layers=1, random_state=0).fit(few).save(tmp_path / "few")
+    np.save(tmp_path / "noise.npy", np.random.default_rng(0).integers(0, 256, (9, 8, 8), np.uint8))
+    done = run("score", tmp_path / "few", tmp_path / "noise.npy", "-o", tmp_path / "s.csv").ok()
+    least = pd.read_csv(tmp_path / "s.csv").p_value.min()
+    assert least > 0.05
+    assert "p-values cannot tell" in done.err
+    assert f"none is below {least:.2f}" in done.err
+    np.save(tmp_path / "one.npy", few[:1])
+    one = run("score", tmp_path / "few", tmp_path / "one.npy", "-o", tmp_path / "t.csv").ok()
+    assert "1 image of" in one.err
+    assert "nan" not in one.err
+
+
 def test_score_writes_p_values(run, sig, odd):
     model, images = pushforward.load(sig), np.load(odd)
     done = run("score", sig, odd, "-o", odd.with_suffix(".csv")).ok()

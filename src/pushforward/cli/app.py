@@ -11,6 +11,7 @@ from .evaluate import compare, evaluate
 from .explain import explain, info
 from .fit import FitCommand, fit
 from .image_edits import diagnose, edit, interpolate
+from .impute import impute
 from .models import datasets, models
 from .refine import refine
 from .report import report
@@ -43,6 +44,7 @@ app.command(rich_help_panel=_MODEL)(report)
 app.command(rich_help_panel=_MODEL)(refine)
 app.command(rich_help_panel=_ROWS)(sample)
 app.command(rich_help_panel=_ROWS)(score)
+app.command(rich_help_panel=_ROWS)(impute)
 app.command(rich_help_panel=_ROWS)(explain)
 app.command(rich_help_panel=_ROWS)(encode)
 app.command(rich_help_panel=_ROWS)(decode)

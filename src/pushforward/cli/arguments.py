@@ -8,6 +8,8 @@ import typer
 
 __all__ = [
     "IMAGES",
+    "QUIET",
+    "TABLES",
     "Blank",
     "Crop",
     "Data",
@@ -27,7 +29,7 @@ __all__ = [
     "Split",
 ]
 
-IMAGES = "Images"
+IMAGES, TABLES = "Images", "Tables"
 _MESSAGES = "Messages"
 
 Folder = Annotated[
@@ -134,10 +136,12 @@ Picture = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print a JSON object to stdout.", rich_help_panel=_MESSAGES)
 ]
+#: The words that silence stderr but for errors.
+QUIET = {"--quiet", "-q"}
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="No progress, notes or account on stderr.", rich_help_panel=_MESSAGES
+        *sorted(QUIET), help="No progress, notes or account on stderr.", rich_help_panel=_MESSAGES
     ),
 ]
 

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import PushforwardError
+from .arguments import QUIET
 from .console import Console
 
 __all__ = ["CommandLine", "UsageError"]
@@ -34,7 +35,7 @@ class CommandLine(TyperGroup):
         debug = "--debug" in words  # anywhere: one appends it to the line that failed
         words = [word for word in words if word != "--debug"]
         with warnings.catch_warnings():
-            warnings.showwarning = _note_warning
+            warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
             sys.exit(self._code(words, debug))
 
     def _code(self, words: list[str], debug: bool) -> int:
@@ -85,6 +86,10 @@ def _one_line(text: str) -> str:
 def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
     # a plain write: a progress bar that is up catches it and puts it above itself
     print(f"pushforward: note: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _no_note(message: Warning | str, *place: Any, **more: Any) -> None:
+    """Discard a warning, for --quiet."""
 
 
 def _forget_stdout() -> None:

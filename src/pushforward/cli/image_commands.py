@@ -109,7 +109,10 @@ def score_images(
             count += n
             advance(n)
     half = 1.96 * math.sqrt(squares / (count - 1) / count) if count > 1 else math.nan
-    shares = {"share_of_p_up_to_0.05": rare / count} if ranked and count else {}
+    shares = {}
+    if ranked and count:
+        least = 1 / (len(model.held_out_scores_) + 1)
+        shares = {"share_of_p_up_to_0.05": rare / count, "least_p": least}
     return {
         **shares,
         "data": found.name,
@@ -144,9 +147,18 @@ def score_sentence(summary: dict[str, Any]) -> str:
     split = "" if summary["split"] == "all" else f" ({summary['split']})"
     share = summary.get("share_of_p_up_to_0.05")
     rare = "" if share is None else f"; {100 * share:.1f} % have a p-value of at most {_RARE}"
+    least = summary.get("least_p", 0.0)
+    if share is not None and least > _RARE:
+        held = round(1 / least) - 1
+        rare = (
+            f"; p-values cannot tell: the fit held out {held} images, so that none is below "
+            f"{least:.2f} (fit with more images)"
+        )
+    images = f"{summary['images']:,} image{'s' * (summary['images'] != 1)}"
+    interval = "" if math.isnan(low) else f", 95 % interval {low:.4f} to {high:.4f}"
     return (
-        f"{summary['images']:,} images of {summary['data']}{split}: "
-        f"{summary['bits_per_dim']:.4f} bits/dim{less}, 95 % interval {low:.4f} to {high:.4f}; "
+        f"{images} of {summary['data']}{split}: "
+        f"{summary['bits_per_dim']:.4f} bits/dim{less}{interval}; "
         f"{summary['mean_log_prob']:.1f} nats an image{rare}"
     )
 

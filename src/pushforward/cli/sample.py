@@ -1,13 +1,15 @@
 """``pushforward sample``: new rows, images or lines, batch by batch."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .arguments import IMAGES, Folder, Quiet, Seed
+from ..errors import UnsupportedError
+from .arguments import IMAGES, TABLES, Folder, Quiet, Seed
 from .console import Console
 from .image_commands import sample_images
+from .impute import given_conditions
 from .registry import loaded, of_images, only_for
 from .table_io import rows_at_a_time, seed_of_block, sink
 from .text_io import of_text, sample_text
@@ -35,6 +37,14 @@ def sample(
         ),
     ] = None,
     seed: Seed = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", rich_help_panel=TABLES, show_default=False,
+            help="Rows with this value, or of numbers and dates in a range: age=40, age=60.., "
+            "day=2024-06-01..2024-06-30. Can be repeated; a column named twice has either value.",
+        ),
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -47,7 +57,8 @@ def sample(
         typer.Option(
             metavar="L|all", rich_help_panel=IMAGES, show_default=False,
             help="For conditional models: N images of this label, a name or number. Can be "
-            "repeated; **all** is each of them. Default: labels are drawn evenly.",
+            "repeated; **all** is each of them. Default: of SIG as frequent as in its fit, else "
+            "evenly drawn.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -60,11 +71,14 @@ def sample(
 
     `pushforward sample model -n 1000000 --random-state 1 -o rows.parquet`
 
+    `pushforward sample model -n 100 --given sex=female --given age=60..`
+
     `pushforward sample faces -n 64 --temperature 0.7 -o faces.png`
     """
     console = Console(quiet)
     model = loaded(folder, "sample")
     if of_images(model):
+        only_for("tables", type(model).__name__, {"--given": given})
         sample_images(
             model, n or 64, output,
             seed=seed, temperature=temperature, labels=label or [], console=console,
@@ -74,9 +88,13 @@ def sample(
     only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
     n = n or 1000
     if of_text(model):
+        only_for("tables", type(model).__name__, {"--given": given})
         sample_text(model, n, output, seed=seed, console=console)
         if output is not None:
             print(output)
+        return
+    if given:
+        _sample_given(model, given, n, output, seed)
         return
     with sink(output) as write:
         columns = model.capabilities().columns
@@ -89,5 +107,19 @@ def sample(
                     drawn = columns.number_on(drawn, start)
                 write(drawn)
                 advance(rows)
+    if output is not None:
+        print(output)
+
+
+def _sample_given(model: Any, given: list[str], n: int, output: Path | None, seed: Any) -> None:
+    """Write rows with what is given of them."""
+    if not model.capabilities().can("given"):
+        raise UnsupportedError(
+            f"{type(model).__name__} has no method 'given'. Expected a density of tables: auto, "
+            "gis, table-sig or table-flow."
+        )
+    conditional = model.given(given_conditions(given, model), random_state=seed)
+    with sink(output) as write:
+        write(conditional.sample(n, random_state=seed))
     if output is not None:
         print(output)

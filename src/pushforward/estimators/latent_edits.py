@@ -62,25 +62,27 @@ class LatentEdits:
         return have - self.encode(images_without, y_without).mean(0)
 
     def manipulate(
-        self, X: Any, direction: Any, amounts: Sequence[float], y: Any = None
+        self, X: Any, direction: Any, amounts: float | Sequence[float], y: Any = None
     ) -> np.ndarray:
         """Images with more or less of an attribute.
 
         Args:
             X: n images.
             direction: (D,), as of :meth:`attribute_direction`.
-            amounts: multiples of the direction to add; 0 is the image itself.
+            amounts: multiples of the direction to add, one or several; 0 is the image itself.
             y: (n,) labels of the images or one for all, for conditional models.
 
         Returns:
-            uint8 of shape (n, len(amounts), ...).
+            uint8 of shape (n, number of amounts, ...).
         """
         z = self.encode(X, y)
         direction = np.asarray(direction, dtype=np.float32)
         if direction.shape != z.shape[1:]:
             raise DataError(f"direction has shape {direction.shape}. Expected {z.shape[1:]}.")
-        alphas = np.asarray(amounts, dtype=np.float32)[None, :, None]
-        return self._paths(z[:, None] + alphas * direction, y)
+        alphas = np.atleast_1d(np.asarray(amounts, dtype=np.float32))
+        if alphas.ndim != 1:
+            raise DataError(f"amounts have shape {alphas.shape}. Expected a number or a list.")
+        return self._paths(z[:, None] + alphas[None, :, None] * direction, y)
 
     def _paths(self, z: np.ndarray, y: Any) -> np.ndarray:
         """Images of latents (n, k, D), each row under its label."""

@@ -376,12 +376,11 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             The table in the container of ``fit``, with the cells that are there as they are.
 
         Examples:
-            >>> import numpy as np, pushforward
-            >>> X = pushforward.load_dataset("two_moons")
-            >>> model = pushforward.fit(X, verbose=False, random_state=0)
-            >>> holes = X[:3].copy()
-            >>> holes[0, 1] = np.nan
-            >>> bool(np.isfinite(model.impute(holes, random_state=0)).all())
+            >>> import pushforward
+            >>> model = pushforward.fit("iris", verbose=False, random_state=0, minutes=0.05)
+            >>> holes = pushforward.load_dataset("iris").head(3)
+            >>> holes.loc[0, "petal width (cm)"] = None
+            >>> bool(model.impute(holes, random_state=0).notna().all(axis=None))
             True
         """
         from .conditional_table import STRATEGIES

@@ -112,6 +112,9 @@ def test_ways_and_edits_keep_their_fixed_points(trained):
     assert (way[-1] == kept[3:]).all()
     direction = model.attribute_direction(X[:50], X[50:100])
     edited = model.manipulate(X[:4], direction, [-1, 0, 1])
+    assert (model.manipulate(X[:4], direction, 1.0) == edited[:, 2:]).all()
+    with pytest.raises(DataError, match="a number or a list"):
+        model.manipulate(X[:4], direction, [[1.0]])
     assert edited.shape == (4, 3, 8, 8)
     assert (edited[:, 1] == kept[:4]).all()
     assert (edited[:, 0] != edited[:, 2]).any()

@@ -117,7 +117,7 @@ class KnownImages:
         return (
             f"{self.name} is not on this machine. Looked in {looked}. Expected {layouts}, as "
             f"published by {self.origin}. Nothing is downloaded: put the files there, or name the "
-            "folder that holds such folders by root=, --root or PUSHFORWARD_DATA."
+            "folder that holds such folders by root= or the variable PUSHFORWARD_DATA."
         )
 
 

@@ -1,0 +1,136 @@
+"""``pushforward impute``: missing cells of rows filled in, files of any size."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ..data.tables.reading_options import ReadingOptions
+from .arguments import Data, Folder, Output, Quiet, Seed
+from .console import Console
+from .reading_options import AS_FOUND, reads_tables
+from .registry import loaded
+from .table_io import at_row, find_column, open_source, rows_at_a_time, seed_of_block, sink
+
+__all__ = ["given_conditions", "impute"]
+
+
+@reads_tables
+def impute(
+    folder: Folder,
+    data: Data,
+    output: Output = None,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="mean|median|mode|sample",
+            help="What cells are filled with: the conditional mean of numbers and the most "
+            "probable of other values; the median; the most plausible cells together; or a "
+            "draw, which carries the uncertainty.",
+        ),
+    ] = "mean",
+    draws: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Weighted draws a row behind each answer.")
+    ] = 200,
+    seed: Seed = None,
+    reading: ReadingOptions = AS_FOUND,
+    quiet: Quiet = False,
+) -> None:
+    """Fill missing cells of a table in by what its other cells say.
+
+    Writes the columns of the model's table; cells that are there stay as they are. Columns that
+    the file lacks are filled in whole, and those the model does not know are left out.
+
+    `pushforward impute model holes.csv -o filled.csv`
+
+    `pushforward impute model holes.csv --strategy sample --random-state 1 -o draw.csv`
+    """
+    console = Console(quiet)
+    model = loaded(folder, "impute")
+    filled = 0
+    with sink(output) as write:
+        table = open_source(data, console, reading, model)
+        wanted = _known(list(table.columns), model, console)
+        start = 0
+        with console.row_progress("imputing", table.n_rows) as advance:
+            for i, batch in enumerate(table.batches(rows_at_a_time(len(table.columns)))):
+                rows = batch if wanted is None else batch[wanted]
+                with at_row(start):
+                    filled += _holes(rows)
+                    write(
+                        model.impute(
+                            rows,
+                            strategy=strategy,
+                            n_draws=draws,
+                            random_state=seed_of_block(seed, i),
+                        )
+                    )
+                start += len(batch)
+                advance(len(batch))
+    console.print(f"filled {filled:,} missing cell{'s' * (filled != 1)} of {start:,} rows")
+    if output is not None:
+        print(output)
+
+
+def _known(labels: list[Any], model: Any, console: Console) -> list[Any] | None:
+    """The columns of a file that the model knows; None where they have no names."""
+    columns = model.capabilities().columns
+    if not columns.layout.named:
+        return None
+    wanted = [label for label in labels if label in columns.labels]
+    extra = [label for label in labels if label not in wanted]
+    if extra:
+        console.note(f"left out {', '.join(map(str, extra))}, which the model does not know.")
+    return wanted
+
+
+def _holes(rows: Any) -> int:
+    """How many cells of a batch are missing."""
+    import pandas as pd
+
+    return int(pd.DataFrame(rows).isna().to_numpy().sum())
+
+
+def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
+    """Conditions as :meth:`given` takes them, from words such as ``age=40`` and ``age=40..60``.
+
+    A column that is named several times has any of these values.
+
+    Raises:
+        BadParameter: for a word without a column, and for a column the model does not know.
+    """
+    columns = model.capabilities().columns
+    found: dict[Any, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise typer.BadParameter(
+                f"got {word!r}. Expected COLUMN=VALUE or COLUMN=LOW..HIGH.", param_hint="--given"
+            )
+        label = find_column(name, columns.labels, "--given")
+        value = _value(text, columns.columns[columns.labels.index(label)])
+        if label not in found:
+            found[label] = value
+        elif isinstance(value, tuple) or isinstance(found[label], tuple):
+            raise typer.BadParameter(
+                f"{name!r} is given a range and something else. Expected one range, or values.",
+                param_hint="--given",
+            )
+        else:
+            before = found[label] if isinstance(found[label], list) else [found[label]]
+            found[label] = [*before, value]
+    return found
+
+
+def _value(text: str, column: Any) -> Any:
+    """A word as a value of a column, or as a pair where it is a range."""
+    if ".." in text and column.kind not in ("category", "boolean"):
+        low, _, high = text.partition("..")
+        return tuple(_value(end, column) if end else None for end in (low, high))
+    if column.kind == "boolean" and column.family == "bool":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if column.format is not None or column.family == "text":
+        return text
+    try:
+        return float(text) if column.family == "float" else int(text)
+    except ValueError:
+        return text  # which the model refuses, with what it expects

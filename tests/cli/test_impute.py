@@ -1,0 +1,84 @@
+"""``pushforward impute`` and ``sample --given``."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pushforward
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A file, and a model of it: group decides level, age follows size."""
+    rng = np.random.default_rng(0)
+    group = rng.choice(["a", "b", "c"], 400)
+    size = rng.normal(10, 2, 400).round(2)
+    frame = pd.DataFrame(
+        {
+            "group": group,
+            "level": pd.Series(group).map({"a": "low", "b": "high", "c": "high"}).to_numpy(),
+            "size": size,
+            "age": np.rint(5 * size + rng.normal(0, 3, 400)).astype(int),
+            "day": (
+                pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 400), "D")
+            ).strftime("%Y-%m-%d"),
+        }
+    )
+    folder = tmp_path_factory.mktemp("people")
+    frame.to_csv(folder / "people.csv", index=False)
+    pushforward.fit(frame, random_state=0, verbose=False, minutes=0.05).save(folder / "model")
+    return folder
+
+
+def test_it_fills_holes_and_leaves_the_rest(run, people):
+    frame = pd.read_csv(people / "people.csv").head(20)
+    holes = frame.astype(object)
+    holes.loc[0, "level"] = None
+    holes.loc[1, "age"] = None
+    holes.loc[2, ["group", "size", "day"]] = None
+    holes["note"] = "x"
+    holes.to_csv(people / "holes.csv", index=False)
+    out = people / "filled.csv"
+    done = run("impute", people / "model", people / "holes.csv", "-o", out, "--random-state", "1")
+    assert "filled 5 missing cells of 20 rows" in done.ok().err
+    assert "left out note" in done.err
+    filled = pd.read_csv(out)
+    assert filled.notna().all().all()
+    assert filled["level"][0] == frame["level"][0]
+    assert abs(filled["age"][1] - frame["age"][1]) < 12
+    assert filled["day"].str.fullmatch(r"2024-\d\d-\d\d").all()
+    same = frame.drop(index=[0, 1, 2]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(filled.drop(index=[0, 1, 2]).reset_index(drop=True), same)
+
+
+def test_columns_that_the_file_lacks_are_filled_in(run, people):
+    frame = pd.read_csv(people / "people.csv").head(10)
+    frame[["group", "size"]].to_csv(people / "short.csv", index=False)
+    drawn = run("impute", people / "model", people / "short.csv", "--strategy", "sample", "-q")
+    table = pd.read_csv(io.StringIO(drawn.ok().out))
+    assert list(table.columns) == ["group", "level", "size", "age", "day"]
+    expected = frame["group"].map({"a": "low", "b": "high", "c": "high"})
+    assert (table["level"] == expected).all()
+    assert drawn.err == ""
+
+
+def test_samples_of_what_is_given(run, people):
+    words = ["-n", "60", "--random-state", "0", "--given", "group=b", "--given", "size=11..14"]
+    words += ["--given", "group=a", "--given", "day=2024-03-01..2024-03-31"]
+    drawn = pd.read_csv(io.StringIO(run("sample", people / "model", *words).ok().out))
+    assert len(drawn) == 60
+    assert set(drawn["group"]) == {"a", "b"}
+    assert drawn["size"].between(11, 14).all()
+    assert drawn["day"].str.startswith("2024-03-").all()
+
+
+def test_what_cannot_be_given(run, people, gis):
+    model = people / "model"
+    run("sample", model, "--given", "group").refused("COLUMN=VALUE")
+    run("sample", model, "--given", "town=x").refused("--given names the column 'town'")
+    run("sample", model, "--given", "group=z").refused("had no 'z' in fit")
+    run("sample", model, "--given", "size=big").refused("size")
+    run("sample", model, "--given", "size=100..200").refused("meets the conditions")
+    run("impute", model, people / "people.csv", "--strategy", "best").refused("strategy")
