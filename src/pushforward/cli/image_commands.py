@@ -111,6 +111,7 @@ def score_images(
     half = 1.96 * math.sqrt(squares / (count - 1) / count) if count > 1 else math.nan
     shares = {}
     if ranked and count:
+        assert model.held_out_scores_ is not None
         least = 1 / (len(model.held_out_scores_) + 1)
         shares = {"share_of_p_up_to_0.05": rare / count, "least_p": least}
     return {
