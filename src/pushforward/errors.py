@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataError",
     "LeftOutWarning",
+    "MissingMethodError",
     "ModelFileError",
     "NotFittedError",
     "ParameterError",
@@ -39,6 +40,10 @@ class ModelFileError(PushforwardError, ValueError):
 
 class UnsupportedError(PushforwardError, TypeError):
     """The model cannot answer this call; the text names the models that can."""
+
+
+class MissingMethodError(UnsupportedError, AttributeError):
+    """The model has no such method; ``hasattr`` is False, as of methods that no model has."""
 
 
 class LeftOutWarning(UserWarning):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from ..errors import DataError, ModelFileError, ParameterError, TrainingError, UnsupportedError
+from ..errors import DataError, MissingMethodError, ModelFileError, ParameterError, TrainingError
 from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
@@ -24,10 +24,6 @@ from .prior import Prior
 __all__ = ["CriticModel", "GeneratorModel", "MissingMethodError"]
 
 _REFRESH_BATCH, _REFRESH_BATCHES = 128, 16  # codes: a fraction of a second, moments to 2 %
-
-
-class MissingMethodError(UnsupportedError, AttributeError):
-    """The model has no such method; the text names those that have. ``hasattr`` is False."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

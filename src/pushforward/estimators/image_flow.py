@@ -40,8 +40,8 @@ class ImageFlow(ImageModel, LatentEdits):
 
         Args:
             X: uint8 images like those of ``fit``.
-            y: (n,) labels, for conditional models; None takes the mean probability over the
-                classes, all as likely.
+            y: (n,) labels or one for all, for conditional models; None takes the mean probability
+                over the classes, all as likely.
             n_draws: draws k.
             per_level: return the share of each level of the flow instead, finest first, (n, L).
                 A level's share is the log-density of its latents plus the log-determinant
@@ -59,7 +59,7 @@ class ImageFlow(ImageModel, LatentEdits):
         check({"n_draws": COUNT}, {"n_draws": n_draws})
         if per_level and n_draws != 1:
             raise ParameterError("per_level takes one draw: leave n_draws at 1.")
-        labels = None if y is None or self.classes_ is None else self._class_numbers(y, X)
+        labels = None if y is None else self._given_labels(y, len(X), X)
         parts = []
         with torch.no_grad():
             for rows, images in self._chunks(X):
@@ -77,13 +77,13 @@ class ImageFlow(ImageModel, LatentEdits):
         return scores
 
     def _scored(
-        self, images: np.ndarray, labels: np.ndarray | None, draw: int, per_level: bool = False
+        self, images: np.ndarray, labels: Tensor | None, draw: int, per_level: bool = False
     ) -> Tensor:
         """Scores of one draw of noise, float64 on the CPU: (n,) or (n, L)."""
         x, log_det = self.pixels_.encode(images, draw)
         x = x.to(self._device())
 
-        y = None if labels is None else torch.from_numpy(labels).to(x.device)
+        y = None if labels is None else labels.to(x.device)
         value = self._flow.log_prob(x, y, per_level=per_level).double().cpu()
         if not per_level:
             return value + log_det

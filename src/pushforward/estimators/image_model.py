@@ -19,6 +19,7 @@ from ..data.images import (
     labels_by_name,
     numbered,
     places_of,
+    refuse_gaps,
     write_grid,
 )
 from ..errors import DataError, ModelFileError
@@ -177,6 +178,8 @@ class ImageModel(TrainedModel):
             )
         if given.shape != (n,):
             raise DataError(f"y has shape {given.shape}. Expected ({n},), a label for each image.")
+        if given.dtype.kind in "Of":
+            refuse_gaps(given, "y")
         if given.dtype.kind in "UO" and all(isinstance(label, str) for label in given):
             given, names = numbered([str(label) for label in given])
         self.classes_, numbers = np.unique(given, return_inverse=True)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..estimators.generator_model import GeneratorModel, MissingMethodError
+from ..errors import MissingMethodError
+from ..estimators.generator_model import GeneratorModel
 from ..estimators.image_model import CHUNK
 from ..estimators.phased_images import PhasedImages, PixelSource
 from ..networks import ARCHITECTURES, Architecture, find_architecture
@@ -40,14 +41,17 @@ QUICK: Mapping[str, Any] = {"batch_size": 32, "learning_rate": 1e-3}
 _COMPARED = 256  # held-out images, and samples, between which a distance is taken
 _COLLAPSED = 0.2  # of the diversity of the data
 
-#: Which models can answer what not every one can.
+_FLOWS, _WITH_CODES = ("Glow", "RealNVP", "NICE", "SIG"), ("AlphaGAN", "VAE", "VAEGAN", "AGE")
+#: Which models of images can answer what not every one can.
 MODELS_WITH: Mapping[str, tuple[str, ...]] = {
     "critic": ("DCGAN", "WGAN", "WGANGP", "AlphaGAN", "VAEGAN", "BEGAN", "EBGAN", "DFM"),
-    "encode": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
-    "reconstruct": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
-    "interpolate": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
-    "latent_report": ("AlphaGAN", "VAE", "VAEGAN", "AGE"),
+    **dict.fromkeys(("encode", "reconstruct", "interpolate"), (*_WITH_CODES, *_FLOWS)),
+    "latent_report": _WITH_CODES,
     "elbo": ("VAE",),
+    **dict.fromkeys(("score_samples", "score"), _FLOWS),
+    "bits_per_dim": (*_FLOWS, "VAE"),  # of a VAE a bound
+    **dict.fromkeys(("manipulate", "diagnose"), _FLOWS),
+    **dict.fromkeys(("inlier_scores", "inlier_maps", "p_values", "score_maps"), ("SIG",)),
 }
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..citations import bibtex
-from ..errors import ParameterError, UnsupportedError
+from ..errors import MissingMethodError, ParameterError
 from ..estimators.base import Model, check_fitted
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
@@ -55,10 +55,6 @@ _NOT_HERE = (
     *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),
     *("predict", "decision_function", "explain", "distribution", "elbo"),
 )
-
-
-class MissingMethodError(UnsupportedError, AttributeError):
-    """A refined model has no such method; the text names what has it. ``hasattr`` is False."""
 
 
 class RefinedModel(Model):

@@ -269,7 +269,7 @@ def test_parquet_with_labels_that_are_text(tmp_path):
         ({"image": [b"no picture"]}, "row 0 of .* cannot be read as an image"),
         ({"image": [None, b"1"]}, "1 without a picture"),
         ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [0.5]}, "whole numbers"),
-        ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [None]}, "whole numbers"),
+        ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [None]}, "are missing"),
     ],
 )
 def test_parquet_refused(tmp_path, columns, words):

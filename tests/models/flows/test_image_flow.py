@@ -270,3 +270,40 @@ def test_samples_that_are_not_finite_are_drawn_anew_and_counted(trained, monkeyp
     monkeypatch.setattr(type(model), "_decoded", lambda self, z, y: plain(self, z, y) * math.nan)
     with pytest.raises(TrainingError, match="not finite"):
         model.sample(20)
+
+
+@pytest.mark.parametrize("model", ["SIG", "Glow"])
+def test_labels_are_as_many_as_the_images_or_one(model):
+    X, y = _digits_with_labels()
+    steps = {"layers": 1} if model == "SIG" else {"steps": 1}
+    fitted = getattr(pushforward, model)(conditional=True, random_state=0, **steps).fit(X, y)
+    for wrong in (y[:2], y[:5], y[:4, None]):
+        for method in ("score_samples", "score", "bits_per_dim", "encode"):
+            with pytest.raises(DataError, match=r"y has shape .* Expected \(4,\), or one label"):
+                getattr(fitted, method)(X[:4], wrong)
+    one = fitted.score_samples(X[:4], y[:1])
+    np.testing.assert_array_equal(one, fitted.score_samples(X[:4], np.repeat(y[:1], 4)))
+
+
+def test_labels_with_gaps_are_refused():
+    X, y = _digits_with_labels()
+    gaps = y.astype(object)
+    gaps[3] = None
+    with pytest.raises(DataError, match=r"1 of 200 labels of y are missing, .* image 3"):
+        pushforward.Glow(steps=1, conditional=True).fit(X, gaps)
+    items = [{"image": image, "label": label} for image, label in zip(X, gaps, strict=True)]
+
+    class Items(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(items)
+
+        def __getitem__(self, i):
+            return items[i]
+
+    with pytest.raises(DataError, match="labels of the data set are missing"):
+        pushforward.Glow(steps=1, conditional=True).fit(Items())
+
+
+def _digits_with_labels():
+    found = pushforward.open_images("digits")
+    return found.images[:200][:, 0], found.labels[:200]

@@ -8,7 +8,7 @@ from .grid import write_grid, write_picture
 from .image_files import FileImages
 from .image_sources import ArrayImages, ImageSet, ImageSource
 from .in_memory import as_image_set, as_images
-from .labels import labels_by_name, numbered, places_of
+from .labels import labels_by_name, numbered, places_of, refuse_gaps
 from .opening import open_images
 from .pixels import Pixels
 
@@ -30,6 +30,7 @@ __all__ = [
     "numbered",
     "open_images",
     "places_of",
+    "refuse_gaps",
     "write_grid",
     "write_picture",
 ]

@@ -22,7 +22,7 @@ from .image_sources import (
     known_layout,
     usual_layout,
 )
-from .labels import numbers_and_names
+from .labels import numbers_and_names, refuse_gaps
 
 __all__ = ["as_image_set", "as_images"]
 
@@ -257,17 +257,20 @@ def _gathered(
         image, label, key = _parts(item)
         if loader and not _is_pillow(image):
             pictures.extend(image)
-            labels.extend([] if label is None else label)
+            labels.extend([None] * len(image) if label is None else label)
         else:
             pictures.append(image)
-            labels += [] if label is None else [label]
+            labels.append(label)
     if not pictures:
         raise DataError("X has no images. Expected at least one.")
     source, layout = _source(pictures, layout, pixel_range, framing)
     notes = _left_out(X, len(pictures)) if loader else ()
     numbers, names = None, None
-    if len(labels) == len(pictures):
+    if any(label is not None for label in labels):
         single = [y.item() if isinstance(y, _NUMBERS) and np.size(y) == 1 else y for y in labels]
+        if any(y is None for y in single):
+            gaps = [None if y is None else 0 for y in single]
+            refuse_gaps(np.array(gaps, dtype=object), "the data set")
         numbers, names = _labels(np.asarray(single))
         names = names or _class_names(X, key, numbers)
     return ImageSet(source, numbers, names, name="data set", notes=notes), layout

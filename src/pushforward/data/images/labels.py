@@ -18,6 +18,7 @@ __all__ = [
     "numbered",
     "numbers_and_names",
     "places_of",
+    "refuse_gaps",
 ]
 
 
@@ -63,6 +64,27 @@ def is_text(values: np.ndarray) -> bool:
     return values.dtype.kind == "U" or of_objects
 
 
+def refuse_gaps(values: np.ndarray, where: Path | str) -> None:
+    """Refuse labels some of which are missing: None, NaN.
+
+    Args:
+        values: labels of any shape.
+        where: what they are the labels of, for errors.
+
+    Raises:
+        DataError: naming how many are missing, and the first.
+    """
+    import pandas as pd
+
+    missing = np.asarray(pd.isna(values)).reshape(len(values), -1).any(axis=1)
+    if missing.any():
+        raise DataError(
+            f"{int(missing.sum())} of {len(values)} labels of {where} are missing, the first that "
+            f"of image {int(missing.argmax())}. Expected a label for each image: leave out those "
+            "without one, or all labels."
+        )
+
+
 def numbers_and_names(
     values: np.ndarray, where: Path | str, known: Iterable[str] = ()
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
@@ -79,6 +101,8 @@ def numbers_and_names(
     >>> numbers_and_names(np.array([["dog"], ["cat"]]), "X")
     (array([1, 0]), ('cat', 'dog'))
     """
+    if values.ndim and values.dtype.kind in "Of":
+        refuse_gaps(values, where)
     if not is_text(values) or _flat(values).ndim != 1:
         return as_labels(values, where), None
     numbers, names = numbered([str(one) for one in _flat(values)], known)

@@ -59,11 +59,12 @@ class TrainedFlow(ImageFlow, PhasedImages):
 
     def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
         few = slice(0, self.settings_["judged"])
+        classes = None if labels is None else torch.from_numpy(labels[few])
         scores = torch.cat(
             [
                 self._scored(
                     images[few][k : k + CHUNK],
-                    None if labels is None else labels[few][k : k + CHUNK],
+                    None if classes is None else classes[k : k + CHUNK],
                     draw=0,
                 )
                 for k in range(0, len(images[few]), CHUNK)

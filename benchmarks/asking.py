@@ -1,0 +1,175 @@
+"""Filling missing cells in: the automatic model of a table against imputers made for it.
+
+    python -m benchmarks.asking --seeds 0 1 2
+
+The models are fitted on 70 % of the rows, which are complete. Of the other rows 30 % of the cells
+are removed, evenly (`random`), or large values of a column up to twice as often as small ones
+(`large`). `rmse` is the root mean squared error of the removed cells in standard deviations of
+their column in the fit. `crps` is the continuous ranked probability score in the same unit, from
+20 draws of each cell, of the methods that draw; `inside` the share of removed cells between the
+lowest and the highest draw, which for 20 draws of the truth is `level`.
+
+The peers are scikit-learn's imputers: column means, five nearest neighbours, chained Bayesian
+ridge regressions, which draw too, and chained extra trees.
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from .common import RESULTS, run_all, shared
+
+KEY = ("table", "missing", "seed", "method")
+METHODS = ("pushforward", "mean", "neighbours", "ridge", "trees")
+ADBENCH = {
+    "cardio": "6_cardio", "thyroid": "38_thyroid", "vowels": "40_vowels", "wilt": "44_Wilt",
+    "magic": "22_magic.gamma", "ionosphere": "18_Ionosphere",
+}  # fmt: skip
+TABLES = ("iris", "wine", "diabetes", "breast_cancer", *ADBENCH)
+MECHANISMS = ("random", "large")
+SHARE, DRAWS = 0.3, 20
+_MOST = 1500  # rows of a table
+_MOST_HELD = 150  # of which some cells are filled in
+
+
+def load(name):
+    """The columns of numbers of a table that vary, (n, p)."""
+    import sklearn.datasets
+
+    if name in ADBENCH:
+        X = np.load(shared("data", "adbench", f"{ADBENCH[name]}.npz"), allow_pickle=False)["X"]
+    else:
+        options = {"scaled": False} if name == "diabetes" else {}
+        X = getattr(sklearn.datasets, f"load_{name}")(**options).data
+    X = np.asarray(X, dtype=float)
+    return X[:, X.std(axis=0) > 0]
+
+
+def divided(name, mechanism, seed):
+    """Rows to fit on, rows to fill in, and which cells of these are removed."""
+    rng = np.random.default_rng(seed)
+    X = load(name)
+    X = X[rng.permutation(len(X))[:_MOST]]
+    train, held = X[: round(0.7 * len(X))], X[round(0.7 * len(X)) :][:_MOST_HELD]
+    chance = np.full(held.shape, SHARE)
+    if mechanism == "large":
+        rank = np.array(
+            [
+                np.searchsorted(np.sort(column), h)
+                for column, h in zip(train.T, held.T, strict=True)
+            ]
+        )
+        chance *= (2 / 3) * (1 + rank.T / len(train))
+    gone = rng.random(held.shape) < chance
+    gone[gone.all(axis=1), 0] = False  # something is known of each row
+    return train, held, gone
+
+
+def _ours(train, holes, seed):
+    """Filled rows, and draws of them (DRAWS, n, p)."""
+    import pushforward
+
+    model = pushforward.AutoDensity(random_state=seed).fit(train)
+    fitted = time.process_time()
+    mean = model.impute(holes, random_state=seed)
+    given = model.given(holes, n_draws=200, random_state=seed)
+    draws = given.sample(DRAWS, random_state=seed).reshape(len(holes), DRAWS, -1)
+    return mean, draws.transpose(1, 0, 2), fitted
+
+
+def _theirs(method, train, holes, seed):
+    """The same of a peer; no draws of those that have none."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+    imputer = {
+        "mean": SimpleImputer,
+        "neighbours": KNNImputer,
+        "ridge": lambda: IterativeImputer(random_state=seed),
+        "trees": lambda: IterativeImputer(
+            ExtraTreesRegressor(50, random_state=seed), max_iter=5, random_state=seed
+        ),
+    }[method]().fit(train)
+    fitted = time.process_time()
+    draws = None
+    if method == "ridge":
+        drawing = [
+            IterativeImputer(sample_posterior=True, random_state=seed + k).fit(train)
+            for k in range(DRAWS)
+        ]
+        draws = np.stack([one.transform(holes) for one in drawing])
+    return imputer.transform(holes), draws, fitted
+
+
+def work(table, missing, seed, method):
+    """Fill the removed cells in, and judge."""
+    import warnings
+
+    import torch
+
+    torch.set_num_threads(1)
+    train, held, gone = divided(table, missing, seed)
+    holes = np.where(gone, np.nan, held)
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of iterations that did not converge
+        if method == "pushforward":
+            mean, draws, fitted = _ours(train, holes, seed)
+        else:
+            mean, draws, fitted = _theirs(method, train, holes, seed)
+    done = time.process_time()
+    scale = train.std(axis=0)
+    error = ((mean - held) / scale)[gone]
+    row = {
+        "n": len(train),
+        "columns": train.shape[1],
+        "cells": int(gone.sum()),
+        "rmse": round(float(np.sqrt((error**2).mean())), 4),
+        "fit_cpu_s": round(fitted - began, 1),
+        "fill_cpu_s": round(done - fitted, 1),
+    }
+    if draws is not None:
+        row |= _of_draws(((draws - held) / scale)[:, gone])
+    return row
+
+
+def _of_draws(off):
+    """Scores of draws less the truth, (DRAWS, cells)."""
+    between = np.abs(off[:, None] - off[None]).sum((0, 1)) / (DRAWS * (DRAWS - 1))
+    crps = np.abs(off).mean(0) - 0.5 * between
+    inside = (off.min(axis=0) <= 0) & (off.max(axis=0) >= 0)
+    return {
+        "crps": round(float(crps.mean()), 4),
+        "inside": round(float(inside.mean()), 4),
+        "level": round(1 - 2 / (DRAWS + 1), 4),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser("python -m benchmarks.asking", description=__doc__)
+    parser.add_argument("--tables", nargs="+", default=[*TABLES], choices=TABLES)
+    parser.add_argument("--missing", nargs="+", default=[*MECHANISMS], choices=MECHANISMS)
+    parser.add_argument("--methods", nargs="+", default=[*METHODS], choices=METHODS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--timeout", type=float, default=3600)
+    parser.add_argument("--again", action="store_true")
+    options = parser.parse_args()
+    jobs = [
+        {"table": table, "missing": missing, "seed": seed, "method": method}
+        for seed in options.seeds
+        for table in options.tables
+        for missing in options.missing
+        for method in options.methods
+    ]
+    run_all(
+        jobs, work=work, key=KEY, out=RESULTS / "asking.json", module="benchmarks.asking",
+        timeout=lambda job: options.timeout,
+        package=lambda job: "pushforward" if job["method"] == "pushforward" else "scikit-learn",
+        again=options.again,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
