@@ -184,7 +184,7 @@ def test_wrong_requests_are_named(rng):
         pushforward.evaluate(X, X, features="pca")
     with pytest.raises(ParameterError, match="at least 4"):
         pushforward.evaluate(X, X, n=2)
-    with pytest.raises(DataError, match="astype"):
+    with pytest.raises(DataError, match=r"pixel_range=\(0, 1\)"):
         pushforward.evaluate(X, np.zeros((9, 4, 4)))
 
 

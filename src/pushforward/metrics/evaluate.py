@@ -24,6 +24,7 @@ def evaluate(
     cache: str | os.PathLike | bool | None = None, train: Any = None, y: Any = None,
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
     name: str | None = None, report: Callable[[str, float], object] | None = None,
+    pixel_range: Any = None,
 ) -> Evaluation:  # fmt: skip
     """Evaluate a model, or samples of one, by every measure that suits the data.
 
@@ -53,6 +54,7 @@ def evaluate(
         random_state: of everything that is drawn: the same seed, the same figures.
         name: of what is judged.
         report: called with (what is being done, share done).
+        pixel_range: the values (low, high) of black and white of images that are no bytes.
 
     Returns:
         The measures with their intervals; ``print`` it, or see ``to_frame`` and ``to_dict``.
@@ -72,7 +74,7 @@ def evaluate(
     _check_n(n)
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=y, target=target, n=n,
-        seed=seed, report=report, weights=weights, cache=cache,
+        seed=seed, report=report, weights=weights, cache=cache, pixel_range=pixel_range,
     )  # fmt: skip
     wanted = _checked(measures, reference)
     found = _evaluated(model_or_samples, reference, wanted, n, name)
@@ -88,7 +90,7 @@ def compare(
     features: Any = None, weights: str | os.PathLike | None = None,
     cache: str | os.PathLike | bool | None = None, train: Any = None, y: Any = None,
     other: Any = None, target: str | int | None = None, n: int = 10_000, random_state: Any = 0,
-    report: Callable[[str, float], object] | None = None,
+    report: Callable[[str, float], object] | None = None, pixel_range: Any = None,
 ) -> Comparison:  # fmt: skip
     """Compare several models or sets of samples by the same measures, real rows and features.
 
@@ -96,7 +98,7 @@ def compare(
         models: models or samples by name. Training rows as one of them show what a perfect
             memory would score.
         real, measures, features, weights, cache, train, y, other, target, n,
-            random_state, report: as of :func:`evaluate`.
+            random_state, report, pixel_range: as of :func:`evaluate`.
 
     Examples:
         >>> import numpy as np
@@ -107,12 +109,17 @@ def compare(
         'near'
     """
     seed = as_seed(random_state)
+    if not isinstance(models, Mapping):
+        raise ParameterError(
+            f"models is a {type(models).__name__}. Expected models or samples by name: "
+            "{name: model}."
+        )
     if not models:
         raise ParameterError("No models were given. Expected at least one, as {name: model}.")
     _check_n(n)
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=y, target=target, n=n,
-        seed=seed, report=report, weights=weights, cache=cache,
+        seed=seed, report=report, weights=weights, cache=cache, pixel_range=pixel_range,
     )  # fmt: skip
     wanted = _checked(measures, reference)
     return Comparison(

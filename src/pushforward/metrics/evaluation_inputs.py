@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from ..data.images import ImageSet, ImageSource
+from ..data.images import ImageSet, ImageSource, as_image_set, holds_images
 from ..errors import DataError, ParameterError
 from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
@@ -21,20 +21,30 @@ __all__ = ["EvaluationInputs", "Reference", "is_source", "kind_of", "take"]
 Report = Callable[[str, float], object]
 
 
-def kind_of(X: Any) -> str:
+def kind_of(X: Any, pixel_range: Any = None) -> str:
     """The kind of data: "text", "images", "rows" or "table".
 
-    Lists of str are text; uint8 arrays of three or four axes and what ``open_images`` returns
-    are images; 2-D arrays and tensors of numbers are rows; frames and all else are tables.
+    Args:
+        X: the data.
+        pixel_range: the values of black and white of images that are no bytes, where given.
+
+    Lists of str are text; uint8 arrays of three or four axes, lists of pictures, pairs of these
+    and labels, data sets of torch and what ``open_images`` returns are images; 2-D arrays and
+    tensors of numbers are rows; frames and all else are tables.
+
+    Raises:
+        DataError: for None, and arrays that are none of them.
 
     >>> kind_of(["a", "b"]), kind_of(np.zeros((5, 8, 8), np.uint8)), kind_of(np.zeros((5, 2)))
     ('text', 'images', 'rows')
     """
+    if X is None:
+        raise DataError("Got None. Expected rows, images or lines of text.")
     if isinstance(X, (list, tuple)) and X and all(isinstance(line, str) for line in X):
         return "text"
     if isinstance(nw.from_native(X, pass_through=True, eager_only=True), nw.DataFrame):
         return "table"
-    if isinstance(X, ImageSet) or is_source(X):
+    if holds_images(X):
         return "images"
     # arrays and tensors of any library have a dtype, and share no class
     if isinstance(X, (list, tuple)) or not hasattr(X, "dtype"):
@@ -42,10 +52,12 @@ def kind_of(X: Any) -> str:
     dtype, axes = str(X.dtype), len(X.shape)
     if dtype.endswith("uint8") and axes in (3, 4):
         return "images"
+    if axes in (3, 4) and pixel_range is not None:
+        return "images"
     if axes > 2:
         raise DataError(
-            f"An array of {dtype} and shape {tuple(X.shape)}. Expected images as uint8, or rows "
-            "of shape (n, d): scale fractions, (255 * X).round().astype('uint8')."
+            f"An array of {dtype} and shape {tuple(X.shape)}. Expected rows of shape (n, d), or "
+            "images as uint8; of other images say what is black and white: pixel_range=(0, 1)."
         )
     return "table" if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf" else "rows"
 
@@ -83,6 +95,7 @@ class Reference:
         seed: of everything that is drawn.
         report: called with a line of text and the share done.
         cache: where features of images are kept; None for nowhere.
+        pixel_range: (low, high) of images that are no bytes, or None.
     """
 
     real: Any
@@ -94,15 +107,16 @@ class Reference:
     seed: int
     report: Report | None = None
     cache: str | os.PathLike | bool | None = None
+    pixel_range: Any = None
 
     @classmethod
     def of(
         cls, real: Any, *, train: Any, other: Any, features: Any, labels: Any, target: Any,
         n: int, seed: int, report: Report | None, weights: str | os.PathLike | None = None,
-        cache: str | os.PathLike | bool | None = None,
+        cache: str | os.PathLike | bool | None = None, pixel_range: Any = None,
     ) -> "Reference":  # fmt: skip
         """Check the data, thin the real rows to n, find the features."""
-        kind = kind_of(real)
+        kind = kind_of(real, pixel_range)
         if features is not None and kind != "images":
             raise ParameterError(
                 f"features={features!r} are for images, and the data are taken for {kind}. Leave "
@@ -115,14 +129,14 @@ class Reference:
             )
         extractor = None
         if kind == "images":
-            from ..data.images import as_images
             from .features import find_features
 
-            if labels is None and train is not None:
-                labels = train.labels if isinstance(train, ImageSet) else None
-            real, train, other = (
-                None if X is None else as_images(X)[0] for X in (real, train, other)
-            )
+            opened = [
+                None if X is None else _image_set(X, pixel_range) for X in (real, train, other)
+            ]
+            if labels is None and opened[1] is not None:
+                labels = opened[1].labels
+            real, train, other = (None if one is None else one.images for one in opened)
             if features is None:
                 features = "pca" if train is None or labels is None else "classifier"
             learned_from = real if train is None else train
@@ -131,7 +145,7 @@ class Reference:
                 cache=cache,
             )  # fmt: skip
         real = _thinned(real, n, seed)
-        return cls(real, kind, train, other, extractor, target, seed, report, cache)
+        return cls(real, kind, train, other, extractor, target, seed, report, cache, pixel_range)
 
     @cached_property
     def code(self) -> TableCode:
@@ -205,9 +219,7 @@ class EvaluationInputs:
             model = model_or_samples
             samples = _drawn(model, min(n, len(reference.real)), reference.seed)
         if reference.kind == "images":
-            from ..data.images import as_images
-
-            samples = as_images(samples)[0]
+            samples = _image_set(samples, reference.pixel_range).images
             if samples.shape != reference.real.shape:
                 raise DataError(
                     f"The samples are images of {samples.shape} and the real ones of "
@@ -239,6 +251,12 @@ class EvaluationInputs:
     def scoring(self) -> bool:
         """Whether there is a model that scores rows."""
         return self.capabilities is not None and self.capabilities.density
+
+
+def _image_set(X: Any, pixel_range: Any) -> ImageSet:
+    """Images of any kind, those that are no bytes on the scale that is given."""
+    of_bytes = str(getattr(X, "dtype", "uint8")).endswith("uint8")  # sources have no dtype
+    return as_image_set(X, pixel_range=None if of_bytes else pixel_range)[0]
 
 
 def _thinned(X: Any, n: int, seed: int) -> Any:

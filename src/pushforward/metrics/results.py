@@ -79,6 +79,10 @@ class Evaluation:
         for m in self.measures:
             ends = "{:.4g} ... {:.4g}".format(*m.interval) if m.interval else ""
             lines.append([m.name, f"{m.value:.4g}", ends, m.better or ""])
+        if not self.measures:
+            lines = [["no measure could be taken", "because"]]
+            lines += [[name, reason] for name, reason in self.skipped.items()]
+            return aligned(lines, left=2)
         return "\n".join([aligned(lines), *_notes(self.warnings)])
 
 

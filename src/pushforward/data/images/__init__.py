@@ -7,7 +7,7 @@ from .grey import RecolouredImages
 from .grid import write_grid, write_picture
 from .image_files import FileImages
 from .image_sources import ArrayImages, ImageSet, ImageSource
-from .in_memory import as_image_set, as_images
+from .in_memory import as_image_set, as_images, holds_images
 from .labels import labels_by_name, numbered, places_of, refuse_gaps
 from .opening import open_images
 from .pixels import Pixels
@@ -25,6 +25,7 @@ __all__ = [
     "as_images",
     "color_mnist",
     "digest_of",
+    "holds_images",
     "image_sets",
     "labels_by_name",
     "numbered",

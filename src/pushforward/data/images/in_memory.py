@@ -24,7 +24,7 @@ from .image_sources import (
 )
 from .labels import numbers_and_names, refuse_gaps
 
-__all__ = ["as_image_set", "as_images"]
+__all__ = ["as_image_set", "as_images", "holds_images"]
 
 _IMAGES = ("image", "img", "images", "pixel_values", "x", "X")
 _NUMBERS = (np.generic, np.ndarray, torch.Tensor)
@@ -115,6 +115,27 @@ def as_image_set(
             "for. Expected 'nhwc' or 'nchw'."
         )
     return found, layout
+
+
+def holds_images(X: Any) -> bool:
+    """Whether X is images by what it is: sets, sources, data sets, lists of pictures, pairs.
+
+    Of arrays and tensors only their dtype and shape can tell, and of lists of paths only the
+    files; both are no images here.
+
+    >>> pictures = [np.zeros((8, 8), np.uint8)] * 3
+    >>> holds_images(pictures), holds_images((pictures, [0, 1, 0])), holds_images([[1, 2], [3, 4]])
+    (True, True, False)
+    """
+    if isinstance(X, ImageSet) or _is_data_set(X) or _is_pair(X):
+        return True
+    if isinstance(X, (list, tuple)):
+        return len(X) > 0 and all(
+            _is_pillow(one) or (hasattr(one, "dtype") and len(np.shape(one)) in (2, 3))
+            for one in X
+        )
+    # arrays of any library have a dtype, and sources have not
+    return not hasattr(X, "dtype") and isinstance(X, ImageSource) and len(X.shape) == 3
 
 
 def _source(
