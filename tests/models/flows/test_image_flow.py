@@ -1,6 +1,7 @@
 """What people do with flows of images, for every flow of the library."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -307,3 +308,12 @@ def test_labels_with_gaps_are_refused():
 def _digits_with_labels():
     found = pushforward.open_images("digits")
     return found.images[:200][:, 0], found.labels[:200]
+
+
+def test_labels_that_hardly_act_are_warned_of():
+    X, y = _digits_with_labels()
+    with pytest.warns(UserWarning, match=r"The labels hardly act: .*10 % by guessing"):
+        Glow(steps=1, conditional=True, random_state=0).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Glow(steps=1, random_state=0).fit(X)

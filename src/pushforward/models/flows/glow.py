@@ -1,6 +1,7 @@
 """Glow: invertible 1x1 convolutions, exact likelihood, one latent (Kingma & Dhariwal 2018)."""
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ __all__ = ["Glow"]
 
 _LN2 = math.log(2)
 _MOST_VALUES = 4096  # of an image whose values can have a covariance matrix
+_RECOGNISED = 256  # held-out images by which it is asked whether labels act
 _STARTING = 10_000  # images that margins and covariance are learned from
 
 #: What a preset decides where an argument is None. The paper's are those of its released code.
@@ -272,8 +274,33 @@ class Glow(TrainedFlow):
     def _signs(self, x: Tensor) -> dict[str, float]:
         return self._flow.diagnose(x)
 
+    def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
+        self._judged = images[:_RECOGNISED], None if labels is None else labels[:_RECOGNISED]
+        return super()._measures(images, labels)
+
     def _finished(self) -> None:
         self._frozen: Any = None
+        images, labels = self.__dict__.pop("_judged", (None, None))
+        if labels is not None:
+            self._warn_of_labels(images, torch.from_numpy(labels))
+
+    def _warn_of_labels(self, images: np.ndarray, labels: Tensor) -> None:
+        """Warn where the density of images hardly depends on their labels."""
+        assert self.classes_ is not None
+        classes = len(self.classes_)
+        with torch.no_grad():
+            scores = [
+                self._scored(images, torch.full_like(labels, k), draw=0) for k in range(classes)
+            ]
+        right = float((torch.stack(scores).argmax(0) == labels).double().mean())
+        if right < 0.5 + 0.5 / classes:  # half way between guessing and knowing
+            warnings.warn(
+                f"The labels hardly act: by its density the class of {100 * right:.0f} % of "
+                f"held-out images is recognised ({100 / classes:.0f} % by guessing), so samples "
+                "of a class will not show it. Give it more minutes or a larger label_weight, or "
+                "take SIG(conditional=True), where every label has splines of its own.",
+                stacklevel=2,
+            )
 
     @property
     def _inference(self) -> Any:
