@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
+from ..estimators.parameters import drawn_seed
 from ..validation import Integer, Rule, check
 from .image_generator import AdversarialModel
 
@@ -93,6 +94,18 @@ class WithEncoder(AdversarialModel):
                 [self._code(self._to_network(x)).cpu() for _, x in self._chunks(X)]
             ).numpy()
 
+    def draw_codes(self, X: Any, random_state: Any = None) -> np.ndarray:
+        """Codes of images as the generator gets them in training: (n, latent) float32.
+
+        Of models with a posterior they are draws from it, whose spread is near the prior's where
+        that of :meth:`encode`, its means, may be far less; of others they are those of ``encode``.
+
+        Args:
+            X: images.
+            random_state: seed, RandomState, or None for numpy's global one.
+        """
+        return self.encode(X)
+
     def reconstruct(self, X: Any) -> np.ndarray:
         """Images through their codes and back: like the images, not equal to them."""
         return self.decode(self.encode(X))
@@ -158,6 +171,17 @@ class WithPosterior(WithEncoder):
 
     def _code(self, x: Tensor) -> Tensor:
         return self._posterior(x)[0]
+
+    def draw_codes(self, X: Any, random_state: Any = None) -> np.ndarray:
+        self._check_fitted()
+        draw = torch.Generator().manual_seed(drawn_seed(random_state))
+        codes = []
+        with torch.no_grad():
+            for _, x in self._chunks(X):
+                mean, log_variance = (part.cpu() for part in self._posterior(self._to_network(x)))
+                noise = torch.randn(mean.shape, generator=draw)
+                codes.append(self._drawn(mean, log_variance, noise))
+        return torch.cat(codes).numpy()
 
     @staticmethod
     def _drawn(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

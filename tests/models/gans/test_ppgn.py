@@ -96,7 +96,8 @@ def test_digits_of_the_classes_asked_for(zeros_and_ones):
     assert "kingma2014auto" in model.cite()
     # a denoiser that has seen encodings tells where they lie
     model.fit(images, random_state=0)
-    codes = torch.from_numpy(generator.encode(images))
+    codes = torch.from_numpy(generator.draw_codes(images, 0))
+    codes = (codes - model.centre_) / model.scale_
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0))
     off = codes + model.blur_ * noise
     apart = [(h - codes).norm(dim=1).mean() for h in (off, model.denoiser_(off))]
@@ -185,3 +186,22 @@ def test_a_classifier_of_a_set_brings_the_names():
     model = pushforward.PPGN(pushforward.VAE(**SMALL, steps=2).fit(X), guide, steps=2)
     by_name = model.sample(2, random_state=0, y=["three", "nine"])
     assert (by_name == model.sample(2, random_state=0, y=[3, 9])).all()
+
+
+def test_a_fit_keeps_the_class_where_the_codes_hardly_vary():
+    digits = pushforward.open_images("digits")
+    few = np.flatnonzero(digits.labels < 3)
+    images, labels = digits.images[few][:, 0], digits.labels[few]
+    judge = find_features("classifier", train=images, y=labels, cache=False, random_state=0)
+    generator = pushforward.VAEGAN(steps=200, random_state=0).fit(images)
+    model = pushforward.PPGN(generator, judge)
+    wanted = np.repeat([0, 1, 2], 10)
+
+    def right():
+        made = model.sample(30, random_state=0, y=wanted)[:, None]
+        return (judge.class_values[judge.probabilities(made).argmax(1)] == wanted).mean()
+
+    before = right()
+    model.fit(images, random_state=0)
+    assert before > 0.8
+    assert right() > 0.8

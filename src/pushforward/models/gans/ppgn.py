@@ -14,13 +14,13 @@ from ...citations import bibtex
 from ...data.images import places_of
 from ...errors import DataError, ParameterError, TrainingError, UnsupportedError
 from ...estimators.base import check_fitted
-from ...estimators.capabilities import methods_of
 from ...estimators.parameters import Parameters, drawn_seed
 from ...networks import MLP
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
 from ...validation import COUNT, Instance, Number, Rule, check
 from ..image_generator import AdversarialModel
+from ..mixins import WithEncoder
 
 __all__ = ["PPGN"]
 
@@ -87,8 +87,10 @@ class PPGN(Parameters):
         pull, push: as above.
 
     Attributes:
-        denoiser_: R, after :meth:`fit`.
-        blur_: the square root of v, after :meth:`fit`.
+        denoiser_: R, after :meth:`fit`, of codes less their mean by their standard deviation: the
+            step and noise of a chain are those of numbers whose deviation is one.
+        centre_, scale_: that mean and deviation, (latent,) each.
+        blur_: the square root of v, after :meth:`fit`, of these.
 
     Examples:
         Codes whose sign is their class:
@@ -112,6 +114,9 @@ class PPGN(Parameters):
     }
 
     denoiser_: MLP | None = None  # nor before a fit
+    centre_: Tensor
+    scale_: Tensor
+    blur_: float
 
     def __init__(
         self,
@@ -147,15 +152,16 @@ class PPGN(Parameters):
         Raises:
             UnsupportedError: for a generator without ``encode``.
         """
-        encodes = "encode" in methods_of(self.generator)
-        if not isinstance(self.generator, AdversarialModel) or not encodes:
+        if not isinstance(self.generator, WithEncoder):
             raise UnsupportedError(
                 "fit learns from encodings, and this generator has no encode(). Leave fit out: "
                 "the codes of its prior need no learned denoiser."
             )
-        codes = torch.from_numpy(self.generator.encode(X))
         seed = drawn_seed(random_state)
-        self.blur_ = _BLUR * float(codes.std(0, correction=0).mean())
+        codes = torch.from_numpy(self.generator.draw_codes(X, seed))
+        self.centre_, self.scale_ = codes.mean(0), codes.std(0, correction=0).clamp_min(1e-6)
+        codes = (codes - self.centre_) / self.scale_
+        self.blur_ = _BLUR
         width = codes.shape[1]
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
@@ -281,7 +287,7 @@ class PPGN(Parameters):
         model = self.generator
         if not isinstance(model, AdversarialModel):
             return model(h)
-        code = model.prior_codes(h) if self.denoiser_ is None else h
+        code = model.prior_codes(h) if self.denoiser_ is None else self.centre_ + self.scale_ * h
         can = model.capabilities()
         assert can.latent_space is not None
         return can.latent_space.decode(code.to(can.device))
