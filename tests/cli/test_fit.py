@@ -1,6 +1,7 @@
 """pushforward fit: options, config files, what is refused, what is printed."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_old_words_work_and_say_the_new_ones(run, csv, tmp_path):
         ("random_state = 'x'", "Expected a whole number"),
         ("minutes = true", "Expected a number"),
         ("random_state = ", "is not TOML"),
-        ("missing = 'x'", "Expected one of error, drop, auto"),
+        ("missing = 'x'", "Expected one of error, drop, auto, model"),
         ("[bounds]\nage = 3", "Expected LOW:HIGH"),
         ("[set]\nnope = 3", "no parameter 'nope'"),
     ],
@@ -155,13 +156,19 @@ def test_missing_cells(run, table, tmp_path, small):
     run("fit", "gis", path, "-o", tmp_path / "m").refused("row 7", "missing")
     run("fit", "gis", path, "-o", tmp_path / "m", "--missing", "drop", *small).ok()
     assert pushforward.load(tmp_path / "m").columns_.n_rows == 239
-    shown = run("fit", "auto", path, "-o", tmp_path / "auto").ok()
+    brief = ("--minutes", "0.05")
+    shown = run("fit", "auto", path, "-o", tmp_path / "drop", "--missing", "drop", *brief).ok()
     note = "pushforward: note: 1 of 240 rows left out for missing cells."
     assert shown.err.count("left out for missing cells") == 1
     assert note in shown.err
-    assert "rows left out             1\n" in run("info", tmp_path / "auto").ok().out
+    assert "rows left out             1\n" in run("info", tmp_path / "drop").ok().out
+    shown = run("fit", "auto", path, "-o", tmp_path / "auto", *brief).ok()
+    assert "pushforward: note: missing cells modelled, of 'length'." in shown.err
+    lines = run("score", tmp_path / "auto", path).ok().out.splitlines()
+    assert len(lines) == 241
+    assert all(math.isfinite(float(line.split(",")[0])) for line in lines[1:])
     run("fit", "auto", path, "-o", tmp_path / "e", "--missing", "error").refused("row 7")
-    quiet = run("fit", "auto", path, "-o", tmp_path / "quiet", "--quiet").ok()
+    quiet = run("fit", "auto", path, "-o", tmp_path / "quiet", "--quiet", *brief).ok()
     assert quiet.err == ""
 
 

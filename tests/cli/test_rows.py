@@ -168,3 +168,16 @@ def test_an_array_in_an_array_out(run, tmp_path):
     done = run("score", tmp_path / "m", tmp_path / "X.npy", "--keep").ok()
     assert done.out.startswith("column_0,column_1,column_2,log_density,outlier\n")
     run("explain", tmp_path / "m", tmp_path / "X.npy").ok()
+
+
+def test_outliers_of_a_model_fitted_with_contamination_are_those_it_predicts(
+    run, csv, table, tmp_path
+):
+    model = tmp_path / "model"
+    run("fit", "gis", csv, "-o", model, "--contamination", "0.1", "--set", "max_layers=3").ok()
+    told = json.loads(run("score", model, csv, "-o", tmp_path / "out.csv", "--json").ok().out)
+    outliers = pd.read_csv(tmp_path / "out.csv")["outlier"]
+    expected = pushforward.load(model).predict(pd.read_csv(csv)) == -1
+    assert outliers.tolist() == expected.tolist()
+    assert 12 < told["outliers"] == expected.sum() < 36
+    assert told["threshold"] is None

@@ -343,3 +343,17 @@ def test_killed_commands_go_on(model, tmp_path):
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
     assert files[0] == files[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "table.npy", "whole"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(tmp_path, inside):
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    folder = file / "run" if inside else file
+    for model in (pushforward.GIS(), pushforward.DCGAN(steps=1), pushforward.SIG()):
+        X = np.random.default_rng(0).normal(size=(40, 2))
+        if not isinstance(model, pushforward.GIS):
+            X = np.zeros((40, 28, 28), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None]
+        with pytest.raises(ParameterError, match=r"notes\.txt is a file"):
+            model.fit(X, folder=folder)
+    assert file.read_text() == "mine"

@@ -10,7 +10,6 @@ __all__ = [
     "IMAGES",
     "QUIET",
     "TABLES",
-    "Blank",
     "Crop",
     "Data",
     "Drop",
@@ -152,19 +151,22 @@ class Missing(StrEnum):
     error = "error"
     drop = "drop"
     auto = "auto"
+    model = "model"
 
 
-class Blank(StrEnum):
+class ScoredMissing(StrEnum):
     """What scoring does with rows that have missing cells."""
 
+    model = "model"
     error = "error"
     blank = "blank"
 
 
 Gaps = Annotated[
-    Blank,
+    ScoredMissing | None,
     typer.Option(
-        "--missing",
-        help="Rows with missing cells: **error** refuses them, **blank** gives them no score.",
+        "--missing", show_default=False,
+        help="Rows with missing cells: **model** scores the cells they have, **error** refuses "
+        "them, **blank** gives them no score. Default: model for models fitted so, else error.",
     ),
-]
+]  # fmt: skip

@@ -9,7 +9,6 @@ import typer
 from ..data.tables.reading_options import ReadingOptions
 from .arguments import (
     IMAGES,
-    Blank,
     Crop,
     Data,
     Drop,
@@ -58,7 +57,7 @@ def explain(
             help="Draw the strangest images, and below each where it is strange.",
         ),
     ] = None,
-    missing: Gaps = Blank.error,
+    missing: Gaps = None,
     drop: Drop = None,
     reading: ReadingOptions = AS_FOUND,
     split: Split = None,
@@ -86,7 +85,7 @@ def explain(
     name = type(model).__name__
     if of_images(model) and model.capabilities().can("inlier_maps"):
         refuse_reading(reading, name)
-        gaps = missing is not Blank.error
+        gaps = missing is not None
         only_for("tables", name, {"--columns": columns, "--missing": gaps, "--drop": drop})
         if output is not None:
             check_picture(output)
@@ -103,30 +102,32 @@ def explain(
     columns = columns or 3
     table = open_source(data, console, reading, model)
     source = ModelRows(table, model, drop or [], console)
-    found: list[tuple[float, int, Any]] = []  # (score, row number, the row as a table)
+    found: list[tuple[float, int, bool, Any]] = []  # score, number, outlier, the row as a table
     with console.row_progress("scoring", table.n_rows) as advance:
-        for start, batch, scores in scored(source, model, 1, missing):
+        for start, batch, scores, low in scored(source, model, 1, missing):
             X = source.for_model(batch)
             for i in np.argsort(scores, kind="stable")[:rows].tolist():
                 if not np.isnan(scores[i]):
-                    found.append((float(scores[i]), start + i, X[i : i + 1]))
+                    found.append((float(scores[i]), start + i, bool(low[i]), X[i : i + 1]))
             found = sorted(found, key=lambda one: one[:2])[:rows]
             advance(len(batch))
-    explanations = [_explanation(model, score, row, X, columns) for score, row, X in found]
+    explanations = [_explanation(model, *one, columns) for one in found]
     if json:
         print_json(explanations)
     else:
         _print_explanations(explanations)
 
 
-def _explanation(model: Any, score: float, row: int, X: Any, columns: int) -> dict[str, Any]:
+def _explanation(
+    model: Any, score: float, row: int, outlier: bool, X: Any, columns: int
+) -> dict[str, Any]:
     # one row at a time: the memory of an explanation grows with rows times columns squared
     gains = model.explain(X).head(columns)
     words = ("column", "value", "expected", "gain")
     return {
         "row": row,
         "log_density": score,
-        "outlier": score < model.offset_,
+        "outlier": outlier,
         "columns": [dict(zip(words, line, strict=True)) for line in gains[list(words)].to_numpy()],
     }
 

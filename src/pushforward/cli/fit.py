@@ -109,9 +109,10 @@ def fit(
         Missing | None,
         typer.Option(
             rich_help_panel=_DATA, show_default=False,
-            help="Missing cells: **error** refuses them; **drop** leaves out their rows; **auto** "
-            "leaves out columns that have most of theirs missing, then rows, as long as half of "
-            "the rows are left. Default: auto for the model auto, error for others.",
+            help="Missing cells: **error** refuses them; **drop** leaves out their rows; "
+            "**model** fits to the cells that are there; **auto** does so after leaving out "
+            "columns that have most of theirs missing. Default: auto for the model auto, error "
+            "for others.",
         ),
     ] = None,
     column: Annotated[

@@ -23,7 +23,7 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "random_state": ((int,), "a whole number"),
     "minutes": ((int, float), "a number"),
     "contamination": ((int, float, str), 'a number or "auto"'),
-    "missing": ((str,), '"error", "drop" or "auto"'),
+    "missing": ((str,), '"error", "drop", "model" or "auto"'),
     "weight": ((str,), "the name of a column"),
     "drop": ((list,), "a list of names"),
     "header": ((bool,), "true or false"),

@@ -11,7 +11,6 @@ from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
 from .arguments import (
     IMAGES,
-    Blank,
     Crop,
     Data,
     Drop,
@@ -21,6 +20,7 @@ from .arguments import (
     Label,
     Output,
     Quiet,
+    ScoredMissing,
     Size,
     Split,
 )
@@ -50,7 +50,7 @@ def score(
             help="Average over so many draws of the noise on whole numbers, categories or pixels.",
         ),
     ] = 1,
-    missing: Gaps = Blank.error,
+    missing: Gaps = None,
     drop: Drop = None,
     reading: ReadingOptions = AS_FOUND,
     split: Split = None,
@@ -85,7 +85,7 @@ def score(
     model = loaded(folder, "score")
     name = type(model).__name__
     if of_images(model):
-        gaps = missing is not Blank.error
+        gaps = missing is not None
         refuse_reading(reading, name)
         only_for("tables", name, {"--keep": keep, "--missing": gaps, "--drop": drop})
         summary = score_images(
@@ -104,11 +104,11 @@ def score(
             )
         rows = ModelRows(table, model, drop or [], console)
         total = scored_rows = outliers = 0
+        threshold = model.capabilities().threshold
         log_densities = 0.0
         with console.row_progress("scoring", table.n_rows) as advance:
-            for _, batch, scores in scored(rows, model, draws, missing):
+            for _, batch, scores, low in scored(rows, model, draws, missing):
                 there = ~np.isnan(scores)
-                low = scores < model.offset_
                 if output is not None or not json:
                     write(_lines(batch if keep else None, scores, low, missing))
                 total += len(scores)
@@ -121,7 +121,7 @@ def score(
         "scored": scored_rows,
         "mean_log_density": log_densities / scored_rows if scored_rows else None,
         "outliers": outliers,
-        "threshold": model.offset_,
+        "threshold": threshold,
         "output": None if output is None else str(output),
     }
     _print_summary(summary, _sentence(summary), output, json, console)
@@ -138,29 +138,35 @@ def _print_summary(
 
 
 def scored(
-    rows: ModelRows, model: Any, draws: int, missing: Blank
-) -> Iterator[tuple[int, Any, np.ndarray]]:
-    """Yield (number of the first row, the batch, its log densities: NaN for blank ones)."""
+    rows: ModelRows, model: Any, draws: int, missing: ScoredMissing | None
+) -> Iterator[tuple[int, Any, np.ndarray, np.ndarray]]:
+    """Yield batches: the number of the first row, the rows, their log densities, and outliers.
+
+    The log density of rows left blank is NaN.
+    """
+    how = None if missing is None else missing.value
+    threshold = model.capabilities().threshold
     for start, batch in rows.batches():
         X = rows.for_model(batch)
-        there = np.ones(len(batch), dtype=bool)
-        if missing is Blank.blank:
-            there = model.columns_.complete(X)
-        scores = np.full(len(batch), np.nan)
-        if there.any():
-            with at_row(start):
-                whole = X if there.all() else X[there]
-                scores[there] = model.score_samples(whole, n_draws=draws)
-        yield start, batch, scores
+        with at_row(start):
+            scores = model.score_samples(X, n_draws=draws, missing=how)
+            if threshold is None:  # outliers are told by other scores
+                low = model.predict(X, missing=how) < 0
+            else:
+                low = scores < threshold
+                holes = ~model.columns_.complete(X) & ~np.isnan(scores)
+                if holes.any():
+                    low[holes] = model.predict(model.columns_.take(X, holes), missing=how) < 0
+        yield start, batch, scores, low
 
 
-def _lines(batch: Any, scores: np.ndarray, low: np.ndarray, missing: Blank) -> Any:
+def _lines(batch: Any, scores: np.ndarray, low: np.ndarray, missing: ScoredMissing | None) -> Any:
     """The frame to write for one batch; ``batch`` is None where only the scores are wanted."""
     import pandas as pd
 
     frame = pd.DataFrame(index=range(len(scores))) if batch is None else as_frame(batch)
     outlier: Any = low
-    if missing is Blank.blank:
+    if missing is ScoredMissing.blank:
         outlier = pd.array(low, dtype="boolean")
         outlier[np.isnan(scores)] = pd.NA
     return frame.assign(log_density=scores, outlier=outlier)
@@ -171,8 +177,9 @@ def _sentence(summary: dict[str, Any]) -> str:
     if not scored_rows:
         return f"{n:,} rows, none of them scored: all have missing cells"
     blank = f" ({n - scored_rows:,} with missing cells left blank)" if n > scored_rows else ""
+    below = "" if summary["threshold"] is None else f", those below {summary['threshold']:.4g}"
+    share = 100 * summary["outliers"] / scored_rows
     return (
         f"{n:,} rows{blank}, {summary['mean_log_density']:.4g} nats a row on average; "
-        f"{summary['outliers']:,} outliers ({100 * summary['outliers'] / scored_rows:.1f} %), "
-        f"those below {summary['threshold']:.4g}"
+        f"{summary['outliers']:,} outliers ({share:.1f} %){below}"
     )

@@ -23,7 +23,7 @@ __all__ = [
     "rows_text",
 ]
 
-MISSING = ("error", "drop", "auto")  # what a fit may do about rows with missing cells
+MISSING = ("error", "drop", "auto", "model")  # what a fit may do about rows with missing cells
 SHOWN = 5  # names or row numbers listed in an error before "..."
 
 

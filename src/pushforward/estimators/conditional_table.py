@@ -271,6 +271,25 @@ class ConditionalTable:
         self._collect(collect)
         return self._columns.fill(self._table, found, np.arange(len(self)))
 
+    def log_density(self) -> np.ndarray:
+        """Log density of the cells that are given, in nats in the units of the table: (m,).
+
+        Exact where at most one column is open, but for the rule by which it is integrated; else
+        estimated, with the errors of :meth:`log_density_error`.
+        """
+        return self._collect(lambda draws, values, rows: draws.log_given.numpy()) + (
+            self._log_det.numpy()
+        )
+
+    def log_density_error(self) -> np.ndarray:
+        """Standard errors of :meth:`log_density` in nats, (m,); 0 where it is summed up."""
+
+        def error(draws: WeightedDraws, values: Any, rows: np.ndarray) -> np.ndarray:
+            excess = 1 / draws.effective_size - 1 / draws.log_ratio.shape[1]
+            return excess.clamp_min(0.0).sqrt().numpy()
+
+        return self._collect(error)
+
     def score_samples(self, X: Any) -> np.ndarray:
         """Log density of the open columns of rows given the others, in nats: (n,).
 

@@ -132,7 +132,29 @@ class GeneratorModel(PhasedModel):
             for network in self.networks_.values():
                 network.eval()
             with torch.no_grad():
-                self._decoded(self.prior_codes(torch.ones(2, self.settings_["latent"])))
+                self._try_generator()
+
+    def _try_generator(self) -> None:
+        """Refuse a generator of one's own that does not make rows of codes (2, latent)."""
+        latent = self.settings_["latent"]
+        codes = self.prior_codes(torch.ones(2, latent)).to(self._device())
+        try:
+            made = self._generate(codes)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            if "generator" not in self.settings_["own"]:
+                raise
+            raise ParameterError(
+                f"The generator in networks= fails on codes of shape (2, {latent}): {error}. "
+                f"Expected a module that takes (n, {latent}); where yours takes (n, {latent}, 1, "
+                f"1), give nn.Sequential(nn.Unflatten(1, ({latent}, 1, 1)), yours)."
+            ) from error
+        if not isinstance(made, Tensor):
+            raise ParameterError(
+                f"The generator in networks= returns a {type(made).__name__}. Expected one "
+                f"tensor, (n, {', '.join(map(str, self._row_shape()))}): wrap it in a module that "
+                "returns its rows alone."
+            )
+        self._decoded(self.prior_codes(torch.ones(2, latent)))
 
     def _refresh(self) -> None:
         """Estimate the moments of the generator's batch norm on codes of the prior."""
@@ -164,6 +186,10 @@ class GeneratorModel(PhasedModel):
     def _logit(self, name: str, x: Tensor) -> Tensor:
         """The output of a critic for each row, (n,)."""
         logits = self.networks_[name](x)
+        if not isinstance(logits, Tensor):
+            raise ParameterError(
+                f"The network {name!r} returns a {type(logits).__name__}. Expected one tensor."
+            )
         if logits.numel() != len(x):
             raise ParameterError(
                 f"The network {name!r} made {tuple(logits.shape)} of {len(x)} rows. Expected one "

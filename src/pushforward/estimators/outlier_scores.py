@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,19 @@ class OutlierScores:
     detector_: Novelty | TrimmedPair | None
     offset_: float
 
+    missing: str
     contamination: float | str | None
     false_alarm_rate: float
 
-    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
+    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str | None = None) -> np.ndarray:
         """Log density of each row, (n,)."""
         raise NotImplementedError
 
     def _check_fitted(self) -> None:
+        raise NotImplementedError
+
+    def _decision_of_known(self, X: Any) -> np.ndarray:
+        """What :meth:`decision_function` is of rows with missing cells, (n,)."""
         raise NotImplementedError
 
     def _outlier_share(self) -> float | None:
@@ -100,7 +106,7 @@ class OutlierScores:
             return float(np.percentile(fitted, 100 * share))
         return conformal_threshold(scores, self.false_alarm_rate)
 
-    def decision_function(self, X: Any, *, missing: str = "error") -> np.ndarray:
+    def decision_function(self, X: Any, *, missing: str | None = None) -> np.ndarray:
         """Score minus threshold, in nats: negative for outliers.
 
         The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
@@ -108,13 +114,18 @@ class OutlierScores:
         ``contamination=0`` it is a mean log p-value, of three views of the row of which the
         density is one (:class:`~pushforward.transport.Novelty`).
 
-        Rows with missing cells are refused; with ``missing="blank"`` they have NaN.
+        Rows with missing cells are compared with samples that lack the same cells where the model
+        was fitted with ``missing`` "auto" or "model", or that is said here; else they are
+        refused, and with ``missing="blank"`` they have NaN.
         """
         self._check_fitted()
-        if missing != "error":
-            return self._leave_blank(X, missing, self.decision_function)
+        if (how := self._missing_in(X, missing)) != "error":
+            other = self._decision_of_known if how == "model" else None
+            return self._by_completeness(
+                X, partial(self.decision_function, missing="error"), other
+            )
         if self.detector_ is None:
-            return self.score_samples(X) - self.offset_
+            return self.score_samples(X, missing="error") - self.offset_
         with torch.no_grad():
             return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
 
@@ -123,21 +134,31 @@ class OutlierScores:
             return self.density_.log_prob(z) + log_det
         return self.detector_.score(z, log_det)
 
-    def predict(self, X: Any, *, missing: str = "error") -> np.ndarray:
+    def predict(self, X: Any, *, missing: str | None = None) -> np.ndarray:
         """+1 for rows like those of ``fit``, -1 for outliers: (n,) int.
 
-        Rows with missing cells are refused; with ``missing="blank"`` they have 0.
+        Rows with missing cells are as in :meth:`decision_function`; those left blank have 0.
         """
         decision = self.decision_function(X, missing=missing)
         return np.where(np.isnan(decision), 0, np.where(decision < 0, -1, 1))
 
-    def _leave_blank(
-        self, X: Any, missing: str, scores: Callable[[Any], np.ndarray]
+    def _missing_in(self, X: Any, missing: str | None) -> str:
+        """What to do about rows with missing cells: "error" where a table has none."""
+        check({"missing": OneOf("model", "error", "blank") | None}, {"missing": missing})
+        if missing is None:
+            missing = "model" if self.missing in ("model", "auto") else "error"
+        return "error" if missing == "error" or self.columns_.complete(X).all() else missing
+
+    def _by_completeness(
+        self,
+        X: Any,
+        scores: Callable[[Any], np.ndarray],
+        other: Callable[[Any], np.ndarray] | None,
     ) -> np.ndarray:
-        """Scores of the rows without missing cells, NaN for the others: (n,)."""
-        check({"missing": OneOf("error", "blank")}, {"missing": missing})
+        """Scores of the rows without missing cells, other ones of the rest, or NaN: (n,)."""
         complete = self.columns_.complete(X)
         found = np.full(len(complete), np.nan)
-        if complete.any():
-            found[complete] = scores(X if complete.all() else self.columns_.take(X, complete))
+        for rows, function in ((complete, scores), (~complete, other)):
+            if function is not None and rows.any():
+                found[rows] = function(X if rows.all() else self.columns_.take(X, rows))
         return found

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +24,13 @@ from ..transport import Novelty, Rows, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
+from .missing_cells import (
+    completed,
+    decision_of_known,
+    log_prob_of_completion,
+    log_prob_of_known,
+    rows_of,
+)  # fmt: skip
 from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
 
@@ -110,9 +118,11 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     ) -> Self:
         """Every ``fit``; the options go to :meth:`_fit_density`, a seed that is None is drawn."""
         self._check_parameters()
-        rows = self._learn_columns(X, sample_weight)
+        learned = self._learn_columns(X, sample_weight)
         seed = drawn_seed(self.random_state) if seed is None else seed
-        X, weight = counted(rows.X, rows.sample_weight)
+        holes = learned.X
+        whole = completed(learned)
+        X, weight = counted(whole, learned.sample_weight)
         checkpoint = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))
@@ -131,6 +141,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             )
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
+        if whole is not holes:  # the rows were scored with the cells that were drawn for them
+            self.held_out_ -= log_prob_of_completion(self, holes, whole)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
@@ -181,7 +193,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             print(columns_text(learned.columns), file=sys.stderr)
             if kept := kept_text(learned.columns):
                 print(kept, file=sys.stderr)
-        elif self.missing == "auto":
+        else:
             # the line of the caller: a fit with old words has one more frame above it
             warn_left_out(learned.columns, stacklevel=5 + bool(old_words(self.fit)))
         return learned
@@ -195,23 +207,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
     def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
         """Coordinates with the kinds of the columns that fits depend on."""
-        discrete = self.columns_.discrete
-        origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
-        for j in torch.nonzero(discrete)[:, 0].tolist():
-            low, high = self.columns_.edges(j, 0)
-            origin[j], width[j] = low, high - low
-        learned = self.columns_
-        return Rows(
-            x=z,
-            weight=weight,
-            log_det=log_det,
-            discrete=discrete,
-            origin=origin,
-            width=width,
-            nominal=learned.nominal,
-            listed=learned.listed,
-            atoms=learned.atoms,
-        )
+        return rows_of(self.columns_, z, weight, log_det)
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
@@ -244,7 +240,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         fit, out = rows.split(count, seed)
         return rows.take(fit), rows.take(out)
 
-    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str = "error") -> np.ndarray:
+    def score_samples(self, X: Any, *, n_draws: int = 1, missing: str | None = None) -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
 
         Whole-number and category columns count with probabilities: they are dequantised,
@@ -254,7 +250,11 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         Args:
             X: table of shape (n, p) with the columns of ``fit``.
             n_draws: draws per row, 1 or more; more than 1 matters only for discrete columns.
-            missing: "error" refuses rows with missing cells, "blank" gives them NaN.
+            missing: of rows with missing cells, "model" gives the log density of the cells that
+                are there, "error" refuses them, "blank" gives them NaN; None is "model" for models
+                fitted with "model" or "auto", and else "error". Where more than one cell of a row
+                is missing the density is estimated; ``given(X).log_density_error()`` says how
+                well.
 
         Returns:
             (n,) float64, finite but for the NaN of ``missing="blank"``.
@@ -266,8 +266,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """
         self._check_fitted()
         check({"n_draws": COUNT}, {"n_draws": n_draws})
-        if missing != "error":
-            return self._leave_blank(X, missing, lambda Y: self.score_samples(Y, n_draws=n_draws))
+        if (how := self._missing_in(X, missing)) != "error":
+
+            def scores(rows: Any) -> np.ndarray:
+                return self.score_samples(rows, n_draws=n_draws, missing="error")
+
+            other = partial(log_prob_of_known, self) if how == "model" else None
+            return self._by_completeness(X, scores, other)
         total: Tensor | None = None
         with torch.no_grad():
             for draw in range(n_draws):
@@ -287,6 +292,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 "1e150 standard deviations). Check the units of the columns, or leave it out."
             )
         return result
+
+    def _decision_of_known(self, X: Any) -> np.ndarray:
+        return decision_of_known(self, X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log density of the rows, in nats a row."""
@@ -408,7 +416,14 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         from .counterfactuals import explain_rows
 
         self.score_samples(X)  # refuses rows that have no finite score
-        return explain_rows(self.columns_, self.density_, X, candidates)
+        if self._missing_in(X, None) == "error":
+            return explain_rows(self.columns_, self.density_, X, candidates)
+        whole = self.impute(X, strategy="mode", random_state=0)
+        frame = explain_rows(self.columns_, self.density_, whole, candidates)
+        gaps = self.columns_.gaps(X)
+        pairs = zip(frame["row"], frame["column"], strict=True)
+        there = [not gaps[column][row] for row, column in pairs]
+        return frame.loc[there].reset_index(drop=True)
 
     def distribution(self) -> Any:
         """The density as a ``torch.distributions.Distribution`` over rows (p,).
@@ -436,6 +451,11 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
     def __sklearn_is_fitted__(self) -> bool:
         return "density_" in vars(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing in ("auto", "model")
+        return tags
 
     def _card(self) -> str:
         from .cards import table_card

@@ -85,6 +85,9 @@ class Checkpoint:
     Attributes:
         seconds: wall seconds of work that earlier runs of the same fit have done.
 
+    Raises:
+        ParameterError: where a file stands in the place of the folder, or of one above it.
+
     Examples:
         >>> import tempfile, torch
         >>> folder = Path(tempfile.mkdtemp()) / "work"
@@ -109,6 +112,8 @@ it: the fit then begins anew.
 
     def __init__(self, folder: Folder | None = None, *, writes: bool = True) -> None:
         self._folder = None if folder is None else Path(os.path.realpath(folder))
+        if self._folder is not None:
+            _refuse_file(self._folder)
         self._writes = writes and folder is not None
         self._steps: dict[str, Step] = {}
         self._identity: dict[str, Any] = {}
@@ -274,6 +279,16 @@ Repeat the command that wrote it to go on, or give it a larger budget.
             f"The run in {self._folder.parent} cannot be continued: {_clause(reason)}. "
             "Choose another folder, remove that one, or give what it was begun with."
         ) from reason
+
+
+def _refuse_file(folder: Path) -> None:
+    """Raise where a file stands in the way of a folder, before the work that goes into it."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise ParameterError(
+            f"{there} is a file. Expected a folder for the work of the fit: one that is there, or "
+            "a name that is free."
+        )
 
 
 def _clause(reason: PushforwardError) -> str:

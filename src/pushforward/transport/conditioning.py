@@ -2,11 +2,11 @@
 
 A flow has no closed form of ``p(open | given)``, but its joint density can be evaluated anywhere,
 and so can that of a simpler model of the same rows. So the open coordinates are drawn from the
-simpler one, a :class:`~.product_mixture.ProductMixture` behind a marginal layer, fitted to samples
-of the density itself, and weighted by ``p(open, given) / q(open | given)``: importance sampling
-(Kloek and van Dijk 1978). The mean weight is the density of what is given, and the weights say how
-many equally weighted draws they are worth (Kong 1992). Where a single coordinate is open there is
-nothing to draw: its values are enumerated, or it is integrated along a grid.
+simpler one, a :class:`~.table_mixture.TableMixture` fitted to samples of the density itself, and
+weighted by ``p(open, given) / q(open | given)``: importance sampling (Kloek and van Dijk 1978).
+The mean weight is the density of what is given, and the weights say how many equally weighted
+draws they are worth (Kong 1992). Where a single coordinate is open there is nothing to draw: its
+values are enumerated, or it is integrated along a grid.
 """
 
 import math
@@ -17,22 +17,18 @@ import torch
 from torch import Tensor
 
 from .any_density import Density, follows_functions
-from .margins import Margins
-from .product_mixture import ProductMixture
 from .rows import Rows
+from .table_mixture import TableMixture
 
 __all__ = ["SAMPLES", "Conditioner", "WeightedDraws"]
 
 #: Samples of a density that its proposal is fitted to.
 SAMPLES = 10_000
-_COMPONENTS = 40
-_MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table in the proposal
 _MOST_VALUES = 2048  # of a coordinate that is enumerated where it alone is open
 _WIDE, _WIDE_SHARE = 2.0, 0.02  # the component for what the others do not expect
 _BLOCK = 1 << 16  # points evaluated at once
 _GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
 _NOISE = 4  # draws of the place in their cells that given values are averaged over
-_FINE = 1024  # points by which quantiles of the proposal are found
 
 Allowed = Callable[[Tensor], Tensor]
 
@@ -101,30 +97,15 @@ class Conditioner:
 
     Args:
         density: on R^D.
-        rows: samples of it, with the kinds of the coordinates.
-        tabled: (D,) bool, coordinates that are values of a table in the proposal.
-        seen: for each of these its cells in rising order, (V_j,).
-        margins: marginal layer of the other coordinates; None where there are none.
-        proposal: mixture behind it.
+        proposal: fitted to samples of it.
     """
 
-    def __init__(
-        self,
-        density: Density,
-        rows: Rows,
-        tabled: Tensor,
-        seen: list[Tensor],
-        margins: Margins | None,
-        proposal: ProductMixture,
-    ) -> None:
+    def __init__(self, density: Density, proposal: TableMixture) -> None:
         self.density = density
-        self.rows = rows
-        self.tabled = tabled
-        self.seen = seen
-        self.margins = margins
         self.proposal = proposal
-        self._log_width = rows.width[tabled].log()
-        self.has_cells = rows.discrete | torch.tensor([len(cells) > 0 for cells in rows.atoms])
+        self.rows = proposal.rows
+        atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms])
+        self.has_cells = self.rows.discrete | atoms
 
     @classmethod
     def fit(cls, density: Density, rows: Rows, seed: int) -> "Conditioner":
@@ -135,25 +116,7 @@ class Conditioner:
             rows: samples of it, some thousands, with the kinds of the coordinates.
             seed: of everything random.
         """
-        cells = ((rows.x - rows.origin) / rows.width).floor()
-        count = torch.tensor([len(column.unique()) for column in cells.T])
-        tabled = rows.discrete & (rows.nominal | (count <= _MOST_LISTED))
-        places = torch.nonzero(tabled)[:, 0].tolist()
-        seen = [cells[:, j].unique() for j in places]
-        index = [
-            torch.searchsorted(s, cells[:, j].contiguous())
-            for s, j in zip(seen, places, strict=True)
-        ]
-        k = torch.stack(index, dim=1) if index else torch.zeros(len(rows), 0, dtype=torch.long)
-        smooth = rows.coordinates(~tabled)
-        margins = smooth.fit_margins() if smooth.x.shape[1] else None
-        y = smooth.through(margins).x
-        components = max(1, min(_COMPONENTS, len(rows) // 100))
-        proposal = ProductMixture.fit(
-            y, k, [len(s) for s in seen], components=components, seed=seed
-        )
-        proposal = proposal.widened(_WIDE_SHARE, _WIDE)
-        return cls(density, rows, tabled, seen, margins, proposal)
+        return cls(density, TableMixture.fit(rows, seed).widened(_WIDE_SHARE, _WIDE))
 
     def condition(
         self,
@@ -204,7 +167,7 @@ class Conditioner:
     ) -> WeightedDraws:
         n, d = x.shape
         points = self._within_cells(x.repeat_interleave(count, 0), given, generator)
-        points, log_q = self._propose(points, given, generator)
+        points, log_q = self.proposal.sample_given(points, given, generator)
         log_joint = self.density.log_prob(points)
         ratio = log_joint - log_q
         ratio = torch.where(follows_functions(self.density, points, given), ratio, -math.inf)
@@ -214,47 +177,6 @@ class Conditioner:
             points.view(n, count, d), ratio.view(n, count), log_joint.view(n, count)
         )
 
-    def _propose(
-        self, points: Tensor, given: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Points with their open coordinates drawn, and the log density of the proposal, (N,)."""
-        tabled, points = self.tabled, points.clone()
-        smooth, discrete = given[~tabled], given[tabled]
-        y, k = self._values(points)
-        y, k = self.proposal.sample_given(y, k, smooth, discrete, generator)
-        log_q = self.proposal.log_prob(y, k)
-        if bool(given.any()):
-            log_q = log_q - self.proposal.log_prob(y, k, smooth, discrete)
-        if self.margins is not None and not bool(smooth.all()):
-            places = torch.nonzero(~tabled)[:, 0][~smooth]
-            made = self.margins.inverse(y.T.contiguous())
-            points[:, places] = made[~smooth].T
-            _, slope = self.margins.slopes(points[:, ~tabled].T.contiguous())
-            log_q = log_q + slope[~smooth].sum(0)
-        places = torch.nonzero(tabled)[:, 0].tolist()
-        for i in torch.nonzero(~discrete)[:, 0].tolist():
-            j = places[i]
-            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
-            points[:, j] = self._in_cell(self.seen[i][k[:, i]], j, u)
-            log_q = log_q - self._log_width[i]
-        return points, log_q
-
-    def _values(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Points as the proposal sees them: (N, s) behind the margins and (N, m) values."""
-        tabled = self.tabled
-        y = points[:, ~tabled]
-        if self.margins is not None:
-            y = self.margins(y.T.contiguous())[0].T.contiguous()
-        k = torch.zeros(len(points), len(self.seen), dtype=torch.long)
-        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
-            cell = ((points[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
-            k[:, i] = _nearest(self.seen[i], cell)
-        return y, k
-
-    def _in_cell(self, cell: Tensor, j: int, u: Tensor) -> Tensor:
-        """Points of coordinate j in cells, at shares u of their width, off their edges."""
-        return self.rows.origin[j] + self.rows.width[j] * (cell + 1e-6 + (1 - 2e-6) * u)
-
     def _within_cells(self, x: Tensor, given: Tensor, generator: torch.Generator) -> Tensor:
         """Given discrete coordinates and point masses anew at random in their cells."""
         x = x.clone()
@@ -262,7 +184,7 @@ class Conditioner:
             u = torch.rand(len(x), generator=generator, dtype=x.dtype)
             if bool(self.rows.discrete[j]):
                 cell = ((x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
-                x[:, j] = self._in_cell(cell, j, u)
+                x[:, j] = self.proposal.in_cell(cell, j, u)
             for low, high in self.rows.atoms[j].tolist():
                 inside = (x[:, j] >= low) & (x[:, j] < high)
                 x[:, j] = torch.where(
@@ -288,7 +210,9 @@ class Conditioner:
         else:
             values = torch.arange(float(cells.min()), float(cells.max()) + 1, dtype=x.dtype)
         if bool(self.rows.discrete[j]) and len(values) <= _MOST_VALUES:
-            node = self._in_cell(values, j, torch.full_like(values, 0.5)).expand(len(x), -1)
+            node = self.proposal.in_cell(values, j, torch.full_like(values, 0.5)).expand(
+                len(x), -1
+            )
             measure = self.rows.width[j].log().expand(node.shape)
         else:
             node, measure = self._nodes(x, j)
@@ -320,17 +244,15 @@ class Conditioner:
         Half of them are quantiles of the proposal given the rest of the row, half lie evenly
         behind the marginal layer. An atom is one node, and no other lies in it.
         """
-        assert self.margins is not None
-        given = torch.ones(x.shape[1], dtype=torch.bool)
-        given[j] = False
-        i = int((~self.tabled)[:j].sum())
-        y, k = self._values(x)
-        y_node = self._quantiles(y, k, given)
+        mixture = self.proposal
+        assert mixture.margins is not None
+        i = int((~mixture.tabled)[:j].sum())
+        level = torch.special.ndtr(torch.linspace(-5, 5, _GRID - _GRID // 2, dtype=x.dtype))
         even = torch.linspace(-_TAIL, _TAIL, _GRID // 2, dtype=x.dtype).expand(len(x), -1)
-        y_node = torch.cat([y_node, even], dim=1)
-        full = torch.zeros(y.shape[1], y_node.numel(), dtype=x.dtype)
-        full[i] = y_node.flatten()
-        node = self.margins.inverse(full)[i].view(y_node.shape)
+        y = torch.cat([mixture.quantiles(x, j, level), even], dim=1)
+        full = x.new_zeros(int((~mixture.tabled).sum()), y.numel())
+        full[i] = y.flatten()
+        node = mixture.margins.inverse(full)[i].view(y.shape)
         atoms = self.rows.atoms[j]
         if len(atoms):
             width = atoms[:, 1] - atoms[:, 0]
@@ -347,36 +269,6 @@ class Conditioner:
             node = torch.cat([node, atoms.mean(1).expand(len(x), -1)], dim=1)
             measure = torch.cat([measure, width.expand(len(x), -1)], dim=1)
         return node, measure.log()
-
-    def _quantiles(self, y: Tensor, k: Tensor, given: Tensor) -> Tensor:
-        """Quantiles of the open smooth coordinate under the proposal, behind the margins."""
-        smooth, discrete = given[~self.tabled], given[self.tabled]
-        r = self.proposal.component_log_prob(y, k, smooth, discrete).softmax(1)
-        mean, gain, factor = self.proposal.conditional(smooth)
-        off = y[:, None, smooth] - self.proposal.gaussians.mean[:, smooth]
-        centre = mean[:, 0] + (off * gain[:, 0]).sum(2)
-        deviation = factor[:, 0, 0]
-        line = torch.linspace(-_TAIL, _TAIL, _FINE, dtype=y.dtype)
-        level = torch.special.ndtr(torch.linspace(-5, 5, _GRID - _GRID // 2, dtype=y.dtype))
-        found = []
-        for part, share in zip(centre.split(256), r.split(256), strict=True):
-            cdf = torch.zeros(len(part), _FINE, dtype=y.dtype)
-            for c in range(part.shape[1]):
-                at = (line - part[:, c : c + 1]) / deviation[c]
-                cdf += share[:, c : c + 1] * torch.special.ndtr(at)
-            right = torch.searchsorted(cdf, level.expand(len(part), -1).contiguous())
-            right = right.clamp(1, _FINE - 1)
-            low, high = cdf.gather(1, right - 1), cdf.gather(1, right)
-            t = ((level - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
-            found.append(line[right - 1] + t * (line[right] - line[right - 1]))
-        return torch.cat(found)
-
-
-def _nearest(seen: Tensor, cell: Tensor) -> Tensor:
-    """Positions of the cells nearest to others among those seen, which rise."""
-    right = torch.searchsorted(seen, cell).clamp_max(len(seen) - 1)
-    left = (right - 1).clamp_min(0)
-    return torch.where((cell - seen[left]).abs() <= (seen[right] - cell).abs(), left, right)
 
 
 def _joined(parts: list[WeightedDraws]) -> WeightedDraws:

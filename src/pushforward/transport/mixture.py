@@ -145,11 +145,32 @@ class GaussianMixture:
             scatter[:, upper[0], upper[1]] = second / mass[:, None]
             scatter[:, upper[1], upper[0]] = scatter[:, upper[0], upper[1]]
         scatter -= mean[:, :, None] * mean[:, None, :]
+        return cls.of_moments(mass, mean, scatter, n, shrinkage=shrinkage, diagonal=diagonal)
+
+    @classmethod
+    def of_moments(
+        cls,
+        mass: Tensor,
+        mean: Tensor,
+        scatter: Tensor,
+        n: int,
+        *,
+        shrinkage: float = 0.0,
+        diagonal: float = 0.0,
+    ) -> "GaussianMixture":
+        """The mixture of components with these moments.
+
+        Args:
+            mass: (C,) shares of the rows, which sum to 1.
+            mean, scatter: (C, d) and (C, d, d), the means and covariances of their rows.
+            n: number of rows.
+            shrinkage, diagonal: as of :meth:`fit`.
+        """
         pooled = (scatter * mass[:, None, None]).sum(0)
         pooled = (1 - diagonal) * pooled + diagonal * torch.diag(pooled.diagonal())
         rows = mass[:, None, None] * n
         covariance = (rows * scatter + shrinkage * pooled) / (rows + shrinkage)
-        floor = _RIDGE * torch.eye(d, dtype=x.dtype)
+        floor = _RIDGE * torch.eye(mean.shape[1], dtype=mean.dtype)
         factor, info = torch.linalg.cholesky_ex(covariance + floor)
         if bool(info.any()):  # cancellation left a direction without variance: own eigenvalues
             values, vectors = torch.linalg.eigh(covariance)

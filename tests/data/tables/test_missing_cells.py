@@ -1,4 +1,4 @@
-"""What a fit leaves out for missing cells, and what it refuses."""
+"""What a fit learns of tables with missing cells, and what it leaves out."""
 
 import numpy as np
 import pandas as pd
@@ -20,19 +20,24 @@ def table(**shares):
 
 
 @pytest.mark.parametrize("share", [0.005, 0.25, 0.5])
-def test_rows_with_gaps_are_left_out_as_long_as_half_are_left(share):
-    learned = Columns.learn(table(b=share), missing="auto")
-    assert learned.columns.kinds == ("continuous",) * 3
-    assert learned.columns.n_left_out == 200 * share
-    np.testing.assert_array_equal(learned.kept, np.arange(200) >= 200 * share)
-    assert learned.columns.describe()[1]["missing"] == share
+def test_rows_with_gaps_stay_and_columns_are_learned_of_the_cells_there(share):
+    frame = table(b=share)
+    learned = Columns.learn(frame, missing="auto")
+    columns = learned.columns
+    assert columns.kinds == ("continuous",) * 3
+    assert (columns.n_left_out, columns.n_rows) == (0, 200)
+    assert learned.kept.all()
+    assert columns.describe()[1]["missing"] == share
+    alone = Columns.learn(frame[["b"]].dropna()).columns.columns[0]
+    assert columns.columns[1].loc == pytest.approx(alone.loc)
+    assert columns.columns[1].scale == pytest.approx(alone.scale)
 
 
-def test_columns_with_most_cells_missing_are_left_out_before_rows():
+def test_columns_with_most_cells_missing_are_left_out():
     frame = table(a=0.1, b=0.505)
     learned = Columns.learn(frame, missing="auto")
     assert learned.columns.kinds == ("continuous", "empty", "continuous")
-    assert learned.columns.n_left_out == 20
+    assert learned.columns.n_left_out == 0
     entry = learned.columns.describe()[1]
     assert entry["why"] == "50 % of its cells are missing"
     assert entry["missing"] == 0.505
@@ -43,18 +48,31 @@ def test_columns_with_most_cells_missing_are_left_out_before_rows():
     assert list(back) == ["a", "b", "c"]
     assert back["b"].isna().all()
     assert back["b"].dtype == frame["b"].dtype
+    every = Columns.learn(frame, missing="model").columns
+    assert every.kinds == ("continuous",) * 3
 
 
-def test_the_columns_with_most_gaps_go_until_half_of_the_rows_are_complete():
-    frame = table(a=0.3).assign(b=table(b=0.35)["b"].to_numpy()[::-1])
-    columns = Columns.learn(frame, missing="auto").columns
-    assert columns.kinds == ("continuous", "empty", "continuous")
-    assert columns.n_left_out == 60
-    why = "35 % of its cells are missing; less than half of the rows would be left"
-    assert columns.describe()[1]["why"] == why
-    kept = Columns.learn(frame, columns={"b": "continuous"}, missing="auto").columns
-    assert kept.kinds == ("empty", "continuous", "continuous")
-    assert kept.n_left_out == 70
+def test_rows_without_a_cell_are_left_out_and_counted():
+    frame = table(a=0.1, b=0.1, c=0.2)
+    columns = Columns.learn(frame, missing="model").columns
+    assert (columns.n_rows, columns.n_left_out) == (180, 20)
+    assert kept_text(columns) == "20 of 200 rows left out for missing cells"
+
+
+def test_what_columns_have_to_do_with_each_other_is_learned_of_rows_that_have_both():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"price": rng.integers(100, 999, 300), "fee": rng.integers(1, 50, 300)})
+    frame["total"] = frame["price"] + frame["fee"]
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 300), unit="D")
+    frame["start"] = start
+    frame["end"] = start + pd.to_timedelta(rng.integers(0, 9, 300), unit="D")
+    holes = frame.mask(rng.random(frame.shape) < 0.1)
+    columns = Columns.learn(holes, missing="model").columns
+    assert columns.columns[2].formula.places == (0, 1)
+    assert columns.columns[4].origin == 3
+    # where hardly any row has all of the columns, nothing is said of them
+    few = frame.mask(rng.random(frame.shape) < 0.75)
+    assert all(c.formula is None for c in Columns.learn(few, missing="model").columns.columns)
 
 
 @pytest.mark.parametrize(
@@ -82,46 +100,33 @@ def test_a_column_left_out_keeps_its_dtype(cells):
 
 def test_a_declared_column_stays():
     frame = table(b=0.7)
-    with pytest.raises(DataError, match=r"Only 60 of 200 rows .* column 'b' in 140"):
-        Columns.learn(frame, columns={"b": "continuous"}, missing="auto")
+    columns = Columns.learn(frame, columns={"b": "continuous"}, missing="auto").columns
+    assert columns.kinds == ("continuous",) * 3
     dropped = Columns.learn(frame, columns={"b": "continuous"}, missing="drop").columns
     assert (dropped.n_rows, dropped.n_left_out) == (60, 140)
 
 
-def test_too_few_whole_rows_are_refused_with_what_to_do():
-    frame = table(a=0.3).assign(b=table(b=0.3)["b"].to_numpy()[::-1])
-    frame.loc[40:119, "c"] = np.nan  # without any one column, less than half are complete
-    with pytest.raises(DataError) as refused:
-        Columns.learn(frame, missing="auto")
-    text = str(refused.value)
-    assert "Only 20 of 200 rows have no missing cell" in text
-    assert "column 'c' in 80, column 'a' in 60, column 'b' in 60" in text
-    assert '--drop NAME), or fit these rows with missing="drop" (--missing drop)' in text
-    assert Columns.learn(frame, missing="drop").columns.n_rows == 20
-
-
-def test_missing_cells_of_an_array_are_refused_as_scikit_learn_has_it():
+def test_of_an_array_no_column_is_left_out():
+    X = table(b=0.6).to_numpy()
     with pytest.raises(DataError, match="NaN"):
-        Columns.learn(table(b=0.1).to_numpy(), missing="auto")
-    dropped = Columns.learn(table(b=0.4).to_numpy(), missing="drop").columns
-    assert (dropped.n_rows, dropped.n_left_out) == (120, 80)
+        Columns.learn(X)
+    assert Columns.learn(X, missing="auto").columns.kinds == ("continuous",) * 3
+    dropped = Columns.learn(X, missing="drop").columns
+    assert (dropped.n_rows, dropped.n_left_out) == (80, 120)
 
 
 def test_the_last_column_is_not_left_out():
     frame = table(a=0.6)[["a"]]
-    with pytest.raises(DataError, match="Only 80 of 200 rows"):
-        Columns.learn(frame, missing="auto")
+    assert Columns.learn(frame, missing="auto").columns.kinds == ("continuous",)
     with_id = frame.assign(id=range(1, 201))
-    with pytest.raises(DataError, match="Only 80 of 200 rows"):
-        Columns.learn(with_id, missing="auto")
+    assert Columns.learn(with_id, missing="auto").columns.kinds == ("continuous", "identifier")
 
 
 def test_shares_are_those_of_the_rows_that_count():
     frame, weight = table(b=0.6), np.r_[np.zeros(100), np.ones(100)]
     columns = Columns.learn(frame, missing="auto", sample_weight=weight).columns
     assert columns.kinds == ("continuous",) * 3
-    assert (columns.n_rows, columns.n_left_out) == (80, 20)
-    assert kept_text(columns) == "20 of 100 rows left out for missing cells"
+    assert columns.describe()[1]["missing"] == 0.2
 
 
 def test_words_among_numbers_are_gaps_too():

@@ -354,6 +354,49 @@ def test_a_model_from_before_its_critic_had_a_hidden_layer(images, tmp_path, nam
     assert layers == [1, 2]
 
 
+class Pair(Plain):
+    def forward(self, x):
+        made = super().forward(x)
+        return made, made
+
+
+class Map(nn.Module):
+    """A generator as the paper on DCGAN has it, of codes (n, latent, 1, 1)."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ConvTranspose2d(2, 1, 4)
+
+    def forward(self, z):
+        if z.ndim != 4:
+            raise RuntimeError("Expected 4D input to conv_transpose2d")
+        return torch.tanh(self.layers(z))
+
+
+@pytest.mark.parametrize(
+    ("networks", "match"),
+    [
+        ({"generator": Pair(2, 16, image=True)}, r"returns a tuple.*\(n, 1, 4, 4\)"),
+        ({"generator": Map()}, r"Unflatten\(1, \(2, 1, 1\)\)"),
+        ({"generator": Plain(2, 12)}, r"shape \(12,\).*\(1, 4, 4\)"),
+        ({"critic": Pair(16, 1)}, "'critic' returns a tuple"),
+    ],
+)
+def test_networks_of_ones_own_that_do_not_fit_are_told_what_would(images, networks, match):
+    networks = plain_networks(pushforward.DCGAN) | networks
+    model = pushforward.DCGAN(networks=networks, steps=1, **{**SMALL, "latent": 2})
+    with pytest.raises(ParameterError, match=match):
+        model.fit(images[:, :4, :4])
+
+
+def test_the_wrapped_network_of_codes_with_axes_fits(images):
+    own = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), Map())
+    networks = {**plain_networks(pushforward.DCGAN), "generator": own}
+    model = pushforward.DCGAN(networks=networks, steps=1, **{**SMALL, "latent": 2})
+    model.fit(images[:, :4, :4])
+    assert model.sample(3, 0).shape == (3, 4, 4)
+
+
 def test_networks_of_ones_own_are_not_changed(images):
     own = plain_networks(pushforward.DCGAN)
     before = [p.clone() for n in own.values() for p in n.parameters()]

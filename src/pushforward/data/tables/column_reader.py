@@ -14,7 +14,7 @@ from .date_order import since
 from .missing_cells import missing_cells
 from .sheet import Sheet
 
-__all__ = ["TableReader", "refuse_infinite_cells"]
+__all__ = ["PartCells", "TableReader", "read_known"]
 
 Cells = dict[int, tuple[np.ndarray, str]]
 Places = list[int | None]
@@ -108,24 +108,7 @@ class TableReader:
         Raises:
             DataError: for infinite cells.
         """
-        gaps = self.gaps(sheet, places)
-        cells: PartCells = {}
-        for j, place in enumerate(places):
-            column = self.columns[j]
-            if place is None or column.left_out:
-                continue
-            known = ~gaps[:, j]
-            if not known.any():
-                cells[j] = (known, np.zeros(0), column.family)
-                continue
-            rows = sheet if known.all() else sheet.take(known)
-            values, family = read(rows, place, column, self.layout.labels[j])
-            if family == "float" and not np.isfinite(values).all():
-                mask = np.zeros((sheet.n_rows, len(places)), dtype=bool)
-                mask[known, j] = ~np.isfinite(values)
-                refuse_infinite(self.layout.labels, mask)
-            cells[j] = (known, values, family)
-        return cells
+        return read_known(sheet, places, self.columns, self.gaps(sheet, places))
 
     def known_numbers(self, n: int, cells: PartCells) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the columns with a coordinate, NaN where not known, and what is known.
@@ -177,7 +160,7 @@ class TableReader:
             for j, place in enumerate(places)
             if place is not None and not self.columns[j].left_out
         }
-        refuse_infinite_cells(labels, cells)
+        _refuse_infinite_cells(labels, cells)
         return cells
 
     def numbers(self, sheet: Sheet, cells: Cells) -> np.ndarray:
@@ -202,7 +185,43 @@ class TableReader:
         return raw
 
 
-def refuse_infinite_cells(labels: Sequence[str | int], cells: Cells) -> None:
+def read_known(
+    sheet: Sheet, places: Sequence[int | None], columns: Sequence[Column], gaps: np.ndarray
+) -> PartCells:
+    """Read the cells of a table that are not missing.
+
+    Args:
+        sheet: the table.
+        places: where each of the p columns is in it; None where it is absent.
+        columns: the p columns.
+        gaps: boolean of shape (n, p), the missing cells.
+
+    Returns:
+        As of :meth:`TableReader.known_cells`.
+
+    Raises:
+        DataError: for infinite cells.
+    """
+    cells: PartCells = {}
+    infinite = np.zeros(gaps.shape, dtype=bool)
+    for j, (place, column) in enumerate(zip(places, columns, strict=True)):
+        if place is None or column.left_out:
+            continue
+        known = ~gaps[:, j]
+        if not known.any():
+            cells[j] = (known, np.zeros(0), column.family)
+            continue
+        rows = sheet if known.all() else sheet.take(known)
+        values, family = read(rows, place, column, sheet.labels[place])
+        if family == "float":
+            infinite[known, j] = ~np.isfinite(values)
+        cells[j] = (known, values, family)
+    if infinite.any():
+        refuse_infinite(sheet.labels, infinite)
+    return cells
+
+
+def _refuse_infinite_cells(labels: Sequence[str | int], cells: Cells) -> None:
     """Raise DataError where a number is infinite."""
     mask = {
         j: ~np.isfinite(values)

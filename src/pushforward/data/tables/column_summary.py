@@ -72,19 +72,32 @@ def columns_text(columns: Any) -> str:
 
 
 def kept_text(columns: Any) -> str:
-    """How many rows were left out of the fit, "" for none.
+    """What became of missing cells in a fit, "" where there were none.
 
     >>> import pandas as pd
     >>> from pushforward import Columns
     >>> frame = pd.DataFrame({"age": [22.5, None, 26.1], "class": ["a", "a", "b"]})
     >>> kept_text(Columns.learn(frame, missing="drop").columns)
     '1 of 3 rows left out for missing cells'
+    >>> kept_text(Columns.learn(frame, missing="model").columns)
+    "missing cells modelled, of 'age'"
     """
+    gaps = [
+        repr(label)
+        for label, column in zip(columns.labels, columns.columns, strict=True)
+        if column.missing and not column.left_out
+    ]
+    if columns.n_left_out or not gaps:
+        return _gone_text(columns)
+    more = f" and {len(gaps) - MOST} more" if len(gaps) > MOST else ""
+    return f"missing cells modelled, of {', '.join(gaps[:MOST])}{more}"
+
+
+def _gone_text(columns: Any) -> str:
+    """How many rows were left out of a fit, "" for none."""
     gone = columns.n_left_out
-    if not gone:
-        return ""
     total = gone + columns.n_rows
-    return f"{gone:,} of {total:,} rows left out for missing cells"
+    return f"{gone:,} of {total:,} rows left out for missing cells" if gone else ""
 
 
 def warn_left_out(columns: Any, stacklevel: int) -> None:
@@ -100,7 +113,7 @@ def warn_left_out(columns: Any, stacklevel: int) -> None:
     ]
     more = f" and {len(sparse) - MOST} more" if len(sparse) > MOST else ""
     columns_gone = f"columns left out: {', '.join(sparse[:MOST])}{more}" if sparse else ""
-    if left_out := "; ".join(filter(None, (columns_gone, kept_text(columns)))):
+    if left_out := "; ".join(filter(None, (columns_gone, _gone_text(columns)))):
         warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel + 1)
 
 

@@ -139,9 +139,9 @@ class Columns(PartialRows):
                 values it can take; either end may be None. (None, None) takes away the bounds
                 that samples would keep to because the rows show them.
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
-                "auto" first leaves out the columns of a frame, but those that are declared, whose
-                missing cells would cost half of the rows, and refuses where that takes half of
-                the columns; of an array it is "error".
+                "model" keeps all rows that have a cell: what is learned of a column is learned of
+                the cells that are there. "auto" is that after leaving out the columns of a frame,
+                but those that are declared, that have most of their cells missing.
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.
@@ -169,7 +169,12 @@ class Columns(PartialRows):
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
         rough = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
-        moments = rough._coordinates.moments(rough._reader.numbers(sheet, decided.cells), weights)
+        if all(known.all() for known, _, _ in decided.cells.values()):
+            cells = {j: (values, family) for j, (_, values, family) in decided.cells.items()}
+            numbers, known = rough._reader.numbers(sheet, cells), None
+        else:
+            numbers, known = rough._reader.known_numbers(sheet.n_rows, decided.cells)
+        moments = rough._coordinates.moments(numbers, weights, known)
         for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
             found[j] = replace(found[j], loc=loc, scale=scale)
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
@@ -268,6 +273,14 @@ class Columns(PartialRows):
         """
         sheet, places = self._reader.open(X)
         return np.logical_not(self._reader.gaps(sheet, places).any(axis=1))
+
+    def gaps(self, X: Any) -> dict[str | int, np.ndarray]:
+        """Where the cells of a table are missing: a boolean array (n,) for each column, by label.
+
+        Cells of columns that are left out do not count.
+        """
+        sheet, places = self._reader.open(X)
+        return dict(zip(self.labels, self._reader.gaps(sheet, places).T, strict=True))
 
     def places(self, X: Any) -> dict[str | int, int]:
         """Where the columns of a table are: a dict from the names in fit to positions in X."""

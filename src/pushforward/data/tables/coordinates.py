@@ -47,14 +47,22 @@ class Coordinates:
         return len(self.columns)
 
     def moments(
-        self, numbers: np.ndarray, weights: np.ndarray | None
+        self, numbers: np.ndarray, weights: np.ndarray | None, known: np.ndarray | None = None
     ) -> list[tuple[float, float]]:
         """Return the weighted mean and standard deviation of each coordinate on its line.
 
         Args:
             numbers: shape (n, D), overwritten.
             weights: shape (n,) or None.
+            known: boolean of shape (n, D), the numbers that count; None for all.
         """
+        if known is not None:
+            found = []
+            for i, rows in enumerate(known.T):
+                alone = Coordinates(self.columns[i : i + 1], self.labels[i : i + 1])
+                own = None if weights is None else weights[rows]
+                found += alone.moments(numbers[rows, i : i + 1], own)
+            return found
         self._dequantise(numbers, [0.5] * int(self.dequantised.sum()))
         within = self._variance_within(numbers)
         self._transform(numbers)

@@ -10,9 +10,9 @@ from ...errors import DataError, ParameterError
 from ...validation import OneOf, check
 from ..checks import MISSING, check_weights, refuse_missing
 from .column import Column
-from .column_contents import ColumnContents, read, survey
+from .column_contents import ColumnContents, survey
 from .column_kinds import check_declared, recognise
-from .column_reader import refuse_infinite_cells
+from .column_reader import PartCells, read_known
 from .date_order import find_origins, since
 from .dates import DateFormat
 from .decimals import Digits
@@ -24,6 +24,8 @@ from .unmodelled_columns import LEFT_OUT
 
 __all__ = ["Decided", "decide"]
 
+_FEWEST = 30  # rows with all of some columns that say what these have to do with each other
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -32,8 +34,8 @@ class Decided:
     Attributes:
         sheet: the rows that were kept.
         columns: the p columns.
-        cells: of each column that is not left out, by its number: values of shape (n_kept,) and
-            their family.
+        cells: of each column that is not left out, by its number: the mask (n_kept,) of its cells
+            that are known, their values and the family of these.
         weights: float64 of shape (n_kept,), or None.
         kept: boolean of shape (n,).
         n_left_out: how many rows were left out for missing cells.
@@ -41,7 +43,7 @@ class Decided:
 
     sheet: Sheet
     columns: list[Column]
-    cells: dict[int, tuple[np.ndarray, str]]
+    cells: PartCells
     weights: np.ndarray | None
     kept: np.ndarray
     n_left_out: int
@@ -67,7 +69,7 @@ def decide(
     check({"missing": OneOf(*MISSING)}, {"missing": missing})
     sheet = Sheet.open(X, estimator, min_rows)
     if missing == "auto" and not sheet.layout.named:
-        missing = "error"  # as scikit-learn has it of arrays; a column without a name stays
+        missing = "model"  # a column without a name stays: the others would change their places
     declared, intervals = check_declared(columns, bounds, sheet.labels)
     _refuse_dropped_positions(sheet, declared)
     weights = check_weights(sample_weight, sheet.n_rows)
@@ -93,29 +95,28 @@ def decide(
         found = without_sparse(found, gaps[kept], [label in declared for label in sheet.labels])
         gaps &= np.array([not column.left_out for column in found])
     counted = int(kept.sum())
-    kept = complete_rows(sheet.labels, gaps, kept, missing)
+    modelled = [not column.left_out for column in found]
+    kept = complete_rows(sheet.labels, gaps, kept, missing, modelled)
     if not kept.all():
         sheet = sheet.take(kept)
         weights = None if weights is None else weights[kept]
         _refuse_too_few(sheet.n_rows, len(kept), min_rows, estimator)
-    cells = {
-        j: read(sheet, j, column, sheet.labels[j])
-        for j, column in enumerate(found)
-        if not column.left_out
-    }
-    refuse_infinite_cells(sheet.labels, cells)
+        gaps = gaps[kept]
+    cells = read_known(sheet, range(len(found)), found, gaps)
     distinct_rows = _distinct_rows(cells, sheet.n_rows)
     for j, label in enumerate(sheet.labels):
         if j in cells:
+            known, values, family = cells[j]
             found[j] = recognise(
-                *cells[j],
+                values,
+                family,
                 label,
                 holding=holdings[j],
                 declared=declared.get(label),
                 categorical=sheet.layout.storage[j].levels is not None,
                 bounds=intervals.get(label),
-                weights=weights,
-                distinct_rows=distinct_rows,
+                weights=None if weights is None else weights[known],
+                distinct_rows=None if distinct_rows is None else distinct_rows[known],
                 smooth=smooth,
             )
         found[j] = replace(found[j], missing=float(shares[j]))
@@ -127,26 +128,34 @@ def decide(
 
 
 def _compute(
-    found: list[Column],
-    cells: dict[int, tuple[np.ndarray, str]],
-    fixed: list[int],
-    labels: Sequence[str | int],
+    found: list[Column], cells: PartCells, fixed: list[int], labels: Sequence[str | int]
 ) -> None:
     """Mark the columns that are linear functions of others; what was declared stays."""
-    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][1] in ("int", "float")]
+    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][2] in ("int", "float")]
     steps = {j: _step(found[j]) for j in places}
-    formulas = find_formulas({j: cells[j][0] for j in places}, steps, fixed)
+    values = _together(cells, places)
+    formulas = {} if values is None else find_formulas(values, steps, fixed)
     for j, formula in formulas.items():
         why = f"{formula.text(labels)} in all rows: computed from it"
         digits = found[j].digits
-        if digits is None and cells[j][1] == "float":  # of lists, whose values are kept as read
-            digits = Digits.learn(cells[j][0])
+        if digits is None and cells[j][2] == "float":  # of lists, whose values are kept as read
+            digits = Digits.learn(cells[j][1])
         found[j] = replace(found[j], formula=formula, digits=digits, why=why)
+
+
+def _together(cells: PartCells, places: Sequence[int]) -> dict[int, np.ndarray] | None:
+    """Values of some columns in the rows that have all of them; None if these are too few."""
+    if not places:
+        return {}
+    rows = np.logical_and.reduce([cells[j][0] for j in places])
+    if not rows.all() and rows.sum() < max(_FEWEST, 3 * len(places)):
+        return None
+    return {j: cells[j][1][rows[cells[j][0]]] for j in places}
 
 
 def _count_from_others(
     found: list[Column],
-    cells: dict[int, tuple[np.ndarray, str]],
+    cells: PartCells,
     weights: np.ndarray | None,
     distinct_rows: np.ndarray | None,
     labels: Sequence[str | int],
@@ -155,14 +164,20 @@ def _count_from_others(
     places = [j for j in cells if found[j].kind == "date" and found[j].formula is None]
     formats = {j: how for j in places if isinstance(how := found[j].format, DateFormat)}
     units = {j: how.unit for j, how in formats.items()}
-    origins = find_origins({j: cells[j][0] for j in formats}, units)
+    together = _together(cells, list(formats))
+    origins = {} if together is None else find_origins(together, units)
     for j, origin in origins.items():
+        rows = cells[j][0] & cells[origin][0]
+        own, other = (cells[k][1][rows[cells[k][0]]] for k in (j, origin))
         found[j] = replace(found[j], origin=origin)
-        elapsed = cells[j][0] - since(found, j, {origin: cells[origin][0]})
         counted = recognise(
-            elapsed, "int", labels[j], holding=ColumnContents("date"), weights=weights,
-            distinct_rows=distinct_rows,
-        )  # fmt: skip
+            own - since(found, j, {origin: other}),
+            "int",
+            labels[j],
+            holding=ColumnContents("date"),
+            weights=None if weights is None else weights[rows],
+            distinct_rows=None if distinct_rows is None else distinct_rows[rows],
+        )
         found[j] = replace(
             counted,
             origin=origin,
@@ -208,7 +223,7 @@ def _refuse_dropped_positions(sheet: Sheet, declared: dict) -> None:
         )
 
 
-def _distinct_rows(cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarray | None:
+def _distinct_rows(cells: PartCells, n: int) -> np.ndarray | None:
     """Mark the first of equal rows, shape (n,), so that copies count like weights; or None.
 
     In a table of one column a value that comes again is a repeat of the value, and all rows count.
@@ -217,9 +232,9 @@ def _distinct_rows(cells: dict[int, tuple[np.ndarray, str]], n: int) -> np.ndarr
 
     if len(cells) < 2:
         return None
-    codes = np.empty((n, len(cells)))
-    for i, (values, family) in enumerate(cells.values()):
-        codes[:, i] = pd.factorize(values)[0] if family == "text" else values
+    codes = np.full((n, len(cells)), np.nan)
+    for i, (known, values, family) in enumerate(cells.values()):
+        codes[known, i] = pd.factorize(values)[0] if family == "text" else values
     _, places = np.unique(row_keys(codes), return_index=True)
     first = np.zeros(n, dtype=bool)
     first[places] = True

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import DataError
-from ..checks import column_text, refuse_missing
+from ..checks import refuse_missing
 from .column import Column
 from .column_contents import MADE, unreadable
 from .sheet import Sheet
 
 __all__ = ["complete_rows", "missing_cells", "without_sparse"]
 
-ENOUGH = 0.5  # share of its rows that an automatic fit keeps at least, and a column's cells
+_MOST_MISSING = 0.5  # share of the cells of a column that an automatic fit models
 
 
 def missing_cells(
@@ -41,10 +40,7 @@ def missing_cells(
 def without_sparse(
     columns: Sequence[Column], gaps: np.ndarray, declared: Sequence[bool]
 ) -> list[Column]:
-    """Return the columns, those that would cost a fit its rows as columns that are left out.
-
-    They are those with most of their cells missing and then, one by one, those with most missing
-    cells, until half of the rows are complete; not if that takes half of the columns.
+    """Return the columns, those with most of their cells missing as columns that are left out.
 
     Args:
         columns: the p columns.
@@ -53,34 +49,24 @@ def without_sparse(
             left, all stay.
     """
     shares = gaps.mean(axis=0) if len(gaps) else np.zeros(len(columns))
-    free = ~np.array(declared, dtype=bool)
-    sparse = (shares > 1 - ENOUGH) & free
+    gone = (shares > _MOST_MISSING) & ~np.array(declared, dtype=bool)
     modelled = np.array([not column.left_out for column in columns])
-    if not (modelled & ~sparse).any():
+    if not (modelled & ~gone).any():
         return list(columns)
-    gone = sparse.copy()
-    for j in np.argsort(-shares, kind="stable"):
-        if not _few_complete(gaps[:, ~gone]):
-            break
-        gone[j] |= free[j]
-    few = (gone & ~sparse).sum() <= ENOUGH * (modelled & ~sparse).sum()
-    gone = gone if few and not _few_complete(gaps[:, ~gone]) else sparse
     note = f"{MADE['empty']}; declare its kind to model it"
     found = list(columns)
     for j in np.flatnonzero(gone).tolist():
         why = f"{100 * shares[j]:.0f} % of its cells are missing"
-        why += "" if sparse[j] else "; less than half of the rows would be left"
         found[j] = Column("empty", columns[j].family, why=why, note=note)
     return found
 
 
-def _few_complete(gaps: np.ndarray) -> bool:
-    """Whether less than half of the rows have no missing cell."""
-    return bool((~gaps.any(axis=1)).sum() < ENOUGH * len(gaps))
-
-
 def complete_rows(
-    labels: Sequence[str | int], gaps: np.ndarray, kept: np.ndarray, missing: str
+    labels: Sequence[str | int],
+    gaps: np.ndarray,
+    kept: np.ndarray,
+    missing: str,
+    modelled: Sequence[bool],
 ) -> np.ndarray:
     """Return the mask of the rows to fit, shape (n,): those of ``kept`` without missing cells.
 
@@ -88,8 +74,9 @@ def complete_rows(
         labels: names of the p columns.
         gaps: boolean of shape (n, p), the missing cells.
         kept: boolean of shape (n,), the rows that count.
-        missing: "error" refuses rows with missing cells, "drop" leaves them out, "auto" leaves
-            them out where at least half of the rows are left.
+        missing: "error" refuses rows with missing cells, "drop" leaves them out, "auto" and
+            "model" those alone that have no cell.
+        modelled: whether each column is not left out.
 
     Raises:
         DataError: for missing cells that are not to be left out.
@@ -99,14 +86,6 @@ def complete_rows(
         return kept
     if missing == "error":
         refuse_missing(labels, gaps, fitting=True)
-    complete = kept & ~gaps.any(axis=1)
-    if missing == "auto" and _few_complete(gaps[kept]):
-        counts = gaps.sum(axis=0)
-        most = [j for j in np.argsort(-counts, kind="stable")[:4] if counts[j]]
-        shown = ", ".join(f"{column_text(labels[j])} in {counts[j]:,}" for j in most)
-        raise DataError(
-            f"Only {complete.sum():,} of {kept.sum():,} rows have no missing cell (most are "
-            f"missing in {shown}). Expected half of the rows at least: fill cells in, leave "
-            'columns out (--drop NAME), or fit these rows with missing="drop" (--missing drop).'
-        )
-    return complete
+    if missing == "drop":
+        return kept & ~gaps.any(axis=1)
+    return kept & ~gaps[:, np.array(modelled)].all(axis=1)

@@ -15,6 +15,7 @@ from ...data.checks import MISSING
 from ...data.tables.column_summary import warn_left_out
 from ...deprecation import renamed
 from ...errors import DataError
+from ...estimators.missing_cells import completed
 from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import MLP
@@ -184,12 +185,11 @@ class TableGAN(WassersteinGame):
             smooth=True,
         )
         self._set_columns(learned.columns)
-        if self.missing == "auto":
-            warn_left_out(learned.columns, stacklevel=5)  # the line of the caller of fit
+        warn_left_out(learned.columns, stacklevel=5)  # the line of the caller of fit
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
         self.settings_ = self._resolve()
-        return learned.X, validation
+        return completed(learned), validation
 
     def _divide(self, data: tuple[Any, Any]) -> DividedRows:
         X, validation = data

@@ -33,9 +33,11 @@ class AutoDensity(TableDensity):
     Args:
         minutes: time budget of the fit; None takes what it needs (seconds for small tables).
             With little time less is tried, fitted and averaged, and fewer rows are held out.
-        missing: "auto" leaves out the columns of a frame whose missing cells would cost half of
-            the rows, then rows with missing cells, and says so; it refuses where that takes half
-            of the columns, and missing cells of an array. "error" and "drop" as of GIS.
+        missing: "auto" leaves out the columns of a frame that have most of their cells missing,
+            and says so, and models the other cells that are missing: columns are what their known
+            cells are, and the missing ones are drawn given the others of their row, by a mixture
+            fitted to the known cells. Scores of rows with missing cells are of those they have.
+            "model" leaves out no column. "error" and "drop" as of GIS.
         columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 

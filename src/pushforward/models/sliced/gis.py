@@ -64,7 +64,7 @@ class GIS(TransformerMixin, TableDensity):
             "identifier", "text", or "drop" to leave a column out, of samples too.
         bounds: (low, high) by column, either may be None: no density lies outside. (None, None):
             samples need not keep to the bounds that the rows show.
-        missing: "error"; "drop" to leave out rows with missing cells; "auto" as of
+        missing: "error"; "drop" to leave out rows with missing cells; "auto" and "model" as of
             :class:`~pushforward.AutoDensity`.
         contamination: None; a share of outliers in the training rows, or "auto": the fit
             then leaves out the rows that fit worst and starts anew. 0 says that there are none:

@@ -1,0 +1,120 @@
+"""Rows with missing cells: completed for a fit, scored and judged by the cells they have."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.tables.row_counts import canonical_order
+from ..transport.rows import Rows
+from ..transport.table_mixture import TableMixture
+
+if TYPE_CHECKING:
+    from ..data import Columns, Learned
+    from .table_density import TableDensity
+
+__all__ = [
+    "completed", "decision_of_known", "log_prob_of_completion", "log_prob_of_known", "rows_of",
+]  # fmt: skip
+
+_MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
+_DRAWS = 200  # of the missing cells of a row, that its density is averaged over
+_MOST_SCORED = 300  # rows by which the density of completed cells is estimated
+_COMPARED = 2_000  # samples of the density that a row's known cells are compared with
+
+
+def rows_of(columns: "Columns", z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
+    """Coordinates (n, D) of a table with the kinds of the columns that fits depend on."""
+    discrete = columns.discrete
+    origin, width = torch.zeros(len(discrete)).double(), torch.ones(len(discrete)).double()
+    for j in torch.nonzero(discrete)[:, 0].tolist():
+        low, high = columns.edges(j, 0)
+        origin[j], width[j] = low, high - low
+    return Rows(
+        x=z,
+        weight=weight,
+        log_det=log_det,
+        discrete=discrete,
+        origin=origin,
+        width=width,
+        nominal=columns.nominal,
+        listed=columns.listed,
+        atoms=columns.atoms,
+    )
+
+
+def completed(learned: "Learned") -> Any:
+    """The rows of a fit with their missing cells drawn given the others.
+
+    They are drawn from a mixture that is fitted to the known cells by expectation maximisation: a
+    step of Monte Carlo expectation maximisation (Wei and Tanner 1990) for the density that is then
+    fitted to the rows.
+
+    Args:
+        learned: columns, and the rows they were learned from.
+
+    Returns:
+        The very table if nothing is missing, else one in its container.
+    """
+    columns = learned.columns
+    if columns.complete(learned.X).all():
+        return learned.X
+    z, _, known = columns.encode_known(learned.X, np.random.default_rng(0))
+    weight = None if learned.sample_weight is None else torch.from_numpy(learned.sample_weight)
+    order = canonical_order(z)
+    generator = torch.Generator().manual_seed(0)
+    rows = rows_of(columns, z, weight, z.new_zeros(len(z)))
+    some = order[torch.randperm(len(z), generator=generator)[:_MOST_FITTED]]
+    with torch.no_grad():
+        mixture = TableMixture.fit(rows.take(some), 0, known[some])
+        z[order] = mixture.complete(z[order], known[order], generator)
+    return columns.decode(z)
+
+
+def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any) -> float:
+    """Mean log density of completed cells given the others of their row, in nats a row.
+
+    Args:
+        model: fitted.
+        X: table with missing cells.
+        whole: the same rows completed.
+    """
+    columns = model.columns_
+    complete = columns.complete(X)
+    gaps = np.flatnonzero(~complete)
+    if not len(gaps):
+        return 0.0
+    some = np.random.default_rng(0).permutation(gaps)[:_MOST_SCORED]
+    mask = np.isin(np.arange(len(complete)), some)
+    given = model.given(columns.take(X, mask), n_draws=_DRAWS, random_state=0)
+    scores = given.score_samples(columns.take(whole, mask))
+    return float(scores.mean()) * len(gaps) / len(mask)
+
+
+def log_prob_of_known(model: "TableDensity", X: Any) -> np.ndarray:
+    """Log density of the cells that rows have, in nats in the units of the table: (n,)."""
+    return model.given(X, n_draws=_DRAWS, random_state=0).log_density()
+
+
+def decision_of_known(model: "TableDensity", X: Any) -> np.ndarray:
+    """How far the cells that rows have are from a threshold of their own, in nats: (n,).
+
+    The score of a row is the log density of its known cells under the mixture of
+    :class:`.TableMixture`, and its threshold is the quantile of that of the same cells of samples.
+    The quantile is the share of whole samples that the model itself calls outliers, so that as
+    many rows with missing cells are as without.
+    """
+    columns, mixture = model.columns_, model._conditioner().proposal
+    z, _, known = columns.encode_known(X)
+    samples = mixture.rows.x[:_COMPARED]
+    whole = model.decision_function(columns.decode(samples))
+    rate = min(max(float((whole < 0).mean()), 1 / len(whole)), 0.5)
+    with torch.no_grad():
+        result = z.new_empty(len(z))
+        patterns, group = known.unique(dim=0, return_inverse=True)
+        for i, given in enumerate(patterns):
+            rows = group == i
+            usual = mixture.log_prob(samples, given)
+            result[rows] = mixture.log_prob(z[rows], given) - torch.quantile(usual, rate)
+    return result.numpy()

@@ -1,0 +1,283 @@
+"""A mixture of the coordinates of a table, of which any are known given any others.
+
+A :class:`.ProductMixture` behind a marginal layer: coordinates that are values of a list have
+tables, the others Gaussians behind their margins. It is the simple model by which densities are
+conditioned (:mod:`.conditioning`) and by which rows with missing cells are completed.
+"""
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .functional_pairs import FunctionalPairs
+from .margins import Margins
+from .numerics import weighted_mean
+from .product_mixture import ProductMixture
+from .rows import Rows
+
+__all__ = ["TableMixture"]
+
+_COMPONENTS = 40
+_MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table
+_FEW_LISTED = 10  # the same where there are not some thousands of samples to learn it of
+_FINE = 1024  # points by which quantiles are found
+_REACH = 8.0  # deviations behind the margins
+
+
+class TableMixture:
+    """A product mixture of rows of a table; build it with :meth:`fit`.
+
+    Args:
+        rows: that it was fitted to, with the kinds of the coordinates.
+        tabled: (D,) bool, coordinates that are values of a table.
+        seen: for each of these its cells in rising order, (V_j,).
+        margins: marginal layer of the other coordinates; None where there are none.
+        mixture: behind it.
+        pairs: values of tables that follow from others, where it was fitted with missing cells.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        tabled: Tensor,
+        seen: list[Tensor],
+        margins: Margins | None,
+        mixture: ProductMixture,
+        pairs: FunctionalPairs | None = None,
+    ) -> None:
+        self.rows = rows
+        self.tabled = tabled
+        self.seen = seen
+        self.margins = margins
+        self.mixture = mixture
+        self.pairs = pairs
+        self._log_width = rows.width[tabled].log()
+
+    @classmethod
+    def fit(cls, rows: Rows, seed: int, known: Tensor | None = None) -> "TableMixture":
+        """Fit it by expectation maximisation.
+
+        Args:
+            rows: coordinates with their kinds.
+            seed: of everything random.
+            known: (n, D) bool, the cells that are there; None for all. Those that are not may
+                hold anything.
+        """
+        if known is not None:
+            rows = _resampled(rows, known, seed)
+        cells = ((rows.x - rows.origin) / rows.width).floor()
+        count = torch.tensor([len(column.unique()) for column in cells.T])
+        most = _MOST_LISTED if known is None else _FEW_LISTED
+        tabled = rows.discrete & (rows.nominal | (count <= most))
+        places = torch.nonzero(tabled)[:, 0].tolist()
+        seen = [cells[:, j].unique() for j in places]
+        index = [
+            torch.searchsorted(s, cells[:, j].contiguous())
+            for s, j in zip(seen, places, strict=True)
+        ]
+        k = torch.stack(index, dim=1) if index else torch.zeros(len(rows), 0, dtype=torch.long)
+        smooth = rows.coordinates(~tabled)
+        margins = smooth.fit_margins() if smooth.x.shape[1] else None
+        y, sizes = smooth.through(margins).x, [len(s) for s in seen]
+        components = max(1, min(_COMPONENTS, len(rows) // 100))
+        options: dict[str, Any] = {"seed": seed, "weight": rows.weight}
+        if known is None:
+            mixture = ProductMixture.fit(y, k, sizes, components=components, **options)
+            return cls(rows, tabled, seen, margins, mixture)
+        pairs = FunctionalPairs(k, known[:, tabled], sizes)
+        k, there = pairs.fill(k, known[:, tabled])
+        mixture = _chosen(y, k, sizes, (known[:, ~tabled], there), components, options)
+        return cls(rows, tabled, seen, margins, mixture, pairs)
+
+    def widened(self, share: float, factor: float) -> "TableMixture":
+        """This mixture with a wide component; see :meth:`.ProductMixture.widened`."""
+        mixture = self.mixture.widened(share, factor)
+        return TableMixture(self.rows, self.tabled, self.seen, self.margins, mixture)
+
+    def log_prob(self, points: Tensor, known: Tensor) -> Tensor:
+        """Log density of the known coordinates of points in nats: (N, D) and (D,) to (N,)."""
+        if not bool(known.any()):
+            return points.new_zeros(len(points))
+        y, k = self.values(points)
+        result = self.mixture.log_prob(y, k, known[~self.tabled], known[self.tabled])
+        return result + self._log_slope(points, known)
+
+    def sample_given(
+        self, points: Tensor, given: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the open coordinates of points given the others.
+
+        Args:
+            points: (N, D), with anything in the open coordinates.
+            given: (D,) bool.
+            generator: of the draws.
+
+        Returns:
+            The points with the open coordinates filled in, and the log density of these, (N,).
+        """
+        tabled, points = self.tabled, points.clone()
+        smooth, discrete = given[~tabled], given[tabled]
+        y, k = self.values(points)
+        y, k = self.mixture.sample_given(y, k, smooth, discrete, generator)
+        log_prob = self.mixture.log_prob(y, k)
+        if bool(given.any()):
+            log_prob = log_prob - self.mixture.log_prob(y, k, smooth, discrete)
+        if self.margins is not None and not bool(smooth.all()):
+            places = torch.nonzero(~tabled)[:, 0][~smooth]
+            made = self.margins.inverse(y.T.contiguous())
+            points[:, places] = made[~smooth].T
+        places = torch.nonzero(tabled)[:, 0].tolist()
+        for i in torch.nonzero(~discrete)[:, 0].tolist():
+            j = places[i]
+            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
+            points[:, j] = self.in_cell(self.seen[i][k[:, i]], j, u)
+        return points, log_prob + self._log_slope(points, ~given)
+
+    def complete(self, points: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the unknown coordinates of rows given the others.
+
+        Args:
+            points: (N, D), with anything in the unknown coordinates.
+            known: (N, D) bool.
+            generator: of the draws.
+
+        Returns:
+            The points with the unknown coordinates filled in.
+        """
+        tabled, points = self.tabled, points.clone()
+        y, k = self.values(points)
+        there = known[:, tabled]
+        if self.pairs is not None:
+            k, there = self.pairs.fill(k, there)
+        y, k = self.mixture.complete(y, k, (known[:, ~tabled], there), generator)
+        if self.pairs is not None:
+            k = self.pairs.repair(k, there, generator)
+        if self.margins is not None:
+            made = self.margins.inverse(y.T.contiguous()).T
+            points[:, ~tabled] = torch.where(known[:, ~tabled], points[:, ~tabled], made)
+        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
+            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
+            made = self.in_cell(self.seen[i][k[:, i]], j, u)
+            points[:, j] = torch.where(known[:, j], points[:, j], made)
+        return points
+
+    def _log_slope(self, points: Tensor, which: Tensor) -> Tensor:
+        """Log-determinant of the way from some coordinates of points to their values: (N,)."""
+        result = points.new_zeros(len(points)) - self._log_width[which[self.tabled]].sum()
+        smooth = which[~self.tabled]
+        if self.margins is not None and bool(smooth.any()):
+            _, slope = self.margins.slopes(points[:, ~self.tabled].T.contiguous())
+            result = result + slope[smooth].sum(0)
+        return result
+
+    def values(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Points as the mixture sees them: (N, s) behind the margins and (N, m) values."""
+        tabled = self.tabled
+        y = points[:, ~tabled]
+        if self.margins is not None:
+            y = self.margins(y.T.contiguous())[0].T.contiguous()
+        k = torch.zeros(len(points), len(self.seen), dtype=torch.long)
+        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
+            cell = ((points[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
+            k[:, i] = _nearest(self.seen[i], cell)
+        return y, k
+
+    def in_cell(self, cell: Tensor, j: int, u: Tensor) -> Tensor:
+        """Points of coordinate j in cells, at shares u of their width, off their edges."""
+        return self.rows.origin[j] + self.rows.width[j] * (cell + 1e-6 + (1 - 2e-6) * u)
+
+    def quantiles(self, points: Tensor, j: int, levels: Tensor) -> Tensor:
+        """Quantiles of a coordinate that has no table given the others, behind the margins.
+
+        Args:
+            points: (N, D), with anything in coordinate j.
+            j: the coordinate.
+            levels: (L,) in rising order.
+
+        Returns:
+            (N, L).
+        """
+        given = torch.arange(points.shape[1]) != j
+        y, k = self.values(points)
+        smooth, discrete = given[~self.tabled], given[self.tabled]
+        r = self.mixture.component_log_prob(y, k, smooth, discrete).softmax(1)
+        mean, gain, factor = self.mixture.conditional(smooth)
+        off = y[:, None, smooth] - self.mixture.gaussians.mean[:, smooth]
+        centre = mean[:, 0] + (off * gain[:, 0]).sum(2)
+        deviation = factor[:, 0, 0]
+        line = torch.linspace(-_REACH, _REACH, _FINE, dtype=y.dtype)
+        found = []
+        for part, share in zip(centre.split(256), r.split(256), strict=True):
+            cdf = torch.zeros(len(part), _FINE, dtype=y.dtype)
+            for c in range(part.shape[1]):
+                at = (line - part[:, c : c + 1]) / deviation[c]
+                cdf += share[:, c : c + 1] * torch.special.ndtr(at)
+            right = torch.searchsorted(cdf, levels.expand(len(part), -1).contiguous())
+            right = right.clamp(1, _FINE - 1)
+            low, high = cdf.gather(1, right - 1), cdf.gather(1, right)
+            t = ((levels - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
+            found.append(line[right - 1] + t * (line[right] - line[right - 1]))
+        return torch.cat(found)
+
+
+def _chosen(
+    y: Tensor,
+    k: Tensor,
+    sizes: list[int],
+    known: tuple[Tensor, Tensor],
+    most: int,
+    options: dict[str, Any],
+) -> ProductMixture:
+    """The mixture with the number of components that says most of known values held out.
+
+    Covariances are pulled to their diagonal only as far as so few rows ask for it: completed
+    cells are to follow columns that say nearly the same.
+    """
+    n, weight = len(y), options["weight"]
+    options = options | {"diagonal": min(0.02, y.shape[1] / n)}
+    tried = sorted({1, max(1, most // 4), most})
+    if len(tried) == 1:
+        return ProductMixture.fit(y, k, sizes, components=1, known=known, **options)
+    generator = torch.Generator().manual_seed(options["seed"])
+    order = torch.randperm(n, generator=generator)
+    out, rows = order[: n // 5], order[n // 5 :]
+
+    def take(part: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        return y[part], k[part], (known[0][part], known[1][part])
+
+    y_fit, k_fit, known_fit = take(rows)
+    options_fit = options | {"weight": None if weight is None else weight[rows]}
+    scores = {}
+    for components in tried:
+        mixture = ProductMixture.fit(
+            y_fit, k_fit, sizes, components=components, known=known_fit, **options_fit
+        )
+        value = mixture.log_prob_known(*take(out))
+        scores[components] = weighted_mean(value, None if weight is None else weight[out])
+    best = max(tried, key=lambda components: scores[components])
+    return ProductMixture.fit(y, k, sizes, components=best, known=known, **options)
+
+
+def _resampled(rows: Rows, known: Tensor, seed: int) -> Rows:
+    """The rows with values of others where they have none, so that each margin is that known."""
+    generator = torch.Generator().manual_seed(seed)
+    x = rows.x.clone()
+    for j, there in enumerate(known.T):
+        if bool(there.all()) or not bool(there.any()):
+            continue
+        weight = torch.ones_like(x[:, j]) if rows.weight is None else rows.weight
+        own, order = x[there, j].sort()
+        total = weight[there][order].cumsum(0)
+        count = int((~there).sum())
+        at = (torch.randperm(count, generator=generator) + 0.5) / count * total[-1]
+        x[~there, j] = own[torch.searchsorted(total, at).clamp_max(len(own) - 1)]
+    return dataclasses.replace(rows, x=x)
+
+
+def _nearest(seen: Tensor, cell: Tensor) -> Tensor:
+    """Positions of the cells nearest to others among those seen, which rise."""
+    right = torch.searchsorted(seen, cell).clamp_max(len(seen) - 1)
+    left = (right - 1).clamp_min(0)
+    return torch.where((cell - seen[left]).abs() <= (seen[right] - cell).abs(), left, right)

@@ -1,0 +1,161 @@
+"""Fits to tables with missing cells, and what is said of rows that have some."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+
+import pushforward
+from pushforward.data import Columns
+from pushforward.errors import DataError
+from pushforward.estimators.missing_cells import completed
+
+COVARIANCE = np.array([[1.0, 0.8], [0.8, 2.0]])
+
+
+def gaussian(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.multivariate_normal([3.0, -1.0], COVARIANCE, n)
+
+
+def holes_in(X, share, seed=0):
+    gone = np.random.default_rng(seed).random(X.shape) < share
+    gone[gone.all(axis=1), 0] = False
+    return np.where(gone, np.nan, X)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pushforward.AutoDensity(random_state=0).fit(holes_in(gaussian(800), 0.3))
+
+
+def test_a_gaussian_is_found_again_where_cells_are_missing(model):
+    new = gaussian(2000, seed=1)
+    truth = stats.multivariate_normal([3.0, -1.0], COVARIANCE).logpdf(new)
+    assert model.score(new) > truth.mean() - 0.03
+    off = np.cov(model.sample(20_000, random_state=0).T) - COVARIANCE
+    assert abs(off).max() < 0.2
+
+
+def test_cells_missing_by_the_value_of_another_do_not_bias_the_fit():
+    X = gaussian(1500)
+    gone = X[:, 0] > 3.3  # dropping the rows would halve the first column
+    holes = np.where(np.column_stack([np.zeros(1500, bool), gone]), np.nan, X)
+    model = pushforward.AutoDensity(random_state=0).fit(holes)
+    mean = model.sample(20_000, random_state=0).mean(axis=0)
+    assert mean == pytest.approx([3.0, -1.0], abs=0.12)
+    assert X[~gone, 1].mean() < -1.3
+
+
+def test_scores_of_rows_with_holes_are_those_of_what_they_have(model):
+    new = gaussian(200, seed=2)
+    first = np.column_stack([new[:, 0], np.full(200, np.nan)])
+    expected = stats.norm(3, 1).logpdf(new[:, 0])
+    assert abs(model.score_samples(first) - expected).mean() < 0.06
+    both = np.concatenate([new, first])
+    scores = model.score_samples(both)
+    np.testing.assert_allclose(scores[:200], model.score_samples(new))
+    np.testing.assert_allclose(scores[200:], model.score_samples(first))
+    blank = model.score_samples(both, missing="blank")
+    assert np.isnan(blank[200:]).all()
+    np.testing.assert_allclose(blank[:200], scores[:200])
+    with pytest.raises(DataError, match="rows 200"):
+        model.score_samples(both, missing="error")
+    with pytest.raises(DataError, match="NaN"):
+        pushforward.GIS(max_layers=2).fit(new).score_samples(both)
+
+
+def test_a_row_without_cells_has_probability_one(model):
+    nothing = model.score_samples(np.full((1, 2), np.nan))
+    assert nothing == pytest.approx([0.0], abs=0.05)
+    assert model.predict(np.full((1, 2), np.nan)) == [1]
+
+
+def test_held_out_density_is_that_of_the_cells_there(model):
+    fresh = holes_in(gaussian(3000, seed=3), 0.3, seed=4)
+    per_row = model.score_samples(fresh)
+    assert model.held_out_ == pytest.approx(per_row.mean(), abs=4 * per_row.std() / 800**0.5)
+
+
+@pytest.mark.parametrize("contamination", [None, 0, "auto"])
+def test_as_many_false_alarms_with_holes_as_without(contamination):
+    rng = np.random.default_rng(0)
+
+    def rows(n):
+        return np.column_stack([gaussian(n, rng.integers(1000)), rng.exponential(size=n)])
+
+    model = pushforward.AutoDensity(contamination=contamination, random_state=0, minutes=0.3)
+    model.fit(holes_in(rows(600), 0.2))
+    fresh = rows(3000)
+    whole = (model.predict(fresh) == -1).mean()
+    fresh[:, 1] = np.nan
+    assert (model.predict(fresh) == -1).mean() == pytest.approx(whole, abs=0.025)
+    strange = np.array([[9.0, np.nan, 1.0], [3.0, np.nan, 30.0], [3.0, -1.0, np.nan]])
+    assert model.predict(strange).tolist() == [-1, -1, 1]
+
+
+def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 300
+    kind = rng.choice(["a", "b", "c"], n)
+    frame = pd.DataFrame(
+        {
+            "kind": kind,
+            "name": pd.Series(kind).map({"a": "Anna", "b": "Bert", "c": "Carl"}),
+            "size": 5.0 * (kind == "a") + rng.normal(size=n).round(2),
+            "count": rng.poisson(3, n),
+            "spent": np.where(rng.random(n) < 0.4, 0.0, rng.exponential(20, n).round(2)),
+            "day": pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 99, n), "D"),
+            "yes": rng.random(n) < 0.3,
+        }
+    )
+    frame = frame.mask(rng.random(frame.shape) < 0.15)
+    model = pushforward.AutoDensity(random_state=0, minutes=0.1).fit(frame)
+    rows = model.sample(500, random_state=0)
+    assert rows.notna().all(axis=None)
+    assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was
+    assert (rows["spent"] == 0).mean() == pytest.approx(0.4, abs=0.12)
+    assert np.isfinite(model.score_samples(frame)).all()
+    again = pushforward.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    gains = model.explain(frame.head(10))
+    gaps = frame.head(10).isna().sum(axis=None)
+    assert len(gains) == 10 * frame.shape[1] - gaps
+    assert gains["value"].notna().all()
+
+
+def test_known_cells_are_kept_and_missing_ones_follow_the_others():
+    X = pd.DataFrame(gaussian(500), columns=["a", "b"])
+    X["c"] = (X["a"] * 10).round()
+    holes = X.mask(np.random.default_rng(0).random(X.shape) < 0.3)
+    holes = holes[holes.notna().any(axis=1)].reset_index(drop=True)
+    learned = Columns.learn(holes, missing="model")
+    whole = completed(learned)
+    assert whole.notna().all(axis=None)
+    there = holes.notna()
+    np.testing.assert_allclose(whole.to_numpy()[there], holes.to_numpy()[there], rtol=1e-12)
+    filled = there["c"] & ~there["a"]
+    assert filled.sum() > 50
+    assert np.corrcoef(whole["a"][filled], whole["c"][filled])[0, 1] > 0.98
+
+
+def test_the_order_of_rows_does_not_matter():
+    X = holes_in(gaussian(200), 0.3)
+    shuffled = X[np.random.default_rng(1).permutation(200)]
+    one, other = (
+        pushforward.GIS(max_layers=3, missing="model", random_state=0).fit(rows).score(X[:20])
+        for rows in (X, shuffled)
+    )
+    assert one == pytest.approx(other, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["GIS", "TableSIG", "TableFlow", "TableGAN"])
+def test_the_other_models_of_tables_take_holes_when_asked(name):
+    torch.manual_seed(0)
+    X = pd.DataFrame(holes_in(gaussian(120), 0.2), columns=["a", "b"])
+    options = {"steps": 2} if name in ("TableFlow", "TableGAN") else {"minutes": 0.02}
+    model = getattr(pushforward, name)(missing="model", random_state=0, **options).fit(X)
+    assert model.sample(5, random_state=0).notna().all(axis=None)
+    with pytest.raises(DataError, match="NaN"):
+        getattr(pushforward, name)(random_state=0, **options).fit(X)
