@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .table_density import TableDensity
 
 __all__ = [
-    "completed", "decision_of_known", "log_prob_of_completion", "log_prob_of_known", "rows_of",
+    "completions", "decision_of_known", "log_prob_of_completion", "log_prob_of_known", "rows_of",
 ]  # fmt: skip
 
 _MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
@@ -44,32 +44,37 @@ def rows_of(columns: "Columns", z: Tensor, weight: Tensor | None, log_det: Tenso
     )
 
 
-def completed(learned: "Learned") -> Any:
-    """The rows of a fit with their missing cells drawn given the others.
+def completions(learned: "Learned", count: int) -> list[Any]:
+    """The rows of a fit with their missing cells drawn given the others, several times.
 
     They are drawn from a mixture that is fitted to the known cells by expectation maximisation: a
     step of Monte Carlo expectation maximisation (Wei and Tanner 1990) for the density that is then
-    fitted to the rows.
+    fitted to the rows, and multiple imputation (Rubin 1987) for one that is an average of fits.
 
     Args:
         learned: columns, and the rows they were learned from.
+        count: how many draws, 1 or more.
 
     Returns:
-        The very table if nothing is missing, else one in its container.
+        Tables in the container of the rows; the very rows, once, if nothing is missing.
     """
     columns = learned.columns
     if columns.complete(learned.X).all():
-        return learned.X
+        return [learned.X]
     z, _, known = columns.encode_known(learned.X, np.random.default_rng(0))
     weight = None if learned.sample_weight is None else torch.from_numpy(learned.sample_weight)
     order = canonical_order(z)
     generator = torch.Generator().manual_seed(0)
     rows = rows_of(columns, z, weight, z.new_zeros(len(z)))
     some = order[torch.randperm(len(z), generator=generator)[:_MOST_FITTED]]
+    tables = []
     with torch.no_grad():
         mixture = TableMixture.fit(rows.take(some), 0, known[some])
-        z[order] = mixture.complete(z[order], known[order], generator)
-    return columns.decode(z)
+        for _ in range(count):
+            drawn = torch.empty_like(z)
+            drawn[order] = mixture.complete(z[order], known[order], generator)
+            tables.append(columns.completed(learned.X, drawn))
+    return tables
 
 
 def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any) -> float:
@@ -97,15 +102,20 @@ def log_prob_of_known(model: "TableDensity", X: Any) -> np.ndarray:
     return model.given(X, n_draws=_DRAWS, random_state=0).log_density()
 
 
-def decision_of_known(model: "TableDensity", X: Any) -> np.ndarray:
+def decision_of_known(model: "TableDensity", mixture: TableMixture, X: Any) -> np.ndarray:
     """How far the cells that rows have are from a threshold of their own, in nats: (n,).
 
     The score of a row is the log density of its known cells under the mixture of
     :class:`.TableMixture`, and its threshold is the quantile of that of the same cells of samples.
     The quantile is the share of whole samples that the model itself calls outliers, so that as
     many rows with missing cells are as without.
+
+    Args:
+        model: fitted.
+        mixture: fitted to samples of it.
+        X: rows with missing cells.
     """
-    columns, mixture = model.columns_, model._conditioner().proposal
+    columns = model.columns_
     z, _, known = columns.encode_known(X)
     samples = mixture.rows.x[:_COMPARED]
     whole = model.decision_function(columns.decode(samples))

@@ -1,5 +1,6 @@
 """The base class of densities of tables: everything but how the density is fitted."""
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from ..transport.numerics import weighted_mean
 from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
 from .missing_cells import (
-    completed,
+    completions,
     decision_of_known,
     log_prob_of_completion,
     log_prob_of_known,
@@ -54,6 +55,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     """
 
     _smooth: ClassVar[bool] = False  # as of Columns.learn
+    _completions: ClassVar[int] = 1  # draws of missing cells that a fit makes use of
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, description="kinds by column") | None,
         "bounds": Instance(Mapping, description="(low, high) by column") | None,
@@ -120,29 +122,34 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         self._check_parameters()
         learned = self._learn_columns(X, sample_weight)
         seed = drawn_seed(self.random_state) if seed is None else seed
-        holes = learned.X
-        whole = completed(learned)
+        whole, *drawn = completions(learned, self._completions)
         X, weight = counted(whole, learned.sample_weight)
         checkpoint = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
         self._fitted_on = self._rows_digest(X, weight)
-        z, log_det = self.columns_.encode(X, draw=np.random.default_rng(seed))
+        (z, log_det), *others = [
+            self.columns_.encode(table, draw=np.random.default_rng(seed))
+            for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
+        ]
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
         weight = None if weight is None else torch.from_numpy(weight)[order]
         report = report or (_print_report if self.verbose else _silent)
         with torch.no_grad(), threads_for(z.numel()):
-            rows = self._rows(z, weight, log_det)
+            rows = dataclasses.replace(
+                self._rows(z, weight, log_det),
+                completions=tuple((x[order], own[order]) for x, own in others),
+            )
             kept, normal = self._fit_detector(rows, seed)
             scores, weight = self._fit_density(
                 rows.take(kept), seed, report, checkpoint, **options
             )
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
-        if whole is not holes:  # the rows were scored with the cells that were drawn for them
-            self.held_out_ -= log_prob_of_completion(self, holes, whole)
+        if whole is not learned.X:  # the rows were scored with cells that were drawn for them
+            self.held_out_ -= log_prob_of_completion(self, learned.X, whole)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
@@ -294,7 +301,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         return result
 
     def _decision_of_known(self, X: Any) -> np.ndarray:
-        return decision_of_known(self, X)
+        return decision_of_known(self, self._conditioner().proposal, X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log density of the rows, in nats a row."""

@@ -27,6 +27,8 @@ class Rows:
         nominal: (d,) bool, which of the discrete ones have no order: categories.
         listed: (d,) bool, which are lists of numbers, whose cells are not evenly spaced values.
         atoms: for each coordinate the cells (m, 2) of its point masses; m = 0 for most.
+        completions: of rows with missing cells other draws of these, pairs of ``x`` and
+            ``log_det`` as above.
     """
 
     x: Tensor
@@ -38,6 +40,7 @@ class Rows:
     nominal: Tensor
     listed: Tensor
     atoms: tuple[Tensor, ...]
+    completions: tuple[tuple[Tensor, Tensor], ...] = ()
 
     @classmethod
     def continuous(cls, x: Tensor, weight: Tensor | None = None) -> "Rows":
@@ -52,10 +55,19 @@ class Rows:
 
     def take(self, index: Tensor) -> "Rows":
         """The chosen rows."""
-        weight = None if self.weight is None else self.weight[index]
         return dataclasses.replace(
-            self, x=self.x[index], weight=weight, log_det=self.log_det[index]
+            self,
+            x=self.x[index],
+            weight=None if self.weight is None else self.weight[index],
+            log_det=self.log_det[index],
+            completions=tuple((x[index], log_det[index]) for x, log_det in self.completions),
         )
+
+    def completion(self, i: int) -> "Rows":
+        """The rows with one draw of their missing cells, in turn."""
+        drawn = ((self.x, self.log_det), *self.completions)
+        x, log_det = drawn[i % len(drawn)]
+        return dataclasses.replace(self, x=x, log_det=log_det, completions=())
 
     def followed_by(self, other: "Rows") -> "Rows":
         """These rows and then others of the same columns; rows without a weight weigh one."""
@@ -70,6 +82,7 @@ class Rows:
             x=torch.cat([self.x, other.x]),
             weight=weight,
             log_det=torch.cat([self.log_det, other.log_det]),
+            completions=(),
         )
 
     def coordinates(self, which: Tensor) -> "Rows":
@@ -79,7 +92,10 @@ class Rows:
             for name in ("discrete", "origin", "width", "nominal", "listed")
         }
         atoms = tuple(p for p, taken in zip(self.atoms, which.tolist(), strict=True) if taken)
-        return dataclasses.replace(self, x=self.x[:, which], atoms=atoms, **parts)
+        completions = tuple((x[:, which], log_det) for x, log_det in self.completions)
+        return dataclasses.replace(
+            self, x=self.x[:, which], atoms=atoms, completions=completions, **parts
+        )
 
     def evenly(self) -> "Rows":
         """Unweighted rows, resampled systematically by their weights."""
@@ -180,7 +196,7 @@ class Rows:
         # behind margins a point mass is a stretch like others
         atoms = tuple(z.new_zeros(0, 2) for _ in self.atoms)
         atoms = atoms if isinstance(layer, Margins) else self.atoms
-        return dataclasses.replace(self, x=z, log_det=log_det, atoms=atoms)
+        return dataclasses.replace(self, x=z, log_det=log_det, atoms=atoms, completions=())
 
     def mean(self, values: Tensor) -> float:
         """Weighted mean of one value a row."""

@@ -6,7 +6,7 @@ conditioned (:mod:`.conditioning`) and by which rows with missing cells are comp
 """
 
 import dataclasses
-from typing import Any
+import math
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ __all__ = ["TableMixture"]
 _COMPONENTS = 40
 _MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table
 _FEW_LISTED = 10  # the same where there are not some thousands of samples to learn it of
+_ROWS_A_COLUMN = 10  # from so many on covariances are not pulled to their diagonal
 _FINE = 1024  # points by which quantiles are found
 _REACH = 8.0  # deviations behind the margins
 
@@ -33,7 +34,7 @@ class TableMixture:
         rows: that it was fitted to, with the kinds of the coordinates.
         tabled: (D,) bool, coordinates that are values of a table.
         seen: for each of these its cells in rising order, (V_j,).
-        margins: marginal layer of the other coordinates; None where there are none.
+        margins: marginal layer of the other coordinates; None for none.
         mixture: behind it.
         pairs: values of tables that follow from others, where it was fitted with missing cells.
     """
@@ -80,15 +81,18 @@ class TableMixture:
         k = torch.stack(index, dim=1) if index else torch.zeros(len(rows), 0, dtype=torch.long)
         smooth = rows.coordinates(~tabled)
         margins = smooth.fit_margins() if smooth.x.shape[1] else None
-        y, sizes = smooth.through(margins).x, [len(s) for s in seen]
+        sizes = [len(s) for s in seen]
         components = max(1, min(_COMPONENTS, len(rows) // 100))
-        options: dict[str, Any] = {"seed": seed, "weight": rows.weight}
         if known is None:
-            mixture = ProductMixture.fit(y, k, sizes, components=components, **options)
+            mixture = ProductMixture.fit(
+                smooth.through(margins).x, k, sizes,
+                components=components, seed=seed, weight=rows.weight,
+            )  # fmt: skip
             return cls(rows, tabled, seen, margins, mixture)
         pairs = FunctionalPairs(k, known[:, tabled], sizes)
         k, there = pairs.fill(k, known[:, tabled])
-        mixture = _chosen(y, k, sizes, (known[:, ~tabled], there), components, options)
+        known = torch.cat([known[:, ~tabled], there], dim=1)
+        margins, mixture = _chosen(smooth, k, sizes, known, margins, components, seed)
         return cls(rows, tabled, seen, margins, mixture, pairs)
 
     def widened(self, share: float, factor: float) -> "TableMixture":
@@ -124,10 +128,9 @@ class TableMixture:
         log_prob = self.mixture.log_prob(y, k)
         if bool(given.any()):
             log_prob = log_prob - self.mixture.log_prob(y, k, smooth, discrete)
-        if self.margins is not None and not bool(smooth.all()):
+        if not bool(smooth.all()):
             places = torch.nonzero(~tabled)[:, 0][~smooth]
-            made = self.margins.inverse(y.T.contiguous())
-            points[:, places] = made[~smooth].T
+            points[:, places] = self._from_margins(y)[:, ~smooth]
         places = torch.nonzero(tabled)[:, 0].tolist()
         for i in torch.nonzero(~discrete)[:, 0].tolist():
             j = places[i]
@@ -154,9 +157,8 @@ class TableMixture:
         y, k = self.mixture.complete(y, k, (known[:, ~tabled], there), generator)
         if self.pairs is not None:
             k = self.pairs.repair(k, there, generator)
-        if self.margins is not None:
-            made = self.margins.inverse(y.T.contiguous()).T
-            points[:, ~tabled] = torch.where(known[:, ~tabled], points[:, ~tabled], made)
+        made = self._from_margins(y)
+        points[:, ~tabled] = torch.where(known[:, ~tabled], points[:, ~tabled], made)
         for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
             u = torch.rand(len(points), generator=generator, dtype=points.dtype)
             made = self.in_cell(self.seen[i][k[:, i]], j, u)
@@ -183,6 +185,10 @@ class TableMixture:
             cell = ((points[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
             k[:, i] = _nearest(self.seen[i], cell)
         return y, k
+
+    def _from_margins(self, y: Tensor) -> Tensor:
+        """Smooth coordinates (N, s) of what is behind the margins."""
+        return y if self.margins is None else self.margins.inverse(y.T.contiguous()).T
 
     def in_cell(self, cell: Tensor, j: int, u: Tensor) -> Tensor:
         """Points of coordinate j in cells, at shares u of their width, off their edges."""
@@ -223,41 +229,56 @@ class TableMixture:
 
 
 def _chosen(
-    y: Tensor,
+    smooth: Rows,
     k: Tensor,
     sizes: list[int],
-    known: tuple[Tensor, Tensor],
+    known: Tensor,
+    margins: Margins | None,
     most: int,
-    options: dict[str, Any],
-) -> ProductMixture:
-    """The mixture with the number of components that says most of known values held out.
+    seed: int,
+) -> tuple[Margins | None, ProductMixture]:
+    """The mixture that says most of known values held out, and the margins before it or None.
 
-    Covariances are pulled to their diagonal only as far as so few rows ask for it: completed
-    cells are to follow columns that say nearly the same.
+    Tried are one, some and ``most`` components, behind the margins and without: where columns are
+    nearly linear functions of others, margins bend what is straight.
+
+    Args:
+        smooth: the smooth coordinates.
+        k, sizes: the discrete ones and how many values they can take.
+        known: (n, s + m) bool, which values of both are there.
+        margins: of the smooth coordinates.
+        most: components.
+        seed: of everything random.
     """
-    n, weight = len(y), options["weight"]
-    options = options | {"diagonal": min(0.02, y.shape[1] / n)}
-    tried = sorted({1, max(1, most // 4), most})
-    if len(tried) == 1:
-        return ProductMixture.fit(y, k, sizes, components=1, known=known, **options)
-    generator = torch.Generator().manual_seed(options["seed"])
-    order = torch.randperm(n, generator=generator)
+    n, s = smooth.x.shape
+    there = known[:, :s], known[:, s:]
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     out, rows = order[: n // 5], order[n // 5 :]
+    diagonal = 0.0 if n > _ROWS_A_COLUMN * s else 0.02
 
-    def take(part: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-        return y[part], k[part], (known[0][part], known[1][part])
+    def fitted(y: Tensor, components: int, part: Tensor) -> ProductMixture:
+        return ProductMixture.fit(
+            y[part], k[part], sizes,
+            components=components, seed=seed, known=(there[0][part], there[1][part]),
+            weight=None if smooth.weight is None else smooth.weight[part], diagonal=diagonal,
+        )  # fmt: skip
 
-    y_fit, k_fit, known_fit = take(rows)
-    options_fit = options | {"weight": None if weight is None else weight[rows]}
-    scores = {}
-    for components in tried:
-        mixture = ProductMixture.fit(
-            y_fit, k_fit, sizes, components=components, known=known_fit, **options_fit
-        )
-        value = mixture.log_prob_known(*take(out))
-        scores[components] = weighted_mean(value, None if weight is None else weight[out])
-    best = max(tried, key=lambda components: scores[components])
-    return ProductMixture.fit(y, k, sizes, components=best, known=known, **options)
+    layers = [margins] if margins is None else [margins, None]
+    best = (-math.inf, 1, margins)
+    for layer in layers:
+        y, held_out = smooth.x, smooth.take(out)
+        slope = torch.zeros_like(held_out.x)
+        if layer is not None:
+            y = smooth.through(layer).x
+            slope = layer.slopes(held_out.x.T.contiguous())[1].T
+        for components in sorted({1, max(1, most // 4), most}):
+            mixture = fitted(y, components, rows)
+            value = mixture.log_prob_known(y[out], k[out], (there[0][out], there[1][out]))
+            value = value + torch.where(there[0][out], slope, 0.0).sum(1)
+            if (score := weighted_mean(value, held_out.weight)) > best[0]:
+                best = (score, components, layer)
+    _, components, layer = best
+    return layer, fitted(smooth.through(layer).x, components, torch.arange(n))
 
 
 def _resampled(rows: Rows, known: Tensor, seed: int) -> Rows:

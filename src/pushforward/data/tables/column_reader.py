@@ -99,7 +99,7 @@ class TableReader:
         return sheet, [given.get(label) for label in labels]
 
     def known_cells(self, sheet: Sheet, places: Places) -> PartCells:
-        """Read the cells that are not missing.
+        """Read the cells that are not missing, and those that follow from a computed column.
 
         Returns:
             For each column that is there and not left out, the mask (n,) of its cells that are
@@ -108,7 +108,32 @@ class TableReader:
         Raises:
             DataError: for infinite cells.
         """
-        return read_known(sheet, places, self.columns, self.gaps(sheet, places))
+        cells = read_known(sheet, places, self.columns, self.gaps(sheet, places))
+        self._solve(cells, sheet.n_rows)
+        return cells
+
+    def _solve(self, cells: PartCells, n: int) -> None:
+        """Add the cells that follow from a computed column and all but one of its inputs."""
+        for j, column in enumerate(self.columns):
+            if column.formula is None or j not in cells:
+                continue
+            inputs = column.formula.places
+            for k in inputs:
+                cells.setdefault(k, (np.zeros(n, dtype=bool), np.zeros(0), self.columns[k].family))
+            dense = {k: _dense(cells[k], n) for k in (j, *inputs)}
+            gaps = np.stack([~cells[k][0] for k in inputs])
+            for k, gap in zip(inputs, gaps, strict=True):
+                rows = cells[j][0] & gap & (gaps.sum(axis=0) == 1)
+                if not rows.any():
+                    continue
+                others = {i: dense[i][rows] for i in inputs if i != k}
+                found = column.formula.solve(k, dense[j][rows], others)
+                dense[k][rows] = self.columns[k].rounded(found)
+                known = cells[k][0] | rows
+                values = dense[k][known]
+                family = self.columns[k].family
+                whole = np.rint(values).astype(np.int64) if family == "int" else values
+                cells[k] = (known, whole, family)
 
     def known_numbers(self, n: int, cells: PartCells) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the columns with a coordinate, NaN where not known, and what is known.
@@ -183,6 +208,14 @@ class TableReader:
                     )
                 raw[:, i] = column.numbers(values, family, self.layout.labels[j])
         return raw
+
+
+def _dense(cell: tuple[np.ndarray, np.ndarray, str], n: int) -> np.ndarray:
+    """The numbers of a column, (n,) float64, NaN where they are not known."""
+    known, values, _ = cell
+    dense = np.full(n, np.nan)
+    dense[known] = values
+    return dense
 
 
 def read_known(

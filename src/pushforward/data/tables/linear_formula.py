@@ -54,6 +54,18 @@ class LinearFormula:
             total += coefficient * values[place].astype(np.float64)
         return total
 
+    def solve(self, k: int, column: np.ndarray, values: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Column ``k``, one of those it is computed from, from it and the others: (n,).
+
+        Args:
+            k: number of the column.
+            column: (n,) the computed column.
+            values: (n,) of the other columns by their numbers.
+        """
+        others = {**values, k: np.zeros(len(column))}
+        coefficient = self.coefficients[self.places.index(k)]
+        return (column.astype(np.float64) - self.compute(others)) / coefficient
+
     def holds(self, column: np.ndarray, values: Mapping[int, np.ndarray]) -> np.ndarray:
         """Whether each row follows the formula: bool of shape (n,)."""
         return np.abs(column.astype(np.float64) - self.compute(values)) <= self.tolerance

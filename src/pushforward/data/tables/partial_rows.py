@@ -182,13 +182,32 @@ class PartialRows(CoordinateInfo):
         """
         z, _, known = self.encode_known(given)
         own, _, _ = self.encode_known(X)
-        cells, theirs = self.cell_index(z), self.cell_index(own)
-        exact = ~self.dequantised
-        same = torch.where(exact, (z - own).abs() <= 1e-9, cells == theirs)
-        mixed = self.dequantised & ~self.discrete
-        between = mixed & (cells == 0) & (theirs == 0)
-        same = torch.where(between, (z - own).abs() <= 1e-9, same)
-        return (same | ~known).all(1).numpy()
+        theirs, ours = self.values(z), self.values(own)
+        result = np.ones(len(own), dtype=bool)
+        for i, label in enumerate(self.modelled):
+            a, b = theirs[label], ours[label]
+            same = a == b
+            if a.dtype.kind == "f":
+                same |= np.isclose(a, b, rtol=1e-9, atol=1e-9 * self._coordinates.scale[i])
+            result &= same | ~known[:, i].numpy()
+        return result
+
+    def completed(self, X: Any, z: torch.Tensor) -> Any:
+        """A table with its missing cells as coordinates say, in which all cells agree.
+
+        Known cells stay what they are, but for those of columns that are computed or counted from
+        others: these follow from the others.
+
+        Args:
+            X: table of shape (n, p) with missing cells.
+            z: (n, D) coordinates; those of known cells are what :meth:`encode_known` says.
+        """
+        sheet, places = self._reader.find_some(X)
+        own = [
+            place if column.formula is None and column.origin is None else None
+            for place, column in zip(places, self.columns, strict=True)
+        ]
+        return self._builder.filled(sheet, own, self._builder.build(z), np.arange(len(z)))
 
     def fill(
         self, X: Any, z: torch.Tensor | Mapping[str | int, np.ndarray], of: np.ndarray

@@ -15,7 +15,7 @@ from ...data.checks import MISSING
 from ...data.tables.column_summary import warn_left_out
 from ...deprecation import renamed
 from ...errors import DataError
-from ...estimators.missing_cells import completed
+from ...estimators.missing_cells import completions
 from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import MLP
@@ -189,7 +189,7 @@ class TableGAN(WassersteinGame):
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
         self.settings_ = self._resolve()
-        return completed(learned), validation
+        return completions(learned, 1)[0], validation
 
     def _divide(self, data: tuple[Any, Any]) -> DividedRows:
         X, validation = data

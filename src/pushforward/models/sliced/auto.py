@@ -36,8 +36,9 @@ class AutoDensity(TableDensity):
         missing: "auto" leaves out the columns of a frame that have most of their cells missing,
             and says so, and models the other cells that are missing: columns are what their known
             cells are, and the missing ones are drawn given the others of their row, by a mixture
-            fitted to the known cells. Scores of rows with missing cells are of those they have.
-            "model" leaves out no column. "error" and "drop" as of GIS.
+            fitted to the known cells, anew for each fit that is averaged. Scores of rows with
+            missing cells are of those they have. "model" leaves out no column. "error" and "drop"
+            as of GIS.
         columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 
@@ -59,6 +60,7 @@ class AutoDensity(TableDensity):
         "friedman1989regularized",
         "smyth1999linearly",
     )
+    _completions: ClassVar[int] = 5  # members of the average
     _rules: ClassVar[Mapping[str, Rule]] = {
         "minutes": MINUTES,
     }

@@ -128,7 +128,8 @@ class StackFitter:
     ) -> MixtureDensity:
         """Fit every member on its own split of the rows, behind its own marginal layer.
 
-        Where there are rows that judge, every member is fitted on all of the others.
+        Where there are rows that judge, every member is fitted on all of the others. Rows with
+        missing cells have other draws of these in each member.
         """
         parts: list[Density] = []
         shares: list[float] = []
@@ -139,9 +140,9 @@ class StackFitter:
                 break
             out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
             seed = self.seed + 1000 + i
-            train, held_out = rows, judged
+            train, held_out = rows.completion(i), judged
             if held_out is None:
-                train, held_out = (rows.take(part) for part in rows.split(out, seed))
+                train, held_out = (train.take(part) for part in train.split(out, seed))
             margins = train.fit_margins() if structure.margins else None
             density = fit_structure(
                 structure,
