@@ -1,6 +1,7 @@
 """The distribution of open cells of a table's rows given the others: what ``given`` returns."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,9 @@ class ConditionalTable:
         self._table, ranges = _taken_apart(conditions, columns)
         self._event = _Event(ranges, columns)
         self._z, self._log_det, self._known = columns.encode_known(self._table)
-        _refuse_lost(columns, self._table, self._known)
+        lost = columns.unused_cells(self._table, self._known.numpy())
+        if lost:
+            _tell_lost(lost, refused=isinstance(conditions, Mapping))
         self._n_draws, self._seed = n_draws, drawn_seed(random_state)
 
     def __len__(self) -> int:
@@ -498,9 +501,20 @@ def _most_probable(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return levels[share.argmax(1)]
 
 
-def _refuse_lost(columns: Columns, table: Any, known: Tensor) -> None:
-    """Raise DataError for cells that are given and cannot be used."""
-    lost = columns.unused_cells(table, known.numpy())
-    if lost:
-        label, (row, why) = next(iter(lost.items()))
+def _tell_lost(lost: Mapping[str | int, tuple[int, str]], refused: bool) -> None:
+    """Say of cells that are given and cannot be used.
+
+    Raises:
+        DataError: where they are refused.
+
+    Warns:
+        UserWarning: where they are not.
+    """
+    label, (row, why) = next(iter(lost.items()))
+    if refused:
         raise DataError(f"Column {label!r} in row {row}: {why}")
+    warnings.warn(
+        f"Cells of {', '.join(map(repr, lost))} are left out of account where others of their row "
+        f"are missing. The first is {label!r} in row {row}: {why}",
+        stacklevel=4,
+    )
