@@ -98,3 +98,24 @@ def test_a_product_mixture_has_consistent_margins():
     integral = torch.trapezoid(joint, line)
     margin = mixture.log_prob(y[:1], k[:1], first, every).exp()
     assert integral == pytest.approx(float(margin), rel=1e-6)
+
+
+def test_copies_move_within_the_conditional_distribution(gaussian):
+    # draws of the true conditional, each of them forty times, are forty different draws each
+    x = torch.tensor([[2.5, 0.0, 0.0]]).double()
+    generator = torch.Generator().manual_seed(0)
+    draws = gaussian.condition(x, GIVEN, 4000, generator)
+    few, again = draws.take(20_000, generator)
+    assert again.double().mean() > 0.5
+    factor = draws.factor(gaussian.movable(GIVEN)).expand(20_000, -1, -1)
+    moved = gaussian.moved(few[0], GIVEN, factor, generator)
+    assert (moved[:, 0] == 2.5).all()
+    assert len(moved.unique(dim=0)) > 0.98 * len(moved)
+    rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
+    mean, covariance = MEAN[1:] + 1.5 * across, rest - across[:, None] * across
+    assert torch.allclose(moved[:, 1:].mean(0), mean, atol=0.06)
+    assert torch.allclose(torch.cov(moved[:, 1:].T), covariance, atol=0.08)
+    kept = gaussian.moved(
+        few[0], GIVEN, factor, generator, lambda points: points[:, 1] < few[0, :, 1].max()
+    )
+    assert (kept[:, 1] <= few[0, :, 1].max()).all()

@@ -110,7 +110,7 @@ class ConditionalTable:
 
         Returns:
             Table of m times ``n_samples`` rows, those of one given row in a row. Where the draws
-            are worth fewer than ``n_samples`` some come again.
+            are worth fewer than ``n_samples`` some come again, moved by a few Metropolis steps.
         """
         check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
@@ -119,7 +119,18 @@ class ConditionalTable:
         points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
         with torch.no_grad():
             for rows, draws in self._drawn(count, seed):
-                points[rows] = draws.take(n_samples, generator)
+                taken, again = draws.take(n_samples, generator)
+                if not draws.summed:
+                    given = self._known[rows[0]]
+                    factor = draws.factor(self._conditioner.movable(given))
+                    taken[again] = self._conditioner.moved(
+                        taken[again],
+                        given,
+                        factor[torch.nonzero(again)[:, 0]],
+                        generator,
+                        self._allowed if self._event else None,
+                    )
+                points[rows] = taken
         of = np.repeat(np.arange(len(self)), n_samples)
         return self._columns.fill(self._table, points.flatten(0, 1), of)
 

@@ -26,6 +26,7 @@ __all__ = ["SAMPLES", "Conditioner", "WeightedDraws"]
 SAMPLES = 10_000
 _MOST_VALUES = 2048  # of a coordinate that is enumerated where it alone is open
 _WIDE, _WIDE_SHARE = 2.0, 0.02  # the component for what the others do not expect
+_MOVES, _STEP = 8, 1.0  # Metropolis steps of a copy, and their deviations by sqrt(columns)
 _BLOCK = 1 << 16  # points evaluated at once
 _GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
 _NOISE = 4  # draws of the place in their cells that given values are averaged over
@@ -78,18 +79,33 @@ class WeightedDraws:
             self.summed,
         )
 
-    def take(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw ``count`` of the points of each row by their weights: (n, count, D).
+    def factor(self, free: Tensor) -> Tensor:
+        """Lower factors (n, f, f) of weighted covariances of some coordinates, (D,) bool."""
+        weight, points = self.log_weight.exp()[..., None], self.points[..., free]
+        off = points - (weight * points).sum(1, keepdim=True)
+        covariance = (weight * off).mT @ off
+        variance = covariance.diagonal(dim1=1, dim2=2)
+        return torch.linalg.cholesky(covariance + torch.diag_embed(1e-6 * variance + 1e-12))
+
+    def take(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw ``count`` of the points of each row by their weights.
 
         The draws are systematic, so that none is repeated while its weight is below 1 / ``count``,
         and come in random order.
+
+        Returns:
+            Points (n, count, D), and which of them are there already, bool of shape (n, count).
         """
         total = self.log_weight.exp().cumsum(1)
         start = torch.rand(len(total), 1, generator=generator, dtype=total.dtype)
         place = (torch.arange(count, dtype=total.dtype) + start) / count * total[:, -1:]
         index = torch.searchsorted(total, place).clamp_max(total.shape[1] - 1)
-        index = index[:, torch.randperm(count, generator=generator)]
-        return self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[2]))
+        again = torch.zeros_like(index, dtype=torch.bool)
+        again[:, 1:] = index[:, 1:] == index[:, :-1]
+        order = torch.randperm(count, generator=generator)
+        index, again = index[:, order], again[:, order]
+        points = self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[2]))
+        return points, again
 
 
 class Conditioner:
@@ -143,6 +159,48 @@ class Conditioner:
             for part in x.split(max(1, _BLOCK // count))
         ]
         return _joined(parts)
+
+    def movable(self, given: Tensor) -> Tensor:
+        """Coordinates that :meth:`moved` moves: the open ones with an order, (D,) bool."""
+        return ~given & ~self.proposal.tabled
+
+    def moved(
+        self,
+        points: Tensor,
+        given: Tensor,
+        factor: Tensor,
+        generator: torch.Generator,
+        allowed: Allowed | None = None,
+    ) -> Tensor:
+        """Draws a few Metropolis steps on, which leave the distribution of the open ones as it is.
+
+        So copies of one draw become draws of their own.
+
+        Args:
+            points: (N, D).
+            given: (D,) bool.
+            factor: (N, f, f) lower factors of the covariances of the f that :meth:`movable` says.
+            generator: of the steps.
+            allowed: as of :meth:`condition`.
+        """
+        free = self.movable(given)
+        if not len(points) or not bool(free.any()):
+            return points
+        points = points.clone()
+        value = self.density.log_prob(points)
+        step = _STEP / int(free.sum()) ** 0.5 * factor
+        for _ in range(_MOVES):
+            noise = torch.randn(len(points), step.shape[2], 1, generator=generator).to(points)
+            trial = points.clone()
+            trial[:, free] += (step @ noise)[..., 0]
+            its = self.density.log_prob(trial)
+            fine = follows_functions(self.density, trial, given)
+            if allowed is not None:
+                fine = fine & allowed(trial)
+            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
+            taken = fine & (u.log() < its - value)
+            points[taken], value[taken] = trial[taken], its[taken]
+        return points
 
     def log_prob(self, x: Tensor, seed: int) -> Tensor:
         """Log density of points, (n,), averaged over the places of values in their cells."""
