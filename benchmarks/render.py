@@ -14,6 +14,7 @@ from benchmarks.anomaly import DETECTORS, PROTOCOLS, TABLES
 from benchmarks.common import RESULTS, ROOT, read_results, write_text
 from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
+from benchmarks.render_asking import asking_section
 from benchmarks.render_generators import generators_section
 from benchmarks.render_images import glow_section, measures_section, table
 from benchmarks.render_refinement import readme_images, refinement_section
@@ -378,6 +379,8 @@ def main():
     if reference.exists():
         page = put(page, "reference", reference_section(json.loads(reference.read_text())))
     page = put(page, "synthetic", synthetic_section(options.results))
+    if (options.results / "asking.json").exists():
+        page = put(page, "asking", asking_section(options.results))
     page = put(page, "glow", glow_section(options.results))
     page = put(page, "generators", generators_section(options.results))
     page = put(page, "sliced", sliced_section(options.results))
