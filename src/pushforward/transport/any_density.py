@@ -11,7 +11,7 @@ from .mixture_density import MixtureDensity
 from .numerics import with_prefix
 from .sliced_density import SlicedDensity
 
-__all__ = ["Density", "density_from_state", "follows_functions"]
+__all__ = ["Density", "density_from_state", "depends_on_place", "follows_functions"]
 
 Density = SlicedDensity | MixtureDensity | JointDensity
 
@@ -30,6 +30,20 @@ def follows_functions(density: Density, x: Tensor, given: Tensor) -> Tensor:
     if isinstance(density, MixtureDensity):
         for member in density.members:
             result &= follows_functions(cast(Density, member), x, given)
+    return result
+
+
+def depends_on_place(density: Density) -> Tensor:
+    """Whether the density varies within the cells of each coordinate, bool of shape (D,).
+
+    It is the same all over a cell of what a chain knows as discrete values.
+    """
+    result = torch.ones(density.dimension, dtype=torch.bool)
+    if isinstance(density, JointDensity):
+        result[density.chain.places] = False
+    if isinstance(density, MixtureDensity):
+        members = [depends_on_place(cast(Density, member)) for member in density.members]
+        result = torch.stack(members).any(0)
     return result
 
 

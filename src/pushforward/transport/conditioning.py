@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .any_density import Density, follows_functions
+from .any_density import Density, depends_on_place, follows_functions
 from .rows import Rows
 from .table_mixture import TableMixture
 
@@ -121,7 +121,8 @@ class Conditioner:
         self.proposal = proposal
         self.rows = proposal.rows
         atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms])
-        self.has_cells = self.rows.discrete | atoms
+        # coordinates whose values lie anywhere in cells in which the density varies
+        self.blurred = (self.rows.discrete | atoms) & depends_on_place(density)
 
     @classmethod
     def fit(cls, density: Density, rows: Rows, seed: int) -> "Conditioner":
@@ -204,7 +205,7 @@ class Conditioner:
 
     def log_prob(self, x: Tensor, seed: int) -> Tensor:
         """Log density of points, (n,), averaged over the places of values in their cells."""
-        if not bool(self.has_cells.any()):
+        if not bool(self.blurred.any()):
             return self.density.log_prob(x)
         generator, every = torch.Generator().manual_seed(seed), torch.ones(x.shape[1]).bool()
         scores = [
@@ -258,7 +259,7 @@ class Conditioner:
         Where given values lie anywhere in their cells they are averaged over a few places there.
         """
         given = torch.arange(x.shape[1]) != j
-        repeats = _NOISE if bool((self.has_cells & given).any()) else 1
+        repeats = _NOISE if bool((self.blurred & given).any()) else 1
         if repeats > 1:
             several = [self._within_cells(x, given, generator) for _ in range(repeats)]
             x = torch.stack(several, 1).flatten(0, 1)
