@@ -161,3 +161,20 @@ def test_the_other_models_of_tables_take_holes_when_asked(name):
     assert model.sample(5, random_state=0).notna().all(axis=None)
     with pytest.raises(DataError, match="NaN"):
         getattr(pushforward, name)(random_state=0, **options).fit(X)
+
+
+def test_tables_without_numbers_and_words_among_numbers():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.choice(["x", "y", "z"], 200) for name in "abc"})
+    frame["d"] = frame["a"]
+    frame = frame.mask(rng.random(frame.shape) < 0.2)
+    whole, *_ = completions(Columns.learn(frame, missing="model"), 1)
+    assert whole.notna().all(axis=None)
+    assert (whole["a"] == whole["d"]).all()
+    price = pd.Series(rng.normal(50, 9, 200).round(2)).astype(str)
+    frame["price"] = price.mask(rng.random(200) < 0.3, "-")
+    learned = Columns.learn(frame, missing="model")
+    assert learned.columns.columns[4].missing == pytest.approx(0.3, abs=0.1)
+    whole, *_ = completions(learned, 1)
+    assert (whole["price"] != "-").all()
+    assert whole["price"].astype(float).between(0, 100).all()

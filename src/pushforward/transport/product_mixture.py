@@ -416,7 +416,9 @@ class _Values:
             own = share * discrete[:, j]
             margin = own @ corner / own.sum().clamp_min(1e-300)
             corners.append(torch.where(discrete[:, j, None], corner, margin))
-        patterns, group = smooth.unique(dim=0, return_inverse=True)
+        patterns, group = smooth[:1], torch.zeros(len(y), dtype=torch.long)
+        if y.shape[1]:
+            patterns, group = smooth.unique(dim=0, return_inverse=True)
         return cls(y, k, corners, share, smooth, discrete, patterns, group)
 
     @property

@@ -207,7 +207,9 @@ class PartialRows(CoordinateInfo):
             place if column.formula is None and column.origin is None else None
             for place, column in zip(places, self.columns, strict=True)
         ]
-        return self._builder.filled(sheet, own, self._builder.build(z), np.arange(len(z)))
+        gaps = self._reader.gaps(sheet, places)
+        made = self._builder.build(z)
+        return self._builder.filled(sheet, own, gaps, made, np.arange(len(z)))
 
     def fill(
         self, X: Any, z: torch.Tensor | Mapping[str | int, np.ndarray], of: np.ndarray
@@ -226,7 +228,7 @@ class PartialRows(CoordinateInfo):
         else:
             values = {self.layout.labels.index(label): found for label, found in z.items()}
             made = self._builder.from_values(values, len(of))
-        return self._builder.filled(sheet, places, made, of)
+        return self._builder.filled(sheet, places, self._reader.gaps(sheet, places), made, of)
 
     def _certain_known(self, cells: PartCells, n: int) -> np.ndarray:
         """Log-probability of the constant and the computed columns that are known whole: (n,)."""

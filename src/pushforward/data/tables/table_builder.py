@@ -132,12 +132,20 @@ class TableBuilder:
                 numbers[j] = column.rounded(values)
         return numbers
 
-    def filled(self, sheet: Sheet, places: Sequence[int | None], made: Any, of: np.ndarray) -> Any:
+    def filled(
+        self,
+        sheet: Sheet,
+        places: Sequence[int | None],
+        gaps: np.ndarray,
+        made: Any,
+        of: np.ndarray,
+    ) -> Any:
         """A table that was built, with the cells of another where these are not missing.
 
         Args:
             sheet: the other table.
             places: where each of the p columns is in it; None for one that is not there.
+            gaps: (n, p) its missing cells, words among numbers too.
             made: table of :meth:`build`.
             of: (n,) for each row of it, the number of the row in the other table.
         """
@@ -148,7 +156,7 @@ class TableBuilder:
         for i, j in enumerate(kept):
             cells, place = made.raw(i), places[j]
             if place is not None:
-                known = ~missing[of, place]
+                known = ~(missing[of, place] | gaps[of, j])
                 cells = cells.astype(object) if known.any() and not known.all() else cells
                 if known.any():
                     own = sheet.raw(place)[of]
