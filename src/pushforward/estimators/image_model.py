@@ -144,6 +144,11 @@ class ImageModel(TrainedModel):
     ) -> GivenImages:
         found, layout = as_image_set(X, layout, pixel_range=pixel_range)
         n, shape = len(found.images), found.images.shape
+        if n < 2:
+            raise DataError(
+                f"X is {n} image of {' x '.join(map(str, shape[1:]))}. Expected two at least, and "
+                "hundreds to learn from: a folder of images, or a file that holds many."
+            )
         held = 0 if validation is not None else self._held_out_rows(n)
         labels = self._labels(found, y)
         self.settings_ = self._resolve(shape, n - held)
