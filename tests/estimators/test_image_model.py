@@ -210,5 +210,5 @@ def test_own_networks_of_other_sizes_are_another_run(rng, tmp_path):
 @pytest.mark.parametrize("name", ["SIG", "NICE", "DCGAN"])
 def test_one_image_is_no_sample(name):
     X = np.zeros((1, 28, 28), np.uint8)
-    with pytest.raises(DataError, match="1 image of 28 x 28. Expected two"):
+    with pytest.raises(DataError, match=r"1 image of 28 x 28\. Expected two"):
         getattr(pushforward, name)().fit(X)

@@ -8,7 +8,7 @@ from scipy import stats
 
 import pushforward
 from pushforward.data import Columns
-from pushforward.errors import DataError
+from pushforward.errors import DataError, LeftOutWarning
 from pushforward.estimators.missing_cells import completions
 
 COVARIANCE = np.array([[1.0, 0.8], [0.8, 2.0]])
@@ -178,3 +178,22 @@ def test_tables_without_numbers_and_words_among_numbers():
     whole, *_ = completions(learned, 1)
     assert (whole["price"] != "-").all()
     assert whole["price"].astype(float).between(0, 100).all()
+
+
+def test_a_table_with_holes_is_evaluated_and_refined_by_its_whole_rows():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(gaussian(300), columns=["a", "b"])
+    frame["kind"] = rng.choice(["x", "y"], 300)
+    frame["rare"] = np.where(rng.random(300) < 0.8, np.nan, 1.0)
+    frame.loc[:29, "a"] = np.nan
+    with pytest.warns(LeftOutWarning, match="'rare'"):
+        model = pushforward.AutoDensity(random_state=0, minutes=0.05).fit(frame)
+    assert model.was_fitted_on(frame)
+    assert not model.was_fitted_on(frame.head(200))
+    with pytest.warns(LeftOutWarning, match="'rare'; 30 rows"):
+        found = pushforward.evaluate(model, frame, random_state=0)
+    assert {m.name for m in found.measures} >= {"two_sample_auroc", "nats_per_row"}
+    with pytest.warns(LeftOutWarning, match="30 of 300 rows left"):
+        refined = pushforward.refine(model, frame, random_state=0, minutes=0.1)
+    assert any("refit of it" in note for note in refined.report_.notes)
+    assert "of the cells that are there" in model.account()

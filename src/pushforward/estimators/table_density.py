@@ -128,7 +128,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
-        self._fitted_on = self._rows_digest(X, weight)
+        self._fitted_on = self._rows_digest(*counted(learned.X, learned.sample_weight))
         (z, log_det), *others = [
             self.columns_.encode(table, draw=np.random.default_rng(seed))
             for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
@@ -176,7 +176,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
     def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
         """Digest of the rows of a table, in any order, and their weights."""
-        z, _ = self.columns_.encode(X)  # whose noise is a function of the row
+        z, _, _ = self.columns_.encode_known(X)  # whose noise is a function of the row
         order = canonical_order(z)
         return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from ..data import Columns
 from ..data.images import ImageSet, ImageSource, as_image_set, holds_images
-from ..errors import DataError, ParameterError
+from ..errors import DataError, LeftOutWarning, ParameterError
 from ..estimators.capabilities import Capabilities, capabilities_of, is_model
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
@@ -81,6 +83,35 @@ def take(X: Any, index: np.ndarray) -> Any:
     return [X[i] for i in index] if isinstance(X, (list, tuple)) else X[index]
 
 
+def _without_gaps(real: Any, *others: Any) -> tuple[Any, ...]:
+    """Tables without their missing cells, for measures, which need whole rows.
+
+    Columns of a frame that have most of their cells missing in the first go, then rows.
+
+    Warns:
+        LeftOutWarning: where any were left out.
+    """
+    columns = Columns.learn(real, missing="auto", estimator="a measure of tables").columns
+    parts = list(zip(columns.labels, columns.kinds, strict=True))
+    sparse = [str(name) for name, kind in parts if kind == "empty"]
+    found, gone = [], 0
+    for X in (real, *others):
+        if X is not None:
+            complete = columns.complete(X, more=True)
+            gone += int((~complete).sum())
+            X = X if complete.all() else columns.take(X, complete)
+            frame = nw.from_native(X, pass_through=True, eager_only=True)
+            if sparse and isinstance(frame, nw.DataFrame):
+                X = frame.drop(*sparse, strict=False).to_native()
+        found.append(X)
+    said = [f"columns left out of the measures: {', '.join(map(repr, sparse))}"] if sparse else []
+    if gone:
+        said.append(f"{gone:,} rows left out of the measures for missing cells")
+    if said:
+        warnings.warn("; ".join(said), LeftOutWarning, stacklevel=4)
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Reference:
     """Real data, in the forms that measures take, each computed once.
@@ -144,6 +175,8 @@ class Reference:
                 features, train=learned_from, y=labels, weights=weights, random_state=seed,
                 cache=cache,
             )  # fmt: skip
+        if kind == "table":
+            real, train, other = _without_gaps(real, train, other)
         real = _thinned(real, n, seed)
         return cls(real, kind, train, other, extractor, target, seed, report, cache, pixel_range)
 

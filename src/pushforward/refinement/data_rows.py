@@ -1,6 +1,7 @@
 """The user's data as the rows that refinement works on, of many a part drawn at random."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Codec
-from ..errors import DataError
+from ..data import Codec, Columns
+from ..errors import DataError, LeftOutWarning
 from ..estimators.prior import Draw
 from ..training import generator_of
 from .row_checks import CHECKED
 from .scale_check import pixels_like
 
-__all__ = ["plain_rows", "reader_of", "rows_of"]
+__all__ = ["plain_rows", "reader_of", "rows_of", "whole_rows"]
 
 _LOST = 1e-3  # of the spread of a number, what single precision may take
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
@@ -69,6 +70,24 @@ def reader_of(codec: Codec, device: torch.device) -> Callable[[Any, int], Tensor
         return codec.encode(codec.take(opened, chosen))[0].to(device)
 
     return encode
+
+
+def whole_rows(X: Any, columns: Columns) -> Any:
+    """The rows of a table that have no missing cells.
+
+    Warns:
+        LeftOutWarning: where there are others.
+    """
+    complete = columns.complete(X)
+    if complete.all():
+        return X
+    warnings.warn(
+        f"{(~complete).sum():,} of {len(complete):,} rows left out of the refinement for missing "
+        "cells",
+        LeftOutWarning,
+        stacklevel=2,
+    )
+    return columns.take(X, complete)
 
 
 def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:

@@ -262,16 +262,20 @@ class Columns(PartialRows):
         log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
 
-    def complete(self, X: Any) -> np.ndarray:
+    def complete(self, X: Any, *, more: bool = False) -> np.ndarray:
         """Mark the rows of a table that have no missing cells, boolean of shape (n,).
 
         Cells of columns that are left out do not count. Words where numbers or dates were in fit
         count as missing.
 
+        Args:
+            X: the table.
+            more: whether it may have other columns besides, and all in any order.
+
         Raises:
             DataError: for other columns than in fit.
         """
-        sheet, places = self._reader.open(X)
+        sheet, places = self._reader.find(X) if more else self._reader.open(X)
         return np.logical_not(self._reader.gaps(sheet, places).any(axis=1))
 
     def gaps(self, X: Any) -> dict[str | int, np.ndarray]:

@@ -105,7 +105,15 @@ class AutoDensity(TableDensity):
                 anew for each member.
         """
         started = time.monotonic()
-        return self._fit(X, sample_weight, report, folder, started=started, validation=validation)
+        self._fit(X, sample_weight, report, folder, started=started, validation=validation)
+        if self.missing in ("auto", "model") and any(
+            column.missing and not column.left_out for column in self.columns_.columns
+        ):
+            self.notes_.append(
+                f"{self.held_out_:.3f} nats a row of the cells that are there; the figures above "
+                "are of rows whose missing cells were drawn"
+            )
+        return self
 
     def _fit_density(
         self,
