@@ -197,3 +197,13 @@ def test_a_table_with_holes_is_evaluated_and_refined_by_its_whole_rows():
         refined = pushforward.refine(model, frame, random_state=0, minutes=0.1)
     assert any("refit of it" in note for note in refined.report_.notes)
     assert "of the cells that are there" in model.account()
+
+
+def test_a_wide_table_is_completed_by_factors():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 60)) + 0.3 * rng.normal(size=(300, 60))
+    holes = holes_in(X, 0.2)
+    whole, *_ = completions(Columns.learn(holes, missing="model"), 1)
+    gone = np.isnan(holes)
+    np.testing.assert_allclose(whole[~gone], X[~gone])
+    assert np.corrcoef(whole[gone], X[gone])[0, 1] > 0.9

@@ -27,6 +27,7 @@ STRATEGIES = ("mean", "median", "mode", "sample")
 _LEVEL = Number(0, 1)
 _FEWEST = 50  # equally weighted draws that answers rest on, where more draws can give them
 _ROUNDS = 40  # times that more are drawn for it
+_MOST_DRAWN = 1 << 20  # draws of all rows together from which on they are drawn twice more at most
 _HELD = 1 << 22  # numbers of draws that are held at once
 
 Statistic = Callable[[WeightedDraws, dict[str | int, np.ndarray], np.ndarray], np.ndarray]
@@ -348,7 +349,7 @@ class ConditionalTable:
         """Draws of rows that are worth enough, or as many as can be had."""
         allowed = self._allowed if self._event else None
         draws = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
-        for _ in range(_ROUNDS):
+        for _ in range(min(_ROUNDS, max(2, _MOST_DRAWN // (len(self) * count)))):
             if float(draws.effective_size.min()) >= min(_FEWEST, count / 4):
                 break
             more = self._conditioner.condition(self._z[rows], given, count, generator, allowed)

@@ -1,5 +1,6 @@
 """Rows with missing cells: completed for a fit, scored and judged by the cells they have."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = [
 
 _MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
-_MOST_SCORED = 300  # rows by which the density of completed cells is estimated
+_MOST_SCORED, _SCORED_AT_ONCE = 300, 25  # rows by which the density of drawn cells is estimated
 _COMPARED = 2_000  # samples of the density that a row's known cells are compared with
 
 
@@ -77,24 +78,26 @@ def completions(learned: "Learned", count: int) -> list[Any]:
     return tables
 
 
-def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any) -> float:
+def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: float) -> float:
     """Mean log density of completed cells given the others of their row, in nats a row.
 
     Args:
         model: fitted.
         X: table with missing cells.
         whole: the same rows completed.
+        seconds: after which no more rows are looked at.
     """
     columns = model.columns_
     complete = columns.complete(X)
-    gaps = np.flatnonzero(~complete)
-    if not len(gaps):
-        return 0.0
-    some = np.random.default_rng(0).permutation(gaps)[:_MOST_SCORED]
-    mask = np.isin(np.arange(len(complete)), some)
-    given = model.given(columns.take(X, mask), n_draws=_DRAWS, random_state=0)
-    scores = given.score_samples(columns.take(whole, mask))
-    return float(scores.mean()) * len(gaps) / len(mask)
+    gaps = np.random.default_rng(0).permutation(np.flatnonzero(~complete))[:_MOST_SCORED]
+    end, scores = time.monotonic() + seconds, []
+    for start in range(0, len(gaps), _SCORED_AT_ONCE):
+        if start and time.monotonic() > end:
+            break
+        mask = np.isin(np.arange(len(complete)), gaps[start : start + _SCORED_AT_ONCE])
+        given = model.given(columns.take(X, mask), n_draws=_DRAWS, random_state=0)
+        scores.append(given.score_samples(columns.take(whole, mask)))
+    return float(np.concatenate(scores).mean()) * float((~complete).mean()) if scores else 0.0
 
 
 def log_prob_of_known(model: "TableDensity", X: Any) -> np.ndarray:

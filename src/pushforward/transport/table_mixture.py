@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from .factor_analysis import FactorAnalysis
 from .functional_pairs import FunctionalPairs
 from .margins import Margins
 from .numerics import weighted_mean
@@ -22,6 +23,8 @@ __all__ = ["TableMixture"]
 _COMPONENTS = 40
 _MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table
 _FEW_LISTED = 10  # the same where there are not some thousands of samples to learn it of
+_WIDE = 40  # smooth coordinates from which on missing ones are completed by factors
+_STEPS, _WORK = 25, 6e9  # of expectation maximisation, and its operations: some seconds
 _ROWS_A_COLUMN = 10  # from so many on covariances are not pulled to their diagonal
 _FINE = 1024  # points by which quantiles are found
 _REACH = 8.0  # deviations behind the margins
@@ -37,6 +40,8 @@ class TableMixture:
         margins: marginal layer of the other coordinates; None for none.
         mixture: behind it.
         pairs: values of tables that follow from others, where it was fitted with missing cells.
+        factors: of the smooth coordinates, where there are too many of them for the mixture,
+            which then has the tables alone and serves :meth:`complete` alone.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class TableMixture:
         margins: Margins | None,
         mixture: ProductMixture,
         pairs: FunctionalPairs | None = None,
+        factors: FactorAnalysis | None = None,
     ) -> None:
         self.rows = rows
         self.tabled = tabled
@@ -54,6 +60,7 @@ class TableMixture:
         self.margins = margins
         self.mixture = mixture
         self.pairs = pairs
+        self.factors = factors
         self._log_width = rows.width[tabled].log()
 
     @classmethod
@@ -84,6 +91,8 @@ class TableMixture:
         sizes = [len(s) for s in seen]
         components = max(1, min(_COMPONENTS, len(rows) // 100))
         if known is None:
+            step = len(rows) * (smooth.x.shape[1] ** 2 + 1.0)  # operations of a component
+            components = max(1, min(components, int(4 * _WORK / (_STEPS * step))))
             mixture = ProductMixture.fit(
                 smooth.through(margins).x, k, sizes,
                 components=components, seed=seed, weight=rows.weight,
@@ -91,6 +100,13 @@ class TableMixture:
             return cls(rows, tabled, seen, margins, mixture)
         pairs = FunctionalPairs(k, known[:, tabled], sizes)
         k, there = pairs.fill(k, known[:, tabled])
+        if smooth.x.shape[1] > _WIDE:
+            factors = _factors(smooth.through(margins), known[:, ~tabled], seed)
+            mixture = ProductMixture.fit(
+                smooth.x[:, :0], k, sizes, components=components if sizes else 1, seed=seed,
+                known=(known[:, :0], there), weight=rows.weight,
+            )  # fmt: skip
+            return cls(rows, tabled, seen, margins, mixture, pairs, factors)
         known = torch.cat([known[:, ~tabled], there], dim=1)
         margins, mixture = _chosen(smooth, k, sizes, known, margins, components, seed)
         return cls(rows, tabled, seen, margins, mixture, pairs)
@@ -154,7 +170,12 @@ class TableMixture:
         there = known[:, tabled]
         if self.pairs is not None:
             k, there = self.pairs.fill(k, there)
-        y, k = self.mixture.complete(y, k, (known[:, ~tabled], there), generator)
+        smooth = known[:, ~tabled]
+        if self.factors is None:
+            y, k = self.mixture.complete(y, k, (smooth, there), generator)
+        else:
+            y = self.factors.complete(y, smooth, generator)
+            _, k = self.mixture.complete(y[:, :0], k, (smooth[:, :0], there), generator)
         if self.pairs is not None:
             k = self.pairs.repair(k, there, generator)
         made = self._from_margins(y)
@@ -252,6 +273,9 @@ def _chosen(
     """
     n, s = smooth.x.shape
     there = known[:, :s], known[:, s:]
+    patterns = len(there[0].unique(dim=0)) if s else 1
+    step = s**2 * (6.0 * s * patterns + 4.0 * n) + 1.0  # operations of a component
+    most = max(1, min(most, int(_WORK / (_STEPS * step))))
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     out, rows = order[: n // 5], order[n // 5 :]
     diagonal = 0.0 if n > _ROWS_A_COLUMN * s else 0.02
@@ -261,6 +285,7 @@ def _chosen(
             y[part], k[part], sizes,
             components=components, seed=seed, known=(there[0][part], there[1][part]),
             weight=None if smooth.weight is None else smooth.weight[part], diagonal=diagonal,
+            iterations=_STEPS,
         )  # fmt: skip
 
     layers = [margins] if margins is None else [margins, None]
@@ -279,6 +304,22 @@ def _chosen(
                 best = (score, components, layer)
     _, components, layer = best
     return layer, fitted(smooth.through(layer).x, components, torch.arange(n))
+
+
+def _factors(smooth: Rows, known: Tensor, seed: int) -> FactorAnalysis:
+    """Factor analysis with the number of factors that says most of known values held out."""
+    n, s = smooth.x.shape
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    out, rows = order[: n // 5], order[n // 5 :]
+    best = (-math.inf, 1)
+    for factors in (3, 10, 20):
+        if factors > 3 and n * s * factors**2 * _STEPS > _WORK:
+            break
+        weight = None if smooth.weight is None else smooth.weight[rows]
+        model = FactorAnalysis.fit(smooth.x[rows], known[rows], factors=factors, weight=weight)
+        value = float(model.log_prob_known(smooth.x[out], known[out]).mean())
+        best = max(best, (value, factors))
+    return FactorAnalysis.fit(smooth.x, known, factors=best[1], weight=smooth.weight)
 
 
 def _resampled(rows: Rows, known: Tensor, seed: int) -> Rows:
