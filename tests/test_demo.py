@@ -48,7 +48,8 @@ def test_it_ends_with_a_mixed_table(ran):
     for name in ("class", "survived", "sex", "embarked"):
         assert set(rows[name]) <= set(table[name].dropna())
     train = split(table)[0]
-    assert f"{len(train.dropna())} of {len(train)} are fitted on" in said
+    gaps = len(train) - len(train.dropna())
+    assert f"{len(train)} rows, of which {gaps} have missing cells" in said
     html = (folder / "titanic.html").read_text(encoding="utf-8")
     assert "Where samples differ" in html
     assert "Sampled rows that are recognised" in html

@@ -142,11 +142,11 @@ def mixed(folder: Path) -> None:
     print(
         f"\nA mixed table, the passengers of the Titanic (Harrell & Cason): {len(table)} rows, "
         f"{table.shape[1]} columns.\n"
-        f"Rows with a missing cell are left out (missing='drop'): {len(kept)} of {len(train)} "
-        f"are fitted on, {len(held_out)} of {len(test)} held out."
+        f"Fitting on {len(train)} rows, of which {len(train) - len(kept)} have missing cells; the "
+        f"{len(held_out)} whole ones of {len(test)} others judge."
     )
     fitting = time.perf_counter()
-    model = fit(train, missing="drop", random_state=0, verbose=False)
+    model = fit(train, random_state=0, verbose=False)
     print(f"Fitted in {time.perf_counter() - fitting:.1f} s. New passengers:")
     samples = model.sample(len(table), random_state=0)
     write_table(folder / "titanic-samples.csv", samples)
