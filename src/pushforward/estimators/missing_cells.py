@@ -21,6 +21,7 @@ __all__ = [
 
 _MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
+_NOISE = 8  # draws of the places of values in their cells
 _MOST_SCORED, _SCORED_AT_ONCE = 300, 25  # rows by which the density of drawn cells is estimated
 _COMPARED = 2_000  # samples of the density that a row's known cells are compared with
 
@@ -95,8 +96,8 @@ def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: f
         if start and time.monotonic() > end:
             break
         mask = np.isin(np.arange(len(complete)), gaps[start : start + _SCORED_AT_ONCE])
-        given = model.given(columns.take(X, mask), n_draws=_DRAWS, random_state=0)
-        scores.append(given.score_samples(columns.take(whole, mask)))
+        joint = model.score_samples(columns.take(whole, mask), n_draws=_NOISE, missing="error")
+        scores.append(joint - log_prob_of_known(model, columns.take(X, mask)))
     return float(np.concatenate(scores).mean()) * float((~complete).mean()) if scores else 0.0
 
 

@@ -269,3 +269,20 @@ def test_months_by_their_usual_short_names(cells, written):
     assert not bad.any()
     assert how.write(counts).tolist() == written
     assert str(how.moments(counts)[0].astype("M8[D]")) == "2000-09-15"
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_moments_with_a_zone_come_back_as_they_were(backend):
+    moments = pd.Timestamp("2024-01-01", tz="Europe/Berlin") + pd.to_timedelta(
+        np.arange(50) * 37, "min"
+    )
+    frame = pd.DataFrame({"at": moments, "a": np.arange(50.0)})
+    frame = frame.convert_dtypes(dtype_backend=backend)
+    columns = Columns.learn(frame).columns
+    back = columns.decode(columns.encode(frame)[0])
+    assert (back["at"] == frame["at"]).all()
+    assert back["at"].dtype == frame["at"].dtype
+    holes = frame.copy()
+    holes.loc[:9, "a"] = None
+    z, _, _ = columns.encode_known(holes)
+    assert (columns.fill(holes, z, np.arange(50))["at"] == frame["at"]).all()

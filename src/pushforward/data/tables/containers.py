@@ -12,7 +12,7 @@ import torch
 from ...errors import DataError
 from .cells import cast
 
-__all__ = ["Layout", "Storage", "is_moment"]
+__all__ = ["Layout", "Storage", "has_zone", "is_moment"]
 
 FRAMES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 TENSORS = {
@@ -35,6 +35,15 @@ ELEMENTS = {
 MOMENT = re.compile(
     r"(datetime64|timedelta64)\[|[<>=]?[Mm]8\[|(Datetime|Duration):(ns|us|ms|s)(:[\w/+-]+)?$|Date$"
 )
+
+
+def has_zone(dtype: Any) -> bool:
+    """Whether a dtype of pandas is one of moments with a time zone, its own or of arrow."""
+    import pandas as pd
+
+    if isinstance(dtype, pd.ArrowDtype):
+        return getattr(dtype.pyarrow_dtype, "tz", None) is not None  # only timestamps have one
+    return isinstance(dtype, pd.DatetimeTZDtype)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Layout:
                 series[label] = pd.Series(data)
                 continue
             dtype = pd.api.types.pandas_dtype(storage.dtype)
-            if isinstance(dtype, pd.DatetimeTZDtype):
+            if has_zone(dtype):
                 moments = pd.DatetimeIndex(values).tz_localize("UTC")
                 series[label] = pd.Series(moments).astype(dtype)
                 continue

@@ -11,7 +11,7 @@ import torch
 from ...errors import DataError
 from ..checks import check_shape
 from .cells import convert_text, plain
-from .containers import ELEMENTS, TENSORS, Layout, Storage
+from .containers import ELEMENTS, TENSORS, Layout, Storage, has_zone
 
 __all__ = ["Sheet"]
 
@@ -151,10 +151,8 @@ class Sheet:
             return np.asarray(self.matrix[:, j])
         if self.layout.container != "pandas":
             return self.frame[self.layout.labels[j]].to_numpy()
-        import pandas as pd
-
         series = self.native.iloc[:, j]
-        if isinstance(series.dtype, pd.DatetimeTZDtype):
+        if has_zone(series.dtype):
             return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         if series.dtype.kind in "Mm":
             return series.to_numpy()
