@@ -207,3 +207,37 @@ def test_a_wide_table_is_completed_by_factors():
     gone = np.isnan(holes)
     np.testing.assert_allclose(whole[~gone], X[~gone])
     assert np.corrcoef(whole[gone], X[gone])[0, 1] > 0.9
+
+
+def small_table(seed):
+    """A few rows of columns of any kind, most of the cells missing in some."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.choice([1, 2, 3, 5, 8, 15, 30, 80])), int(rng.integers(1, 6))
+    makers = (
+        lambda: rng.normal(size=n),
+        lambda: rng.integers(0, 3, n).astype(float),
+        lambda: rng.choice(list("abc"), n).astype(object),
+        lambda: np.where(rng.random(n) < 0.6, 0.0, rng.exponential(size=n)),
+        lambda: np.full(n, 2.5),
+        lambda: rng.choice([1.99, 4.5], n),
+        lambda: rng.random(n) < 0.5,
+    )
+    frame = pd.DataFrame({f"c{j}": makers[rng.integers(7)]() for j in range(p)})
+    return frame.mask(rng.random(frame.shape) < rng.choice([0.1, 0.4, 0.8, 0.95]))
+
+
+@pytest.mark.parametrize("seed", [3, 8, 21, 27, 29, 31, 44, 46, 50, 53, 57, 58])
+def test_any_small_table_with_holes_is_answered_or_refused(seed):
+    X = small_table(seed)
+    model = pushforward.AutoDensity(missing="model", random_state=0, minutes=0.01)
+    if X.isna().all(axis=None):
+        with pytest.raises(DataError):
+            model.fit(X)
+        return
+    model.fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    assert set(model.predict(X)) <= {-1, 1}
+    empty = [label for label, kind in zip(X, model.columns_.kinds, strict=True) if kind == "empty"]
+    assert model.sample(20, random_state=0).drop(columns=empty).notna().all(axis=None)
+    assert model.impute(X).drop(columns=empty).notna().all(axis=None)
+    assert (model.explain(X.head(2))["gain"] >= 0).all()

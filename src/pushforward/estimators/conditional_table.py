@@ -13,6 +13,7 @@ from torch import Tensor
 from ..data import Columns
 from ..errors import DataError, ParameterError
 from ..transport.conditioning import Conditioner, WeightedDraws
+from ..transport.numerics import unique_rows
 from ..validation import COUNT, Number, check
 from .parameters import drawn_seed
 
@@ -491,7 +492,7 @@ def _place(label: str | int, columns: Columns) -> int:
 
 def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Numbers of the rows that have the same known cells, and which those are."""
-    patterns, group = known.unique(dim=0, return_inverse=True)
+    patterns, group = unique_rows(known)
     for i, given in enumerate(patterns):
         yield torch.nonzero(group == i)[:, 0].numpy(), given
 

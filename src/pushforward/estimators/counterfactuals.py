@@ -25,7 +25,8 @@ def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) ->
         trial = z[:, None, None, :].expand(n, d, len(values), d).clone()
         for j in range(d):
             trial[:, j, :, j] = values[:, j]
-        scores = density.log_prob(trial.reshape(-1, d)).reshape(n, d, len(values))
+        trial = trial.reshape(n * d * len(values), d)
+        scores = density.log_prob(trial).reshape(n, d, len(values))
         best = scores.max(dim=2)
         gain = (best.values - own[:, None]).clamp_min(0)
         expected = values[best.indices, torch.arange(d)]

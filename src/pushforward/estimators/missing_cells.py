@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data.tables.row_counts import canonical_order
+from ..transport.numerics import unique_rows
 from ..transport.rows import Rows
 from ..transport.table_mixture import TableMixture
 
@@ -126,7 +127,7 @@ def decision_of_known(model: "TableDensity", mixture: TableMixture, X: Any) -> n
     rate = min(max(float((whole < 0).mean()), 1 / len(whole)), 0.5)
     with torch.no_grad():
         result = z.new_empty(len(z))
-        patterns, group = known.unique(dim=0, return_inverse=True)
+        patterns, group = unique_rows(known)
         for i, given in enumerate(patterns):
             rows = group == i
             usual = mixture.log_prob(samples, given)

@@ -120,7 +120,7 @@ class Conditioner:
         self.density = density
         self.proposal = proposal
         self.rows = proposal.rows
-        atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms])
+        atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms], dtype=torch.bool)
         # coordinates whose values lie anywhere in cells in which the density varies
         self.blurred = (self.rows.discrete | atoms) & depends_on_place(density)
 

@@ -13,6 +13,7 @@ __all__ = [
     "gaussian_scores",
     "log_ndtri",
     "normal_log_prob",
+    "unique_rows",
     "weighted_mean",
     "with_prefix",
 ]
@@ -97,3 +98,14 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> float:
 def with_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors of a state whose names begin with a prefix, by the rest of their names."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def unique_rows(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The different rows of a matrix (n, d), d may be 0, and the number of each row among them.
+
+    >>> unique_rows(torch.zeros(3, 0, dtype=torch.bool))[1].tolist()
+    [0, 0, 0]
+    """
+    if mask.shape[1] == 0:
+        return mask[:1], torch.zeros(len(mask), dtype=torch.long)
+    return mask.unique(dim=0, return_inverse=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .mixture import GaussianMixture, one_hot_clusters
-from .numerics import LOG_2PI
+from .numerics import LOG_2PI, unique_rows
 
 __all__ = ["ProductMixture"]
 
@@ -77,6 +77,7 @@ class ProductMixture:
             diagonal: share by which that is pulled to its diagonal.
         """
         n, s = y.shape
+        components = components if s or sizes else 1
         share = torch.full((n,), 1 / n, dtype=y.dtype) if weight is None else weight / weight.sum()
         values = _Values.of(y, k, sizes, share, known)
         pull = {"shrinkage": shrinkage * max(1, s), "diagonal": diagonal}
@@ -416,9 +417,7 @@ class _Values:
             own = share * discrete[:, j]
             margin = own @ corner / own.sum().clamp_min(1e-300)
             corners.append(torch.where(discrete[:, j, None], corner, margin))
-        patterns, group = smooth[:1], torch.zeros(len(y), dtype=torch.long)
-        if y.shape[1]:
-            patterns, group = smooth.unique(dim=0, return_inverse=True)
+        patterns, group = unique_rows(smooth)
         return cls(y, k, corners, share, smooth, discrete, patterns, group)
 
     @property

@@ -14,7 +14,7 @@ from torch import Tensor
 from .factor_analysis import FactorAnalysis
 from .functional_pairs import FunctionalPairs
 from .margins import Margins
-from .numerics import weighted_mean
+from .numerics import unique_rows, weighted_mean
 from .product_mixture import ProductMixture
 from .rows import Rows
 
@@ -103,7 +103,7 @@ class TableMixture:
         if smooth.x.shape[1] > _WIDE:
             factors = _factors(smooth.through(margins), known[:, ~tabled], seed)
             mixture = ProductMixture.fit(
-                smooth.x[:, :0], k, sizes, components=components if sizes else 1, seed=seed,
+                smooth.x[:, :0], k, sizes, components=components, seed=seed,
                 known=(known[:, :0], there), weight=rows.weight,
             )  # fmt: skip
             return cls(rows, tabled, seen, margins, mixture, pairs, factors)
@@ -273,7 +273,7 @@ def _chosen(
     """
     n, s = smooth.x.shape
     there = known[:, :s], known[:, s:]
-    patterns = len(there[0].unique(dim=0)) if s else 1
+    patterns = len(unique_rows(there[0])[0])
     step = s**2 * (6.0 * s * patterns + 4.0 * n) + 1.0  # operations of a component
     most = max(1, min(most, int(_WORK / (_STEPS * step))))
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
