@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data.tables.row_counts import canonical_order
+from ..errors import DataError
 from ..transport.numerics import unique_rows
 from ..transport.rows import Rows
 from ..transport.table_mixture import TableMixture
@@ -97,8 +98,11 @@ def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: f
         if start and time.monotonic() > end:
             break
         mask = np.isin(np.arange(len(complete)), gaps[start : start + _SCORED_AT_ONCE])
-        joint = model.score_samples(columns.take(whole, mask), n_draws=_NOISE, missing="error")
-        scores.append(joint - log_prob_of_known(model, columns.take(X, mask)))
+        try:
+            joint = model.score_samples(columns.take(whole, mask), n_draws=_NOISE, missing="error")
+            scores.append(joint - log_prob_of_known(model, columns.take(X, mask)))
+        except DataError:  # a row that the density all but excludes: others say enough
+            continue
     return float(np.concatenate(scores).mean()) * float((~complete).mean()) if scores else 0.0
 
 
