@@ -24,7 +24,8 @@ __all__ = [
 _MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
 _NOISE = 8  # draws of the places of values in their cells
-_MOST_SCORED, _SCORED_AT_ONCE = 300, 25  # rows by which the density of drawn cells is estimated
+# rows by which the density of drawn cells is estimated
+_LEAST_SCORED, _MOST_SCORED, _SCORED_AT_ONCE = 100, 400, 25
 _COMPARED = 2_000  # samples of the density that a row's known cells are compared with
 
 
@@ -88,14 +89,14 @@ def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: f
         model: fitted.
         X: table with missing cells.
         whole: the same rows completed.
-        seconds: after which no more rows are looked at.
+        seconds: after which no more rows are looked at, but for the first hundred.
     """
     columns = model.columns_
     complete = columns.complete(X)
     gaps = np.random.default_rng(0).permutation(np.flatnonzero(~complete))[:_MOST_SCORED]
     end, scores = time.monotonic() + seconds, []
     for start in range(0, len(gaps), _SCORED_AT_ONCE):
-        if start and time.monotonic() > end:
+        if start >= _LEAST_SCORED and time.monotonic() > end:
             break
         mask = np.isin(np.arange(len(complete)), gaps[start : start + _SCORED_AT_ONCE])
         try:
