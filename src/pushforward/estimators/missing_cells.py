@@ -1,6 +1,7 @@
 """Rows with missing cells: completed for a fit, scored and judged by the cells they have."""
 
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +105,16 @@ def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: f
             scores.append(joint - log_prob_of_known(model, columns.take(X, mask)))
         except DataError:  # a row that the density all but excludes: others say enough
             continue
-    return float(np.concatenate(scores).mean()) * float((~complete).mean()) if scores else 0.0
+    if not len(gaps):
+        return 0.0
+    if not scores:
+        warnings.warn(
+            "held_out_ counts the cells that were drawn for missing ones too: the density of the "
+            "known cells alone could be estimated for none of the rows looked at.",
+            stacklevel=2,
+        )
+        return 0.0
+    return float(np.concatenate(scores).mean()) * float((~complete).mean())
 
 
 def log_prob_of_known(model: "TableDensity", X: Any) -> np.ndarray:
