@@ -60,6 +60,17 @@ def test_the_mean_and_interval_of_a_line(line):
     assert given.cdf({1: 1.0})[0] == pytest.approx(0.5, abs=0.08)
 
 
+def test_one_open_column_of_numbers_is_a_curve_not_a_grid(line):
+    given = line.given({0: 1.0}, random_state=0)
+    samples = given.sample(2000, random_state=0)[:, 1]
+    assert len(np.unique(samples)) > 1990
+    for q in (0.02, 0.11, 0.5, 0.83, 0.97):
+        value = float(given.quantile(q)[1][0])
+        assert given.cdf({1: value})[0] == pytest.approx(q, abs=2e-3)
+        assert np.mean(samples <= value) == pytest.approx(q, abs=0.01)  # systematic draws
+    assert np.diff([given.quantile(q)[1][0] for q in np.linspace(0.5, 0.52, 9)]).min() > 0
+
+
 def test_conditional_and_marginal_make_the_joint(line):
     X = line.sample(20, random_state=5)
     holes = X.copy()

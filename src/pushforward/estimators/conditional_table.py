@@ -31,8 +31,10 @@ _FEWEST = 50  # equally weighted draws that answers rest on, where more draws ca
 _ROUNDS = 40  # times that more are drawn for it
 _MOST_DRAWN = 1 << 20  # draws of all rows together from which on they are drawn twice more at most
 _HELD = 1 << 22  # numbers of draws that are held at once
+_PLACES = 8  # of a piece of an integral at which an event is looked at
 
 Statistic = Callable[[WeightedDraws, dict[str | int, np.ndarray], np.ndarray], np.ndarray]
+Pieces = tuple[np.ndarray, np.ndarray, np.ndarray]  # ends and weights, (n, R) each
 
 
 class ConditionalTable:
@@ -157,7 +159,14 @@ class ConditionalTable:
             q: share of the probability below, 0 to 1.
         """
         check({"q": Number(0, 1, ends="[]")}, {"q": q})
-        return self._numeric(lambda values, weight: _quantile(values, weight, q))
+        labels = self._labels(self._columns.numeric)
+
+        def quantiles(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            pieces = self._pieces(draws, labels)
+            found = [quantile_of(*pieces[label], q) for label in labels]
+            return np.stack(found, axis=1) if found else np.zeros((len(rows), 0))
+
+        return self._frame(labels, self._over_draws(quantiles))
 
     def interval(self, level: float = 0.9) -> "pd.DataFrame":
         """Central intervals: frame with the columns row, column, low, high.
@@ -226,13 +235,14 @@ class ConditionalTable:
         """
         table, ranges = taken_apart(event, self._columns, single=True)
         check_event = Event({**table, **ranges}, self._columns)
-        return self._collect(
-            lambda draws, values, rows: np.where(
-                check_event.holds(values).reshape(draws.log_ratio.shape),
-                draws.log_weight.exp(),
-                0.0,
-            ).sum(1)
-        )
+
+        def probability(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            draws = draws.spread(_PLACES)
+            weight = draws.log_weight.exp().numpy()
+            holds = check_event.holds(self._columns.values(draws.points.flatten(0, 1)))
+            return np.where(holds.reshape(weight.shape), weight, 0.0).sum(1)
+
+        return self._over_draws(probability)
 
     def cdf(self, values: Mapping[str | int, Any]) -> np.ndarray:
         """Conditional probability that all of some columns are at most these values, (m,).
@@ -279,7 +289,7 @@ class ConditionalTable:
                 elif strategy == "mean":
                     best = (own.astype(float) * weight).sum(1)
                 else:
-                    best = _quantile(own.astype(float), weight, 0.5)
+                    best = quantile_of(*self._pieces(draws, (label,))[label], 0.5)
                 if label not in found:
                     found[label] = np.empty(len(self), dtype=best.dtype)
                 found[label][rows] = best
@@ -370,12 +380,21 @@ class ConditionalTable:
         return torch.from_numpy(self._event.holds(self._columns.values(points)))
 
     def _collect(self, statistic: Statistic) -> np.ndarray:
+        """A statistic of the draws of every row and their values, in the order of the rows."""
+
+        def of_values(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            return statistic(draws, self._columns.values(draws.points.flatten(0, 1)), rows)
+
+        return self._over_draws(of_values)
+
+    def _over_draws(
+        self, statistic: Callable[[WeightedDraws, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
         """A statistic of the draws of every row, in the order of the rows: (m, ...)."""
         found, order = [], []
         with torch.no_grad():
             for rows, draws in self._drawn(self._n_draws, self._seed):
-                values = self._columns.values(draws.points.flatten(0, 1))
-                found.append(statistic(draws, values, rows))
+                found.append(statistic(draws, rows))
                 order.append(rows)
         return np.concatenate(found)[np.concatenate(order).argsort()]
 
@@ -388,8 +407,6 @@ class ConditionalTable:
             statistic: of values and weights, (n, R) both, to (n,).
             written: whether dates are written as the table has them.
         """
-        import pandas as pd
-
         labels = self._labels(self._columns.numeric)
 
         def all_of(
@@ -400,11 +417,30 @@ class ConditionalTable:
             columns = [statistic(values[x].reshape(shape).astype(float), weight) for x in labels]
             return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
 
-        found = self._collect(all_of)
+        return self._frame(labels, self._collect(all_of), written=written)
+
+    def _frame(
+        self, labels: tuple[str | int, ...], found: np.ndarray, *, written: bool = True
+    ) -> "pd.DataFrame":
+        """Numbers (m, columns) as a frame, dates written as the table has them or as numbers."""
+        import pandas as pd
+
         frame = {}
         for label, column in zip(labels, found.T, strict=True):
             frame[label] = self._columns.write_numbers(label, column) if written else column
         return pd.DataFrame(frame, index=range(len(self)), columns=list(labels))
+
+    def _pieces(
+        self, draws: WeightedDraws, labels: tuple[str | int, ...]
+    ) -> dict[str | int, Pieces]:
+        """The distributions of columns of numbers as pieces with weights, (n, R) each."""
+        weight = draws.log_weight.exp().numpy()
+        ends = [self._columns.values(points.flatten(0, 1)) for points in draws.ends()]
+        found = {}
+        for label in labels:
+            one, other = (values[label].reshape(weight.shape).astype(float) for values in ends)
+            found[label] = np.minimum(one, other), np.maximum(one, other), weight
+        return found
 
     def _labels(self, among: tuple[str | int, ...]) -> tuple[str | int, ...]:
         """Those of some columns that are open in any row."""
@@ -418,12 +454,23 @@ def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
         yield torch.nonzero(group == i)[:, 0].numpy(), given
 
 
-def _quantile(values: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
-    """Weighted quantiles of values (n, R) with weights that sum to one: (n,)."""
-    order = values.argsort(axis=1)
+def quantile_of(low: np.ndarray, high: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
+    """Quantiles of distributions in pieces, each even from its low to its high end: (n,).
+
+    Args:
+        low, high: (n, R) ends of the pieces, which do not overlap; equal ends are a point.
+        weight: (n, R) weights that sum to one.
+        q: share of the probability below.
+    """
+    order = low.argsort(axis=1, kind="stable")
     total = np.take_along_axis(weight, order, 1).cumsum(1)
-    place = (total < q * total[:, -1:]).sum(1).clip(max=values.shape[1] - 1)
-    return np.take_along_axis(values, np.take_along_axis(order, place[:, None], 1), 1)[:, 0]
+    asked = q * total[:, -1:]
+    place = (total < asked).sum(1).clip(max=low.shape[1] - 1)[:, None]
+    piece = np.take_along_axis(order, place, 1)
+    begin, end, own = (np.take_along_axis(x, piece, 1) for x in (low, high, weight))
+    below = np.take_along_axis(total, place, 1) - own
+    share = np.clip((asked - below) / np.maximum(own, 1e-300), 0.0, 1.0)
+    return (begin + (end - begin) * share)[:, 0]
 
 
 def _most_probable(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

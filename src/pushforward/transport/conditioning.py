@@ -44,12 +44,16 @@ class WeightedDraws:
             the proposal, or density times what a node stands for; -inf for what is not allowed.
         log_joint: (n, R) log densities of the points.
         summed: whether the points are values or nodes that are summed over, without chance.
+        along: where they are nodes, the coordinate that these lie along.
+        pieces: (n, R, 2) the beginning and end of what each node stands for, where they are.
     """
 
     points: Tensor
     log_ratio: Tensor
     log_joint: Tensor
     summed: bool = False
+    along: int = -1
+    pieces: Tensor | None = None
 
     @property
     def log_weight(self) -> Tensor:
@@ -76,7 +80,29 @@ class WeightedDraws:
             torch.cat([self.points, other.points], 1),
             torch.cat([self.log_ratio, other.log_ratio], 1),
             torch.cat([self.log_joint, other.log_joint], 1),
-            self.summed,
+        )
+
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Points (n, R, D) at the two ends of the pieces; the points themselves without any."""
+        if self.pieces is None:
+            return self.points, self.points
+        low, high = self.points.clone(), self.points.clone()
+        low[..., self.along], high[..., self.along] = self.pieces.unbind(2)
+        return low, high
+
+    def spread(self, count: int) -> "WeightedDraws":
+        """``count`` points at even places of each piece instead of its node, (n, R count, D)."""
+        if self.pieces is None:
+            return self
+        low, high = self.pieces.unbind(2)
+        share = (torch.arange(count, dtype=low.dtype) + 0.5) / count
+        points = self.points.repeat_interleave(count, 1)
+        points[..., self.along] = (low[..., None] + (high - low)[..., None] * share).flatten(1)
+        return WeightedDraws(
+            points,
+            self.log_ratio.repeat_interleave(count, 1) - math.log(count),
+            self.log_joint.repeat_interleave(count, 1),
+            summed=True,
         )
 
     def factor(self, free: Tensor) -> Tensor:
@@ -91,7 +117,7 @@ class WeightedDraws:
         """Draw ``count`` of the points of each row by their weights.
 
         The draws are systematic, so that none is repeated while its weight is below 1 / ``count``,
-        and come in random order.
+        and come in random order. A node is drawn as a place in its piece.
 
         Returns:
             Points (n, count, D), and which of them are there already, bool of shape (n, count).
@@ -105,6 +131,10 @@ class WeightedDraws:
         order = torch.randperm(count, generator=generator)
         index, again = index[:, order], again[:, order]
         points = self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[2]))
+        if self.pieces is not None:
+            low, high = self.pieces.gather(1, index[..., None].expand(-1, -1, 2)).unbind(2)
+            u = torch.rand(low.shape, generator=generator, dtype=low.dtype)
+            points[..., self.along] = low + (high - low) * u
         return points, again
 
 
@@ -272,9 +302,10 @@ class Conditioner:
             node = self.proposal.in_cell(values, j, torch.full_like(values, 0.5)).expand(
                 len(x), -1
             )
-            measure = self.rows.width[j].log().expand(node.shape)
+            measure, pieces = self.rows.width[j].log().expand(node.shape), None
         else:
-            node, measure = self._nodes(x, j)
+            node, pieces = self._nodes(x, j)
+            measure = pieces.diff(dim=2)[..., 0].log()
         parts = []
         size = max(1, _BLOCK // node.shape[1])
         for rows, at, log_measure in zip(
@@ -287,7 +318,7 @@ class Conditioner:
             log_joint = self.density.log_prob(flat).view(n, count) - math.log(repeats)
             follows = follows_functions(self.density, flat, given).view(n, count)
             log_joint = torch.where(follows, log_joint, -math.inf)
-            parts.append(WeightedDraws(points, log_joint + log_measure, log_joint, summed=True))
+            parts.append(WeightedDraws(points, log_joint + log_measure, log_joint))
         whole = _joined(parts)
         n = len(x) // repeats
         return WeightedDraws(
@@ -295,10 +326,12 @@ class Conditioner:
             whole.log_ratio.view(n, -1),
             whole.log_joint.view(n, -1),
             summed=True,
+            along=j,
+            pieces=None if pieces is None else pieces.reshape(n, -1, 2),
         )
 
     def _nodes(self, x: Tensor, j: int) -> tuple[Tensor, Tensor]:
-        """Nodes along the smooth coordinate j and the logarithms of what each stands for: (n, R).
+        """Nodes along the smooth coordinate j, (n, R), and the pieces they stand for, (n, R, 2).
 
         Half of them are quantiles of the proposal given the rest of the row, half lie evenly
         behind the marginal layer. An atom is one node, and no other lies in it.
@@ -323,11 +356,12 @@ class Conditioner:
         for low, high in atoms.tolist():
             gap = torch.where((middle >= low) & (middle < high), 0.0, gap)
         zero = gap.new_zeros(len(gap), 1)
-        measure = 0.5 * (torch.cat([gap, zero], 1) + torch.cat([zero, gap], 1))
+        before, after = torch.cat([zero, gap], 1), torch.cat([gap, zero], 1)
+        pieces = torch.stack([node - 0.5 * before, node + 0.5 * after], dim=2)
         if len(atoms):
             node = torch.cat([node, atoms.mean(1).expand(len(x), -1)], dim=1)
-            measure = torch.cat([measure, width.expand(len(x), -1)], dim=1)
-        return node, measure.log()
+            pieces = torch.cat([pieces, atoms.expand(len(x), -1, -1)], dim=1)
+        return node, pieces
 
 
 def _joined(parts: list[WeightedDraws]) -> WeightedDraws:
@@ -337,5 +371,4 @@ def _joined(parts: list[WeightedDraws]) -> WeightedDraws:
         torch.cat([p.points for p in parts]),
         torch.cat([p.log_ratio for p in parts]),
         torch.cat([p.log_joint for p in parts]),
-        parts[0].summed,
     )
