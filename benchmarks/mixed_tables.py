@@ -61,9 +61,14 @@ TABLES = {
 }
 
 
-def load(name):
-    """The table as a frame of numbers and str, without the rows that have missing cells."""
-    table = TABLES[name]
+def load(name, table=None):
+    """The table as a frame of numbers and str, without the rows that have missing cells.
+
+    Args:
+        name: of :data:`TABLES`, or of another table.
+        table: where that lies; None for those listed.
+    """
+    table = table or TABLES[name]
     if table.package == "sklearn":
         import sklearn.datasets
 

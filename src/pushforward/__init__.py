@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         CharacterGAN,
         TableGAN,
     )
+    from .models.prediction import Predictor
     from .models.sliced import GIS, SIG, AutoDensity, TableSIG, fit
     from .models.vaes import VAE
     from .refinement import refine
@@ -78,6 +79,7 @@ __all__ = [
     "NotFittedError",
     "ParameterError",
     "Pixels",
+    "Predictor",
     "PushforwardError",
     "RealNVP",
     "TableFlow",
@@ -119,6 +121,7 @@ _HOME = {
         *("AGE", "BEGAN", "DCGAN", "DFM", "EBGAN", "MMDGAN", "PPGN", "VAEGAN", "WGAN"),
         *("WGANGP", "AlphaGAN", "CharacterGAN", "TableGAN"),
     ),
+    "models.prediction": ("Predictor",),
     "models.sliced": ("GIS", "SIG", "AutoDensity", "TableSIG", "fit"),
     "models.vaes": ("VAE",),
     "refinement": ("refine",),

@@ -252,6 +252,24 @@ class ConditionalTable:
         """
         return self.prob({column: (None, value) for column, value in values.items()})
 
+    def pieces(self, column: str | int) -> Pieces:
+        """The distributions of a column of numbers or dates, where it alone is open, in pieces.
+
+        Returns:
+            Low and high ends of intervals in which the distribution is even, equal for a value
+            with a probability, and weights, which sum to one a row: (m, R) each. Dates are counts
+            of their unit.
+        """
+        found: list[Pieces] = []
+
+        def collect(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            found.append(self._pieces(draws, (column,))[column])
+            return rows
+
+        self._over_draws(collect)
+        low, high, weight = (np.concatenate(part) for part in zip(*found, strict=True))
+        return low, high, weight
+
     def mode(self) -> Any:
         """The most plausible rows: of the draws those with the highest joint density.
 

@@ -18,6 +18,7 @@ MODELS: Mapping[str, str] = {
     "Glow": "pushforward.models.flows.glow",
     "MMDGAN": "pushforward.models.gans.mmd_gan",
     "NICE": "pushforward.models.flows.nice",
+    "Predictor": "pushforward.models.prediction.predictor",
     "RealNVP": "pushforward.models.flows.realnvp",
     "RefinedModel": "pushforward.refinement.refined_model",
     "SIG": "pushforward.models.sliced.sig",

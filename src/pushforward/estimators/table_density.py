@@ -46,6 +46,8 @@ __all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
+_SAMPLES = 1500  # a coordinate, to which the proposal of conditional draws is fitted
+
 
 class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScores):
     """An exact density of the rows of a table: scores, samples, finds outliers, explains.
@@ -367,7 +369,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
         if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
             with torch.no_grad():
-                z = self.density_.sample(SAMPLES, torch.Generator().manual_seed(0))
+                count = min(SAMPLES, _SAMPLES * self.density_.dimension)
+                z = self.density_.sample(count, torch.Generator().manual_seed(0))
                 rows = self._rows(z, None, torch.zeros(len(z)).double())
                 self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
         return self._conditioned_[1]

@@ -1,0 +1,120 @@
+"""The columns a prediction is made from, as regressions and trees see them."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ...data import Columns
+from ...transport.logistic_regression import Basis
+from ...transport.numerics import with_prefix
+
+__all__ = ["InputCoder", "Inputs"]
+
+_LEVELS = 40  # categories with an indicator of their own, the most frequent ones
+_INDICATORS = 12  # of them those that trees may ask for one by one
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows as the regressions see them.
+
+    Attributes:
+        features: (n, F) float32, for trees: numbers, ranks of categories by frequency, and
+            indicators of the most frequent ones.
+        plain: (n, P) float64: standardised numbers and indicators of categories.
+        curves: (n, C) float64: the same with changes of slope at quantiles of the numbers.
+    """
+
+    features: Tensor
+    plain: Tensor
+    curves: Tensor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def take(self, index: Tensor) -> "Inputs":
+        """The chosen rows."""
+        return Inputs(self.features[index], self.plain[index], self.curves[index])
+
+
+class InputCoder(nn.Module):
+    """Makes :class:`Inputs` of tables; build it with :meth:`fit`.
+
+    Args:
+        columns: the codec of the table.
+        bases: basis functions of each column that has a coordinate.
+    """
+
+    def __init__(self, columns: Columns, bases: list[Basis]) -> None:
+        super().__init__()
+        self.columns = columns
+        self.bases = nn.ModuleList(bases)
+
+    @classmethod
+    def fit(cls, columns: Columns, X: Any) -> "InputCoder":
+        """Learn the basis functions of a table without missing cells."""
+        bases = [
+            Basis.fit(column, min(int(column.max()), _LEVELS) if nominal else None)
+            for column, nominal in zip(
+                _numbers(columns, X).T, columns.nominal.tolist(), strict=True
+            )
+        ]
+        return cls(columns, bases)
+
+    @classmethod
+    def from_state(cls, columns: Columns, state: dict[str, Tensor]) -> "InputCoder":
+        """Rebuild from the tensors of ``state_dict()``.
+
+        Raises:
+            ValueError: for tensors that do not belong to the columns.
+        """
+        count = columns.n_coordinates
+        return cls(
+            columns, [Basis.from_state(with_prefix(state, f"bases.{j}.")) for j in range(count)]
+        )
+
+    def numbers(self, X: Any) -> Tensor:
+        """Coordinates (n, D) of a table without missing cells; of discrete ones their cells.
+
+        Categories count from 1 in order of frequency, and 0 is one that was never seen.
+        """
+        return _numbers(self.columns, X)
+
+    def forward(self, X: Any) -> Inputs:
+        """A table without missing cells as inputs."""
+        return self.of_numbers(self.numbers(X))
+
+    def of_numbers(self, numbers: Tensor) -> Inputs:
+        """Inputs of rows as :meth:`numbers` gives them."""
+        features, plain, curves = [], [], []
+        for column, basis, nominal in zip(
+            numbers.T,
+            cast("list[Basis]", list(self.bases)),
+            self.columns.nominal.tolist(),
+            strict=True,
+        ):
+            values = basis(column).double()
+            curves.append(values)
+            if nominal:
+                plain.append(values)
+                features += [column[:, None], values[:, :_INDICATORS]]
+            else:
+                plain.append(values[:, :1])
+                features.append(column[:, None])
+        empty = numbers.new_zeros(len(numbers), 0)
+        return Inputs(
+            torch.cat([empty, *features], 1).float(),
+            torch.cat([empty, *plain], 1),
+            torch.cat([empty, *curves], 1),
+        )
+
+
+def _numbers(columns: Columns, X: Any) -> Tensor:
+    z, _ = columns.encode(X)
+    cell = columns.cell_index(z).double()
+    known = [len(column.values) for column in columns.columns if column.has_coordinate]
+    count = torch.tensor(known, dtype=torch.float64)
+    rank = torch.where((cell >= 0) & (cell < count), cell + 1, 0.0)
+    return torch.where(columns.nominal, rank, torch.where(columns.discrete, cell, z))
