@@ -50,7 +50,7 @@ def rows_of(columns: "Columns", z: Tensor, weight: Tensor | None, log_det: Tenso
     )
 
 
-def completions(learned: "Learned", count: int) -> list[Any]:
+def completions(learned: "Learned", count: int, beside: Rows | None = None) -> list[Any]:
     """The rows of a fit with their missing cells drawn given the others, several times.
 
     They are drawn from a mixture that is fitted to the known cells by expectation maximisation: a
@@ -60,6 +60,8 @@ def completions(learned: "Learned", count: int) -> list[Any]:
     Args:
         learned: columns, and the rows they were learned from.
         count: how many draws, 1 or more.
+        beside: other coordinates of the same rows, of which none is missing, given which the cells
+            are drawn too.
 
     Returns:
         Tables in the container of the rows; the very rows, once, if nothing is missing.
@@ -71,7 +73,10 @@ def completions(learned: "Learned", count: int) -> list[Any]:
     weight = None if learned.sample_weight is None else torch.from_numpy(learned.sample_weight)
     order = canonical_order(z)
     generator = torch.Generator().manual_seed(0)
-    rows = rows_of(columns, z, weight, z.new_zeros(len(z)))
+    rows, d = rows_of(columns, z, weight, z.new_zeros(len(z))), z.shape[1]
+    if beside is not None:
+        rows = rows.beside(beside)
+        z, known = rows.x, torch.cat([known, torch.ones_like(beside.x, dtype=torch.bool)], 1)
     some = order[torch.randperm(len(z), generator=generator)[:_MOST_FITTED]]
     tables = []
     with torch.no_grad():
@@ -79,7 +84,7 @@ def completions(learned: "Learned", count: int) -> list[Any]:
         for _ in range(count):
             drawn = torch.empty_like(z)
             drawn[order] = mixture.complete(z[order], known[order], generator)
-            tables.append(columns.completed(learned.X, drawn))
+            tables.append(columns.completed(learned.X, drawn[:, :d]))
     return tables
 
 

@@ -369,7 +369,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
         if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
             with torch.no_grad():
-                count = min(SAMPLES, _SAMPLES * self.density_.dimension)
+                count = min(SAMPLES, _SAMPLES * max(1, self.density_.dimension))
                 z = self.density_.sample(count, torch.Generator().manual_seed(0))
                 rows = self._rows(z, None, torch.zeros(len(z)).double())
                 self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))

@@ -85,6 +85,21 @@ class Rows:
             completions=(),
         )
 
+    def beside(self, other: "Rows") -> "Rows":
+        """The same rows with the coordinates of others after their own."""
+        parts = {
+            name: torch.cat([vars(self)[name], vars(other)[name]])
+            for name in ("discrete", "origin", "width", "nominal", "listed")
+        }
+        return dataclasses.replace(
+            self,
+            x=torch.cat([self.x, other.x], dim=1),
+            log_det=self.log_det + other.log_det,
+            atoms=(*self.atoms, *other.atoms),
+            completions=(),
+            **parts,
+        )
+
     def coordinates(self, which: Tensor) -> "Rows":
         """The rows with the chosen coordinates, (d,) bool; the log-determinants stay whole."""
         parts = {

@@ -43,7 +43,7 @@ class Tables:
 
     def take(self, rows: np.ndarray) -> "Tables":
         """The tables of the chosen rows, by their numbers."""
-        taken = {name: frame.iloc[rows] for name, frame in self.frames.items()}
+        taken = {k: frame.iloc[rows].reset_index(drop=True) for k, frame in self.frames.items()}
         return Tables(taken, self.kinds)
 
 

@@ -48,6 +48,7 @@ _SPREAD = ("curves", "process", "trees")  # regressions of the logarithm of the 
 _CLASSES = ("curves", "process", "trees")  # and of the indicators of more than two classes
 _SMALLEST = 0.01  # of the mean error, which is added to errors before their logarithm is taken
 _LOCATED, _SPREADED = 0.4, 0.55  # of the budget, by when regressions are done
+_FEWEST = 40  # complete rows from which on densities are of them alone
 _BACKGROUND = 200  # rows of the fit that explanations compare with
 _KNOTS = 65  # quantiles by which regressed numbers are carried back to those of the target
 _BLOCK = 2000  # rows, completed ones counted, whose distributions are held at once
@@ -192,13 +193,15 @@ class Predictor(BaseEstimator, Model):
             y, name=name, task=self.task, kind=declared.pop(own, None),
             bounds=bounds.pop(own, None),
         )  # fmt: skip
-        X, y = self._learn_inputs(X, y, declared, bounds, seed)
+        X, y, complete = self._learn_inputs(X, y, declared, bounds, seed)
         numbers = self.coder_.numbers(X)
         with torch.no_grad(), threads_for(numbers.numel()):
             tables = self._fit_regressions(numbers, y, seed, began)
+            # errors of rows whose cells were drawn are none of those that are whole
+            shown = np.flatnonzero(complete if complete.sum() >= _FEWEST else complete | True)
             self.components_, self.trials_, self.held_out_ = components_of(
-                tables,
-                self.target_.values(y),
+                tables.take(shown),
+                self.target_.values(y).iloc[shown].reset_index(drop=True),
                 kind=self.target_.kind,
                 bounds=bounds.get(name) if own is None else (self.bounds or {}).get(own),
                 seed=seed,
@@ -238,8 +241,12 @@ class Predictor(BaseEstimator, Model):
 
     def _learn_inputs(
         self, X: Any, y: "pd.Series", declared: dict, bounds: dict, seed: int
-    ) -> tuple[Any, "pd.Series"]:
-        """Learn the columns of the inputs; their rows without missing cells, and the targets."""
+    ) -> tuple[Any, "pd.Series", np.ndarray]:
+        """Learn the columns of the inputs.
+
+        Returns:
+            Their rows completed, the targets of these, and which of them were complete.
+        """
         learned = Columns.learn(
             X,
             columns=declared,
@@ -262,9 +269,10 @@ class Predictor(BaseEstimator, Model):
                 columns=declared, bounds=bounds, missing=self.missing, random_state=seed,
                 minutes=None if self.minutes is None else 0.2 * self.minutes,
             ).fit(learned.X)  # fmt: skip
-        (whole,) = completions(learned, 1)
+        # given the target too, without which regressions would be of cells drawn in its absence
+        (whole,) = completions(learned, 1, self.target_.rows(y))
         self.coder_ = InputCoder.fit(self.columns_, whole)
-        return whole, y
+        return whole, y, self.columns_.complete(learned.X)
 
     def _fit_regressions(self, numbers: Tensor, y: "pd.Series", seed: int, began: float) -> Tables:
         """Fit locations and spread; what they say of rows that they have not seen."""

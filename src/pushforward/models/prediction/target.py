@@ -12,6 +12,7 @@ from torch import Tensor
 from ...data import Columns
 from ...errors import DataError
 from ...estimators.missing_cells import rows_of
+from ...transport.rows import Rows
 from .components import TARGET
 
 __all__ = ["Target", "cells_by_label", "divided", "one_column", "without_target"]
@@ -105,6 +106,11 @@ class Target:
         values = self.plain(y)
         return ((values - values.mean()) / values.std().clamp_min(1e-300))[:, None]
 
+    def rows(self, y: pd.Series) -> Rows:
+        """Targets as coordinates with their kinds."""
+        z, _ = self.columns.encode(_frame(self.values(y)))
+        return rows_of(self.columns, z, None, z.new_zeros(len(z)))
+
     def plain(self, y: pd.Series) -> Tensor:
         """Numbers of the target in its units, (n,); dates as counts of theirs."""
         z, _ = self.columns.encode(_frame(y))
@@ -117,11 +123,11 @@ class Target:
         """
         if self.classes is not None:
             return None
-        z, log_det = self.columns.encode(_frame(y))
-        if len(z[:, 0].unique()) < max(_FEWEST, len(z) // 20) or bool(self.columns.discrete.any()):
+        rows = self.rows(y)
+        values = len(rows.x[:, 0].unique())
+        if values < max(_FEWEST, len(rows) // 20) or bool(rows.discrete.any()):
             return None
-        rows = rows_of(self.columns, z, None, torch.zeros_like(log_det))
-        u, slope = rows.fit_margins()(z.T.contiguous())
+        u, slope = rows.fit_margins()(rows.x.T.contiguous())
         return u.T.contiguous(), slope
 
     def write(self, values: np.ndarray) -> np.ndarray:

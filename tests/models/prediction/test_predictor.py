@@ -1,0 +1,272 @@
+"""What a predictor says, on tables whose conditional distributions are known."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import pushforward
+from pushforward.errors import DataError, LeftOutWarning, NotFittedError, ParameterError
+from pushforward.models.prediction import predictor, stacked_regression
+
+
+def rooms(n, seed=0):
+    """Price is a multiple of the area by the city, with errors that grow with it."""
+    rng = np.random.default_rng(seed)
+    area = rng.uniform(20, 120, n).round(1)
+    city = rng.choice(["Rome", "Oslo", "Bern"], n)
+    by = pd.Series(city).map({"Rome": 3.0, "Oslo": 5.0, "Bern": 6.0}).to_numpy()
+    noise = rng.normal(size=n)
+    frame = pd.DataFrame({"area": area, "city": city, "floor": rng.integers(0, 9, n)})
+    frame["price"] = by * area + 0.1 * by * area * noise
+    return frame, by * area
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The same fits with one kind of regression, in two folds."""
+    monkeypatch.setattr(predictor, "KINDS", ("curves",))
+    monkeypatch.setattr(predictor, "_SPREAD", ("curves",))
+    monkeypatch.setattr(predictor, "_CLASSES", ("curves",))
+    monkeypatch.setattr(stacked_regression, "_FOLDS", 2)
+
+
+@pytest.fixture(scope="module")
+def prices():
+    frame, _ = rooms(400)
+    return pushforward.Predictor("price", random_state=0).fit(frame)
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    X, _ = rooms(200)
+    return pushforward.Predictor(random_state=0).fit(X[["area", "price"]], X["city"])
+
+
+def test_means_and_intervals_are_those_of_the_truth(prices):
+    frame, truth = rooms(600, seed=1)
+    given = prices.given(frame)
+    assert prices.task_ == "regression"
+    assert np.abs(given.mean() / truth - 1).mean() < 0.03
+    assert np.median(given.std() / (0.1 * truth)) == pytest.approx(1, abs=0.15)
+    for level in (0.5, 0.9):
+        low, high = given.interval(level).T
+        inside = ((frame["price"] >= low) & (frame["price"] <= high)).mean()
+        assert inside == pytest.approx(level, abs=0.06)
+    expected = (
+        -0.5 * np.log(2 * np.pi * (0.1 * truth) ** 2)
+        - 0.5 * ((frame["price"] - truth) / (0.1 * truth)) ** 2
+    )
+    assert prices.log_prob(frame).mean() == pytest.approx(expected.mean(), abs=0.12)
+    assert prices.score(frame) > 0.95
+
+
+def test_what_a_distribution_says_agrees_with_itself(prices):
+    frame, _ = rooms(30, seed=2)
+    given = prices.given(frame)
+    for q in (0.05, 0.5, 0.95):
+        assert given.cdf(given.quantile(q)) == pytest.approx(q, abs=1e-6)
+    low, high = given.interval(0.8).T
+    inside = given.prob(low[0], high[0])
+    assert inside[0] == pytest.approx(0.8, abs=1e-6)
+    assert given.prob(None, low[0])[0] == pytest.approx(0.1, abs=1e-6)
+    drawn = given.sample(2000, random_state=0)
+    assert drawn.shape == (30, 2000)
+    np.testing.assert_allclose(drawn.mean(1), given.mean(), rtol=0.02)
+    np.testing.assert_allclose(drawn.std(1), given.std(), rtol=0.12)
+    # the density is the slope of the distribution function
+    middle = given.quantile(0.5)
+    step = 0.1 * given.std()
+    slope = (given.cdf(middle + step) - given.cdf(middle - step)) / (2 * step)
+    np.testing.assert_allclose(np.exp(given.log_prob(middle)), slope, rtol=0.15)
+
+
+def test_rows_are_predicted_alike_alone_and_among_others(prices):
+    frame, _ = rooms(12, seed=3)
+    whole = prices.predict(frame)
+    alone = np.concatenate([prices.predict(frame.iloc[[i]]) for i in range(12)])
+    np.testing.assert_allclose(whole, alone, rtol=1e-9)
+    np.testing.assert_allclose(prices.predict(frame.drop(columns="price")), whole, rtol=0)
+    np.testing.assert_allclose(prices.predict(pl.from_pandas(frame)), whole, rtol=1e-12)
+
+
+def test_a_seed_gives_the_same_predictions_whatever_the_container(quick):
+    frame, _ = rooms(120)
+    one, other = (
+        pushforward.Predictor("price", random_state=0).fit(table)
+        for table in (frame, pl.from_pandas(frame))
+    )
+    assert (one.predict(frame) == other.predict(frame)).all()
+
+
+def test_what_moves_a_prediction(prices):
+    rows = pd.DataFrame({"area": [110.0, 110.0], "city": ["Rome", "Bern"], "floor": [4, 4]})
+    found = prices.explain(rows)
+    effect = found.set_index(["row", "column"])["effect"]
+    assert effect[0, "city"] < -50
+    assert effect[1, "city"] > 50
+    assert effect[1, "area"] > 100
+    assert abs(effect[1, "floor"]) < 20
+    assert found["column"][0] != "floor"
+    assert found["value"][0] in (110.0, "Rome")
+    usual = prices.predict(rooms(500)[0]).mean()
+    assert effect[1].sum() == pytest.approx(prices.predict(rows)[1] - usual, rel=0.15)
+
+
+def test_classes(kinds):
+    frame, _ = rooms(300, seed=4)
+    X = frame[["area", "price"]]
+    assert kinds.task_ == "classification"
+    assert kinds.classes_.tolist() == ["Bern", "Oslo", "Rome"]
+    p = kinds.predict_proba(X)
+    assert p.shape == (300, 3)
+    assert p.sum(1) == pytest.approx(1)
+    assert (p > 0).all()
+    assert kinds.score(X, frame["city"]) > 0.8
+    # what is said to be so likely is as often so
+    assert p.max(1).mean() == pytest.approx((kinds.predict(X) == frame["city"]).mean(), abs=0.06)
+    expected = np.log(p[np.arange(300), np.searchsorted(kinds.classes_, frame["city"])])
+    assert kinds.log_prob(X, frame["city"]) == pytest.approx(expected)
+    given = kinds.given(X)
+    assert given.to_frame().columns.tolist() == ["Bern", "Oslo", "Rome"]
+    drawn = given.sample(400, random_state=0)
+    np.testing.assert_allclose((drawn == "Rome").mean(1), p[:, 2], atol=0.12)
+    assert "predict_interval" in dir(kinds)
+    with pytest.raises(TypeError, match="no intervals"):
+        kinds.predict_interval(X)
+    with pytest.raises(DataError, match="'Paris'"):
+        kinds.log_prob(X[:1], ["Paris"])
+    effects = kinds.explain(X[:2])
+    assert set(effects["column"]) == {"area", "price"}
+
+
+def test_repeated_values_and_bounds_of_the_target_are_kept(quick):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    none = rng.random(400) < 1 / (1 + np.exp(2 * x))
+    y = np.where(none, 0.0, np.exp(x + 0.3 * rng.normal(size=400)))
+    model = pushforward.Predictor(random_state=0).fit(x[:, None], y)
+    given = model.given(np.array([[-2.0], [2.0]]))
+    zero = given.prob(0, 0)
+    assert zero[0] > 0.9
+    assert zero[1] < 0.15
+    assert (given.sample(500, random_state=0) >= 0).all()
+    assert given.interval(0.5)[0].tolist() == [0.0, 0.0]
+
+
+def test_counts_have_probabilities(quick):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 2, 500)
+    model = pushforward.Predictor(random_state=0).fit(x[:, None], rng.poisson(np.exp(x)))
+    given = model.given(np.array([[1.5]]))
+    total = sum(float(given.prob(k, k)[0]) for k in range(40))
+    assert total == pytest.approx(1, abs=0.02)
+    assert given.mean()[0] == pytest.approx(np.exp(1.5), rel=0.12)
+    p = np.exp(model.given(np.full((15, 1), 1.5)).log_prob(np.arange(15)))
+    assert p.sum() == pytest.approx(1, abs=0.02)
+    assert p[0] == pytest.approx(np.exp(-np.exp(1.5)), abs=0.03)
+
+
+def test_dates_are_predicted_as_dates(quick):
+    rng = np.random.default_rng(0)
+    days = rng.integers(1, 30, 200)
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 200), "D")
+    frame = pd.DataFrame({"start": start, "days": days})
+    frame["end"] = frame["start"] + pd.to_timedelta(days + rng.integers(0, 3, 200), "D")
+    model = pushforward.Predictor("end", random_state=0).fit(frame)
+    found = pd.to_datetime(pd.Series(model.predict(frame)))
+    assert np.abs((found - frame["end"]) / pd.Timedelta(days=1)).mean() < 3
+
+
+def test_rows_with_missing_cells_are_predicted_by_what_they_have(quick):
+    frame, _ = rooms(200)
+    rng = np.random.default_rng(0)
+    holes = frame.copy()
+    for column in ("area", "city"):
+        holes.loc[rng.random(300) < 0.15, column] = None
+    model = pushforward.Predictor("price", random_state=0).fit(holes)
+    rows = pd.DataFrame(
+        {"area": [60.0, None, 60.0], "city": ["Bern", "Bern", None], "floor": [1] * 3}
+    )
+    width = np.diff(model.predict_interval(rows))[:, 0]
+    assert width[0] < 0.8 * width[1]
+    assert width[0] < 0.8 * width[2]
+    assert model.predict(pd.DataFrame({"city": ["Bern", "Rome"]}))[0] == pytest.approx(
+        420, rel=0.15
+    )
+    whole = pushforward.Predictor("price", random_state=0, minutes=0.02).fit(frame)
+    with pytest.raises(DataError, match="missing"):
+        whole.predict(rows)
+
+
+@pytest.mark.parametrize("which", ["prices", "kinds"])
+def test_it_comes_back_from_its_folder(which, request, tmp_path):
+    model = request.getfixturevalue(which)
+    frame, _ = rooms(20, seed=5)
+    again = pushforward.load(model.save(tmp_path / "model"))
+    assert (again.predict(frame) == model.predict(frame)).all()
+    assert again.explain(frame[:1]).equals(model.explain(frame[:1]))
+    assert "Predictor of" in (tmp_path / "model" / "README.md").read_text()
+    assert "Predictor" in repr(again)
+
+
+def test_rows_without_a_target_are_left_out(quick):
+    frame, _ = rooms(60)
+    frame.loc[:3, "price"] = None
+    with pytest.warns(LeftOutWarning, match="4 of 60 rows left out"):
+        pushforward.Predictor("price", minutes=0.01).fit(frame)
+    with pytest.raises(DataError, match="targets are missing"):
+        pushforward.Predictor("price", missing="error").fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "text"),
+    [
+        ({"target": "cost"}, {}, "no column 'cost'"),
+        ({"target": None}, {}, "y is None"),
+        ({"target": "price", "task": "classification"}, {}, "has fractions"),
+        ({"target": "city", "task": "regression"}, {}, "text such as"),
+        ({"target": "price"}, {"price": 7.5}, "one value, 7.5"),
+        ({"target": "price"}, {"price": np.inf}, "infinity"),
+    ],
+)
+def test_targets_that_cannot_be(options, change, text):
+    frame, _ = rooms(50)
+    with pytest.raises(DataError, match=text):
+        pushforward.Predictor(**options).fit(frame.assign(**change))
+
+
+def test_parameters_and_order():
+    with pytest.raises(NotFittedError):
+        pushforward.Predictor("price").predict(np.zeros((2, 2)))
+    with pytest.raises(ParameterError, match="task"):
+        pushforward.Predictor("price", task="ranking").fit(rooms(50)[0])
+    with pytest.raises(ParameterError, match="minutes"):
+        pushforward.Predictor("price", minutes=-1).fit(rooms(50)[0])
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 12, 39, 41])
+def test_few_rows(n, quick):
+    frame, _ = rooms(n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = pushforward.Predictor("price", random_state=0).fit(frame)
+        low, high = model.predict_interval(frame).T
+    assert np.isfinite(model.predict(frame)).all()
+    assert (low <= high).all()
+
+
+def test_a_target_in_an_array_and_in_a_tensor(quick):
+    X = rooms(80)[0][["area", "floor", "price"]].to_numpy()
+    one = pushforward.Predictor(2, random_state=0, minutes=0.02).fit(X)
+    other = pushforward.Predictor(2, random_state=0, minutes=0.02).fit(torch.from_numpy(X))
+    assert one.predict(X[:, :2]).shape == other.predict(torch.from_numpy(X)).shape == (80,)
+
+
+@parametrize_with_checks([pushforward.Predictor(task="regression", random_state=0)])
+def test_scikit_learn_checks(estimator, check, quick):
+    check(estimator)
