@@ -14,18 +14,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test has learned does not help the next."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    # inside that of the process; a numbered folder of pytest would look through all before it
+    folder = tempfile.mkdtemp(dir=os.environ["XDG_CACHE_HOME"])
+    monkeypatch.setenv("XDG_CACHE_HOME", folder)
 
 
 @pytest.fixture(autouse=True)
 def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Examples of docstrings show what a call is like: their networks may know little."""
-    if isinstance(request.node, pytest.DoctestItem) and "refinement" in request.node.name:
+    """Examples of docstrings show what a call is like: their models may know little."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    if "refinement" in request.node.name:
         from pushforward.refinement import density_ratio
 
         for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
             monkeypatch.setattr(density_ratio, name, 50)
+    from pushforward.models.sliced import selection
+
+    monkeypatch.setattr(selection, "_FOLDS", 2)

@@ -17,7 +17,22 @@ def _one_thread():
 @pytest.fixture(autouse=True)
 def _seeds():
     np.random.seed(0)  # noqa: NPY002 (random_state=None reads this one)
-    torch.manual_seed(0)
+    # without an accelerator torch.manual_seed only notes what to do, and where it was called
+    if torch.accelerator.is_available():
+        torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
+
+
+@pytest.fixture
+def few_folds(monkeypatch):
+    """Two or four fits without a fold each for the held-out scores, in place of five or ten.
+
+    The density of all rows is the same to the last bit: it is for tests that look at that, or at
+    no number at all, and not at held-out scores or at the thresholds made of them.
+    """
+    from pushforward.models.sliced import selection
+
+    monkeypatch.setattr(selection, "_FOLDS", 2)
 
 
 @pytest.fixture

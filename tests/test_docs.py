@@ -1,7 +1,7 @@
 """The Python blocks of README and the docs run as they are written, in a fresh home.
 
 Only what would take minutes is made small: data by name are digits, training takes two steps, SIG
-two layers, and refinement six seconds.
+two layers, and refinement two seconds.
 """
 
 import gzip
@@ -46,7 +46,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(Loop, "run", two_steps)
     monkeypatch.setattr(pushforward, "open_images", lambda *name, **_: opened("digits"))
     monkeypatch.setattr(
-        pushforward, "refine", lambda *given, **named: refine(*given, **{"minutes": 0.1} | named)
+        pushforward, "refine", lambda *given, **named: refine(*given, **{"minutes": 0.03} | named)
     )
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))

@@ -56,8 +56,9 @@ def test_a_package_has_a_floor_and_imports_nothing_from_above_it(name):
     upwards = [
         f"{'.'.join(parts)} imports {'.'.join(target)}"
         for path, parts in modules()
+        if parts[0] == name
         for target in imported(path, parts)
-        if parts[0] == name and FLOOR[target[0]] > FLOOR[name]
+        if FLOOR[target[0]] > FLOOR[name]
     ]
     assert not upwards
 

@@ -156,7 +156,7 @@ def test_missing_cells(run, table, tmp_path, small):
     run("fit", "gis", path, "-o", tmp_path / "m").refused("row 7", "missing")
     run("fit", "gis", path, "-o", tmp_path / "m", "--missing", "drop", *small).ok()
     assert pushforward.load(tmp_path / "m").columns_.n_rows == 239
-    brief = ("--minutes", "0.05")
+    brief = ("--minutes", "0.01")
     shown = run("fit", "auto", path, "-o", tmp_path / "drop", "--missing", "drop", *brief).ok()
     note = "pushforward: note: 1 of 240 rows left out for missing cells."
     assert shown.err.count("left out for missing cells") == 1

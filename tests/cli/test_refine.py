@@ -17,6 +17,7 @@ from pushforward.storage.checkpoint import Checkpoint
 @pytest.fixture(autouse=True, scope="module")
 def _short():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(density_ratio, "_POOLED", 400)
         patch.setattr(density_ratio, "_STEPS", 100)
         patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
         for module in (dgflow, cost_estimate):

@@ -38,6 +38,7 @@ def test_a_gaussian_is_found_again_where_cells_are_missing(model):
     assert abs(off).max() < 0.2
 
 
+@pytest.mark.usefixtures("few_folds")
 def test_cells_missing_by_the_value_of_another_do_not_bias_the_fit():
     X = gaussian(1500)
     gone = X[:, 0] > 3.3  # dropping the rows would halve the first column
@@ -95,6 +96,7 @@ def test_as_many_false_alarms_with_holes_as_without(contamination):
     assert model.predict(strange).tolist() == [-1, -1, 1]
 
 
+@pytest.mark.usefixtures("few_folds")
 def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     rng = np.random.default_rng(0)
     n = 300
@@ -111,7 +113,7 @@ def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
         }
     )
     frame = frame.mask(rng.random(frame.shape) < 0.15)
-    model = pushforward.AutoDensity(random_state=0, minutes=0.1).fit(frame)
+    model = pushforward.AutoDensity(random_state=0, minutes=0.03).fit(frame)
     rows = model.sample(500, random_state=0)
     assert rows.notna().all(axis=None)
     assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was
@@ -187,14 +189,14 @@ def test_a_table_with_holes_is_evaluated_and_refined_by_its_whole_rows():
     frame["rare"] = np.where(rng.random(300) < 0.8, np.nan, 1.0)
     frame.loc[:29, "a"] = np.nan
     with pytest.warns(LeftOutWarning, match="'rare'"):
-        model = pushforward.AutoDensity(random_state=0, minutes=0.05).fit(frame)
+        model = pushforward.AutoDensity(random_state=0, minutes=0.02).fit(frame)
     assert model.was_fitted_on(frame)
     assert not model.was_fitted_on(frame.head(200))
     with pytest.warns(LeftOutWarning, match="'rare'; 30 rows"):
         found = pushforward.evaluate(model, frame, random_state=0)
     assert {m.name for m in found.measures} >= {"two_sample_auroc", "nats_per_row"}
     with pytest.warns(LeftOutWarning, match="30 of 300 rows left"):
-        refined = pushforward.refine(model, frame, random_state=0, minutes=0.1)
+        refined = pushforward.refine(model, frame, random_state=0, minutes=0.05)
     assert any("refit of it" in note for note in refined.report_.notes)
     assert "of the cells that are there" in model.account()
 
@@ -226,6 +228,7 @@ def small_table(seed):
     return frame.mask(rng.random(frame.shape) < rng.choice([0.1, 0.4, 0.8, 0.95]))
 
 
+@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("seed", [3, 8, 21, 27, 29, 31, 44, 46, 50, 53, 57, 58])
 def test_any_small_table_with_holes_is_answered_or_refused(seed):
     X = small_table(seed)

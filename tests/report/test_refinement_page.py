@@ -8,9 +8,18 @@ import pytest
 
 import pushforward
 from pushforward.errors import NotFittedError, UnsupportedError
-from pushforward.refinement import RefinedModel
+from pushforward.refinement import RefinedModel, density_ratio
 from pushforward.refinement.over_optimisation import StepResult
 from pushforward.report import refinement_page, refinement_sections
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short():
+    """What the page says of a logit does not depend on how long its networks have learned."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
+            patch.setattr(density_ratio, name, 50)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,12 @@ def _residual(a: Tensor, x: Tensor, target: Tensor) -> Tensor:
     """
     p = a.T @ x
     sorted_target = target if target.ndim == 1 else (a.T @ target).sort(dim=-1).values
-    goal = torch.empty_like(p)
-    goal.scatter_(-1, argsort(p), sorted_target.expand_as(p))
-    return p.sub_(goal)
+    return _less_by_rank(p, -sorted_target.expand_as(p))
+
+
+def _less_by_rank(p: Tensor, negative: Tensor) -> Tensor:
+    """Add to each number of ``p`` (k, n), in place, the entry of ``negative`` of its rank."""
+    return p.scatter_add_(-1, argsort(p), negative)
 
 
 def sliced_distances(a: Tensor, x: Tensor, target: Tensor | None = None) -> Tensor:
@@ -80,18 +83,30 @@ def max_sliced_directions(
     a = orthonormal(d, k, generator, x.dtype)
     if d == 1:
         return a.contiguous()
+    with torch.inference_mode():  # many small steps, which the bookkeeping of gradients slows
+        best = _ascended(a, x, target, k, iterations)
+    return best.contiguous().clone()  # outside, which makes it a tensor like any other
+
+
+def _ascended(a: Tensor, x: Tensor, target: Tensor, k: int, iterations: int) -> Tensor:
+    """The best directions on a way of so many gradient steps that begins at ``a``.
+
+    ``k`` is how many were asked for, of which ``a`` has as many as there are coordinates.
+    """
+    n = x.shape[1]
+    negative = -target.expand(a.shape[1], n)
     best, best_value = a, -1.0
     previous: tuple[Tensor, Tensor] | None = None
     longest = 10 * k**0.5
     for i in range(iterations):
-        residual = _residual(a, x, target)
+        residual = _less_by_rank(a.T @ x, negative)
         value = float(residual.square().sum())
         if value > best_value:
             best, best_value = a, value
-        gradient = (x @ residual.T) / x.shape[1]
+        gradient = (x @ residual.T).div_(n)
         overlap = a.T @ gradient
-        gradient = gradient - a @ (overlap + overlap.T).mul_(0.5)
-        norm = float(gradient.norm())
+        gradient.sub_(a @ (overlap + overlap.T).mul_(0.5))
+        norm = float(torch.linalg.vector_norm(gradient))
         if norm <= 1e-12:
             break
         if previous is None:
@@ -108,7 +123,7 @@ def max_sliced_directions(
             length = min(length, longest / norm)
         previous = (a, gradient)
         a = _polar(a + length * gradient)
-    return best.contiguous()
+    return best
 
 
 def _polar(m: Tensor) -> Tensor:

@@ -142,6 +142,7 @@ class Logits(nn.Module):
                 the one before ended.
             seed: of the choice of rows, where there are more than 10,000.
         """
+        from sklearn import config_context
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
@@ -153,7 +154,9 @@ class Logits(nn.Module):
         model = LogisticRegression(tol=_GRADIENT, max_iter=_ITERATIONS, warm_start=True)
         found = []
         for strength in strengths:
-            with warnings.catch_warnings():
+            # of few rows scikit-learn's checks take longer than the ascent
+            quick = config_context(assume_finite=True, skip_parameter_validation=True)
+            with warnings.catch_warnings(), quick:
                 # what is left of the way to the optimum is below what held-out rows can tell
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 # columns of names may have nearly as many values as rows

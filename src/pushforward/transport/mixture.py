@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 
 import torch
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
@@ -68,6 +69,29 @@ class GaussianMixture:
             seed: seed of k-means.
             deadline: ``time.monotonic()`` after which no further step is taken.
         """
+        with torch.inference_mode():  # thousands of small steps: gradients' bookkeeping is dear
+            found = cls._climbed(
+                x, components, shrinkage, diagonal, weight, start, iterations, tolerance, seed,
+                deadline,
+            )  # fmt: skip
+        # outside, copies are tensors like any other
+        return cls(found.log_weight.clone(), found.mean.clone(), found.factor.clone())
+
+    @classmethod
+    def _climbed(
+        cls,
+        x: Tensor,
+        components: int,
+        shrinkage: float,
+        diagonal: float,
+        weight: Tensor | None,
+        start: "GaussianMixture | None",
+        iterations: int,
+        tolerance: float,
+        seed: int,
+        deadline: float,
+    ) -> "GaussianMixture":
+        """What :meth:`fit` finds."""
         n = len(x)
         share = torch.full((n,), 1 / n, dtype=x.dtype) if weight is None else weight / weight.sum()
         points = _Points(x)
@@ -129,21 +153,21 @@ class GaussianMixture:
         shrinkage: float,
         diagonal: float,
     ) -> "GaussianMixture":
-        x, upper = points.x, points.upper
+        x = points.x
         n, d = x.shape
         r = responsibility * share[:, None]
         mass = r.sum(0) + 1e-12
         mean = (r.T @ x) / mass[:, None]
-        scatter = torch.zeros(len(mass), d, d, dtype=x.dtype)
         if points.wide(len(mass)):
+            scatter = torch.empty(len(mass), d, d, dtype=x.dtype)
             for c in range(len(mass)):
                 scatter[c] = (x * r[:, c : c + 1]).T @ x / mass[c]
         else:
-            second = torch.zeros(len(mass), upper.shape[1], dtype=x.dtype)
+            second = torch.zeros(len(mass), points.upper.shape[1], dtype=x.dtype)
             for rows, products in points.products():
                 second += r[rows].T @ products
-            scatter[:, upper[0], upper[1]] = second / mass[:, None]
-            scatter[:, upper[1], upper[0]] = scatter[:, upper[0], upper[1]]
+            second /= mass[:, None]
+            scatter = second.index_select(1, points.whole).view(len(mass), d, d)
         scatter -= mean[:, :, None] * mean[:, None, :]
         return cls.of_moments(mass, mean, scatter, n, shrinkage=shrinkage, diagonal=diagonal)
 
@@ -167,7 +191,8 @@ class GaussianMixture:
             shrinkage, diagonal: as of :meth:`fit`.
         """
         pooled = (scatter * mass[:, None, None]).sum(0)
-        pooled = (1 - diagonal) * pooled + diagonal * torch.diag(pooled.diagonal())
+        if diagonal:
+            pooled = (1 - diagonal) * pooled + diagonal * torch.diag(pooled.diagonal())
         rows = mass[:, None, None] * n
         covariance = (rows * scatter + shrinkage * pooled) / (rows + shrinkage)
         floor = _RIDGE * torch.eye(mean.shape[1], dtype=mean.dtype)
@@ -185,13 +210,12 @@ class GaussianMixture:
         return self._joint(_Points(x))
 
     def _joint(self, points: "_Points") -> Tensor:
-        x, upper = points.x, points.upper
+        x = points.x
         d = x.shape[1]
         if points.wide(len(self.mean)):
             return torch.stack([self._log_prob_of(c, x) for c in range(len(self.mean))], dim=1)
         precision = torch.cholesky_inverse(self.factor)
-        twice = torch.where(upper[0] == upper[1], 1.0, 2.0).to(x.dtype)
-        quadratic = -0.5 * precision[:, upper[0], upper[1]] * twice
+        quadratic = precision.flatten(1).index_select(1, points.places) * points.factor
         linear = (precision @ self.mean[..., None])[..., 0]
         constant = (
             self.log_weight
@@ -220,11 +244,25 @@ class GaussianMixture:
 
 
 class _Points:
-    """Points (n, d) with their products ``x_i x_j``, i <= j, kept where they are few."""
+    """Points (n, d) with their products ``x_i x_j``, i <= j, kept where they are few.
+
+    Attributes:
+        x: the points.
+        upper: (2, F) the pairs i <= j of the products.
+        places: (F,) of those pairs in a flattened matrix (d, d).
+        factor: (F,) of the products in ``-x' M x / 2``, where those off the diagonal come twice.
+        whole: (d * d,) for each entry of a symmetric matrix the pair it is.
+    """
 
     def __init__(self, x: Tensor) -> None:
+        d = x.shape[1]
         self.x = x
-        self.upper = torch.triu_indices(x.shape[1], x.shape[1])
+        self.upper = torch.triu_indices(d, d)
+        self.places = self.upper[0] * d + self.upper[1]
+        self.factor = torch.where(self.upper[0] == self.upper[1], -0.5, -1.0).to(x.dtype)
+        pair = torch.zeros(d, d, dtype=torch.long)
+        pair[self.upper[0], self.upper[1]] = torch.arange(self.upper.shape[1])
+        self.whole = torch.maximum(pair, pair.T).flatten()
         self._kept: Tensor | None = None
 
     def wide(self, components: int) -> bool:
@@ -262,7 +300,10 @@ def one_hot_clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Te
         max_iter=20,
         random_state=seed,
     )
-    with warnings.catch_warnings():  # fewer different points than clusters: some stay empty
+    # of few rows scikit-learn's checks take longer than the clusters
+    quick = config_context(assume_finite=True, skip_parameter_validation=True)
+    with warnings.catch_warnings(), quick:
+        # fewer different points than clusters: some stay empty
         warnings.simplefilter("ignore", ConvergenceWarning)
         means = means.fit(x[rows].numpy())
     centre = torch.from_numpy(means.cluster_centers_).to(x.dtype)

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,7 +69,7 @@ def argsort(values: Tensor) -> Tensor:
     On the CPU through NumPy, whose vectorised sort is several times faster than torch's.
     """
     if values.device.type == "cpu":
-        return torch.from_numpy(np.argsort(values.detach().numpy(), axis=-1))
+        return torch.from_numpy(values.detach().numpy().argsort(axis=-1))
     return torch.argsort(values, dim=-1)
 
 

@@ -14,18 +14,24 @@ from pushforward.data import open_images
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
-@pytest.mark.parametrize("name", ["glow", "realnvp"])
-def test_two_processes_equal_one_on_the_joined_batch(tmp_path, name):
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
     run = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(SCRIPT), name, str(tmp_path / "two")],
+         str(SCRIPT), str(folder)],
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", ["glow", "realnvp"])
+def test_two_processes_equal_one_on_the_joined_batch(of_two, name):
     spec = importlib.util.spec_from_file_location("two_processes", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    one, two = module.trained(name), pushforward.load(tmp_path / "two")
+    one, two = module.trained(name), pushforward.load(of_two / name)
     # scores, for offsets before a batch-norm have no gradient but rounding, which Adam enlarges
     X = open_images("digits").images[:100]
     untrained = module.trained(name, steps=1)

@@ -1,6 +1,7 @@
-"""Trains a flow under torchrun; the first process saves it. Not a test itself."""
+"""Trains flows under torchrun; the first process saves them. Not a test itself."""
 
 import sys
+from pathlib import Path
 
 import torch
 
@@ -21,6 +22,7 @@ def trained(name, steps=6):
 
 
 if __name__ == "__main__":
-    model = trained(sys.argv[1])
-    if torch.distributed.get_rank() == 0:
-        model.save(sys.argv[2])
+    for name in ("glow", "realnvp"):
+        model = trained(name)
+        if torch.distributed.get_rank() == 0:
+            model.save(Path(sys.argv[1]) / name)
