@@ -115,7 +115,7 @@ def components_of(
             left = (deadline - time.monotonic()) / 60 / (len(tables.frames) - i)
             if found and left < 0.01:
                 break
-            minutes = max(left, 0.005)
+            minutes = max(left, 1e-6)
         density = AutoDensity(
             columns={**tables.kinds[name], TARGET: kind},
             bounds=None if bounds is None else {TARGET: bounds},

@@ -78,7 +78,7 @@ class Target:
         if columns.kinds[0] == "constant":
             what = "class" if classes is not None else "value"
             raise DataError(
-                f"The target has one {what}, {y.iloc[0]!r}, in all {len(y)} rows. Expected two at "
+                f"The target has one {what}, {y.iloc[0]}, in all {len(y)} rows. Expected two at "
                 "least: there is nothing to predict."
             )
         return cls(name, columns, classes)
