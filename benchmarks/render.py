@@ -17,6 +17,7 @@ from benchmarks.density_models import MODELS
 from benchmarks.render_asking import asking_section
 from benchmarks.render_generators import generators_section
 from benchmarks.render_images import glow_section, measures_section, table
+from benchmarks.render_predicting import predicting_section
 from benchmarks.render_refinement import readme_images, refinement_section
 from benchmarks.render_sliced import sliced_section
 from benchmarks.render_synthetic import synthetic_section
@@ -381,6 +382,8 @@ def main():
     page = put(page, "synthetic", synthetic_section(options.results))
     if (options.results / "asking.json").exists():
         page = put(page, "asking", asking_section(options.results))
+    if (options.results / "predicting.json").exists():
+        page = put(page, "predicting", predicting_section(options.results))
     page = put(page, "glow", glow_section(options.results))
     page = put(page, "generators", generators_section(options.results))
     page = put(page, "sliced", sliced_section(options.results))

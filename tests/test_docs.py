@@ -28,6 +28,7 @@ PAGES = (
             "images",
             "measures",
             "own-model",
+            "prediction",
             "refinement",
             "report",
         )

@@ -1,0 +1,83 @@
+"""The tables of predictions, for `docs/benchmarks.md`."""
+
+from statistics import mean
+
+from benchmarks.common import read_results
+from benchmarks.render_images import table, told
+
+__all__ = ["predicting_section"]
+
+NAMES = {
+    "pushforward": "**Pushforward**",
+    "ngboost": "NGBoost",
+    "quantile_forest": "quantile forest",
+    "quantile_boosting": "quantile boosting",
+    "process": "Gaussian process",
+    "linear": "linear",
+    "forest": "random forest",
+    "boosting": "boosting",
+}
+TEXTS = {
+    "nll": """\
+## Predicting a column
+
+One column given the others, fitted on 75 % of at most 2,600 rows of each table. Mean negative
+log density of the targets of the other rows in nats, of methods that have one; lower is better.""",
+    "crps": "Continuous ranked probability score in standard deviations of the target.",
+    "rmse": "Root mean squared error of the means in the same unit.",
+}
+INSIDE = """\
+Share of targets inside central intervals of 50 and 90 %; more where many rows share a value."""
+
+
+def _means(rows, measure):
+    """Means over the seeds that all of the methods ended, by table and method."""
+    found = {}
+    for row in rows:
+        if row["status"] == "ok" and measure in row:
+            found.setdefault(row["table"], {}).setdefault(row["method"], []).append(row[measure])
+    return {t: {m: mean(values) for m, values in by.items()} for t, by in found.items()}
+
+
+def _ranked(scores):
+    """A line a table, and one of mean ranks among the methods that have the measure."""
+    methods = [m for m in NAMES if any(m in by for by in scores.values())]
+    lines, ranks = [], {method: [] for method in methods}
+    for name, by in scores.items():
+        order = sorted(by.values())
+        cells = []
+        for method in methods:
+            if method not in by:
+                cells.append("")
+                continue
+            ranks[method].append(1 + order.index(by[method]))
+            text = f"{by[method]:.3f}"
+            cells.append(f"**{text}**" if by[method] == order[0] else text)
+        lines.append((name, *cells))
+    last = [f"{mean(r):.2f}" for r in ranks.values()]
+    return table(("table", *(NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
+
+
+def predicting_section(results):
+    """Distributions of one column given the others."""
+    found = read_results(results / "predicting.json")
+    rows = found["rows"]
+    parts = []
+    for measure, text in TEXTS.items():
+        parts += [text, _ranked(_means(rows, measure))]
+    halves, most = _means(rows, "in50"), _means(rows, "in90")
+    methods = [m for m in NAMES if any(m in by for by in most.values())]
+    lines = [
+        (t, *(f"{halves[t][m]:.2f}, {most[t][m]:.2f}" if m in most[t] else "" for m in methods))
+        for t in most
+    ]
+    parts += [INSIDE, table(("table", *(NAMES[m] for m in methods)), lines)]
+    seconds = _means(rows, "cpu_s")
+    methods = [m for m in NAMES if any(m in by for by in seconds.values())]
+    middle = [mean(by[m] for by in seconds.values() if m in by) for m in methods]
+    parts.append(
+        "Mean CPU seconds of fit and predictions: "
+        + ", ".join(f"{NAMES[m]} {s:.1f}" for m, s in zip(methods, middle, strict=True))
+        + "."
+    )
+    return "\n\n".join([*parts, *(told(run) for run in found["runs"].values())])
