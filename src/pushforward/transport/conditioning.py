@@ -6,7 +6,8 @@ simpler one, a :class:`~.table_mixture.TableMixture` fitted to samples of the de
 weighted by ``p(open, given) / q(open | given)``: importance sampling (Kloek and van Dijk 1978).
 The mean weight is the density of what is given, and the weights say how many equally weighted
 draws they are worth (Kong 1992). Where a single coordinate is open there is nothing to draw: its
-values are enumerated, or it is integrated along a grid.
+values are enumerated, or it is integrated along a grid. Mixtures of Gaussians behind marginal
+layers have closed forms, by which they are drawn from themselves (:mod:`.gaussian_conditional`).
 """
 
 import math
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .any_density import Density, depends_on_place, follows_functions
+from .gaussian_conditional import GaussianConditional
 from .rows import Rows
 from .table_mixture import TableMixture
 
@@ -150,6 +152,7 @@ class Conditioner:
         self.density = density
         self.proposal = proposal
         self.rows = proposal.rows
+        self.exact = GaussianConditional.of(density)
         atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms], dtype=torch.bool)
         # coordinates whose values lie anywhere in cells in which the density varies
         self.blurred = (self.rows.discrete | atoms) & depends_on_place(density)
@@ -256,9 +259,16 @@ class Conditioner:
     ) -> WeightedDraws:
         n, d = x.shape
         points = self._within_cells(x.repeat_interleave(count, 0), given, generator)
-        points, log_q = self.proposal.sample_given(points, given, generator)
-        log_joint = self.density.log_prob(points)
-        ratio = log_joint - log_q
+        if self.exact is not None:
+            varies = bool((self.blurred & given).any())
+            ratio = self.exact.log_prob(points if varies else x, given)
+            ratio = ratio if varies else ratio.repeat_interleave(count)
+            points = self.exact.sample(points, given, generator)
+            log_joint = self.density.log_prob(points)
+        else:
+            points, log_q = self.proposal.sample_given(points, given, generator)
+            log_joint = self.density.log_prob(points)
+            ratio = log_joint - log_q
         ratio = torch.where(follows_functions(self.density, points, given), ratio, -math.inf)
         if allowed is not None:
             ratio = torch.where(allowed(points), ratio, -math.inf)

@@ -17,6 +17,7 @@ __all__ = ["FactorAnalysis"]
 
 _ITERATIONS = 20
 _LEAST = 1e-4  # of unit variance, the noise of a coordinate
+_POWERS = 4  # iterations that bring out the leading directions
 _PRIOR = 1.0  # rows by which loadings are pulled to 0
 
 
@@ -59,14 +60,38 @@ class FactorAnalysis:
         mean = (there * y).sum(0) / there.sum(0).clamp_min(1e-12)
         off = torch.where(known, y - mean, 0.0)
         q = min(factors, s, n)
-        _, value, basis = torch.svd_lowrank(off, q=min(q + 5, s, n), niter=4)
+        value, basis = _leading(off, min(q + 5, s, n))
         loading = basis[:, :q] * (value[:q] / math.sqrt(n))
         variance = (there * off.square()).sum(0) / there.sum(0).clamp_min(1e-12)
         noise = (variance - loading.square().sum(1)).clamp_min(0.1 * variance).clamp_min(_LEAST)
         model = cls(mean, loading, noise)
+        whole = bool(known.all())
         for _ in range(_ITERATIONS):
-            model = model._improved(y, known, there)
+            model = model._improved_whole(y, share) if whole else model._improved(y, known, there)
         return model
+
+    @property
+    def factor(self) -> Tensor:
+        """Lower Cholesky factor of the covariance, (s, s)."""
+        return torch.linalg.cholesky(self.loading @ self.loading.T + torch.diag(self.noise))
+
+    def _improved_whole(self, y: Tensor, share: Tensor) -> "FactorAnalysis":
+        """The model after one more step, of rows that have all values, with weights (n,)."""
+        n, q = y.shape[0], self.loading.shape[1]
+        by_noise = self.loading / self.noise[:, None]
+        precision = self.loading.T @ by_noise + torch.eye(q, dtype=y.dtype)
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        expected = (y - self.mean) @ by_noise @ covariance
+        more = torch.cat([expected, torch.ones_like(expected[:, :1])], dim=1)
+        weighted = share[:, None] * more
+        a = weighted.T @ more
+        a[:q, :q] += n * covariance
+        b = y.T @ weighted
+        pull = torch.diag(torch.tensor([_PRIOR] * q + [1e-9], dtype=y.dtype))
+        found = torch.linalg.solve(a + pull, b.T).T
+        rest = (share[:, None] * y.square()).sum(0) - 2 * (found * b).sum(1)
+        rest = rest + ((found @ a) * found).sum(1)
+        return FactorAnalysis(found[:, q], found[:, :q], (rest / n).clamp_min(_LEAST))
 
     def _improved(self, y: Tensor, known: Tensor, there: Tensor) -> "FactorAnalysis":
         """The model after one more step; ``there`` (n, s) is the weight of each known value."""
@@ -116,3 +141,18 @@ class FactorAnalysis:
         noise = torch.randn(y.shape, generator=generator, dtype=y.dtype)
         made = self.mean + factors @ self.loading.T + self.noise.sqrt() * noise
         return torch.where(known, y, made)
+
+
+def _leading(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """About the largest singular values of a matrix (n, s), and right vectors (s, count).
+
+    Subspace iteration from a fixed start (Halko, Martinsson & Tropp, *Finding structure with
+    randomness*, 2011, algorithm 4.4), so that no other source of noise is drawn from.
+    """
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(x.shape[1], count, generator=generator, dtype=x.dtype)
+    basis = torch.linalg.qr(x @ start).Q
+    for _ in range(_POWERS):
+        basis = torch.linalg.qr(x @ torch.linalg.qr(x.T @ basis).Q).Q
+    _, value, vectors = torch.linalg.svd(basis.T @ x, full_matrices=False)
+    return value, vectors.T

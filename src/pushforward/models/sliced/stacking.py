@@ -16,7 +16,7 @@ from ...transport.numerics import weighted_mean
 from ...transport.rows import Rows
 from .layer_growth import Layering
 from .structure import Structure, fit_structure, halfway_to, wide_gaussian
-from .structure_search import Trial
+from .structure_search import WIDE, Trial
 
 __all__ = ["MANY", "StackFitter", "stacked", "without"]
 
@@ -188,6 +188,8 @@ def stacked(
     if not trials:
         return []
     most, count = (3, 5) if len(rows) < MANY else (2, 3)
+    if rows.x.shape[1] > WIDE:
+        most, count = 2, 2
     scored = trials[0].rows
     each = torch.ones(len(rows)).double() if rows.weight is None else rows.weight
     each = each[scored] if within is None else each[scored] * within[scored]

@@ -4,10 +4,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from ...storage.checkpoint import Checkpoint
+from ...transport.factor_analysis import FactorAnalysis
 from ...transport.margins import Margins
 from ...transport.mixture import GaussianMixture
 from ...transport.rows import Rows
@@ -15,7 +17,7 @@ from ...transport.sliced_density import Component, SlicedDensity
 from ...transport.sliced_flow import SliceLayer
 from .layer_growth import Layering, grow
 
-__all__ = ["GAUSSIAN", "Structure", "fit_structure", "halfway_to", "wide_gaussian"]
+__all__ = ["GAUSSIAN", "Structure", "fit_mixture", "fit_structure", "halfway_to", "wide_gaussian"]
 
 
 _FAR = 3.0
@@ -33,6 +35,7 @@ class Structure:
         shrinkage: pull of covariances to the pooled one, in rows a coordinate.
         diagonal: pull of the pooled covariance to its diagonal, 0 to 1.
         flow: whether a sliced flow follows on each component.
+        factors: of a factor analysis, which the covariance of one Gaussian is then of; 0 for none.
     """
 
     margins: bool
@@ -40,8 +43,15 @@ class Structure:
     shrinkage: float = 0.0
     diagonal: float = 0.0
     flow: bool = False
+    factors: int = 0
 
     def __str__(self) -> str:
+        if self.factors:
+            kind = "1 factor" if self.factors == 1 else f"{self.factors} factors"
+            return f"margins, {kind}" if self.margins else kind
+        if self.components == 1 and self.diagonal:
+            kind = f"Gaussian, {100 * self.diagonal:g} % of it diagonal"
+            return f"margins, {kind}" if self.margins else kind
         kind = "Gaussian" if self.components == 1 else f"{self.components} Gaussians"
         if self.flow:
             kind = "GIS" if self.components == 1 else f"{self.components} x GIS"
@@ -91,12 +101,9 @@ def fit_structure(
     ends = train.fit_ends() if structure.flow and not structure.margins else None
     held_out = None if held_out is None else held_out.through(ends)  # the others lie inside
     if mixture is None:
-        mixture = GaussianMixture.fit(
-            train.x,
-            structure.components,
-            shrinkage=structure.shrinkage * d,
-            diagonal=structure.diagonal,
-            weight=train.weight,
+        mixture = fit_mixture(
+            structure,
+            train,
             seed=seed,
             deadline=halfway_to(deadline) if structure.flow else deadline,
         )
@@ -143,6 +150,34 @@ def fit_structure(
         spread = _spread(terms, held_out)
         terms = [replace(term, spread=spread) for term in terms]
     return SlicedDensity.assemble(terms, margins, ends)
+
+
+def fit_mixture(
+    structure: Structure, train: Rows, *, seed: int, deadline: float, **options: Any
+) -> GaussianMixture:
+    """The Gaussians of a structure, fitted to rows behind their marginal layer.
+
+    Args:
+        structure: what to build.
+        train: rows to fit on.
+        seed, deadline: as of :func:`fit_structure`.
+        options: of :meth:`GaussianMixture.fit`.
+    """
+    if structure.factors:
+        known = torch.ones_like(train.x, dtype=torch.bool)
+        model = FactorAnalysis.fit(train.x, known, factors=structure.factors, weight=train.weight)
+        one = torch.zeros(1, dtype=train.x.dtype)
+        return GaussianMixture(one, model.mean[None], model.factor[None])
+    return GaussianMixture.fit(
+        train.x,
+        structure.components,
+        shrinkage=structure.shrinkage * train.x.shape[1],
+        diagonal=structure.diagonal,
+        weight=train.weight,
+        seed=seed,
+        deadline=deadline,
+        **options,
+    )
 
 
 def _spread(terms: list[Component], held_out: Rows) -> float:

@@ -13,12 +13,18 @@ from ...transport.margins import Margins
 from ...transport.mixture import GaussianMixture
 from ...transport.rows import Rows
 from .layer_growth import Layering
-from .structure import GAUSSIAN, Structure, fit_structure, wide_gaussian
+from .structure import GAUSSIAN, Structure, fit_mixture, fit_structure, wide_gaussian
 
-__all__ = ["Search", "Trial"]
+__all__ = ["WIDE", "Search", "Trial"]
 
 _MOST_COMPONENTS = 64
 _ROWS_A_COMPONENT = 20
+
+#: Columns from which on single Gaussians are tried alone.
+WIDE = 200
+_PULLS = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of covariances to their diagonal
+_ALL = 1e6  # rows a coordinate, beside which those of the fit do not count
+_FACTORS = (1, 3, 6, 12, 25, 50, 100)
 
 
 @dataclass
@@ -159,12 +165,9 @@ class Search:
             if kept is not None:
                 mixture = GaussianMixture(kept["log weight"], kept["mean"], kept["factor"])
             else:
-                mixture = GaussianMixture.fit(
-                    train.x,
-                    plain.components,
-                    shrinkage=plain.shrinkage * train.x.shape[1],
-                    diagonal=plain.diagonal,
-                    weight=train.weight,
+                mixture = fit_mixture(
+                    plain,
+                    train,
                     start=self._starts.get((alike, i)),
                     iterations=40,
                     tolerance=1e-3,
@@ -228,9 +231,13 @@ class Search:
         """Try what is worth it; the trials, best first.
 
         Mixtures of Gaussians of growing size, with and without a marginal layer; then sliced
-        flows on the components of the best.
+        flows on the components of the best. Of very many columns Gaussians alone, whose
+        covariances are pulled to their diagonal or are those of a factor analysis.
         """
         self.value(GAUSSIAN)
+        if self.splits[0].train.x.shape[1] > WIDE:
+            self._try_wide(report)
+            return self.ranked()
         # one look at each kind of margin: what is far behind with few Gaussians stays behind
         values_by_margins = {
             m: max(self.value(Structure(m)), self.value(Structure(m, 4, 1.0)))
@@ -256,6 +263,20 @@ class Search:
                 report(f"trying {structure}", 0.6)
                 self.value(structure)
         return self.ranked()
+
+    def _try_wide(self, report: Callable[[str, float], None]) -> None:
+        """Try Gaussians of very many columns, behind margins and not."""
+        for margins in (False, True):
+            report("factors" + " behind a marginal layer" * margins, 0.1 + 0.3 * margins)
+            for choices in (
+                [Structure(margins, 1, _ALL, pull) for pull in _PULLS],
+                [Structure(margins, factors=count) for count in _FACTORS],
+            ):
+                best = -math.inf
+                for structure in choices:  # in rising order, while it helps
+                    if self.out_of_time() or self.value(structure) < best:
+                        break
+                    best = self.value(structure)
 
     def ranked(self) -> list[Trial]:
         """All trials, best first."""
