@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from pushforward.transport.optimal_transport import (
+    _root_by_eigenvalues,
+    _root_by_products,
     matching_directions,
     matching_splines,
     matching_value,
@@ -57,3 +59,14 @@ def test_maps_of_few_points_rise(count):
     y, log_slope = splines.forward(x)
     assert bool((y.diff() > 0).all())
     assert bool(log_slope.isfinite().all())
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1e2, 1e6])
+def test_inverse_roots_are_the_same_by_eigenvalues_and_by_products(ratio):
+    axes = torch.linalg.qr(normal(0, 5, 6, 6).double()).Q
+    values = torch.logspace(0, 1, 6, ratio, dtype=torch.float64) * torch.tensor(3.0).double()
+    gram = (axes * values) @ axes.mT
+    roots = _root_by_eigenvalues(gram), _root_by_products(gram)
+    torch.testing.assert_close(roots[1], roots[0], rtol=1e-8, atol=1e-10)
+    eye = torch.eye(6, dtype=torch.float64).expand(5, 6, 6)
+    torch.testing.assert_close(roots[1] @ gram @ roots[1], eye, rtol=0, atol=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import generator_on
 from .numerics import argsort, gaussian_scores
 from .spline import Splines, interior_slopes
 
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 _CAUTION = 1.5  # times the error's share that is taken off a way
+_PRODUCTS = 24  # steps of an inverse root without eigenvalues
 _LEAST = 1e-5  # rise between neighbouring knots: what is closer is one place
 
 
@@ -42,7 +44,7 @@ def matching_directions(
         x: (P, d, n) points of P problems.
         target: (P, d, n) points of the other samples; None for the standard normal.
         slices: number K of directions, at most d.
-        generator: source of the start, on the CPU.
+        generator: source of the start, on the CPU; a GPU draws by a seed from it.
         steps: gradient steps.
 
     Returns:
@@ -50,8 +52,9 @@ def matching_directions(
     """
     problems, d, n = x.shape
     # random mixtures of points lie where the points vary, and so are on their way already
-    mix = torch.randn(problems, n, slices, generator=generator).to(x)
-    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), generator).to(x.dtype)
+    draw = generator_on(x.device, generator)
+    mix = torch.randn(problems, n, slices, generator=draw, device=x.device).to(x.dtype)
+    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), draw).to(x.dtype)
     if d == 1:
         return a
     points = [x] if target is None else [x, target]
@@ -124,15 +127,37 @@ def _orthonormal(m: Tensor, generator: torch.Generator) -> Tensor:
     m = m.to(torch.float64)
     size = m.square().mean((1, 2), keepdim=True).sqrt()
     size = torch.where(size > 0, size, 1.0)
-    noise = torch.randn(m.shape, generator=generator, dtype=torch.float64).to(m.device)
+    noise = torch.randn(m.shape, generator=generator, dtype=torch.float64, device=m.device)
     return torch.linalg.qr(m / size + 1e-6 * noise).Q
 
 
 def _polar(m: Tensor) -> Tensor:
     """The orthonormal factors of a batch of (d, K) matrices."""
-    values, vectors = torch.linalg.eigh((m.mT @ m).to(torch.float64))
-    root = (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
+    gram = (m.mT @ m).to(torch.float64)
+    # a GPU finds eigenvalues of one matrix after the other, and multiplies all of them at once
+    root = _root_by_eigenvalues(gram) if m.device.type == "cpu" else _root_by_products(gram)
     return m @ root.to(m.dtype)
+
+
+def _root_by_eigenvalues(gram: Tensor) -> Tensor:
+    """The inverse roots of symmetric positive matrices (P, K, K)."""
+    values, vectors = torch.linalg.eigh(gram)
+    return (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
+
+
+def _root_by_products(gram: Tensor) -> Tensor:
+    """The same by the coupled iteration of Newton and Schulz.
+
+    Higham, *Functions of Matrices* (2008), section 6.7. It converges for eigenvalues up to 1, and
+    each step brings the root of a small one half as far again: so many do for ratios of a million.
+    """
+    size = gram.abs().sum(2).amax(1)[:, None, None]  # at least the largest eigenvalue
+    eye = torch.eye(gram.shape[2], dtype=gram.dtype, device=gram.device)
+    root, inverse = gram / size, eye.expand_as(gram)
+    for _ in range(_PRODUCTS):
+        change = 1.5 * eye - 0.5 * inverse @ root
+        root, inverse = root @ change, change @ inverse
+    return inverse / size.sqrt()
 
 
 def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -> Splines:

@@ -10,13 +10,14 @@ Images are (D, n) here, coordinates first: column i is image i, flattened from (
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from ..devices import sizes_of
 from .numerics import LOG_2PI
 from .sliced_flow import SliceLayer
 from .spline import Splines
@@ -245,9 +246,7 @@ class PatchFlow(nn.Module):
         """
 
         def there(z: Tensor, label: int | None) -> Tensor:
-            for layer in self._ordered():
-                z, _ = layer(z, label)
-            return z
+            return _carried(z, self._ordered(), label)
 
         return [_by_class(there, x.to(torch.float64), y)]
 
@@ -255,9 +254,7 @@ class PatchFlow(nn.Module):
         """The latent -> images (n, C, H, W)."""
 
         def back(x: Tensor, label: int | None) -> Tensor:
-            for layer in reversed(self._ordered()):
-                x, _ = layer.inverse(x, label)
-            return x
+            return _carried(x, self._ordered()[::-1], label, back=True)
 
         return _by_class(back, eps[0], y)
 
@@ -291,11 +288,7 @@ class PatchFlow(nn.Module):
 
         def share(z: Tensor, label: int | None) -> Tensor:
             total = torch.zeros(z.shape, dtype=torch.float64, device=z.device)
-            for layer in self._ordered():
-                z, log_det = layer(z, label)
-                index = layer.grid.index(z.device)
-                each = log_det / index.shape[1]
-                total.index_add_(0, index.view(-1), each.repeat_interleave(index.shape[1], 0))
+            z = _carried(z, self._ordered(), label, shares=total)
             return total - 0.5 * z.square() - 0.5 * LOG_2PI
 
         return _by_class(share, x.to(torch.float64), y)
@@ -318,9 +311,7 @@ class PatchFlow(nn.Module):
         whole[-1] = whole[-1].with_scaled_tails()
 
         def there(z: Tensor, label: int | None) -> Tensor:
-            for layer in whole:
-                z, _ = layer(z, label)
-            return z
+            return _carried(z, whole, label)
 
         return _by_class(there, x.to(torch.float64), y).flatten(1)
 
@@ -332,6 +323,42 @@ class PatchFlow(nn.Module):
 
     def _ordered(self) -> list[PatchLayer]:
         return cast("list[PatchLayer]", list(self.layers))
+
+
+def _carried(
+    x: Tensor,
+    layers: Sequence[PatchLayer],
+    label: int | None,
+    *,
+    back: bool = False,
+    shares: Tensor | None = None,
+) -> Tensor:
+    """Images (D, n) of one class through layers in turn, each made ready once for all of them.
+
+    They are carried in runs as large as the device likes them.
+
+    Args:
+        x: images.
+        layers: in the order they are gone through.
+        label: the class, of layers by class.
+        back: whether through the inverses.
+        shares: (D, n) float64, to which the log-determinants of forward maps are added, equal
+            shares of a patch's to its coordinates.
+    """
+    size = max(16, sizes_of(x.device).moved // len(x))
+    parts = list(x.split(size, 1))
+    for layer in layers:
+        ready = layer.map(x.dtype, label if layer.classes else None)
+        for number, part in enumerate(parts):
+            moved, log_det = ready.inverse(part) if back else ready.forward(part)
+            parts[number] = moved
+            if shares is not None:
+                each = log_det / ready.index.shape[1]
+                each = each.repeat_interleave(ready.index.shape[1], 0)
+                shares[:, size * number : size * (number + 1)].index_add_(
+                    0, ready.index.view(-1), each
+                )
+    return torch.cat(parts, 1)
 
 
 def _by_class(work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:

@@ -119,9 +119,9 @@ class Splines:
         """A copy of the splines."""
         return Splines(self.x.clone(), self.y.clone(), self.slope.clone(), self.uniform)
 
-    def to(self, dtype: torch.dtype) -> "Splines":
-        """The same splines in another floating-point type."""
-        return Splines(self.x.to(dtype), self.y.to(dtype), self.slope.to(dtype), self.uniform)
+    def to(self, where: torch.dtype | torch.device) -> "Splines":
+        """The same splines in another floating-point type, or on another device."""
+        return Splines(self.x.to(where), self.y.to(where), self.slope.to(where), self.uniform)
 
 
 @dataclass
