@@ -114,15 +114,15 @@ def exact() -> Iterator[None]:
     convolutions by default. Training bears that; a latent that has to give every pixel back, a
     log density and a feature do not.
     """
-    cudnn = torch.backends.cudnn
-    kept = {"benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    cudnn: Any = torch.backends.cudnn  # a module that stands in for one with settings
     precision = torch.get_float32_matmul_precision()
+    allowed, cudnn.allow_tf32 = cudnn.allow_tf32, False
     if precision != "highest":
         torch.set_float32_matmul_precision("highest")
     try:
-        with cudnn.flags(enabled=cudnn.enabled, allow_tf32=False, **kept):
-            yield
+        yield
     finally:
+        cudnn.allow_tf32 = allowed
         if precision != "highest":
             torch.set_float32_matmul_precision(precision)
 
@@ -171,6 +171,7 @@ class WorkSizes:
         moved: numbers that a patch layer moves at once.
         block: numbers in a block of images that are kept, at most.
         piece: numbers in the projections, or the patches, of one piece of a layer's fit.
+        blocks, pieces: how many there are at least, so that several processes have shares.
     """
 
     rows: tuple[int, int]
@@ -178,6 +179,8 @@ class WorkSizes:
     moved: int
     block: int
     piece: int
+    blocks: int
+    pieces: int
 
     def rows_of(self, values: int) -> int:
         """How many rows of so many values go through a network at once.
@@ -189,8 +192,12 @@ class WorkSizes:
         return max(least, min(most, self.values // max(1, values)))
 
 
-_OF_A_PROCESSOR = WorkSizes((64, 64), 1 << 22, moved=1 << 18, block=1 << 22, piece=1 << 23)
-_OF_A_GPU = WorkSizes((64, 1024), 1 << 22, moved=1 << 26, block=1 << 27, piece=1 << 27)
+_OF_A_PROCESSOR = WorkSizes(
+    (64, 64), 1 << 22, moved=1 << 18, block=1 << 22, piece=1 << 23, blocks=16, pieces=4
+)
+_OF_A_GPU = WorkSizes(
+    (64, 1024), 1 << 22, moved=1 << 26, block=1 << 27, piece=1 << 27, blocks=4, pieces=1
+)
 
 
 def sizes_of(device: torch.device) -> WorkSizes:

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _LN2 = math.log(2)
+_TOGETHER = 512  # images that are scored between two reports
 _RARE = 0.05  # what the summary counts p-values up to
 _ROW = 20  # images of a label that fit a row of a picture
 
@@ -87,8 +88,8 @@ def score_images(
     rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
     with sink(output) as write, console.row_progress("scoring", len(found)) as advance:
-        # as many as go through a model at once: progress is then as fine as it can be
-        for rows, images in batches(found, can.rows_at_once):
+        # about as many as go through a model at once: progress is then as fine as it can be
+        for rows, images in batches(found, min(can.rows_at_once, _TOGETHER)):
             own = None if y is None else y[rows]
             with at_row(rows.start):
                 scores, levels = _scores(model, images, own, draws, per_level)

@@ -21,7 +21,6 @@ __all__ = [
 ]
 
 _CAUTION = 1.5  # times the error's share that is taken off a way
-_PRODUCTS = 24  # steps of an inverse root without eigenvalues
 _LEAST = 1e-5  # rise between neighbouring knots: what is closer is one place
 
 
@@ -85,7 +84,7 @@ def matching_directions(
             )
             length = torch.minimum(length, 10 * slices**0.5 / norm)
         previous = (a, gradient)
-        a = _polar(a + length[:, None, None] * gradient)
+        a = _retracted(a + length[:, None, None] * gradient)
     return best.contiguous()
 
 
@@ -131,33 +130,30 @@ def _orthonormal(m: Tensor, generator: torch.Generator) -> Tensor:
     return torch.linalg.qr(m / size + 1e-6 * noise).Q
 
 
-def _polar(m: Tensor) -> Tensor:
-    """The orthonormal factors of a batch of (d, K) matrices."""
+def _retracted(m: Tensor) -> Tensor:
+    """Orthonormal columns near those of a batch of (d, K) matrices of full rank.
+
+    On a processor they are the nearest, the polar factors. A GPU finds eigenvalues of one matrix
+    after the other, and factors of Cholesky of all at once: there they are those of Gram and
+    Schmidt, which agree with the nearest to first order, as a search for directions needs.
+    """
     gram = (m.mT @ m).to(torch.float64)
-    # a GPU finds eigenvalues of one matrix after the other, and multiplies all of them at once
-    root = _root_by_eigenvalues(gram) if m.device.type == "cpu" else _root_by_products(gram)
-    return m @ root.to(m.dtype)
+    if m.device.type == "cpu":
+        return m @ _inverse_root(gram).to(m.dtype)
+    return m @ _inverse_factor(gram).to(m.dtype)
 
 
-def _root_by_eigenvalues(gram: Tensor) -> Tensor:
+def _inverse_root(gram: Tensor) -> Tensor:
     """The inverse roots of symmetric positive matrices (P, K, K)."""
     values, vectors = torch.linalg.eigh(gram)
     return (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
 
 
-def _root_by_products(gram: Tensor) -> Tensor:
-    """The same by the coupled iteration of Newton and Schulz.
-
-    Higham, *Functions of Matrices* (2008), section 6.7. It converges for eigenvalues up to 1, and
-    each step brings the root of a small one half as far again: so many do for ratios of a million.
-    """
-    size = gram.abs().sum(2).amax(1)[:, None, None]  # at least the largest eigenvalue
-    eye = torch.eye(gram.shape[2], dtype=gram.dtype, device=gram.device)
-    root, inverse = gram / size, eye.expand_as(gram)
-    for _ in range(_PRODUCTS):
-        change = 1.5 * eye - 0.5 * inverse @ root
-        root, inverse = root @ change, change @ inverse
-    return inverse / size.sqrt()
+def _inverse_factor(gram: Tensor) -> Tensor:
+    """Upper triangular B (P, K, K) with ``B^T gram B = I``; NaN where there is none."""
+    factor = torch.linalg.cholesky_ex(gram).L  # without a look at the outcome, which would wait
+    eye = torch.eye(gram.shape[2], dtype=gram.dtype, device=gram.device).expand_as(gram)
+    return torch.linalg.solve_triangular(factor, eye, upper=False).mT
 
 
 def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -> Splines:

@@ -39,6 +39,11 @@ class SliceLayer:
         q, log_derivative = self.splines.inverse(p)
         return y + self.directions @ q.sub_(p), log_derivative.sum(-2)
 
+    def solve(self, y: Tensor) -> Tensor:
+        """The points of :meth:`inverse` alone."""
+        p = self.directions.mT @ y
+        return y + self.directions @ self.splines.solve(p).sub_(p)
+
     def to(self, device: torch.device) -> "SliceLayer":
         """The layer on another device."""
         return SliceLayer(self.directions.to(device), self.splines.to(device))

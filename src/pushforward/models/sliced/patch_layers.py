@@ -21,7 +21,6 @@ from .sample_store import Points
 
 __all__ = ["LayerSettings", "gaussianising_layer", "matching_layer", "principal_layer"]
 
-_SHARES = 4  # pieces at least, where there are as many slices or patches
 _WIDEST = 4096  # coordinates of a patch whose principal axes are all found
 _AT_ONCE = 256  # points that are looked at in float64
 
@@ -240,6 +239,7 @@ def _pieces(a: Tensor, n: int) -> Iterator[tuple[slice, slice]]:
 
 def _runs(count: int, width: int, device: torch.device) -> Iterator[slice]:
     """Runs of things of ``width`` numbers each: not too large, and some at least."""
-    size = max(1, min(sizes_of(device).piece // width, -(-count // _SHARES)))
+    sizes = sizes_of(device)
+    size = max(1, min(sizes.piece // width, -(-count // sizes.pieces)))
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

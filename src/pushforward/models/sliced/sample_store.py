@@ -19,7 +19,6 @@ from ...transport.patches import PatchLayer
 __all__ = ["Block", "Points", "Store", "blocks_of", "free_memory"]
 
 _FEWEST = 64  # images of a block, where there are as many
-_SHARES = 16  # blocks at least, so that as many processes have equal shares
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,9 @@ def blocks_of(
         >>> [(b.start, b.stop, b.label) for b in blocks_of([100, 30], 8, labelled=True)]
         [(0, 64, 0), (64, 100, 0), (100, 130, 1)]
     """
-    most = sizes_of(device).block // dimension
-    width = min(max(_FEWEST, -(-sum(counts) // _SHARES)), max(_FEWEST, most))
+    sizes = sizes_of(device)
+    most = max(_FEWEST, sizes.block // dimension)
+    width = min(max(_FEWEST, -(-sum(counts) // sizes.blocks)), most)
     found = []
     firsts = accumulate(counts, initial=0)
     for label, (first, count) in enumerate(zip(firsts, counts, strict=False)):
@@ -187,9 +187,9 @@ class Points:
         """Carry the points through a layer, forward or ``back``.
 
         Returns:
-            Log-determinants of the forward map, (n,) float64, of the own columns in order; None
-            if a point, here or in another process, is not finite any more. The points are then
-            of no use.
+            Log-determinants of the forward map, (n,) float64, of the own columns in order, or
+            nothing of a way ``back``, (0,); None if a point, here or in another process, is not
+            finite any more. The points are then of no use.
         """
         device = self.store.device
         log_dets, finite = [torch.zeros(0, dtype=torch.float64, device=device)], True
@@ -198,14 +198,19 @@ class Points:
             block = self.blocks[i]
             if ready is None or block.label != label:
                 label = block.label
-                ready = layer.map(torch.float32, label if layer.classes else None)
-            move = ready.inverse if back else ready.forward
+                own = label if layer.classes else None
+                ready = layer.map(torch.float32, own, len(self))
             parts = self.read(i).split(max(16, sizes_of(device).moved // self.dimension), 1)
-            parts = [move(part.to(device).contiguous()) for part in parts]
-            moved = torch.cat([x for x, _ in parts], 1)
+            parts = [part.to(device).contiguous() for part in parts]
+            if back:
+                parts = [ready.solve(part) for part in parts]
+            else:
+                pairs = [ready.forward(part) for part in parts]
+                parts = [x for x, _ in pairs]
+                log_dets += [log_det.sum(0, dtype=torch.float64) for _, log_det in pairs]
+            moved = torch.cat(parts, 1)
             finite = finite and bool(moved.isfinite().all())
             self.write(i, moved)
-            log_dets += [log_det.sum(0, dtype=torch.float64) for _, log_det in parts]
         bad = torch.tensor([0.0 if finite else 1.0], device=device)
         if self._processes is not None:
             bad = self._processes.sum(bad)
