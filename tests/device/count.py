@@ -2,7 +2,8 @@
 
     python tests/device/count.py
 
-Numbers that have risen are seen in the difference that is committed, and want a reason.
+Numbers that have risen are seen in the difference that is committed, and want a reason. Operators
+on lists of tensors, such as an optimiser's, count once a tensor; CUDA has kernels for lists.
 """
 
 import json

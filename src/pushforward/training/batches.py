@@ -123,8 +123,7 @@ class Stream:
         edges = np.linspace(0, self.batch_size, processes + 1).round().astype(int)
         self._share = slice(int(edges[rank]), int(edges[rank + 1]))
         self._orders: dict[int, np.ndarray] = {}
-        # one thread, which makes all batches, so that what makes them needs no lock
-        self._maker = ThreadPoolExecutor(1) if self.device.type == "cuda" else None
+        self._maker = _thread_for(self.device) if self.device.type == "cuda" else None
         self._next: tuple[int, Future[Batch]] | None = None
 
     def batch(self, draw: int) -> Batch:
@@ -144,7 +143,7 @@ class Stream:
         """Make no more batches ahead."""
         if self._maker is not None:
             self._maker.shutdown(cancel_futures=True)
-            self._maker, self._next = ThreadPoolExecutor(1), None
+            self._maker, self._next = _thread_for(self.device), None
 
     def _made(self, draw: int) -> Batch:
         """The batch of that number, in memory that its device can read."""
@@ -178,6 +177,14 @@ class Stream:
             rng = np.random.default_rng([self.seed, _ORDER, epoch])
             self._orders[epoch] = rng.permutation(len(self.source))
         return self._orders[epoch]
+
+
+def _thread_for(device: torch.device) -> ThreadPoolExecutor:
+    """One thread, which makes all batches of a GPU, so that what makes them needs no lock."""
+    if device.index is None:
+        return ThreadPoolExecutor(1)
+    # else page-locked memory would be that of the first GPU, in every process
+    return ThreadPoolExecutor(1, initializer=torch.cuda.set_device, initargs=(device,))
 
 
 def _placed(source: Source, device: torch.device) -> Source:
