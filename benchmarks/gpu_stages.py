@@ -158,7 +158,7 @@ def _sized(context: Context, steps: int, **settings: Any) -> dict[str, Any]:
 def sn_dcgan(context: Context) -> None:
     """SN-DCGAN of CIFAR-10 (Miyato et al. 2018), one step of the critic a step."""
     settings = {"architecture": "sn-dcgan", "norm": "spectral", "loss": "hinge", "flip": True}
-    settings |= {"learning_rate": 2e-4, "latent": 128, "ema": 0.999}
+    settings |= {"learning_rate": 2e-4, "latent": 128, "ema": 0.999, "batch_size": 64}
     _gan(context, pushforward.DCGAN(**_sized(context, 60_000, **settings)))
 
 
