@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "benchmarks").exists(), reason="the benchmarks are in the repository only"
+)
 DRY = ("check_flows", "exactness", "times", "wgan_gp", "sig_mnist", "glow")
 
 
@@ -72,24 +75,37 @@ def test_a_stage_that_does_not_end_is_stopped_and_goes_on_later(gpu_run, tmp_pat
     assert gpu_run.status_of(stage, tmp_path) == "missing"
 
 
-def dry_run(folder, device, **variables):
+def run(*arguments, **variables):
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu_stages", *DRY, "--tiny",
-         "--seconds", "120", "--device", device, "--results", str(folder)],
+        [sys.executable, "-m", *map(str, arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **variables},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    records = {name: json.loads((folder / f"{name}.json").read_text()) for name in DRY}
-    assert {name: r["status"] for name, r in records.items()} == dict.fromkeys(DRY, "done"), (
-        done.stdout
-    )
-    return records
+    return done.stdout
+
+
+def test_a_dry_run_on_the_processor_keeps_what_it_found_and_does_it_once(tmp_path):
+    results, out = tmp_path / "results", tmp_path / "out"
+    out.mkdir()
+    given = ("--tiny", "--device", "cpu", "--results", results, "--stages", "sig_mnist")
+    said = run("benchmarks.gpu_run", "next", "--seconds", 200, *given, OUT=str(out))
+    assert "next: sig_mnist" in said
+    assert json.loads((out / "sig_mnist.json").read_text())["status"] == "done"
+    assert (out / "sig_mnist_samples.npz").exists()
+    again = run("benchmarks.gpu_run", "next", "--seconds", 200, *given)
+    assert "next:" not in again
 
 
 def test_a_dry_run_on_the_pretend_device_finds_everything(on_device, tmp_path):
-    records = dry_run(tmp_path, "cuda", PRETEND_CUDA=str(Path(__file__).parent))
+    given = ("--tiny", "--seconds", 100, "--device", "cuda", "--results", tmp_path)
+    pretend = {"PRETEND_CUDA": str(Path(__file__).parent)}
+    said = run("benchmarks.gpu_stages", *DRY, *given, **pretend)
+    records = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in DRY}
+    assert {name: record["status"] for name, record in records.items()} == dict.fromkeys(
+        DRY, "done"
+    ), said
     found = {name: record["found"] for name, record in records.items()}
     assert found["check_flows"]["Glow"]["failed"] == {}
     assert found["exactness"]["pixels_differ"] == found["exactness"]["samples_differ"] == 0
@@ -98,5 +114,5 @@ def test_a_dry_run_on_the_pretend_device_finds_everything(on_device, tmp_path):
     assert found["wgan_gp"]["dgflow_distance"] > 0
     assert found["sig_mnist"]["layers"] > 0
     assert found["glow"]["bits_test"] > 0
-    assert records["glow"]["run"]["commit"]
+    assert {"commit", "machine"} <= set(records["glow"]["run"])
     assert records["glow"]["seed"] == 0

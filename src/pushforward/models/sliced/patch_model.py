@@ -79,7 +79,8 @@ class PatchModel(ImageFlow):
 
     def _at_once(self) -> int:
         """How many images go through the layers together: a layer is made ready once for all."""
-        return max(_FEWEST, sizes_of(self._device()).values // self.pixels_.n_values)
+        sizes = sizes_of(self._device())
+        return max(_FEWEST, max(sizes.values, sizes.moved) // self.pixels_.n_values)
 
     def _make(
         self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Any = None
