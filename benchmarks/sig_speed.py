@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
     run_all(
-        [{"what": what, "images": n} for what in ("sample", "score") for n in (64, 1024)],
+        [{"what": what, "images": n} for what in ("sample", "score") for n in (64, 1024, 4096)],
         work=work,
         key=KEY,
         out=RESULTS / "sig_speed.json",
