@@ -97,17 +97,20 @@ def by_hand_step(model, networks, x, settings):
         key: torch.optim.Adam(network.parameters(), settings["learning_rate"], betas)
         for key, network in networks.items()
     }
-    mean = {key: copy.deepcopy(network.state_dict()) for key, network in networks.items()}
+    mean = {
+        name: {key: value.clone() for key, value in network.state_dict().items()}
+        for name, network in networks.items()
+    }
     draw = torch.Generator().manual_seed(0)
 
     def latent():
-        return torch.randn(n, settings["latent"], generator=draw)
+        return torch.randn(n, settings["latent"], generator=draw).to(x.device)
 
     def dcgan(real, fake):
         return softplus(-critic(real)).mean() + softplus(critic(fake)).mean()
 
     def wgan_gp(real, fake):
-        share = torch.rand(n, 1, 1, 1, generator=draw)
+        share = torch.rand(n, 1, 1, 1, generator=draw).to(x.device)
         between = (share * real + (1 - share) * fake).requires_grad_()
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()

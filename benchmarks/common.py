@@ -30,9 +30,17 @@ for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
     os.environ[f"{_name}_NUM_THREADS"] = "1"
 
 
+PACKED = ROOT / "benchmarks" / "packed"  # what `benchmarks.gpu_run pack` copied of `shared/`
+
+
 def shared(*parts):
-    """Path of a file in `shared/`, which lies beside the project and holds the data sets."""
+    """Path of a file in `shared/`, which lies beside the project and holds the data sets.
+
+    On a machine without it, that is the folder in the project where they were packed.
+    """
     path = ROOT.parent.joinpath("shared", *parts)
+    if not path.exists() and PACKED.joinpath(*parts).exists():
+        path = PACKED.joinpath(*parts)
     if not path.exists():
         raise SystemExit(
             f"benchmarks: {'/'.join(('shared', *parts))} not found; the benchmarks read their "
@@ -68,6 +76,14 @@ def _cpu_model():
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def _gpu():
+    """The name of the GPU that torch, where it is imported already, computes on."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    return {"gpu": torch.cuda.get_device_name(), "cudnn": torch.backends.cudnn.version()}
+
+
 def package_version(name):
     """Installed version of a distribution, or None."""
     try:
@@ -96,6 +112,7 @@ def provenance(module):
             "cpu": _cpu_model(),
             "cores": os.cpu_count(),
             "threads": 1,
+            **_gpu(),
             "nice": os.nice(0),
             "load_at_start": round(os.getloadavg()[0], 1),
             "system": f"{platform.system()} {platform.machine()}",

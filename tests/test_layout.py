@@ -16,6 +16,7 @@ FLOORS = {
         "_version",
         "validation",
         "deprecation",
+        "devices",
         "citations",
         "data",
         "storage",

@@ -227,16 +227,14 @@ class Device(Rule):
     def fits(self, value: Any) -> bool:
         import torch
 
-        if not isinstance(value, (str, torch.device)):
-            return False
-        try:
-            torch.empty(0, device=value)
-        except (RuntimeError, AssertionError):
-            return False
-        return True
+        from .devices import is_here
+
+        return isinstance(value, (str, torch.device)) and is_here(value)
 
     def __str__(self) -> str:
-        return "'cpu', or a GPU that is on this machine, such as 'cuda'"
+        from .devices import expected
+
+        return expected()
 
 
 class Verbosity(Rule):

@@ -74,7 +74,7 @@ def test_score_says_how_far_it_is_where_stderr_is_a_file(run, sig, tmp_path, mon
 
     monkeypatch.setattr(console, "_SECONDS_A_LINE", -1.0)
     done = run("score", sig, "digits", "-o", tmp_path / "s.csv").ok()
-    assert "scoring: 64 of 1,797\nscoring: 128 of 1,797\n" in done.err
+    assert "scoring: 512 of 1,797\nscoring: 1,024 of 1,797\n" in done.err
     assert len(pd.read_csv(tmp_path / "s.csv")) == 1797
     quiet = run("score", sig, "digits", "-o", tmp_path / "s.csv", "--quiet").ok()
     assert "scoring" not in quiet.err

@@ -118,6 +118,18 @@ def test_the_callers_random_state_and_flags_are_as_before():
     assert not loop.networks["g"].training
 
 
+def test_a_step_seeds_no_device_that_is_not_there(monkeypatch):
+    """torch.manual_seed formats the stack for each: a tenth of a step of small networks."""
+
+    def slow(seed):
+        raise AssertionError("torch.manual_seed in a step")
+
+    loop = two_players()
+    monkeypatch.setattr(torch, "manual_seed", slow)
+    loop.run(steps=2)
+    assert loop.step == 2
+
+
 def test_each_phase_moves_its_networks_by_the_gradient_of_its_own_loss_alone():
     seen = {}
     networks = {"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)}

@@ -226,3 +226,19 @@ def test_wide_directions_are_made_once_and_anew_after_others_are_loaded():
     ours.load_state_dict(other.state_dict())
     loaded = ours.map(torch.float64).layer.directions
     assert torch.equal(loaded, other.map(torch.float64).layer.directions)
+
+
+def test_a_layer_is_made_ready_once_for_all_images(monkeypatch):
+    """It was made ready for every 64 images, which cost more than to carry them."""
+    shape, made = (1, 8, 8), []
+    layers = [layer_of(shape, (4, 4), (i, 0))[0] for i in range(3)]
+    ready = PatchLayer.map
+    monkeypatch.setattr(PatchLayer, "map", lambda *of: made.append(of[0]) or ready(*of))
+    flow, latents = PatchFlow(shape, layers), torch.randn(9000, *shape)
+    images = flow.decode([latents])
+    assert len(made) == 3
+    again = torch.cat([flow.decode([part]) for part in latents.split(64)])
+    torch.testing.assert_close(images, again, rtol=1e-5, atol=1e-5)
+    whole = flow.log_prob(images[:5000])
+    parts = torch.cat([flow.log_prob(part) for part in images[:5000].split(64)])
+    torch.testing.assert_close(whole, parts)

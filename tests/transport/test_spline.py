@@ -93,3 +93,15 @@ def test_take_chooses_splines_of_the_batch():
     part, _ = splines.take(chosen).forward(x[chosen])
     whole, _ = splines.forward(x)
     assert torch.equal(part, whole[chosen])
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("many", [True, False])
+def test_points_alone_are_those_of_the_inverse(uniform, many):
+    splines = make(uniform)
+    y, _ = splines.forward(points(splines))
+    x, _ = splines.inverse(y)
+    again = splines.for_many() if many else splines
+    assert again.solve(y).equal(x)
+    assert again.inverse(y)[0].equal(x)
+    assert again.forward(x)[0].equal(make(uniform).forward(x)[0])

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _LN2 = math.log(2)
+_TOGETHER = 512  # images that are scored between two reports
 _RARE = 0.05  # what the summary counts p-values up to
 _ROW = 20  # images of a label that fit a row of a picture
 
@@ -75,20 +76,20 @@ def score_images(
     import pandas as pd
 
     from ..data.images.image_files import FileImages
-    from ..estimators.image_model import CHUNK
 
     if per_level and draws > 1:
         raise ParameterError("--per-level takes one draw of the noise. Leave --draws out.")
     y = labels_of(model, found, label)
     paths = found.images.paths if isinstance(found.images, FileImages) else None
     bits = -1 / (model.pixels_.n_values * _LN2)
-    compared = model.capabilities().can("p_values") and model.held_out_scores_ is not None
+    can = model.capabilities()
+    compared = can.can("p_values") and model.held_out_scores_ is not None
     ranked = compared and y is None and draws == 1
     rare = 0
     count, mean, squares = 0, 0.0, 0.0  # of the log-probabilities; the last about the mean
     with sink(output) as write, console.row_progress("scoring", len(found)) as advance:
-        # as many as go through a model at once: progress is then as fine as it can be
-        for rows, images in batches(found, CHUNK):
+        # about as many as go through a model at once: progress is then as fine as it can be
+        for rows, images in batches(found, min(can.rows_at_once, _TOGETHER)):
             own = None if y is None else y[rows]
             with at_row(rows.start):
                 scores, levels = _scores(model, images, own, draws, per_level)

@@ -13,6 +13,7 @@ from .. import errors
 from ..citations import bibtex
 from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import old_words, renamed
+from ..devices import find_device, is_here
 from ..errors import ModelFileError
 from ..storage.migrations import migrated, revision
 from ..storage.model_folder import read_model, write_folder
@@ -116,14 +117,21 @@ else:
     _Loaded = Model
 
 
-def load(folder: str | os.PathLike[str]) -> _Loaded:
+def load(folder: str | os.PathLike[str], *, device: str | None = None) -> _Loaded:
     """Load a model that was saved with :meth:`Model.save`.
 
     Sizes and sums of all files are verified first; only the classes of :data:`MODELS` are
     built; nothing in a folder is ever executed.
 
+    Args:
+        folder: what was saved.
+        device: where the model is to compute: "cpu", "cuda", or "auto" for a GPU where there is
+            one. None takes the one that it was saved with, and "auto" where that is not on this
+            machine.
+
     Raises:
         ModelFileError: if the folder is missing, damaged, altered or of an unknown version.
+        ParameterError: for a device that is not there.
 
     Examples:
         >>> import pushforward, tempfile, os
@@ -135,8 +143,27 @@ def load(folder: str | os.PathLike[str]) -> _Loaded:
         >>> bool((again.score_samples(X) == model.score_samples(X)).all())
         True
     """
+    if device is not None:
+        find_device(device)
     config, tensors, version = read_model(folder)
-    return unpacked(config, tensors, folder, version)
+    return unpacked(_on_device(config, device), tensors, folder, version)
+
+
+def _on_device(config: Any, device: str | None) -> Any:
+    """A description with another device in it, of the model and of those that it is made of.
+
+    Where none is given, the device is left out that was another machine's.
+    """
+    if isinstance(config, list):
+        return [_on_device(part, device) for part in config]
+    if not isinstance(config, dict):
+        return config
+    parameters = config.get("parameters")
+    config = {name: _on_device(part, device) for name, part in config.items()}
+    if "class" in config and isinstance(parameters, dict) and "device" in parameters:
+        given = parameters["device"] if device is None else device
+        config["parameters"] = parameters | {"device": given if is_here(given) else None}
+    return config
 
 
 def check_fitted(model: Model) -> None:

@@ -87,6 +87,7 @@ class Capabilities:
         resumable: whether a fit can go on from where an earlier one ended.
         networks: the modules that it computes with.
         device: where they are.
+        rows_at_once: how many rows go through them together.
         threshold: of log densities, below which ``predict`` calls a row an outlier, or None.
         history: records of its training, in order; empty where none are kept.
         settings: what its fit resolved of presets and arguments, by name; None where it has none.
@@ -117,6 +118,7 @@ class Capabilities:
     resumable: bool = False
     networks: tuple[nn.Module, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    rows_at_once: int = 64
     threshold: float | None = None
     history: Sequence[Any] = ()
     settings: Mapping[str, Any] | None = None

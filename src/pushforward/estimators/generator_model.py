@@ -1,6 +1,7 @@
 """The base class of models with a generator: presets, prior, networks and critic."""
 
 import copy
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from ..devices import inference, on_host, sizes_of
 from ..errors import DataError, MissingMethodError, ModelFileError, ParameterError, TrainingError
 from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
@@ -59,7 +61,6 @@ class GeneratorModel(PhasedModel):
     _parts: ClassVar[tuple[str, ...]] = ("generator",)
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # methods it may lack, and who has them
     _rows: ClassVar[str] = "rows"  # what the generator makes, in a word
-    _at_once: ClassVar[int] = 64  # that go through a network
 
     def __getattr__(self, name: str) -> Any:
         if name in self._others:
@@ -131,7 +132,7 @@ class GeneratorModel(PhasedModel):
         if self.settings_["own"]:  # an error now is better than one after the first minutes
             for network in self.networks_.values():
                 network.eval()
-            with torch.no_grad():
+            with inference():
                 self._try_generator()
 
     def _try_generator(self) -> None:
@@ -222,10 +223,14 @@ class GeneratorModel(PhasedModel):
         seed = drawn_seed(random_state)
         return self._codes(int(n_samples), torch.Generator().manual_seed(seed)).numpy()
 
+    def _at_once(self) -> int:
+        """How many rows go through a network at once."""
+        return sizes_of(self._device()).rows_of(math.prod(self._row_shape()))
+
     def _decoded(self, z: Tensor) -> Tensor:
         """Decoded codes, (n, *row shape) on the CPU, as :meth:`_to_user` takes them."""
         device = self._device()
-        x = torch.cat([self._generate(part.to(device)).cpu() for part in z.split(self._at_once)])
+        x = torch.cat([self._generate(part.to(device)).cpu() for part in z.split(self._at_once())])
         if x.shape[1:] != self._row_shape():
             raise ParameterError(
                 f"The generator makes {self._rows} of shape {tuple(x.shape[1:])}. Expected "
@@ -249,14 +254,14 @@ class GeneratorModel(PhasedModel):
             DataError: for codes of another length, and such as are not finite.
         """
         self._check_fitted()
-        z = torch.as_tensor(np.asarray(Z, dtype=np.float32))
+        z = torch.as_tensor(np.asarray(on_host(Z), dtype=np.float32))
         if z.ndim != 2 or not len(z) or z.shape[1] != self.settings_["latent"]:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.settings_['latent']})."
             )
         if not bool(torch.isfinite(z).all()):
             raise DataError("Z has values that are not finite numbers.")
-        with torch.no_grad():
+        with inference():
             return self._to_user(self._decoded(z))
 
     def _abilities(self) -> dict[str, Any]:
@@ -329,6 +334,6 @@ class CriticModel(GeneratorModel):
             DataError: for rows of another shape.
         """
         self._check_fitted()
-        with torch.no_grad():
+        with inference():
             parts = [self._logit("critic", self._to_network(x)).cpu() for _, x in self._chunks(X)]
         return torch.cat(parts).numpy()

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from ..deprecation import renamed
+from ..devices import inference, on_host
 from ..errors import DataError, ParameterError, TrainingError
 from ..validation import COUNT, Number, as_seed, check
 from .capabilities import LatentSpace
-from .image_model import CHUNK, ImageModel
+from .image_model import ImageModel
 from .latent_edits import LatentEdits
 from .prior import Prior
 
 __all__ = ["ImageFlow"]
 
 _LN2 = math.log(2)
+_DRAWN = 64  # latents that are drawn at once, on every device, for the same samples on all
 
 
 class ImageFlow(ImageModel, LatentEdits):
@@ -61,7 +63,7 @@ class ImageFlow(ImageModel, LatentEdits):
             raise ParameterError("per_level takes one draw: leave n_draws at 1.")
         labels = None if y is None else self._given_labels(y, len(X), X)
         parts = []
-        with torch.no_grad():
+        with inference():
             for rows, images in self._chunks(X):
                 own = None if labels is None else labels[rows]
                 draws = [self._scored(images, own, k, per_level) for k in range(int(n_draws))]
@@ -121,7 +123,7 @@ class ImageFlow(ImageModel, LatentEdits):
         self._check_fitted()
         labels = self._given_labels(y, len(X), X)
         parts = []
-        with torch.no_grad():
+        with inference():
             for rows, images in self._chunks(X):
                 x, _ = self.pixels_.encode(images, None)
                 own = None if labels is None else labels[rows].to(self._device())
@@ -140,16 +142,17 @@ class ImageFlow(ImageModel, LatentEdits):
             DataError: for latents of another shape, and where the image is not finite.
         """
         self._check_fitted()
-        z = torch.from_numpy(np.array(Z, dtype=np.float32))  # a copy: Z may be read-only
+        z = torch.from_numpy(np.array(on_host(Z), dtype=np.float32))  # a copy: Z may be read-only
         if z.ndim != 2 or z.shape[1] != self.pixels_.n_values:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.pixels_.n_values})."
             )
         labels = self._given_labels(y, len(z))
-        with torch.no_grad():
+        size = self._at_once()
+        with inference():
             parts = [
-                self._decoded(z[k : k + CHUNK], None if labels is None else labels[k : k + CHUNK])
-                for k in range(0, len(z), CHUNK)
+                self._decoded(z[k : k + size], None if labels is None else labels[k : k + size])
+                for k in range(0, len(z), size)
             ]
         return self.pixels_.decode(torch.cat(parts))
 
@@ -219,10 +222,9 @@ class ImageFlow(ImageModel, LatentEdits):
         check({"temperature": Number(0, 10, ends="[]")}, {"temperature": temperature})
         made, wanted, bad = [], n, 0
         while wanted:
-            count = min(wanted, CHUNK)
-            eps = self._flow.sample_latent(count, float(temperature), generator)
+            count = min(wanted, self._at_once())
+            z = self._latents(count, float(temperature), generator)
             own = None if labels is None else labels[n - wanted : n - wanted + count]
-            z = torch.cat([e.flatten(1) for e in eps], 1)
             x = self._decoded(z, own)
             finite = torch.isfinite(x).flatten(1).all(1)
             if labels is not None and not bool(finite.all()):
@@ -239,6 +241,12 @@ class ImageFlow(ImageModel, LatentEdits):
         if bad:
             warnings.warn(f"{bad} samples were not finite and were drawn anew.", stacklevel=4)
         return torch.cat(made)
+
+    def _latents(self, n: int, temperature: float, generator: torch.Generator) -> Tensor:
+        """n latents (n, D), finest level first."""
+        counts = [min(_DRAWN, n - k) for k in range(0, n, _DRAWN)]
+        drawn = (self._flow.sample_latent(k, temperature, generator) for k in counts)
+        return torch.cat([torch.cat([e.flatten(1) for e in eps], 1) for eps in drawn])
 
     # Diagnosis
 
@@ -271,23 +279,23 @@ class ImageFlow(ImageModel, LatentEdits):
         greys = np.linspace(0, 255, 16).round().astype(np.uint8)[:, None, None, None]
         constant = np.broadcast_to(greys, noise.shape)
         found: dict[str, float] = {}
-        with torch.no_grad():
+        size = self._at_once()
+        with inference():
             for name, batch in (("data", images), ("noise", noise), ("constant", constant)):
                 x, _ = self.pixels_.encode(np.ascontiguousarray(batch), None)
                 own = self._cycled(labels, len(x))
-                parts = [None] * len(x) if own is None else own.split(CHUNK)
-                error = max(map(self._round_trip, x.split(CHUNK), parts))
+                parts = [None] * len(x) if own is None else own.split(size)
+                error = max(map(self._round_trip, x.split(size), parts))
                 found[f"round_trip.{name}"] = error
             for temperature in (0.7, 1.0):
                 bad = 0
-                for start in range(0, n_samples, CHUNK):
-                    count = min(CHUNK, n_samples - start)
-                    eps = self._flow.sample_latent(count, temperature, generator)
-                    z = torch.cat([e.flatten(1) for e in eps], 1)
+                for start in range(0, n_samples, size):
+                    count = min(size, n_samples - start)
+                    z = self._latents(count, temperature, generator)
                     made = self._decoded(z, self._cycled(labels, count))
                     bad += int((~torch.isfinite(made).flatten(1).all(1)).sum())
                 found[f"non_finite.{temperature:g}"] = bad / n_samples
-            x, _ = self.pixels_.encode(images[:CHUNK], None)
+            x, _ = self.pixels_.encode(images[:size], None)
             return found | self._signs(x.to(self._device()))
 
     def _round_trip(self, x: Tensor, y: Tensor | None) -> float:

@@ -22,6 +22,7 @@ from ..data.images import (
     refuse_gaps,
     write_grid,
 )
+from ..devices import sizes_of
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
 from .trained_model import Report, TrainedModel
@@ -29,7 +30,6 @@ from .trained_model import Report, TrainedModel
 __all__ = ["GivenImages", "ImageModel", "Report"]
 
 GRID = 64  # samples in a picture on the way
-CHUNK = 64  # images that go through a network at once
 
 
 @dataclass(frozen=True)
@@ -269,9 +269,14 @@ class ImageModel(TrainedModel):
             DataError: for images of another shape.
         """
         images = self.pixels_.open(X, self._range_of(X))
-        for start in range(0, len(images), CHUNK):
-            rows = slice(start, min(start + CHUNK, len(images)))
+        size = self._at_once()
+        for start in range(0, len(images), size):
+            rows = slice(start, min(start + size, len(images)))
             yield rows, images[rows]
+
+    def _at_once(self) -> int:
+        """How many images go through a network at once."""
+        return sizes_of(self._device()).rows_of(self.pixels_.n_values)
 
     def _range_of(self, X: Any) -> list[float] | None:
         """The pixel range of the fit, for an array that is no bytes."""
@@ -286,6 +291,7 @@ class ImageModel(TrainedModel):
             **super()._abilities(),
             "kind": "images",
             "codec": self.pixels_,
+            "rows_at_once": self._at_once(),
             "classes": self.classes_,
             "class_names": self.class_names_,
         }

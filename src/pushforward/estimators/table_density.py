@@ -19,10 +19,11 @@ from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
+from ..devices import find_device
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..training.threads import threads_for
-from ..transport import Novelty, Rows, TrimmedPair, density_from_state
+from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
@@ -72,6 +73,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     held_out_: float
     _fitted_on: str
 
+    device: str | None = None  # a parameter of models that can
     columns: dict | None
     bounds: dict | None
     missing: str
@@ -150,6 +152,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             scores, weight = self._fit_density(
                 rows.take(kept), seed, report, checkpoint, **options
             )
+            self._place_density()
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
         if whole is not learned.X:  # the rows were scored with cells that were drawn for them
@@ -499,6 +502,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             for p in ("density.", "detector.")
         )
         self.density_ = self._restore_density(state, density)
+        self._place_density()
         kind = Novelty if "reference" in detector else TrimmedPair
         self.detector_ = kind.from_state(detector) if detector else None
         if self.density_.dimension != self.columns_.n_coordinates:
@@ -512,6 +516,17 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 raise ValueError("the weights have wrong sizes")
             if self.detector_ is not None:
                 self.detector_.score(rows, torch.zeros(2).double())
+
+    def _layer_device(self) -> torch.device:
+        """Where layers are made, and rows go through them."""
+        return find_device(self.device or "cpu")
+
+    def _place_density(self) -> None:
+        """Move the layers of the density to their device."""
+        if isinstance(self.density_, nn.Module):
+            for part in self.density_.modules():
+                if isinstance(part, SlicedDensity):
+                    part.compute_on(self._layer_device())
 
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..devices import find_device, inference
 from ..errors import ModelFileError, ParameterError
 from ..storage.weights import load_weights
 from ..validation import MINUTES, SHARE, Device, Rule, Seed, Verbosity
@@ -171,13 +172,11 @@ class TrainedModel(Model):
             )
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
+        with inference():
             return self._to_user(self._make(int(n_samples), generator, **options))
 
     def _device(self) -> torch.device:
-        if self.device is not None:
-            return torch.device(self.device)
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return find_device(self.device)
 
     def _abilities(self) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..deprecation import renamed
+from ..devices import exact, find_device
 from ..errors import DataError, TrainingError
 from ..models.gans.penalties import gradient_penalty
 from ..training import Batch, Loop, Optimiser, Phase
@@ -49,7 +50,7 @@ def independent_critic(
     width: int = 32,
     learning_rate: float = 5e-4,
     penalty: float = 10.0,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
     details: dict[str, Any] | None = None,
 ) -> Measure:
     """Wasserstein distance of samples from test data by a fresh critic, negated.
@@ -72,7 +73,7 @@ def independent_critic(
         width: channels of the first layer (images), a quarter of the hidden units (rows).
         learning_rate: of Adam with decay rates 0.5 and 0.9.
         penalty: weight of the gradient penalty.
-        device: where the critic is trained.
+        device: where the critic is trained; a GPU where there is one.
         details: what is known of the rows, to go into the measure's details.
 
     Returns:
@@ -112,7 +113,7 @@ def independent_critic(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sources["sample"]))
     learn, evaluation = np.array_split(order, 2)
-    training = _Training(**settings, device=torch.device(device))
+    training = _Training(**settings, device=find_device(device))
     real = {name: _Rows(part, None, scale) for name, part in sources.items() if name != "sample"}
     fresh = {
         "learn": _Rows(sources["sample"], learn, scale),
@@ -296,7 +297,7 @@ def _scores(
 ) -> Tensor:
     """The critic's values (n,), float64."""
     index = np.arange(len(rows))[some]
-    with torch.inference_mode():
+    with torch.inference_mode(), exact():
         parts = [critic(rows.take(part).to(training.device)) for part in _split(index, 256)]
     return torch.cat(parts).double().cpu()
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ..errors import MissingMethodError
 from ..estimators.generator_model import GeneratorModel
-from ..estimators.image_model import CHUNK
 from ..estimators.phased_images import PhasedImages, PixelSource
 from ..networks import ARCHITECTURES, Architecture, find_architecture
 from ..validation import COUNT, FLAG, Integer, OneOf, Rule
@@ -74,7 +73,6 @@ class AdversarialModel(GeneratorModel, PhasedImages):
     }
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = MODELS_WITH
     _rows: ClassVar[str] = "images"
-    _at_once: ClassVar[int] = CHUNK
     # What of a patch distance is chance: 24 draws of 256 images of Fashion-MNIST are 0.062 from
     # 256 others, with a deviation of 0.005, blurred ones 0.230 with 0.006. The latest of 26 may be
     # 2.5 deviations above its mean where the least is 2 below; players that go round add to that.

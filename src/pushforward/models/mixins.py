@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..devices import inference
 from ..errors import DataError, ParameterError
 from ..estimators.generator_model import CriticModel
 from ..estimators.parameters import drawn_seed
@@ -89,7 +90,7 @@ class WithEncoder(AdversarialModel):
             DataError: for images of another shape.
         """
         self._check_fitted()
-        with torch.no_grad():
+        with inference():
             return torch.cat(
                 [self._code(self._to_network(x)).cpu() for _, x in self._chunks(X)]
             ).numpy()
@@ -176,7 +177,7 @@ class WithPosterior(WithEncoder):
         self._check_fitted()
         draw = torch.Generator().manual_seed(drawn_seed(random_state))
         codes = []
-        with torch.no_grad():
+        with inference():
             for _, x in self._chunks(X):
                 mean, log_variance = (part.cpu() for part in self._posterior(self._to_network(x)))
                 noise = torch.randn(mean.shape, generator=draw)

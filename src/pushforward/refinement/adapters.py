@@ -240,7 +240,7 @@ def _of_table(model: Any, can: Capabilities) -> Adapter:
 
     def encode(X: Any, seed: int) -> Tensor:
         whole = whole_rows(X, columns)
-        return columns.encode(whole, np.random.default_rng(seed))[0].float()
+        return columns.encode(whole, np.random.default_rng(seed))[0].float().to(can.device)
 
     def numbers(rows: Tensor) -> np.ndarray:
         return bare.numbers(columns.decode(rows.double()))

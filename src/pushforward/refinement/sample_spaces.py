@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..devices import find_device
 from ..errors import DataError
 from ..estimators.prior import Draw
 from ..training import Processes, generator_of
@@ -51,7 +52,7 @@ class Space:
         They come in blocks, each with random numbers of its own. Where several processes run,
         they share the blocks out and all get all of them, the same bits as one process makes.
         """
-        processes = Processes(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        processes = Processes(find_device())
         starts = range(0, n, _TOGETHER)
         with processes.together():
             mine = {

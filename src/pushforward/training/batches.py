@@ -5,12 +5,15 @@ and the processes of a parallel run agree without talking.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ..devices import fits_on
 
 __all__ = ["Batch", "Source", "Stream", "TensorSource", "generator_of"]
 
@@ -43,7 +46,7 @@ class TensorSource:
         return len(self.x)
 
     def take(self, rows: np.ndarray, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        index = torch.from_numpy(rows)
+        index = torch.from_numpy(rows).to(self.x.device)
         return self.x[index], None if self.y is None else self.y[index]
 
 
@@ -85,6 +88,10 @@ class Batch:
 class Stream:
     """Endless batches: one shuffled pass over the rows after another, every batch full.
 
+    Rows that are tensors already stay on a GPU where they fit. Other rows are read, and their
+    noise is drawn, on the processor, so that a batch has the same numbers on every device; for a
+    GPU the next batch is made in page-locked memory while it computes with the one before.
+
     Args:
         source: the rows.
         batch_size: rows of the joined batch; at most all of them.
@@ -109,27 +116,50 @@ class Stream:
         processes: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.source = source
+        self.source = _placed(source, torch.device(device))
         self.batch_size = min(batch_size, len(source))
         self.seed = seed
         self.device = torch.device(device)
         edges = np.linspace(0, self.batch_size, processes + 1).round().astype(int)
         self._share = slice(int(edges[rank]), int(edges[rank + 1]))
         self._orders: dict[int, np.ndarray] = {}
+        self._maker = _thread_for(self.device) if self.device.type == "cuda" else None
+        self._next: tuple[int, Future[Batch]] | None = None
 
     def batch(self, draw: int) -> Batch:
         """The batch of that number; the same at every call."""
+        if self._maker is None:
+            return self._made(draw)
+        number, made = self._next or (draw, self._maker.submit(self._made, draw))
+        if number != draw:
+            made = self._maker.submit(self._made, draw)
+        batch = made.result()
+        self._next = draw + 1, self._maker.submit(self._made, draw + 1)
+        batch.x = batch.x.to(self.device, non_blocking=True)
+        batch.y = None if batch.y is None else batch.y.to(self.device, non_blocking=True)
+        return batch
+
+    def close(self) -> None:
+        """Make no more batches ahead."""
+        if self._maker is not None:
+            self._maker.shutdown(cancel_futures=True)
+            self._maker, self._next = _thread_for(self.device), None
+
+    def _made(self, draw: int) -> Batch:
+        """The batch of that number, in memory that its device can read."""
         generator = generator_of(self.seed, _NOISE, draw)
         first = draw * self.batch_size
         x, y = self.source.take(self._rows(first, first + self.batch_size), generator)
         x, y = x[self._share], None if y is None else y[self._share]
-        return Batch(
-            x.to(self.device),
-            None if y is None else y.to(self.device),
-            self._share,
-            self.batch_size,
-            generator,
-        )
+        return Batch(self._ready(x), self._ready(y), self._share, self.batch_size, generator)
+
+    def _ready(self, x: Tensor | None) -> Any:
+        """Rows where a copy to the device does not make the processor wait."""
+        if x is None or x.device == self.device:
+            return x
+        if self.device.type == "cuda":
+            return x if x.device.type == "cuda" else x.contiguous().pin_memory()
+        return x.to(self.device)
 
     def _rows(self, start: int, stop: int) -> np.ndarray:
         """Places ``start`` to ``stop`` of the shuffled passes laid end to end."""
@@ -147,6 +177,24 @@ class Stream:
             rng = np.random.default_rng([self.seed, _ORDER, epoch])
             self._orders[epoch] = rng.permutation(len(self.source))
         return self._orders[epoch]
+
+
+def _thread_for(device: torch.device) -> ThreadPoolExecutor:
+    """One thread, which makes all batches of a GPU, so that what makes them needs no lock."""
+    if device.index is None:
+        return ThreadPoolExecutor(1)
+    # else page-locked memory would be that of the first GPU, in every process
+    return ThreadPoolExecutor(1, initializer=torch.cuda.set_device, initargs=(device,))
+
+
+def _placed(source: Source, device: torch.device) -> Source:
+    """Rows that are tensors, on a GPU where they fit; others as they are."""
+    if device.type != "cuda" or not isinstance(source, TensorSource):
+        return source
+    size = source.x.nbytes + (0 if source.y is None else source.y.nbytes)
+    if not fits_on(device, size):
+        return source
+    return TensorSource(source.x.to(device), None if source.y is None else source.y.to(device))
 
 
 def generator_of(*key: int) -> torch.Generator:

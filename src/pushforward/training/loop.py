@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..devices import inference
 from ..errors import DataError, ParameterError, TrainingError
 from ..storage.checkpoint import RunCheckpoint
 from ..validation import COUNT, MINUTES, SHARE, OneOf, Rule, check
@@ -25,12 +26,12 @@ from .log import Log, is_recorded
 from .optimiser_step import OptimiserStep
 from .phase import Phase
 from .processes import Processes
+from .save_pace import SavePace
 
 __all__ = ["Loop"]
 
 #: Shares of the budget at which samples are drawn and the model is judged.
 MARKS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 11)))
-SAVE_SECONDS = 60.0
 _GROUPS = ("network", "optimiser", "average", "best")  # the tensors of a run, as they are kept
 
 _RULES: Mapping[str, Rule] = {
@@ -176,7 +177,7 @@ class Loop:
             folder.mkdir(parents=True, exist_ok=True)
             log = Log(folder, self.history, tensorboard)
         before, started = self.seconds, time.monotonic()
-        saved, closing = started, 0.0  # the longest mark so far: the last is of the budget too
+        pace, closing = SavePace(), 0.0  # the longest mark so far: the last is of the budget too
 
         def used() -> float:
             self.seconds = before + time.monotonic() - started
@@ -204,9 +205,8 @@ class Loop:
                         report(self._line(), share)
                     if self.processes.agree(interrupt.requested):
                         raise KeyboardInterrupt
-                    if time.monotonic() - saved > SAVE_SECONDS and folder is not None:
-                        self._save(work)
-                        saved = time.monotonic()
+                    if folder is not None and self.processes.agree(pace.due):
+                        pace.save(lambda: self._save(work))
             self.stopped = self._spent(steps, minutes, before + time.monotonic() - started)
         except TrainingError as error:
             self._whole = True  # nothing was moved by the phase that failed
@@ -224,6 +224,7 @@ class Loop:
             for network in self.networks.values():
                 network.eval()
             self._settle(refresh)
+            self._stream.close()
 
     def _share(self, steps: int | None, minutes: float | None, seconds: float) -> float:
         """Share of the budget that is used after so many seconds, at most 1."""
@@ -282,7 +283,7 @@ class Loop:
             network.eval()
         measures: dict[str, float] = {}
         if judge is not None:
-            with torch.no_grad():
+            with inference():
                 measures = dict(self._judged(judge(), "own", tolerance))
                 if self._average is not None:
                     with self._average.applied():
@@ -291,7 +292,7 @@ class Loop:
                         averaged = self._judged(judge(), "averaged", tolerance)
                     measures |= {f"averaged.{name}": value for name, value in averaged.items()}
         if picture is not None and folder is not None and self.processes.first:
-            with torch.no_grad():
+            with inference():
                 picture(folder / "samples" / f"{self.step:07d}.png")
         for network in self.networks.values():
             network.train()

@@ -85,10 +85,9 @@ class OptimiserStep:
         before = [b.clone() for net in self.networks.values() for b in net.buffers()]
         weight = len(batch) / batch.total
         seed = generator_of(self._seed, _DROPOUT, draw, self._processes.rank).initial_seed()
-        if batch.x.device.type == "cpu":  # the seeds of devices that are not there cost a stack
-            torch.default_generator.manual_seed(seed)
-        else:
-            torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed costs a stack a device
+        if batch.x.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         with self._only(index):
             with self._autocast(batch.x.device):
                 terms = phase.loss(batch)

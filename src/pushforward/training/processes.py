@@ -19,7 +19,8 @@ __all__ = ["Processes"]
 class Processes:
     """The processes that train one model together, and this one's place among them.
 
-    Under ``torchrun`` the group is joined here; otherwise there is one process.
+    Under ``torchrun`` the group is joined here; otherwise there is one process. Which GPU each
+    process has was decided where its device was found, see ``devices.py``.
 
     Attributes:
         rank: 0 to ``count - 1``; 0 writes files and speaks.

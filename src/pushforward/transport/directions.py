@@ -75,12 +75,14 @@ def max_sliced_directions(
     """
     d, n = x.shape
     if weight is not None:
-        x = x[:, torch.multinomial(weight, min(n, rows), replacement=True, generator=generator)]
+        count = min(n, rows)
+        few = torch.multinomial(weight.cpu(), count, replacement=True, generator=generator)
+        x = x[:, few.to(x.device)]
     elif n > rows:
-        x = x[:, torch.randint(n, (rows,), generator=generator)]
+        x = x[:, torch.randint(n, (rows,), generator=generator).to(x.device)]
     x = x.contiguous()
-    target = gaussian_scores(x.shape[1], x.dtype)
-    a = orthonormal(d, k, generator, x.dtype)
+    target = gaussian_scores(x.shape[1], x.dtype).to(x.device)
+    a = orthonormal(d, k, generator, x.dtype).to(x.device)
     if d == 1:
         return a.contiguous()
     with torch.inference_mode():  # many small steps, which the bookkeeping of gradients slows

@@ -46,7 +46,8 @@ def gaussianising_splines(
         Splines of batch shape (k,).
     """
     n = p.shape[1]
-    share = torch.full((n,), 1 / n, dtype=p.dtype) if weight is None else (weight / weight.sum())
+    like = {"dtype": p.dtype, "device": p.device}
+    share = torch.full((n,), 1 / n, **like) if weight is None else weight / weight.sum()
     share = share.to(p.dtype)
     mean = p @ share
     sigma = ((p - mean[:, None]).square() @ share).sqrt()
@@ -65,7 +66,7 @@ def gaussianising_splines(
     most = _BINS - ((high - mean - _REACH * sigma) / cell).clamp_min(0).long()
     first = torch.maximum((cdf < level).sum(1), least).clamp(0, _BINS // 2 - 1)
     last = torch.minimum((cdf <= 1 - level).sum(1), most).clamp(_BINS // 2 + 1, _BINS)
-    fraction = torch.arange(knots, dtype=p.dtype) / (knots - 1)
+    fraction = torch.arange(knots, **like) / (knots - 1)
     low, step = low + first * cell, (last - first) * cell / (knots - 1)
     position = first[:, None] + (last - first)[:, None] * fraction
     left = position.floor().long().clamp_(0, _BINS - 1)
@@ -77,7 +78,7 @@ def gaussianising_splines(
     z = torch.special.ndtri(value)
     widen = torch.sqrt(1 + relative * relative)
     slope = widen * rate * torch.exp(0.5 * z * z) * math.sqrt(2 * math.pi)
-    x = low[:, None] + step[:, None] * torch.arange(knots, dtype=p.dtype)
+    x = low[:, None] + step[:, None] * torch.arange(knots, **like)
     y = (1 - damping) * widen * z + damping * x
     slope = (1 - damping) * slope + damping
     ends = slope[:, [0, -1]]
@@ -96,15 +97,16 @@ def _smoothed(
     u = ((p - low[:, None]) / cell[:, None]).clamp_(0, _BINS - 1e-3)
     left = u.floor()
     right_share = u.sub_(left)
-    index = left.long().add_(torch.arange(k)[:, None] * (_BINS + 1)).view(-1)
-    mass = torch.zeros(k * (_BINS + 1), dtype=torch.float64)
+    index = left.long().add_(torch.arange(k, device=p.device)[:, None] * (_BINS + 1)).view(-1)
+    like = {"dtype": torch.float64, "device": p.device}
+    mass = torch.zeros(k * (_BINS + 1), **like)
     to_right = right_share.mul_(share).view(-1).to(torch.float64)
     mass.index_add_(0, index + 1, to_right)
     mass.index_add_(0, index, share.to(torch.float64).repeat(k) - to_right)
     mass = mass.view(k, _BINS + 1)
 
     size = 2 * _BINS + 2
-    frequency = 2 * math.pi * torch.fft.rfftfreq(size, dtype=torch.float64)
+    frequency = 2 * math.pi * torch.fft.rfftfreq(size, **like)
     kernel = torch.exp(-0.5 * (frequency * h[:, None].to(torch.float64)) ** 2)
     smooth = torch.fft.irfft(torch.fft.rfft(mass, n=size) * kernel, n=size).clamp_min(0)
     # the transform is circular: what the kernel puts below the first edge is at the far end

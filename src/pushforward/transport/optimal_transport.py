@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..devices import generator_on
 from .numerics import argsort, gaussian_scores
 from .spline import Splines, interior_slopes
 
@@ -42,7 +43,7 @@ def matching_directions(
         x: (P, d, n) points of P problems.
         target: (P, d, n) points of the other samples; None for the standard normal.
         slices: number K of directions, at most d.
-        generator: source of the start, on the CPU.
+        generator: source of the start, on the CPU; a GPU draws by a seed from it.
         steps: gradient steps.
 
     Returns:
@@ -50,8 +51,9 @@ def matching_directions(
     """
     problems, d, n = x.shape
     # random mixtures of points lie where the points vary, and so are on their way already
-    mix = torch.randn(problems, n, slices, generator=generator).to(x)
-    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), generator).to(x.dtype)
+    draw = generator_on(x.device, generator)
+    mix = torch.randn(problems, n, slices, generator=draw, device=x.device).to(x.dtype)
+    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), draw).to(x.dtype)
     if d == 1:
         return a
     points = [x] if target is None else [x, target]
@@ -82,7 +84,7 @@ def matching_directions(
             )
             length = torch.minimum(length, 10 * slices**0.5 / norm)
         previous = (a, gradient)
-        a = _polar(a + length[:, None, None] * gradient)
+        a = _retracted(a + length[:, None, None] * gradient)
     return best.contiguous()
 
 
@@ -124,15 +126,34 @@ def _orthonormal(m: Tensor, generator: torch.Generator) -> Tensor:
     m = m.to(torch.float64)
     size = m.square().mean((1, 2), keepdim=True).sqrt()
     size = torch.where(size > 0, size, 1.0)
-    noise = torch.randn(m.shape, generator=generator, dtype=torch.float64).to(m.device)
+    noise = torch.randn(m.shape, generator=generator, dtype=torch.float64, device=m.device)
     return torch.linalg.qr(m / size + 1e-6 * noise).Q
 
 
-def _polar(m: Tensor) -> Tensor:
-    """The orthonormal factors of a batch of (d, K) matrices."""
-    values, vectors = torch.linalg.eigh((m.mT @ m).to(torch.float64))
-    root = (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
-    return m @ root.to(m.dtype)
+def _retracted(m: Tensor) -> Tensor:
+    """Orthonormal columns near those of a batch of (d, K) matrices of full rank.
+
+    On a processor they are the nearest, the polar factors. A GPU finds eigenvalues of one matrix
+    after the other, and factors of Cholesky of all at once: there they are those of Gram and
+    Schmidt, which agree with the nearest to first order, as a search for directions needs.
+    """
+    gram = (m.mT @ m).to(torch.float64)
+    if m.device.type == "cpu":
+        return m @ _inverse_root(gram).to(m.dtype)
+    return m @ _inverse_factor(gram).to(m.dtype)
+
+
+def _inverse_root(gram: Tensor) -> Tensor:
+    """The inverse roots of symmetric positive matrices (P, K, K)."""
+    values, vectors = torch.linalg.eigh(gram)
+    return (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
+
+
+def _inverse_factor(gram: Tensor) -> Tensor:
+    """Upper triangular B (P, K, K) with ``B^T gram B = I``; NaN where there is none."""
+    factor = torch.linalg.cholesky_ex(gram).L  # without a look at the outcome, which would wait
+    eye = torch.eye(gram.shape[2], dtype=gram.dtype, device=gram.device).expand_as(gram)
+    return torch.linalg.solve_triangular(factor, eye, upper=False).mT
 
 
 def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -> Splines:

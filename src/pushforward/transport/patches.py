@@ -10,13 +10,14 @@ Images are (D, n) here, coordinates first: column i is image i, flattened from (
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from ..devices import sizes_of
 from .numerics import LOG_2PI
 from .sliced_flow import SliceLayer
 from .spline import Splines
@@ -26,6 +27,7 @@ __all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
 # Directions a patch above which their float64 form is kept: to make it takes as long as to carry
 # as many images as there are directions. Of most models one layer, the first grown, has so many.
 _WIDE = 128
+_MANY = 512  # images for which it pays to make tables of the knots
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,19 @@ class PatchLayer(nn.Module):
         scaled._double = self._double
         return scaled
 
-    def map(self, dtype: torch.dtype, label: int | None = None) -> "PatchMap":
-        """The layer made ready for images of a type and class; three times its memory."""
+    def map(self, dtype: torch.dtype, label: int | None = None, images: int = 1) -> "PatchMap":
+        """The layer made ready for so many images of a type and class; many times its memory."""
         knots = [t if label is None else t[label] for t in (self.x, self.y, self.slope)]
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
         splines = Splines(knots[0], knots[1], knots[2], uniform).to(dtype)
+        if images >= _MANY:
+            splines.for_many()
         a = self._directions(dtype)
-        return PatchMap(self.grid.index(a.device), SliceLayer(a, splines))
+        index = self.grid.index(a.device)
+        home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()
+        home[index.view(-1)] = torch.arange(index.numel(), device=a.device)
+        return PatchMap(index, home, SliceLayer(a, splines))
 
     def _directions(self, dtype: torch.dtype) -> Tensor:
         """The directions in a type, orthonormal to its last digit."""
@@ -182,9 +189,17 @@ class PatchLayer(nn.Module):
 
 @dataclass(frozen=True)
 class PatchMap:
-    """A patch layer of one type and class: the patches (P, d) and the layer of all of them."""
+    """A patch layer of one type and class.
+
+    Attributes:
+        index: (P, d), the coordinates of every patch.
+        home: (D,), where each coordinate is among those of all patches, one patch after the
+            other, and of the images behind them, if a coordinate is in no patch.
+        layer: of all patches.
+    """
 
     index: Tensor
+    home: Tensor
     layer: SliceLayer
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,12 +210,33 @@ class PatchMap:
         """As of :class:`PatchLayer`."""
         return self._moved(y, self.layer.inverse)
 
+    def solve(self, y: Tensor) -> Tensor:
+        """The images of :meth:`inverse` alone."""
+        return self._joined(self.layer.solve(self._patches(y)), y)
+
+    def shares(self, log_det: Tensor) -> Tensor:
+        """Log-determinants of patches (P, n) in equal shares of their coordinates: (D, n)."""
+        patches, size = self.index.shape
+        each = log_det / size
+        if len(self.home) > patches * size:  # a coordinate that is in none has nothing
+            each = torch.cat([each, each.new_zeros(1, each.shape[1])])
+        return each.index_select(0, (self.home // size).clamp_max(patches))
+
+    def _patches(self, x: Tensor) -> Tensor:
+        """What images (D, n) have in every patch: (P, d, n)."""
+        return x.index_select(0, self.index.view(-1)).view(*self.index.shape, x.shape[1])
+
     def _moved(
         self, x: Tensor, move: Callable[[Tensor], tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor]:
-        patches, log_det = move(x[self.index])
-        flat = patches.reshape(-1, x.shape[1])
-        return x.index_copy(0, self.index.view(-1), flat), log_det
+        patches, log_det = move(self._patches(x))
+        return self._joined(patches, x), log_det
+
+    def _joined(self, patches: Tensor, x: Tensor) -> Tensor:
+        """The images that patches (P, d, n) make, with what is in none from images (D, n)."""
+        rows = patches.reshape(-1, x.shape[1])
+        # rows are copied in order, in a third of the time of index_copy
+        return (rows if len(rows) == len(x) else torch.cat([rows, x])).index_select(0, self.home)
 
 
 class PatchFlow(nn.Module):
@@ -245,9 +281,7 @@ class PatchFlow(nn.Module):
         """
 
         def there(z: Tensor, label: int | None) -> Tensor:
-            for layer in self._ordered():
-                z, _ = layer(z, label)
-            return z
+            return _carried(z, self._ordered(), label)
 
         return [_by_class(there, x.to(torch.float64), y)]
 
@@ -255,9 +289,7 @@ class PatchFlow(nn.Module):
         """The latent -> images (n, C, H, W)."""
 
         def back(x: Tensor, label: int | None) -> Tensor:
-            for layer in reversed(self._ordered()):
-                x, _ = layer.inverse(x, label)
-            return x
+            return _carried(x, self._ordered()[::-1], label, back=True)
 
         return _by_class(back, eps[0], y)
 
@@ -291,11 +323,7 @@ class PatchFlow(nn.Module):
 
         def share(z: Tensor, label: int | None) -> Tensor:
             total = torch.zeros(z.shape, dtype=torch.float64, device=z.device)
-            for layer in self._ordered():
-                z, log_det = layer(z, label)
-                index = layer.grid.index(z.device)
-                each = log_det / index.shape[1]
-                total.index_add_(0, index.view(-1), each.repeat_interleave(index.shape[1], 0))
+            z = _carried(z, self._ordered(), label, shares=total)
             return total - 0.5 * z.square() - 0.5 * LOG_2PI
 
         return _by_class(share, x.to(torch.float64), y)
@@ -318,9 +346,7 @@ class PatchFlow(nn.Module):
         whole[-1] = whole[-1].with_scaled_tails()
 
         def there(z: Tensor, label: int | None) -> Tensor:
-            for layer in whole:
-                z, _ = layer(z, label)
-            return z
+            return _carried(z, whole, label)
 
         return _by_class(there, x.to(torch.float64), y).flatten(1)
 
@@ -332,6 +358,40 @@ class PatchFlow(nn.Module):
 
     def _ordered(self) -> list[PatchLayer]:
         return cast("list[PatchLayer]", list(self.layers))
+
+
+def _carried(
+    x: Tensor,
+    layers: Sequence[PatchLayer],
+    label: int | None,
+    *,
+    back: bool = False,
+    shares: Tensor | None = None,
+) -> Tensor:
+    """Images (D, n) of one class through layers in turn, each made ready once for all of them.
+
+    They are carried in runs as large as the device likes them.
+
+    Args:
+        x: images.
+        layers: in the order they are gone through.
+        label: the class, of layers by class.
+        back: whether through the inverses.
+        shares: (D, n) float64, to which the log-determinants of forward maps are added, equal
+            shares of a patch's to its coordinates; not with ``back``.
+    """
+    size = max(16, sizes_of(x.device).moved // len(x))
+    parts = list(x.split(size, 1))
+    for layer in layers:
+        ready = layer.map(x.dtype, label if layer.classes else None, x.shape[1])
+        if back:
+            parts = [ready.solve(part) for part in parts]
+            continue
+        for number, part in enumerate(parts):
+            parts[number], log_det = ready.forward(part)
+            if shares is not None:
+                shares[:, size * number : size * (number + 1)] += ready.shares(log_det)
+    return torch.cat(parts, 1)
 
 
 def _by_class(work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:

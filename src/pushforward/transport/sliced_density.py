@@ -120,6 +120,11 @@ class SlicedDensity(nn.Module):
             CompressedEnds.from_state(ends) if ends else None,
         )
 
+    def compute_on(self, device: torch.device) -> None:
+        """Move the flow, which costs the most, to a device; points come and go as they are."""
+        if self.flow is not None:
+            self.flow.to(device)
+
     @property
     def dimension(self) -> int:
         """Number of coordinates d."""
@@ -160,8 +165,8 @@ class SlicedDensity(nn.Module):
         z = z.view(which.stop - which.start, d, n)
         result = self._constant[which, None]
         if self.flow is not None and int(self.flow.depths[which.start]) > 0:
-            z, log_det = self.flow(z.to(self.flow.x.dtype), which)
-            result = result + log_det
+            moved, log_det = self.flow(z.to(self.flow.x), which)
+            z, result = moved.to(x.device), result + log_det.to(x.device)
         return result + normal_log_prob(z / self.spread[which, None, None], dim=1)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -178,7 +183,10 @@ class SlicedDensity(nn.Module):
         def back(block: Tensor, component: Tensor) -> Tensor:
             block = block * self.spread[component][:, None, None]
             if self.flow is not None:
-                block, _ = self.flow.inverse(block.to(self.flow.x.dtype), component)
+                moved, _ = self.flow.inverse(
+                    block.to(self.flow.x), component.to(self.flow.x.device)
+                )
+                block = moved.to(block.device)
             return self.factor[component] @ block.double() + self.mean[component][..., None]
 
         x = _in_blocks(z, which, back)
@@ -194,7 +202,8 @@ class SlicedDensity(nn.Module):
         def there(block: Tensor, component: Tensor) -> Tensor:
             z = self._whiten[component] @ (block - self.mean[component][..., None])
             if self.flow is not None:
-                z, _ = self.flow(z.to(self.flow.x.dtype), component)
+                moved, _ = self.flow(z.to(self.flow.x), component.to(self.flow.x.device))
+                z = moved.to(z.device)
             return z.double() / self.spread[component][:, None, None]
 
         return _in_blocks(x, which, there)

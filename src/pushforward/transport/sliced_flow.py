@@ -6,6 +6,7 @@ A layer moves points only along K orthonormal directions ``A`` (Dai & Seljak 202
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,15 @@ class SliceLayer:
         p = self.directions.mT @ y
         q, log_derivative = self.splines.inverse(p)
         return y + self.directions @ q.sub_(p), log_derivative.sum(-2)
+
+    def solve(self, y: Tensor) -> Tensor:
+        """The points of :meth:`inverse` alone."""
+        p = self.directions.mT @ y
+        return y + self.directions @ self.splines.solve(p).sub_(p)
+
+    def to(self, device: torch.device) -> "SliceLayer":
+        """The layer on another device."""
+        return SliceLayer(self.directions.to(device), self.splines.to(device))
 
     def take(self, index: Tensor | slice | int) -> "SliceLayer":
         """The layers at ``index`` of the first batch dimension."""
@@ -94,6 +104,10 @@ class SlicedFlow(nn.Module):
         self.register_buffer("uniform", uniform)
         self._layers: list[SliceLayer] | None = None
 
+    def _apply(self, *args: Any, **options: Any) -> Any:
+        self._layers = None  # parts of tensors that are about to be others
+        return super()._apply(*args, **options)
+
     @classmethod
     def stack(cls, flows: Sequence[Sequence[SliceLayer]]) -> "SlicedFlow":
         """Join single flows (lists of layers without batch dimension) of falling depth."""
@@ -112,7 +126,8 @@ class SlicedFlow(nn.Module):
     def layers(self) -> list[SliceLayer]:
         """Batched layers; layer ``l`` holds the flows deeper than ``l``."""
         if self._layers is None:
-            widths = [int((self.depths > i).sum()) for i in range(int(self.depths.max()))]
+            depths = self.depths.cpu()
+            widths = [int((depths > i).sum()) for i in range(int(depths.max()))]
             parts = (t.split(widths) for t in (self.directions, self.x, self.y, self.slope))
             uniform = bool(self.uniform)
             self._layers = [
@@ -166,4 +181,4 @@ class SlicedFlow(nn.Module):
 
 
 def _zeros(x: Tensor) -> Tensor:
-    return torch.zeros(x.shape[0], x.shape[2], dtype=torch.float64)
+    return torch.zeros(x.shape[0], x.shape[2], dtype=torch.float64, device=x.device)

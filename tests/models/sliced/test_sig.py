@@ -433,9 +433,9 @@ def test_validation_is_measured_by_and_has_to_be_like_the_images(digits):
         small().fit(digits, validation=images(30, 6, 6))
 
 
-def test_a_likelihood_is_fitted_on_the_processor():
+def test_a_device_that_holds_no_numbers_is_refused():
     X = np.zeros((40, 8, 8), np.uint8)
-    with pytest.raises(ParameterError, match="fitted on the processor"):
+    with pytest.raises(ParameterError, match=r"device is 'meta'\. Expected 'cpu'"):
         SIG(goal="likelihood", device="meta", layers=1).fit(X)
 
 

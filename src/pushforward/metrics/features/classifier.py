@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...data.images import ImageSet
 from ...deprecation import renamed
+from ...devices import exact, find_device
 from ...errors import DataError, ModelFileError, ParameterError
 from ...storage import model_folder
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
@@ -117,10 +118,10 @@ class ClassifierFeatures(NetworkFeatures):
         folder = _folder(images, classes, seed, epochs, cache)
         self.accuracy = None if folder is None else _restored(network, folder)
         self.learned = 1.0
-        where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        where = find_device(device)
         if self.accuracy is None:
             self.accuracy, self.learned = _trained(
-                network.to(where), images, classes, seed, epochs, minutes
+                network, where, images, classes, seed, epochs, minutes
             )
             if folder is not None and self.learned == 1:
                 _keep(network, self.accuracy, folder)
@@ -231,6 +232,7 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
 
 def _trained(
     network: Classifier,
+    device: torch.device,
     images: np.ndarray,
     classes: np.ndarray,
     seed: int,
@@ -240,6 +242,7 @@ def _trained(
     """Fit the network; return its accuracy on held-out images, and the share of steps taken."""
     generator = torch.Generator().manual_seed(seed)
     _initialise(network, generator)
+    network.to(device)
     x, y = torch.from_numpy(images), torch.from_numpy(classes)
     order = torch.randperm(len(x), generator=generator)
     held_out, rows = order.tensor_split([max(1, round(len(x) * _HELD_OUT))])
@@ -264,8 +267,7 @@ def _trained(
     )
     loop.run(steps=steps, minutes=minutes)
     loop.processes.share(network)  # each had moments of its own share of the batches
-    device = next(network.parameters()).device
-    with torch.inference_mode():
+    with torch.inference_mode(), exact():
         right = [
             (network.logits(network(_scaled(x[i].to(device)))).argmax(dim=1).cpu() == y[i]).sum()
             for i in held_out.split(1024)

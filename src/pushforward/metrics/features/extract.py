@@ -18,6 +18,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
+from ...devices import find_device
 from ...errors import DataError
 from ...storage.atomic import write_file_atomically
 from ...training.processes import Processes
@@ -77,7 +78,7 @@ def extract(
     if not rows:
         raise DataError("There are no images to take features of.")
     folder = _folder(extractor, cache)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = find_device()
     processes = Processes(device)
     step = _block_rows(source)
     starts = range(0, rows, step)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...devices import exact, find_device
 from ...errors import DataError, UnsupportedError
 
 __all__ = ["NetworkFeatures", "as_batch", "folded", "in_colour", "tensors_digest"]
@@ -97,7 +98,7 @@ class NetworkFeatures:
         digest: str,
         device: str | torch.device | None = None,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = find_device(device)
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.name = name
         self.preprocessing = preprocessing
@@ -113,8 +114,7 @@ class NetworkFeatures:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Features (n, d), float32, of uint8 images (n, C, H, W)."""
-        # a GPU would round convolutions to 10 bits, which no score would tell
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), exact():
             return self._features(images).float().cpu().numpy()
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -125,5 +125,5 @@ class NetworkFeatures:
         """
         if not isinstance(self.network, ClassifyingNetwork):
             raise UnsupportedError(f"{self.name} features have no classes.")
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), exact():
             return self.network.logits(self._features(images)).softmax(dim=1).float().cpu().numpy()

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...devices import exact
 from ...errors import DataError, ParameterError
 from .networks import as_batch, in_colour
 
@@ -110,7 +111,7 @@ def _run(module: nn.Module, batch: np.ndarray, name: str, channels: int | None) 
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), exact():
             return module(images.to(device).float() / 255)
     finally:
         for part, training in modes.items():

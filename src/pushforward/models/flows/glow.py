@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ...deprecation import renamed
+from ...devices import inference
 from ...errors import ParameterError
-from ...estimators.image_model import CHUNK
 from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
 from ...validation import COUNT, FLAG, SHARE, Integer, Number, OneOf, Rule
@@ -25,11 +25,18 @@ _LN2 = math.log(2)
 _MOST_VALUES = 4096  # of an image whose values can have a covariance matrix
 _RECOGNISED = 256  # held-out images by which it is asked whether labels act
 _STARTING = 10_000  # images that margins and covariance are learned from
+_READ = 64  # of them at a time
+_HIDDEN = 6  # times the hidden channels of a coupling that "store" keeps of each
 
 #: What a preset decides where an argument is None. The paper's are those of its released code.
 _PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"depth": 8, "width": 64, "batch_size": 64, "warm_up": 100, "ema": 0.99, "shift": 0.0},
     "paper": {"depth": 32, "width": 512, "batch_size": 64, "ema": None, "shift": 0.1},
+}
+#: The same on a GPU: the released code has batches of 64 on each of eight cards.
+_ON_A_GPU: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "paper": {"batch_size": 512, "precision": "bfloat16"},
 }
 _GOALS: dict[str, dict[str, Any]] = {
     "likelihood": {"coupling": "affine", "gate_floor": 0.5, "bits": 8},
@@ -67,12 +74,15 @@ class Glow(TrainedFlow):
         conditional: condition the prior of the last latent on labels.
         label_weight: of the loss of a classifier on that latent, for conditional models.
         memory: "store", "checkpoint" or "reversible": what is kept for the gradient. None takes
-            reversible, in which memory does not grow with ``depth``, for "paper" and on GPUs.
-        batch_size: images a step, over all processes.
+            reversible, in which memory does not grow with ``depth``, for "paper" on a processor,
+            and on a GPU where what "store" keeps would not fit.
+        batch_size: images a step, over all processes; None takes 64, and of "paper" on a GPU the
+            512 of the released code on eight cards.
         learning_rate: learning rate of Adamax.
         warm_up: steps of linear warm-up; None of "paper" takes 10 passes over the images.
         ema: decay of the average of the weights; 0 keeps none.
-        precision: "float32", or "bfloat16" for the coupling networks alone.
+        precision: "float32", or "bfloat16" for the coupling networks alone; None takes that for
+            "paper" on a GPU.
         steps, minutes: budget; None of both takes 10 minutes, or the published 1,800 passes.
         validation_fraction: share of the images held out to keep the best weights, at most 1,000.
         device: "cpu", "cuda"; None takes a GPU where there is one.
@@ -114,7 +124,7 @@ class Glow(TrainedFlow):
         "memory": OneOf("store", "checkpoint", "reversible") | None,
         "batch_size": COUNT | None,
         "warm_up": Integer(0) | None,
-        "precision": OneOf("float32", "bfloat16"),
+        "precision": OneOf("float32", "bfloat16") | None,
     }
 
     def __init__(
@@ -140,7 +150,7 @@ class Glow(TrainedFlow):
         learning_rate: float = 1e-3,
         warm_up: int | None = None,
         ema: float | None = None,
-        precision: str = "float32",
+        precision: str | None = None,
         steps: int | None = None,
         minutes: float | None = None,
         validation_fraction: float = 0.05,
@@ -178,14 +188,15 @@ class Glow(TrainedFlow):
 
     def _resolve(self, shape: tuple[int, int, int], n: int) -> dict[str, Any]:
         paper = self.preset == "paper"
-        decided = {**_PRESETS[self.preset], **_GOALS[self.goal], "levels": _levels(shape)}
+        device = self._device()
+        decided = {"precision": "float32", "levels": _levels(shape), **_PRESETS[self.preset]}
+        decided |= _GOALS[self.goal] | (_ON_A_GPU[self.preset] if device.type == "cuda" else {})
         own = {k: v for k, v in self.get_params(deep=False).items() if v is not None}
         chosen = {**decided, **{k: v for k, v in own.items() if k in decided}}
         epoch = max(1, math.ceil(n / chosen["batch_size"]))
         if "warm_up" not in chosen:
             chosen["warm_up"] = 10 * epoch if self.warm_up is None else self.warm_up
-        on_gpu = self._device().type == "cuda"
-        memory = self.memory or ("reversible" if paper or on_gpu else "store")
+        memory = self.memory or self._memory(shape, chosen, device)
         steps, minutes = self.steps, self.minutes
         if steps is None and minutes is None:
             steps, minutes = (1800 * epoch, None) if paper else (None, 10.0)
@@ -201,12 +212,23 @@ class Glow(TrainedFlow):
             "learning_rate": self.learning_rate,
             # the released code ties the second moment's memory to one pass over the images
             "beta2": min(0.999, max(0.9, 1 - 1 / epoch)),
-            "precision": self.precision,
             "steps": steps,
             "minutes": minutes,
             "judged": 1000 if paper else 256,
             "pixels": pixels,
         }
+
+    def _memory(
+        self, shape: tuple[int, int, int], chosen: dict[str, Any], device: torch.device
+    ) -> str:
+        """What is kept for the gradient, where that is not given."""
+        if device.type != "cuda":
+            return "reversible" if self.preset == "paper" else "store"
+        _, height, width = shape
+        places = sum(height * width // 4**level for level in range(1, chosen["levels"] + 1))
+        numbers = _HIDDEN * chosen["width"] * places * chosen["depth"] * chosen["batch_size"]
+        size = numbers * (2 if chosen["precision"] == "bfloat16" else 4)
+        return "store" if size < torch.cuda.mem_get_info(device)[0] / 2 else "reversible"
 
     def _gaussianises(self, shape: tuple[int, int, int]) -> bool:
         fits = math.prod(shape) <= _MOST_VALUES
@@ -246,8 +268,8 @@ class Glow(TrainedFlow):
 
         def batches() -> Iterator[Tensor]:
             generator = torch.Generator().manual_seed(self._seed)
-            for k in range(0, len(few), CHUNK):
-                yield source.take(np.sort(few[k : k + CHUNK]), generator)[0].to(x.device)
+            for k in range(0, len(few), _READ):
+                yield source.take(np.sort(few[k : k + _READ]), generator)[0].to(x.device)
 
         return self._flow.start(batches, x)
 
@@ -288,7 +310,7 @@ class Glow(TrainedFlow):
         """Warn where the density of images hardly depends on their labels."""
         assert self.classes_ is not None
         classes = len(self.classes_)
-        with torch.no_grad():
+        with inference():
             scores = [
                 self._scored(images, torch.full_like(labels, k), draw=0) for k in range(classes)
             ]

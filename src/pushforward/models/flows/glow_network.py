@@ -133,6 +133,8 @@ class GlowNetwork(nn.Module):
         self.margins = margins
         self.latent = None if margins is None else LatentGaussian(math.prod(shape))
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
+        self._known_initialised = False  # so that a device is asked once, not at every call
+        self.register_load_state_dict_post_hook(_forget)
 
     @property
     def _levels(self) -> list[GlowLevel]:
@@ -208,7 +210,10 @@ class GlowNetwork(nn.Module):
             )
 
     def _require_initialised(self) -> None:
-        if not self.initialised:
+        if self._known_initialised:
+            return
+        self._known_initialised = bool(self.initialised)
+        if not self._known_initialised:
             raise errors.NotFittedError(
                 "This network is not initialised: its actnorms know no data. Call "
                 "initialise(x) on one large batch, or load the weights of a trained network."
@@ -389,6 +394,12 @@ class GlowNetwork(nn.Module):
 def _added(shares: list[Tensor], ratios: Sequence[Tensor]) -> list[Tensor]:
     """Shares with what the finest levels have from the Gaussian of all latents."""
     return [*(a + b for a, b in zip(shares, ratios, strict=False)), *shares[len(ratios) :]]
+
+
+def _forget(network: nn.Module, _: object) -> None:
+    """Ask the buffer anew, once other weights are loaded."""
+    assert isinstance(network, GlowNetwork)
+    network._known_initialised = False
 
 
 def _alone(tensor: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...estimators.image_flow import ImageFlow
-from ...estimators.image_model import CHUNK
 from ...estimators.phased_images import PhasedImages, PixelSource
 from ...training import Batch
 
@@ -58,16 +57,17 @@ class TrainedFlow(ImageFlow, PhasedImages):
         return steep.flatten(1).sum(1) + p.n_values * math.log(width)
 
     def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
-        few = slice(0, self.settings_["judged"])
+        few, size = slice(0, self.settings_["judged"]), self._at_once()
+        images = images[few]
         classes = None if labels is None else torch.from_numpy(labels[few])
         scores = torch.cat(
             [
                 self._scored(
-                    images[few][k : k + CHUNK],
-                    None if classes is None else classes[k : k + CHUNK],
+                    images[k : k + size],
+                    None if classes is None else classes[k : k + size],
                     draw=0,
                 )
-                for k in range(0, len(images[few]), CHUNK)
+                for k in range(0, len(images), size)
             ]
         )
         return {"bits_per_dim": float(-scores.mean() / (self.pixels_.n_values * _LN2))}

@@ -254,13 +254,14 @@ class CharacterGAN(WassersteinGame):
     def _decoded(self, z: Tensor) -> Tensor:
         """The likeliest characters of codes, (n, length): probabilities of many would not fit."""
         decoded = super()._decoded
-        parts = [decoded(part).argmax(2) for part in z.split(self._at_once)]
+        parts = [decoded(part).argmax(2) for part in z.split(self._at_once())]
         return torch.cat(parts)
 
     def _chunks(self, X: Any) -> Iterator[tuple[slice, Tensor]]:
         numbers = torch.from_numpy(self.alphabet_.numbers(as_lines(X)))
-        for start in range(0, len(numbers), self._at_once):
-            yield slice(start, start + self._at_once), numbers[start : start + self._at_once]
+        size = self._at_once()
+        for start in range(0, len(numbers), size):
+            yield slice(start, start + size), numbers[start : start + size]
 
     def _to_network(self, rows: Tensor) -> Tensor:
         return one_hot(rows, self.alphabet_.n_symbols).float().to(self._device())

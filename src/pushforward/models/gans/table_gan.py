@@ -27,6 +27,7 @@ from .wasserstein_phases import WassersteinGame
 __all__ = ["CellSource", "TableGAN"]
 
 _FEWEST = 10  # held-out rows that a divergence is estimated from
+_AT_ONCE = 1 << 14  # rows that go through a network at once
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,6 @@ class TableGAN(WassersteinGame):
     }
     _cites: ClassVar[tuple[str, ...]] = ("gulrajani2017improved", "arjovsky2017wasserstein")
     _parts: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    _at_once: ClassVar[int] = 1 << 14
     _others: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "score_samples": ("AutoDensity", "GIS", "TableFlow"),
         "score": ("AutoDensity", "GIS", "TableFlow"),
@@ -239,8 +239,12 @@ class TableGAN(WassersteinGame):
 
     def _chunks(self, X: Any) -> Iterator[tuple[slice, Tensor]]:
         z, _ = self.columns_.encode(X)
-        for start in range(0, len(z), self._at_once):
-            yield slice(start, start + self._at_once), z[start : start + self._at_once]
+        size = self._at_once()
+        for start in range(0, len(z), size):
+            yield slice(start, start + size), z[start : start + size]
+
+    def _at_once(self) -> int:
+        return _AT_ONCE
 
     def _to_network(self, rows: Tensor) -> Tensor:
         return rows.float().to(self._device())

@@ -12,6 +12,7 @@ from sklearn.base import TransformerMixin
 from torch import Tensor
 
 from ...deprecation import renamed
+from ...devices import on_host
 from ...errors import DataError
 from ...estimators.capabilities import LatentSpace
 from ...estimators.prior import Prior
@@ -19,7 +20,18 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
-from ...validation import COUNT, FLAG, MINUTES, POSITIVE, SHARE, Integer, Number, OneOf, Rule
+from ...validation import (
+    COUNT,
+    FLAG,
+    MINUTES,
+    POSITIVE,
+    SHARE,
+    Device,
+    Integer,
+    Number,
+    OneOf,
+    Rule,
+)
 from .latent_spread import matched_spread
 from .layer_growth import Growth, Layering, grow, share_done
 from .published_layer import PublishedLayering
@@ -59,6 +71,9 @@ class GIS(TransformerMixin, TableDensity):
         warm_start: a further ``fit`` continues from the layers that are there.
         faithful: the published algorithm and its settings instead of ours, for comparison;
             overrules ``slices`` to ``patience`` but for the options on data.
+        device: where layers are made and rows go through them: "cpu", "cuda", or "auto" for a GPU
+            where there is one. None takes the processor, which is faster for tables that are not
+            large; faithful=True takes it always.
         columns: kinds of columns by name or position, where they shall not be recognised:
             "continuous", "mixed", "integer", "grid", "discrete", "date", "category", "boolean",
             "identifier", "text", or "drop" to leave a column out, of samples too.
@@ -96,6 +111,7 @@ class GIS(TransformerMixin, TableDensity):
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced", "durkan2019neural")
     _rules: ClassVar[Mapping[str, Rule]] = {
+        "device": Device() | None,
         "max_layers": Integer(0),
         "slices": COUNT | None,
         "step": Number(0, 1, ends="]") | None,
@@ -135,6 +151,7 @@ class GIS(TransformerMixin, TableDensity):
         precision: str = "float32",
         warm_start: bool = False,
         faithful: bool = False,
+        device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
         missing: str = "error",
@@ -159,6 +176,7 @@ class GIS(TransformerMixin, TableDensity):
         self.precision = precision
         self.warm_start = warm_start
         self.faithful = faithful
+        self.device = device
         self.columns = columns
         self.bounds = bounds
         self.missing = missing
@@ -201,7 +219,7 @@ class GIS(TransformerMixin, TableDensity):
     def inverse_transform(self, Z: Any) -> Any:
         """Rows of given latents, in the container of ``fit``: (n, D) -> (n, p)."""
         self._check_fitted()
-        z = torch.from_numpy(np.array(Z, dtype=np.float64))  # a copy: Z may be read-only
+        z = torch.from_numpy(np.array(on_host(Z), dtype=np.float64))  # a copy: Z may be read-only
         if z.ndim != 2 or z.shape[1] != self.columns_.n_coordinates:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.columns_.n_coordinates})."
@@ -364,6 +382,7 @@ class GIS(TransformerMixin, TableDensity):
             knots=self.knots,
             search_steps=self.search_steps,
             search_rows=self.search_rows,
+            device=self._layer_device(),
         )
 
     def _abilities(self) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from ...devices import PROCESSOR
 from ...storage.checkpoint import Checkpoint
 from ...transport.directions import max_sliced_directions
 from ...transport.kernel_splines import gaussianising_splines
@@ -29,6 +30,7 @@ class Layering:
         bandwidth: multiple of Scott's rule.
         knots: knots a spline.
         search_steps, search_rows: length and subsample of the search for directions.
+        device: where layers are made. They come back to the processor.
     """
 
     slices: int
@@ -38,6 +40,7 @@ class Layering:
     knots: int = 64
     search_steps: int = 30
     search_rows: int = 2048
+    device: torch.device = PROCESSOR
 
     def make(self, x: Tensor, weight: Tensor | None, generator: torch.Generator) -> SliceLayer:
         """Fit one layer on points (d, n)."""
@@ -112,7 +115,9 @@ def grow(
 
     A layer that makes a point non-finite is dropped, with a warning, and ends the growth.
     """
-    layers = list(start or [])
+    x, held_out = x.to(layering.device), _on(layering, held_out)
+    weight, held_out_weight = _on(layering, weight), _on(layering, held_out_weight)
+    layers = [layer.to(layering.device) for layer in start or []]
     log_det, held_log_det = 0.0, 0.0
     for layer in layers:
         x, change = layer.forward(x)
@@ -121,14 +126,13 @@ def grow(
             held_out, held_change = layer.forward(held_out)
             held_log_det = held_log_det + weighted_mean(held_change, held_out_weight)
     watched, watched_weight = (x, weight) if held_out is None else (held_out, held_out_weight)
-    value = weighted_mean(normal_log_prob(watched, 0), watched_weight) + (
-        log_det if held_out is None else held_log_det
-    )
+    value = weighted_mean(normal_log_prob(watched, 0), watched_weight)
+    value += log_det if held_out is None else held_log_det
     growth = Growth(list(layers), value)
     growth.reason = f"built all {max_layers} layers"
     anchor, anchored = value, len(layers)
     checkpoint = checkpoint or Checkpoint()
-    made = layers_kept(checkpoint, step, generator)
+    made = [layer.to(x.device) for layer in layers_kept(checkpoint, step, generator)]
     for index in range(max_layers):
         if index < len(made):
             layer = made[index]
@@ -169,7 +173,11 @@ def grow(
             break
     if len(growth.history) > len(made):
         keep_layers(checkpoint, step, layers[-len(growth.history) :], generator)
-    return growth
+    return replace(growth, layers=[layer.to(PROCESSOR) for layer in growth.layers])
+
+
+def _on(layering: Layering, values: Tensor | None) -> Tensor | None:
+    return None if values is None else values.to(layering.device)
 
 
 def layers_kept(checkpoint: Checkpoint, step: str, generator: torch.Generator) -> list[SliceLayer]:
@@ -186,7 +194,7 @@ def keep_layers(
     checkpoint: Checkpoint, step: str, layers: list[SliceLayer], generator: torch.Generator
 ) -> None:
     """Keep the layers a growth has made so far, and where its generator is."""
-    flow = SlicedFlow.stack([layers]).state_dict()
+    flow = SlicedFlow.stack([layers]).cpu().state_dict()
     checkpoint.keep(step, {**flow, "generator": generator.get_state()})
 
 

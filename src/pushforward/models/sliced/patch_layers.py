@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...devices import sizes_of
 from ...training.processes import Processes
 from ...transport.kernel_splines import gaussianising_splines
 from ...transport.optimal_transport import matching_directions, matching_splines
@@ -20,8 +21,6 @@ from .sample_store import Points
 
 __all__ = ["LayerSettings", "gaussianising_layer", "matching_layer", "principal_layer"]
 
-_PIECE = 1 << 23  # numbers in the projections, or the patches, of one piece
-_SHARES = 4  # pieces at least, where there are as many slices or patches
 _WIDEST = 4096  # coordinates of a patch whose principal axes are all found
 _AT_ONCE = 256  # points that are looked at in float64
 
@@ -170,7 +169,7 @@ def _directions(
     chosen = [pool.columns(_some(len(pool), few, generator)) for pool in pools]
     index = grid.index(chosen[0].device)
     a = torch.zeros(grid.count, grid.dimension, slices, device=index.device)
-    pieces = list(_runs(grid.count, grid.dimension * few))
+    pieces = list(_runs(grid.count, grid.dimension * few, a.device))
     seeds = torch.randint(2**62, (len(pieces),), generator=generator).tolist()
     for i in range(processes.rank, len(pieces), processes.count):
         whole = len(pieces) == 1
@@ -210,7 +209,7 @@ def _with_splines(
     work = [
         (number, label, patches, columns)
         for number, label in enumerate([None] if classes is None else range(classes))
-        for patches, columns in _pieces(count, slices, max(pool.count(label) for pool in pools))
+        for patches, columns in _pieces(a, max(pool.count(label) for pool in pools))
     ]
     for start in range(0, len(work), processes.count):
         # all project for each of a round, then each fits what is its own
@@ -229,16 +228,18 @@ def _with_splines(
     return PatchLayer(grid, a, Splines(*(t.clone() for t in (x, y, slope)), uniform=uniform))
 
 
-def _pieces(patches: int, slices: int, n: int) -> Iterator[tuple[slice, slice]]:
-    """Patches and slices of pieces of work on n projections each."""
+def _pieces(a: Tensor, n: int) -> Iterator[tuple[slice, slice]]:
+    """Patches and slices of pieces of work on n projections each, of directions (P, d, K)."""
+    patches, _, slices = a.shape
     if patches > 1:
-        yield from ((run, slice(0, slices)) for run in _runs(patches, slices * n))
+        yield from ((run, slice(0, slices)) for run in _runs(patches, slices * n, a.device))
     else:
-        yield from ((slice(0, 1), run) for run in _runs(slices, n))
+        yield from ((slice(0, 1), run) for run in _runs(slices, n, a.device))
 
 
-def _runs(count: int, width: int) -> Iterator[slice]:
+def _runs(count: int, width: int, device: torch.device) -> Iterator[slice]:
     """Runs of things of ``width`` numbers each: not too large, and some at least."""
-    size = max(1, min(_PIECE // width, -(-count // _SHARES)))
+    sizes = sizes_of(device)
+    size = max(1, min(sizes.piece // width, -(-count // sizes.pieces)))
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

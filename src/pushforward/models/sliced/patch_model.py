@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ...deprecation import warn_of_old_name
+from ...devices import inference, on_host, sizes_of
 from ...errors import DataError, ModelFileError, UnsupportedError
 from ...estimators.image_flow import ImageFlow
-from ...estimators.image_model import CHUNK
 from ...transport.patches import PatchFlow, PatchGrid, PatchLayer
 from .principal_bands import PrincipalBands
 
@@ -19,7 +19,7 @@ __all__ = ["PatchModel"]
 
 Progress = Callable[[str], None]
 
-_BLOCK = 256  # images that go through the layers at once
+_FEWEST = 64  # images that go through the layers at once, at least
 _HELD_OUT = "held_out."  # what the names of tensors begin with that are of no network
 _USUAL = "usual_energies"
 _LEAST = 200  # held-out images that p-values rest on, where there are as many
@@ -63,18 +63,24 @@ class PatchModel(ImageFlow):
             DataError: for latents of another shape, and where the image is not finite.
         """
         self._check_fitted()
-        z = torch.as_tensor(np.asarray(Z, dtype=np.float64))
+        z = torch.as_tensor(np.asarray(on_host(Z), dtype=np.float64))
         if z.ndim != 2 or z.shape[1] != self.pixels_.n_values:
             raise DataError(
                 f"Z has shape {tuple(z.shape)}. Expected (n, {self.pixels_.n_values})."
             )
         y = self._given_labels(y, len(z))
-        with torch.no_grad():
+        size = self._at_once()
+        with inference():
             parts = [
-                self._decoded(z[i : i + _BLOCK], None if y is None else y[i : i + _BLOCK])
-                for i in range(0, len(z), _BLOCK)
+                self._decoded(z[i : i + size], None if y is None else y[i : i + size])
+                for i in range(0, len(z), size)
             ]
         return self.pixels_.decode(torch.cat(parts))
+
+    def _at_once(self) -> int:
+        """How many images go through the layers together: a layer is made ready once for all."""
+        sizes = sizes_of(self._device())
+        return max(_FEWEST, max(sizes.values, sizes.moved) // self.pixels_.n_values)
 
     def _make(
         self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Any = None
@@ -99,7 +105,7 @@ class PatchModel(ImageFlow):
         self._check_fitted()
         y = self._given_labels(y, len(X), X)
         parts = []
-        with torch.no_grad():
+        with inference():
             for rows, images in self._chunks(X):
                 parts.append(self._mapped(images, None if y is None else y[rows]))
         return torch.cat(parts).numpy()
@@ -151,7 +157,7 @@ class PatchModel(ImageFlow):
         self._check_fitted()
         labels, bands = None if y is None else self._given_labels(y, len(X), X), self._bands()
         parts = []
-        with torch.no_grad():
+        with inference():
             for rows, images in self._chunks(X):
                 own = None if labels is None else labels[rows]
                 parts.append(self._inlying(images, own, bands))
@@ -196,7 +202,7 @@ class PatchModel(ImageFlow):
                 f"This {type(self).__name__} did not learn what is usual, which inlier_scores "
                 "need: its fit ended early, or it was saved by an earlier version. Fit it again."
             )
-        return PrincipalBands(self._axes, self._usual.to(self._axes))
+        return PrincipalBands(self._axes, self._usual.to(self._axes))  # to its device as well
 
     @property
     def _axes(self) -> Tensor:
@@ -210,11 +216,11 @@ class PatchModel(ImageFlow):
         if not self._from_noise:
             return
         y = None if labels is None else torch.from_numpy(labels).to(self._device())
-        latents = []
-        for k in range(0, len(images), _BLOCK):
+        latents, size = [], self._at_once()
+        for k in range(0, len(images), size):
             progress(f"usual latents, image {k} of {len(images)}")
-            x = self.pixels_.encode(images[k : k + _BLOCK], None)[0].to(self._device())
-            own = None if y is None else y[k : k + _BLOCK]
+            x = self.pixels_.encode(images[k : k + size], None)[0].to(self._device())
+            own = None if y is None else y[k : k + size]
             latents.append(self._flow.whole_latent(x, own))
         self._usual = PrincipalBands.of(self._axes, torch.cat(latents)).usual.cpu()
 
@@ -260,7 +266,7 @@ class PatchModel(ImageFlow):
                 f"This {type(self).__name__} knows no classes. Fit with conditional=True."
             )
         parts = []
-        with torch.no_grad():
+        with inference():
             for _, images in self._chunks(X):
                 x, _ = self.pixels_.encode(images, 0)
                 parts.append(self._flow.class_log_prob(x.to(self._device())).softmax(1).cpu())
@@ -268,10 +274,10 @@ class PatchModel(ImageFlow):
 
     def _calibrate(self, images: np.ndarray, progress: Progress) -> None:
         """Learn what is usual from held-out images."""
-        bands, maps = self._bands(), []
-        for k in range(0, len(images), CHUNK):
+        bands, maps, size = self._bands(), [], self._at_once()
+        for k in range(0, len(images), size):
             progress(f"judging held-out images, {k} of {len(images)}")
-            maps.append(self._inlying(images[k : k + CHUNK], None, bands))
+            maps.append(self._inlying(images[k : k + size], None, bands))
         maps = torch.cat(maps)
         rising = maps.sum((1, 2)).sort().values
         if bool(rising.isfinite().all()):
@@ -290,7 +296,8 @@ class PatchModel(ImageFlow):
     def _set_layers(self, layers: list[PatchLayer], share: Tensor | None) -> None:
         """Make these, in the order they were grown in, the model."""
         ordered = layers[::-1] if self._from_noise else layers
-        self.networks_ = {"flow": PatchFlow(self.pixels_.shape, ordered, share).eval()}
+        flow = PatchFlow(self.pixels_.shape, ordered, share)
+        self.networks_ = {"flow": flow.to(self._device()).eval()}  # the shares with the layers
 
     def _grown_layers(self) -> list[PatchLayer]:
         """The layers in the order they were grown in."""

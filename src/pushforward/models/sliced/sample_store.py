@@ -12,15 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...devices import PROCESSOR, sizes_of
 from ...training.processes import Processes
 from ...transport.patches import PatchLayer
 
 __all__ = ["Block", "Points", "Store", "blocks_of", "free_memory"]
 
-_BLOCK = 1 << 22  # numbers in a block of images, at most
 _FEWEST = 64  # images of a block, where there are as many
-_SHARES = 16  # blocks at least, so that as many processes have equal shares
-_MOVED = 1 << 18  # numbers that are moved at once: what that takes stays in the cache
 
 
 @dataclass(frozen=True)
@@ -44,22 +42,32 @@ class Block:
         return slice(self.start - self.first, self.stop - self.first)
 
 
-def blocks_of(counts: Sequence[int], dimension: int, *, labelled: bool) -> list[Block]:
+def blocks_of(
+    counts: Sequence[int],
+    dimension: int,
+    *,
+    labelled: bool,
+    device: torch.device = PROCESSOR,
+) -> list[Block]:
     """Blocks of images that come class by class.
 
-    They depend on nothing but the numbers of images, so that every process, however many there
-    are, computes with the same blocks: that is why fits come out the same bit for bit.
+    They depend on nothing but the numbers of images and the kind of device, so that every process,
+    however many there are, computes with the same blocks: that is why fits come out the same bit
+    for bit.
 
     Args:
         counts: images of each class; one number where there are no classes.
         dimension: numbers D of an image.
         labelled: whether there are classes.
+        device: that computes with them.
 
     Examples:
         >>> [(b.start, b.stop, b.label) for b in blocks_of([100, 30], 8, labelled=True)]
         [(0, 64, 0), (64, 100, 0), (100, 130, 1)]
     """
-    width = min(max(_FEWEST, -(-sum(counts) // _SHARES)), max(_FEWEST, _BLOCK // dimension))
+    sizes = sizes_of(device)
+    most = max(_FEWEST, sizes.block // dimension)
+    width = min(max(_FEWEST, -(-sum(counts) // sizes.blocks)), most)
     found = []
     firsts = accumulate(counts, initial=0)
     for label, (first, count) in enumerate(zip(firsts, counts, strict=False)):
@@ -170,16 +178,18 @@ class Points:
         for i in self.own:
             block = self.blocks[i]
             if block.label == label:
-                torch.matmul(a.mT, self.read(i)[index].to(a.device), out=p[..., block.place])
+                x = self.read(i)
+                patches = x[index.to(x.device)].to(a.device)  # those of a file are the processor's
+                torch.matmul(a.mT, patches, out=p[..., block.place])
         return p if self._processes is None else self._processes.sum(p)
 
     def move(self, layer: PatchLayer, *, back: bool = False) -> Tensor | None:
         """Carry the points through a layer, forward or ``back``.
 
         Returns:
-            Log-determinants of the forward map, (n,) float64, of the own columns in order; None
-            if a point, here or in another process, is not finite any more. The points are then
-            of no use.
+            Log-determinants of the forward map, (n,) float64, of the own columns in order, or
+            nothing of a way ``back``, (0,); None if a point, here or in another process, is not
+            finite any more. The points are then of no use.
         """
         device = self.store.device
         log_dets, finite = [torch.zeros(0, dtype=torch.float64, device=device)], True
@@ -188,14 +198,19 @@ class Points:
             block = self.blocks[i]
             if ready is None or block.label != label:
                 label = block.label
-                ready = layer.map(torch.float32, label if layer.classes else None)
-            move = ready.inverse if back else ready.forward
-            parts = self.read(i).split(max(16, _MOVED // self.dimension), 1)
-            parts = [move(part.to(device).contiguous()) for part in parts]
-            moved = torch.cat([x for x, _ in parts], 1)
+                own = label if layer.classes else None
+                ready = layer.map(torch.float32, own, len(self))
+            parts = self.read(i).split(max(16, sizes_of(device).moved // self.dimension), 1)
+            parts = [part.to(device).contiguous() for part in parts]
+            if back:
+                parts = [ready.solve(part) for part in parts]
+            else:
+                pairs = [ready.forward(part) for part in parts]
+                parts = [x for x, _ in pairs]
+                log_dets += [log_det.sum(0, dtype=torch.float64) for _, log_det in pairs]
+            moved = torch.cat(parts, 1)
             finite = finite and bool(moved.isfinite().all())
             self.write(i, moved)
-            log_dets += [log_det.sum(0, dtype=torch.float64) for _, log_det in parts]
         bad = torch.tensor([0.0 if finite else 1.0], device=device)
         if self._processes is not None:
             bad = self._processes.sum(bad)

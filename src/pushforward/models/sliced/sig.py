@@ -90,8 +90,7 @@ class SIG(PatchModel):
             looked at a block at a time. None takes half of what is free.
         warm_start: a further ``fit`` adds a whole schedule to the layers that are there.
         validation_fraction: share of the images held out to measure by, at most 1,000.
-        device: "cpu" or "cuda", on which goal="pictures" should run and has not been tried; None
-            takes the processor.
+        device: "cpu", "cuda"; None takes a GPU where there is one.
         random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
@@ -298,7 +297,8 @@ class SIG(PatchModel):
         making = LayerSettings(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
         samples = s["samples"] if s["goal"] == "pictures" else 0
         store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
-        blocks = blocks_of(counts, size, labelled=labelled)
+        cut = {"labelled": labelled, "device": device}
+        blocks = blocks_of(counts, size, **cut)
         points = Points(size, blocks, image, store, processes)
         order, few = np.arange(0), []
         x, log_det = None, None
@@ -307,7 +307,7 @@ class SIG(PatchModel):
             x, log_det = self.pixels_.encode(validation[0][order], self._generator(before, 3))
             x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
         if s["goal"] == "pictures":
-            blocks = blocks_of([samples * count for count in counts], size, labelled=labelled)
+            blocks = blocks_of([samples * count for count in counts], size, **cut)
             noise = Points(size, blocks, latent, store, processes)
             return PictureGrowth(points, noise, x, making, processes), share
         held_out = None
@@ -315,7 +315,7 @@ class SIG(PatchModel):
             held = x
             held_out = Points(
                 size,
-                blocks_of(few, size, labelled=labelled),
+                blocks_of(few, size, **cut),
                 lambda _, block: held[:, block.start : block.stop].contiguous(),
                 Store(device),
             )
@@ -439,9 +439,9 @@ class SIG(PatchModel):
 
     def _probe(self, images: np.ndarray) -> Callable[[PatchLayer], float]:
         """Seconds that judging the images through a layer will take, from a few of them."""
-        few = self.pixels_.encode(images[:_PROBED], 0)[0]
+        few = self.pixels_.encode(images[:_PROBED], 0)[0].to(self._device())
         classes = 1 if self.classes_ is None else len(self.classes_)
-        label = None if self.classes_ is None else torch.zeros(len(few), dtype=torch.long)
+        label = None if self.classes_ is None else few.new_zeros(len(few), dtype=torch.long)
 
         def probe(layer: PatchLayer) -> float:
             started = time.monotonic()
@@ -467,14 +467,3 @@ class SIG(PatchModel):
             **self._identity(data),
             "layers": digest(*tensors),
         }
-
-    # Parameters
-
-    def _device(self) -> torch.device:
-        device = torch.device(self.device or "cpu")
-        if self.goal == "likelihood" and device.type != "cpu":
-            raise ParameterError(
-                f"device is {self.device!r}. The layers of goal='likelihood' are fitted on the "
-                "processor: leave device out."
-            )
-        return device

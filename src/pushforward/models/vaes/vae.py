@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ...deprecation import renamed
+from ...devices import inference
 from ...errors import DataError
-from ...estimators.image_model import CHUNK
 from ...training import Batch, Phase
 from ...validation import COUNT, POSITIVE, Rule, as_seed, check
 from ..image_generator import FAST
@@ -110,7 +110,7 @@ class VAE(WithPosterior):
         check({"n_draws": COUNT}, {"n_draws": n_draws})
         generator = torch.Generator().manual_seed(int(seed))
         parts = []
-        with torch.no_grad():
+        with inference():
             for _, images in self._chunks(X):
                 draws = [self._weight(images, k, generator) for k in range(int(n_draws))]
                 parts.append(torch.stack(draws).logsumexp(0) - math.log(n_draws))
@@ -139,7 +139,8 @@ class VAE(WithPosterior):
 
     def _measures(self, images: np.ndarray, labels: np.ndarray | None) -> Mapping[str, float]:
         generator = torch.Generator().manual_seed(0)
-        few = [images[k : k + CHUNK] for k in range(0, len(images), CHUNK)]
+        size = self._at_once()
+        few = [images[k : k + size] for k in range(0, len(images), size)]
         parts = [self._weight(part, 0, generator) for part in few]
         bits = -torch.cat(parts).mean() / (self.pixels_.n_values * _LN2)
         return {"bits_per_dim": float(bits), **super()._measures(images, labels)}
