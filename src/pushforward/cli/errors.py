@@ -1,7 +1,9 @@
 """Exit codes and error lines: one line for an error of the user, a traceback for a bug."""
 
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -17,11 +19,15 @@ from .console import Console
 
 __all__ = ["CommandLine", "UsageError"]
 
-USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
+USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 1, 130, 141, 143
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
 UsageError: Any = typer.BadParameter.__bases__[0]
 _CliError: Any = UsageError.__bases__[0]
+
+
+class _Terminated(KeyboardInterrupt):
+    """The job was asked to end: what an interrupt does is done, and temporary files go."""
 
 
 class CommandLine(TyperGroup):
@@ -36,6 +42,8 @@ class CommandLine(TyperGroup):
         words = [word for word in words if word != "--debug"]
         with warnings.catch_warnings():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, _terminate)
             sys.exit(self._code(words, debug))
 
     def _code(self, words: list[str], debug: bool) -> int:
@@ -45,9 +53,9 @@ class CommandLine(TyperGroup):
             sys.stdout.flush()
         except typer.Exit as done:
             return done.exit_code
-        except (KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, typer.Abort) as error:
             Console().error("interrupted; nothing was kept of what was not finished.")
-            return INTERRUPTED
+            return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
         except BrokenPipeError:
             _forget_stdout()
             return PIPE_CLOSED
@@ -61,6 +69,10 @@ class CommandLine(TyperGroup):
             Console().error(text)
             return USER_ERROR
         return 0
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise _Terminated
 
 
 def _user_error(error: Any) -> str | None:

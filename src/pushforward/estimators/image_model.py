@@ -17,6 +17,7 @@ from ..data.images import (
     as_images,
     digest_of,
     labels_by_name,
+    need_pillow,
     numbered,
     places_of,
     refuse_gaps,
@@ -132,6 +133,11 @@ class ImageModel(TrainedModel):
             layout=layout,
             pixel_range=pixel_range,
         )
+
+    def _check_fit(self, folder: str | Path | None, tensorboard: bool) -> None:
+        super()._check_fit(folder, tensorboard)
+        if folder is not None:
+            need_pillow()  # by pictures of samples: missed at the end, all would be lost
 
     def _read(
         self,

@@ -22,12 +22,16 @@ from torch import Tensor
 from ..errors import ModelFileError, ParameterError
 from . import strict_json
 from .atomic import (
+    check_room,
     set_aside_copies,
     write_file_atomically,
     write_folder_atomically,
 )
 
-__all__ = ["FORMAT_VERSION", "read_folder", "read_model", "write_file_atomically", "write_folder"]
+__all__ = [
+    "FORMAT_VERSION", "check_target", "read_folder", "read_model", "write_file_atomically",
+    "write_folder",
+]  # fmt: skip
 
 #: Of the reader. A folder without narrowed tensors is written in format 1, which has no "int64".
 FORMAT_VERSION = 2
@@ -50,7 +54,7 @@ _NARROW = (torch.int16, torch.int32)
 _MANY = 1024  # numbers of a tensor that are worth narrowing
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers add these unasked
 _WHERE = "Give the folder that a pushforward model was saved to."
-_AGAIN = "Copy the whole folder again from its source, or save the model again."
+AGAIN = "Copy the whole folder again from its source, or save the model again."
 
 
 def write_folder(
@@ -98,6 +102,24 @@ def write_folder(
             "there before is still whole. Mend the cause or choose another folder; save again."
         ) from error
     return target
+
+
+def check_target(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that :func:`write_folder` could not write, before the work of hours.
+
+    Raises:
+        ModelFileError: What stands there must not be replaced, or nothing can be written there.
+    """
+    target = _resolve(folder)
+    if os.path.lexists(target):
+        _check_replaceable(target)
+    try:
+        check_room(target)
+    except OSError as error:
+        raise ModelFileError(
+            f"{target}: no model could be saved there: {error.strerror or error}. Choose another "
+            "folder, or make this one writable."
+        ) from error
 
 
 def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -230,7 +252,7 @@ def _check_replaceable(target: Path) -> None:
         _refuse(target, "is the current working folder", "Save from outside of it.")
 
 
-def _refuse(path: Path, problem: str, advice: str = _AGAIN) -> NoReturn:
+def _refuse(path: Path, problem: str, advice: str = AGAIN) -> NoReturn:
     raise ModelFileError(f"{path}: {problem}. {advice}")
 
 

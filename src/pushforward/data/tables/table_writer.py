@@ -3,11 +3,10 @@
 import gzip
 import io
 import os
-import secrets
 import shutil
 import tempfile
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -18,10 +17,13 @@ import torch
 from numpy.lib import format as npy
 
 from ...errors import DataError
+from ...storage.atomic import partial_folder
 from .arrow_files import need_pyarrow
 from .table_files import WRITTEN, suffix_of
 
 __all__ = ["TableWriter", "write_table"]
+
+_PARTIAL = "partial"
 
 
 def write_table(path: str | os.PathLike, X: Any, overwrite: bool = True) -> None:
@@ -44,7 +46,7 @@ class TableWriter:
 
     Use it in a ``with`` statement. The rows go to a temporary file in the same folder, which is
     synced and renamed at the end. If anything fails before, it is removed and a file that had the
-    name is left as it was.
+    name is left as it was; what a killed process left is removed by the next that writes there.
 
     Args:
         path: file to write; the ending decides the format, as in :func:`open_table`. Arrays get
@@ -68,11 +70,14 @@ class TableWriter:
         self._refuse_existing()
         if not self.path.parent.is_dir():
             raise DataError(f"Folder {self.path.parent} does not exist. Create it first.")
-        # open() rather than tempfile: the file gets the permissions that the user's files get.
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
+        self._stack = ExitStack()
         try:
+            folder = self._stack.enter_context(partial_folder(self.path, [_PARTIAL]))
+            # open() rather than tempfile: the file gets the permissions that the user's files get
+            self._temporary = folder / _PARTIAL
             self._file = open(self._temporary, "xb+")
         except OSError as error:
+            self._stack.close()
             raise self._unwritable(error) from error
         return self
 
@@ -106,13 +111,14 @@ class TableWriter:
         except OSError as problem:
             raise self._unwritable(problem) from problem
         finally:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a full disk refuses once more what is still to be written
+                self._file.close()
+            self._stack.close()
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
-            f"{self.path} cannot be written: {error}. Expected a folder you may write to, with "
-            "room for the file."
+            f"{self.path} cannot be written: {error.strerror or error}. Expected a folder you may "
+            "write to, with room for the file."
         )
 
     def _finish(self) -> None:
