@@ -282,7 +282,10 @@ Repeat the command that wrote it to go on, or give it a larger budget.
         assert self._folder is not None
         advice = "Choose another folder, remove that one, or give what it was begun with."
         if isinstance(reason, ModelFileError):
-            advice = f"Remove {self._folder} to begin anew, or put a whole copy of it there."
+            advice = (
+                f"Choose another folder, remove {self._folder} to begin anew, or put a whole copy "
+                "of it there."
+            )
         raise type(reason)(
             f"The run in {self._folder.parent} cannot be continued: {_clause(reason)}. {advice}"
         ) from reason
