@@ -26,6 +26,7 @@ from .model_folder import AGAIN, CONFIG, README, WEIGHTS, read_folder, write_fol
 
 __all__ = [
     "Checkpoint", "Contents", "Folder", "RunCheckpoint", "Step", "digest", "read_checkpoint",
+    "refuse_file",
 ]  # fmt: skip
 
 Folder = str | os.PathLike[str]
@@ -113,7 +114,7 @@ it: the fit then begins anew.
     def __init__(self, folder: Folder | None = None, *, writes: bool = True) -> None:
         self._folder = None if folder is None else Path(os.path.realpath(folder))
         if self._folder is not None:
-            _refuse_file(self._folder)
+            refuse_file(self._folder)
         self._writes = writes and folder is not None
         self._steps: dict[str, Step] = {}
         self._identity: dict[str, Any] = {}
@@ -291,8 +292,12 @@ Repeat the command that wrote it to go on, or give it a larger budget.
         ) from reason
 
 
-def _refuse_file(folder: Path) -> None:
-    """Raise where a file stands in the way of a folder, before the work that goes into it."""
+def refuse_file(folder: Path) -> None:
+    """Raise where a file stands in the way of a folder, before the work that goes into it.
+
+    Raises:
+        ParameterError: naming the file.
+    """
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ParameterError(

@@ -1,11 +1,13 @@
 """The folder of a run belongs to one training at a time."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ParameterError
 from ..storage.atomic import alone_in
+from ..storage.checkpoint import refuse_file
 
 __all__ = ["run_of_one"]
 
@@ -22,13 +24,12 @@ def run_of_one(folder: str | Path | None, first: bool = True) -> Iterator[None]:
         first: whether this process writes, of several that train together.
 
     Raises:
-        ParameterError: while another process trains there.
+        ParameterError: while another process trains there, and where a file stands in the way.
     """
-    if (
-        folder is None or not first or Path(folder).is_file()
-    ):  # a file is refused by those who read
+    if folder is None or not first:
         yield
         return
+    refuse_file(Path(os.path.realpath(folder)))
     Path(folder).mkdir(parents=True, exist_ok=True)
     with alone_in(Path(folder).resolve()) as alone:
         if not alone:
