@@ -17,6 +17,7 @@ FLOORS = {
         "validation",
         "deprecation",
         "citations",
+        "plain_text",
         "data",
         "storage",
     ),

@@ -1,5 +1,7 @@
 """Exit codes and error lines: one line for an error of the user, a traceback for a bug."""
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import PushforwardError
+from ..plain_text import printable
 from .arguments import QUIET
 from .console import Console
 
@@ -42,6 +45,7 @@ class CommandLine(TyperGroup):
         words = [word for word in words if word != "--debug"]
         with warnings.catch_warnings():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
+            _open_stdout()
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, _terminate)
             sys.exit(self._code(words, debug))
@@ -50,7 +54,7 @@ class CommandLine(TyperGroup):
         try:
             with self.make_context("pushforward", words) as ctx:
                 self.invoke(ctx)
-            sys.stdout.flush()
+            return _flushed()
         except typer.Exit as done:
             return done.exit_code
         except (KeyboardInterrupt, typer.Abort) as error:
@@ -66,9 +70,10 @@ class CommandLine(TyperGroup):
             if text is None:
                 Console().error("this is a bug. Please report it with the lines above.")
                 return BUG
+            if isinstance(error, OSError) and not error.filename:
+                _forget_stdout()  # else what is buffered fails once more at the end
             Console().error(text)
             return USER_ERROR
-        return 0
 
 
 def _terminate(number: int, frame: Any) -> None:
@@ -85,14 +90,17 @@ def _user_error(error: Any) -> str | None:
         return _one_line(error.format_message())
     if isinstance(error, PushforwardError):
         return _one_line(str(error))
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this. Give smaller numbers, or fewer rows."
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
+        # files of ours are named, so that what has no name is where results go
+        where = f"{error.filename}: " if error.filename else "the output cannot be written: "
         return _one_line(f"{where}{error.strerror or error}.")
     return None
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
@@ -102,6 +110,31 @@ def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
 
 def _no_note(message: Warning | str, *place: Any, **more: Any) -> None:
     """Discard a warning, for --quiet."""
+
+
+def _open_stdout() -> None:
+    """Give results somewhere to go: stdout may be closed, or know no letters beyond ASCII."""
+    for name in ("stdout", "stderr"):
+        stream = vars(sys)[name]
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = "utf-8" if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _flushed() -> int:
+    """The exit code of a command that did all it had to, when its results are out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk behind a redirection
+        _forget_stdout()
+        Console().error(str(_user_error(error)))
+        return USER_ERROR
+    return 0
 
 
 def _forget_stdout() -> None:

@@ -11,6 +11,7 @@ from ..errors import ModelFileError, UnsupportedError
 from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
+from ..plain_text import fenced
 from .adapters import Adapter, adapter_of
 from .density_ratio import FeatureRatio
 from .logit import Logit
@@ -140,7 +141,7 @@ model.base_      # the {base} as it was
 ## What was tried
 
 ```
-{model.report_}
+{fenced(str(model.report_))}
 ```
 
 ## Cite

@@ -18,7 +18,9 @@ from numpy.lib import format as npy
 
 from ...errors import DataError
 from ...storage.atomic import partial_folder
+from ...validation import OneOf, check
 from .arrow_files import need_pyarrow
+from .formulas import FORMULAS, without_formulas
 from .table_files import WRITTEN, suffix_of
 
 __all__ = ["TableWriter", "write_table"]
@@ -26,7 +28,9 @@ __all__ = ["TableWriter", "write_table"]
 _PARTIAL = "partial"
 
 
-def write_table(path: str | os.PathLike, X: Any, overwrite: bool = True) -> None:
+def write_table(
+    path: str | os.PathLike, X: Any, overwrite: bool = True, *, formulas: str = "keep"
+) -> None:
     """Write a frame, array or tensor to a file; see :class:`TableWriter`.
 
     Examples:
@@ -37,7 +41,7 @@ def write_table(path: str | os.PathLike, X: Any, overwrite: bool = True) -> None
         >>> open_table(path).read().tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    with TableWriter(path, overwrite) as writer:
+    with TableWriter(path, overwrite, formulas=formulas) as writer:
         writer.write(X)
 
 
@@ -53,13 +57,20 @@ class TableWriter:
             the columns column_0, column_1, ... in formats that have names; npy and npz take
             tables of one numeric dtype only.
         overwrite: whether a file of this name may be replaced.
+        formulas: what becomes of names and texts that a spreadsheet would take for formulas, such
+            as "=cmd()", in csv and tsv: "keep", "escape" or "refuse"; other formats have none.
 
     Raises:
+        ParameterError: for another word.
         DataError: for an unknown ending, a folder that does not exist, batches that do not fit
             together, and a ``with`` block that wrote nothing.
     """
 
-    def __init__(self, path: str | os.PathLike, overwrite: bool = True) -> None:
+    def __init__(
+        self, path: str | os.PathLike, overwrite: bool = True, *, formulas: str = "keep"
+    ) -> None:
+        check({"formulas": OneOf(*FORMULAS)}, {"formulas": formulas})
+        self._formulas = formulas
         self.path = Path(os.path.realpath(path))
         self.overwrite = overwrite
         self._suffix = suffix_of(self.path, WRITTEN)
@@ -143,7 +154,7 @@ class TableWriter:
             return _ArraySink(self._file, zipped=self._suffix == ".npz")
         if self._suffix in (".parquet", ".feather", ".arrow"):
             return _ArrowSink(self._file, self.path, self._suffix == ".parquet")
-        return _TextSink(self._file, self._suffix)
+        return _TextSink(self._file, self._suffix, self._formulas)
 
 
 def _pandas(X: Any) -> Any:
@@ -171,7 +182,8 @@ def _refuse_other(columns: list, first: list) -> None:
 class _TextSink:
     """Lines of csv or tsv, gzipped or not."""
 
-    def __init__(self, file: BinaryIO, suffix: str) -> None:
+    def __init__(self, file: BinaryIO, suffix: str, formulas: str) -> None:
+        self._formulas = formulas
         packed = suffix.endswith(".gz")
         self._packed = gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if packed else None
         self._text = io.TextIOWrapper(self._packed or file, encoding="utf-8", newline="")
@@ -179,7 +191,7 @@ class _TextSink:
         self._columns: list | None = None
 
     def append(self, X: Any) -> None:
-        frame = _pandas(X)
+        frame = without_formulas(_pandas(X), self._formulas)
         header = self._columns is None
         self._columns = self._columns or list(frame.columns)
         _refuse_other(list(frame.columns), self._columns)
