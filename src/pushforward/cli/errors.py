@@ -8,8 +8,8 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -46,9 +46,9 @@ class CommandLine(TyperGroup):
         with warnings.catch_warnings():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
             _open_stdout()
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, _terminate)
-            sys.exit(self._code(words, debug))
+            with _ended_in_order():
+                code = self._code(words, debug)
+        sys.exit(code)
 
     def _code(self, words: list[str], debug: bool) -> int:
         try:
@@ -74,6 +74,19 @@ class CommandLine(TyperGroup):
                 _forget_stdout()  # else what is buffered fails once more at the end
             Console().error(text)
             return USER_ERROR
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Inside, a job that is asked to end removes its temporary files, as one interrupted does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(number: int, frame: Any) -> None:
