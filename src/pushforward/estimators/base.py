@@ -22,11 +22,11 @@ from .capabilities import Capabilities, methods_of
 from .parameters import Parameters
 from .registry import MODELS
 
-__all__ = ["Model", "check_fitted", "load", "packed", "unpacked"]
+__all__ = ["UNREADABLE", "Model", "check_fitted", "load", "packed", "unpacked"]
 
 
 #: What reading the values of a folder may raise where they are not those that were written.
-_UNREADABLE = (
+UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
     *(RuntimeError, TypeError, ValueError),
 )
@@ -209,7 +209,7 @@ def unpacked(
             model.reading_ = ReadingOptions.of_json(config["reading"])
     except ModelFileError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelFileError(
             f"{place} is not a valid {name}: {type(error).__name__}: {error}. "
             "Its files were written together but do not fit each other; save the model anew."
