@@ -5,7 +5,6 @@ several families, and says by how much memory grew after the first tenth.
 """
 
 import argparse
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -77,12 +76,12 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    seen = {}
     for name in options.trained:
-        seen[f"{name}, {options.steps} steps"] = round(trained(name, options.steps), 2)
+        grown = round(trained(name, options.steps), 2)
+        print(f"{name}: {grown} MiB over {options.steps} steps", flush=True)
     for name in options.sampled:
-        seen[f"{name}, {options.calls} calls"] = round(sampled(name, options.calls), 2)
-    print(json.dumps(seen))
+        grown = round(sampled(name, options.calls), 2)
+        print(f"{name}: {grown} MiB over {options.calls} calls", flush=True)
 
 
 if __name__ == "__main__":

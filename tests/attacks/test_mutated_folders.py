@@ -225,6 +225,15 @@ def test_no_compiler_is_loaded():
     assert done.stdout.strip() == "[]"
 
 
+def test_networks_with_parametrisations_are_built_as_outlines():
+    def build():
+        critic = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))
+        return {"critic": nn.Sequential(critic, nn.BatchNorm1d(2))}
+
+    weights = {f"critic.{k}": v for k, v in build()["critic"].state_dict().items()}
+    assert built_to_fit(build, weights)["critic"](torch.ones(4, 3)).shape == (4, 2)
+
+
 def test_weights_of_another_type_are_not_copied():
     with pytest.raises(ModelFileError, match=r"torch.int64, and torch.float32"):
         load_weights(nn.Linear(1, 1, bias=False), {"weight": torch.ones(1, 1).long()})

@@ -37,9 +37,9 @@ def settings_of(found: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
         if rule is not None and value is not None and not rule.fits(value):
             _refuse(f"setting {name!r}", value, str(rule))
         most = _MOST_OF_TIME if name in _OF_TIME else _MOST
-        for number in _numbers(value):
+        for number in _whole_numbers(value):
             if abs(number) > most:
-                _refuse(f"setting {name!r}", number, f"a number of at most {most:,}")
+                _refuse(f"setting {name!r}", number, f"a whole number of at most {most:,}")
     return dict(found)
 
 
@@ -106,12 +106,12 @@ def _is_number(value: Any) -> bool:
     return type(value) is float and math.isfinite(value)
 
 
-def _numbers(value: Any) -> list[int | float]:
-    """All numbers in JSON values."""
+def _whole_numbers(value: Any) -> list[int]:
+    """All whole numbers in JSON values."""
     if isinstance(value, (list, dict)):
         inner = value.values() if isinstance(value, dict) else value
-        return [number for one in inner for number in _numbers(one)]
-    return [value] if isinstance(value, (int, float)) else []
+        return [number for one in inner for number in _whole_numbers(one)]
+    return [value] if isinstance(value, int) else []
 
 
 def _refuse(what: str, found: Any, expected: str) -> NoReturn:

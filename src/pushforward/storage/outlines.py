@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
@@ -114,9 +115,10 @@ _UNARY = (
     *(Tensor.abs, Tensor.exp, Tensor.log, Tensor.sign, Tensor.tril, Tensor.triu),
     *(Tensor.bitwise_not, Tensor.__invert__),
 )
-_BINARY = (
-    *(Tensor.add, Tensor.__add__, Tensor.__radd__, Tensor.sub, Tensor.__sub__),  # type: ignore
-    *(Tensor.mul, Tensor.__mul__, Tensor.__rmul__, Tensor.remainder, Tensor.__mod__),  # type: ignore
+_BINARY: tuple[Any, ...] = (
+    *(Tensor.add, Tensor.__add__, Tensor.__radd__, Tensor.sub, Tensor.__sub__),
+    *(Tensor.mul, Tensor.__mul__, Tensor.__rmul__, Tensor.div, Tensor.__truediv__),
+    *(Tensor.remainder, Tensor.__mod__),
 )
 _SHAPES: Mapping[Any, Callable[..., Any]] = {
     **dict.fromkeys((torch.randn, torch.rand), _sized),
@@ -128,6 +130,9 @@ _SHAPES: Mapping[Any, Callable[..., Any]] = {
     **dict.fromkeys(_BINARY, _broadcast),
     **dict.fromkeys((Tensor.eq, Tensor.__eq__), _compared),
     Tensor.argmax: lambda x, dim: torch.empty(x.shape[:dim], dtype=torch.int64, device="meta"),
+    torch.mv: lambda x, y, **options: x.new_empty(x.shape[0]),
+    torch.vdot: lambda x, y: x.new_empty(()),
+    functional.normalize: lambda x, **options: x,
     torch.linalg.qr: lambda x, **options: (x, x),  # of square matrices
     torch.linalg.lu: lambda x, **options: (x, x, x),
 }
