@@ -106,7 +106,7 @@ def changed_config(rng, model):
 def hostile_number(rng, dtype):
     if dtype == torch.bool:
         return rng.choice([True, False])
-    if dtype.is_floating_point:
+    if dtype.is_floating_point or dtype.is_complex:
         return rng.choice([float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e38, 1e-38])
     info = torch.iinfo(dtype)
     return rng.choice([0, 1, -1, 2, 100, info.max, info.min]) if info.min < 0 else info.max

@@ -217,6 +217,7 @@ class TrainedModel(Model):
         built = built_to_fit(self._begin, tensors)
         self.networks_ = {k: v.to(self._device()).eval() for k, v in built.items()}
         self._finished()
+        self.cite()  # papers follow from settings: what lacks some fails here, and not in use
 
     def _restore_run(self, state: dict[str, Any]) -> None:
         self.settings_ = settings_of(state["settings"], self._all_rules())
