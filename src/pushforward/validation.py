@@ -233,10 +233,10 @@ class Device(Rule):
         if not isinstance(value, (str, torch.device)):
             return False
         try:
-            torch.empty(0, device=value)
+            made = torch.empty(0, device=value)
         except (RuntimeError, AssertionError):
             return False
-        return True
+        return not made.is_meta  # where tensors have no values
 
     def __str__(self) -> str:
         return "'cpu', or a GPU that is on this machine, such as 'cuda'"

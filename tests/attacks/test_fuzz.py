@@ -21,11 +21,11 @@ from pushforward.storage.pickle_reader import StackMachine, UnsupportedPickle
 sys.path.insert(0, os.path.dirname(__file__))
 from conftest import reseal
 
-EXAMPLES = int(os.environ.get("PUSHFORWARD_FUZZ", "25"))
+EXAMPLES = int(os.environ.get("PUSHFORWARD_FUZZ", "15"))
 some = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 25,
+    derandomize=EXAMPLES == 15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 values = st.recursive(

@@ -232,6 +232,8 @@ def _parameters(cls: type[Model], config: dict[str, Any], place: object) -> dict
             "It may come from a newer version: upgrade pushforward."
         )
     found = dict(found)
+    if str(found.get("device")).startswith("meta"):  # which has no memory to hold a model
+        raise ModelFileError(f"{place} is not a valid {cls.__name__}: its device is 'meta'.")
     for key, rule in cls._all_rules().items():
         # what no JSON value stands for, such as a random generator, is None in a folder
         value = None if key in _UNCHECKED else found.get(key)
