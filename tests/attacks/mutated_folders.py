@@ -19,6 +19,7 @@ import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,11 @@ def attack(count, seed=0, only=None, home=None, progress=None):
     with tempfile.TemporaryDirectory(dir=home) as parent:
         folder = Path(parent) / "model"
         for number in range(count):
+            if progress and number and number % 1000 == 0:
+                progress(
+                    f"{number}: {dict(tally.words)}, slowest {tally.slowest:.2f} s, most "
+                    f"memory {tally.largest / MIB:.0f} MiB"
+                )
             path = sources[number % len(sources)]
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -303,7 +309,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     np.seterr(all="ignore")
-    tally = attack(options.count, options.seed, options.only, progress=print)
+    tally = attack(options.count, options.seed, options.only, progress=partial(print, flush=True))
     print(
         dict(tally.words),
         f"slowest {tally.slowest:.2f} s, {tally.slow} over {SLOW:.0f} s, most memory "

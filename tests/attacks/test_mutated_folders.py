@@ -120,6 +120,7 @@ EDITS = {
     "images of no pixels": ("vae", ("pixels", "shape"), [1, 0, 0]),
     "images without end": ("vae", ("pixels", "shape"), [1, 10**9, 10**9]),
     "images of words": ("vae", ("pixels", "shape"), ["x", 8, 8]),
+    "masks without end": ("realnvp", ("pixels", "shape", 2), 10**7),
     "levels of a million": ("glow", ("settings", "levels"), 10**6),
 }
 

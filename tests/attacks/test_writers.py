@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ import pushforward
 from pushforward.cli import app
 from pushforward.data import TableWriter, write_table
 from pushforward.errors import DataError, ModelFileError, ParameterError
+from pushforward.estimators.table_density import TableDensity
 from pushforward.storage import atomic
 from pushforward.storage.model_folder import check_target, write_folder
 from pushforward.training.run_lock import run_of_one
@@ -124,33 +124,24 @@ def test_a_file_that_is_written_whole_is_named(tmp_path, monkeypatch):
     assert left_in(tmp_path) == []
 
 
-TERMINATED = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-import pushforward.cli.sample as command
-from pushforward.cli import app
-from pushforward.estimators.table_density import TableDensity
-drawn = TableDensity.sample
-def ended(self, *args, **options):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return drawn(self, *args, **options)
-TableDensity.sample = ended
-sys.argv = ["pushforward", "sample", sys.argv[1], "-n", "5", "-o", sys.argv[2], "--quiet"]
-app()
-"""
-
-
-def test_a_command_that_is_asked_to_end(tmp_path):
+def test_a_command_that_is_asked_to_end(tmp_path, monkeypatch):
     golden = Path(__file__).parents[1] / "golden" / "gis"
-    done = subprocess.run(
-        [sys.executable, "-c", TERMINATED, golden, tmp_path / "x.csv"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "interrupted" in done.stderr, done.stderr
-    assert done.returncode == 143
+    drawn = TableDensity.sample
+
+    def ended(self, *args, **options):
+        assert len(left_in(tmp_path)) == 1  # so there was something to be removed
+        os.kill(os.getpid(), signal.SIGTERM)
+        return drawn(self, *args, **options)
+
+    monkeypatch.setattr(TableDensity, "sample", ended)
+
+    def work():
+        try:
+            app(["sample", str(golden), "-n", "5", "-o", str(tmp_path / "x.csv"), "--quiet"])
+        except SystemExit as done:
+            os._exit(done.code)
+
+    assert fork(work) == 143
     assert left_in(tmp_path) == []
 
 

@@ -22,6 +22,7 @@ _UNBUILDABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, Type
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _SPARE = 1000  # parts of a network that have no weights, beside several for each tensor
 _PARTS_EACH = 8
+_SPARE_BYTES = 2**25  # of what networks hold beside their weights, such as masks
 _SHOWN = 3  # names in an error
 
 
@@ -133,11 +134,27 @@ def built_to_fit(
             "was altered: fit the model again or fetch a fresh copy."
         ) from error
     _compare(expected, tensors)
+    _refuse_unfilled(outlines, tensors)
     built = dict(build())
     for name, network in built.items():
         own = {k: v for k, v in tensors.items() if k.startswith(f"{name}.")}
         load_weights(network, {k.removeprefix(f"{name}."): v for k, v in own.items()})
     return built
+
+
+def _refuse_unfilled(outlines: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Refuse networks with far more in them than weights, such as masks of images without end.
+
+    Raises:
+        ModelFileError: naming how much.
+    """
+    parts = [part for network in outlines.values() for part in network.buffers()]
+    size = sum(part.nbytes for part in parts)
+    if size > _SPARE_BYTES + sum(tensor.nbytes for tensor in tensors.values()):
+        raise ModelFileError(
+            f"The settings describe networks with {size:,} bytes that the weights do not fill. "
+            "The model folder was altered: fit the model again or fetch a fresh copy."
+        )
 
 
 def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
