@@ -10,7 +10,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # the library's own work is many small steps, which more threads do not make faster
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types fuzz bench clean
 .DEFAULT_GOAL = test
 
 demo: $(VENV)/installed        ## fit two real tables, write demo-output/report.html: seconds
@@ -25,6 +25,14 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# tests run a small share of it
+fuzz: $(VENV)/installed        ## hostile folders and files, kills, growth of memory: an hour
+	PUSHFORWARD_FUZZ=2000 $(BIN)/python -m pytest -n $(WORKERS) tests/attacks/test_fuzz.py
+	$(BIN)/python tests/attacks/mutated_folders.py --count 20000
+	$(BIN)/python tests/attacks/mutated_files.py --count 5000
+	$(BIN)/python tests/attacks/killed_fits.py --kills 200
+	$(BIN)/python tests/attacks/memory_growth.py --steps 1000 --calls 10000
 
 # about thirty hours of one core; needs the folder shared beside the project
 bench: $(VENV)/installed-bench

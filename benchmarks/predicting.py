@@ -94,10 +94,12 @@ def _normal(mean, deviation, y):
 
 def _ours(train, test, target, seed):
     import pushforward
+    from pushforward.models.prediction import PredictiveDistribution
 
     model = pushforward.Predictor(target, random_state=seed).fit(train)
     fitted = time.process_time()
     given = model.given(test)
+    assert isinstance(given, PredictiveDistribution)
     quantiles = np.stack([given.quantile(q) for q in _LEVELS], axis=1)
     ends = [given.interval(level) for level in (0.5, 0.9)]
     y = test[target]

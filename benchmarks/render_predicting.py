@@ -22,7 +22,7 @@ TEXTS = {
 ## Predicting a column
 
 One column given the others, fitted on 75 % of at most 2,600 rows of each table. Mean negative
-log density of the targets of the other rows in nats, of methods that have one; lower is better.""",
+log density of the targets of the others in nats, of methods that have one; lower is better.""",
     "crps": "Continuous ranked probability score in standard deviations of the target.",
     "rmse": "Root mean squared error of the means in the same unit.",
 }

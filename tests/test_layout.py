@@ -18,6 +18,7 @@ FLOORS = {
         "deprecation",
         "devices",
         "citations",
+        "plain_text",
         "data",
         "storage",
     ),

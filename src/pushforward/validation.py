@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+LARGEST = 2**53  # of a whole number: what a double holds, and more than an index
+
+
 class Rule:
     """A rule for values; its text follows "Expected" in errors."""
 
@@ -82,7 +85,7 @@ class Integer(Rule):
 
     def fits(self, value: Any) -> bool:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        return whole and bool(self.least <= value <= self.most)
+        return whole and bool(self.least <= value <= min(self.most, LARGEST))
 
     def __str__(self) -> str:
         why = f" ({self.why})" * bool(self.why)
@@ -262,7 +265,10 @@ def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
     """
     for name, rule in rules.items():
         if not rule.fits(values[name]):
-            raise ParameterError(f"{name} is {values[name]!r}. Expected {rule}.")
+            value = values[name]
+            too_large = type(value) is int and value > LARGEST
+            limit = f", and {LARGEST:,} at most" if too_large else ""
+            raise ParameterError(f"{name} is {value!r}. Expected {rule}{limit}.")
 
 
 def as_seed(random_state: Any) -> int:

@@ -14,6 +14,7 @@ __all__ = [
     "Data",
     "Drop",
     "Folder",
+    "Formulas",
     "Gaps",
     "Json",
     "Label",
@@ -63,6 +64,16 @@ Seed = Annotated[
         max=2**32 - 1,
         help="Same seed, same result.",
         show_default=False,
+    ),
+]
+Formulas = Annotated[
+    str,
+    typer.Option(
+        "--formulas",
+        metavar="keep|escape|refuse",
+        rich_help_panel=TABLES,
+        help="Texts and names that a spreadsheet would take for formulas, such as =cmd(), in csv "
+        "and tsv: leave them, put an apostrophe before them, or stop.",
     ),
 ]
 Drop = Annotated[

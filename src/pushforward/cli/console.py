@@ -22,6 +22,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from ..plain_text import printable
+
 __all__ = ["Console", "print_json", "print_table"]
 
 _SECONDS_A_LINE = 10.0  # where stderr is a file, progress is a line now and then
@@ -38,7 +40,7 @@ class Console:
     def print(self, text: str) -> None:
         """Print text as it is, unless quiet."""
         if not self.quiet:
-            self._console.print(Text(text))
+            self._console.print(Text(printable(text, lines=True)))
 
     def note(self, text: str) -> None:
         """Print one line the user should know of, unless quiet."""
@@ -46,7 +48,8 @@ class Console:
 
     def error(self, text: str) -> None:
         """Print the one line of an error."""
-        self._console.print(Text.assemble(("pushforward: ", "bold red"), text))
+        line = printable(text, lines=True)
+        self._console.print(Text.assemble(("pushforward: ", "bold red"), line))
 
     @contextmanager
     def fit_progress(self, minutes: float | None) -> Iterator[Callable[[str, float], None]]:
@@ -144,7 +147,7 @@ def print_table(heads: dict[str, str], lines: list[tuple[str, ...]]) -> None:
         if j in used:
             table.add_column(head, justify="right" if side == "right" else "left")
     for line in lines:
-        table.add_row(*(Text(line[j]) for j in used))
+        table.add_row(*(Text(printable(line[j])) for j in used))
     console = RichConsole(highlight=False)
     if console.is_terminal:
         console.print(table)

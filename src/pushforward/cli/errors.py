@@ -1,27 +1,36 @@
 """Exit codes and error lines: one line for an error of the user, a traceback for a bug."""
 
+import codecs
+import io
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from ..errors import PushforwardError
+from ..plain_text import printable
 from .arguments import QUIET
 from .console import Console
 
 __all__ = ["CommandLine", "UsageError"]
 
-USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED = 2, 1, 130, 141
+USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 1, 130, 141, 143
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
 UsageError: Any = typer.BadParameter.__bases__[0]
 _CliError: Any = UsageError.__bases__[0]
+
+
+class _Terminated(KeyboardInterrupt):
+    """The job was asked to end: what an interrupt does is done, and temporary files go."""
 
 
 class CommandLine(TyperGroup):
@@ -36,18 +45,21 @@ class CommandLine(TyperGroup):
         words = [word for word in words if word != "--debug"]
         with warnings.catch_warnings():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
-            sys.exit(self._code(words, debug))
+            _open_stdout()
+            with _ended_in_order():
+                code = self._code(words, debug)
+        sys.exit(code)
 
     def _code(self, words: list[str], debug: bool) -> int:
         try:
             with self.make_context("pushforward", words) as ctx:
                 self.invoke(ctx)
-            sys.stdout.flush()
+            return _flushed()
         except typer.Exit as done:
             return done.exit_code
-        except (KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, typer.Abort) as error:
             Console().error("interrupted; nothing was kept of what was not finished.")
-            return INTERRUPTED
+            return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
         except BrokenPipeError:
             _forget_stdout()
             return PIPE_CLOSED
@@ -58,9 +70,27 @@ class CommandLine(TyperGroup):
             if text is None:
                 Console().error("this is a bug. Please report it with the lines above.")
                 return BUG
+            if isinstance(error, OSError) and not error.filename:
+                _forget_stdout()  # else what is buffered fails once more at the end
             Console().error(text)
             return USER_ERROR
-        return 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Inside, a job that is asked to end removes its temporary files, as one interrupted does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise _Terminated
 
 
 def _user_error(error: Any) -> str | None:
@@ -73,14 +103,17 @@ def _user_error(error: Any) -> str | None:
         return _one_line(error.format_message())
     if isinstance(error, PushforwardError):
         return _one_line(str(error))
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this. Give smaller numbers, or fewer rows."
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
+        # files of ours are named, so that what has no name is where results go
+        where = f"{error.filename}: " if error.filename else "the output cannot be written: "
         return _one_line(f"{where}{error.strerror or error}.")
     return None
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
@@ -90,6 +123,31 @@ def _note_warning(message: Warning | str, *place: Any, **more: Any) -> None:
 
 def _no_note(message: Warning | str, *place: Any, **more: Any) -> None:
     """Discard a warning, for --quiet."""
+
+
+def _open_stdout() -> None:
+    """Give results somewhere to go: stdout may be closed, or know no letters beyond ASCII."""
+    for name in ("stdout", "stderr"):
+        stream = vars(sys)[name]
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = "utf-8" if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _flushed() -> int:
+    """The exit code of a command that did all it had to, when its results are out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk behind a redirection
+        _forget_stdout()
+        Console().error(str(_user_error(error)))
+        return USER_ERROR
+    return 0
 
 
 def _forget_stdout() -> None:

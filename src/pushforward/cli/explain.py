@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from ..data.tables.reading_options import ReadingOptions
+from ..plain_text import printable
 from .arguments import (
     IMAGES,
     Crop,
@@ -174,7 +175,7 @@ def info(folder: Folder, json: Json = False) -> None:
         print()
         print_table({"setting": "left", "value": "left"}, lines)
     if account:
-        print(f"\nWhat was tried\n{account}")
+        print(printable(f"\nWhat was tried\n{account}", lines=True))
 
 
 def _print_columns(columns: list[dict[str, Any]]) -> None:

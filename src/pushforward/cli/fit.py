@@ -4,7 +4,8 @@ import inspect
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Console, print_json
-from .errors import UsageError
+from .errors import INTERRUPTED, UsageError
 from .fit_images import fit_images
 from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .fit_run import fit_run
@@ -263,7 +264,7 @@ def _fit_table(
         return made
     made = _made(entry, parameters, output if more and there else None)
     work = unfinished_fit(output, console)
-    with console.fit_progress(made.get_params().get("minutes")) as report:
+    with work_is_kept(work, console), console.fit_progress(_minutes_of(made)) as report:
         X = table.read()
         weights = None if options.weight is None else _column(X, labels, gone[-1])
         reported = _report_after_columns(report, made, console)
@@ -274,6 +275,10 @@ def _fit_table(
     made.save(output)
     work.discard()
     return made
+
+
+def _minutes_of(made: Any) -> float | None:
+    return made.get_params().get("minutes")
 
 
 def _takes(cls: Any, argument: str) -> bool:
@@ -319,15 +324,34 @@ def unfinished_fit(output: Path, console: Console) -> "Checkpoint":
     return Checkpoint(folder)
 
 
+@contextmanager
+def work_is_kept(work: "Checkpoint | None", console: Console) -> Iterator[None]:
+    """Say at an interruption where the work so far is, if any of it was kept.
+
+    Raises:
+        typer.Exit: then, with the code of an interruption.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if work is None or work.folder is None or not work.folder.is_dir():
+            raise
+        console.error(
+            f"interrupted. Repeat the command to go on: what was finished is in {work.folder}"
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
     """Refuse, before the work, a folder the model could not go to; say if one is there.
 
     Raises:
         ModelFileError: if something is there that is not to be replaced.
     """
-    if folder.is_dir() and not os.listdir(folder):
-        return False
-    if not os.path.lexists(folder):
+    from ..storage.model_folder import check_target
+
+    if not os.path.lexists(folder) or (folder.is_dir() and not os.listdir(folder)):
+        check_target(folder)
         return False
     if not (folder / "config.json").is_file():
         raise ModelFileError(f"{folder} is there and is not a model. Choose another folder.")
@@ -336,6 +360,7 @@ def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:
             f"{folder} holds a model already. Choose another folder, replace it with "
             "--overwrite, or go on with --continue (gis, sig, and models that train in a run)."
         )
+    check_target(folder)
     return True
 
 

@@ -2,8 +2,7 @@
 
 import dataclasses
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ParameterError
+from ..storage.atomic import partial_folder
 from .console import Console
 
 __all__ = [
@@ -278,18 +278,25 @@ def _folder(output: Path, layout: str) -> Iterator[Write]:
     if os.path.lexists(target) and (not target.is_dir() or os.listdir(target)):
         raise DataError(f"{output} is there already and is not an empty folder. Choose another.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    work.mkdir()
     count = 0
+    with partial_folder(target, _is_picture) as work:
 
-    def write(images: np.ndarray) -> None:
-        nonlocal count
-        for image in ArrayImages(images, layout)[:]:
-            write_picture(work / f"{count:06d}.png", image)
-            count += 1
+        def write(images: np.ndarray) -> None:
+            nonlocal count
+            for image in ArrayImages(images, layout)[:]:
+                try:
+                    write_picture(work / f"{count:06d}.png", image)
+                except OSError as error:
+                    raise DataError(
+                        f"{output} cannot be written: {error.strerror or error}. Expected a "
+                        "folder you may write to, with room for the pictures."
+                    ) from error
+                count += 1
 
-    try:
         yield write
         os.replace(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_picture(name: str) -> bool:
+    """Whether a file has the name of a numbered picture."""
+    return re.fullmatch(r"\d{6,}\.png", name) is not None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ..data.tables.reading_options import ReadingOptions
-from .arguments import Data, Folder, Output, Quiet, Seed
+from .arguments import Data, Folder, Formulas, Output, Quiet, Seed
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
@@ -32,6 +32,7 @@ def impute(
         int, typer.Option(metavar="N", min=1, help="Weighted draws a row behind each answer.")
     ] = 200,
     seed: Seed = None,
+    formulas: Formulas = "keep",
     reading: ReadingOptions = AS_FOUND,
     quiet: Quiet = False,
 ) -> None:
@@ -47,7 +48,7 @@ def impute(
     console = Console(quiet)
     model = loaded(folder, "impute")
     filled = 0
-    with sink(output) as write:
+    with sink(output, formulas) as write:
         table = open_source(data, console, reading, model)
         wanted = _known(list(table.columns), model, console)
         start = 0

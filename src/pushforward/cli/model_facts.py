@@ -3,6 +3,8 @@
 import inspect
 from typing import Any
 
+from ..plain_text import printable
+
 __all__ = ["facts", "facts_text", "trained", "unusual_parameters"]
 
 _NAMES = 20  # of classes that people are shown; a program gets all
@@ -107,7 +109,7 @@ def facts_text(known: dict[str, Any]) -> str:
     lines = []
     for word, value in known.items():
         lines.append(f"{_WORDS.get(word, word.replace('_', ' ')):<25} {_text(word, value)}")
-    return "\n".join(lines)
+    return printable("\n".join(lines), lines=True)
 
 
 def _text(word: str, value: Any) -> str:

@@ -1,5 +1,6 @@
 """``pushforward refine``: better samples from a fitted model, as a model of its own."""
 
+import os
 import shlex
 import sys
 import time
@@ -15,7 +16,7 @@ from ..errors import ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Folder, Json, Quiet, Size, Split
 from .arguments import Seed as SeedOption
 from .console import Console, print_json, print_table
-from .fit import unfinished_fit
+from .fit import unfinished_fit, work_is_kept
 from .fit_options import check_page, literal, pairs
 from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
@@ -172,7 +173,7 @@ def refine(
     }  # fmt: skip
     wanted = output is not None or report is not None
     work = None if compare or output is None else unfinished_fit(output, console)
-    with console.fit_progress(minutes) as progress:
+    with work_is_kept(work, console), console.fit_progress(minutes) as progress:
         if compare:
             refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
         else:
@@ -271,7 +272,10 @@ def _opened(
 
 def _check_target(folder: Path, overwrite: bool) -> None:
     """Refuse, before the work, a folder the model could not go to."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    from ..storage.model_folder import check_target
+
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        check_target(folder)
         return
     if not (folder / "config.json").is_file():
         raise ModelFileError(f"{folder} is there and is not a model. Choose another folder.")
@@ -280,6 +284,7 @@ def _check_target(folder: Path, overwrite: bool) -> None:
             f"{folder} holds a model already. Choose another folder, or replace it with "
             "--overwrite."
         )
+    check_target(folder)
 
 
 def _with_first_lines(progress: Progress, console: Console) -> Progress:

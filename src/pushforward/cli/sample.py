@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UnsupportedError
-from .arguments import IMAGES, TABLES, Folder, Quiet, Seed
+from .arguments import IMAGES, TABLES, Folder, Formulas, Quiet, Seed
 from .console import Console
 from .image_commands import sample_images
 from .impute import given_conditions
@@ -22,7 +22,7 @@ def sample(
     n: Annotated[
         int | None,
         typer.Option(
-            "--rows", "-n", metavar="N", min=1, show_default=False,
+            "--rows", "-n", metavar="N", min=1, max=2**53, show_default=False,
             help="How many rows, images or lines. Default: 1000; 64 images.",
         ),
     ] = None,
@@ -45,6 +45,7 @@ def sample(
             "day=2024-06-01..2024-06-30. Can be repeated; a column named twice has either value.",
         ),
     ] = None,
+    formulas: Formulas = "keep",
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -94,9 +95,11 @@ def sample(
             print(output)
         return
     if given:
-        _sample_given(model, given, n, output, seed)
+        _sample_given(model, given, n, sink(output, formulas), seed)
+        if output is not None:
+            print(output)
         return
-    with sink(output) as write:
+    with sink(output, formulas) as write:
         columns = model.capabilities().columns
         block = rows_at_a_time(1 if columns is None else columns.n_columns)
         with console.row_progress("sampling", n) as advance:
@@ -111,7 +114,7 @@ def sample(
         print(output)
 
 
-def _sample_given(model: Any, given: list[str], n: int, output: Path | None, seed: Any) -> None:
+def _sample_given(model: Any, given: list[str], n: int, rows: Any, seed: Any) -> None:
     """Write rows with what is given of them."""
     if not model.capabilities().can("given"):
         raise UnsupportedError(
@@ -119,7 +122,5 @@ def _sample_given(model: Any, given: list[str], n: int, output: Path | None, see
             "gis, table-sig or table-flow."
         )
     conditional = model.given(given_conditions(given, model), random_state=seed)
-    with sink(output) as write:
+    with rows as write:
         write(conditional.sample(n, random_state=seed))
-    if output is not None:
-        print(output)

@@ -11,6 +11,7 @@ from narwhals.dependencies import is_into_dataframe
 
 from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
+from ..validation import OneOf, check
 from .console import Console
 
 __all__ = [
@@ -171,26 +172,33 @@ def at_row(start: int) -> Iterator[None]:
 
 
 @contextmanager
-def sink(output: Path | None) -> Iterator[Callable[[Any], None]]:
+def sink(output: Path | None, formulas: str = "keep") -> Iterator[Callable[[Any], None]]:
     """Yield a function that appends batches to a file, or as csv to stdout.
 
-    A file gets its name when all is written; with an error nothing of it is left.
+    A file gets its name when all is written; with an error nothing of it is left. Formulas are
+    treated as :class:`~pushforward.data.TableWriter` does.
     """
+    from ..data.tables.formulas import FORMULAS
+
+    check({"formulas": OneOf(*FORMULAS)}, {"formulas": formulas})
     if output is None:
-        yield _csv_to_stdout()
+        yield _csv_to_stdout(formulas)
         return
     from ..data import TableWriter
 
-    with TableWriter(output) as writer:
+    with TableWriter(output, formulas=formulas) as writer:
         yield writer.write
 
 
-def _csv_to_stdout() -> Callable[[Any], None]:
+def _csv_to_stdout(formulas: str) -> Callable[[Any], None]:
+    from ..data.tables.formulas import without_formulas
+
     header = True
 
     def write(X: Any) -> None:
         nonlocal header
-        as_frame(X).to_csv(sys.stdout, index=False, header=header, lineterminator="\n")
+        frame = without_formulas(as_frame(X), formulas)
+        frame.to_csv(sys.stdout, index=False, header=header, lineterminator="\n")
         header = False
 
     return write

@@ -1,11 +1,14 @@
 """Lines of text on their way in and out: what models of text are fitted on, and what they make."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..errors import DataError
+from ..storage.atomic import partial_folder
 from .console import Console
 from .fit_options import FitOptions
 from .fit_run import fit_run
@@ -16,6 +19,7 @@ from .table_io import numbers, open_source, rows_at_a_time, seed_of_block
 __all__ = ["decode_text", "fit_text", "is_text", "of_text", "sample_text"]
 
 _SUFFIXES = (".txt", ".txt.gz")
+_PARTIAL = "partial"
 _LINES = 4096  # made at a time
 
 
@@ -84,13 +88,17 @@ def _sink(output: Path | None) -> Iterator[Callable[[list[str]], None]]:
     if output is None:
         yield lambda lines: _write(sys.stdout, lines)
         return
-    partial = output.with_name(f".{output.name}.partial")
+    target = Path(os.path.realpath(output))
     try:
-        with open(partial, "w", encoding="utf-8") as file:
-            yield lambda lines: _write(file, lines)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+        with partial_folder(target, [_PARTIAL]) as folder:
+            with open(folder / _PARTIAL, "w", encoding="utf-8") as file:
+                yield lambda lines: _write(file, lines)
+            os.replace(folder / _PARTIAL, target)
+    except OSError as error:
+        raise DataError(
+            f"{output} cannot be written: {error.strerror or error}. Expected a folder you may "
+            "write to, with room for the file."
+        ) from error
 
 
 def _write(file: TextIO, lines: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,7 +23,16 @@ from .capabilities import Capabilities, methods_of
 from .parameters import Parameters
 from .registry import MODELS
 
-__all__ = ["Model", "check_fitted", "load", "packed", "unpacked"]
+__all__ = ["UNREADABLE", "Model", "check_fitted", "load", "packed", "unpacked"]
+
+
+#: What reading the values of a folder may raise where they are not those that were written.
+UNREADABLE = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
+#: Parameters that a folder holds in another form, or that say where a model is and not what.
+_UNCHECKED = ("columns", "bounds", "device", "networks", "settings")
 
 
 class Model(Parameters):
@@ -218,14 +228,15 @@ def unpacked(
     cls = getattr(importlib.import_module(MODELS[name]), name)  # the one class is imported
     config = migrated(config, place, version)
     model = cls(**_parameters(cls, config, place))
-    # What reads the file's values fails by these; any other error is a fault of ours, and shows.
+    # All values are the file's, which somebody may have edited: what reads them fails by these.
+    # A fault of ours would too; it is chained to the refusal.
     try:
         model._restore(config, tensors)
         if "reading" in config:
             model.reading_ = ReadingOptions.of_json(config["reading"])
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelFileError(
             f"{place} is not a valid {name}: {type(error).__name__}: {error}. "
             "Its files were written together but do not fit each other; save the model anew."
@@ -248,6 +259,16 @@ def _parameters(cls: type[Model], config: dict[str, Any], place: object) -> dict
             "It may come from a newer version: upgrade pushforward."
         )
     found = dict(found)
+    if str(found.get("device")).startswith("meta"):  # which has no memory to hold a model
+        raise ModelFileError(f"{place} is not a valid {cls.__name__}: its device is 'meta'.")
+    for key, rule in cls._all_rules().items():
+        # what no JSON value stands for, such as a random generator, is None in a folder
+        value = None if key in _UNCHECKED else found.get(key)
+        if value is not None and not rule.fits(value):
+            raise ModelFileError(
+                f"{place} is not a valid {cls.__name__}: its parameter {key} is "
+                f"{reprlib.repr(value)}. Expected {rule}. Save the model anew."
+            )
     for key in ("columns", "bounds"):
         if found.get(key) is not None:
             try:

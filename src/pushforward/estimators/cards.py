@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ..data.tables.column_summary import columns_table, kept_text
+from ..plain_text import fenced, in_markdown
 from .capabilities import methods_of
 
 __all__ = ["table_card"]
@@ -17,9 +18,9 @@ def table_card(model: Any) -> str:
     name = type(model).__name__
     rows = columns_table(model.columns_)
     kept = kept_text(model.columns_)
-    kept = f"{kept}.\n" if kept else ""
+    kept = f"{in_markdown(kept)}.\n" if kept else ""
     account = (
-        f"\n## What was tried\n\n```\n{model.account()}\n```\n"
+        f"\n## What was tried\n\n```\n{fenced(model.account())}\n```\n"
         if "account" in methods_of(model)
         else ""
     )

@@ -18,6 +18,7 @@ from ..storage.migrations import migrated
 from ..storage.model_folder import read_model
 from ..training import Batch, Optimiser
 from ..validation import COUNT, POSITIVE, Instance, OneOf, Rule, check
+from .base import UNREADABLE
 from .capabilities import LatentSpace
 from .parameters import drawn_seed
 from .phased_model import PhasedModel
@@ -313,7 +314,7 @@ class GeneratorModel(PhasedModel):
         config = migrated(config, folder, version)
         try:
             self._restore(config, tensors)
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise ModelFileError(f"The weights in {folder} do not fit: {error}") from error
         return self
 

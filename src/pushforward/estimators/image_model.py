@@ -1,7 +1,9 @@
 """The base class of models of images: reading images and labels, chunks, pictures."""
 
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +19,7 @@ from ..data.images import (
     as_images,
     digest_of,
     labels_by_name,
+    need_pillow,
     numbered,
     places_of,
     refuse_gaps,
@@ -30,6 +33,14 @@ from .trained_model import Report, TrainedModel
 __all__ = ["GivenImages", "ImageModel", "Report"]
 
 GRID = 64  # samples in a picture on the way
+
+
+def _are_classes(values: Any) -> bool:
+    """Whether JSON values are the classes of a fit: distinct whole numbers in rising order."""
+    if not isinstance(values, list) or not values:
+        return False
+    whole = all(isinstance(one, int) and abs(one) < 2**63 for one in values)
+    return whole and all(low < high for low, high in pairwise(values))
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,11 @@ class ImageModel(TrainedModel):
             layout=layout,
             pixel_range=pixel_range,
         )
+
+    def _check_fit(self, folder: str | Path | None, tensorboard: bool) -> None:
+        super()._check_fit(folder, tensorboard)
+        if folder is not None:
+            need_pillow()  # by pictures of samples: missed at the end, all would be lost
 
     def _read(
         self,
@@ -309,6 +325,11 @@ class ImageModel(TrainedModel):
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self.pixels_ = Pixels.from_config(state["pixels"])
         classes = state["classes"]
+        if classes is not None and not _are_classes(classes):
+            raise ModelFileError(
+                f"The classes are {reprlib.repr(classes)}. Expected whole numbers that rise, one "
+                "at least. The model folder was altered: fetch a fresh copy."
+            )
         self.classes_ = None if classes is None else np.asarray(classes)
         names = state.get("class_names")  # folders of earlier versions have none
         if names is not None and len(names) != len(classes or ()):

@@ -13,6 +13,7 @@ from ..training.batches import Source
 from ..training.loop import Loop
 from ..training.phase import Phase
 from ..training.processes import Processes
+from ..training.run_lock import run_of_one
 from ..validation import COUNT, POSITIVE, SHARE, Rule
 from .parameters import drawn_seed
 from .trained_model import Report, TrainedModel, print_report
@@ -130,17 +131,18 @@ class PhasedModel(TrainedModel):
         loop.seconds = time.monotonic() - started
         self._share(loop.processes)
         try:
-            loop.run(
-                steps=self.settings_["steps"],
-                minutes=self.settings_["minutes"],
-                folder=None if folder is None else Path(folder),
-                judge=None if held_out is None else lambda: self._measures(*held_out),
-                tolerance=self._tolerance,
-                refresh=self._refresh,
-                picture=self._picture,
-                report=report or (print_report if self.verbose else None),
-                tensorboard=tensorboard,
-            )
+            with run_of_one(folder, loop.processes.first):
+                loop.run(
+                    steps=self.settings_["steps"],
+                    minutes=self.settings_["minutes"],
+                    folder=None if folder is None else Path(folder),
+                    judge=None if held_out is None else lambda: self._measures(*held_out),
+                    tolerance=self._tolerance,
+                    refresh=self._refresh,
+                    picture=self._picture,
+                    report=report or (print_report if self.verbose else None),
+                    tensorboard=tensorboard,
+                )
         finally:
             self.history_, self.best_, self.stopped_ = loop.history, loop.best, loop.stopped
             self._finished()

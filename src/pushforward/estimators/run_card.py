@@ -4,6 +4,8 @@ from typing import Any
 
 import torch
 
+from ..plain_text import in_markdown
+
 __all__ = ["run_card"]
 
 
@@ -19,11 +21,16 @@ def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") 
     """
     import pushforward
 
+    stopped = in_markdown(model.stopped_)
     last = model.history_[-1] if model.history_ else {"step": 0, "seconds": 0.0}
-    settings = "\n".join(f"| {k} | {v} |" for k, v in model.settings_.items())
+    settings = "\n".join(
+        f"| {in_markdown(k)} | {in_markdown(str(v))} |" for k, v in model.settings_.items()
+    )
     evaluation = "Nothing was held out to judge it by."
     if model.best_ is not None:
-        figures = ", ".join(f"{k} {v:.4f}" for k, v in model.best_["measures"].items())
+        figures = ", ".join(
+            f"{in_markdown(k)} {v:.4f}" for k, v in model.best_["measures"].items()
+        )
         which = "averaged weights" if model.best_["which"] == "averaged" else "weights"
         evaluation = (
             f"On held-out {held_out} its {which} of step {model.best_['step']} had {figures}."
@@ -32,7 +39,7 @@ def run_card(model: Any, *, what: str, use: str, held_out: str, more: str = "") 
 
 {what}, trained for
 {last["step"]} steps in {last["seconds"] / 60:.1f} minutes with pushforward
-{pushforward.__version__} (torch {torch.__version__}); {model.stopped_}.
+{pushforward.__version__} (torch {torch.__version__}); {stopped}.
 {evaluation}
 
 ```python

@@ -17,7 +17,7 @@ from .._version import __version__
 from ..data import Columns, Learned
 from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
-from ..data.tables.row_counts import canonical_order, counted
+from ..data.tables.row_counts import canonical_order, counted, taken
 from ..deprecation import current_words, old_words
 from ..devices import find_device
 from ..errors import DataError, ModelFileError
@@ -126,7 +126,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """Every ``fit``; the options go to :meth:`_fit_density`, a seed that is None is drawn."""
         began = time.monotonic()
         self._check_parameters()
-        learned = self._learn_columns(X, sample_weight)
+        learned = self._in_one_order(self._learn_columns(X, sample_weight))
         seed = drawn_seed(self.random_state) if seed is None else seed
         whole, *drawn = completions(learned, self._completions)
         X, weight = counted(whole, learned.sample_weight)
@@ -161,6 +161,21 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
+
+    def _in_one_order(self, learned: Learned) -> Learned:
+        """The rows in an order of their own, so that their noise is that of any other order.
+
+        In a fit the noise within cells is drawn, and not a function of the row, of which there may
+        be many copies. Rows that are known exactly need no order: they get one with it.
+        """
+        z, _, known = self.columns_.encode_known(learned.X)
+        if not bool(self.columns_.dequantised.any()) and bool(known.all()):
+            return learned
+        weight = learned.sample_weight
+        last = z.new_zeros(len(z)) if weight is None else torch.from_numpy(weight)
+        order = canonical_order(torch.cat([z, known.to(z), last[:, None]], dim=1)).numpy()
+        weight = None if weight is None else weight[order]
+        return learned._replace(X=taken(learned.X, order), sample_weight=weight)
 
     def _identity(self, X: Any, weight: np.ndarray | None, validation: Any) -> dict[str, Any]:
         """All that the fit depends on but its seed, by name: two fits of the same are one."""

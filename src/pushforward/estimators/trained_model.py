@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..devices import find_device, inference
-from ..errors import ModelFileError, ParameterError
-from ..storage.weights import load_weights
+from ..errors import ParameterError
+from ..storage.weights import built_to_fit
 from ..validation import MINUTES, SHARE, Device, Rule, Seed, Verbosity
 from .base import Model
 from .parameters import drawn_seed
+from .run_records import best_of, history_of, seed_of, settings_of
 
 __all__ = ["Report", "TrainedModel", "device_of", "print_report"]
 
@@ -212,21 +213,16 @@ class TrainedModel(Model):
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self._restore_run(state)
-        built = self._begin()
-        if unknown := [k for k in tensors if k.split(".", 1)[0] not in built]:
-            raise ModelFileError(f"The weights have {unknown[0]!r}, which the model has not.")
-        for name, network in built.items():
-            own = {k: v for k, v in tensors.items() if k.startswith(f"{name}.")}
-            load_weights(network, {k.removeprefix(f"{name}."): v for k, v in own.items()})
-            network.to(self._device()).eval()
-        self.networks_ = built
+        built = built_to_fit(self._begin, tensors)
+        self.networks_ = {k: v.to(self._device()).eval() for k, v in built.items()}
         self._finished()
+        self.cite()  # papers follow from settings: what lacks some fails here, and not in use
 
     def _restore_run(self, state: dict[str, Any]) -> None:
-        self.settings_ = dict(state["settings"])
-        self._seed = int(state["seed"])
-        self.history_ = [dict(record) for record in state["history"]]
-        self.best_, self.stopped_ = state["best"], str(state["stopped"])
+        self.settings_ = settings_of(state["settings"], self._all_rules())
+        self._seed = seed_of(state["seed"])
+        self.history_ = history_of(state["history"])
+        self.best_, self.stopped_ = best_of(state["best"]), str(state["stopped"])
 
 
 def device_of(model: TrainedModel) -> torch.device:

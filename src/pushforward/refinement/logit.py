@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..storage.weights import load_weights
+from ..storage.weights import built_to_fit
 from .calibration import Calibration
 from .logit_gradients import Score
 from .ratio_network import network_of
@@ -83,8 +83,9 @@ class Logit:
         """
         network = None
         if config["network"] is not None:
-            network = network_of(config["network"])
-            load_weights(network, tensors)
+            named = {f"network.{name}": tensor for name, tensor in tensors.items()}
+            network = built_to_fit(lambda: {"network": network_of(config["network"])}, named)
+            network = network["network"]
             network.to(device).eval().requires_grad_(False)
         line = Calibration(
             "platt", torch.empty(0), torch.tensor(config["line"], dtype=torch.float64)

@@ -74,7 +74,9 @@ class RatioNetwork(nn.Module):
         for fan_in, fan_out in pairwise(sizes):
             with torch.device("meta"):
                 layer = nn.Linear(fan_in, fan_out)
-            layer = layer.to_empty(device="cpu")
+            # to_empty() would load what torch's compiler is made of, for a third of a second
+            layer.weight = nn.Parameter(torch.empty(fan_out, fan_in))
+            layer.bias = nn.Parameter(torch.empty(fan_out))
             nn.init.normal_(layer.weight, std=math.sqrt(1 / fan_in), generator=generator)
             nn.init.zeros_(layer.bias)
             layers += [layer, nn.SiLU()]

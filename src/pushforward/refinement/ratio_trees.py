@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from ..storage.weights import CheckedModule
 
 __all__ = ["Numbers", "TreeRatio"]
 
@@ -19,7 +21,7 @@ _MOST = 5000, 20_000  # real and generated rows that trees learn from
 _LEAF_NODE = -1
 
 
-class TreeRatio(nn.Module):
+class TreeRatio(CheckedModule):
     """Logit of real against generated rows of a table, by gradient-boosted trees.
 
     Categories are numbers here, and what happens at one value or at one pair of them is one or
@@ -45,6 +47,16 @@ class TreeRatio(nn.Module):
         self.register_buffer("threshold", torch.zeros(trees, nodes, dtype=torch.float64))
         self.register_buffer("branches", torch.zeros(trees, nodes, 2, dtype=torch.int64))
         self.register_buffer("value", torch.zeros(trees, nodes, dtype=torch.float64))
+
+    def check_weights(self) -> None:
+        """Refuse branches to nodes that are not there.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        nodes = self.value.shape[1]
+        if not bool(((self.branches >= 0) & (self.branches < nodes)).all()):
+            raise ValueError("a branch of a tree leads to no node")
 
     @classmethod
     def fit(

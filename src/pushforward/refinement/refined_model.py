@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..citations import bibtex
-from ..errors import MissingMethodError, ParameterError
-from ..estimators.base import Model, check_fitted
+from ..errors import MissingMethodError, ParameterError, UnsupportedError
+from ..estimators.base import Model, check_fitted, packed, unpacked
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
 from ..estimators.prior import Prior
@@ -401,6 +401,20 @@ class RefinedModel(Model):
     def __sklearn_is_fitted__(self) -> bool:
         return "report_" in self.__dict__
 
+    # Copies
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """As a folder would hold it: an adapter is made of functions, which no pickle takes.
+
+        What no folder holds, such as a generator that is a function, is copied as it is.
+        """
+        if not self.__sklearn_is_fitted__():
+            return super().__reduce_ex__(protocol)
+        try:
+            return _unpacked, packed(self)
+        except UnsupportedError:
+            return super().__reduce_ex__(protocol)
+
     # Saving
 
     def _state(self) -> dict[str, Any]:
@@ -417,6 +431,10 @@ class RefinedModel(Model):
 
     def _card(self) -> str:
         return saving.card(self)
+
+
+def _unpacked(config: dict[str, Any], tensors: dict[str, Tensor]) -> "RefinedModel":
+    return unpacked(config, tensors, "the copy")
 
 
 def _threads(adapter: Adapter, rows: Tensor) -> AbstractContextManager[None]:

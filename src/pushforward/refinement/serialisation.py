@@ -11,7 +11,8 @@ from ..errors import ModelFileError, UnsupportedError
 from ..estimators.base import packed, unpacked
 from ..estimators.capabilities import capabilities_of
 from ..estimators.registry import MODELS
-from .adapters import adapter_of
+from ..plain_text import fenced
+from .adapters import Adapter, adapter_of
 from .density_ratio import FeatureRatio
 from .logit import Logit
 from .methods import method_from_config
@@ -93,6 +94,7 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
         logits.append(logit)
     if not logits:
         raise ModelFileError("A refined model has a logit at least. Save it anew.")
+    _try(model.adapter_, logits)
     model.first_logit_ = logits[0]
     model.kept_ = [
         KeptStage(
@@ -105,6 +107,20 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     model.place_ = str(state["place"])
     model.known_values_ = {label: np.array(values) for label, values in state.get("known", [])}
     model.report_ = RefinementReport.from_dict(state["report"])
+
+
+def _try(adapter: Adapter, logits: list[Logit]) -> None:
+    """Apply every logit to two rows: one that is of other rows fails here, and not in use."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        if adapter.draw is not None:
+            rows = adapter.draw(2, generator)
+        else:
+            assert adapter.prior is not None  # as every adapter has one of the two
+            rows = adapter.decode(adapter.prior.sample(2, generator))
+        for logit in logits:
+            if logit(rows).shape != (2,):
+                raise ModelFileError("A logit does not give a number a row. Save it anew.")
 
 
 def card(model: Any) -> str:
@@ -125,7 +141,7 @@ model.base_      # the {base} as it was
 ## What was tried
 
 ```
-{model.report_}
+{fenced(str(model.report_))}
 ```
 
 ## Cite

@@ -19,10 +19,17 @@ from typing import BinaryIO
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["set_aside_copies", "write_file_atomically", "write_folder_atomically"]
+__all__ = [
+    "Names", "alone_in", "check_room", "partial_folder", "set_aside_copies",
+    "write_file_atomically", "write_folder_atomically",
+]  # fmt: skip
+
+#: Files of ours in a folder: their names, or a function that tells them.
+Names = Collection[str] | Callable[[str], bool]
 
 _PARTIAL = "partial"
 _DAY = 86_400.0
+_LONGEST = 255  # bytes of a name, in all file systems of today
 
 
 def write_file_atomically(
@@ -35,7 +42,7 @@ def write_file_atomically(
         data: Its bytes, or a function that writes them to the open binary file it is given.
 
     Raises:
-        OSError: The system refused the write; an old file is still whole.
+        OSError: The system refused the write; an old file is still whole. It names the file.
 
     Example:
         >>> import tempfile
@@ -45,10 +52,66 @@ def write_file_atomically(
         'step-200'
     """
     target = Path(os.path.realpath(path))
-    with _beside(target, [_PARTIAL]) as folder:
-        _write_synced(folder / _PARTIAL, data)
-        os.replace(folder / _PARTIAL, target)
-        _sync_folder(target.parent)
+    try:
+        with partial_folder(target, [_PARTIAL]) as folder:
+            _write_synced(folder / _PARTIAL, data)
+            os.replace(folder / _PARTIAL, target)
+            _sync_folder(target.parent)
+    except (
+        OSError
+    ) as error:  # a full disk has no name by itself, and the temporary file is no help
+        raise _named(error, target) from error
+
+
+def _named(error: OSError, target: Path) -> OSError:
+    """The same error about the file that was to be written."""
+    if error.errno is None:
+        return OSError(f"{target}: {error}")
+    return OSError(error.errno, error.strerror, str(target))
+
+
+def check_room(target: Path) -> None:
+    """Refuse a name that nothing could be written to, before the work that goes into it.
+
+    Args:
+        target: an absolute path; missing parents will be made.
+
+    Raises:
+        OSError: if the folder it will be in, or the nearest there is, cannot be written to; it
+            names the target.
+    """
+    parent = next(path for path in target.parents if os.path.lexists(path))
+    try:
+        for part in target.relative_to(parent).parts[:-1]:  # of folders to be made
+            if len(os.fsencode(part)) > _LONGEST:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        probe = parent / _sibling(target, "tmp").name
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise _named(error, target) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[bool]:
+    """Lock a folder that is there, until the end or until this process is gone.
+
+    Yields:
+        Whether it is this one's: False while another process has it. True where the file system
+        has no locks.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    try:
+        lock = _lock(folder, wait=False)
+    except OSError as error:
+        yield error.errno not in {errno.EWOULDBLOCK, errno.EACCES}
+        return
+    try:
+        yield True
+    finally:
+        os.close(lock)
 
 
 def write_folder_atomically(
@@ -80,7 +143,7 @@ def write_folder_atomically(
     if os.path.lexists(target):
         check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target, [*files, *litter]) as new:
+    with partial_folder(target, [*files, *litter]) as new:
         for name, data in files.items():
             _write_synced(new / name, data)
         _sync_folder(new)
@@ -104,8 +167,15 @@ def _changed(path: Path) -> float:
 
 
 @contextmanager
-def _beside(target: Path, names: Collection[str]) -> Iterator[Path]:
-    """An empty, locked folder beside `target`; at the end what is left of it is removed."""
+def partial_folder(target: Path, names: Names) -> Iterator[Path]:
+    """An empty, locked folder beside ``target``; at the end what is left of it is removed.
+
+    What killed processes left for the same target is removed before.
+
+    Args:
+        target: an absolute path in a folder that is there.
+        names: of the files that may be in it. Nothing else ever is removed.
+    """
     remove_leftovers(target, names)
     while True:
         path = _sibling(target, "tmp")
@@ -145,7 +215,7 @@ def _leftovers(target: Path, kind: str) -> list[Path]:
         return []
 
 
-def remove_leftovers(target: Path, names: Collection[str]) -> None:
+def remove_leftovers(target: Path, names: Names) -> None:
     """Remove what killed saves left, but never a copy set aside while it is the only one."""
     for path in _leftovers(target, "tmp"):
         with suppress(OSError):
@@ -179,8 +249,14 @@ def _lock(path: Path, wait: bool) -> int:
     return descriptor
 
 
-def remove_folder(folder: Path, names: Collection[str]) -> None:
+def remove_folder(folder: Path, names: Names) -> None:
     # By name, never recursively: should anything else have got in here, it survives.
+    if callable(names):
+        is_ours = names
+        with suppress(OSError):
+            names = [name for name in os.listdir(folder) if is_ours(name)]
+        if callable(names):
+            return  # there is no such folder
     for name in names:
         with suppress(OSError):
             os.unlink(folder / name)

@@ -22,10 +22,11 @@ from torch import Tensor
 from ..errors import ModelFileError, ParameterError, PushforwardError
 from . import atomic, strict_json
 from .migrations import migrated_checkpoint, renamed_settings
-from .model_folder import CONFIG, README, WEIGHTS, read_folder, write_folder
+from .model_folder import AGAIN, CONFIG, README, WEIGHTS, read_folder, write_folder
 
 __all__ = [
     "Checkpoint", "Contents", "Folder", "RunCheckpoint", "Step", "digest", "read_checkpoint",
+    "refuse_file",
 ]  # fmt: skip
 
 Folder = str | os.PathLike[str]
@@ -113,7 +114,7 @@ it: the fit then begins anew.
     def __init__(self, folder: Folder | None = None, *, writes: bool = True) -> None:
         self._folder = None if folder is None else Path(os.path.realpath(folder))
         if self._folder is not None:
-            _refuse_file(self._folder)
+            refuse_file(self._folder)
         self._writes = writes and folder is not None
         self._steps: dict[str, Step] = {}
         self._identity: dict[str, Any] = {}
@@ -121,6 +122,11 @@ it: the fit then begins anew.
         self.seconds = 0.0
         self._begun = self._written = time.monotonic()
         self._pause = _EVERY
+
+    @property
+    def folder(self) -> Path | None:
+        """Where steps are kept."""
+        return self._folder
 
     def open(self, identity: Mapping[str, Any], seed: int, *, asked: bool = True) -> int:
         """Take up the steps in the folder if they are of the same fit.
@@ -275,14 +281,23 @@ Repeat the command that wrote it to go on, or give it a larger budget.
             ModelFileError: for a damaged folder.
         """
         assert self._folder is not None
+        advice = "Choose another folder, remove that one, or give what it was begun with."
+        if isinstance(reason, ModelFileError):
+            advice = (
+                f"Choose another folder, remove {self._folder} to begin anew, or put a whole copy "
+                "of it there."
+            )
         raise type(reason)(
-            f"The run in {self._folder.parent} cannot be continued: {_clause(reason)}. "
-            "Choose another folder, remove that one, or give what it was begun with."
+            f"The run in {self._folder.parent} cannot be continued: {_clause(reason)}. {advice}"
         ) from reason
 
 
-def _refuse_file(folder: Path) -> None:
-    """Raise where a file stands in the way of a folder, before the work that goes into it."""
+def refuse_file(folder: Path) -> None:
+    """Raise where a file stands in the way of a folder, before the work that goes into it.
+
+    Raises:
+        ParameterError: naming the file.
+    """
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ParameterError(
@@ -292,8 +307,8 @@ def _refuse_file(folder: Path) -> None:
 
 
 def _clause(reason: PushforwardError) -> str:
-    """The text of an error as part of a sentence."""
-    return str(reason).rstrip(".")
+    """The text of an error as part of a sentence, without advice about saved models."""
+    return str(reason).removesuffix(AGAIN).strip().rstrip(".")
 
 
 def read_checkpoint(folder: Folder) -> Contents:

@@ -9,10 +9,12 @@ import importlib.metadata
 import os
 import reprlib
 import stat
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -20,21 +22,30 @@ from torch import Tensor
 from ..errors import ModelFileError, ParameterError
 from . import strict_json
 from .atomic import (
+    check_room,
     set_aside_copies,
     write_file_atomically,
     write_folder_atomically,
 )
 
-__all__ = ["FORMAT_VERSION", "read_folder", "read_model", "write_file_atomically", "write_folder"]
+__all__ = [
+    "FORMAT_VERSION", "check_target", "read_folder", "read_model", "write_file_atomically",
+    "write_folder",
+]  # fmt: skip
 
 #: Of the reader. A folder without narrowed tensors is written in format 1, which has no "int64".
 FORMAT_VERSION = 2
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
-DTYPES = {
-    *(torch.bool, torch.uint8, torch.uint16, torch.uint32, torch.uint64),
-    *(torch.int8, torch.int16, torch.int32, torch.int64),
-    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64),
+_DTYPE_OF = {
+    "BOOL": torch.bool,
+    **{"U8": torch.uint8, "U16": torch.uint16, "U32": torch.uint32, "U64": torch.uint64},
+    **{"I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64},
+    **{"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64},
+    "C64": torch.complex64,
 }
+DTYPES = set(_DTYPE_OF.values())
+#: Of a folder: each costs microseconds and a kilobyte, however few numbers it has.
+MOST_TENSORS = 100_000
 
 _LIBRARY = "pushforward"
 _KEYS = {"format", "library", "version", "files", "model", "sha256"}
@@ -43,7 +54,7 @@ _NARROW = (torch.int16, torch.int32)
 _MANY = 1024  # numbers of a tensor that are worth narrowing
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers add these unasked
 _WHERE = "Give the folder that a pushforward model was saved to."
-_AGAIN = "Copy the whole folder again from its source, or save the model again."
+AGAIN = "Copy the whole folder again from its source, or save the model again."
 
 
 def write_folder(
@@ -91,6 +102,24 @@ def write_folder(
             "there before is still whole. Mend the cause or choose another folder; save again."
         ) from error
     return target
+
+
+def check_target(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that :func:`write_folder` could not write, before the work of hours.
+
+    Raises:
+        ModelFileError: What stands there must not be replaced, or nothing can be written there.
+    """
+    target = _resolve(folder)
+    if os.path.lexists(target):
+        _check_replaceable(target)
+    try:
+        check_room(target)
+    except OSError as error:
+        raise ModelFileError(
+            f"{target}: no model could be saved there: {error.strerror or error}. Choose another "
+            "folder, or make this one writable."
+        ) from error
 
 
 def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -151,19 +180,23 @@ def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
 def _read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
     config_path = folder / CONFIG
     document = _unseal(_read_file(config_path, None), config_path)
-    data = b""
-    # Each file is read once, and the bytes that were hashed are the bytes that are parsed.
-    for name in (README, WEIGHTS):
-        path, expected = folder / name, document["files"][name]
-        data = _read_file(path, expected["size"])
-        if _sha256(data) != expected["sha256"]:
-            _refuse(path, f"altered since it was saved: its SHA-256 is not the one in {CONFIG}")
-    tensors = _unpack(data, folder / WEIGHTS)
+    _read_summed(folder / README, document)
+    # the bytes have no other name, so that they are gone before the tensors are copied
+    tensors = _unpack([_read_summed(folder / WEIGHTS, document)], folder / WEIGHTS)
     for name in document.get(_INT64, ()):
         if name not in tensors or tensors[name].dtype not in _NARROW:
             _refuse(config_path, f"{reprlib.repr(name)} is no tensor of int16 or int32 to widen")
         tensors[name] = tensors[name].long()
     return document["model"], tensors, reprlib.repr(document["version"])
+
+
+def _read_summed(path: Path, document: dict[str, Any]) -> bytes:
+    """The bytes of a file, which are those that were hashed: it is read once."""
+    expected = document["files"][path.name]
+    data = _read_file(path, expected["size"])
+    if _sha256(data) != expected["sha256"]:
+        _refuse(path, f"altered since it was saved: its SHA-256 is not the one in {CONFIG}")
+    return data
 
 
 def _read_file(path: Path, size: int | None) -> bytes:
@@ -219,7 +252,7 @@ def _check_replaceable(target: Path) -> None:
         _refuse(target, "is the current working folder", "Save from outside of it.")
 
 
-def _refuse(path: Path, problem: str, advice: str = _AGAIN) -> NoReturn:
+def _refuse(path: Path, problem: str, advice: str = AGAIN) -> NoReturn:
     raise ModelFileError(f"{path}: {problem}. {advice}")
 
 
@@ -293,7 +326,7 @@ def _unseal(data: bytes, path: Path) -> dict[str, Any]:
         _refuse(path, f'"{_INT64}" is not a list of names')
     # The second test finds what the digest does not see: spaces, the order of keys, 1E5 for 1e5.
     body = strict_json.dumps_canonical({k: document[k] for k in keys - {"sha256"}})
-    if document["sha256"] != _sha256(body) or data != strict_json.dumps(document):
+    if document["sha256"] != _sha256(body) or not strict_json.written_so(document, data):
         _refuse(path, "altered since it was saved: its SHA-256 is not the one written in it")
     return document
 
@@ -323,9 +356,12 @@ def _pack(tensors: dict[str, Tensor]) -> tuple[bytes, list[str]]:
             packed[name] = tensor.to(narrow)
             narrowed.append(name)
     try:
-        return safetensors.torch.save(dict(sorted(packed.items()))), sorted(narrowed)
+        weights = safetensors.torch.save(dict(sorted(packed.items())))
     except ValueError as error:  # a name that UTF-8 cannot hold
         raise ParameterError(f"The tensors cannot be stored: {error}") from error
+    if problem := _too_many(weights):  # the reader's limit holds for the writer too
+        raise ParameterError(f"The tensors cannot be stored in a folder: {problem}.")
+    return weights, sorted(narrowed)
 
 
 def _narrowest(tensor: Tensor) -> torch.dtype:
@@ -337,15 +373,50 @@ def _narrowest(tensor: Tensor) -> torch.dtype:
     return next(fitting, tensor.dtype)
 
 
-def _unpack(data: bytes, path: Path) -> dict[str, Tensor]:
+def _unpack(held: list[bytes], path: Path) -> dict[str, Tensor]:
+    """The tensors in the bytes of a safetensors file.
+
+    Args:
+        held: the bytes alone in a list, from which they are taken: they and the tensors are never
+            in memory together with a third copy.
+        path: of the file, for errors.
+    """
+    if problem := _too_many(held[0]):
+        _refuse(path, problem)
     try:
-        tensors = safetensors.torch.load(data)
+        found = safetensors.deserialize(held.pop())
     except Exception as error:  # hostile bytes: whatever the parser raises is a refusal
         _refuse(path, f"not a usable safetensors file: {ascii(error)[:200]}")
-    for name, tensor in tensors.items():
-        if tensor.dtype not in DTYPES:
-            _refuse(path, f"tensor {reprlib.repr(name)} has the dtype {tensor.dtype}")
-        if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
-            _refuse(path, f"tensor {reprlib.repr(name)} has booleans other than 0 and 1")
+    parts = dict(sorted(found))
+    del found
     # copies are aligned as tensors that are made here: sums of others may differ in the last bit
-    return {name: tensors[name].clone() for name in sorted(tensors)}
+    return {name: _tensor(name, parts.pop(name), path) for name in list(parts)}
+
+
+def _too_many(data: bytes) -> str:
+    """Why the header of a safetensors file is not parsed: it describes too much; "" if it may be.
+
+    Every tensor has an opening brace, and one is around all of them.
+    """
+    length = int.from_bytes(data[:8], "little")
+    count = data.count(b"{", 8, min(8 + length, len(data))) - 1
+    return f"it holds {count:,} tensors, over {MOST_TENSORS:,}" if count > MOST_TENSORS else ""
+
+
+def _tensor(name: str, part: dict[str, Any], path: Path) -> Tensor:
+    dtype, shape, data = _DTYPE_OF.get(part["dtype"]), part["shape"], part["data"]
+    if dtype is None:
+        _refuse(path, f"tensor {reprlib.repr(name)} has the dtype {ascii(part['dtype'])[:40]}")
+    try:
+        if len(data) == 0:  # which frombuffer does not take
+            return torch.empty(shape, dtype=dtype)
+        tensor = torch.frombuffer(data, dtype=dtype).reshape(shape)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        _refuse(
+            path, f"tensor {reprlib.repr(name)} has a shape that is none: {ascii(error)[:200]}"
+        )
+    if dtype == torch.bool and bool(tensor.view(torch.uint8).max() > 1):
+        _refuse(path, f"tensor {reprlib.repr(name)} has booleans other than 0 and 1")
+    if sys.byteorder == "big":
+        return torch.from_numpy(tensor.numpy().byteswap())
+    return tensor.clone()

@@ -7,12 +7,14 @@ those are values that are only ever compared: nothing is looked up, imported or 
 made takes no more memory than a fixed multiple of the program's own size.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 __all__ = ["StackMachine", "UnsupportedPickle"]
 
+_MOST_STEPS = 500_000  # of a program: each takes up to a hundred bytes and a microsecond
 _LONGEST_LINE = 4096
 _LONGEST_NUMBER = 16  # bytes
 
@@ -59,7 +61,11 @@ class StackMachine:
             UnsupportedPickle: if it is cut short, or does anything that data do not need.
         """
         self._stack, self._marks, self._memo = [], [], {}
-        while (code := self.take(1)) != b".":
+        for steps in itertools.count():
+            if (code := self.take(1)) == b".":
+                break
+            if steps == _MOST_STEPS:
+                raise UnsupportedPickle(f"it has more than {_MOST_STEPS:,} steps, unlike data")
             if code not in _OPCODES:
                 raise UnsupportedPickle(
                     f"it has the opcode {code!r} at byte {self.at - 1:,}, unlike data"

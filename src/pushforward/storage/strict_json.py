@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MAX_BYTES", "dumps", "dumps_canonical", "loads", "plain"]
+__all__ = ["MAX_BYTES", "dumps", "dumps_canonical", "loads", "plain", "written_so"]
 
 MAX_BYTES = 64 * 2**20
 MAX_TOKENS = 1_000_000  # bounds the Python objects a hostile file can make us build
@@ -57,6 +57,20 @@ def plain(value: Any, where: str = "config", depth: int = 0) -> Any:
 def dumps(value: Any) -> bytes:
     """Readable JSON in ASCII; floats are written so that they come back bit for bit."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
+def written_so(value: Any, data: bytes) -> bool:
+    """Whether ``dumps`` gives these bytes; no more of it is made than is equal to them.
+
+    >>> written_so([1.5], dumps([1.5])), written_so([1.5], b"[1.50]")
+    (True, False)
+    """
+    at = 0
+    for part in json.JSONEncoder(indent=2, allow_nan=False).iterencode(value):
+        if not data.startswith(part.encode(), at):
+            return False
+        at += len(part)
+    return data[at:] == b"\n"
 
 
 def dumps_canonical(value: Any) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pushforward.data import open_images
-from pushforward.data.images.arrays import Archive
+from pushforward.data.array_files import Archive
 from pushforward.errors import DataError
 
 

@@ -4,7 +4,7 @@ from .color_mnist import color_mnist
 from .datasets import IMAGE_SETS, KnownImages, image_sets
 from .digests import digest_of
 from .grey import RecolouredImages
-from .grid import write_grid, write_picture
+from .grid import need_pillow, write_grid, write_picture
 from .image_files import FileImages
 from .image_sources import ArrayImages, ImageSet, ImageSource
 from .in_memory import as_image_set, as_images, holds_images
@@ -28,6 +28,7 @@ __all__ = [
     "holds_images",
     "image_sets",
     "labels_by_name",
+    "need_pillow",
     "numbered",
     "open_images",
     "places_of",

@@ -1,108 +1,24 @@
 """Images in npy and npz files."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import DataError
+from ..array_files import Archive, read_npy
 from .cropping import Framing
-from .formats import Format, check_expansion, name_of
+from .formats import Format, name_of
 from .image_sources import ArrayImages, ImageSet, find_layout
 from .labels import is_text, numbers_and_names
 
-__all__ = ["FILE", "Archive", "read_arrays"]
+__all__ = ["FILE", "read_arrays"]
 
 IMAGES = ("images", "X", "x", "data", "samples", "arr_0")
 LABELS = ("labels", "y", "label", "targets", "arr_1")
 SPLITS = {"train": ("train",), "valid": ("val", "valid"), "test": ("test",)}
 #: Names of the images and labels of a split; those of the second are MedMNIST's.
 OF_SPLIT = (("x_{}", "y_{}"), ("{}_images", "{}_labels"), ("X_{}", "y_{}"), ("{}_x", "{}_y"))
-
-
-class Archive:
-    """The arrays of an npz file, opened one at a time.
-
-    An array that was saved without compression is memory-mapped, so it may be larger than memory.
-    Objects (pickles) are never read.
-
-    Raises:
-        DataError: if the file is no npz.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise self._unreadable(error) from error
-        self._members = {
-            member.filename.removesuffix(".npy"): member
-            for member in members
-            if member.filename.endswith(".npy")
-        }
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the arrays."""
-        return tuple(self._members)
-
-    def read(self, name: str) -> np.ndarray:
-        """Return an array.
-
-        Raises:
-            DataError: if it is cut short, damaged, made of objects, or claims an absurd size.
-        """
-        member = self._members[name]
-        check_expansion(self.path, member.file_size, member.compress_size)
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
-                shape, fortran, dtype = _head(file)
-                skip = file.tell()
-                if dtype.hasobject:
-                    raise DataError(f"the array {name!r} holds Python objects, which are not read")
-                if member.compress_type == zipfile.ZIP_STORED and 0 not in shape:
-                    start = self._start(member) + skip
-                    order: Any = "F" if fortran else "C"
-                    return np.memmap(self.path, dtype, "r", start, shape, order)
-                count = int(np.prod(shape, dtype=object))
-                data = file.read(count * dtype.itemsize + 1)
-                if len(data) != count * dtype.itemsize:
-                    raise DataError(f"the array {name!r} holds other than {shape} elements")
-                array = np.frombuffer(data, dtype)
-                return array.reshape(shape, order="F" if fortran else "C")
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise self._unreadable(error) from error
-        except (RuntimeError, NotImplementedError) as error:  # encrypted, unknown compression
-            raise self._unreadable(error) from error
-
-    def _start(self, member: zipfile.ZipInfo) -> int:
-        """Return the offset of a member's first byte, which its local head tells."""
-        with open(self.path, "rb") as file:
-            file.seek(member.header_offset)
-            head = file.read(30)
-        return (
-            member.header_offset
-            + 30
-            + sum(int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
-        )
-
-    def _unreadable(self, error: Exception) -> DataError:
-        return DataError(
-            f"{self.path} cannot be read: {error}. Expected a whole npz file of plain arrays: "
-            "write it again."
-        )
-
-
-def _head(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read the head of an npy stream: shape, whether columns come first, dtype."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
 
 
 def _of_splits(archive: Archive) -> dict[str, tuple[str, str]]:
@@ -138,12 +54,7 @@ def read_arrays(
     """
     labels, names, notes = None, None, ()
     if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, EOFError, ValueError) as error:
-            raise DataError(
-                f"{path} cannot be read: {error}. Expected a whole npy file of bytes."
-            ) from error
+        array = read_npy(path)
     else:
         archive = Archive(path)
         halves = _of_splits(archive)

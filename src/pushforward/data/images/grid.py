@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import DataError, ParameterError
 from ...storage.atomic import write_file_atomically
 
-__all__ = ["grid", "write_grid", "write_picture"]
+__all__ = ["grid", "need_pillow", "write_grid", "write_picture"]
 
 _PAGE = 1000  # pixels of the longer side up to which small images are enlarged
 _TILE = 112  # and of an image
@@ -79,7 +79,7 @@ def write_grid(
         ParameterError: if the name does not end in .png, or Pillow is not installed.
         DataError: for no images.
     """
-    Image = _pillow()
+    Image = need_pillow()
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ParameterError(f"{path} was asked for. Expected a name that ends in .png.")
@@ -105,10 +105,15 @@ def write_picture(path: str | os.PathLike[str], image: np.ndarray) -> None:
             f"Images of {len(image)} channels are no pictures. Expected 1, 3 or 4: write arrays."
         )
     pixels = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
-    _pillow().fromarray(pixels).save(path, "PNG")
+    need_pillow().fromarray(pixels).save(path, "PNG")
 
 
-def _pillow() -> Any:
+def need_pillow() -> Any:
+    """Return the module of pictures of Pillow.
+
+    Raises:
+        ParameterError: where it is not installed, with the command that installs it.
+    """
     try:
         from PIL import Image
     except ImportError as error:

@@ -1,16 +1,15 @@
 """The idx format of MNIST (LeCun, Cortes and Burges, "The MNIST database", 1998)."""
 
-import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import DataError
+from ..files import check_expansion, open_bytes
 from .cropping import Framing
-from .formats import Format, check_expansion, name_of
+from .formats import Format, name_of
 from .image_sources import ArrayImages, ImageSet
 
 __all__ = ["FILE", "FOLDER", "read_idx"]
@@ -26,7 +25,7 @@ def read_idx(path: Path) -> np.ndarray:
     """
     packed = path.suffix == ".gz"
     try:
-        with gzip.open(path) if packed else open(path, "rb") as file:
+        with open_bytes(path, lines=False) as file:
             head = file.read(4)
             if len(head) < 4 or head[:2] != b"\0\0" or not 1 <= head[3] <= 8:
                 raise DataError(
@@ -47,7 +46,7 @@ def read_idx(path: Path) -> np.ndarray:
             else:
                 data = b""
                 got = path.stat().st_size - 4 - len(sides)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise DataError(f"{path} cannot be read: {error}. Expected a whole idx file.") from error
     if len(shape) != head[3] or got != expected:
         raise DataError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from .arrays import Archive
+from ..array_files import Archive
 from .cropping import Framing
 from .formats import Format, name_of
 from .image_sources import ArrayImages, ImageSet, JoinedImages

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, ParameterError
+from ..files import check_regular
 from . import arrays, celeba, cifar, folders, idx, imagenet, omniglot, parquet, stl10, svhn
 from .cropping import FramedImages, Framing
 from .datasets import IMAGE_SETS, close_to, data_root, open_known
@@ -104,6 +105,7 @@ def _open_named(
 ) -> ImageSet:
     path, text = Path(source), os.fspath(source)
     if path.exists():
+        check_regular(path)
         return _open_path(path, split, framing, of_array)
     if text in IMAGE_SETS:
         _refuse_for_arrays(of_array, text)

@@ -84,6 +84,9 @@ class Pixels:
         shape = tuple(self.shape)
         sides = len(shape) == 3 and all(type(side) is int and side > 0 for side in shape)
         _expect(sides, "shape", self.shape, "three whole numbers (C, H, W)")
+        _expect(
+            math.prod(shape) <= _MOST_VALUES, "shape", shape, f"{_MOST_VALUES:,} values at most"
+        )
         object.__setattr__(self, "shape", shape)
         fits = self.layout != "nhw" or shape[0] == 1
         _expect(fits, "layout", self.layout, f"an axis for the {shape[0]} channels")
@@ -317,6 +320,9 @@ class Pixels:
                 f"The description of the pixels is wrong: {error} The model folder was altered: "
                 "fit the model again or fetch a fresh copy."
             ) from error
+
+
+_MOST_VALUES = 2**28  # of an image: a gigabyte as float32
 
 
 def _expect(fine: bool, name: str, value: Any, expected: str) -> None:

@@ -25,6 +25,8 @@ def read_batch(path: Path) -> dict[str, Any]:
         DataError: for a file that is cut short or holds anything else.
     """
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise UnsupportedPickle(f"it has {size:,} bytes, more than {_LARGEST:,}")
         found = _Batch(path.read_bytes()).run()
         if not isinstance(found, dict):
             raise UnsupportedPickle("it holds no dict")
@@ -39,6 +41,9 @@ def read_batch(path: Path) -> dict[str, Any]:
         )
         for key, value in found.items()
     }
+
+
+_LARGEST = 2**29  # bytes of a batch; the published ones have 31 and 150 million
 
 
 class _Step(enum.Enum):

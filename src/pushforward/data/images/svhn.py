@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ..files import check_expansion
 from .cropping import Framing
-from .formats import Format, check_expansion, name_of
+from .formats import Format, name_of
 from .image_sources import ArrayImages, ImageSet
 from .labels import as_labels
 

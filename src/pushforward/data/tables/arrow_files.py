@@ -1,6 +1,10 @@
 """Tables in parquet and feather files, through pyarrow."""
 
+import re
+import zoneinfo
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ..files import check_expansion, check_regular
 from .lazy_table import Table, unreadable
 
 __all__ = ["FeatherTable", "ParquetTable", "need_pyarrow"]
@@ -37,15 +42,57 @@ def need_pyarrow(path: Path) -> Any:
     return pyarrow
 
 
+#: What pyarrow and pandas raise of files that are damaged or hold what pandas cannot: dates
+#: before 1677 or after 2262, unknown time zones, metadata about columns that are not there.
+_DAMAGED = (
+    *(OSError, ValueError, TypeError, OverflowError, LookupError, AttributeError),
+    *(NotImplementedError, RecursionError, AssertionError),
+)
+
+
 class ArrowTable(Table):
     """What parquet and feather share: arrow tables that become pandas frames."""
 
     path: Path
     schema: Any
+    _arrow: Any
 
-    @property
-    def columns(self) -> list[str | int]:
-        return list(self.schema.empty_table().to_pandas().columns)
+    @cached_property
+    def columns(self) -> list[str | int]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        with self._reading(self.path):
+            return list(self.schema.empty_table().to_pandas().columns)
+
+    @contextmanager
+    def _reading(self, part: Path) -> Iterator[None]:
+        """Turn what goes wrong while reading a file into one line that says what to do."""
+        try:
+            yield
+        except DataError:
+            raise
+        except (self._arrow.ArrowException, *_DAMAGED) as error:
+            raise unreadable(part, error) from error
+
+    def _check_schema(self, part: Path) -> None:
+        """Refuse columns of one name, which no row can tell apart, and unknown time zones.
+
+        Raises:
+            DataError: naming one.
+        """
+        for field in self.schema:
+            zone = field.type.tz if self._arrow.types.is_timestamp(field.type) else None
+            if zone is not None and not _is_zone(zone):
+                raise DataError(
+                    f"{part} has the time zone {zone!r} in column {field.name!r}, which is not "
+                    "known here. Expected one such as UTC, +01:00 or Europe/Berlin."
+                )
+        name, count = (
+            Counter(self.schema.names).most_common(1)[0] if self.schema.names else ("", 1)
+        )
+        if count > 1:
+            raise DataError(
+                f"{part} has {count} columns {name!r}. Expected a name of its own for each: "
+                "rename them."
+            )
 
     @cached_property
     def gaps(self) -> dict[str, str]:
@@ -67,12 +114,28 @@ class ArrowTable(Table):
         import pandas as pd
 
         frame = table.to_pandas()
-        for name, dtype in self.gaps.items():
-            if isinstance(frame[name].dtype, np.dtype):
-                nullable = pd.api.types.pandas_dtype(dtype)
-                column = table[name].to_pandas(types_mapper=lambda _, found=nullable: found)
-                frame[name] = column.set_axis(frame.index)
-        return frame
+        kinds = frame.dtypes.to_dict()
+        gaps = [name for name in self.gaps if isinstance(kinds.get(name), np.dtype)]
+        if not gaps:
+            return frame
+        made = {dtype: pd.api.types.pandas_dtype(dtype) for dtype in {*self.gaps.values()}}
+        nullable = {str(table.schema.field(name).type): made[self.gaps[name]] for name in gaps}
+        # all at once: each column that is put into a wide frame alone moves all others
+        found = table.select(gaps).replace_schema_metadata(None)
+        found = found.to_pandas(types_mapper=lambda kind: nullable[str(kind)])
+        rest = frame.drop(columns=gaps)
+        return pd.concat([rest, found.set_axis(frame.index)], axis=1)[list(frame.columns)]
+
+
+def _is_zone(name: str) -> bool:
+    """Whether a time zone has a known name, or is an offset such as +01:00."""
+    if re.fullmatch(r"[+-]\d{2}:?\d{2}", name):
+        return True
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 class ParquetTable(ArrowTable):
@@ -81,8 +144,14 @@ class ParquetTable(ArrowTable):
     def __init__(self, path: Path, parts: Sequence[Path]) -> None:
         self.path, self._parts = path, parts
         self._arrow = need_pyarrow(path)
+        for part in parts:
+            check_regular(part)
         metadata = [self._read(part, lambda file: file.metadata) for part in parts]
         self.schema = self._read(parts[0], lambda file: file.schema_arrow)
+        self._check_schema(parts[0])
+        for part, found in zip(parts, metadata, strict=True):
+            groups = range(found.num_row_groups)
+            check_expansion(part, sum(found.row_group(k).total_byte_size for k in groups))
         for part in parts[1:]:
             schema = self._read(part, lambda file: file.schema_arrow)
             if not schema.equals(self.schema):
@@ -94,35 +163,43 @@ class ParquetTable(ArrowTable):
         self._metadata = metadata
 
     def _read(self, part: Path, get: Any) -> Any:
-        try:
-            with self._arrow.parquet.ParquetFile(part) as file:
-                return get(file)
-        except (self._arrow.ArrowException, OSError) as error:
-            raise unreadable(part, error) from error
+        with self._reading(part), self._arrow.parquet.ParquetFile(part) as file:
+            return get(file)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """The place of each column of values in the metadata, by its name."""
+        schema = self._metadata[0].schema
+        return {schema.column(i).path: i for i in range(self._metadata[0].num_columns)}
 
     def _has_null(self, name: str) -> bool:
         for metadata in self._metadata:
-            names = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
             for group in range(metadata.num_row_groups):
-                found = metadata.row_group(group).column(names.index(name)).statistics
+                found = metadata.row_group(group).column(self._places[name]).statistics
                 if found is None or found.null_count is None or found.null_count:
                     return True
         return False
 
     def read(self) -> Any:
         tables = [self._read(part, lambda file: file.read()) for part in self._parts]
-        return self._frame(self._arrow.concat_tables(tables))
+        with self._reading(self.path):
+            return self._frame(self._arrow.concat_tables(tables))
 
     def _batches(self, n_rows: int) -> Iterator[Any]:
+        # pre-buffering would keep the whole file, no buffer a whole row group in memory
+        options: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
         for part in self._parts:
-            try:
-                # pre-buffering would keep the whole file, no buffer a whole row group in memory
-                options: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
-                with self._arrow.parquet.ParquetFile(part, **options) as file:
-                    for batch in file.iter_batches(batch_size=n_rows):
-                        yield self._frame(self._arrow.Table.from_batches([batch]))
-            except (self._arrow.ArrowException, OSError) as error:
-                raise unreadable(part, error) from error
+            with self._reading(part):
+                file = self._arrow.parquet.ParquetFile(part, **options)
+            with file:
+                batches = file.iter_batches(batch_size=n_rows)
+                while True:
+                    with self._reading(part):
+                        batch = next(batches, None)
+                        if batch is None:
+                            break
+                        frame = self._frame(self._arrow.Table.from_batches([batch]))
+                    yield frame
 
 
 class FeatherTable(ArrowTable):
@@ -131,33 +208,36 @@ class FeatherTable(ArrowTable):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._arrow = need_pyarrow(path)
-        with self._open() as file:
+        check_regular(path)
+        with self._reading(path), self._open() as file:
             self.schema = file.schema
+        self._check_schema(path)
         self.n_rows = sum(batch.num_rows for batch in self._record_batches())
 
     def _open(self) -> Any:
-        try:
+        with self._reading(self.path):
             return self._arrow.ipc.open_file(self._arrow.memory_map(str(self.path)))
-        except (self._arrow.ArrowException, OSError) as error:
-            raise unreadable(self.path, error) from error
 
     def _record_batches(self) -> Iterator[Any]:
         with self._open() as file:
             for i in range(file.num_record_batches):
-                try:
-                    yield file.get_batch(i)
-                except (self._arrow.ArrowException, OSError) as error:
-                    raise unreadable(self.path, error) from error
+                with self._reading(self.path):
+                    batch = file.get_batch(i)
+                    batch.validate()
+                yield batch
 
     def _has_null(self, name: str) -> bool:
         return any(batch.column(name).null_count for batch in self._record_batches())
 
     def read(self) -> Any:
         batches = list(self._record_batches())
-        return self._frame(self._arrow.Table.from_batches(batches, self.schema))
+        with self._reading(self.path):
+            return self._frame(self._arrow.Table.from_batches(batches, self.schema))
 
     def _batches(self, n_rows: int) -> Iterator[Any]:
         for batch in self._record_batches():
             table = self._arrow.Table.from_batches([batch])
             for start in range(0, table.num_rows, n_rows):
-                yield self._frame(table.slice(start, n_rows))
+                with self._reading(self.path):
+                    frame = self._frame(table.slice(start, n_rows))
+                yield frame

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from ...errors import LeftOutWarning
+from ...plain_text import in_markdown
 
 __all__ = ["columns_table", "columns_text", "extent", "kept_text", "share", "warn_left_out"]
 
@@ -28,7 +29,11 @@ def columns_table(columns: Any) -> str:
     lines = ["| column | kind | seen | why | missing | note |", "|---|---|---|---|---|---|"]
     for entry in columns.describe():
         cells = (entry["name"], entry["kind"], extent(entry), entry["why"])
-        lines.append("| " + " | ".join(map(_cell, (*cells, share(entry), entry["note"]))) + " |")
+        lines.append(
+            "| "
+            + " | ".join(in_markdown(str(cell)) for cell in (*cells, share(entry), entry["note"]))
+            + " |"
+        )
     return "\n".join(lines)
 
 
@@ -42,11 +47,6 @@ def share(entry: dict[str, Any]) -> str:
     if not missing:
         return ""
     return f"{100 * missing:.0f} %" if missing >= 0.01 else "under 1 %"
-
-
-def _cell(value: Any) -> str:
-    """A cell of a table in Markdown: on one line, its bars escaped."""
-    return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def columns_text(columns: Any) -> str:

@@ -2,9 +2,7 @@
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ..files import open_bytes
 from .csv_dialect import SHOWN, Dialect, sniff
 from .lazy_table import Table
 from .reading_options import Expected, ReadingOptions
@@ -66,8 +65,7 @@ class TextTable(Table):
             self._dialect = self._sniff()
 
     def _bytes(self) -> Any:
-        opened: Any = gzip.open if self.path.suffix.lower() == ".gz" else open
-        return opened(str(self.path), "rb")
+        return open_bytes(self.path)
 
     def _start(self) -> bytes:
         """The first bytes, which show the encoding."""
@@ -87,7 +85,7 @@ class TextTable(Table):
                 f"{self.path} cannot be read as {self._encodings[0]}: {error}. Expected text in "
                 "one encoding: say which with encoding= (--encoding), such as cp1252 or utf-16."
             ) from error
-        except (OSError, EOFError, zlib.error) as error:
+        except OSError as error:
             raise DataError(
                 f"{self.path} cannot be read: {error}. Expected a whole file: write it again."
             ) from error

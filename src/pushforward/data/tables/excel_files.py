@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ..files import check_expansion
 from .csv_files import TextTable
 from .lazy_table import unreadable
 from .reading_options import Expected, ReadingOptions
@@ -49,13 +50,14 @@ def _sheet(path: Path) -> tuple[str, list[str]]:
             f"{path} needs openpyxl, which is not installed: "
             'pip install "pushforward[files]", or save the sheet as csv.'
         ) from error
+    _check_sizes(path)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
             sheets = [(sheet.title, _filled(sheet)) for sheet in book.worksheets]
         finally:
             book.close()
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except Exception as error:  # readers of damaged XML raise whatever they meet
         raise unreadable(path, error) from error
     filled = [(title, rows) for title, rows in sheets if rows]
     if not filled:
@@ -68,6 +70,21 @@ def _sheet(path: Path) -> tuple[str, list[str]]:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue(), notes
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a workbook whose parts claim to hold far more than cells could.
+
+    Raises:
+        DataError: naming both sizes; also for what is no workbook.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise unreadable(path, error) from error
+    for part in parts:
+        check_expansion(path, part.file_size, part.compress_size)
 
 
 def _filled(sheet: Any) -> list[list[str]]:

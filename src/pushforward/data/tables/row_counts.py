@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["canonical_order", "counted"]
+__all__ = ["canonical_order", "counted", "taken"]
 
 
 def counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
@@ -24,11 +24,12 @@ def counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
         scaled: np.ndarray = np.divide(weight, weight.max())
         index = np.flatnonzero(scaled > 1e-12)
         if not bool((scaled == 1).all()):
-            return _rows_of(X, index), scaled[index]
-    return _rows_of(X, index), None
+            return taken(X, index), scaled[index]
+    return taken(X, index), None
 
 
-def _rows_of(X: Any, index: np.ndarray) -> Any:
+def taken(X: Any, index: np.ndarray) -> Any:
+    """Rows of a table by their numbers, in the order of these."""
     if isinstance(X, np.ndarray):
         return X[index]
     if isinstance(X, Tensor):

@@ -1,18 +1,18 @@
 """Tables in files: which reader opens which file."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import DataError
+from ..array_files import Archive, read_npy
+from ..files import check_regular
 from .arrow_files import FeatherTable, ParquetTable
 from .csv_files import TextTable
 from .excel_files import ExcelTable
-from .lazy_table import Table, unreadable
+from .lazy_table import Table
 from .reading_options import Expected, ReadingOptions
 
 __all__ = ["SUFFIXES", "WRITTEN", "open_table", "suffix_of"]
@@ -64,6 +64,7 @@ def open_table(
         return ParquetTable(path, parts)
     if not path.exists():
         raise DataError(f"{path} does not exist. Expected a file or folder: check the path.")
+    check_regular(path)
     suffix = suffix_of(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path} is an empty file. Expected a table: write it again.")
@@ -92,22 +93,16 @@ class ArrayTable(Table):
 
     def _load(self) -> np.ndarray:
         """Open the array; pickled objects are never read."""
-        try:
-            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            with loaded:
-                name = "X" if "X" in loaded.files else loaded.files[0] if loaded.files else ""
-                if name != "X" and len(loaded.files) != 1:
-                    raise DataError(
-                        f"{self.path} holds the arrays {loaded.files}. Expected one called X, or "
-                        "one array only: save it as np.savez(path, X=array)."
-                    )
-                return loaded[name]
-        except DataError:
-            raise
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise unreadable(self.path, error) from error
+        if self.path.suffix.lower() == ".npy":
+            return read_npy(self.path)
+        archive = Archive(self.path)
+        names = archive.names
+        if "X" not in names and len(names) != 1:
+            raise DataError(
+                f"{self.path} holds the arrays {list(names)}. Expected one called X, or one array "
+                "only: save it as np.savez(path, X=array)."
+            )
+        return archive.read("X" if "X" in names else names[0])
 
     @property
     def columns(self) -> list[str | int]:

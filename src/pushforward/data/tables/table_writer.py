@@ -3,11 +3,10 @@
 import gzip
 import io
 import os
-import secrets
 import shutil
 import tempfile
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -18,13 +17,20 @@ import torch
 from numpy.lib import format as npy
 
 from ...errors import DataError
+from ...storage.atomic import partial_folder
+from ...validation import OneOf, check
 from .arrow_files import need_pyarrow
+from .formulas import FORMULAS, without_formulas
 from .table_files import WRITTEN, suffix_of
 
 __all__ = ["TableWriter", "write_table"]
 
+_PARTIAL = "partial"
 
-def write_table(path: str | os.PathLike, X: Any, overwrite: bool = True) -> None:
+
+def write_table(
+    path: str | os.PathLike, X: Any, overwrite: bool = True, *, formulas: str = "keep"
+) -> None:
     """Write a frame, array or tensor to a file; see :class:`TableWriter`.
 
     Examples:
@@ -35,7 +41,7 @@ def write_table(path: str | os.PathLike, X: Any, overwrite: bool = True) -> None
         >>> open_table(path).read().tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    with TableWriter(path, overwrite) as writer:
+    with TableWriter(path, overwrite, formulas=formulas) as writer:
         writer.write(X)
 
 
@@ -44,20 +50,27 @@ class TableWriter:
 
     Use it in a ``with`` statement. The rows go to a temporary file in the same folder, which is
     synced and renamed at the end. If anything fails before, it is removed and a file that had the
-    name is left as it was.
+    name is left as it was; what a killed process left is removed by the next that writes there.
 
     Args:
         path: file to write; the ending decides the format, as in :func:`open_table`. Arrays get
             the columns column_0, column_1, ... in formats that have names; npy and npz take
             tables of one numeric dtype only.
         overwrite: whether a file of this name may be replaced.
+        formulas: what becomes of names and texts that a spreadsheet would take for formulas, such
+            as "=cmd()", in csv and tsv: "keep", "escape" or "refuse"; other formats have none.
 
     Raises:
+        ParameterError: for another word.
         DataError: for an unknown ending, a folder that does not exist, batches that do not fit
             together, and a ``with`` block that wrote nothing.
     """
 
-    def __init__(self, path: str | os.PathLike, overwrite: bool = True) -> None:
+    def __init__(
+        self, path: str | os.PathLike, overwrite: bool = True, *, formulas: str = "keep"
+    ) -> None:
+        check({"formulas": OneOf(*FORMULAS)}, {"formulas": formulas})
+        self._formulas = formulas
         self.path = Path(os.path.realpath(path))
         self.overwrite = overwrite
         self._suffix = suffix_of(self.path, WRITTEN)
@@ -68,11 +81,14 @@ class TableWriter:
         self._refuse_existing()
         if not self.path.parent.is_dir():
             raise DataError(f"Folder {self.path.parent} does not exist. Create it first.")
-        # open() rather than tempfile: the file gets the permissions that the user's files get.
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
+        self._stack = ExitStack()
         try:
+            folder = self._stack.enter_context(partial_folder(self.path, [_PARTIAL]))
+            # open() rather than tempfile: the file gets the permissions that the user's files get
+            self._temporary = folder / _PARTIAL
             self._file = open(self._temporary, "xb+")
         except OSError as error:
+            self._stack.close()
             raise self._unwritable(error) from error
         return self
 
@@ -106,13 +122,14 @@ class TableWriter:
         except OSError as problem:
             raise self._unwritable(problem) from problem
         finally:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a full disk refuses once more what is still to be written
+                self._file.close()
+            self._stack.close()
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
-            f"{self.path} cannot be written: {error}. Expected a folder you may write to, with "
-            "room for the file."
+            f"{self.path} cannot be written: {error.strerror or error}. Expected a folder you may "
+            "write to, with room for the file."
         )
 
     def _finish(self) -> None:
@@ -137,7 +154,7 @@ class TableWriter:
             return _ArraySink(self._file, zipped=self._suffix == ".npz")
         if self._suffix in (".parquet", ".feather", ".arrow"):
             return _ArrowSink(self._file, self.path, self._suffix == ".parquet")
-        return _TextSink(self._file, self._suffix)
+        return _TextSink(self._file, self._suffix, self._formulas)
 
 
 def _pandas(X: Any) -> Any:
@@ -165,7 +182,8 @@ def _refuse_other(columns: list, first: list) -> None:
 class _TextSink:
     """Lines of csv or tsv, gzipped or not."""
 
-    def __init__(self, file: BinaryIO, suffix: str) -> None:
+    def __init__(self, file: BinaryIO, suffix: str, formulas: str) -> None:
+        self._formulas = formulas
         packed = suffix.endswith(".gz")
         self._packed = gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if packed else None
         self._text = io.TextIOWrapper(self._packed or file, encoding="utf-8", newline="")
@@ -173,7 +191,7 @@ class _TextSink:
         self._columns: list | None = None
 
     def append(self, X: Any) -> None:
-        frame = _pandas(X)
+        frame = without_formulas(_pandas(X), self._formulas)
         header = self._columns is None
         self._columns = self._columns or list(frame.columns)
         _refuse_other(list(frame.columns), self._columns)

@@ -1,6 +1,6 @@
 """Lines of text: how they are read, and as which numbers models see their characters."""
 
-import gzip
+import io
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ...errors import DataError, ModelFileError
+from ..files import open_bytes
 
 __all__ = ["Alphabet", "as_lines", "open_text"]
 
@@ -40,11 +41,10 @@ def open_text(path: str | os.PathLike, *, blank: bool = False) -> list[str]:
         ['One .', 'Two .']
     """
     path = Path(path)
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig") as file:
             lines = [raw.rstrip("\r\n") for raw in file if blank or raw.strip()]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}. Expected text in UTF-8.") from error
     if not lines:
         raise DataError(f"{path} has no lines. Expected a sentence on each.")

@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from ...storage.weights import CheckedModule
+
 __all__ = ["PERMUTATIONS", "InvertibleConvolutions"]
 
 PERMUTATIONS = ("lu", "direct", "reverse", "shuffle")
 
 
-class InvertibleConvolutions(nn.Module):
+class InvertibleConvolutions(CheckedModule):
     """The matrices ``W`` of ``y = W x`` at every pixel, stacked over the steps of a level.
 
     Kingma & Dhariwal, *Glow* (2018), section 3.2. ``"lu"`` learns ``W = P L U`` with a fixed
@@ -57,6 +59,20 @@ class InvertibleConvolutions(nn.Module):
         self.lower = nn.Parameter(lower.tril(-1).float())
         self.upper = nn.Parameter(upper.triu(1).float())
         self.log_diagonal = nn.Parameter(diagonal.abs().log().float())
+
+    def check_weights(self) -> None:
+        """Refuse orders that are no permutations, and signs that are none.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        if self.kind == "direct":
+            return
+        places = torch.arange(self.order.shape[1], device=self.order.device)
+        if not bool((self.order.sort(1).values == places).all()):
+            raise ValueError("the order of channels is no permutation")
+        if self.kind == "lu" and not bool((self.sign.abs() == 1).all()):
+            raise ValueError("a sign is neither 1 nor -1")
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """The matrices (K, c, c) and ``log |det W|`` (K,), in float64; differentiable."""

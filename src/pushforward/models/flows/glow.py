@@ -306,6 +306,11 @@ class Glow(TrainedFlow):
         if labels is not None:
             self._warn_of_labels(images, torch.from_numpy(labels))
 
+    def __getstate__(self) -> dict[str, Any]:
+        # the frozen network follows from the weights: copied, its sums round otherwise
+        made = {"_frozen": None} if "_frozen" in vars(self) else {}
+        return {**vars(self), **made}
+
     def _warn_of_labels(self, images: np.ndarray, labels: Tensor) -> None:
         """Warn where the density of images hardly depends on their labels."""
         assert self.classes_ is not None

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import ParameterError
+from ...storage.weights import CheckedModule
 from .affine_coupling import AffineCoupling, Chain, CheckerboardCoupling, Invertible, SplitCoupling
 from .coupling_flow import CouplingFlow, at_least_one, normal_log_prob
 from .flow_norm import MomentsFrom
@@ -159,12 +160,17 @@ class RealNVPNetwork(_Penalised):
         return z
 
 
-class _Shuffle(Invertible):
+class _Shuffle(Invertible, CheckedModule):
     order: Tensor
 
     def __init__(self, order: Tensor) -> None:
         super().__init__()
         self.register_buffer("order", order)
+
+    def check_weights(self) -> None:
+        places = torch.arange(len(self.order), device=self.order.device)
+        if not torch.equal(self.order.sort().values, places):
+            raise ValueError("the order of entries is no permutation")
 
     def forward(self, x: Tensor, moments: MomentsFrom) -> tuple[Tensor, Tensor]:
         return x[:, self.order], x.new_zeros(len(x))

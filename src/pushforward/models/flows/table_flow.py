@@ -17,7 +17,7 @@ from ...estimators.prior import Prior
 from ...estimators.table_density import Report, TableDensity
 from ...estimators.trained_model import TrainedModel
 from ...storage.checkpoint import Checkpoint, digest
-from ...storage.weights import load_weights
+from ...storage.weights import built_to_fit
 from ...training import Batch, Optimiser, Phase, Processes, TensorSource
 from ...transport import Rows
 from ...validation import COUNT, OneOf, Rule
@@ -302,7 +302,10 @@ class TableFlow(TableDensity, PhasedModel):
 
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         self._restore_run(state)
-        self.networks_ = self._begin()
-        density = NetworkDensity(self._flow).double()
-        load_weights(density, tensors)
-        return density.eval()
+
+        def build() -> dict[str, nn.Module]:
+            self.networks_ = self._begin()
+            return {"density": NetworkDensity(self._flow).double()}
+
+        named = {f"density.{name}": tensor for name, tensor in tensors.items()}
+        return built_to_fit(build, named)["density"].eval()

@@ -327,6 +327,11 @@ class PatchModel(ImageFlow):
         uniform = not self._from_noise
         layers = []
         for place, slices, knots in zip(*self._described, strict=True):
+            if any(type(number) is not int for number in (*place, slices, knots)):
+                raise ModelFileError(
+                    f"A layer is at {place} with {slices} slices and {knots} knots. Expected "
+                    "whole numbers: the folder was altered, fetch a fresh copy."
+                )
             h, w, down, right, apart = place
             grid = PatchGrid(shape, (h, w), (down, right), bool(apart))
             layers.append(PatchLayer.empty(grid, slices, knots, uniform, classes))

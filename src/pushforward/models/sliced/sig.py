@@ -19,6 +19,7 @@ from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, digest
 from ...training.log import Log
 from ...training.processes import Processes
+from ...training.run_lock import run_of_one
 from ...transport.patches import PatchFlow, PatchLayer
 from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
 from .fit_budget import Budget, FitProgress
@@ -226,6 +227,17 @@ class SIG(PatchModel):
         report: Report | None,
     ) -> None:
         processes = Processes(self._device())
+        with run_of_one(folder, processes.first):
+            self._train_alone(data, folder, tensorboard, report, processes)
+
+    def _train_alone(
+        self,
+        data: ImagesAndLayers,
+        folder: str | Path | None,
+        tensorboard: bool,
+        report: Report | None,
+        processes: Processes,
+    ) -> None:
         place = None if folder is None else Path(folder) / "unfinished"
         kept = Checkpoint(place if processes.first else None)
         seed, asked = drawn_seed(self.random_state), self.random_state is not None

@@ -1,0 +1,34 @@
+"""A fit that is killed and repeated ends in the same bits; all families in ``killed_fits.py``.
+
+``PUSHFORWARD_KILLS=200`` runs the full scale, of every family; the default is three kills of two.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "0"))
+HERE = Path(__file__).parent
+FEW = ["--kills", "3", "--only", "gis", "vae"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
+
+
+def test_killed_fits_end_in_the_same_bits():
+    options = ["--kills", str(KILLS)] if KILLS else FEW
+    done = subprocess.run(
+        [sys.executable, HERE / "killed_fits.py", *options],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert sum(one["kills"] for one in seen.values()) == (KILLS or 3)
+    assert all(one["same"] == one["ends"] > 0 for one in seen.values()), seen
+    assert any(one["with_work"] for one in seen.values())  # the kills came after some work
