@@ -13,6 +13,7 @@ from .fit import FitCommand, fit
 from .image_edits import diagnose, edit, interpolate
 from .impute import impute
 from .models import datasets, models
+from .predict import predict
 from .refine import refine
 from .report import report
 from .sample import sample
@@ -45,6 +46,7 @@ app.command(rich_help_panel=_MODEL)(refine)
 app.command(rich_help_panel=_ROWS)(sample)
 app.command(rich_help_panel=_ROWS)(score)
 app.command(rich_help_panel=_ROWS)(impute)
+app.command(rich_help_panel=_ROWS)(predict)
 app.command(rich_help_panel=_ROWS)(explain)
 app.command(rich_help_panel=_ROWS)(encode)
 app.command(rich_help_panel=_ROWS)(decode)

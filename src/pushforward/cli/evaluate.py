@@ -15,7 +15,7 @@ from .console import Console, print_json, print_table
 from .fit_options import bounds_of
 from .image_io import open_images_as
 from .reading_options import AS_FOUND, reads_tables
-from .registry import find_model, of_images, of_tables
+from .registry import find_model, loaded, of_images, of_tables
 from .table_io import find_column, open_source, take
 from .text_io import is_text, of_text
 
@@ -272,11 +272,9 @@ class ComparisonInputs:
         framing: tuple[str | None, str | None] = (None, None), scale: str | None = None,
         reading: ReadingOptions = AS_FOUND,
     ) -> None:  # fmt: skip
-        from ..estimators.base import load
-
         self._console, self._drop, self._framing, self._reading = console, drop, framing, reading
         self._scale = None if scale is None else bounds_of(scale)
-        models = {name: load(name) for name in what if _is_model(name)}
+        models = {name: loaded(Path(name), "sample") for name in what if _is_model(name)}
         self._images = images or any(of_images(model) for model in models.values())
         self._text = next((model for model in models.values() if of_text(model)), None)
         self._like = next((m for m in models.values() if of_tables(m)), None)

@@ -244,9 +244,9 @@ def _fit_table(
     gone = [find_column(name, labels, "--drop or --weight") for name in columns]
     left = [label for label in labels if label not in gone]
     parameters = _parameters(entry, options, left)
+    if options.weight is not None and not _takes(class_of(entry), "sample_weight"):
+        raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
     if issubclass(class_of(entry), TrainedModel):
-        if options.weight is not None and not _takes(class_of(entry), "sample_weight"):
-            raise ParameterError(f"--weight: {entry.cls} takes no weights. Leave it out.")
 
         def opened() -> tuple[Any, dict[str, Any], str]:
             X = table.read()
@@ -268,7 +268,12 @@ def _fit_table(
         X = table.read()
         weights = None if options.weight is None else _column(X, labels, gone[-1])
         reported = _report_after_columns(report, made, console)
-        made.fit(take(X, labels, left), sample_weight=weights, report=reported, folder=work)
+        given: dict[str, Any] = {"report": reported}
+        if _takes(type(made), "folder"):
+            given["folder"] = work
+        if weights is not None:
+            given["sample_weight"] = weights
+        made.fit(take(X, labels, left), **given)
     if more:
         made.set_params(warm_start=False)
     made.reading_ = table.reading

@@ -64,6 +64,10 @@ MODELS: dict[str, ModelEntry] = {
             "one sliced flow, grown layer by layer; has latents",
         ),
         ModelEntry(
+            "predictor", "Predictor", "tables", ("predict",),
+            "the distribution of one column given the others; --set target=NAME",
+        ),
+        ModelEntry(
             "table-gan", "TableGAN", "tables", _MADE,
             "a generator of rows against a critic of slope 1; no likelihood",
         ),

@@ -24,6 +24,7 @@ __all__ = [
     "capabilities_of",
     "is_model",
     "methods_of",
+    "refuse_without_samples",
 ]
 
 #: Every method that some models answer and others do not.
@@ -73,7 +74,8 @@ class Capabilities:
     """What a fitted model can do, and with which data.
 
     Attributes:
-        kind: of data: "table", "images", "text", or "rows" where nothing but numbers is known.
+        kind: of data: "table", "images", "text", or "rows" where nothing but numbers is known;
+            "prediction" of what gives one column of a table, which makes no rows.
         codec: between the user's data and the model's numbers; None for rows.
         density: whether ``score_samples`` gives log densities.
         latent_space: codes and what is made of them; None where there are none, and where they
@@ -185,6 +187,19 @@ def capabilities_of(model: Any) -> Capabilities:
         history=getattr(model, "history_", None) or (),
         methods=methods,
     )
+
+
+def refuse_without_samples(model: Any) -> None:
+    """Refuse a model that cannot sample, such as a predictor of one column.
+
+    Raises:
+        UnsupportedError: then.
+    """
+    if not capabilities_of(model).can("sample"):
+        raise UnsupportedError(
+            f"{type(model).__name__} makes no rows of its own. Expected a generative model: one "
+            "with a method 'sample'."
+        )
 
 
 def methods_of(model: Any) -> frozenset[str]:

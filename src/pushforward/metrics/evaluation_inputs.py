@@ -14,7 +14,12 @@ import numpy as np
 from ..data import Columns
 from ..data.images import ImageSet, ImageSource, as_image_set, holds_images
 from ..errors import DataError, LeftOutWarning, ParameterError
-from ..estimators.capabilities import Capabilities, capabilities_of, is_model
+from ..estimators.capabilities import (
+    Capabilities,
+    capabilities_of,
+    is_model,
+    refuse_without_samples,
+)
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
@@ -300,7 +305,7 @@ def _thinned(X: Any, n: int, seed: int) -> Any:
 
 def _drawn(model: Any, n: int, seed: int) -> Any:
     """n samples of anything that can draw them."""
-    capabilities_of(model)  # which refuses what cannot sample
+    refuse_without_samples(model)
     takes = inspect.signature(model.sample).parameters
     name = next((name for name in ("random_state", "seed") if name in takes), None)
     drawn = model.sample(n, **({name: seed} if name else {}))

@@ -31,6 +31,7 @@ _WIDE, _WIDE_SHARE = 2.0, 0.02  # the component for what the others do not expec
 _MOVES, _STEP = 8, 1.0  # Metropolis steps of a copy, and their deviations by sqrt(columns)
 _BLOCK = 1 << 16  # points evaluated at once
 _GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
+_PLACES, _MOST_BLURRED = 4, 256  # of a cell of a sum, and cells that are looked at so
 _NOISE = 4  # draws of the place in their cells that given values are averaged over
 
 Allowed = Callable[[Tensor], Tensor]
@@ -309,10 +310,13 @@ class Conditioner:
         else:
             values = torch.arange(float(cells.min()), float(cells.max()) + 1, dtype=x.dtype)
         if bool(self.rows.discrete[j]) and len(values) <= _MOST_VALUES:
-            node = self.proposal.in_cell(values, j, torch.full_like(values, 0.5)).expand(
-                len(x), -1
-            )
-            measure, pieces = self.rows.width[j].log().expand(node.shape), None
+            # where the density varies within cells it is looked at in several places of each
+            several = _PLACES if self.blurred[j] and len(values) <= _MOST_BLURRED else 1
+            share = (torch.arange(several, dtype=x.dtype) + 0.5) / several
+            values, share = values.repeat_interleave(several), share.repeat(len(values))
+            node = self.proposal.in_cell(values, j, share).expand(len(x), -1)
+            measure = (self.rows.width[j].log() - math.log(several)).expand(node.shape)
+            pieces = None
         else:
             node, pieces = self._nodes(x, j)
             measure = pieces.diff(dim=2)[..., 0].log()

@@ -67,16 +67,27 @@ class Component:
 
     def log_prob(self, tables: Tables, y: Any) -> Tensor:
         """Log densities (n,) of targets; of classes log probabilities."""
-        if self.density.columns_.nominal[list(self.density.columns_.modelled).index(TARGET)]:
-            found = self.conditional(tables).probabilities(TARGET)
-            found = found.reindex(columns=sorted({*found.columns, *y.tolist()}), fill_value=0.0)
-            place = found.columns.get_indexer(y)
-            p = found.to_numpy()[np.arange(len(y)), place]
-            return torch.from_numpy(
-                np.log(np.maximum(p, 1 / (len(p) + self.density.columns_.n_rows)))
-            )
+        columns = self.density.columns_
+        kind = columns.kinds[columns.labels.index(TARGET)]
+        if kind == "category":
+            return self._log_probability(tables, y)
         whole = tables.frames[self.name].assign(**{TARGET: y})
-        return torch.from_numpy(self.conditional(tables).score_samples(whole))
+        found = self.conditional(tables).score_samples(whole)
+        if kind == "integer":
+            # of samples, which keep to the range of the fit: at its ends is what lies beyond
+            values, _, weight = self.conditional(tables).pieces(TARGET)
+            mass = np.where(values == np.asarray(y, dtype=float)[:, None], weight, 0.0).sum(1)
+            found = np.where(mass > 0, np.log(np.maximum(mass, 1e-300)), found)
+        return torch.from_numpy(found)
+
+    def _log_probability(self, tables: Tables, y: Any) -> Tensor:
+        """Log probabilities of classes; of those never seen that of one row more."""
+        found = self.conditional(tables).probabilities(TARGET)
+        found = found.reindex(columns=sorted({*found.columns, *y.tolist()}), fill_value=0.0)
+        place = found.columns.get_indexer(y)
+        least = 1 / (len(y) + self.density.columns_.n_rows)
+        p = found.to_numpy()[np.arange(len(y)), place]
+        return torch.from_numpy(np.log(np.maximum(p, least)))
 
 
 def components_of(

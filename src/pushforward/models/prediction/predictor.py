@@ -26,10 +26,11 @@ from ...errors import (
 from ...estimators.base import Model, packed, unpacked
 from ...estimators.missing_cells import completions
 from ...estimators.parameters import drawn_seed
+from ...estimators.trained_model import Report, print_report
 from ...training.threads import threads_for
 from ...transport.numerics import with_prefix
 from ...transport.rows import Rows
-from ...validation import COUNT, MINUTES, Instance, OneOf, Rule, Seed, Verbosity, check
+from ...validation import MINUTES, Instance, OneOf, Rule, Seed, Verbosity
 from ..sliced.auto import AutoDensity
 from .components import TARGET, Component, Tables, components_of, worth_a_joint
 from .distribution import ClassDistribution, Pieces, PredictiveDistribution
@@ -104,6 +105,7 @@ class Predictor(BaseEstimator, Model):
         task_: "regression" or "classification".
         classes_: of a classification, sorted.
         trials_: conditional densities, their held-out nats a row, and weights.
+        n_without_target_: rows that were left out because their target is missing.
         held_out_: mean conditional log density of the targets that were held out, in nats; NaN
             of fewer than forty rows, of which none are.
         n_features_in_, feature_names_in_: as of scikit-learn.
@@ -163,7 +165,7 @@ class Predictor(BaseEstimator, Model):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, report: Report | None = None) -> Self:
         """Learn the distribution of the target given the inputs.
 
         Args:
@@ -171,6 +173,7 @@ class Predictor(BaseEstimator, Model):
                 ``y`` is None.
             y: (n,) targets: numbers, dates, categories or booleans. Rows without one are left
                 out.
+            report: called with (what is being done, share done) as the fit goes on.
 
         Returns:
             The fitted model itself.
@@ -195,8 +198,11 @@ class Predictor(BaseEstimator, Model):
         )  # fmt: skip
         X, y, complete = self._learn_inputs(X, y, declared, bounds, seed)
         numbers = self.coder_.numbers(X)
+        report = report or (print_report if self.verbose else lambda text, share: None)
+        report("regressions", 0.1)
         with torch.no_grad(), threads_for(numbers.numel()):
             tables = self._fit_regressions(numbers, y, seed, began)
+            report("conditional densities", 0.6)
             # errors of rows whose cells were drawn are none of those that are whole
             shown = np.flatnonzero(complete if complete.sum() >= _FEWEST else complete | True)
             self.components_, self.trials_, self.held_out_ = components_of(
@@ -207,7 +213,24 @@ class Predictor(BaseEstimator, Model):
                 seed=seed,
                 deadline=None if self.minutes is None else began + 60 * self.minutes,
             )
+        report("done", 1.0)
         return self
+
+    def account(self) -> str:
+        """What was tried, and what of it the predictions are pooled of, in a few lines."""
+        self._check_fitted()
+        lines = [f"{'held-out nats a row':>20}  {'share':>5}  density of the target given"]
+        for trial in self.trials_:
+            value = "" if trial["held_out"] is None else f"{trial['held_out']:.3f}"
+            share = f"{100 * trial['weight']:.0f} %" if trial["weight"] else ""
+            lines.append(f"{value:>20}  {share:>5}  {trial['density']}")
+        for i, model in enumerate(self.locations_):
+            parts = zip(model.kinds, model.weight.tolist(), strict=True)
+            shown = ", ".join(f"{weight:.2f} {kind}" for kind, weight in parts) or "the mean"
+            lines.append(f"* location{f' {i}' * (len(self.locations_) > 1)}: {shown}")
+        if self.n_without_target_:
+            lines.append(f"* rows left out for lack of a target: {self.n_without_target_}")
+        return "\n".join(lines)
 
     # --- what a fit is of -------------------------------------------------------------------
 
@@ -219,6 +242,7 @@ class Predictor(BaseEstimator, Model):
                 f"X and y have inconsistent numbers of rows: {n} and {len(y)}. Expected as many."
             )
         there = y.notna().to_numpy()
+        self.n_without_target_ = int((~there).sum())
         if y.dtype.kind == "f" and not np.isfinite(y[there]).all():
             raise DataError(
                 f"Input y contains infinity: {rows_text(np.isinf(y.to_numpy()))}. Expected finite "
@@ -475,11 +499,6 @@ class Predictor(BaseEstimator, Model):
             )
         return found.interval(level)
 
-    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
-        """Draw targets given the inputs of rows, (n, n_samples)."""
-        check({"n_samples": COUNT}, {"n_samples": n_samples})
-        return self.given(X).sample(n_samples, random_state)
-
     def log_prob(self, X: Any, y: Any = None) -> np.ndarray:
         """Log densities, of classes log probabilities, of targets of rows in nats: (n,).
 
@@ -578,7 +597,12 @@ class Predictor(BaseEstimator, Model):
         return tags
 
     def _abilities(self) -> dict[str, Any]:
-        return {**super()._abilities(), "kind": "prediction", "classes": self.target_.classes}
+        return {
+            **super()._abilities(),
+            "kind": "prediction",
+            "codec": self.columns_,
+            "classes": self.target_.classes,
+        }
 
     def _card(self) -> str:
         from .card import predictor_card
@@ -605,6 +629,7 @@ class Predictor(BaseEstimator, Model):
             "spread_range": None if self.spread_ is None else list(self._spread_range),
             "components": components,
             "trials": self.trials_,
+            "n_without_target": self.n_without_target_,
             "held_out": None if math.isnan(self.held_out_) else self.held_out_,
         }
 
@@ -659,6 +684,7 @@ class Predictor(BaseEstimator, Model):
             }
             for t in state["trials"]
         ]
+        self.n_without_target_ = int(state["n_without_target"])
         held_out = state["held_out"]
         self.held_out_ = math.nan if held_out is None else float(held_out)
         self.components_ = [

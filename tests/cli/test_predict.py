@@ -1,0 +1,56 @@
+"""``fit predictor`` and ``predict``: one column of a file by the others."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A file of prices by size and town, two of which are missing."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.uniform(20, 90, 120).round(1)})
+    frame["town"] = rng.choice(["a", "b"], 120)
+    frame["price"] = (3 * frame["size"] * (1 + (frame["town"] == "b"))).round(1)
+    frame.loc[[0, 1], "price"] = None
+    folder = tmp_path_factory.mktemp("houses")
+    frame.to_csv(folder / "houses.csv", index=False)
+    return folder
+
+
+def test_numbers_and_classes_are_predicted(run, houses):
+    for target in ("price", "town"):
+        done = run(
+            *("fit", "predictor", houses / "houses.csv", "--set", f"target={target}"),
+            *("-o", houses / target, "--minutes", "0.02", "--random-state", "0"),
+        )
+        assert "density of the target given" in done.ok().err
+        assert ("rows left out for lack of a target: 2" in done.err) == (target == "price")
+    said = run("predict", houses / "price", houses / "houses.csv", "--level", "0.8", "-q").ok()
+    table = pd.read_csv(io.StringIO(said.out))
+    assert list(table) == ["predicted price", "low 0.8", "high 0.8", "log density"]
+    assert (table["low 0.8"] <= table["predicted price"] + 1).all()
+    assert table["log density"].isna().sum() == 2
+    truth = pd.read_csv(houses / "houses.csv")["price"]
+    assert np.corrcoef(table["predicted price"][2:], truth[2:])[0, 1] > 0.9
+    out = houses / "towns.csv"
+    run("predict", houses / "town", houses / "houses.csv", "-o", out).ok()
+    towns = pd.read_csv(out)
+    assert list(towns)[:3] == ["predicted town", "probability a", "probability b"]
+    assert towns[["probability a", "probability b"]].sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_what_is_no_predictor_predicts_nothing(run, houses, csv, small, tmp_path):
+    run("fit", "gis", csv, "-o", tmp_path / "m", "--drop", "id", *small).ok()
+    run("predict", tmp_path / "m", csv).refused("predicts no column", "fit predictor")
+    for words in (("sample", houses / "price"), ("score", houses / "price", csv)):
+        run(*words).refused("Predictor cannot")
+    for words in (
+        ("evaluate", houses / "price", houses / "houses.csv"),
+        ("refine", houses / "price", houses / "houses.csv", "-o", tmp_path / "r"),
+        ("report", houses / "price", "--data", houses / "houses.csv", "-o", tmp_path / "r.html"),
+    ):
+        run(*words).refused("Predictor")
+    run("fit", "predictor", csv, "-o", tmp_path / "n").refused("target=...")
