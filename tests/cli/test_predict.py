@@ -44,7 +44,7 @@ def test_numbers_and_classes_are_predicted(run, houses):
 
 def test_what_is_no_predictor_predicts_nothing(run, houses, csv, small, tmp_path):
     run("fit", "gis", csv, "-o", tmp_path / "m", "--drop", "id", *small).ok()
-    run("predict", tmp_path / "m", csv).refused("predicts no column", "fit predictor")
+    run("predict", tmp_path / "m", csv).refused("GIS cannot predict", "predictor")
     for words in (("sample", houses / "price"), ("score", houses / "price", csv)):
         run(*words).refused("Predictor cannot")
     for words in (

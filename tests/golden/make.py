@@ -86,6 +86,7 @@ MODELS = {
     "character_gan": lambda: pushforward.CharacterGAN(**SMALL | {"length": 12, "blocks": 1}).fit(
         LINES
     ),
+    "predictor": lambda: pushforward.Predictor("spent", minutes=1e-6, random_state=0).fit(table()),
     "sig": lambda: pushforward.SIG(
         layers=2, knots=8, samples=64, search_rows=32, search_steps=2, device="cpu", random_state=0
     ).fit(images()),
@@ -116,10 +117,19 @@ MODELS = {
 def answers(model, X=None):
     """What a model samples with seed 0, and its log densities of that, as arrays by name.
 
+    Of a predictor what it says of some rows.
+
     Args:
         model: any.
         X: what to score; None for the samples.
     """
+    if not hasattr(model, "sample"):
+        rows = table(9)
+        return {
+            "predicted": model.predict(rows),
+            "interval": model.predict_interval(rows),
+            "log_prob": model.log_prob(rows),
+        }
     sample = model.sample(6, random_state=0)
     scored = sample if X is None else X
     result = dict(_arrays(sample, "sample"))

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from ..data.tables.reading_options import ReadingOptions
-from ..errors import UnsupportedError
 from .arguments import Data, Folder, Formulas, Output, Quiet
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
@@ -40,11 +39,6 @@ def predict(
     """
     console = Console(quiet)
     model = loaded(folder, "predict")
-    if model.capabilities().kind != "prediction":
-        raise UnsupportedError(
-            f"{folder} holds a {type(model).__name__}, which predicts no column. For outliers: "
-            "pushforward score. To predict: pushforward fit predictor DATA --set target=NAME."
-        )
     start = 0
     with sink(output, formulas) as write:
         table = open_source(data, console, reading, model)

@@ -147,7 +147,7 @@ MODELS: dict[str, ModelEntry] = {
 }  # fmt: skip
 
 #: The methods that commands need, where their names differ.
-METHOD_OF = {"score": "score_samples", "edit": "manipulate"}
+METHOD_OF = {"score": "score_samples", "edit": "manipulate", "predict": "predict_interval"}
 
 
 def find_model(name: str) -> ModelEntry:

@@ -30,7 +30,7 @@ __all__ = [
 #: Every method that some models answer and others do not.
 METHODS = (
     *("fit", "sample", "score_samples", "score", "predict", "decision_function", "explain"),
-    *("given", "impute"),
+    *("given", "impute", "predict_interval"),
     *("encode", "decode", "transform", "inverse_transform", "reconstruct", "interpolate"),
     *("manipulate", "critic", "elbo", "prior", "distribution", "latent_report", "diagnose"),
     *("inlier_scores", "inlier_maps", "p_values", "score_maps", "account", "cite"),
