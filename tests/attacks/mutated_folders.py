@@ -163,6 +163,13 @@ def mutant(rng, document, tensors):
 
 def use(model):
     """The first use of a model: what it makes, and what it says of that."""
+    if not hasattr(model, "sample"):
+        rows = model.columns_.decode(torch.zeros(2, model.columns_.n_coordinates))
+        model.predict(rows)
+        model.explain(rows)
+        repr(model)
+        model._card()
+        return
     few = model.sample(2, random_state=0)
     for name in ("score_samples", "encode", "reconstruct"):
         if callable(method := getattr(model, name, None)):

@@ -305,11 +305,11 @@ class Conditioner:
             several = [self._within_cells(x, given, generator) for _ in range(repeats)]
             x = torch.stack(several, 1).flatten(0, 1)
         cells = ((self.rows.x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
-        if bool(self.rows.discrete[j]) and self.rows.nominal[j]:
+        few = float(cells.max() - cells.min()) < _MOST_VALUES
+        if bool(self.rows.discrete[j]) and (few or bool(self.rows.nominal[j])):
             values = cells.unique()
-        else:
-            values = torch.arange(float(cells.min()), float(cells.max()) + 1, dtype=x.dtype)
-        if bool(self.rows.discrete[j]) and len(values) <= _MOST_VALUES:
+            if not self.rows.nominal[j]:
+                values = torch.arange(float(cells.min()), float(cells.max()) + 1, dtype=x.dtype)
             # where the density varies within cells it is looked at in several places of each
             several = _PLACES if self.blurred[j] and len(values) <= _MOST_BLURRED else 1
             share = (torch.arange(several, dtype=x.dtype) + 0.5) / several

@@ -654,28 +654,26 @@ class Predictor(BaseEstimator, Model):
         self.n_features_in_ = self.columns_.n_columns
         if self.columns_.feature_names is not None:
             self.feature_names_in_ = np.asarray(self.columns_.feature_names, dtype=object)
-        classes = state["classes"]
-        if classes is not None:
-            classes = np.array(classes, dtype=np.dtype(str(state["class_dtype"])))
-        self.target_ = Target(state["name"], Columns.from_config(state["target_columns"]), classes)
+        self.target_ = Target.from_state(
+            state["name"], state["target_columns"], state["classes"], state["class_dtype"]
+        )
         self.coder_ = InputCoder.from_state(self.columns_, with_prefix(tensors, "coder."))
         none = self.coder_.of_numbers(torch.zeros(0, self.columns_.n_coordinates).double())
         self.locations_ = [
             StackedRegression.from_state(kinds, with_prefix(tensors, f"locations.{i}."), none)
             for i, kinds in enumerate(state["locations"])
         ]
-        self.background_ = tensors["background"]
-        self.spread_ = None
-        if classes is None:
+        self.background_, self.spread_ = tensors["background"], None
+        if self.target_.classes is None:
             self.knots_ = tensors["knots"]
-        if state["spread"] is not None:
             part = with_prefix(tensors, "spread.")
             self.spread_ = StackedRegression.from_state(state["spread"], part, none)
             low, high = state["spread_range"]
             self._spread_range = float(low), float(high)
-        self.inputs_ = None
-        if state["inputs"] is not None:
-            self.inputs_ = unpacked(state["inputs"], with_prefix(tensors, "inputs."), "inputs")
+        self.inputs_ = _density(state["inputs"], with_prefix(tensors, "inputs."))
+        self.n_without_target_ = int(state["n_without_target"])
+        held_out = state["held_out"]
+        self.held_out_ = math.nan if held_out is None else float(held_out)
         self.trials_ = [
             {
                 "density": str(t["density"]),
@@ -684,19 +682,67 @@ class Predictor(BaseEstimator, Model):
             }
             for t in state["trials"]
         ]
-        self.n_without_target_ = int(state["n_without_target"])
-        held_out = state["held_out"]
-        self.held_out_ = math.nan if held_out is None else float(held_out)
-        self.components_ = [
-            Component(
-                str(one["name"]),
-                unpacked(one["density"], with_prefix(tensors, f"components.{i}."), "a component"),
-                float(one["weight"]),
+        self.components_ = []
+        for i, one in enumerate(state["components"]):
+            density = _density(one["density"], with_prefix(tensors, f"components.{i}."))
+            if density is not None:
+                self.components_.append(Component(str(one["name"]), density, float(one["weight"])))
+        self._check_restored()
+
+    def _check_restored(self) -> None:
+        """Refuse parts that do not belong together, before the first prediction.
+
+        Raises:
+            ValueError: then.
+        """
+        outputs = 1
+        if self.target_.classes is not None and len(self.target_.classes) > 2:
+            outputs = len(self.target_.classes)
+        if not self.components_ or len(self.locations_) != outputs:
+            raise ValueError("a predictor has other regressions or densities than its target asks")
+        weights = torch.tensor([c.weight for c in self.components_])
+        if (
+            not bool(((weights > 0) & (weights <= 1)).all())
+            or abs(float(weights.sum()) - 1) > 1e-6
+        ):
+            raise ValueError("the weights of a pool are no shares")
+        if self.background_.ndim != 2 or not bool(self.background_.isfinite().all()):
+            raise ValueError("the rows to compare with are no rows")
+        inputs = self.coder_.of_numbers(self.background_.double())
+        location = torch.stack([model(inputs) for model in self.locations_], 1)
+        spread = None
+        if self.spread_ is not None:
+            spread = self.spread_(inputs)
+            if not self._spread_range[0] <= self._spread_range[1]:
+                raise ValueError("the range of the spread ends before it begins")
+            if self.knots_.ndim != 2 or len(self.knots_) != 2 or self.knots_.shape[1] < 1:
+                raise ValueError("the quantiles of a target are none")
+            if not bool(self.knots_.isfinite().all() and (self.knots_[0].diff() > 0).all()):
+                raise ValueError("the quantiles of a target do not rise")
+            self._in_units(location[:, 0])
+        tables = self._tables(self.background_, location, spread)
+        for component in self.components_:
+            wanted = [*tables.frames[component.name].columns, TARGET]
+            if list(component.density.columns_.labels) != wanted:
+                raise ValueError("a conditional density is of other columns")
+            component.density.columns_.encode(
+                tables.frames[component.name].assign(
+                    **{TARGET: component.density.sample(1, random_state=0)[TARGET].iloc[0]}
+                )
             )
-            for i, one in enumerate(state["components"])
-        ]
-        if not self.components_ or not self.locations_:
-            raise ModelFileError("The folder of a Predictor holds none of its densities.")
+
+
+def _density(config: Any, tensors: dict[str, Tensor]) -> AutoDensity | None:
+    """A density within a model, or None.
+
+    Raises:
+        ModelFileError: for a model of another class.
+    """
+    if config is None:
+        return None
+    if not isinstance(config, dict) or config.get("class") != "AutoDensity":
+        raise ModelFileError("A density within a Predictor is no AutoDensity.")
+    return unpacked(config, tensors, "a density within the Predictor")
 
 
 def _knots(u: Tensor, y: Tensor) -> Tensor:

@@ -83,6 +83,32 @@ class Target:
             )
         return cls(name, columns, classes)
 
+    @classmethod
+    def from_state(cls, name: Any, columns: Any, classes: Any, dtype: Any) -> "Target":
+        """Rebuild from JSON values.
+
+        Args:
+            name: of the target.
+            columns: as of :meth:`Columns.to_config`.
+            classes: a list, or None.
+            dtype: of the classes, as numpy spells it, or None.
+
+        Raises:
+            ValueError: for what is no target.
+        """
+        found = Columns.from_config(columns)
+        if not isinstance(name, str | int | None) or found.labels != (TARGET,):
+            raise ValueError("the target of a predictor is none")
+        if classes is not None:
+            kind = np.dtype(str(dtype))
+            if kind.kind not in "biufUO" or len(set(map(str, classes))) != len(classes) > 1:
+                raise ValueError("the classes of a predictor are none")
+            values = np.array(classes, dtype=kind)
+            if values.ndim != 1:
+                raise ValueError("the classes of a predictor are no list")
+            classes = values
+        return cls(name, found, classes)
+
     @property
     def kind(self) -> str:
         """Kind of the target's column."""
