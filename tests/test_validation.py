@@ -45,6 +45,7 @@ BAD = {
     "contamination": (-0.1, 0.6, NAN, True, "some"),
     "false_alarm_rate": (0, 1, NAN, True, "0.1"),
     "random_state": (-1, 2**32, 1.5, True, "0"),
+    "target": (7.5, True),
     "device": ("tpu", 0, "cuda:99"),
     "verbose": (-1, 1.5, "yes"),
 }  # fmt: skip

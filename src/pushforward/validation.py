@@ -24,6 +24,7 @@ __all__ = [
     "Instance",
     "Integer",
     "Integers",
+    "Name",
     "Number",
     "OneOf",
     "Rule",
@@ -211,6 +212,16 @@ class Function(Rule):
 
     def __str__(self) -> str:
         return self.description
+
+
+class Name(Rule):
+    """The name of a column of a frame, or the position of one of an array."""
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "the name of a column, or its position in an array"
 
 
 class Seed(Rule):

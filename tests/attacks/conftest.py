@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from pushforward.storage.model_folder import write_folder
+
+# the scripts beside this file import one another, also where their doctests are looked for
+sys.path.insert(0, str(Path(__file__).parent))
 
 CONFIG = {
     "class": "GIS",

@@ -110,7 +110,6 @@ EDITS = {
     "no classes": ("nice", ("classes",), []),
     "classes of one number": ("glow_conditional", ("classes",), [1, 1, 1]),
     "a layer between pixels": ("sig", ("layers", 0, 0, 2), 5e-324),
-    "a device without memory": ("table_gan", ("parameters", "device"), "meta"),
     "a loss that is none": ("dcgan", ("settings", "loss"), None),
     "unknown precision": ("glow", ("parameters", "precision"), "float99"),
     "unknown permutation": ("glow", ("settings", "permutation"), "float99"),

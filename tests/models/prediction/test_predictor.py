@@ -276,3 +276,24 @@ def test_a_target_in_an_array_and_in_a_tensor(quick):
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_result(quick, tmp_path, monkeypatch):
+    frame, _ = rooms(120)
+    whole = pushforward.Predictor("price", random_state=0).fit(frame)
+    fit, fits = pushforward.AutoDensity.fit, []
+
+    def fails_at_the_second(self, *args, **options):
+        fits.append(self)
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(pushforward.AutoDensity, "fit", fails_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        pushforward.Predictor("price", random_state=0).fit(frame, folder=tmp_path / "work")
+    assert (tmp_path / "work").is_dir()
+    again = pushforward.Predictor("price", random_state=0).fit(frame, folder=tmp_path / "work")
+    assert len(fits) == 4  # of three the finished one was not fitted again
+    assert (again.predict(frame) == whole.predict(frame)).all()
+    assert not (tmp_path / "work").exists()

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ...errors import DataError
+from ...estimators.base import packed, unpacked
+from ...storage.checkpoint import Checkpoint
 from ...transport.joint_density import JointDensity
 from ..sliced.auto import AutoDensity
 
@@ -98,6 +100,7 @@ def components_of(
     bounds: tuple[float | None, float | None] | None,
     seed: int,
     deadline: float | None,
+    work: Checkpoint,
 ) -> tuple[list[Component], list[dict[str, Any]], float]:
     """Fit a density to each table and the target, and pool them.
 
@@ -109,6 +112,7 @@ def components_of(
         kind, bounds: of the target.
         seed: of everything random.
         deadline: ``time.monotonic()`` to be done by; None for no end.
+        work: keeps finished densities.
 
     Returns:
         The components with weight, what was tried, and the mean log density of the targets of
@@ -136,7 +140,7 @@ def components_of(
         )
         whole = frame.assign(**{TARGET: y})
         held_out = whole.iloc[out] if count else None
-        density.fit(whole.iloc[fitted], validation=held_out)
+        density = kept_or_fitted(work, name, density, whole.iloc[fitted], validation=held_out)
         component = Component(name, density)
         if name == "joint" and _slow(density):
             continue
@@ -161,6 +165,27 @@ def components_of(
         Component(c.name, c.density, float(w)) for c, w in zip(found, weight, strict=True) if w > 0
     ]
     return pool, tried, value
+
+
+def kept_or_fitted(
+    work: Checkpoint, step: str, density: AutoDensity, X: Any, **options: Any
+) -> AutoDensity:
+    """A density of rows, taken from the work of an interrupted fit if it was finished there.
+
+    Args:
+        work: where finished ones are kept.
+        step: its name there.
+        density: not fitted yet.
+        X, options: what its ``fit`` takes.
+    """
+    config = work.facts(step)
+    if config is not None:
+        return unpacked(dict(config), dict(work.get(step) or {}), "an unfinished fit")
+    density.fit(X, **options)
+    config, tensors = packed(density)
+    work.put(step, tensors, config)
+    work.write()
+    return density
 
 
 def worth_a_joint(columns: int) -> bool:

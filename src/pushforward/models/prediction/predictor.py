@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from ...data import Columns
+from ..._version import __version__
+from ...data import Columns, Learned
 from ...data.checks import MISSING, rows_text
 from ...data.tables.column_summary import warn_left_out
 from ...data.tables.sheet import Sheet
@@ -27,12 +28,20 @@ from ...estimators.base import Model, packed, unpacked
 from ...estimators.missing_cells import completions
 from ...estimators.parameters import drawn_seed
 from ...estimators.trained_model import Report, print_report
+from ...storage.checkpoint import Checkpoint, Folder, digest
 from ...training.threads import threads_for
 from ...transport.numerics import with_prefix
 from ...transport.rows import Rows
-from ...validation import MINUTES, Instance, OneOf, Rule, Seed, Verbosity
+from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
 from ..sliced.auto import AutoDensity
-from .components import TARGET, Component, Tables, components_of, worth_a_joint
+from .components import (
+    TARGET,
+    Component,
+    Tables,
+    components_of,
+    kept_or_fitted,
+    worth_a_joint,
+)
 from .distribution import ClassDistribution, Pieces, PredictiveDistribution
 from .inputs import InputCoder
 from .shapley import shapley_values
@@ -124,6 +133,7 @@ class Predictor(BaseEstimator, Model):
 
     _cites: ClassVar[tuple[str, ...]] = ("dai2021sliced",)
     _rules: ClassVar[Mapping[str, Rule]] = {
+        "target": Name() | None,
         "task": OneOf("regression", "classification") | None,
         "minutes": MINUTES,
         "columns": Instance(Mapping, description="kinds by column") | None,
@@ -165,7 +175,14 @@ class Predictor(BaseEstimator, Model):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, *, report: Report | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        folder: Folder | Checkpoint | None = None,
+        report: Report | None = None,
+    ) -> Self:
         """Learn the distribution of the target given the inputs.
 
         Args:
@@ -173,6 +190,9 @@ class Predictor(BaseEstimator, Model):
                 ``y`` is None.
             y: (n,) targets: numbers, dates, categories or booleans. Rows without one are left
                 out.
+            folder: for the densities that are finished. A fit that was killed and is repeated
+                with the same data and parameters goes on from there, to the same result; the
+                folder is removed when the fit is done.
             report: called with (what is being done, share done) as the fit goes on.
 
         Returns:
@@ -196,7 +216,12 @@ class Predictor(BaseEstimator, Model):
             y, name=name, task=self.task, kind=declared.pop(own, None),
             bounds=bounds.pop(own, None),
         )  # fmt: skip
-        X, y, complete = self._learn_inputs(X, y, declared, bounds, seed)
+        work = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
+        learned, y = self._learn_columns(X, y, declared, bounds)
+        if folder is not None:
+            asked = self.random_state is not None
+            seed = work.open(self._identity(learned, y), seed, asked=asked)
+        X, complete = self._complete(learned, y, declared, bounds, seed, work)
         numbers = self.coder_.numbers(X)
         report = report or (print_report if self.verbose else lambda text, share: None)
         report("regressions", 0.1)
@@ -212,7 +237,10 @@ class Predictor(BaseEstimator, Model):
                 bounds=bounds.get(name) if own is None else (self.bounds or {}).get(own),
                 seed=seed,
                 deadline=None if self.minutes is None else began + 60 * self.minutes,
+                work=work,
             )
+        if work is not folder:  # a caller who made it still has to save the model
+            work.discard()
         report("done", 1.0)
         return self
 
@@ -263,14 +291,10 @@ class Predictor(BaseEstimator, Model):
         columns = Columns.learn(X, missing="model", min_rows=1).columns
         return columns.take(X, there), y.loc[there].reset_index(drop=True)
 
-    def _learn_inputs(
-        self, X: Any, y: "pd.Series", declared: dict, bounds: dict, seed: int
-    ) -> tuple[Any, "pd.Series", np.ndarray]:
-        """Learn the columns of the inputs.
-
-        Returns:
-            Their rows completed, the targets of these, and which of them were complete.
-        """
+    def _learn_columns(
+        self, X: Any, y: "pd.Series", declared: dict, bounds: dict
+    ) -> tuple[Learned, "pd.Series"]:
+        """Learn the columns of the inputs; the rows that were kept, and their targets."""
         learned = Columns.learn(
             X,
             columns=declared,
@@ -285,18 +309,43 @@ class Predictor(BaseEstimator, Model):
         if self.columns_.feature_names is not None:
             self.feature_names_in_ = np.asarray(self.columns_.feature_names, dtype=object)
         warn_left_out(self.columns_, stacklevel=5)
-        y = y.loc[learned.kept].reset_index(drop=True)
-        holes = not self.columns_.complete(learned.X).all()
+        return learned, y.loc[learned.kept].reset_index(drop=True)
+
+    def _identity(self, learned: Learned, y: "pd.Series") -> dict[str, Any]:
+        """All that the fit depends on but its seed, by name: two fits of the same are one."""
+        parameters = self.get_params(deep=False)
+        del parameters["verbose"], parameters["random_state"]
+        z, _, known = self.columns_.encode_known(learned.X)
+        return {
+            "model": type(self).__name__,
+            "version": __version__,
+            **{name: repr(value) for name, value in parameters.items()},
+            "columns": digest(str(self.columns_.to_config())),
+            "data": digest(z, known, self.target_.rows(y).x),
+        }
+
+    def _complete(
+        self,
+        learned: Learned,
+        y: "pd.Series",
+        declared: dict,
+        bounds: dict,
+        seed: int,
+        work: Checkpoint,
+    ) -> tuple[Any, np.ndarray]:
+        """Fit their density if cells are missing; inputs completed, and which rows were whole."""
+        complete = self.columns_.complete(learned.X)
         self.inputs_ = None
-        if holes or self.missing == "model":
-            self.inputs_ = AutoDensity(
+        if not complete.all() or self.missing == "model":
+            density = AutoDensity(
                 columns=declared, bounds=bounds, missing=self.missing, random_state=seed,
                 minutes=None if self.minutes is None else 0.2 * self.minutes,
-            ).fit(learned.X)  # fmt: skip
+            )  # fmt: skip
+            self.inputs_ = kept_or_fitted(work, "inputs", density, learned.X)
         # given the target too, without which regressions would be of cells drawn in its absence
         (whole,) = completions(learned, 1, self.target_.rows(y))
         self.coder_ = InputCoder.fit(self.columns_, whole)
-        return whole, y, self.columns_.complete(learned.X)
+        return whole, complete
 
     def _fit_regressions(self, numbers: Tensor, y: "pd.Series", seed: int, began: float) -> Tables:
         """Fit locations and spread; what they say of rows that they have not seen."""
