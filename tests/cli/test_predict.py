@@ -1,6 +1,7 @@
 """``fit predictor`` and ``predict``: one column of a file by the others."""
 
 import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,21 @@ def test_numbers_and_classes_are_predicted(run, houses):
     towns = pd.read_csv(out)
     assert list(towns)[:3] == ["predicted town", "probability a", "probability b"]
     assert towns[["probability a", "probability b"]].sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_what_moved_a_prediction(run, houses):
+    if not (houses / "price").is_dir():
+        test_numbers_and_classes_are_predicted(run, houses)
+    said = run("explain", houses / "price", houses / "houses.csv", "--rows", "3", "-q").ok().out
+    assert "predicted" in said
+    assert "effect" in said
+    assert "size" in said
+    assert "town" in said
+    few = json.loads(
+        run("explain", houses / "price", houses / "houses.csv", "--rows", "2", "--json", "-q").out
+    )
+    assert [one["row"] for one in few] == [0, 1]
+    assert {entry["column"] for entry in few[0]["columns"]} == {"size", "town"}
 
 
 def test_what_is_no_predictor_predicts_nothing(run, houses, csv, small, tmp_path):

@@ -23,6 +23,7 @@ from .arguments import (
 )
 from .console import Console, print_json, print_table
 from .explain_images import explain_images, print_unlikely
+from .explain_predictions import explain_predictions, print_predictions
 from .image_io import check_picture, open_for_model
 from .model_facts import facts, facts_text, trained, unusual_parameters
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
@@ -75,6 +76,9 @@ def explain(
     p-value, and the place that costs it most beside held-out images; in the picture, places are
     red that cost more than usual and blue that cost less. Rows count from 0.
 
+    Of a predictor: the first rows, what is predicted of them, and how much which of their columns
+    moved that.
+
     `pushforward explain model new.csv --rows 10`
 
     `pushforward explain sig photographs/ -o strange.png`
@@ -102,6 +106,10 @@ def explain(
     only_for("images", name, of)
     columns = columns or 3
     table = open_source(data, console, reading, model)
+    if model.capabilities().kind == "prediction":
+        moved = explain_predictions(model, table, rows, columns, console)
+        print_json(moved) if json else print_predictions(moved)
+        return
     source = ModelRows(table, model, drop or [], console)
     found: list[tuple[float, int, bool, Any]] = []  # score, number, outlier, the row as a table
     with console.row_progress("scoring", table.n_rows) as advance:

@@ -11,7 +11,7 @@ from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
 from .table_io import at_row, open_source, rows_at_a_time, sink
 
-__all__ = ["predict"]
+__all__ = ["predict", "wanted_columns"]
 
 
 @reads_tables
@@ -42,7 +42,7 @@ def predict(
     start = 0
     with sink(output, formulas) as write:
         table = open_source(data, console, reading, model)
-        wanted = _wanted(list(table.columns), model, console)
+        wanted = wanted_columns(list(table.columns), model, console)
         with console.row_progress("predicting", table.n_rows) as advance:
             for batch in table.batches(rows_at_a_time(len(table.columns))):
                 rows = batch if wanted is None else batch[wanted]
@@ -89,7 +89,7 @@ def _targets(rows: Any, name: Any) -> Any:
     return None
 
 
-def _wanted(labels: list[Any], model: Any, console: Console) -> list[Any] | None:
+def wanted_columns(labels: list[Any], model: Any, console: Console) -> list[Any] | None:
     """The columns of a file that the model knows, the target too; None of arrays."""
     columns = model.capabilities().columns
     if not columns.layout.named:

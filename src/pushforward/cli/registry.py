@@ -64,7 +64,7 @@ MODELS: dict[str, ModelEntry] = {
             "one sliced flow, grown layer by layer; has latents",
         ),
         ModelEntry(
-            "predictor", "Predictor", "tables", ("predict",),
+            "predictor", "Predictor", "tables", ("predict", "explain"),
             "the distribution of one column given the others; --set target=NAME",
         ),
         ModelEntry(
