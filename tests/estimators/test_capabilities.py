@@ -13,7 +13,12 @@ from pushforward.errors import NotFittedError, UnsupportedError
 from pushforward.estimators.capabilities import capabilities_of, is_model, methods_of
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-FOLDERS = sorted(path.name for path in GOLDEN.iterdir() if (path / "config.json").exists())
+# a predictor makes no rows, and has none of what is asked here
+FOLDERS = sorted(
+    path.name
+    for path in GOLDEN.iterdir()
+    if (path / "config.json").exists() and path.name != "predictor"
+)
 KINDS = {"tables": "table", "images": "images", "text": "text"}
 
 
@@ -133,3 +138,13 @@ def test_frames_can_be_sampled_and_are_data():
     import pandas as pd
 
     assert not is_model(pd.DataFrame({"x": [1.0]}))
+
+
+def test_a_predictor_makes_no_rows():
+    model = pushforward.load(GOLDEN / "predictor")
+    can = model.capabilities()
+    assert (can.kind, can.density, can.latent_space, can.draw) == ("prediction", False, None, None)
+    assert can.can("predict_interval")
+    assert not can.can("sample")
+    with pytest.raises(UnsupportedError, match="makes no rows"):
+        pushforward.evaluate(model, np.zeros((30, 7)))
