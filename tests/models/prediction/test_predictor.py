@@ -215,6 +215,15 @@ def test_it_comes_back_from_its_folder(which, request, tmp_path):
     assert "Predictor" in repr(again)
 
 
+def test_what_is_left_out_is_said_once(quick):
+    frame, _ = rooms(80)
+    frame["attic"] = np.where(np.arange(80) < 60, None, "yes")
+    frame.loc[[0, 5], "area"] = None
+    with pytest.warns(LeftOutWarning, match="'attic'") as said:
+        pushforward.Predictor("price", random_state=0, minutes=0.01).fit(frame)
+    assert len([one for one in said if issubclass(one.category, LeftOutWarning)]) == 1
+
+
 def test_rows_without_a_target_are_left_out(quick):
     frame, _ = rooms(60)
     frame.loc[:3, "price"] = None

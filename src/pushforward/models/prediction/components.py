@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, LeftOutWarning
 from ...estimators.base import packed, unpacked
 from ...storage.checkpoint import Checkpoint
 from ...transport.joint_density import JointDensity
@@ -181,7 +182,9 @@ def kept_or_fitted(
     config = work.facts(step)
     if config is not None:
         return unpacked(dict(config), dict(work.get(step) or {}), "an unfinished fit")
-    density.fit(X, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)  # it was said of the same rows before
+        density.fit(X, **options)
     config, tensors = packed(density)
     work.put(step, tensors, config)
     work.write()
