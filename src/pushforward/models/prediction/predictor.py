@@ -34,6 +34,7 @@ from ...transport.numerics import with_prefix
 from ...transport.rows import Rows
 from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
 from ..sliced.auto import AutoDensity
+from .completed_rows import averaged, regrouped
 from .components import (
     TARGET,
     Component,
@@ -465,7 +466,7 @@ class Predictor(BaseEstimator, Model):
         def pieces(a: int, b: int) -> Pieces:
             rows = np.flatnonzero((of >= a) & (of < b))
             parts = [
-                _regrouped(c.conditional(tables.take(rows)).pieces(TARGET), c.weight, of[rows] - a)
+                regrouped(c.conditional(tables.take(rows)).pieces(TARGET), c.weight, of[rows] - a)
                 for c in self.components_
             ]
             low, high, weight = (np.concatenate(part, 1) for part in zip(*parts, strict=True))
@@ -478,7 +479,7 @@ class Predictor(BaseEstimator, Model):
             each = targets.iloc[of].reset_index(drop=True)
             own = [math.log(c.weight) + c.log_prob(tables, each) for c in self.components_]
             total = torch.stack(own).logsumexp(0)
-            return _averaged(total, of, n)
+            return averaged(total, of, n)
 
         block = max(1, _BLOCK * n // max(1, len(of)))
         return PredictiveDistribution(pieces, log_prob, n, self.target_.write, block)
@@ -800,31 +801,3 @@ def _knots(u: Tensor, y: Tensor) -> Tensor:
     at, to = u.quantile(level), y.quantile(level)
     apart = torch.cat([torch.ones(1).bool(), at.diff() > 1e-9 * (at[-1] - at[0])])
     return torch.stack([at[apart], to[apart]])
-
-
-def _regrouped(pieces: Pieces, weight: float, of: np.ndarray) -> Pieces:
-    """Distributions of completed rows as the mixtures of those of each row."""
-    low, high, own = pieces
-    count = np.bincount(of)
-    own = weight * own / count[of][:, None]
-    if (count == 1).all():
-        return low, high, own
-    rows, most = len(count), int(count.max())
-    place = np.arange(len(of)) - np.concatenate([[0], count.cumsum()])[of]
-    result = []
-    for part in (low, high, own):
-        whole = np.zeros((rows, most, part.shape[1]))
-        if part is not own:  # ends of pieces without weight lie among the others
-            whole[:] = part[np.concatenate([[0], count.cumsum()[:-1]])][:, None]
-        whole[of, place] = part
-        result.append(whole.reshape(rows, -1))
-    return result[0], result[1], result[2]
-
-
-def _averaged(log_prob: Tensor, of: np.ndarray, n: int) -> np.ndarray:
-    """Logarithms of the mean density over the completions of each row, (n,)."""
-    index = torch.from_numpy(of)
-    most = torch.full((n,), -math.inf).double().scatter_reduce(0, index, log_prob, "amax")
-    total = torch.zeros(n).double().index_add(0, index, (log_prob - most[index]).exp())
-    count = torch.bincount(index, minlength=n).double()
-    return (most + total.log() - count.log()).numpy()
