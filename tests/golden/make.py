@@ -140,6 +140,19 @@ def answers(model, X=None):
     return result
 
 
+def sampled(arrays):
+    """The sample among answers as the model gave it: what another processor may score, too."""
+    columns = {
+        key.removeprefix("sample."): value
+        for key, value in arrays.items()
+        if key.startswith("sample.")
+    }
+    if not columns:
+        return arrays.get("sample")
+    frame = pd.DataFrame(columns)
+    return frame.assign(seen=pd.to_datetime(frame["seen"])) if "seen" in frame else frame
+
+
 def _arrays(sample, name):
     if isinstance(sample, pd.DataFrame):
         for column in sample:

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import pushforward
 from pushforward.errors import DataError, LeftOutWarning, NotFittedError, ParameterError
-from pushforward.models.prediction import predictor, stacked_regression
+from pushforward.models.prediction import location_scale, stacked_regression
 
 
 def rooms(n, seed=0):
@@ -29,9 +29,9 @@ def rooms(n, seed=0):
 @pytest.fixture
 def quick(monkeypatch):
     """The same fits with one kind of regression, in two folds."""
-    monkeypatch.setattr(predictor, "KINDS", ("curves",))
-    monkeypatch.setattr(predictor, "_SPREAD", ("curves",))
-    monkeypatch.setattr(predictor, "_CLASSES", ("curves",))
+    monkeypatch.setattr(location_scale, "KINDS", ("curves",))
+    monkeypatch.setattr(location_scale, "_SPREAD", ("curves",))
+    monkeypatch.setattr(location_scale, "_CLASSES", ("curves",))
     monkeypatch.setattr(stacked_regression, "_FOLDS", 2)
 
 

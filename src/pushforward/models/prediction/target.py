@@ -1,5 +1,6 @@
 """The target of a prediction: what kind of values it has, and its numbers."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,14 @@ import torch
 from torch import Tensor
 
 from ...data import Columns
-from ...errors import DataError
+from ...data.checks import rows_text
+from ...data.tables.sheet import Sheet
+from ...errors import DataError, LeftOutWarning
 from ...estimators.missing_cells import rows_of
 from ...transport.rows import Rows
-from .components import TARGET
+from .pool import TARGET
 
-__all__ = ["Target", "cells_by_label", "divided", "one_column", "without_target"]
+__all__ = ["Target", "cells_by_label", "divided", "one_column", "with_targets", "without_target"]
 
 _NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete", "date")
 _FEWEST = 10  # values of a target whose scale may be bent
@@ -84,19 +87,14 @@ class Target:
         return cls(name, columns, classes)
 
     @classmethod
-    def from_state(cls, name: Any, columns: Any, classes: Any, dtype: Any) -> "Target":
-        """Rebuild from JSON values.
-
-        Args:
-            name: of the target.
-            columns: as of :meth:`Columns.to_config`.
-            classes: a list, or None.
-            dtype: of the classes, as numpy spells it, or None.
+    def from_state(cls, state: dict[str, Any]) -> "Target":
+        """Rebuild from what :meth:`to_state` gave.
 
         Raises:
             ValueError: for what is no target.
         """
-        found = Columns.from_config(columns)
+        name, classes, dtype = state["name"], state["classes"], state["class_dtype"]
+        found = Columns.from_config(state["target_columns"])
         if not isinstance(name, str | int | None) or found.labels != (TARGET,):
             raise ValueError("the target of a predictor is none")
         if classes is not None:
@@ -113,6 +111,20 @@ class Target:
     def kind(self) -> str:
         """Kind of the target's column."""
         return self.columns.kinds[0]
+
+    @property
+    def n_regressions(self) -> int:
+        """How many numbers are regressed: one of numbers and of two classes, else one a class."""
+        return 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
+
+    def to_state(self) -> dict[str, Any]:
+        """What :meth:`from_state` takes, as JSON has it."""
+        return {
+            "name": self.name,
+            "target_columns": self.columns.to_config(),
+            "classes": None if self.classes is None else self.classes.tolist(),
+            "class_dtype": None if self.classes is None else self.classes.dtype.str,
+        }
 
     def values(self, y: pd.Series) -> pd.Series:
         """Targets as the components have them: themselves, or numbers of their classes."""
@@ -194,6 +206,48 @@ def divided(X: Any, y: Any, target: str | int | None) -> tuple[Any, pd.Series, s
         )
     rest = [j for j in range(array.shape[1]) if j != target]
     return array[:, rest], one_column(array[:, target]), target
+
+
+def with_targets(X: Any, y: pd.Series, missing: str) -> tuple[Any, pd.Series]:
+    """The rows that have a target.
+
+    Args:
+        X: table of n rows.
+        y: n targets.
+        missing: what is done about missing cells, as of ``Predictor``.
+
+    Raises:
+        DataError: for another number of rows, infinite targets, and missing ones where they are
+            refused or are all there is.
+
+    Warns:
+        LeftOutWarning: where rows are left out.
+    """
+    n = Sheet.open(X, "Predictor").n_rows
+    if n != len(y):
+        raise DataError(
+            f"X and y have inconsistent numbers of rows: {n} and {len(y)}. Expected as many."
+        )
+    there = y.notna().to_numpy()
+    if y.dtype.kind == "f" and not np.isfinite(y[there]).all():
+        raise DataError(
+            f"Input y contains infinity: {rows_text(np.isinf(y.to_numpy()))}. Expected finite "
+            "numbers: mend or leave out these rows."
+        )
+    if there.all():
+        return X, y
+    if not there.any() or missing == "error":
+        raise DataError(
+            f"Input y contains NaN: {(~there).sum()} of {n} targets are missing. Expected "
+            "targets; missing='drop' leaves out rows without one."
+        )
+    warnings.warn(
+        f"{(~there).sum()} of {n} rows left out: their target is missing",
+        LeftOutWarning,
+        stacklevel=4,
+    )
+    columns = Columns.learn(X, missing="model", min_rows=1).columns
+    return columns.take(X, there), y.loc[there].reset_index(drop=True)
 
 
 def without_target(X: Any, name: str | int | None, columns: int) -> Any:
