@@ -78,3 +78,18 @@ def test_what_is_no_mixture_is_refused(mixture):
             density_from_state(dict(wrong))
     with pytest.raises(KeyError):
         density_from_state(state | {"log_share": torch.zeros(3)})
+
+
+def test_a_state_gives_the_same_bits_of_shares(rng):
+    # normalised once more they would be others, on some processors
+    for _ in range(20):
+        shares = torch.from_numpy(rng.dirichlet([1.0] * 7)).log()
+        state = MixtureDensity([gaussian(i) for i in range(7)], shares).state_dict()
+        assert torch.equal(density_from_state(state).state_dict()["log_share"], state["log_share"])
+
+
+@pytest.mark.parametrize("shares", [[0.0, 0.0], [float("nan"), 0.0], [float("-inf")] * 2])
+def test_a_state_whose_shares_are_none_is_refused(mixture, shares):
+    state = {**mixture.state_dict(), "log_share": torch.tensor(shares).double()}
+    with pytest.raises(ValueError, match="no shares"):
+        density_from_state(state)

@@ -59,9 +59,12 @@ def density_from_state(state: dict[str, Tensor]) -> Density:
         members = [density_from_state(with_prefix(state, f"members.{i}.")) for i in range(count)]
         if count == 0 or len({member.dimension for member in members}) > 1:
             raise ValueError("the members of a mixture are not of one dimension")
-        if not bool(state["log_share"].isfinite().all()):
-            raise ValueError("the weights of a mixture are not finite")
-        return MixtureDensity(members, state["log_share"])
+        share = state["log_share"].double()
+        if not abs(float(share.logsumexp(0))) < 1e-6:
+            raise ValueError("the weights of a mixture are no shares")
+        mixture = MixtureDensity(members, share)
+        mixture.log_share = share  # normalised again it would have other last bits
+        return mixture
     if "chain.places" in state:
         chain = DiscreteChain.from_state(with_prefix(state, "chain."))
         inner = with_prefix(state, "smooth.")
