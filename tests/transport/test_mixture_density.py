@@ -70,14 +70,12 @@ def test_what_is_no_mixture_is_refused(mixture):
     three = gaussian(0, d=3).state_dict(prefix="members.1.")
     for wrong in (
         state | {"log_share": torch.zeros(0)},
-        state | {"log_share": torch.tensor([0.0, torch.nan]).double()},
-        state | {"log_share": torch.tensor([0.0, -torch.inf]).double()},
         state | three,
     ):
         with pytest.raises(ValueError, match="mixture"):
             density_from_state(dict(wrong))
     with pytest.raises(KeyError):
-        density_from_state(state | {"log_share": torch.zeros(3)})
+        density_from_state(state | {"log_share": torch.zeros(3).log_softmax(0)})
 
 
 def test_a_state_gives_the_same_bits_of_shares(rng):
@@ -88,7 +86,7 @@ def test_a_state_gives_the_same_bits_of_shares(rng):
         assert torch.equal(density_from_state(state).state_dict()["log_share"], state["log_share"])
 
 
-@pytest.mark.parametrize("shares", [[0.0, 0.0], [float("nan"), 0.0], [float("-inf")] * 2])
+@pytest.mark.parametrize("shares", [[0.0, 0.0], [float("nan"), 0.0], [0.0, float("-inf")]])
 def test_a_state_whose_shares_are_none_is_refused(mixture, shares):
     state = {**mixture.state_dict(), "log_share": torch.tensor(shares).double()}
     with pytest.raises(ValueError, match="no shares"):

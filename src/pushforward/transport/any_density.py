@@ -60,7 +60,7 @@ def density_from_state(state: dict[str, Tensor]) -> Density:
         if count == 0 or len({member.dimension for member in members}) > 1:
             raise ValueError("the members of a mixture are not of one dimension")
         share = state["log_share"].double()
-        if not abs(float(share.logsumexp(0))) < 1e-6:
+        if not (bool(share.isfinite().all()) and abs(float(share.logsumexp(0))) < 1e-6):
             raise ValueError("the weights of a mixture are no shares")
         mixture = MixtureDensity(members, share)
         mixture.log_share = share  # normalised again it would have other last bits
