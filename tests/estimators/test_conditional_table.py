@@ -234,3 +234,28 @@ def test_ranges_that_are_none(model):
 def test_rows_to_score_have_what_is_given(model, rows):
     with pytest.raises(DataError, match="does not have the cells that are given"):
         model.given({"city": "Rome"}, random_state=0).score_samples(rows[rows["city"] == "Oslo"])
+
+
+def test_a_row_has_the_same_answers_among_others(model, rows, rng):
+    holes = rows.head(12).mask(rng.random((12, rows.shape[1])) < 0.4)
+    holes.loc[3] = holes.loc[5]
+    whole = model.given(holes, n_draws=200, random_state=0)
+    alone = [model.given(holes.iloc[[i]], n_draws=200, random_state=0) for i in range(12)]
+    np.testing.assert_allclose(
+        whole.log_density(), np.concatenate([one.log_density() for one in alone]), rtol=1e-9
+    )
+    found = model.score_samples(holes)
+    one_by_one = [model.score_samples(holes.iloc[[i]])[0] for i in range(12)]
+    np.testing.assert_allclose(found, one_by_one, rtol=1e-9)
+    assert found[3] == found[5]
+    filled = model.impute(holes, random_state=0)
+    part = model.impute(holes.iloc[4:8], random_state=0).reset_index(drop=True)
+    pd.testing.assert_frame_equal(filled.iloc[4:8].reset_index(drop=True), part)
+    # draws are those of each row, and other ones for a row that is there twice
+    assert (
+        whole.completions(3, random_state=0)
+        .iloc[9:12]
+        .equals(whole.completions(3, random_state=0).iloc[15:18].set_axis(range(9, 12)))
+    )
+    twice = whole.sample(3, random_state=0)
+    assert not twice.iloc[9:12].equals(twice.iloc[15:18].set_axis(range(9, 12)))

@@ -8,6 +8,7 @@ import torch
 from pushforward.transport import Component, Rows, SlicedDensity
 from pushforward.transport.conditioning import Conditioner
 from pushforward.transport.product_mixture import ProductMixture
+from pushforward.transport.row_noise import RowNoise
 
 MEAN = torch.tensor([1.0, -2.0, 0.5]).double()
 COVARIANCE = torch.tensor([[1.0, 0.8, 0.3], [0.8, 2.0, 0.5], [0.3, 0.5, 1.0]]).double()
@@ -31,7 +32,7 @@ def normal(x, mean, variance):
 def test_the_mean_weight_is_the_density_of_what_is_given(gaussian):
     x = torch.zeros(50, 3).double()
     x[:, 0] = torch.linspace(-2, 4, 50)
-    draws = gaussian.condition(x, GIVEN, 2000, torch.Generator().manual_seed(1))
+    draws = gaussian.condition(x, GIVEN, 2000, RowNoise.of(x, 1))
     expected = normal(x[:, 0], 1.0, 1.0)
     error = (1 / draws.effective_size - 1 / 2000).clamp_min(0).sqrt()
     assert ((draws.log_given - expected).abs() <= 5 * error + 1e-3).all()
@@ -40,7 +41,7 @@ def test_the_mean_weight_is_the_density_of_what_is_given(gaussian):
 
 def test_given_coordinates_stay_and_open_ones_have_the_conditional_moments(gaussian):
     x = torch.tensor([[2.5, 0.0, 0.0]]).double()
-    draws = gaussian.condition(x, GIVEN, 20_000, torch.Generator().manual_seed(2))
+    draws = gaussian.condition(x, GIVEN, 20_000, RowNoise.of(x, 2))
     assert (draws.points[..., 0] == 2.5).all()
     weight = draws.log_weight.exp()[..., None]
     mean = (weight * draws.points).sum(1)[0]
@@ -55,7 +56,7 @@ def test_given_coordinates_stay_and_open_ones_have_the_conditional_moments(gauss
 def test_one_open_coordinate_is_integrated(gaussian):
     given = torch.tensor([True, True, False])
     x = torch.cat([torch.randn(40, 2).double(), torch.zeros(40, 1).double()], dim=1)
-    draws = gaussian.condition(x, given, 1, torch.Generator().manual_seed(0))
+    draws = gaussian.condition(x, given, 1, RowNoise.of(x, 0))
     assert draws.summed
     gain = torch.linalg.solve(COVARIANCE[:2, :2], COVARIANCE[:2, 2])
     mean = (draws.log_weight.exp() * draws.points[..., 2]).sum(1)
@@ -66,10 +67,7 @@ def test_one_open_coordinate_is_integrated(gaussian):
 
 def test_effective_sizes_say_how_repeated_runs_scatter(gaussian):
     x = torch.tensor([[4.0, 0.0, 0.0]]).double()
-    runs = [
-        gaussian.condition(x, GIVEN, 200, torch.Generator().manual_seed(seed))
-        for seed in range(60)
-    ]
+    runs = [gaussian.condition(x, GIVEN, 200, RowNoise.of(x, seed)) for seed in range(60)]
     scatter = float(torch.stack([run.log_given for run in runs]).std())
     stated = float(torch.stack([1 / run.effective_size - 1 / 200 for run in runs]).mean()) ** 0.5
     assert 0.5 * stated < scatter < 2 * stated
@@ -77,9 +75,7 @@ def test_effective_sizes_say_how_repeated_runs_scatter(gaussian):
 
 def test_what_is_not_allowed_has_no_weight(gaussian):
     x = torch.tensor([[1.0, 0.0, 0.0]]).double()
-    draws = gaussian.condition(
-        x, GIVEN, 4000, torch.Generator().manual_seed(0), lambda points: points[:, 1] > -2
-    )
+    draws = gaussian.condition(x, GIVEN, 4000, RowNoise.of(x, 0), lambda points: points[:, 1] > -2)
     assert (draws.points[0][draws.log_ratio[0] > -math.inf, 1] > -2).all()
     share = float((draws.log_given - normal(torch.tensor(1.0), 1.0, 1.0)).exp())
     assert share == pytest.approx(0.5, abs=0.05)
@@ -105,12 +101,12 @@ def test_a_product_mixture_has_consistent_margins():
 def test_copies_move_within_the_conditional_distribution(gaussian):
     # draws of the true conditional, each of them forty times, are forty different draws each
     x = torch.tensor([[2.5, 0.0, 0.0]]).double()
-    generator = torch.Generator().manual_seed(0)
-    draws = gaussian.condition(x, GIVEN, 4000, generator)
-    few, again = draws.take(20_000, generator)
+    noise = RowNoise.of(x, 0)
+    draws = gaussian.condition(x, GIVEN, 4000, noise)
+    few, again = draws.take(20_000, noise)
     assert again.double().mean() > 0.5
     factor = draws.factor(gaussian.movable(GIVEN)).expand(20_000, -1, -1)
-    moved = gaussian.moved(few[0], GIVEN, factor, generator)
+    moved = gaussian.moved(few[0], GIVEN, factor, noise.spread(20_000))
     assert (moved[:, 0] == 2.5).all()
     assert len(moved.unique(dim=0)) > 0.98 * len(moved)
     rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
@@ -118,6 +114,23 @@ def test_copies_move_within_the_conditional_distribution(gaussian):
     assert torch.allclose(moved[:, 1:].mean(0), mean, atol=0.06)
     assert torch.allclose(torch.cov(moved[:, 1:].T), covariance, atol=0.08)
     kept = gaussian.moved(
-        few[0], GIVEN, factor, generator, lambda points: points[:, 1] < few[0, :, 1].max()
+        few[0],
+        GIVEN,
+        factor,
+        noise.spread(20_000),
+        lambda points: points[:, 1] < few[0, :, 1].max(),
     )
     assert (kept[:, 1] <= few[0, :, 1].max()).all()
+
+
+def test_ordered_draws_have_a_mean_of_few_near_that_of_all(gaussian):
+    x = torch.tensor([[2.5, 0.0, 0.0]]).double().repeat(300, 1)
+    draws = gaussian.condition(x, GIVEN, 200, RowNoise.of(x, 0).apart())
+    mean = (draws.log_weight.exp()[..., None] * draws.points).sum(1)
+
+    def off(those):
+        taken, _ = those.take(20, RowNoise.of(x, 1).apart())
+        return float((taken.mean(1) - mean)[:, 1:].std())
+
+    assert off(draws.ordered()) < 0.85 * off(draws)
+    torch.testing.assert_close(draws.ordered().log_given, draws.log_given)

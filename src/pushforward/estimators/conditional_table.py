@@ -14,6 +14,7 @@ from ..data import Columns
 from ..errors import DataError
 from ..transport.conditioning import Conditioner, WeightedDraws
 from ..transport.numerics import unique_rows
+from ..transport.row_noise import RowNoise
 from ..validation import COUNT, Number, check
 from .conditions import Event, column_place, taken_apart
 from .parameters import drawn_seed
@@ -28,9 +29,8 @@ STRATEGIES = ("mean", "median", "mode", "sample")
 
 _LEVEL = Number(0, 1)
 _FEWEST = 50  # equally weighted draws that answers rest on, where more draws can give them
-_ROUNDS = 40  # times that more are drawn for it
-_MOST_DRAWN = 1 << 20  # draws of all rows together from which on they are drawn twice more at most
-_HELD = 1 << 22  # numbers of draws that are held at once
+_ROUNDS, _ROUNDS_OF_ROWS = 40, 8  # times that as many are drawn for it, of one row and of many
+_HELD = 1 << 25  # numbers of draws that are held at once at most
 _PLACES = 8  # of a piece of an integral at which an event is looked at
 
 Statistic = Callable[[WeightedDraws, dict[str | int, np.ndarray], np.ndarray], np.ndarray]
@@ -87,6 +87,8 @@ class ConditionalTable:
         if lost:
             _tell_lost(lost, refused=isinstance(conditions, Mapping))
         self._n_draws, self._seed = n_draws, drawn_seed(random_state)
+        # by what is asked, not by how many rows there are: a row has the same answer among others
+        self._rounds = _ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS
 
     def __len__(self) -> int:
         return len(self._z)
@@ -119,12 +121,36 @@ class ConditionalTable:
         """
         check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
-        generator = torch.Generator().manual_seed(seed)
+        points = self._points(n_samples, self._noise(seed).apart())
+        return self._columns.fill(
+            self._table, points.flatten(0, 1), np.repeat(np.arange(len(self)), n_samples)
+        )
+
+    def completions(self, n_samples: int, random_state: Any = None) -> Any:
+        """Draws that are spread evenly, the same for equal rows: for a statistic of each row.
+
+        Args:
+            n_samples, random_state: as of :meth:`sample`, whose draws are independent.
+
+        Returns:
+            Table as of :meth:`sample`.
+        """
+        check({"n_samples": COUNT}, {"n_samples": n_samples})
+        seed = drawn_seed(random_state)
+        points = self._points(n_samples, self._noise(seed), even=True)
+        return self._columns.fill(
+            self._table, points.flatten(0, 1), np.repeat(np.arange(len(self)), n_samples)
+        )
+
+    def _points(self, n_samples: int, noise: RowNoise, *, even: bool = False) -> Tensor:
+        """Draws (m, n_samples, D) of the rows, complete; spread evenly, or independent."""
         count = max(self._n_draws, 2 * n_samples)
         points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
+        chosen = noise.spread(1)
         with torch.no_grad():
-            for rows, draws in self._drawn(count, seed):
-                taken, again = draws.take(n_samples, generator)
+            for rows, draws in self._drawn(count, noise):
+                own = chosen.take(rows)
+                taken, again = (draws.ordered() if even else draws).take(n_samples, own)
                 if not draws.summed:
                     given = self._known[rows[0]]
                     factor = draws.factor(self._conditioner.movable(given))
@@ -132,12 +158,11 @@ class ConditionalTable:
                         taken[again],
                         given,
                         factor[torch.nonzero(again)[:, 0]],
-                        generator,
+                        own.spread(n_samples).take(again.flatten().numpy()),
                         self._allowed if self._event else None,
                     )
                 points[rows] = taken
-        of = np.repeat(np.arange(len(self)), n_samples)
-        return self._columns.fill(self._table, points.flatten(0, 1), of)
+        return points
 
     def mean(self) -> "pd.DataFrame":
         """Conditional means of the open columns of numbers and dates; of booleans the share."""
@@ -278,7 +303,7 @@ class ConditionalTable:
         """
         best = torch.empty_like(self._z)
         with torch.no_grad():
-            for rows, draws in self._drawn(self._n_draws, self._seed):
+            for rows, draws in self._drawn(self._n_draws, self._noise(self._seed)):
                 value = torch.where(draws.log_ratio > -math.inf, draws.log_joint, -math.inf)
                 best[rows] = draws.points[torch.arange(len(rows)), value.argmax(1)]
         return self._columns.fill(self._table, best, np.arange(len(self)))
@@ -364,25 +389,33 @@ class ConditionalTable:
 
     # --- draws ------------------------------------------------------------------------------
 
-    def _drawn(self, count: int, seed: int) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
+    def _noise(self, seed: int) -> RowNoise:
+        """Random numbers of the rows, by what is known of each."""
+        return RowNoise.of(
+            torch.cat([torch.where(self._known, self._z, 0.0), self._known.double()], 1), seed
+        )
+
+    def _drawn(self, count: int, noise: RowNoise) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
         """Numbers of rows with the same open cells, and their draws; some rows at a time."""
-        generator = torch.Generator().manual_seed(seed)
-        size = max(1, _HELD // (count * max(1, self._z.shape[1])))
+        size = max(1, _HELD // (count * self._rounds * max(1, self._z.shape[1])))
         for rows, given in _patterns(self._known):
             for start in range(0, len(rows), size):
-                part = rows[start : start + size]
-                yield part, self._enough(part, given, count, generator)
+                yield from self._enough(rows[start : start + size], given, count, noise)
 
     def _enough(
-        self, rows: np.ndarray, given: Tensor, count: int, generator: torch.Generator
-    ) -> WeightedDraws:
-        """Draws of rows that are worth enough, or as many as can be had."""
-        allowed = self._allowed if self._event else None
-        draws = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
-        for _ in range(min(_ROUNDS, max(2, _MOST_DRAWN // (len(self) * count)))):
-            if float(draws.effective_size.min()) >= min(_FEWEST, count / 4):
+        self, rows: np.ndarray, given: Tensor, count: int, noise: RowNoise
+    ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
+        """Draws of rows that are worth enough for each, or as many as can be had."""
+        allowed, own = self._allowed if self._event else None, noise.take(rows)
+        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
+        for _ in range(self._rounds):
+            poor = (draws.effective_size < min(_FEWEST, count / 4)).numpy()
+            if not poor.any():
                 break
-            more = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
+            if not poor.all():
+                yield rows[~poor], draws.of_rows(~poor)
+                rows, draws, own = rows[poor], draws.of_rows(poor), own.take(poor)
+            more = self._conditioner.condition(self._z[rows], given, count, own, allowed)
             draws = draws.with_more(more)
         met = draws.log_ratio.amax(1) > -math.inf
         if not bool(met.all()):
@@ -391,7 +424,7 @@ class ConditionalTable:
                 f"None of {draws.log_ratio.shape[1]:,} draws meets the conditions{where}: they "
                 "hold for hardly any rows, or contradict each other. Widen the ranges."
             )
-        return draws
+        yield rows, draws
 
     def _allowed(self, points: Tensor) -> Tensor:
         """Which of some points (N, D) are in the ranges and lists that are given."""
@@ -411,7 +444,7 @@ class ConditionalTable:
         """A statistic of the draws of every row, in the order of the rows: (m, ...)."""
         found, order = [], []
         with torch.no_grad():
-            for rows, draws in self._drawn(self._n_draws, self._seed):
+            for rows, draws in self._drawn(self._n_draws, self._noise(self._seed)):
                 found.append(statistic(draws, rows))
                 order.append(rows)
         return np.concatenate(found)[np.concatenate(order).argsort()]

@@ -12,13 +12,15 @@ layers have closed forms, by which they are drawn from themselves (:mod:`.gaussi
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .any_density import Density, depends_on_place, follows_functions
 from .gaussian_conditional import GaussianConditional
+from .row_noise import RowNoise
 from .rows import Rows
 from .table_mixture import TableMixture
 
@@ -32,6 +34,7 @@ _MOVES, _STEP = 8, 1.0  # Metropolis steps of a copy, and their deviations by sq
 _BLOCK = 1 << 16  # points evaluated at once
 _GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
 _PLACES, _MOST_BLURRED = 4, 256  # of a cell of a sum, and cells that are looked at so
+_POWERS = 8  # steps of the power iteration for the direction of draws
 _NOISE = 4  # draws of the place in their cells that given values are averaged over
 
 Allowed = Callable[[Tensor], Tensor]
@@ -77,6 +80,17 @@ class WeightedDraws:
         size = (-(2 * self.log_weight).logsumexp(1)).exp()
         return torch.where(self.log_ratio.amax(1) > -math.inf, size, 0.0)
 
+    def of_rows(self, rows: np.ndarray) -> "WeightedDraws":
+        """Those of some rows, by a mask (n,)."""
+        chosen = torch.from_numpy(rows)
+        return replace(
+            self,
+            points=self.points[chosen],
+            log_ratio=self.log_ratio[chosen],
+            log_joint=self.log_joint[chosen],
+            pieces=None if self.pieces is None else self.pieces[chosen],
+        )
+
     def with_more(self, other: "WeightedDraws") -> "WeightedDraws":
         """These draws and more of the same rows."""
         return WeightedDraws(
@@ -116,27 +130,56 @@ class WeightedDraws:
         variance = covariance.diagonal(dim1=1, dim2=2)
         return torch.linalg.cholesky(covariance + torch.diag_embed(1e-6 * variance + 1e-12))
 
-    def take(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def ordered(self) -> "WeightedDraws":
+        """The draws of each row along the direction in which they vary most.
+
+        Systematic draws of them (:meth:`take`) are then spread evenly along it, and a mean over a
+        few of these is nearer to that of all.
+        """
+        weight = self.log_weight.exp()[..., None]
+        off = self.points - (weight * self.points).sum(1, keepdim=True)
+        off = off / (weight * off * off).sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+        direction = torch.ones_like(off[:, :1]).mT
+        for _ in range(_POWERS):
+            direction = (weight * off).mT @ (off @ direction)
+            direction = direction / direction.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        order = (off @ direction)[..., 0].argsort(1)
+        every = order[..., None]
+        return replace(
+            self,
+            points=self.points.gather(1, every.expand_as(self.points)),
+            log_ratio=self.log_ratio.gather(1, order),
+            log_joint=self.log_joint.gather(1, order),
+            pieces=None
+            if self.pieces is None
+            else self.pieces.gather(1, every.expand_as(self.pieces)),
+        )
+
+    def take(self, count: int, noise: RowNoise) -> tuple[Tensor, Tensor]:
         """Draw ``count`` of the points of each row by their weights.
 
         The draws are systematic, so that none is repeated while its weight is below 1 / ``count``,
         and come in random order. A node is drawn as a place in its piece.
 
+        Args:
+            count: of draws.
+            noise: of the n rows.
+
         Returns:
             Points (n, count, D), and which of them are there already, bool of shape (n, count).
         """
         total = self.log_weight.exp().cumsum(1)
-        start = torch.rand(len(total), 1, generator=generator, dtype=total.dtype)
+        start = noise.uniform()[:, None]
         place = (torch.arange(count, dtype=total.dtype) + start) / count * total[:, -1:]
         index = torch.searchsorted(total, place).clamp_max(total.shape[1] - 1)
         again = torch.zeros_like(index, dtype=torch.bool)
         again[:, 1:] = index[:, 1:] == index[:, :-1]
-        order = torch.randperm(count, generator=generator)
-        index, again = index[:, order], again[:, order]
+        order = noise.spread(count).uniform().view(-1, count).argsort(1)
+        index, again = index.gather(1, order), again.gather(1, order)
         points = self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[2]))
         if self.pieces is not None:
             low, high = self.pieces.gather(1, index[..., None].expand(-1, -1, 2)).unbind(2)
-            u = torch.rand(low.shape, generator=generator, dtype=low.dtype)
+            u = noise.spread(count).uniform().view(low.shape)
             points[..., self.along] = low + (high - low) * u
         return points, again
 
@@ -174,7 +217,7 @@ class Conditioner:
         x: Tensor,
         given: Tensor,
         count: int,
-        generator: torch.Generator,
+        noise: RowNoise,
         allowed: Allowed | None = None,
     ) -> WeightedDraws:
         """Draw what is open of rows, or sum over it.
@@ -183,15 +226,22 @@ class Conditioner:
             x: (n, D), with anything in the open coordinates.
             given: (D,) bool.
             count: draws a row, where what is open has to be drawn.
-            generator: of the draws.
+            noise: of the n rows, for the draws.
             allowed: marks the points (N, D) that may be, as a condition besides; None for all.
         """
         open_places = torch.nonzero(~given)[:, 0].tolist()
         if len(open_places) == 1 and allowed is None:
-            return self._summed(x, open_places[0], generator)
+            return self._summed(x, open_places[0], noise)
+        draws, size = noise.spread(count), max(1, _BLOCK // count)
         parts = [
-            self._drawn(part, given, count, generator, allowed)
-            for part in x.split(max(1, _BLOCK // count))
+            self._drawn(
+                x[a : a + size],
+                given,
+                count,
+                draws.take(slice(a * count, (a + size) * count)),
+                allowed,
+            )
+            for a in range(0, max(1, len(x)), size)
         ]
         return _joined(parts)
 
@@ -204,7 +254,7 @@ class Conditioner:
         points: Tensor,
         given: Tensor,
         factor: Tensor,
-        generator: torch.Generator,
+        noise: RowNoise,
         allowed: Allowed | None = None,
     ) -> Tensor:
         """Draws a few Metropolis steps on, which leave the distribution of the open ones as it is.
@@ -215,7 +265,7 @@ class Conditioner:
             points: (N, D).
             given: (D,) bool.
             factor: (N, f, f) lower factors of the covariances of the f that :meth:`movable` says.
-            generator: of the steps.
+            noise: of the N points, for the steps.
             allowed: as of :meth:`condition`.
         """
         free = self.movable(given)
@@ -225,15 +275,13 @@ class Conditioner:
         value = self.density.log_prob(points)
         step = _STEP / int(free.sum()) ** 0.5 * factor
         for _ in range(_MOVES):
-            noise = torch.randn(len(points), step.shape[2], 1, generator=generator).to(points)
             trial = points.clone()
-            trial[:, free] += (step @ noise)[..., 0]
+            trial[:, free] += (step @ noise.normal(step.shape[2])[..., None])[..., 0]
             its = self.density.log_prob(trial)
             fine = follows_functions(self.density, trial, given)
             if allowed is not None:
                 fine = fine & allowed(trial)
-            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
-            taken = fine & (u.log() < its - value)
+            taken = fine & (noise.uniform().log() < its - value)
             points[taken], value[taken] = trial[taken], its[taken]
         return points
 
@@ -241,10 +289,9 @@ class Conditioner:
         """Log density of points, (n,), averaged over the places of values in their cells."""
         if not bool(self.blurred.any()):
             return self.density.log_prob(x)
-        generator, every = torch.Generator().manual_seed(seed), torch.ones(x.shape[1]).bool()
+        noise, every = RowNoise.of(x, seed), torch.ones(x.shape[1]).bool()
         scores = [
-            self.density.log_prob(self._within_cells(x, every, generator))
-            for _ in range(2 * _NOISE)
+            self.density.log_prob(self._within_cells(x, every, noise)) for _ in range(2 * _NOISE)
         ]
         return torch.stack(scores).logsumexp(0) - math.log(2 * _NOISE)
 
@@ -255,19 +302,19 @@ class Conditioner:
         x: Tensor,
         given: Tensor,
         count: int,
-        generator: torch.Generator,
+        noise: RowNoise,
         allowed: Allowed | None,
     ) -> WeightedDraws:
         n, d = x.shape
-        points = self._within_cells(x.repeat_interleave(count, 0), given, generator)
+        points = self._within_cells(x.repeat_interleave(count, 0), given, noise)
         if self.exact is not None:
             varies = bool((self.blurred & given).any())
             ratio = self.exact.log_prob(points if varies else x, given)
             ratio = ratio if varies else ratio.repeat_interleave(count)
-            points = self.exact.sample(points, given, generator)
+            points = self.exact.sample(points, given, noise)
             log_joint = self.density.log_prob(points)
         else:
-            points, log_q = self.proposal.sample_given(points, given, generator)
+            points, log_q = self.proposal.sample_given(points, given, noise)
             log_joint = self.density.log_prob(points)
             ratio = log_joint - log_q
         ratio = torch.where(follows_functions(self.density, points, given), ratio, -math.inf)
@@ -277,11 +324,11 @@ class Conditioner:
             points.view(n, count, d), ratio.view(n, count), log_joint.view(n, count)
         )
 
-    def _within_cells(self, x: Tensor, given: Tensor, generator: torch.Generator) -> Tensor:
+    def _within_cells(self, x: Tensor, given: Tensor, noise: RowNoise) -> Tensor:
         """Given discrete coordinates and point masses anew at random in their cells."""
         x = x.clone()
         for j in torch.nonzero(given)[:, 0].tolist():
-            u = torch.rand(len(x), generator=generator, dtype=x.dtype)
+            u = noise.uniform()
             if bool(self.rows.discrete[j]):
                 cell = ((x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
                 x[:, j] = self.proposal.in_cell(cell, j, u)
@@ -294,7 +341,7 @@ class Conditioner:
 
     # --- one open coordinate ----------------------------------------------------------------
 
-    def _summed(self, x: Tensor, j: int, generator: torch.Generator) -> WeightedDraws:
+    def _summed(self, x: Tensor, j: int, noise: RowNoise) -> WeightedDraws:
         """All values of coordinate j, or a grid along it.
 
         Where given values lie anywhere in their cells they are averaged over a few places there.
@@ -302,7 +349,7 @@ class Conditioner:
         given = torch.arange(x.shape[1]) != j
         repeats = _NOISE if bool((self.blurred & given).any()) else 1
         if repeats > 1:
-            several = [self._within_cells(x, given, generator) for _ in range(repeats)]
+            several = [self._within_cells(x, given, noise) for _ in range(repeats)]
             x = torch.stack(several, 1).flatten(0, 1)
         cells = ((self.rows.x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
         few = float(cells.max() - cells.min()) < _MOST_VALUES

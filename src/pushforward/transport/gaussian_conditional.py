@@ -15,6 +15,7 @@ from torch import Tensor
 from .any_density import Density
 from .mixture_density import MixtureDensity
 from .numerics import normal_log_prob
+from .row_noise import RowNoise
 from .sliced_density import SlicedDensity
 
 __all__ = ["GaussianConditional"]
@@ -42,11 +43,11 @@ class GaussianConditional:
         """Log density of the given coordinates of points: (n, D) and (D,) bool to (n,)."""
         return self._log_terms(x, given).logsumexp(1)
 
-    def sample(self, x: Tensor, given: Tensor, generator: torch.Generator) -> Tensor:
+    def sample(self, x: Tensor, given: Tensor, noise: RowNoise) -> Tensor:
         """Draw the open coordinates of points given the others: (n, D) to (n, D)."""
         terms = self._log_terms(x, given)
-        which = torch.multinomial(terms.softmax(1), 1, generator=generator)[:, 0]
-        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)[:, ~given]
+        which = noise.choice(terms.softmax(1))
+        normal = noise.normal(int((~given).sum()))
         result, first = x.clone(), 0
         for _, density in self.members:
             y = _behind(density, x)
@@ -57,7 +58,7 @@ class GaussianConditional:
                 mean, gain, factor = _conditional(density, c, given)
                 own = y[rows]
                 centre = mean[~given] + (own[:, given] - mean[given]) @ gain.T
-                own[:, ~given] = centre + noise[rows] @ factor.T
+                own[:, ~given] = centre + normal[rows] @ factor.T
                 drawn = own
                 if density.margins is not None:
                     drawn = density.margins.inverse(own.T.contiguous()).T

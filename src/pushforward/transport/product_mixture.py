@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .mixture import GaussianMixture, one_hot_clusters
 from .numerics import LOG_2PI, unique_rows
+from .row_noise import RowNoise
 
 __all__ = ["ProductMixture"]
 
@@ -33,11 +34,11 @@ class ProductMixture:
         tables: for each of the m discrete ones log probabilities (C, V_j) of its values.
 
     Examples:
-        >>> y = torch.randn(500, 1, dtype=torch.float64)
+        >>> y = torch.linspace(-3, 3, 500, dtype=torch.float64)[:, None]
         >>> k = (y > 0).long()
         >>> q = ProductMixture.fit(y, k, [2], components=4, seed=0)
         >>> given = torch.tensor([True]), torch.tensor([False])
-        >>> drawn, value = q.sample_given(y[:3], k[:3], *given, torch.Generator().manual_seed(0))
+        >>> drawn, value = q.sample_given(y[:3], k[:3], *given, RowNoise.of(y[:3], 0))
         >>> drawn.equal(y[:3]), value[:, 0].equal(k[:3, 0])
         (True, True)
     """
@@ -248,27 +249,26 @@ class ProductMixture:
         return self.component_log_prob(y, k, smooth, discrete).logsumexp(1)
 
     def sample_given(
-        self, y: Tensor, k: Tensor, smooth: Tensor, discrete: Tensor, generator: torch.Generator
+        self, y: Tensor, k: Tensor, smooth: Tensor, discrete: Tensor, noise: RowNoise
     ) -> tuple[Tensor, Tensor]:
         """Draw the open coordinates of rows given the others.
 
         Args:
             y, k: (n, s) and (n, m); what is open holds anything.
             smooth, discrete: (s,) and (m,) bool, what is given.
-            generator: of the draws.
+            noise: of the n rows, for the draws.
 
         Returns:
             y and k with the open coordinates filled in.
         """
         r = self.component_log_prob(y, k, smooth, discrete).softmax(1)
-        which = torch.multinomial(r, 1, generator=generator)[:, 0]
+        which = noise.choice(r)
         y, k = y.clone(), k.clone()
         if not bool(smooth.all()):
-            noise = torch.randn(len(y), int((~smooth).sum()), generator=generator, dtype=y.dtype)
-            y[:, ~smooth] = self._open(y, which, smooth, noise)
+            normal = noise.normal(int((~smooth).sum()))
+            y[:, ~smooth] = self._open(y, which, smooth, normal)
         for j in torch.nonzero(~discrete)[:, 0].tolist():
-            p = self.tables[j][which].exp()
-            k[:, j] = torch.multinomial(p, 1, generator=generator)[:, 0]
+            k[:, j] = noise.choice(self.tables[j][which].exp())
         return y, k
 
     def _open(self, y: Tensor, which: Tensor, given: Tensor, noise: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from .functional_pairs import FunctionalPairs
 from .margins import Margins
 from .numerics import unique_rows, weighted_mean
 from .product_mixture import ProductMixture
+from .row_noise import RowNoise
 from .rows import Rows
 
 __all__ = ["TableMixture"]
@@ -125,14 +126,14 @@ class TableMixture:
         return result + self._log_slope(points, known)
 
     def sample_given(
-        self, points: Tensor, given: Tensor, generator: torch.Generator
+        self, points: Tensor, given: Tensor, noise: RowNoise
     ) -> tuple[Tensor, Tensor]:
         """Draw the open coordinates of points given the others.
 
         Args:
             points: (N, D), with anything in the open coordinates.
             given: (D,) bool.
-            generator: of the draws.
+            noise: of the N points, for the draws.
 
         Returns:
             The points with the open coordinates filled in, and the log density of these, (N,).
@@ -140,7 +141,7 @@ class TableMixture:
         tabled, points = self.tabled, points.clone()
         smooth, discrete = given[~tabled], given[tabled]
         y, k = self.values(points)
-        y, k = self.mixture.sample_given(y, k, smooth, discrete, generator)
+        y, k = self.mixture.sample_given(y, k, smooth, discrete, noise)
         log_prob = self.mixture.log_prob(y, k)
         if bool(given.any()):
             log_prob = log_prob - self.mixture.log_prob(y, k, smooth, discrete)
@@ -150,7 +151,7 @@ class TableMixture:
         places = torch.nonzero(tabled)[:, 0].tolist()
         for i in torch.nonzero(~discrete)[:, 0].tolist():
             j = places[i]
-            u = torch.rand(len(points), generator=generator, dtype=points.dtype)
+            u = noise.uniform()
             points[:, j] = self.in_cell(self.seen[i][k[:, i]], j, u)
         return points, log_prob + self._log_slope(points, ~given)
 

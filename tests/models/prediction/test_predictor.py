@@ -306,3 +306,13 @@ def test_an_interrupted_fit_goes_on_to_the_same_result(quick, tmp_path, monkeypa
     assert len(fits) == 4  # of three the finished one was not fitted again
     assert (again.predict(frame) == whole.predict(frame)).all()
     assert not (tmp_path / "work").exists()
+
+
+def test_a_row_with_missing_cells_is_predicted_alike_alone_and_among_others(quick):
+    frame, _ = rooms(80)
+    holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.2)
+    holes["price"] = frame["price"]
+    model = pushforward.Predictor("price", random_state=0, minutes=0.05).fit(holes)
+    rows = holes.head(6)
+    alone = [model.predict(rows.iloc[[i]])[0] for i in range(6)]
+    np.testing.assert_allclose(model.predict(rows), alone, rtol=1e-9)

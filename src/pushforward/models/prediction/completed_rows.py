@@ -35,7 +35,7 @@ def completed_rows(density: AutoDensity, columns: Columns, X: Any) -> tuple[Any,
     given = density.given(X, n_draws=10 * _DRAWS, random_state=0)
     of = np.repeat(np.arange(n), _DRAWS)
     once = known.all(dim=1).numpy()[of] & (np.arange(len(of)) % _DRAWS > 0)
-    return columns.take(given.sample(_DRAWS, random_state=0), ~once), of[~once]
+    return columns.take(given.completions(_DRAWS, random_state=0), ~once), of[~once]
 
 
 def regrouped(pieces: Pieces, weight: float, of: np.ndarray) -> Pieces:
