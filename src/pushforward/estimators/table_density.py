@@ -25,7 +25,7 @@ from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..training.threads import threads_for
 from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
-from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
+from ..validation import COUNT, FLAG, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
 from .missing_cells import (
     completions,
@@ -34,6 +34,7 @@ from .missing_cells import (
     log_prob_of_known,
     rows_of,
 )  # fmt: skip
+from .missingness import Missingness
 from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
 
@@ -71,6 +72,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     }
 
     held_out_: float
+    missingness_: Missingness | None
     _fitted_on: str
 
     device: str | None = None  # a parameter of models that can
@@ -158,9 +160,21 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if whole is not learned.X:  # the rows were scored with cells that were drawn for them
             spent = time.monotonic() - began
             self.held_out_ -= log_prob_of_completion(self, learned.X, whole, 0.1 * spent)
+        self.missingness_ = self._fit_missingness(learned, whole, seed)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
+
+    def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
+        """Where the rows of the fit have holes, from these and from the rows completed."""
+        if whole is learned.X:
+            return None
+        weight = learned.sample_weight
+        with torch.no_grad():
+            z, log_det = self.columns_.encode(whole, draw=np.random.default_rng(seed))
+            rows = self._rows(z, None, log_det)
+            weight = None if weight is None else torch.from_numpy(weight)
+            return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight)
 
     def _in_one_order(self, learned: Learned) -> Learned:
         """The rows in an order of their own, so that their noise is that of any other order.
@@ -330,19 +344,29 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """Mean log density of the rows, in nats a row."""
         return float(np.mean(self.score_samples(X)))
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, *, complete: bool = False
+    ) -> Any:
         """Draw rows like those of ``fit``, in the same container, names and dtypes.
 
         Args:
             n_samples: rows to draw, 1 or more.
             random_state: seed, RandomState, or None for numpy's global one.
+            complete: whether no cell is missing. Else, where missing cells were modelled in the
+                fit, cells are missing in samples as they were there; the others are the same.
         """
         self._check_fitted()
-        check({"n_samples": COUNT}, {"n_samples": n_samples})
+        check({"n_samples": COUNT, "complete": FLAG}, locals())
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+            z = self.density_.sample(int(n_samples), generator)
+            if complete or self.missingness_ is None:
+                return self.columns_.decode(z)
+            count = sum(not column.left_out for column in self.columns_.columns)
+            gaps = self.missingness_.sample(z, generator, count)
+        places = self.missingness_.columns.tolist()
+        return self.columns_.decode(z, gaps=dict(zip(places, gaps.T, strict=True)))
 
     def given(
         self, conditions: Any, *, n_draws: int = 1000, random_state: Any = None
@@ -499,12 +523,15 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             "offset": self.offset_,
             "held_out": self.held_out_,
             "fitted_on": self._fitted_on,
+            "missingness": None if self.missingness_ is None else self.missingness_.state(),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = dict(self.density_.state_dict(prefix="density."))
         if self.detector_ is not None:
             tensors |= self.detector_.state_dict(prefix="detector.")
+        if self.missingness_ is not None:
+            tensors |= self.missingness_.tensors("missingness.")
         return tensors
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -520,6 +547,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         self._place_density()
         kind = Novelty if "reference" in detector else TrimmedPair
         self.detector_ = kind.from_state(detector) if detector else None
+        holes = state["missingness"]
+        self.missingness_ = None
+        if holes is not None:
+            self.missingness_ = Missingness.restore(holes, tensors, "missingness.", self.columns_)
         if self.density_.dimension != self.columns_.n_coordinates:
             raise ModelFileError(
                 f"The weights are for {self.density_.dimension} coordinates, the columns give "
@@ -531,6 +562,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 raise ValueError("the weights have wrong sizes")
             if self.detector_ is not None:
                 self.detector_.score(rows, torch.zeros(2).double())
+            if self.missingness_ is not None:
+                self.missingness_.sample(rows, torch.Generator().manual_seed(0), len(rows.T) + 1)
 
     def _layer_device(self) -> torch.device:
         """Where layers are made, and rows go through them."""

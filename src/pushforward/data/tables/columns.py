@@ -1,5 +1,6 @@
 """The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -361,7 +362,13 @@ class Columns(PartialRows):
 
     # Back to the user
 
-    def decode(self, z: torch.Tensor, *, exact: bool = False) -> Any:
+    def decode(
+        self,
+        z: torch.Tensor,
+        *,
+        exact: bool = False,
+        gaps: Mapping[int, np.ndarray] | None = None,
+    ) -> Any:
         """Map coordinates back to a table in the container, names and dtypes seen in fit.
 
         Discrete values are the cell that z falls in, clipped to those seen in fit; bounded values
@@ -373,11 +380,12 @@ class Columns(PartialRows):
             z: shape (n, D), of any float dtype and device.
             exact: whether numbers stay what z says, neither rounded nor kept within such bounds:
                 the inverse of :meth:`encode` for any row.
+            gaps: which cells (n,) are missing in it, by the number of the column; None for none.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
-        return self._builder.build(z, exact=exact)
+        return self._builder.build(z, exact=exact, gaps=gaps)
 
     def number_on(self, X: Any, before: int) -> Any:
         """Renumber the identifiers of sampled rows that follow ``before`` others.

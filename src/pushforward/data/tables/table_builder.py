@@ -1,6 +1,7 @@
 """Builds tables from coordinates: the way back from what models see to the user's container."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,20 @@ class TableBuilder:
         modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
         self._place = {j: i for i, j in enumerate(modelled)}
 
-    def build(self, z: torch.Tensor, *, exact: bool = False) -> Any:
+    def build(
+        self,
+        z: torch.Tensor,
+        *,
+        exact: bool = False,
+        gaps: Mapping[int, np.ndarray] | None = None,
+    ) -> Any:
         """The table of coordinates (n, D), as of :meth:`pushforward.data.Columns.decode`.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
         line = self._line(z)
-        return self._table(self._numbers(line, exact), len(line))
+        return self._table(self._numbers(line, exact), len(line), gaps or {})
 
     def from_values(self, values: Mapping[int, np.ndarray], n: int) -> Any:
         """The table of values (n,) by the number of the column, brought to values it can have.
@@ -70,8 +77,13 @@ class TableBuilder:
         whole = np.rint(values) if column.kind in ("integer", "date") else values
         return column.cells_to_values(column.numbers(whole, "float", ""))
 
-    def _table(self, numbers: Mapping[int, np.ndarray], n: int) -> Any:
-        """The table of values (n,) of the modelled and the computed columns."""
+    def _table(
+        self,
+        numbers: Mapping[int, np.ndarray],
+        n: int,
+        gaps: Mapping[int, np.ndarray] = MappingProxyType({}),
+    ) -> Any:
+        """The table of values (n,) of the modelled and the computed columns, with gaps (n,)."""
         out = []
         for j, column in enumerate(self.columns):
             if column.kind == "drop":
@@ -85,6 +97,8 @@ class TableBuilder:
                 out.append(write(column, same))
             else:
                 out.append(write(column, numbers[j]))
+            if j in gaps:
+                out[-1] = _with_gaps(out[-1], gaps[j])
         kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
         layout = self.layout if len(kept) == len(self.columns) else self.layout.take(kept)
         return layout.build(out)
@@ -183,3 +197,13 @@ class TableBuilder:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]
         return self.layout.take(kept).build(columns)
+
+
+def _with_gaps(cells: Any, gaps: np.ndarray) -> np.ndarray:
+    """Cells (n,) of which some are missing."""
+    cells = np.asarray(cells)
+    if cells.dtype.kind in "Mm":
+        return np.where(gaps, np.array("NaT", dtype=cells.dtype), cells)
+    cells = cells.astype(object)
+    cells[gaps] = None
+    return cells

@@ -47,7 +47,7 @@ class AutoDensity(TableDensity):
             :class:`~pushforward.GIS`.
 
     Attributes:
-        density_, columns_, offset_, n_features_in_, feature_names_in_: as of GIS.
+        density_, columns_, missingness_, offset_, n_features_in_, feature_names_in_: as of GIS.
         trials_: what was tried: structure, held-out nats a row, share in the result.
         held_out_: mean log density of rows by members that did not see them, nats a row.
 
@@ -120,6 +120,8 @@ class AutoDensity(TableDensity):
                 f"{self.held_out_:.3f} nats a row of the cells that are there; the figures above "
                 "are of rows whose missing cells were drawn"
             )
+            if self.missingness_ is not None:
+                self.notes_.append(self.missingness_.note(self.columns_))
         return self
 
     def _fit_density(

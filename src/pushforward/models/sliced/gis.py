@@ -91,6 +91,7 @@ class GIS(TransformerMixin, TableDensity):
     Attributes:
         density_: the :class:`~pushforward.transport.SlicedDensity` of the coordinates.
         columns_: what the columns are.
+        missingness_: where samples have holes; None where the fit had none.
         n_layers_: layers kept.
         history_: (train, held-out) mean log density after each layer, before the spread, nats.
         stopped_: why growth ended.
