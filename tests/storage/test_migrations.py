@@ -20,7 +20,8 @@ def test_tables_are_of_known_classes():
 
 
 @pytest.mark.parametrize(
-    "name", sorted(name for name, steps in MIGRATIONS.items() if migrations._learning_rate in steps)
+    "name",
+    sorted(name for name, steps in MIGRATIONS.items() if migrations._learning_rate in steps),
 )
 def test_a_model_of_before_the_rename_has_the_new_words(name):
     folder = next(
@@ -43,7 +44,9 @@ def test_the_generator_inside_a_refined_model_migrates_too(monkeypatch):
     def grown(config):
         return {**config, "parameters": {**config["parameters"], "max_layers": 77}}
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", {**MIGRATIONS, "GIS": (*MIGRATIONS["GIS"], grown)})
+    monkeypatch.setattr(
+        migrations, "MIGRATIONS", {**MIGRATIONS, "GIS": (*MIGRATIONS["GIS"], grown)}
+    )
     assert pushforward.load(GOLDEN / "refined").base_.max_layers == 77
 
 

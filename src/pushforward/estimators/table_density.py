@@ -231,6 +231,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             estimator=type(self).__name__,
             min_rows=1,
             smooth=self._smooth,
+            seasons=True,
         )
         self._set_columns(learned.columns)
         if self.verbose:

@@ -34,7 +34,7 @@ class TableReader:
         self.layout = layout
         self.columns = columns
         self.estimator = estimator
-        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
+        self._modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
 
     def open(self, X: Any) -> tuple[Sheet, Places]:
         """Read a table, and find where each of the p columns is; one left out may be absent.
@@ -149,7 +149,7 @@ class TableReader:
         """
         raw = np.full((n, len(self._modelled)), np.nan)
         known = np.zeros(raw.shape, dtype=bool)
-        for i, j in enumerate(self._modelled):
+        for j in dict.fromkeys(self._modelled):
             if j not in cells:
                 continue
             column, (own, values, family) = self.columns[j], cells[j]
@@ -162,8 +162,9 @@ class TableReader:
                 start = since(self.columns, j, {column.origin: begin[both[other]]})
                 own, values = both, values[both[own]] - start
             if own.any():
-                raw[own, i] = column.numbers(values, family, self.layout.labels[j])
-                known[:, i] = own
+                numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
+                for i, part in enumerate(numbers, self._modelled.index(j)):
+                    raw[own, i], known[:, i] = part, own
         return raw, known
 
     def gaps(self, sheet: Sheet, places: Places) -> np.ndarray:
@@ -197,7 +198,7 @@ class TableReader:
             raw = np.take(matrix, modelled, axis=1).astype(np.float64, copy=False)
         else:
             raw = np.empty((sheet.n_rows, len(self._modelled)))
-        for i, j in enumerate(self._modelled):
+        for j in dict.fromkeys(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
             if not copied or column.kind != "continuous" or column.transform.bounded:
@@ -206,7 +207,9 @@ class TableReader:
                     values = values - since(
                         self.columns, j, {column.origin: cells[column.origin][0]}
                     )
-                raw[:, i] = column.numbers(values, family, self.layout.labels[j])
+                numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
+                for i, part in enumerate(numbers, self._modelled.index(j)):
+                    raw[:, i] = part
         return raw
 
 

@@ -64,7 +64,9 @@ class Columns(PartialRows):
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
     * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
-      steps, or a list like a discrete column.
+      steps, or a list like a discrete column. Where they show a season, the day, week or year
+      and the place in it are a coordinate each
+      (:class:`~pushforward.data.tables.calendar.Calendar`).
     * **computed**: no coordinate. Numbers that are the same linear function of others in all
       rows, such as a total of its parts
       (:func:`~pushforward.data.tables.linear_formula.find_formulas`), follow it in
@@ -108,9 +110,11 @@ class Columns(PartialRows):
         self.estimator = estimator
         self.n_left_out = n_left_out
         self._reader = TableReader(layout, columns, estimator)
-        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
+        self._modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
         self._coordinates = Coordinates(
-            [columns[j] for j in self._modelled], [layout.labels[j] for j in self._modelled]
+            [part for column in columns for part in column.coordinates],
+            [layout.labels[j] for j in self._modelled],
+            [word for column in columns for word in column.words],
         )
         self._builder = TableBuilder(layout, columns, self._coordinates)
 
@@ -126,6 +130,7 @@ class Columns(PartialRows):
         estimator: str = "Columns",
         min_rows: int = 2,
         smooth: bool = False,
+        seasons: bool = False,
     ) -> Learned:
         """Learn what the columns are, their locations and scales.
 
@@ -149,6 +154,8 @@ class Columns(PartialRows):
             smooth: whether the model is smooth along every coordinate, so that a value with most
                 of the rows would spill into the values beside it: whole numbers and grids with
                 such a value are then mixed columns.
+            seasons: whether dates that show a season are divided by the calendar
+                (:func:`~pushforward.data.tables.seasons.find_calendar`).
 
         Returns:
             A :class:`Learned`: the columns, and the rows and weights that were kept.
@@ -166,6 +173,7 @@ class Columns(PartialRows):
             estimator=estimator,
             min_rows=min_rows,
             smooth=smooth,
+            seasons=seasons,
         )
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
@@ -176,8 +184,16 @@ class Columns(PartialRows):
         else:
             numbers, known = rough._reader.known_numbers(sheet.n_rows, decided.cells)
         moments = rough._coordinates.moments(numbers, weights, known)
-        for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
-            found[j] = replace(found[j], loc=loc, scale=scale)
+        pairs = iter(moments)
+        for j, column in enumerate(found):
+            parts = []
+            for part in column.coordinates:
+                loc, scale = next(pairs)
+                parts.append(replace(part, loc=loc, scale=scale))
+            if column.calendar is not None:
+                found[j] = replace(column, parts=tuple(parts))
+            elif parts:
+                (found[j],) = parts
         learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
         return Learned(learned, sheet.native, weights, kept)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ModelFileError
 from .bounded_transform import BoundedTransform
+from .calendar import PERIODS, Calendar
 from .column import Column
 from .column_kinds import KINDS
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
@@ -50,7 +51,11 @@ ENTRY = {
     "note": str,
     "formula": (dict, type(None)),
     "origin": (int, type(None)),
+    "calendar": (dict, type(None)),
 }
+CALENDAR = {"periods": list, "start": int, "parts": list}
+#: What the parts of dates have no entries of.
+_WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
 NUMBERS = {
@@ -79,6 +84,7 @@ TRANSFORM = {
     "unit": float,
     "reach": float,
 }
+_NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete", "category")
 OBJECTS = ("object", "Object", "|O")
 FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
 
@@ -95,28 +101,8 @@ def write(
                 "dtype": storage.dtype,
                 "levels": None if storage.levels is None else list(storage.levels),
                 "ordered": storage.ordered,
-                "kind": column.kind,
-                "family": column.family,
-                "values": list(column.values),
-                "low": column.low,
-                "high": column.high,
-                "distinct": column.distinct,
-                "bounds": list(column.bounds),
-                "bend": _write(column.transform, TRANSFORM),
-                "loc": column.loc,
-                "scale": column.scale,
-                "step": column.step,
-                "atoms": _write(column.atoms, ATOMS),
-                "digits": _write(column.digits, DIGITS),
-                "natural": list(column.natural),
-                "format": _write(
-                    column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
-                ),
-                "missing": column.missing,
-                "why": column.why,
-                "note": column.note,
-                "formula": _write(column.formula, FORMULA),
-                "origin": column.origin,
+                **_learned(column),
+                "calendar": _write_calendar(column),
             }
         )
     return {
@@ -125,6 +111,41 @@ def write(
         "n_rows": n_rows,
         "n_left_out": n_left_out,
         "columns": entries,
+    }
+
+
+def _write_calendar(column: Column) -> dict[str, Any] | None:
+    if column.calendar is None:
+        return None
+    periods, start = list(column.calendar.periods), column.calendar.start
+    return {"periods": periods, "start": start, "parts": [_learned(one) for one in column.parts]}
+
+
+def _learned(column: Column) -> dict[str, Any]:
+    """What was learned of a column but for the parts of its dates, as JSON values."""
+    return {
+        "kind": column.kind,
+        "family": column.family,
+        "values": list(column.values),
+        "low": column.low,
+        "high": column.high,
+        "distinct": column.distinct,
+        "bounds": list(column.bounds),
+        "bend": _write(column.transform, TRANSFORM),
+        "loc": column.loc,
+        "scale": column.scale,
+        "step": column.step,
+        "atoms": _write(column.atoms, ATOMS),
+        "digits": _write(column.digits, DIGITS),
+        "natural": list(column.natural),
+        "format": _write(
+            column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
+        ),
+        "missing": column.missing,
+        "why": column.why,
+        "note": column.note,
+        "formula": _write(column.formula, FORMULA),
+        "origin": column.origin,
     }
 
 
@@ -145,7 +166,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
         if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
-            entry = {"formula": None, "origin": None} | entry
+            entry = {"formula": None, "origin": None, "calendar": None} | entry
         _check_entry(entry, ENTRY, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
@@ -338,6 +359,42 @@ def _is_numpy_dtype(name: str) -> bool:
         return False
 
 
+def _read_calendar(
+    entry: dict[str, Any], how: Any, where: str
+) -> tuple[Calendar | None, tuple[Column, ...]]:
+    """What dates are divided by, and the columns of the parts."""
+    found, where = entry["calendar"], f"{where}.calendar"
+    if found is None:
+        return None, ()
+    _check_entry(found, CALENDAR, where)
+    periods, start = found["periods"], found["start"]
+    fine = entry["kind"] == "date" and entry["formula"] is None and entry["origin"] is None
+    fine = fine and len(periods) > 0 and [p for p in PERIODS if p in periods] == periods
+    _expect(fine, f"{where}.periods", periods)
+    fine = isinstance(how, DateFormat) and not (how.is_duration or how.timed)
+    fine = fine and (how.unit != "month" or periods == ["year"])
+    _expect(fine and not (how.unit == periods[0] == "day"), f"{where}.periods", periods)
+    _expect(abs(start) <= UNITS["day"] // max(1, UNITS[how.unit]) * 2, f"{where}.start", start)
+    parts = []
+    _expect(len(found["parts"]) == len(periods) + 1, f"{where}.parts", found["parts"])
+    for number, part in enumerate(found["parts"]):
+        place = f"{where}.parts[{number}]"
+        part = _WHOLE | part if isinstance(part, dict) else part
+        _check_entry(part, ENTRY, place)
+        _check_entry(part["bend"], TRANSFORM, f"{place}.bend")
+        parts.append(_read_column(part, place))
+        fine = parts[-1].kind in _NUMBERS and parts[-1].family == "int"
+        fine = fine and parts[-1].formula is None and parts[-1].origin is None
+        _expect(fine and all(part[key] == value for key, value in _WHOLE.items()), place, part)
+        ends = [abs(end) for end in (parts[-1].low, parts[-1].high, *parts[-1].values) if end]
+        _expect(all(end < 2**62 for end in ends), place, part)
+    year = parts[-1]
+    if periods[-1] == "year":
+        ends = [end for end in (year.low, year.high, *year.values) if end is not None]
+        _expect(all(1600 <= end <= 2300 for end in ends), f"{where}.parts", found["parts"])
+    return Calendar(how.unit, tuple(periods), start), tuple(parts)
+
+
 def _read_column(entry: dict[str, Any], where: str) -> Column:
     kind, family = entry["kind"], entry["family"]
     _expect(kind in (*KINDS, *LEFT_OUT, "constant"), f"{where}.kind", kind)
@@ -376,6 +433,8 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         *(("scale", entry["scale"]), ("step", entry["step"])),
     ):
         _expect(value > 0, f"{where}.{key}", value)
+    how = _read_format(entry, where)
+    calendar, parts = _read_calendar(entry, how, where)
     return Column(
         kind,
         family,
@@ -391,10 +450,12 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         _read_atoms(entry, where),
         _read_digits(entry, where),
         _read_ends(entry["natural"], f"{where}.natural"),
-        _read_format(entry, where),
+        how,
         entry["missing"],
         entry["why"],
         entry["note"],
         _read_formula(entry, where),
         entry["origin"],
+        calendar,
+        parts,
     )

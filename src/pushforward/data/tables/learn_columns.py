@@ -19,6 +19,7 @@ from .decimals import Digits
 from .dequantisation import row_keys
 from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
+from .seasons import find_calendar
 from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT
 
@@ -59,6 +60,7 @@ def decide(
     estimator: str,
     min_rows: int,
     smooth: bool,
+    seasons: bool,
 ) -> Decided:
     """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
 
@@ -124,6 +126,8 @@ def decide(
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
     _compute(found, cells, fixed, sheet.labels)
     _count_from_others(found, cells, weights, distinct_rows, sheet.labels)
+    if seasons:
+        _divide_dates(found, cells, weights, smooth)
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
 
 
@@ -186,6 +190,48 @@ def _count_from_others(
             why=f"counted from {labels[origin]}, {found[j].why}",
             note=found[j].note,
         )
+
+
+def _divide_dates(
+    found: list[Column], cells: PartCells, weights: np.ndarray | None, smooth: bool
+) -> None:
+    """Divide the dates that show a season by the calendar."""
+    for j, (known, values, _) in cells.items():
+        how = found[j].format
+        alone = found[j].formula is None and found[j].origin is None
+        if found[j].kind != "date" or not alone or not isinstance(how, DateFormat):
+            continue
+        others = {
+            i: (there[known], own[known[there]])
+            for i, (there, own, _) in cells.items()
+            if i != j and found[i].origin is None and found[i].has_coordinate
+        }
+        calendar = find_calendar(values, how, others)
+        if calendar is None:
+            continue
+        own = None if weights is None else weights[known]
+        parts = [
+            recognise(
+                part, "int", word, smooth=smooth, weights=own,
+                declared="category" if word == "day of the week" else None,
+            )
+            for part, word in zip(calendar.divide(values), calendar.words, strict=True)
+        ]  # fmt: skip
+        if any(part.kind == "constant" for part in parts):
+            continue
+        found[j] = replace(
+            found[j],
+            calendar=calendar,
+            parts=tuple(parts),
+            note="; ".join(
+                filter(None, (found[j].note, f"a season by the {_and(calendar.words[:-1])}"))
+            ),
+        )
+
+
+def _and(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _step(column: Column) -> float:

@@ -13,6 +13,7 @@ from .column_contents import write
 from .column_reader import PartCells, TableReader
 from .containers import Layout
 from .coordinate_info import CoordinateInfo
+from .dates import DateFormat
 from .linear_formula import COMPUTED
 from .table_builder import TableBuilder
 
@@ -68,7 +69,7 @@ class PartialRows(CoordinateInfo):
 
     @property
     def modelled(self) -> tuple[str | int, ...]:
-        """Labels of the columns that have a coordinate."""
+        """Labels of the columns that have a coordinate, once for each of these."""
         return tuple(self.layout.labels[j] for j in self._modelled)
 
     @property
@@ -80,8 +81,13 @@ class PartialRows(CoordinateInfo):
             if column.kind in (*COMPUTED, "boolean")
         )
 
-    def number(self, label: str | int, value: Any) -> Any:
+    def number(self, label: str | int, value: Any, *, last: bool = False) -> Any:
         """One value of a column as :meth:`values` has it: a number, a category, a date's count.
+
+        Args:
+            label: of the column.
+            value: as its cells hold it; dates in ISO 8601 too.
+            last: whether a day among times is its end, as of :meth:`DateFormat.count`.
 
         Raises:
             DataError: for what is no value of the column.
@@ -92,6 +98,10 @@ class PartialRows(CoordinateInfo):
         column = self.columns[j]
         if known.all() and (family == "text") != (column.family == "text"):
             known = ~known
+        if (last or not known.all()) and isinstance(column.format, DateFormat):
+            count = column.format.count(value, last=last)
+            if count is not None:
+                return count
         if not known.all():
             raise DataError(
                 f"{column_text(label)}: got {value!r}. Expected a value of a column that is "
@@ -129,8 +139,7 @@ class PartialRows(CoordinateInfo):
 
     def open_labels(self, known: np.ndarray) -> tuple[str | int, ...]:
         """Columns that are open in any row of ``known`` (n, D); computed ones with theirs."""
-        modelled = [j for j, column in enumerate(self.columns) if column.has_coordinate]
-        partly = {j for i, j in enumerate(modelled) if not known[:, i].all()}
+        partly = {j for i, j in enumerate(self._modelled) if not known[:, i].all()}
         for j, column in enumerate(self.columns):
             if column.formula is not None and partly & set(column.formula.places):
                 partly.add(j)

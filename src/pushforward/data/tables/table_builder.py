@@ -35,8 +35,8 @@ class TableBuilder:
         self.layout = layout
         self.columns = columns
         self.coordinates = coordinates
-        modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
-        self._place = {j: i for i, j in enumerate(modelled)}
+        modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
+        self._place = {j: modelled.index(j) for j in modelled}  # the first of a column
 
     def build(
         self,
@@ -117,8 +117,9 @@ class TableBuilder:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
         line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
-        if line.ndim != 2 or line.shape[1] != len(self._place):
-            raise DataError(f"z has shape {line.shape}. Expected (n, {len(self._place)}).")
+        width = len(self.coordinates)
+        if line.ndim != 2 or line.shape[1] != width:
+            raise DataError(f"z has shape {line.shape}. Expected (n, {width}).")
         bad = np.logical_not(np.isfinite(line)).any(axis=1)
         if bad.any():
             raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
@@ -128,16 +129,23 @@ class TableBuilder:
         """Values (n,) of the modelled and the computed columns, by the number of the column."""
         numbers = {}
         limit = np.finfo(np.float64).max
-        for j, i in self._place.items():
-            column = self.columns[j]
-            with np.errstate(over="ignore"):
-                values = self.coordinates.inverse(line[:, i], i)
-            if column.discrete:
-                values = column.cells_to_values(np.floor(values))
+        for j, first in self._place.items():
+            column, parts = self.columns[j], []
+            for i, part in enumerate(column.coordinates, first):
+                with np.errstate(over="ignore"):
+                    values = self.coordinates.inverse(line[:, i], i)
+                if part.discrete:
+                    values = part.cells_to_values(np.floor(values))
+                else:
+                    values = np.rint(values) if part.family == "int" else values
+                    values = part.clip(values) if exact else part.finish(values)
+                values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+                parts.append(values)
+            if column.calendar is None:
+                (numbers[j],) = parts
             else:
-                values = np.rint(values) if column.family == "int" else values
-                values = column.clip(values) if exact else column.finish(values)
-            numbers[j] = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+                low, high = int(column.low or 0), int(column.high or 0)
+                numbers[j] = column.calendar.within(parts, low, high)
         for j in by_origin(self.columns):
             numbers[j] = numbers[j] + since(self.columns, j, numbers)
         for j, column in enumerate(self.columns):

@@ -303,6 +303,7 @@ class Predictor(BaseEstimator, Model):
             missing=self.missing,
             estimator=type(self).__name__,
             min_rows=2,
+            seasons=True,
         )
         self.columns_ = learned.columns
         self.n_features_in_ = self.columns_.n_columns
@@ -599,7 +600,10 @@ class Predictor(BaseEstimator, Model):
 
             with torch.no_grad():
                 found = shapley_values(predict, own, self.background_, 0)[0].mean(0)
+            effects = dict.fromkeys(self.columns_.modelled, 0.0)
             for label, effect in zip(self.columns_.modelled, found.tolist(), strict=True):
+                effects[label] += effect  # of dates those of their parts
+            for label, effect in effects.items():
                 records.append((row, label, cells[label][row], sign[row] * effect))
         frame = pd.DataFrame(records, columns=["row", "column", "value", "effect"])
         order = np.lexsort([-frame["effect"].abs(), frame["row"]])
