@@ -56,6 +56,7 @@ class ConditionalTable:
             ``(low, high)`` and lists.
         n_draws: draws a row.
         random_state: of the draws.
+        kept: share of the draws of the density that keep to the constraints of the columns.
 
     Raises:
         DataError: for conditions that are not values of the columns, that leave no column open,
@@ -77,6 +78,7 @@ class ConditionalTable:
         *,
         n_draws: int,
         random_state: Any,
+        kept: float = 1.0,
     ) -> None:
         check({"n_draws": COUNT}, {"n_draws": n_draws})
         self._columns, self._conditioner = columns, conditioner
@@ -87,6 +89,7 @@ class ConditionalTable:
         if lost:
             _tell_lost(lost, refused=isinstance(conditions, Mapping))
         self._n_draws, self._seed = n_draws, drawn_seed(random_state)
+        self._log_kept = math.log(kept)
 
     def __len__(self) -> int:
         return len(self._z)
@@ -133,7 +136,7 @@ class ConditionalTable:
                         given,
                         factor[torch.nonzero(again)[:, 0]],
                         generator,
-                        self._allowed if self._event else None,
+                        self._asked,
                     )
                 points[rows] = taken
         of = np.repeat(np.arange(len(self)), n_samples)
@@ -323,7 +326,7 @@ class ConditionalTable:
         estimated, with the errors of :meth:`log_density_error`.
         """
         return self._collect(lambda draws, values, rows: draws.log_given.numpy()) + (
-            self._log_det.numpy()
+            self._log_det.numpy() - self._log_kept
         )
 
     def log_density_error(self) -> np.ndarray:
@@ -377,7 +380,7 @@ class ConditionalTable:
         self, rows: np.ndarray, given: Tensor, count: int, generator: torch.Generator
     ) -> WeightedDraws:
         """Draws of rows that are worth enough, or as many as can be had."""
-        allowed = self._allowed if self._event else None
+        allowed = self._asked
         draws = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
         for _ in range(min(_ROUNDS, max(2, _MOST_DRAWN // (len(self) * count)))):
             if float(draws.effective_size.min()) >= min(_FEWEST, count / 4):
@@ -395,7 +398,15 @@ class ConditionalTable:
 
     def _allowed(self, points: Tensor) -> Tensor:
         """Which of some points (N, D) are in the ranges and lists that are given."""
-        return torch.from_numpy(self._event.holds(self._columns.values(points)))
+        found = self._columns.allowed(points)
+        if self._event:
+            found &= torch.from_numpy(self._event.holds(self._columns.values(points)))
+        return found
+
+    @property
+    def _asked(self) -> Callable[[Tensor], Tensor] | None:
+        """What marks the points that may be; None where all may."""
+        return self._allowed if self._event or self._columns.rejecting else None
 
     def _collect(self, statistic: Statistic) -> np.ndarray:
         """A statistic of the draws of every row and their values, in the order of the rows."""

@@ -48,6 +48,8 @@ __all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
+_TRIED = 20_000  # draws by which the share that keeps to constraints is counted
+_FEWEST_KEPT = 0.001  # of draws, by which rows can be drawn at all
 _SAMPLES = 1500  # a coordinate, to which the proposal of conditional draws is fitted
 
 
@@ -64,6 +66,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, description="kinds by column") | None,
         "bounds": Instance(Mapping, description="(low, high) by column") | None,
+        "constraints": Instance(list, tuple, description="a list of texts") | None,
         "missing": OneOf(*MISSING),
         "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
         "false_alarm_rate": Number(0, 1),
@@ -73,11 +76,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
     held_out_: float
     missingness_: Missingness | None
+    kept_: float
     _fitted_on: str
 
     device: str | None = None  # a parameter of models that can
     columns: dict | None
     bounds: dict | None
+    constraints: list[str] | None
     missing: str
     random_state: Any
     verbose: bool
@@ -138,7 +143,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
         self._fitted_on = self._rows_digest(*counted(learned.X, learned.sample_weight))
         (z, log_det), *others = [
-            self.columns_.encode(table, draw=np.random.default_rng(seed))
+            self.columns_.encode(table, draw=np.random.default_rng(seed), checked=False)
             for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
         ]
         order = canonical_order(z)
@@ -157,6 +162,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             self._place_density()
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
+            self._count_kept()
         if whole is not learned.X:  # the rows were scored with cells that were drawn for them
             spent = time.monotonic() - began
             self.held_out_ -= log_prob_of_completion(self, learned.X, whole, 0.1 * spent)
@@ -165,13 +171,53 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             checkpoint.discard()
         return self
 
+    def _count_kept(self) -> None:
+        """What share of the draws of the density keep to the constraints, and what follows.
+
+        Raises:
+            DataError: where it is too few to draw rows.
+        """
+        self.kept_ = 1.0
+        if not self.columns_.rejecting:
+            return
+        z = self.density_.sample(_TRIED, torch.Generator().manual_seed(0))
+        self.kept_ = float(self.columns_.allowed(z).double().mean())
+        rules = ", ".join(repr(rule.text) for rule in self.columns_.constraints if not rule.built)
+        if self.kept_ < _FEWEST_KEPT:
+            raise DataError(
+                f"The density meets {rules} in {100 * self.kept_:.2g} % of its draws, though all "
+                "rows do: they lie within less than it tells apart. Leave the constraint out, or "
+                "give the difference as a column of its own."
+            )
+        if self.verbose:
+            print(self._kept_text(), file=sys.stderr)
+        self.held_out_ -= math.log(self.kept_)
+        if self.detector_ is None:
+            self.offset_ -= math.log(self.kept_)
+
+    def _kept_text(self) -> str:
+        """What keeping to the constraints costs, in a sentence."""
+        rules = [repr(rule.text) for rule in self.columns_.constraints if not rule.built]
+        return f"{', '.join(rules)}: by leaving draws out, {100 * self.kept_:.3g} % are kept"
+
+    def _draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw coordinates (n, D) of rows that keep to the constraints."""
+        if not self.columns_.rejecting:
+            return self.density_.sample(n, generator)
+        parts: list[Tensor] = []
+        while (left := n - sum(map(len, parts))) > 0:
+            z = self.density_.sample(math.ceil(1.1 * left / self.kept_) + 8, generator)
+            parts.append(z[self.columns_.allowed(z)][:left])
+        return torch.cat(parts)
+
     def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
         if whole is learned.X:
             return None
         weight = learned.sample_weight
         with torch.no_grad():
-            z, log_det = self.columns_.encode(whole, draw=np.random.default_rng(seed))
+            draw = np.random.default_rng(seed)
+            z, log_det = self.columns_.encode(whole, draw=draw, checked=False)
             rows = self._rows(z, None, log_det)
             weight = None if weight is None else torch.from_numpy(weight)
             return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight)
@@ -199,7 +245,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         start = self._tensors() if more else {}
 
         def coded(table: Any) -> tuple[Tensor, Tensor]:
-            return self.columns_.encode(table, draw=np.random.default_rng(0))
+            return self.columns_.encode(table, draw=np.random.default_rng(0), checked=False)
 
         return {
             "model": type(self).__name__,
@@ -226,6 +272,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             X,
             columns=self.columns,
             bounds=self.bounds,
+            constraints=self.constraints,
             missing=self.missing,
             sample_weight=sample_weight,
             estimator=type(self).__name__,
@@ -305,8 +352,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             (n,) float64, finite but for the NaN of ``missing="blank"``.
 
         Raises:
-            DataError: for other columns, missing or infinite cells, values out of bounds, and
-                rows so far out that their log density is below the smallest float.
+            DataError: for other columns, missing or infinite cells, values out of bounds, rows
+                that break a constraint, and rows so far out that their log density is below the
+                smallest float.
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
@@ -328,7 +376,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                     n_draws = 1
                     break
         assert total is not None
-        result = (total - math.log(n_draws)).numpy()
+        result = (total - math.log(n_draws) - math.log(self.kept_)).numpy()
         if not np.isfinite(result).all():
             rows = np.flatnonzero(~np.isfinite(result))
             raise DataError(
@@ -361,7 +409,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            z = self.density_.sample(int(n_samples), generator)
+            z = self._draw(int(n_samples), generator)
             if complete or self.missingness_ is None:
                 return self.columns_.decode(z)
             count = sum(not column.left_out for column in self.columns_.columns)
@@ -404,6 +452,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             conditions,
             n_draws=n_draws,
             random_state=random_state,
+            kept=self.kept_,
         )
 
     def _conditioner(self) -> "Conditioner":
@@ -413,7 +462,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
             with torch.no_grad():
                 count = min(SAMPLES, _SAMPLES * max(1, self.density_.dimension))
-                z = self.density_.sample(count, torch.Generator().manual_seed(0))
+                z = self._draw(count, torch.Generator().manual_seed(0))
                 rows = self._rows(z, None, torch.zeros(len(z)).double())
                 self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
         return self._conditioned_[1]
@@ -500,7 +549,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             "kind": "table",
             "codec": self.columns_,
             "density": True,
-            "draw": lambda n, generator: self.density_.sample(n, generator),
+            "draw": self._draw,
             "threshold": self.offset_ if self.detector_ is None else None,  # else of its scores
             "networks": (self.density_,) if isinstance(self.density_, nn.Module) else (),
         }
@@ -524,6 +573,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             "offset": self.offset_,
             "held_out": self.held_out_,
             "fitted_on": self._fitted_on,
+            "kept": self.kept_,
             "missingness": None if self.missingness_ is None else self.missingness_.state(),
         }
 
@@ -539,6 +589,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         self._set_columns(Columns.from_config(state["columns"]))
         self.offset_ = float(state["offset"])
         self.held_out_ = float(state["held_out"])
+        self.kept_ = float(state["kept"])
+        if not _FEWEST_KEPT <= self.kept_ <= 1:
+            raise ValueError("the share of draws that constraints keep is none")
         self._fitted_on = str(state.get("fitted_on", ""))
         density, detector = (
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}

@@ -58,9 +58,9 @@ def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _without_holes(config: dict[str, Any]) -> dict[str, Any]:
-    """Densities of tables know where samples have holes; those of before have none."""
-    return {**config, "missingness": None}
+def _of_whole_rows(config: dict[str, Any]) -> dict[str, Any]:
+    """Densities of tables know where samples have holes, and the draws that constraints keep."""
+    return {**config, "missingness": None, "kept": 1.0}
 
 
 _TRAINED = (
@@ -69,8 +69,8 @@ _TRAINED = (
 )
 MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
-    **dict.fromkeys(("AutoDensity", "GIS", "TableSIG"), (_without_holes,)),
-    "TableFlow": (_learning_rate, _run_of_table_flow, _without_holes),
+    **dict.fromkeys(("AutoDensity", "GIS", "TableSIG"), (_of_whole_rows,)),
+    "TableFlow": (_learning_rate, _run_of_table_flow, _of_whole_rows),
     "RefinedModel": (_learning_rate_of_dot,),
 }
 

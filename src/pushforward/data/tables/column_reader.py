@@ -160,7 +160,7 @@ class TableReader:
                     continue
                 assert begin is not None
                 start = since(self.columns, j, {column.origin: begin[both[other]]})
-                own, values = both, values[both[own]] - start
+                own, values = both, _passed(column, values[both[own]], start)
             if own.any():
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):
@@ -201,16 +201,24 @@ class TableReader:
         for j in dict.fromkeys(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
-            if not copied or column.kind != "continuous" or column.transform.bounded:
+            plain = column.kind == "continuous" and column.origin is None
+            if not copied or not plain or column.transform.bounded:
                 values, family = cells[j]
                 if column.origin is not None:
-                    values = values - since(
-                        self.columns, j, {column.origin: cells[column.origin][0]}
-                    )
+                    start = since(self.columns, j, {column.origin: cells[column.origin][0]})
+                    values = _passed(column, values, start)
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):
                     raw[:, i] = part
         return raw
+
+
+def _passed(column: Column, values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Values (n,) counted from others, without what sums leave in the last bits."""
+    passed = values - start
+    if passed.dtype.kind == "f" and column.digits is not None:
+        return column.digits.round(passed)
+    return passed
 
 
 def _dense(cell: tuple[np.ndarray, np.ndarray, str], n: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from . import columns_config
 from .column import Column
 from .column_reader import TableReader
+from .constraints import Constraint
 from .containers import Layout
 from .coordinates import Coordinates
 from .learn_columns import decide
@@ -103,12 +104,14 @@ class Columns(PartialRows):
         n_rows: int,
         estimator: str = "Columns",
         n_left_out: int = 0,
+        constraints: tuple[Constraint, ...] = (),
     ) -> None:
         self.layout = layout
         self.columns = columns
         self.n_rows = n_rows
         self.estimator = estimator
         self.n_left_out = n_left_out
+        self.constraints = constraints
         self._reader = TableReader(layout, columns, estimator)
         self._modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
         self._coordinates = Coordinates(
@@ -131,6 +134,7 @@ class Columns(PartialRows):
         min_rows: int = 2,
         smooth: bool = False,
         seasons: bool = False,
+        constraints: Sequence[str] | None = None,
     ) -> Learned:
         """Learn what the columns are, their locations and scales.
 
@@ -156,6 +160,8 @@ class Columns(PartialRows):
                 such a value are then mixed columns.
             seasons: whether dates that show a season are divided by the calendar
                 (:func:`~pushforward.data.tables.seasons.find_calendar`).
+            constraints: what rows keep to, such as "start <= end", "a + b == total" and
+                "city -> country"; see :func:`~pushforward.data.tables.constraints.parse`.
 
         Returns:
             A :class:`Learned`: the columns, and the rows and weights that were kept.
@@ -174,6 +180,7 @@ class Columns(PartialRows):
             min_rows=min_rows,
             smooth=smooth,
             seasons=seasons,
+            constraints=constraints,
         )
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
@@ -194,7 +201,14 @@ class Columns(PartialRows):
                 found[j] = replace(column, parts=tuple(parts))
             elif parts:
                 (found[j],) = parts
-        learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
+        learned = cls(
+            sheet.layout,
+            tuple(found),
+            sheet.n_rows,
+            estimator,
+            n_left_out,
+            decided.constraints,
+        )
         return Learned(learned, sheet.native, weights, kept)
 
     # What was learned
@@ -251,7 +265,7 @@ class Columns(PartialRows):
         return Sheet.open(X, self.estimator).native
 
     def encode(
-        self, X: Any, draw: int | np.random.Generator = 0
+        self, X: Any, draw: int | np.random.Generator = 0, *, checked: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Map a table to the model's coordinates.
 
@@ -261,6 +275,7 @@ class Columns(PartialRows):
                 noise that is a function of that number and the row's own values, so that a row's
                 score does not depend on the rows beside it; each number is another draw. A
                 generator gives random noise, for fitting.
+            checked: whether rows that break a constraint are refused.
 
         Returns:
             ``(z, log_det)`` of shapes (n, D) and (n,), float64, such that the log density of a
@@ -268,13 +283,15 @@ class Columns(PartialRows):
 
         Raises:
             DataError: for other columns than in fit, missing or infinite cells, values outside
-                declared bounds.
+                declared bounds, rows that break a constraint.
 
         Warns:
             UserWarning: for fractions in an integer column, which count as the nearest.
         """
         sheet, places = self._reader.open(X)
         cells = self._reader.cells(sheet, places)
+        if checked:
+            self._check_constraints({j: cell for j, (cell, _) in cells.items()})
         z, log_det = self._coordinates.forward(self._reader.numbers(sheet, cells), draw)
         log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
@@ -341,8 +358,11 @@ class Columns(PartialRows):
             )
             for column in (self.columns[j] for j in kept)
         )
+        rules = tuple(
+            replace(rule, places=tuple(now[j] for j in rule.places)) for rule in self.constraints
+        )
         layout = self.layout.take(kept)
-        return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
+        return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out, rules)
 
     def exceptions(self, X: Any) -> dict[str | int, np.ndarray]:
         """Where rows break what all rows of the fit kept to.
@@ -357,6 +377,11 @@ class Columns(PartialRows):
         sheet, places = self._reader.open(X)
         found = self._exceptions(self._reader.cells(sheet, places))
         return {self.labels[j]: broken for j, broken in found.items()}
+
+    def _check_constraints(self, values: Mapping[int, np.ndarray]) -> None:
+        """Refuse complete rows that break a constraint."""
+        for rule in self.constraints:
+            rule.check(values, self.columns)
 
     def _exceptions(self, cells: dict[int, tuple[np.ndarray, str]]) -> dict[int, np.ndarray]:
         values = {j: cell for j, (cell, _) in cells.items()}
@@ -431,7 +456,12 @@ class Columns(PartialRows):
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as JSON values; :meth:`from_config` reads them exactly."""
         return columns_config.write(
-            self.layout, self.columns, self.n_rows, self.estimator, self.n_left_out
+            self.layout,
+            self.columns,
+            self.n_rows,
+            self.estimator,
+            self.n_left_out,
+            self.constraints,
         )
 
     @classmethod

@@ -12,6 +12,7 @@ from .bounded_transform import BoundedTransform
 from .calendar import PERIODS, Calendar
 from .column import Column
 from .column_kinds import KINDS
+from .constraints import Constraint
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
 from .date_order import by_origin, is_origin
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
@@ -25,7 +26,14 @@ from .unmodelled_columns import LEFT_OUT
 __all__ = ["read", "write"]
 
 CELL = (str, int, float, bool)
-TOP = {"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list}
+TOP = {
+    **{"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list},
+    "constraints": list,
+}
+RULE = {
+    **{"text": str, "relation": str, "places": list, "names": list, "coefficients": list},
+    **{"intercept": float, "tolerance": float, "built": bool, "values": list},
+}
 ENTRY = {
     "name": (str, int),
     "dtype": str,
@@ -90,7 +98,12 @@ FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
 
 
 def write(
-    layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str, n_left_out: int
+    layout: Layout,
+    columns: tuple[Column, ...],
+    n_rows: int,
+    estimator: str,
+    n_left_out: int,
+    constraints: tuple[Constraint, ...] = (),
 ) -> dict[str, Any]:
     """Return the JSON values that :func:`read` reads."""
     entries = []
@@ -111,6 +124,7 @@ def write(
         "n_rows": n_rows,
         "n_left_out": n_left_out,
         "columns": entries,
+        "constraints": [_write(rule, RULE) for rule in constraints],
     }
 
 
@@ -149,12 +163,16 @@ def _learned(column: Column) -> dict[str, Any]:
     }
 
 
-def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
+def read(
+    values: Any,
+) -> tuple[Layout, tuple[Column, ...], int, str, int, tuple[Constraint, ...]]:
     """Check JSON values and return the arguments of :class:`Columns`.
 
     Raises:
         ModelFileError: naming the entry that is unknown, missing or wrong.
     """
+    if isinstance(values, dict):  # folders of before 2026-12 have none
+        values = {"constraints": []} | values
     _check_entry(values, TOP, "columns")
     container = values["container"]
     _expect(container in (*FRAMES, "numpy", "torch"), "container", container)
@@ -185,7 +203,34 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
         _expect(labels == tuple(range(len(labels))), "columns", f"names {labels}")
         _expect(len(set(storage)) == 1, "columns", "different dtypes in one array")
     layout = Layout(container, labels, tuple(storage))
-    return layout, tuple(columns), values["n_rows"], values["estimator"], values["n_left_out"]
+    rules = tuple(
+        _read_rule(entry, columns, f"constraints[{number}]")
+        for number, entry in enumerate(values["constraints"])
+    )
+    facts = values["n_rows"], values["estimator"], values["n_left_out"]
+    return layout, tuple(columns), *facts, rules
+
+
+def _read_rule(entry: Any, columns: Sequence[Column], where: str) -> Constraint:
+    _check_entry(entry, RULE, where)
+    places, coefficients, values = entry["places"], entry["coefficients"], entry["values"]
+    fine = all(type(j) is int and 0 <= j < len(columns) for j in places)
+    fine = fine and len(set(places)) == len(places) > 1
+    fine = fine and not any(columns[j].left_out for j in places)
+    fine = fine and [type(name) for name in entry["names"]] == [str] * len(places)
+    fixes = entry["relation"] == "->"
+    fine = fine and entry["relation"] in ("->", "<=", "<", "==")
+    fine = fine and len(coefficients) == (0 if fixes else len(places))
+    fine = fine and all(type(c) is float and math.isfinite(c) and c for c in coefficients)
+    fine = fine and (not fixes or len(places) == 2) and entry["tolerance"] >= 0
+    pairs = all(isinstance(p, list) and [type(x) in CELL for x in p] == [True] * 2 for p in values)
+    _expect(fine and pairs and (fixes or not values), where, entry)
+    dates = [isinstance(columns[j].format, DateFormat) for j in places]
+    _expect(fixes or not any(dates) or (all(dates) and len(dates) == 2), where, entry)
+    words = [columns[j].family == "text" or columns[j].kind == "category" for j in places]
+    _expect(fixes or not any(words), where, entry)
+    rule = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    return Constraint(**rule | {"values": tuple((key, value) for key, value in values)})
 
 
 def _check_origins(columns: Sequence[Column]) -> None:

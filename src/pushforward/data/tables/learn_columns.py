@@ -13,10 +13,12 @@ from .column import Column
 from .column_contents import ColumnContents, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import PartCells, read_known
+from .constraints import Constraint, parse
 from .date_order import find_origins, since
 from .dates import DateFormat
 from .decimals import Digits
 from .dequantisation import row_keys
+from .keep_constraints import as_bounds, build_differences, build_sums, can_count, checked
 from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
 from .seasons import find_calendar
@@ -40,6 +42,7 @@ class Decided:
         weights: float64 of shape (n_kept,), or None.
         kept: boolean of shape (n,).
         n_left_out: how many rows were left out for missing cells.
+        constraints: what rows keep to.
     """
 
     sheet: Sheet
@@ -48,6 +51,7 @@ class Decided:
     weights: np.ndarray | None
     kept: np.ndarray
     n_left_out: int
+    constraints: tuple[Constraint, ...] = ()
 
 
 def decide(
@@ -61,6 +65,7 @@ def decide(
     min_rows: int,
     smooth: bool,
     seasons: bool,
+    constraints: Sequence[str] | None = None,
 ) -> Decided:
     """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
 
@@ -73,6 +78,7 @@ def decide(
     if missing == "auto" and not sheet.layout.named:
         missing = "model"  # a column without a name stays: the others would change their places
     declared, intervals = check_declared(columns, bounds, sheet.labels)
+    rules, intervals = as_bounds(parse(constraints or (), sheet.labels), intervals, sheet.labels)
     _refuse_dropped_positions(sheet, declared)
     weights = check_weights(sample_weight, sheet.n_rows)
     kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
@@ -124,18 +130,29 @@ def decide(
         found[j] = replace(found[j], missing=float(shares[j]))
     stated = {*declared, *intervals}
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
-    _compute(found, cells, fixed, sheet.labels)
+    rules = checked(rules, found, cells, sheet.labels)
+    rules, inputs = build_sums(rules, found, cells, fixed, sheet.labels)
+    _compute(found, cells, [*fixed, *inputs], sheet.labels)
+    rules = build_differences(
+        rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth
+    )
     _count_from_others(found, cells, weights, distinct_rows, sheet.labels)
     if seasons:
         _divide_dates(found, cells, weights, smooth)
-    return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
+    return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows, tuple(rules))
 
 
 def _compute(
     found: list[Column], cells: PartCells, fixed: list[int], labels: Sequence[str | int]
 ) -> None:
     """Mark the columns that are linear functions of others; what was declared stays."""
-    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][2] in ("int", "float")]
+    places = [
+        j
+        for j in cells
+        if found[j].kind in COMPUTED
+        and found[j].formula is None
+        and cells[j][2] in ("int", "float")
+    ]
     steps = {j: _step(found[j]) for j in places}
     values = _together(cells, places)
     formulas = {} if values is None else find_formulas(values, steps, fixed)
@@ -171,6 +188,8 @@ def _count_from_others(
     together = _together(cells, list(formats))
     origins = {} if together is None else find_origins(together, units)
     for j, origin in origins.items():
+        if found[j].origin is not None or not can_count(found, origin, j):
+            continue
         rows = cells[j][0] & cells[origin][0]
         own, other = (cells[k][1][rows[cells[k][0]]] for k in (j, origin))
         found[j] = replace(found[j], origin=origin)

@@ -51,25 +51,26 @@ class TableBuilder:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
         line = self._line(z)
-        return self._table(self._numbers(line, exact), len(line), gaps or {})
+        return self.table(self._numbers(line, exact), len(line), gaps or {})
 
-    def from_values(self, values: Mapping[int, np.ndarray], n: int) -> Any:
-        """The table of values (n,) by the number of the column, brought to values it can have.
+    def possible(self, values: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Values (n,) by the number of the column, brought to values it can have.
 
         Args:
             values: of the modelled columns: numbers of any size, categories, counts of dates.
-            n: number of rows.
         """
         numbers = {j: self._possible(self.columns[j], found) for j, found in values.items()}
         for j, column in enumerate(self.columns):
             if column.formula is not None:
                 numbers[j] = column.rounded(column.formula.compute(numbers))
-        return self._table(numbers, n)
+        return numbers
 
     def _possible(self, column: Column, values: np.ndarray) -> np.ndarray:
         """Values of a column that are nearest to others."""
         if column.kind in ("category", "boolean"):
             return values
+        if column.origin is not None and column.kind != "date":
+            return column.rounded(values)
         if column.kind in ("continuous", "mixed"):
             return column.finish(np.rint(values) if column.family == "int" else values)
         if column.origin is not None:
@@ -77,7 +78,7 @@ class TableBuilder:
         whole = np.rint(values) if column.kind in ("integer", "date") else values
         return column.cells_to_values(column.numbers(whole, "float", ""))
 
-    def _table(
+    def table(
         self,
         numbers: Mapping[int, np.ndarray],
         n: int,
@@ -148,6 +149,8 @@ class TableBuilder:
                 numbers[j] = column.calendar.within(parts, low, high)
         for j in by_origin(self.columns):
             numbers[j] = numbers[j] + since(self.columns, j, numbers)
+            if self.columns[j].kind != "date":
+                numbers[j] = self.columns[j].rounded(numbers[j])
         for j, column in enumerate(self.columns):
             if column.formula is not None:
                 values = np.clip(column.formula.compute(numbers), -limit, limit)
