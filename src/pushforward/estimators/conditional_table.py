@@ -319,6 +319,62 @@ class ConditionalTable:
         self._collect(collect)
         return self._columns.fill(self._table, found, np.arange(len(self)))
 
+    def filled_cells(self, table: Any, level: float = 0.9) -> "pd.DataFrame":
+        """The cells of the given table that were missing, and how sure what fills them is.
+
+        Args:
+            table: as :meth:`filled` returns it.
+            level: probability of the intervals, above 0 and below 1.
+
+        Returns:
+            Frame with the columns row, column, value, low, high and probability: the central
+            interval of numbers and dates, and the probability of other values, None where there
+            is none.
+        """
+        import pandas as pd
+
+        check({"level": _LEVEL}, {"level": level})
+        missing = self._columns.missing(self._table)
+        labels = [x for x in self._labels(self._columns.numeric) if not self._is_boolean(x)]
+        made = {self._columns.labels[j]: v for j, (v, _) in self._columns.cells(table).items()}
+        others = [x for x in self._columns.modelled if x not in labels and missing[x].any()]
+
+        def sureness(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            pieces = self._pieces(draws, tuple(labels))
+            ends = [quantile_of(*pieces[x], 0.5 + s * level / 2) for x in labels for s in (-1, 1)]
+            weight = draws.log_weight.exp().numpy()
+            values = self._columns.values(draws.points.flatten(0, 1)) if others else {}
+            for label in others:
+                same = values[label].reshape(weight.shape) == made[label][rows][:, None]
+                ends.append(np.where(same, weight, 0.0).sum(1))
+            return np.stack(ends, axis=1) if ends else np.zeros((len(rows), 0))
+
+        found = self._over_draws(sureness)
+        place = self._columns.places(table)
+        parts = []
+        for label, gaps in missing.items():
+            rows = np.flatnonzero(gaps)
+            part: dict[str, Any] = {"row": rows, "column": [label] * len(rows)}
+            part["value"] = cells_of(table, place[label])[rows] if label in place else None
+            part |= dict.fromkeys(("low", "high", "probability"))
+            if label in labels:
+                i = 2 * labels.index(label)
+                for end, k in (("low", i), ("high", i + 1)):
+                    part[end] = self._columns.write_numbers(label, found[rows, k])
+            elif label in others:
+                part["probability"] = found[rows, 2 * len(labels) + others.index(label)]
+            if len(rows):
+                parts.append(pd.DataFrame(part).astype(object))
+        columns = ["row", "column", "value", "low", "high", "probability"]
+        if not parts:
+            return pd.DataFrame(columns=columns)
+        frame = pd.concat(parts, ignore_index=True)
+        frame = frame.sort_values("row", kind="stable", ignore_index=True)
+        return frame.astype({"row": int, "probability": float})
+
+    def _is_boolean(self, label: str | int) -> bool:
+        return self._columns.kinds[self._columns.labels.index(label)] == "boolean"
+
     def log_density(self) -> np.ndarray:
         """Log density of the cells that are given, in nats in the units of the table: (m,).
 
@@ -500,6 +556,19 @@ def quantile_of(low: np.ndarray, high: np.ndarray, weight: np.ndarray, q: float)
     below = np.take_along_axis(total, place, 1) - own
     share = np.clip((asked - below) / np.maximum(own, 1e-300), 0.0, 1.0)
     return (begin + (end - begin) * share)[:, 0]
+
+
+def cells_of(table: Any, place: int) -> np.ndarray:
+    """The cells of a column of a table in any container, as Python's objects, (n,)."""
+    import narwhals as nw
+
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    cells = (
+        frame[:, place].to_list() if isinstance(frame, nw.DataFrame) else table[:, place].tolist()
+    )
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
 
 
 def _most_probable(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

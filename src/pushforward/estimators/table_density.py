@@ -474,6 +474,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         strategy: str = "mean",
         n_draws: int = 200,
         random_state: Any = None,
+        return_cells: bool = False,
+        level: float = 0.9,
     ) -> Any:
         """Fill the missing cells of rows in.
 
@@ -484,23 +486,30 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 "mode" the most plausible cells together; "sample" draws them together, so that
                 several calls (multiple imputation) carry the uncertainty.
             n_draws, random_state: as of :meth:`given`.
+            return_cells: whether to say which cells were filled in, and how sure they are.
+            level: probability of the intervals of these.
 
         Returns:
-            The table in the container of ``fit``, with the cells that are there as they are.
+            The table in the container of ``fit``, with the cells that are there as they are. With
+            ``return_cells`` this and a frame with a row for each cell that was filled in: row,
+            column, value, the ends low and high of the central interval of numbers and dates, and
+            the probability of the value of others.
 
         Examples:
             >>> import pushforward
             >>> model = pushforward.fit("iris", verbose=False, random_state=0, minutes=0.05)
             >>> holes = pushforward.load_dataset("iris").head(3)
             >>> holes.loc[0, "petal width (cm)"] = None
-            >>> bool(model.impute(holes, random_state=0).notna().all(axis=None))
-            True
+            >>> filled, cells = model.impute(holes, random_state=0, return_cells=True)
+            >>> bool(filled.notna().all(axis=None)), cells["column"].tolist()
+            (True, ['petal width (cm)'])
         """
         from .conditional_table import STRATEGIES
 
-        check({"strategy": OneOf(*STRATEGIES)}, {"strategy": strategy})
+        check({"strategy": OneOf(*STRATEGIES), "return_cells": FLAG}, locals())
         given = self.given(X, n_draws=n_draws, random_state=random_state)
-        return given.filled(strategy)
+        filled = given.filled(strategy)
+        return (filled, given.filled_cells(filled, level)) if return_cells else filled
 
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Explain which columns make rows unlikely.

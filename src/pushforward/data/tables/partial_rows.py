@@ -176,6 +176,17 @@ class PartialRows(CoordinateInfo):
                 partly.add(j)
         return tuple(self.layout.labels[j] for j in sorted(partly))
 
+    def missing(self, X: Any) -> dict[str | int, np.ndarray]:
+        """Which cells of a table are missing, (n,) bool by label; those of lacking columns are.
+
+        Cells of columns that are left out do not count.
+        """
+        sheet, places = self._reader.find_some(X)
+        gaps = self._reader.gaps(sheet, places)
+        for j, place in enumerate(places):
+            gaps[:, j] |= place is None and not self.columns[j].left_out
+        return dict(zip(self.layout.labels, gaps.T, strict=True))
+
     def unused_cells(self, X: Any, known: np.ndarray) -> dict[str | int, tuple[int, str]]:
         """Cells of a table that are there and that :meth:`encode_known` could not use.
 
