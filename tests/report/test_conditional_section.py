@@ -21,7 +21,7 @@ def people():
             "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 400), "D"),
         }
     )
-    return pushforward.GIS(max_layers=0, random_state=0).fit(frame), frame
+    return pushforward.GIS(max_layers=0, whiten=True, random_state=0).fit(frame), frame
 
 
 def section(html):
