@@ -20,8 +20,8 @@ def test_what_is_given_has_a_section(run, gis, table, tmp_path):
     table.to_csv(tmp_path / "test.csv", index=False)
     words = ["report", gis, "--data", tmp_path / "test.csv", "-m", "column_fidelity", "--quiet"]
     out = tmp_path / "page.html"
-    run(*words, "--given", "age=40..60", "-o", out).ok()
-    assert "Given age from 40 to 60" in out.read_text(encoding="utf-8")
+    run(*words, "--given", "age=1..", "-o", out).ok()
+    assert "Given age at least 1" in out.read_text(encoding="utf-8")
     run(*words, "--given", "height=3", "-o", out).refused("height")
 
 
