@@ -1,5 +1,6 @@
 """Which cells of a row are missing, as a distribution: where samples have their holes."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Missingness:
         generator = torch.Generator().manual_seed(seed)
         some = torch.randperm(len(own), generator=generator)[:_MOST_FITTED]
         own, beside = own.take(some), rows.take(some)
-        beside = Rows(**vars(beside) | {"weight": own.weight, "completions": ()}).beside(own)
+        beside = dataclasses.replace(beside, weight=own.weight, completions=()).beside(own)
         alone, after = torch.arange(count), d + torch.arange(count)
         depends, gain = False, 0.0
         if len(own) >= _FEWEST:
@@ -198,8 +199,7 @@ class Missingness:
 
 def _with_cells(rows: Rows) -> Rows:
     """Coordinates that lie in cells of width one, two-valued ones."""
-    yes = torch.ones(rows.x.shape[1], dtype=torch.bool)
-    return Rows(**vars(rows) | {"discrete": yes})
+    return dataclasses.replace(rows, discrete=torch.ones(rows.x.shape[1], dtype=torch.bool))
 
 
 def _independent(rows: Rows, fit: Tensor, out: Tensor) -> float:

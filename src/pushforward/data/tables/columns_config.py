@@ -229,8 +229,9 @@ def _read_rule(entry: Any, columns: Sequence[Column], where: str) -> Constraint:
     _expect(fixes or not any(dates) or (all(dates) and len(dates) == 2), where, entry)
     words = [columns[j].family == "text" or columns[j].kind == "category" for j in places]
     _expect(fixes or not any(words), where, entry)
-    rule = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    return Constraint(**rule | {"values": tuple((key, value) for key, value in values)})
+    rule: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    rule["values"] = tuple((key, value) for key, value in values)
+    return Constraint(**rule)
 
 
 def _check_origins(columns: Sequence[Column]) -> None:
@@ -440,6 +441,18 @@ def _read_calendar(
     return Calendar(how.unit, tuple(periods), start), tuple(parts)
 
 
+def _read_transform(entry: dict[str, Any], where: str) -> BoundedTransform:
+    transform = BoundedTransform(**entry["bend"])
+    if transform.low is not None and transform.high is not None:
+        _expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
+    for key, value in (
+        *(("bend.unit", transform.unit), ("bend.reach", transform.reach)),
+        *(("scale", entry["scale"]), ("step", entry["step"])),
+    ):
+        _expect(value > 0, f"{where}.{key}", value)
+    return transform
+
+
 def _read_column(entry: dict[str, Any], where: str) -> Column:
     kind, family = entry["kind"], entry["family"]
     _expect(kind in (*KINDS, *LEFT_OUT, "constant"), f"{where}.kind", kind)
@@ -470,14 +483,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         fine = fine and bool(cells) != (kind in LEFT_OUT) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
     bounds = _read_ends(entry["bounds"], f"{where}.bounds")
-    transform = BoundedTransform(**entry["bend"])
-    if transform.low is not None and transform.high is not None:
-        _expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
-    for key, value in (
-        *(("bend.unit", transform.unit), ("bend.reach", transform.reach)),
-        *(("scale", entry["scale"]), ("step", entry["step"])),
-    ):
-        _expect(value > 0, f"{where}.{key}", value)
+    transform = _read_transform(entry, where)
     how = _read_format(entry, where)
     calendar, parts = _read_calendar(entry, how, where)
     return Column(

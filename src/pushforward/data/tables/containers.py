@@ -177,7 +177,8 @@ def _python_moments(dtype: str, values: np.ndarray) -> tuple[Any, np.ndarray]:
     else:
         index = pd.DatetimeIndex(values)
         values = (index.tz_localize("UTC").tz_convert(zone) if zone else index).to_pydatetime()
-    values = np.where(pd.isna(values), None, values)
+    cells = [None if gap else x for gap, x in zip(pd.isna(values), values, strict=True)]
+    values = np.array(cells, dtype=object)
     made = {
         "Date": nw.Date,
         "Duration": lambda: nw.Duration(unit),

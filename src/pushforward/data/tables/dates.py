@@ -248,7 +248,7 @@ class DateFormat:
             moment = moment - pd.Timedelta(minutes=self.offset)
         if self.unit == "month":
             return 12 * (moment.year - 1970) + moment.month - 1
-        return moment.as_unit("ns").value // UNITS[self.unit]
+        return int(moment.to_datetime64().astype("M8[ns]").astype(np.int64)) // UNITS[self.unit]
 
     def moments(self, counts: np.ndarray) -> np.ndarray:
         """Return counts of the unit as datetime64[ns] (timedelta64[ns] of durations)."""

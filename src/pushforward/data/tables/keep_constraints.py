@@ -1,6 +1,6 @@
 """Makes columns keep to constraints: totals computed, later values counted from earlier ones."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def as_bounds(
             raise ParameterError(
                 f"The constraint {rule.text!r} says that a column is constant. Leave it out."
             )
-        label, (coefficient,) = labels[rule.places[0]], rule.coefficients
+        label, coefficient = labels[rule.places[0]], sum(rule.coefficients)
         low, high = found.get(label, (None, None))
         end = -rule.intercept / coefficient
         if coefficient > 0:
@@ -155,7 +155,7 @@ def _total(rule: Constraint, free: Sequence[int]) -> int:
 def _formula(rule: Constraint, j: int, columns: Sequence[Column]) -> LinearFormula:
     """Column ``j`` from the others, none of which is computed itself."""
     own = rule.coefficients[rule.places.index(j)]
-    intercept, terms = -rule.intercept / own, Counter()
+    intercept, terms = -rule.intercept / own, defaultdict[int, float](float)
     for k, coefficient in zip(rule.places, rule.coefficients, strict=True):
         if k == j:
             continue

@@ -83,16 +83,7 @@ def decide(
     weights = check_weights(sample_weight, sheet.n_rows)
     kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
     blank = sheet.missing()
-    holdings = [
-        survey(
-            sheet.raw(j)[kept & ~blank[:, j]],
-            label,
-            declared=declared.get(label),
-            categorical=sheet.layout.storage[j].levels is not None,
-            alone=len(sheet.labels) == 1,
-        )
-        for j, label in enumerate(sheet.labels)
-    ]
+    holdings = _surveyed(sheet, kept[:, None] & ~blank, declared)
     found = [_undecided(holding) for holding in holdings]
     bare = np.array([column.kind == "empty" for column in found])
     if bare.all() or (bare.any() and not sheet.layout.named):
@@ -130,16 +121,47 @@ def decide(
         found[j] = replace(found[j], missing=float(shares[j]))
     stated = {*declared, *intervals}
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
-    rules = checked(rules, found, cells, sheet.labels)
-    rules, inputs = build_sums(rules, found, cells, fixed, sheet.labels)
-    _compute(found, cells, [*fixed, *inputs], sheet.labels)
-    rules = build_differences(
-        rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth
-    )
-    _count_from_others(found, cells, weights, distinct_rows, sheet.labels)
+    rules = _relate(rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth)
     if seasons:
         _divide_dates(found, cells, weights, smooth)
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows, tuple(rules))
+
+
+def _surveyed(sheet: Sheet, known: np.ndarray, declared: dict) -> list[ColumnContents]:
+    """What each column holds, by the cells that are known, (n, p)."""
+    return [
+        survey(
+            sheet.raw(j)[known[:, j]],
+            label,
+            declared=declared.get(label),
+            categorical=sheet.layout.storage[j].levels is not None,
+            alone=len(sheet.labels) == 1,
+        )
+        for j, label in enumerate(sheet.labels)
+    ]
+
+
+def _relate(
+    rules: list[Constraint],
+    found: list[Column],
+    cells: PartCells,
+    fixed: list[int],
+    labels: Sequence[str | int],
+    weights: np.ndarray | None,
+    distinct_rows: np.ndarray | None,
+    smooth: bool,
+) -> list[Constraint]:
+    """Have columns follow from others, by constraints and by what the rows show.
+
+    Returns:
+        The constraints, verified, with which of them are kept by that.
+    """
+    rules = checked(rules, found, cells, labels)
+    rules, inputs = build_sums(rules, found, cells, fixed, labels)
+    _compute(found, cells, [*fixed, *inputs], labels)
+    rules = build_differences(rules, found, cells, fixed, labels, weights, distinct_rows, smooth)
+    _count_from_others(found, cells, weights, distinct_rows, labels)
+    return rules
 
 
 def _compute(
