@@ -247,8 +247,9 @@ class DateFormat:
         elif self.offset is not None:
             moment = moment - pd.Timedelta(minutes=self.offset)
         if self.unit == "month":
-            return 12 * (moment.year - 1970) + moment.month - 1
-        return int(moment.to_datetime64().astype("M8[ns]").astype(np.int64)) // UNITS[self.unit]
+            return int(12 * (moment.year - 1970) + moment.month - 1)
+        nanoseconds = moment.to_datetime64().astype("M8[ns]").astype(np.int64)
+        return int(nanoseconds) // UNITS[self.unit]
 
     def moments(self, counts: np.ndarray) -> np.ndarray:
         """Return counts of the unit as datetime64[ns] (timedelta64[ns] of durations)."""

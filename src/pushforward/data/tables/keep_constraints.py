@@ -35,7 +35,8 @@ def as_bounds(
             raise ParameterError(
                 f"The constraint {rule.text!r} says that a column is constant. Leave it out."
             )
-        label, coefficient = labels[rule.places[0]], sum(rule.coefficients)
+        coefficient = float(sum(rule.coefficients))
+        label = next(labels[j] for j in rule.places)
         low, high = found.get(label, (None, None))
         end = -rule.intercept / coefficient
         if coefficient > 0:
