@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pushforward
@@ -81,6 +82,20 @@ def test_config_and_what_overrules_it(run, csv, tmp_path):
     assert model.columns == {"count": "continuous", "age": "continuous"}
     assert model.bounds == {"age": [-1, None], "length": [-100, 100]}
     assert model.columns_.labels == ("length", "age", "count", "group")
+
+
+def test_constraints_are_said_and_kept(run, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"start": rng.integers(0, 50, 80)})
+    frame["last day"] = frame["start"] + rng.integers(0, 9, 80)
+    frame.to_csv(tmp_path / "stays.csv", index=False)
+    words = ["fit", "gis", tmp_path / "stays.csv", "-o", tmp_path / "m", "--set", "max_layers=0"]
+    run(*words, "--constraint", "start <= last day").ok()
+    rows = pushforward.load(tmp_path / "m").sample(300, random_state=0)
+    assert (rows["start"] <= rows["last day"]).all()
+    config = tmp_path / "fit.toml"
+    config.write_text('constraint = ["last day < start"]\n')
+    run(*words, "--overwrite", "--config", config).refused("does not hold in 80 of 80 rows")
 
 
 @pytest.mark.filterwarnings("default::FutureWarning")

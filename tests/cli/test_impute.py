@@ -44,6 +44,17 @@ def test_it_fills_holes_and_leaves_the_rest(run, people):
     done = run("impute", people / "model", people / "holes.csv", "-o", out, "--random-state", "1")
     assert "filled 5 missing cells of 20 rows" in done.ok().err
     assert "left out note" in done.err
+    cells = pd.read_csv(people / "filled.cells.csv")
+    assert str(people / "filled.cells.csv") in done.err
+    assert cells[["row", "column"]].to_numpy().tolist() == [
+        *([0, "level"], [1, "age"], [2, "group"], [2, "size"], [2, "day"])
+    ]
+    age = cells.loc[1]
+    assert float(age["low"]) < float(age["value"]) < float(age["high"])
+    assert 6 < float(age["high"]) - float(age["low"]) < 16  # deviation 3
+    assert cells.loc[0, "probability"] == pytest.approx(1)
+    assert cells["probability"].notna().tolist() == [True, False, True, False, False]
+    assert "2024-01-01" <= cells.loc[4, "low"] < cells.loc[4, "high"] <= "2024-12-31"
     filled = pd.read_csv(out)
     assert filled.notna().all().all()
     assert filled["level"][0] == frame["level"][0]
@@ -51,6 +62,23 @@ def test_it_fills_holes_and_leaves_the_rest(run, people):
     assert filled["day"].str.fullmatch(r"2024-\d\d-\d\d").all()
     same = frame.drop(index=[0, 1, 2]).reset_index(drop=True)
     pd.testing.assert_frame_equal(filled.drop(index=[0, 1, 2]).reset_index(drop=True), same)
+
+
+def test_cells_are_listed_in_the_format_of_the_table_or_not_at_all(run, people):
+    frame = pd.read_csv(people / "people.csv").head(4)
+    frame.to_csv(people / "whole.csv", index=False)
+    frame["age"] = frame["age"].astype(object).where(frame.index > 1)
+    frame.to_csv(people / "two.csv", index=False)
+    words = ["impute", people / "model", people / "two.csv", "-o"]
+    run(*words, people / "two.parquet", "--level", "0.5").ok()
+    cells = pd.read_parquet(people / "two.cells.parquet")
+    assert cells["column"].tolist() == ["age", "age"]
+    assert (cells["high"].astype(float) - cells["low"].astype(float)).between(2, 7).all()
+    run(*words, people / "without.csv", "--no-cells").ok()
+    assert not (people / "without.cells.csv").exists()
+    run("impute", people / "model", people / "whole.csv", "-o", people / "none.csv").ok()
+    assert len(pd.read_csv(people / "none.cells.csv")) == 0
+    run(*words, people / "x.csv", "--level", "2").refused("level")
 
 
 def test_columns_that_the_file_lacks_are_filled_in(run, people):

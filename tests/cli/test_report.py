@@ -16,6 +16,15 @@ def test_it_writes_a_page_and_names_it(run, gis, table, tmp_path):
     assert out.read_text(encoding="utf-8") == html
 
 
+def test_what_is_given_has_a_section(run, gis, table, tmp_path):
+    table.to_csv(tmp_path / "test.csv", index=False)
+    words = ["report", gis, "--data", tmp_path / "test.csv", "-m", "column_fidelity", "--quiet"]
+    out = tmp_path / "page.html"
+    run(*words, "--given", "age=1..", "-o", out).ok()
+    assert "Given age at least 1" in out.read_text(encoding="utf-8")
+    run(*words, "--given", "height=3", "-o", out).refused("height")
+
+
 def test_mistakes_are_one_line(run, gis, tmp_path):
     run("report", gis, "--data", "iris", "-o", tmp_path / "page.pdf").refused(".html")
     run("report", gis, gis, "--data", "iris", "-o", tmp_path / "page.html").refused("named twice")

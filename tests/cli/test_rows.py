@@ -1,5 +1,6 @@
 """sample, score, explain, encode, decode: equal to the Python calls, whatever the file."""
 
+import io
 import json
 
 import numpy as np
@@ -126,6 +127,19 @@ def test_sample_in_batches(run, auto, tmp_path, small_batches):
     np.testing.assert_allclose(rows[:50], first, rtol=1e-12)
     run(*words, "120").ok()
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "x.csv"), rows)
+
+
+def test_samples_have_holes_unless_they_are_complete(run, tmp_path):
+    rng = np.random.default_rng(0)
+    holes = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+    holes.loc[:19, "b"] = np.nan
+    model = pushforward.GIS(max_layers=0, missing="model", random_state=0).fit(holes)
+    words = ["sample", model.save(tmp_path / "m"), "-n", "80", "--random-state", "1"]
+    rows = pd.read_csv(io.StringIO(run(*words).ok().out))
+    whole = pd.read_csv(io.StringIO(run(*words, "--complete").ok().out))
+    assert 10 < rows["b"].isna().sum() < 50
+    assert whole.notna().all(axis=None)
+    pd.testing.assert_frame_equal(rows.fillna(whole), whole)
 
 
 def test_what_sample_refuses(run, gis, tmp_path):

@@ -34,7 +34,7 @@ def test_a_gaussian_is_found_again_where_cells_are_missing(model):
     new = gaussian(2000, seed=1)
     truth = stats.multivariate_normal([3.0, -1.0], COVARIANCE).logpdf(new)
     assert model.score(new) > truth.mean() - 0.03
-    off = np.cov(model.sample(20_000, random_state=0).T) - COVARIANCE
+    off = np.cov(model.sample(20_000, random_state=0, complete=True).T) - COVARIANCE
     assert abs(off).max() < 0.2
 
 
@@ -44,7 +44,7 @@ def test_cells_missing_by_the_value_of_another_do_not_bias_the_fit():
     gone = X[:, 0] > 3.3  # dropping the rows would halve the first column
     holes = np.where(np.column_stack([np.zeros(1500, bool), gone]), np.nan, X)
     model = pushforward.AutoDensity(random_state=0).fit(holes)
-    mean = model.sample(20_000, random_state=0).mean(axis=0)
+    mean = model.sample(20_000, random_state=0, complete=True).mean(axis=0)
     assert mean == pytest.approx([3.0, -1.0], abs=0.12)
     assert X[~gone, 1].mean() < -1.3
 
@@ -114,7 +114,7 @@ def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     )
     frame = frame.mask(rng.random(frame.shape) < 0.15)
     model = pushforward.AutoDensity(random_state=0, minutes=0.03).fit(frame)
-    rows = model.sample(500, random_state=0)
+    rows = model.sample(500, random_state=0, complete=True)
     assert rows.notna().all(axis=None)
     assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was
     zero = (frame["spent"].dropna() == 0).mean()
@@ -160,7 +160,8 @@ def test_the_other_models_of_tables_take_holes_when_asked(name):
     X = pd.DataFrame(holes_in(gaussian(120), 0.2), columns=["a", "b"])
     options = {"steps": 2} if name in ("TableFlow", "TableGAN") else {"minutes": 0.02}
     model = getattr(pushforward, name)(missing="model", random_state=0, **options).fit(X)
-    assert model.sample(5, random_state=0).notna().all(axis=None)
+    more = {} if name == "TableGAN" else {"complete": True}
+    assert model.sample(5, random_state=0, **more).notna().all(axis=None)
     with pytest.raises(DataError, match="NaN"):
         getattr(pushforward, name)(random_state=0, **options).fit(X)
 
@@ -241,6 +242,7 @@ def test_any_small_table_with_holes_is_answered_or_refused(seed):
     assert np.isfinite(model.score_samples(X)).all()
     assert set(model.predict(X)) <= {-1, 1}
     empty = [label for label, kind in zip(X, model.columns_.kinds, strict=True) if kind == "empty"]
-    assert model.sample(20, random_state=0).drop(columns=empty).notna().all(axis=None)
+    whole = model.sample(20, random_state=0, complete=True)
+    assert whole.drop(columns=empty).notna().all(axis=None)
     assert model.impute(X).drop(columns=empty).notna().all(axis=None)
     assert (model.explain(X.head(2))["gain"] >= 0).all()

@@ -131,6 +131,14 @@ def fit(
             help="A column's limits; either may be empty. Can be repeated.",
         ),
     ] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE", rich_help_panel=_DATA, show_default=False,
+            help="What rows keep to, samples too: 'start <= end', 'a + b == total', "
+            "'city -> country'. Can be repeated.",
+        ),
+    ] = None,
     drop: Drop = None,
     reading: ReadingOptions = AS_FOUND,
     weight: Annotated[
@@ -191,6 +199,7 @@ def fit(
         reading=reading,
         column=pairs(column, "--column", last=True),
         bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        constraint=constraint or [],
         split=split,
         size=size,
         crop=crop,
@@ -390,6 +399,7 @@ def _parameters(entry: ModelEntry, options: FitOptions, labels: list[str | int])
         "missing": options.missing,
         "columns": by_column(options.column, "--column"),
         "bounds": by_column(options.bounds, "--bounds"),
+        "constraints": options.constraint or None,
     }
     return parameters_of(entry, options_given, options.set)
 

@@ -38,6 +38,7 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "pixel_range": ((str, list), '"LOW:HIGH"'),
     "column": ((dict,), "a table of NAME = KIND"),
     "bounds": ((dict,), 'a table of NAME = "LOW:HIGH"'),
+    "constraint": ((list,), "a list of texts"),
     "set": ((dict,), "a table of parameter = value"),
 }
 _READING = ("header", "encoding", "decimal", "separator", "missing_values")
@@ -76,6 +77,7 @@ class FitOptions:
     pixel_range: Interval | None = None
     column: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, Interval] = field(default_factory=dict)
+    constraint: list[str] = field(default_factory=list)
     set: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class FitOptions:
             "--missing": self.missing,
             "--column": self.column,
             "--bounds": self.bounds,
+            "--constraint": self.constraint,
             "--drop": self.drop,
             "--weight": self.weight,
         }

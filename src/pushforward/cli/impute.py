@@ -1,5 +1,8 @@
 """``pushforward impute``: missing cells of rows filled in, files of any size."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +14,7 @@ from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
 from .table_io import at_row, find_column, open_source, rows_at_a_time, seed_of_block, sink
 
-__all__ = ["given_conditions", "impute"]
+__all__ = ["cells_file", "given_conditions", "impute"]
 
 
 @reads_tables
@@ -31,6 +34,19 @@ def impute(
     draws: Annotated[
         int, typer.Option(metavar="N", min=1, help="Weighted draws a row behind each answer.")
     ] = 200,
+    cells: Annotated[
+        bool,
+        typer.Option(
+            "--cells/--no-cells",
+            help="With -o NAME.csv, list the cells that were filled in in NAME.cells.csv: row, "
+            "column, value, the ends of an interval of numbers and dates, the probability of "
+            "other values.",
+        ),
+    ] = True,
+    level: Annotated[
+        float,
+        typer.Option(metavar="P", help="Probability of the intervals of these cells."),
+    ] = 0.9,
     seed: Seed = None,
     formulas: Formulas = "keep",
     reading: ReadingOptions = AS_FOUND,
@@ -39,16 +55,18 @@ def impute(
     """Fill missing cells of a table in by what its other cells say.
 
     Writes the columns of the model's table; cells that are there stay as they are. Columns that
-    the file lacks are filled in whole, and those the model does not know are left out.
+    the file lacks are filled in whole, and those the model does not know are left out. A second
+    file says which cells were filled in, and how sure they are.
 
-    `pushforward impute model holes.csv -o filled.csv`
+    `pushforward impute model holes.csv -o filled.csv`   (and filled.cells.csv)
 
     `pushforward impute model holes.csv --strategy sample --random-state 1 -o draw.csv`
     """
     console = Console(quiet)
     model = loaded(folder, "impute")
     filled = 0
-    with sink(output, formulas) as write:
+    listed = None if output is None or not cells else cells_file(output)
+    with sink(output, formulas) as write, _listing(listed, formulas) as list_cells:
         table = open_source(data, console, reading, model)
         wanted = _known(list(table.columns), model, console)
         start = 0
@@ -57,19 +75,54 @@ def impute(
                 rows = batch if wanted is None else batch[wanted]
                 with at_row(start):
                     filled += _holes(rows)
-                    write(
-                        model.impute(
-                            rows,
-                            strategy=strategy,
-                            n_draws=draws,
-                            random_state=seed_of_block(seed, i),
-                        )
+                    done = model.impute(
+                        rows,
+                        strategy=strategy,
+                        n_draws=draws,
+                        random_state=seed_of_block(seed, i),
+                        return_cells=list_cells is not None,
+                        level=level,
                     )
+                    if list_cells is not None:
+                        done, found = done
+                        list_cells(_as_text(found, start))
+                    write(done)
                 start += len(batch)
                 advance(len(batch))
     console.print(f"filled {filled:,} missing cell{'s' * (filled != 1)} of {start:,} rows")
     if output is not None:
         print(output)
+    if listed is not None:
+        console.print(f"which they are, and how sure: {listed}")
+
+
+def cells_file(output: Path) -> Path:
+    """Where the filled-in cells of a table are listed, beside it.
+
+    >>> cells_file(Path("out/filled.csv")).name, cells_file(Path("filled.npy")).name
+    ('filled.cells.csv', 'filled.cells.csv')
+    """
+    ending = output.suffix if output.suffix.lower() not in (".npy", ".npz") else ".csv"
+    return output.with_name(f"{output.stem}.cells{ending}")
+
+
+@contextmanager
+def _listing(path: Path | None, formulas: str) -> Iterator[Callable[[Any], None] | None]:
+    """Yield what lists filled-in cells in a file, or None."""
+    if path is None:
+        yield None
+        return
+    with sink(path, formulas) as write:
+        yield write
+
+
+def _as_text(cells: Any, start: int) -> Any:
+    """Filled-in cells, rows counted from ``start``, values as text: a column mixes kinds."""
+    texts = {
+        name: cells[name].map(lambda x: None if x is None or x != x else str(x)).astype(object)
+        for name in ("column", "value", "low", "high")
+    }
+    return cells.assign(row=cells["row"].astype("int64") + start, **texts)
 
 
 def _known(labels: list[Any], model: Any, console: Console) -> list[Any] | None:

@@ -14,6 +14,7 @@ from .arguments import Drop, Quiet, Seed
 from .console import Console
 from .evaluate import ComparisonInputs, Features, Images, Measures, Other, Target, Train
 from .fit_options import check_page
+from .impute import given_conditions
 from .reading_options import AS_FOUND, reads_tables
 
 __all__ = ["report"]
@@ -49,6 +50,14 @@ def report(
             help="Rows of either side at most.",
         ),
     ] = 2000,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", rich_help_panel="How", show_default=False,
+            help="Show what models of a table say of the other columns where this cell is given: "
+            "age=40, age=60.., day=2024-06-01..2024-06-30. Can be repeated, as of sample.",
+        ),
+    ] = None,
     images: Images = False,
     drop: Drop = None,
     reading: ReadingOptions = AS_FOUND,
@@ -67,6 +76,8 @@ def report(
 
     `pushforward report gis auto --data people-test.csv --train people.csv -o page.html`
 
+    `pushforward report auto --data people.csv --given age=40 --given sex=female -o page.html`
+
     `pushforward report glow --data cifar10:test --train cifar10:train --ood svhn:test`
     """
     from ..report import page
@@ -78,13 +89,19 @@ def report(
     opened = ComparisonInputs(
         what, data, train, other, target, drop or [], images, console, reading=reading
     )
+    able = [m for m in opened.compared.values() if callable(getattr(m, "given", None))]
+    if given and not able:
+        raise ParameterError(
+            "--given is for densities of tables: auto, gis, table-sig, table-flow. Leave it out."
+        )
+    conditions = given_conditions(given, able[0]) if given else None
     with console.fit_progress(None) as progress:
         made = page(
             dict(zip(_names(what), opened.compared.values(), strict=True)), opened.real,
             train=opened.train, other=opened.other, target=opened.target, features=features,
             measures=measure or None, n=rows, random_state=seed or 0, title=title, data=data,
             date=f"{datetime.now():%Y-%m-%d %H:%M}" if date else None,
-            command=shlex.join(["pushforward", *sys.argv[1:]]), report=progress,
+            command=shlex.join(["pushforward", *sys.argv[1:]]), report=progress, given=conditions,
         )  # fmt: skip
     print(made.save(output))
 

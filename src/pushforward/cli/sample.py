@@ -45,6 +45,13 @@ def sample(
             "day=2024-06-01..2024-06-30. Can be repeated; a column named twice has either value.",
         ),
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete", rich_help_panel=TABLES,
+            help="Rows without missing cells, of a model that was fitted to a table with some.",
+        ),
+    ] = False,
     formulas: Formulas = "keep",
     temperature: Annotated[
         float | None,
@@ -79,7 +86,7 @@ def sample(
     console = Console(quiet)
     model = loaded(folder, "sample")
     if of_images(model):
-        only_for("tables", type(model).__name__, {"--given": given})
+        only_for("tables", type(model).__name__, {"--given": given, "--complete": complete})
         sample_images(
             model, n or 64, output,
             seed=seed, temperature=temperature, labels=label or [], console=console,
@@ -89,7 +96,7 @@ def sample(
     only_for("images", type(model).__name__, {"--temperature": temperature, "--label": label})
     n = n or 1000
     if of_text(model):
-        only_for("tables", type(model).__name__, {"--given": given})
+        only_for("tables", type(model).__name__, {"--given": given, "--complete": complete})
         sample_text(model, n, output, seed=seed, console=console)
         if output is not None:
             print(output)
@@ -105,13 +112,21 @@ def sample(
         with console.row_progress("sampling", n) as advance:
             for i, start in enumerate(range(0, n, block)):
                 rows = min(block, n - start)
-                drawn = model.sample(rows, random_state=seed_of_block(seed, i))
+                drawn = _drawn(model, rows, seed_of_block(seed, i), complete)
                 if i and columns is not None:
                     drawn = columns.number_on(drawn, start)
                 write(drawn)
                 advance(rows)
     if output is not None:
         print(output)
+
+
+def _drawn(model: Any, n: int, seed: Any, complete: bool) -> Any:
+    if not complete:
+        return model.sample(n, random_state=seed)
+    from ..estimators.capabilities import complete_samples
+
+    return complete_samples(model, n, seed)
 
 
 def _sample_given(model: Any, given: list[str], n: int, rows: Any, seed: Any) -> None:

@@ -4,6 +4,7 @@ Measures, refinement, reports and the command look at nothing else of a model, s
 somebody else's works in all of them. This is the only place that looks for methods by name.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
@@ -22,6 +23,7 @@ __all__ = [
     "GenerativeModel",
     "LatentSpace",
     "capabilities_of",
+    "complete_samples",
     "is_model",
     "methods_of",
     "refuse_without_samples",
@@ -187,6 +189,20 @@ def capabilities_of(model: Any) -> Capabilities:
         history=getattr(model, "history_", None) or (),
         methods=methods,
     )
+
+
+def complete_samples(model: Any, n: int, random_state: Any) -> Any:
+    """Samples of any model, without the missing cells that those of some have.
+
+    Args:
+        model: any that can sample.
+        n: how many.
+        random_state: of them, where the model takes one.
+    """
+    takes = inspect.signature(model.sample).parameters
+    seed = next((name for name in ("random_state", "seed") if name in takes), None)
+    more = {} if seed is None else {seed: random_state}
+    return model.sample(n, **more, **({"complete": True} if "complete" in takes else {}))
 
 
 def refuse_without_samples(model: Any) -> None:

@@ -56,6 +56,7 @@ class ConditionalTable:
             ``(low, high)`` and lists.
         n_draws: draws a row.
         random_state: of the draws.
+        kept: share of the draws of the density that keep to the constraints of the columns.
 
     Raises:
         DataError: for conditions that are not values of the columns, that leave no column open,
@@ -77,6 +78,7 @@ class ConditionalTable:
         *,
         n_draws: int,
         random_state: Any,
+        kept: float = 1.0,
     ) -> None:
         check({"n_draws": COUNT}, {"n_draws": n_draws})
         self._columns, self._conditioner = columns, conditioner
@@ -89,6 +91,7 @@ class ConditionalTable:
         self._n_draws, self._seed = n_draws, drawn_seed(random_state)
         # by what is asked, not by how many rows there are: a row has the same answer among others
         self._rounds = _ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS
+        self._log_kept = math.log(kept)
 
     def __len__(self) -> int:
         return len(self._z)
@@ -159,7 +162,7 @@ class ConditionalTable:
                         given,
                         factor[torch.nonzero(again)[:, 0]],
                         own.spread(n_samples).take(again.flatten().numpy()),
-                        self._allowed if self._event else None,
+                        self._asked,
                     )
                 points[rows] = taken
         return points
@@ -341,6 +344,62 @@ class ConditionalTable:
         self._collect(collect)
         return self._columns.fill(self._table, found, np.arange(len(self)))
 
+    def filled_cells(self, table: Any, level: float = 0.9) -> "pd.DataFrame":
+        """The cells of the given table that were missing, and how sure what fills them is.
+
+        Args:
+            table: as :meth:`filled` returns it.
+            level: probability of the intervals, above 0 and below 1.
+
+        Returns:
+            Frame with the columns row, column, value, low, high and probability: the central
+            interval of numbers and dates, and the probability of other values, None where there
+            is none.
+        """
+        import pandas as pd
+
+        check({"level": _LEVEL}, {"level": level})
+        missing = self._columns.missing(self._table)
+        labels = [x for x in self._labels(self._columns.numeric) if not self._is_boolean(x)]
+        made = {self._columns.labels[j]: v for j, (v, _) in self._columns.cells(table).items()}
+        others = [x for x in self._columns.modelled if x not in labels and missing[x].any()]
+
+        def sureness(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            pieces = self._pieces(draws, tuple(labels))
+            ends = [quantile_of(*pieces[x], 0.5 + s * level / 2) for x in labels for s in (-1, 1)]
+            weight = draws.log_weight.exp().numpy()
+            values = self._columns.values(draws.points.flatten(0, 1)) if others else {}
+            for label in others:
+                same = values[label].reshape(weight.shape) == made[label][rows][:, None]
+                ends.append(np.where(same, weight, 0.0).sum(1))
+            return np.stack(ends, axis=1) if ends else np.zeros((len(rows), 0))
+
+        found = self._over_draws(sureness)
+        place = self._columns.places(table)
+        parts = []
+        for label, gaps in missing.items():
+            rows = np.flatnonzero(gaps)
+            part: dict[str, Any] = {"row": rows, "column": [label] * len(rows)}
+            part["value"] = cells_of(table, place[label])[rows] if label in place else None
+            part |= dict.fromkeys(("low", "high", "probability"))
+            if label in labels:
+                i = 2 * labels.index(label)
+                for end, k in (("low", i), ("high", i + 1)):
+                    part[end] = self._columns.write_numbers(label, found[rows, k])
+            elif label in others:
+                part["probability"] = found[rows, 2 * len(labels) + others.index(label)]
+            if len(rows):
+                parts.append(pd.DataFrame(part).astype(object))
+        columns = ["row", "column", "value", "low", "high", "probability"]
+        if not parts:
+            return pd.DataFrame(columns=columns)
+        frame = pd.concat(parts, ignore_index=True)
+        frame = frame.sort_values("row", kind="stable", ignore_index=True)
+        return frame.astype({"row": int, "probability": float})
+
+    def _is_boolean(self, label: str | int) -> bool:
+        return self._columns.kinds[self._columns.labels.index(label)] == "boolean"
+
     def log_density(self) -> np.ndarray:
         """Log density of the cells that are given, in nats in the units of the table: (m,).
 
@@ -348,7 +407,7 @@ class ConditionalTable:
         estimated, with the errors of :meth:`log_density_error`.
         """
         return self._collect(lambda draws, values, rows: draws.log_given.numpy()) + (
-            self._log_det.numpy()
+            self._log_det.numpy() - self._log_kept
         )
 
     def log_density_error(self) -> np.ndarray:
@@ -406,7 +465,7 @@ class ConditionalTable:
         self, rows: np.ndarray, given: Tensor, count: int, noise: RowNoise
     ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
         """Draws of rows that are worth enough for each, or as many as can be had."""
-        allowed, own = self._allowed if self._event else None, noise.take(rows)
+        allowed, own = self._asked, noise.take(rows)
         draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
         for _ in range(self._rounds):
             poor = (draws.effective_size < min(_FEWEST, count / 4)).numpy()
@@ -428,7 +487,15 @@ class ConditionalTable:
 
     def _allowed(self, points: Tensor) -> Tensor:
         """Which of some points (N, D) are in the ranges and lists that are given."""
-        return torch.from_numpy(self._event.holds(self._columns.values(points)))
+        found = self._columns.allowed(points)
+        if self._event:
+            found &= torch.from_numpy(self._event.holds(self._columns.values(points)))
+        return found
+
+    @property
+    def _asked(self) -> Callable[[Tensor], Tensor] | None:
+        """What marks the points that may be; None where all may."""
+        return self._allowed if self._event or self._columns.rejecting else None
 
     def _collect(self, statistic: Statistic) -> np.ndarray:
         """A statistic of the draws of every row and their values, in the order of the rows."""
@@ -522,6 +589,19 @@ def quantile_of(low: np.ndarray, high: np.ndarray, weight: np.ndarray, q: float)
     below = np.take_along_axis(total, place, 1) - own
     share = np.clip((asked - below) / np.maximum(own, 1e-300), 0.0, 1.0)
     return (begin + (end - begin) * share)[:, 0]
+
+
+def cells_of(table: Any, place: int) -> np.ndarray:
+    """The cells of a column of a table in any container, as Python's objects, (n,)."""
+    import narwhals as nw
+
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    cells = (
+        frame[:, place].to_list() if isinstance(frame, nw.DataFrame) else table[:, place].tolist()
+    )
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
 
 
 def _most_probable(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

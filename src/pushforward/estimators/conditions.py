@@ -41,7 +41,9 @@ def _condition(
                 f"{label!r}: got the range {asked!r}. Expected (low, high) of a column of numbers "
                 "or dates; a list of values says which ones are meant."
             )
-        low, high = (None if end is None else columns.number(label, end) for end in asked)
+        low, high = asked
+        low = None if low is None else columns.number(label, low)
+        high = None if high is None else columns.number(label, high, last=True)
         if low is not None and high is not None and low > high:
             raise ParameterError(f"{label!r}: the range {asked!r} ends before it begins.")
         low, high = (-math.inf if low is None else low), (math.inf if high is None else high)

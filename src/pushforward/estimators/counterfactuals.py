@@ -37,11 +37,7 @@ def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) ->
     # the values as they came: decoded ones stay within what was seen in fit
     places = columns.places(X)
     cells = {label: _column(X, place) for label, place in places.items()}
-    modelled = [
-        label
-        for label, column in zip(columns.labels, columns.columns, strict=True)
-        if column.has_coordinate
-    ]
+    modelled = columns.modelled
     place = columns.places(columns.decode(z[:1]))
     expected_values = [
         _column(columns.decode(_with(z, j, expected[:, j])), place[label])
@@ -49,8 +45,12 @@ def explain_rows(columns: Columns, density: Density, X: Any, candidates: int) ->
     ]
     certain = _certain_penalties(columns, X, z, cells)
     records = []
+    several: dict[Any, list[int]] = {}  # of dates the part that gains most speaks for the column
+    for j, label in enumerate(modelled):
+        several.setdefault(label, []).append(j)
     for i in range(n):
-        for j, label in enumerate(modelled):
+        for label, own in several.items():
+            j = max(own, key=lambda j: float(gain[i, j]))
             records.append((i, label, cells[label][i], expected_values[j][i], float(gain[i, j])))
         for label, (usual, penalties) in certain.items():
             records.append((i, label, cells[label][i], usual[i], penalties[i]))

@@ -23,6 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
+_REDRAWN = 30  # times that cells which break a constraint are drawn again
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
 _NOISE = 8  # draws of the places of values in their cells
 # rows by which the density of drawn cells is estimated
@@ -84,6 +85,11 @@ def completions(learned: "Learned", count: int, beside: Rows | None = None) -> l
         for _ in range(count):
             drawn = torch.empty_like(z)
             drawn[order] = mixture.complete(z[order], known[order], generator)
+            for _ in range(_REDRAWN if columns.rejecting else 0):
+                wrong = order[~columns.allowed(drawn[order, :d])]
+                if not len(wrong):
+                    break
+                drawn[wrong] = mixture.complete(z[wrong], known[wrong], generator)
             tables.append(columns.completed(learned.X, drawn[:, :d]))
     return tables
 

@@ -25,7 +25,7 @@ from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..training.threads import threads_for
 from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
-from ..validation import COUNT, Instance, Number, OneOf, Rule, Seed, Verbosity, check
+from ..validation import COUNT, FLAG, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model
 from .missing_cells import (
     completions,
@@ -34,6 +34,7 @@ from .missing_cells import (
     log_prob_of_known,
     rows_of,
 )  # fmt: skip
+from .missingness import Missingness
 from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
 
@@ -47,6 +48,8 @@ __all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
+_TRIED = 20_000  # draws by which the share that keeps to constraints is counted
+_FEWEST_KEPT = 0.001  # of draws, by which rows can be drawn at all
 _SAMPLES = 1500  # a coordinate, to which the proposal of conditional draws is fitted
 
 
@@ -63,6 +66,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, description="kinds by column") | None,
         "bounds": Instance(Mapping, description="(low, high) by column") | None,
+        "constraints": Instance(list, tuple, description="a list of texts") | None,
         "missing": OneOf(*MISSING),
         "contamination": Number(0, 0.5, ends="[]") | OneOf("auto") | None,
         "false_alarm_rate": Number(0, 1),
@@ -71,11 +75,14 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     }
 
     held_out_: float
+    missingness_: Missingness | None
+    kept_: float
     _fitted_on: str
 
     device: str | None = None  # a parameter of models that can
     columns: dict | None
     bounds: dict | None
+    constraints: list[str] | None
     missing: str
     random_state: Any
     verbose: bool
@@ -136,7 +143,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
         self._fitted_on = self._rows_digest(*counted(learned.X, learned.sample_weight))
         (z, log_det), *others = [
-            self.columns_.encode(table, draw=np.random.default_rng(seed))
+            self.columns_.encode(table, draw=np.random.default_rng(seed), checked=False)
             for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
         ]
         order = canonical_order(z)
@@ -155,12 +162,65 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             self._place_density()
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
+            self._count_kept()
         if whole is not learned.X:  # the rows were scored with cells that were drawn for them
             spent = time.monotonic() - began
             self.held_out_ -= log_prob_of_completion(self, learned.X, whole, 0.1 * spent)
+        self.missingness_ = self._fit_missingness(learned, whole, seed)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
+
+    def _count_kept(self) -> None:
+        """What share of the draws of the density keep to the constraints, and what follows.
+
+        Raises:
+            DataError: where it is too few to draw rows.
+        """
+        self.kept_ = 1.0
+        if not self.columns_.rejecting:
+            return
+        z = self.density_.sample(_TRIED, torch.Generator().manual_seed(0))
+        self.kept_ = float(self.columns_.allowed(z).double().mean())
+        rules = ", ".join(repr(rule.text) for rule in self.columns_.constraints if not rule.built)
+        if self.kept_ < _FEWEST_KEPT:
+            raise DataError(
+                f"The density meets {rules} in {100 * self.kept_:.2g} % of its draws, though all "
+                "rows do: they lie within less than it tells apart. Leave the constraint out, or "
+                "give the difference as a column of its own."
+            )
+        if self.verbose:
+            print(self._kept_text(), file=sys.stderr)
+        self.held_out_ -= math.log(self.kept_)
+        if self.detector_ is None:
+            self.offset_ -= math.log(self.kept_)
+
+    def _kept_text(self) -> str:
+        """What keeping to the constraints costs, in a sentence."""
+        rules = [repr(rule.text) for rule in self.columns_.constraints if not rule.built]
+        return f"{', '.join(rules)}: by leaving draws out, {100 * self.kept_:.3g} % are kept"
+
+    def _draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw coordinates (n, D) of rows that keep to the constraints."""
+        if not self.columns_.rejecting:
+            return self.density_.sample(n, generator)
+        parts: list[Tensor] = []
+        while (left := n - sum(map(len, parts))) > 0:
+            z = self.density_.sample(math.ceil(1.1 * left / self.kept_) + 8, generator)
+            parts.append(z[self.columns_.allowed(z)][:left])
+        return torch.cat(parts)
+
+    def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
+        """Where the rows of the fit have holes, from these and from the rows completed."""
+        if whole is learned.X:
+            return None
+        weight = learned.sample_weight
+        with torch.no_grad():
+            draw = np.random.default_rng(seed)
+            z, log_det = self.columns_.encode(whole, draw=draw, checked=False)
+            rows = self._rows(z, None, log_det)
+            weight = None if weight is None else torch.from_numpy(weight)
+            return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight)
 
     def _in_one_order(self, learned: Learned) -> Learned:
         """The rows in an order of their own, so that their noise is that of any other order.
@@ -185,7 +245,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         start = self._tensors() if more else {}
 
         def coded(table: Any) -> tuple[Tensor, Tensor]:
-            return self.columns_.encode(table, draw=np.random.default_rng(0))
+            return self.columns_.encode(table, draw=np.random.default_rng(0), checked=False)
 
         return {
             "model": type(self).__name__,
@@ -212,11 +272,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             X,
             columns=self.columns,
             bounds=self.bounds,
+            constraints=self.constraints,
             missing=self.missing,
             sample_weight=sample_weight,
             estimator=type(self).__name__,
             min_rows=1,
             smooth=self._smooth,
+            seasons=True,
         )
         self._set_columns(learned.columns)
         if self.verbose:
@@ -290,8 +352,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             (n,) float64, finite but for the NaN of ``missing="blank"``.
 
         Raises:
-            DataError: for other columns, missing or infinite cells, values out of bounds, and
-                rows so far out that their log density is below the smallest float.
+            DataError: for other columns, missing or infinite cells, values out of bounds, rows
+                that break a constraint, and rows so far out that their log density is below the
+                smallest float.
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
@@ -313,7 +376,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                     n_draws = 1
                     break
         assert total is not None
-        result = (total - math.log(n_draws)).numpy()
+        result = (total - math.log(n_draws) - math.log(self.kept_)).numpy()
         if not np.isfinite(result).all():
             rows = np.flatnonzero(~np.isfinite(result))
             raise DataError(
@@ -330,19 +393,29 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """Mean log density of the rows, in nats a row."""
         return float(np.mean(self.score_samples(X)))
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, *, complete: bool = False
+    ) -> Any:
         """Draw rows like those of ``fit``, in the same container, names and dtypes.
 
         Args:
             n_samples: rows to draw, 1 or more.
             random_state: seed, RandomState, or None for numpy's global one.
+            complete: whether no cell is missing. Else, where missing cells were modelled in the
+                fit, cells are missing in samples as they were there; the others are the same.
         """
         self._check_fitted()
-        check({"n_samples": COUNT}, {"n_samples": n_samples})
+        check({"n_samples": COUNT, "complete": FLAG}, locals())
         seed = drawn_seed(random_state)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            return self.columns_.decode(self.density_.sample(int(n_samples), generator))
+            z = self._draw(int(n_samples), generator)
+            if complete or self.missingness_ is None:
+                return self.columns_.decode(z)
+            count = sum(not column.left_out for column in self.columns_.columns)
+            gaps = self.missingness_.sample(z, generator, count)
+        places = self.missingness_.columns.tolist()
+        return self.columns_.decode(z, gaps=dict(zip(places, gaps.T, strict=True)))
 
     def given(
         self, conditions: Any, *, n_draws: int = 1000, random_state: Any = None
@@ -379,6 +452,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             conditions,
             n_draws=n_draws,
             random_state=random_state,
+            kept=self.kept_,
         )
 
     def _conditioner(self) -> "Conditioner":
@@ -388,7 +462,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
             with torch.no_grad():
                 count = min(SAMPLES, _SAMPLES * max(1, self.density_.dimension))
-                z = self.density_.sample(count, torch.Generator().manual_seed(0))
+                z = self._draw(count, torch.Generator().manual_seed(0))
                 rows = self._rows(z, None, torch.zeros(len(z)).double())
                 self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
         return self._conditioned_[1]
@@ -400,6 +474,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         strategy: str = "mean",
         n_draws: int = 200,
         random_state: Any = None,
+        return_cells: bool = False,
+        level: float = 0.9,
     ) -> Any:
         """Fill the missing cells of rows in.
 
@@ -410,23 +486,30 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 "mode" the most plausible cells together; "sample" draws them together, so that
                 several calls (multiple imputation) carry the uncertainty.
             n_draws, random_state: as of :meth:`given`.
+            return_cells: whether to say which cells were filled in, and how sure they are.
+            level: probability of the intervals of these.
 
         Returns:
-            The table in the container of ``fit``, with the cells that are there as they are.
+            The table in the container of ``fit``, with the cells that are there as they are. With
+            ``return_cells`` this and a frame with a row for each cell that was filled in: row,
+            column, value, the ends low and high of the central interval of numbers and dates, and
+            the probability of the value of others.
 
         Examples:
             >>> import pushforward
             >>> model = pushforward.fit("iris", verbose=False, random_state=0, minutes=0.05)
             >>> holes = pushforward.load_dataset("iris").head(3)
             >>> holes.loc[0, "petal width (cm)"] = None
-            >>> bool(model.impute(holes, random_state=0).notna().all(axis=None))
-            True
+            >>> filled, cells = model.impute(holes, random_state=0, return_cells=True)
+            >>> bool(filled.notna().all(axis=None)), cells["column"].tolist()
+            (True, ['petal width (cm)'])
         """
         from .conditional_table import STRATEGIES
 
-        check({"strategy": OneOf(*STRATEGIES)}, {"strategy": strategy})
+        check({"strategy": OneOf(*STRATEGIES), "return_cells": FLAG}, locals())
         given = self.given(X, n_draws=n_draws, random_state=random_state)
-        return given.filled(strategy)
+        filled = given.filled(strategy)
+        return (filled, given.filled_cells(filled, level)) if return_cells else filled
 
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Explain which columns make rows unlikely.
@@ -475,7 +558,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             "kind": "table",
             "codec": self.columns_,
             "density": True,
-            "draw": lambda n, generator: self.density_.sample(n, generator),
+            "draw": self._draw,
             "threshold": self.offset_ if self.detector_ is None else None,  # else of its scores
             "networks": (self.density_,) if isinstance(self.density_, nn.Module) else (),
         }
@@ -499,18 +582,25 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             "offset": self.offset_,
             "held_out": self.held_out_,
             "fitted_on": self._fitted_on,
+            "kept": self.kept_,
+            "missingness": None if self.missingness_ is None else self.missingness_.state(),
         }
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = dict(self.density_.state_dict(prefix="density."))
         if self.detector_ is not None:
             tensors |= self.detector_.state_dict(prefix="detector.")
+        if self.missingness_ is not None:
+            tensors |= self.missingness_.tensors("missingness.")
         return tensors
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self._set_columns(Columns.from_config(state["columns"]))
         self.offset_ = float(state["offset"])
         self.held_out_ = float(state["held_out"])
+        self.kept_ = float(state["kept"])
+        if not _FEWEST_KEPT <= self.kept_ <= 1:
+            raise ValueError("the share of draws that constraints keep is none")
         self._fitted_on = str(state.get("fitted_on", ""))
         density, detector = (
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
@@ -520,6 +610,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         self._place_density()
         kind = Novelty if "reference" in detector else TrimmedPair
         self.detector_ = kind.from_state(detector) if detector else None
+        holes = state["missingness"]
+        self.missingness_ = None
+        if holes is not None:
+            self.missingness_ = Missingness.restore(holes, tensors, "missingness.", self.columns_)
         if self.density_.dimension != self.columns_.n_coordinates:
             raise ModelFileError(
                 f"The weights are for {self.density_.dimension} coordinates, the columns give "
@@ -531,6 +625,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 raise ValueError("the weights have wrong sizes")
             if self.detector_ is not None:
                 self.detector_.score(rows, torch.zeros(2).double())
+            if self.missingness_ is not None:
+                self.missingness_.sample(rows, torch.Generator().manual_seed(0), len(rows.T) + 1)
 
     def _layer_device(self) -> torch.device:
         """Where layers are made, and rows go through them."""

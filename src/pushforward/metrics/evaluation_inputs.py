@@ -1,6 +1,5 @@
 """The inputs of an evaluation: a model or samples, and the real data as reference."""
 
-import inspect
 import os
 import warnings
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from ..errors import DataError, LeftOutWarning, ParameterError
 from ..estimators.capabilities import (
     Capabilities,
     capabilities_of,
+    complete_samples,
     is_model,
     refuse_without_samples,
 )
@@ -306,7 +306,5 @@ def _thinned(X: Any, n: int, seed: int) -> Any:
 def _drawn(model: Any, n: int, seed: int) -> Any:
     """n samples of anything that can draw them."""
     refuse_without_samples(model)
-    takes = inspect.signature(model.sample).parameters
-    name = next((name for name in ("random_state", "seed") if name in takes), None)
-    drawn = model.sample(n, **({name: seed} if name else {}))
+    drawn = complete_samples(model, n, seed)
     return drawn[0] if isinstance(drawn, tuple) else drawn  # scikit-learn's mixtures

@@ -18,6 +18,7 @@ from ..estimators.capabilities import (
     Capabilities,
     GenerativeModel,
     capabilities_of,
+    complete_samples,
     methods_of,
 )
 from ..estimators.prior import Draw, Prior
@@ -215,7 +216,7 @@ def sampled(model: Any, encode: Callable[[Any, int], Tensor]) -> Draw:
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
         number = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        return encode(model.sample(n, random_state=number), number)
+        return encode(complete_samples(model, n, number), number)
 
     return draw
 

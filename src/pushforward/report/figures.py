@@ -115,7 +115,8 @@ class _Page:
         if n < 2:
             raise ParameterError("X has one row. Expected at least two rows to draw.")
         self.points = np.sort(np.random.default_rng(0).permutation(n)[:rows])
-        sampled = model.sample(max(4000, len(self.points)), random_state=random_state)
+        count = max(4000, len(self.points))
+        sampled = model.sample(count, random_state=random_state, complete=True)
         self.sampled_scores = model.decision_function(sampled) + model.offset_
         self.columns = draw_columns(model.columns_, X, sampled)
         self.unlikely = least_likely_rows(model, X, self.scores, UNLIKELY) if self.columns else []

@@ -11,11 +11,12 @@ from .._version import __version__
 from ..data.images import ImageSet
 from ..deprecation import renamed
 from ..errors import UnsupportedError
-from ..estimators.capabilities import is_model
+from ..estimators.capabilities import capabilities_of, is_model
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import EvaluationInputs, Reference
 from ..storage.atomic import write_file_atomically
 from ..validation import Integer, as_seed, check
+from .conditional_section import conditional_section
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
 from .page_models import Subject, subsample
@@ -60,6 +61,7 @@ def page(
     y: Any = None, target: str | int | None = None, measures: Iterable[str] | None = None,
     n: int = 2000, random_state: Any = 0, title: str | None = None, data: str | None = None,
     date: str | None = None, command: str | None = None, report: Any = None,
+    given: Mapping[Any, Any] | None = None,
 ) -> Page:  # fmt: skip
     """Judge models and show what they do, on one HTML page.
 
@@ -80,6 +82,9 @@ def page(
         date: a line that says when; None leaves it out, so that the same page comes out again.
         command: the command that made the page.
         report: called with (what is being done, share done).
+        given: conditions on the cells of a table, as of
+            :meth:`~pushforward.estimators.table_density.TableDensity.given`: what the models say
+            of the other columns then is shown too.
 
     Raises:
         DataError, ParameterError: as :func:`pushforward.evaluate`.
@@ -99,6 +104,11 @@ def page(
     check({"n": Integer(4)}, {"n": n})
     named = models if isinstance(models, Mapping) else {_name(models): models}
     named = {str(name): model for name, model in named.items()}
+    if given and not any(capabilities_of(m).can("given") for m in named.values() if is_model(m)):
+        raise UnsupportedError(
+            "given was said, and no model here takes conditions. Expected a density of a table: "
+            "auto, gis, table-sig or table-flow."
+        )
     reference = Reference.of(
         real, train=train, other=other, features=features, labels=y, target=target, n=n,
         seed=seed, report=report, weights=weights, cache=cache,
@@ -119,6 +129,7 @@ def page(
             "lines": lines, "skipped": skipped(found), "provenance": provenance(found),
             "models": [(s.name, color(s.place)) for s in subjects],
         }),
+        *([conditional_section(subjects, given)] if given else []),
         *_sections(subjects, found),
         _citations(subjects, found),
         _making(command, seed, n),

@@ -58,13 +58,19 @@ def _learning_rate_of_dot(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def _of_whole_rows(config: dict[str, Any]) -> dict[str, Any]:
+    """Densities of tables know where samples have holes, and the draws that constraints keep."""
+    return {**config, "missingness": None, "kept": 1.0}
+
+
 _TRAINED = (
     "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableGAN "
     "VAE VAEGAN WGAN WGANGP"
 )
 MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
-    "TableFlow": (_learning_rate, _run_of_table_flow),
+    **dict.fromkeys(("AutoDensity", "GIS", "TableSIG"), (_of_whole_rows,)),
+    "TableFlow": (_learning_rate, _run_of_table_flow, _of_whole_rows),
     "RefinedModel": (_learning_rate_of_dot,),
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import DataError
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
+from .calendar import Calendar
 from .dates import DateFormat
 from .decimals import Digits
 from .linear_formula import LinearFormula
@@ -51,6 +52,9 @@ class Column:
         formula: how the column is computed from others; None where it is modelled itself.
         origin: number of the column of dates that this one is counted from in each row; None
             where it is not. Values, lowest and highest are then the time that has passed.
+        calendar: what dates are divided by, where they have a coordinate for each part; None
+            where they have one.
+        parts: these coordinates, as columns of whole numbers.
     """
 
     kind: str
@@ -73,6 +77,8 @@ class Column:
     note: str = ""
     formula: LinearFormula | None = None
     origin: int | None = None
+    calendar: Calendar | None = None
+    parts: tuple["Column", ...] = ()
 
     @property
     def discrete(self) -> bool:
@@ -83,6 +89,20 @@ class Column:
     def has_coordinate(self) -> bool:
         """Whether the column has a coordinate."""
         return self.kind != "constant" and not self.left_out and self.formula is None
+
+    @property
+    def coordinates(self) -> tuple["Column", ...]:
+        """The coordinates of the column: none, itself, or the parts of its dates."""
+        if not self.has_coordinate:
+            return ()
+        return (self,) if self.calendar is None else self.parts
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What each of the coordinates is called beside the name of the column."""
+        if self.calendar is None or not self.has_coordinate:
+            return ("",) * len(self.coordinates)
+        return self.calendar.words
 
     @property
     def left_out(self) -> bool:
@@ -185,6 +205,15 @@ class Column:
                 )
                 values = np.floor(values + 0.5)
         return offset(values, int(self.low or 0))
+
+    def coordinate_numbers(
+        self, values: np.ndarray, family: str, label: str | int
+    ) -> list[np.ndarray]:
+        """The numbers (n,) of each of :attr:`coordinates`; see :meth:`numbers`."""
+        if self.calendar is None:
+            return [self.numbers(values, family, label)]
+        places = zip(self.parts, self.calendar.divide(values), strict=True)
+        return [part.numbers(place, "int", label) for part, place in places]
 
     def _index(self, values: np.ndarray) -> np.ndarray:
         import pandas as pd

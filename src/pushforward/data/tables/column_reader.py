@@ -34,7 +34,7 @@ class TableReader:
         self.layout = layout
         self.columns = columns
         self.estimator = estimator
-        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
+        self._modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
 
     def open(self, X: Any) -> tuple[Sheet, Places]:
         """Read a table, and find where each of the p columns is; one left out may be absent.
@@ -149,7 +149,7 @@ class TableReader:
         """
         raw = np.full((n, len(self._modelled)), np.nan)
         known = np.zeros(raw.shape, dtype=bool)
-        for i, j in enumerate(self._modelled):
+        for j in dict.fromkeys(self._modelled):
             if j not in cells:
                 continue
             column, (own, values, family) = self.columns[j], cells[j]
@@ -160,10 +160,11 @@ class TableReader:
                     continue
                 assert begin is not None
                 start = since(self.columns, j, {column.origin: begin[both[other]]})
-                own, values = both, values[both[own]] - start
+                own, values = both, _passed(column, values[both[own]], start)
             if own.any():
-                raw[own, i] = column.numbers(values, family, self.layout.labels[j])
-                known[:, i] = own
+                numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
+                for i, part in enumerate(numbers, self._modelled.index(j)):
+                    raw[own, i], known[:, i] = part, own
         return raw, known
 
     def gaps(self, sheet: Sheet, places: Places) -> np.ndarray:
@@ -197,17 +198,27 @@ class TableReader:
             raw = np.take(matrix, modelled, axis=1).astype(np.float64, copy=False)
         else:
             raw = np.empty((sheet.n_rows, len(self._modelled)))
-        for i, j in enumerate(self._modelled):
+        for j in dict.fromkeys(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
-            if not copied or column.kind != "continuous" or column.transform.bounded:
+            plain = column.kind == "continuous" and column.origin is None
+            if not copied or not plain or column.transform.bounded:
                 values, family = cells[j]
                 if column.origin is not None:
-                    values = values - since(
-                        self.columns, j, {column.origin: cells[column.origin][0]}
-                    )
-                raw[:, i] = column.numbers(values, family, self.layout.labels[j])
+                    start = since(self.columns, j, {column.origin: cells[column.origin][0]})
+                    values = _passed(column, values, start)
+                numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
+                for i, part in enumerate(numbers, self._modelled.index(j)):
+                    raw[:, i] = part
         return raw
+
+
+def _passed(column: Column, values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Values (n,) counted from others, without what sums leave in the last bits."""
+    passed = values - start
+    if passed.dtype.kind == "f" and column.digits is not None:
+        return column.digits.round(passed)
+    return passed
 
 
 def _dense(cell: tuple[np.ndarray, np.ndarray, str], n: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The codec of tables: to the model's coordinates and back, with the log-determinant."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from . import columns_config
 from .column import Column
 from .column_reader import TableReader
+from .constraints import Constraint
 from .containers import Layout
 from .coordinates import Coordinates
 from .learn_columns import decide
@@ -63,7 +65,9 @@ class Columns(PartialRows):
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
       that was never seen falls in the cell after the last.
     * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
-      steps, or a list like a discrete column.
+      steps, or a list like a discrete column. Where they show a season, the day, week or year
+      and the place in it are a coordinate each
+      (:class:`~pushforward.data.tables.calendar.Calendar`).
     * **computed**: no coordinate. Numbers that are the same linear function of others in all
       rows, such as a total of its parts
       (:func:`~pushforward.data.tables.linear_formula.find_formulas`), follow it in
@@ -100,16 +104,20 @@ class Columns(PartialRows):
         n_rows: int,
         estimator: str = "Columns",
         n_left_out: int = 0,
+        constraints: tuple[Constraint, ...] = (),
     ) -> None:
         self.layout = layout
         self.columns = columns
         self.n_rows = n_rows
         self.estimator = estimator
         self.n_left_out = n_left_out
+        self.constraints = constraints
         self._reader = TableReader(layout, columns, estimator)
-        self._modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
+        self._modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
         self._coordinates = Coordinates(
-            [columns[j] for j in self._modelled], [layout.labels[j] for j in self._modelled]
+            [part for column in columns for part in column.coordinates],
+            [layout.labels[j] for j in self._modelled],
+            [word for column in columns for word in column.words],
         )
         self._builder = TableBuilder(layout, columns, self._coordinates)
 
@@ -125,6 +133,8 @@ class Columns(PartialRows):
         estimator: str = "Columns",
         min_rows: int = 2,
         smooth: bool = False,
+        seasons: bool = False,
+        constraints: Sequence[str] | None = None,
     ) -> Learned:
         """Learn what the columns are, their locations and scales.
 
@@ -148,6 +158,10 @@ class Columns(PartialRows):
             smooth: whether the model is smooth along every coordinate, so that a value with most
                 of the rows would spill into the values beside it: whole numbers and grids with
                 such a value are then mixed columns.
+            seasons: whether dates that show a season are divided by the calendar
+                (:func:`~pushforward.data.tables.seasons.find_calendar`).
+            constraints: what rows keep to, such as "start <= end", "a + b == total" and
+                "city -> country"; see :func:`~pushforward.data.tables.constraints.parse`.
 
         Returns:
             A :class:`Learned`: the columns, and the rows and weights that were kept.
@@ -165,6 +179,8 @@ class Columns(PartialRows):
             estimator=estimator,
             min_rows=min_rows,
             smooth=smooth,
+            seasons=seasons,
+            constraints=constraints,
         )
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
@@ -175,9 +191,24 @@ class Columns(PartialRows):
         else:
             numbers, known = rough._reader.known_numbers(sheet.n_rows, decided.cells)
         moments = rough._coordinates.moments(numbers, weights, known)
-        for j, (loc, scale) in zip(rough._modelled, moments, strict=True):
-            found[j] = replace(found[j], loc=loc, scale=scale)
-        learned = cls(sheet.layout, tuple(found), sheet.n_rows, estimator, n_left_out)
+        pairs = iter(moments)
+        for j, column in enumerate(found):
+            parts = []
+            for part in column.coordinates:
+                loc, scale = next(pairs)
+                parts.append(replace(part, loc=loc, scale=scale))
+            if column.calendar is not None:
+                found[j] = replace(column, parts=tuple(parts))
+            elif parts:
+                (found[j],) = parts
+        learned = cls(
+            sheet.layout,
+            tuple(found),
+            sheet.n_rows,
+            estimator,
+            n_left_out,
+            decided.constraints,
+        )
         return Learned(learned, sheet.native, weights, kept)
 
     # What was learned
@@ -234,7 +265,7 @@ class Columns(PartialRows):
         return Sheet.open(X, self.estimator).native
 
     def encode(
-        self, X: Any, draw: int | np.random.Generator = 0
+        self, X: Any, draw: int | np.random.Generator = 0, *, checked: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Map a table to the model's coordinates.
 
@@ -244,6 +275,7 @@ class Columns(PartialRows):
                 noise that is a function of that number and the row's own values, so that a row's
                 score does not depend on the rows beside it; each number is another draw. A
                 generator gives random noise, for fitting.
+            checked: whether rows that break a constraint are refused.
 
         Returns:
             ``(z, log_det)`` of shapes (n, D) and (n,), float64, such that the log density of a
@@ -251,13 +283,15 @@ class Columns(PartialRows):
 
         Raises:
             DataError: for other columns than in fit, missing or infinite cells, values outside
-                declared bounds.
+                declared bounds, rows that break a constraint.
 
         Warns:
             UserWarning: for fractions in an integer column, which count as the nearest.
         """
         sheet, places = self._reader.open(X)
         cells = self._reader.cells(sheet, places)
+        if checked:
+            self._check_constraints({j: cell for j, (cell, _) in cells.items()})
         z, log_det = self._coordinates.forward(self._reader.numbers(sheet, cells), draw)
         log_det += self._certain(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det)
@@ -324,8 +358,11 @@ class Columns(PartialRows):
             )
             for column in (self.columns[j] for j in kept)
         )
+        rules = tuple(
+            replace(rule, places=tuple(now[j] for j in rule.places)) for rule in self.constraints
+        )
         layout = self.layout.take(kept)
-        return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out)
+        return type(self)(layout, columns, self.n_rows, self.estimator, self.n_left_out, rules)
 
     def exceptions(self, X: Any) -> dict[str | int, np.ndarray]:
         """Where rows break what all rows of the fit kept to.
@@ -340,6 +377,11 @@ class Columns(PartialRows):
         sheet, places = self._reader.open(X)
         found = self._exceptions(self._reader.cells(sheet, places))
         return {self.labels[j]: broken for j, broken in found.items()}
+
+    def _check_constraints(self, values: Mapping[int, np.ndarray]) -> None:
+        """Refuse complete rows that break a constraint."""
+        for rule in self.constraints:
+            rule.check(values, self.columns)
 
     def _exceptions(self, cells: dict[int, tuple[np.ndarray, str]]) -> dict[int, np.ndarray]:
         values = {j: cell for j, (cell, _) in cells.items()}
@@ -361,7 +403,13 @@ class Columns(PartialRows):
 
     # Back to the user
 
-    def decode(self, z: torch.Tensor, *, exact: bool = False) -> Any:
+    def decode(
+        self,
+        z: torch.Tensor,
+        *,
+        exact: bool = False,
+        gaps: Mapping[int, np.ndarray] | None = None,
+    ) -> Any:
         """Map coordinates back to a table in the container, names and dtypes seen in fit.
 
         Discrete values are the cell that z falls in, clipped to those seen in fit; bounded values
@@ -373,11 +421,12 @@ class Columns(PartialRows):
             z: shape (n, D), of any float dtype and device.
             exact: whether numbers stay what z says, neither rounded nor kept within such bounds:
                 the inverse of :meth:`encode` for any row.
+            gaps: which cells (n,) are missing in it, by the number of the column; None for none.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
-        return self._builder.build(z, exact=exact)
+        return self._builder.build(z, exact=exact, gaps=gaps)
 
     def number_on(self, X: Any, before: int) -> Any:
         """Renumber the identifiers of sampled rows that follow ``before`` others.
@@ -407,7 +456,12 @@ class Columns(PartialRows):
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as JSON values; :meth:`from_config` reads them exactly."""
         return columns_config.write(
-            self.layout, self.columns, self.n_rows, self.estimator, self.n_left_out
+            self.layout,
+            self.columns,
+            self.n_rows,
+            self.estimator,
+            self.n_left_out,
+            self.constraints,
         )
 
     @classmethod

@@ -9,8 +9,10 @@ import numpy as np
 
 from ...errors import ModelFileError
 from .bounded_transform import BoundedTransform
+from .calendar import PERIODS, Calendar
 from .column import Column
 from .column_kinds import KINDS
+from .constraints import Constraint
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
 from .date_order import by_origin, is_origin
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
@@ -24,7 +26,14 @@ from .unmodelled_columns import LEFT_OUT
 __all__ = ["read", "write"]
 
 CELL = (str, int, float, bool)
-TOP = {"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list}
+TOP = {
+    **{"container": str, "estimator": str, "n_rows": int, "n_left_out": int, "columns": list},
+    "constraints": list,
+}
+RULE = {
+    **{"text": str, "relation": str, "places": list, "names": list, "coefficients": list},
+    **{"intercept": float, "tolerance": float, "built": bool, "values": list},
+}
 ENTRY = {
     "name": (str, int),
     "dtype": str,
@@ -50,7 +59,11 @@ ENTRY = {
     "note": str,
     "formula": (dict, type(None)),
     "origin": (int, type(None)),
+    "calendar": (dict, type(None)),
 }
+CALENDAR = {"periods": list, "start": int, "parts": list}
+#: What the parts of dates have no entries of.
+_WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
 NUMBERS = {
@@ -79,12 +92,18 @@ TRANSFORM = {
     "unit": float,
     "reach": float,
 }
+_NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete", "category")
 OBJECTS = ("object", "Object", "|O")
 FAMILIES = {"text": str, "bool": bool, "int": int, "float": float}
 
 
 def write(
-    layout: Layout, columns: tuple[Column, ...], n_rows: int, estimator: str, n_left_out: int
+    layout: Layout,
+    columns: tuple[Column, ...],
+    n_rows: int,
+    estimator: str,
+    n_left_out: int,
+    constraints: tuple[Constraint, ...] = (),
 ) -> dict[str, Any]:
     """Return the JSON values that :func:`read` reads."""
     entries = []
@@ -95,28 +114,8 @@ def write(
                 "dtype": storage.dtype,
                 "levels": None if storage.levels is None else list(storage.levels),
                 "ordered": storage.ordered,
-                "kind": column.kind,
-                "family": column.family,
-                "values": list(column.values),
-                "low": column.low,
-                "high": column.high,
-                "distinct": column.distinct,
-                "bounds": list(column.bounds),
-                "bend": _write(column.transform, TRANSFORM),
-                "loc": column.loc,
-                "scale": column.scale,
-                "step": column.step,
-                "atoms": _write(column.atoms, ATOMS),
-                "digits": _write(column.digits, DIGITS),
-                "natural": list(column.natural),
-                "format": _write(
-                    column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
-                ),
-                "missing": column.missing,
-                "why": column.why,
-                "note": column.note,
-                "formula": _write(column.formula, FORMULA),
-                "origin": column.origin,
+                **_learned(column),
+                "calendar": _write_calendar(column),
             }
         )
     return {
@@ -125,15 +124,55 @@ def write(
         "n_rows": n_rows,
         "n_left_out": n_left_out,
         "columns": entries,
+        "constraints": [_write(rule, RULE) for rule in constraints],
     }
 
 
-def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
+def _write_calendar(column: Column) -> dict[str, Any] | None:
+    if column.calendar is None:
+        return None
+    periods, start = list(column.calendar.periods), column.calendar.start
+    return {"periods": periods, "start": start, "parts": [_learned(one) for one in column.parts]}
+
+
+def _learned(column: Column) -> dict[str, Any]:
+    """What was learned of a column but for the parts of its dates, as JSON values."""
+    return {
+        "kind": column.kind,
+        "family": column.family,
+        "values": list(column.values),
+        "low": column.low,
+        "high": column.high,
+        "distinct": column.distinct,
+        "bounds": list(column.bounds),
+        "bend": _write(column.transform, TRANSFORM),
+        "loc": column.loc,
+        "scale": column.scale,
+        "step": column.step,
+        "atoms": _write(column.atoms, ATOMS),
+        "digits": _write(column.digits, DIGITS),
+        "natural": list(column.natural),
+        "format": _write(
+            column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
+        ),
+        "missing": column.missing,
+        "why": column.why,
+        "note": column.note,
+        "formula": _write(column.formula, FORMULA),
+        "origin": column.origin,
+    }
+
+
+def read(
+    values: Any,
+) -> tuple[Layout, tuple[Column, ...], int, str, int, tuple[Constraint, ...]]:
     """Check JSON values and return the arguments of :class:`Columns`.
 
     Raises:
         ModelFileError: naming the entry that is unknown, missing or wrong.
     """
+    if isinstance(values, dict):  # folders of before 2026-12 have none
+        values = {"constraints": []} | values
     _check_entry(values, TOP, "columns")
     container = values["container"]
     _expect(container in (*FRAMES, "numpy", "torch"), "container", container)
@@ -145,7 +184,7 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
         if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
-            entry = {"formula": None, "origin": None} | entry
+            entry = {"formula": None, "origin": None, "calendar": None} | entry
         _check_entry(entry, ENTRY, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
@@ -164,7 +203,35 @@ def read(values: Any) -> tuple[Layout, tuple[Column, ...], int, str, int]:
         _expect(labels == tuple(range(len(labels))), "columns", f"names {labels}")
         _expect(len(set(storage)) == 1, "columns", "different dtypes in one array")
     layout = Layout(container, labels, tuple(storage))
-    return layout, tuple(columns), values["n_rows"], values["estimator"], values["n_left_out"]
+    rules = tuple(
+        _read_rule(entry, columns, f"constraints[{number}]")
+        for number, entry in enumerate(values["constraints"])
+    )
+    facts = values["n_rows"], values["estimator"], values["n_left_out"]
+    return layout, tuple(columns), *facts, rules
+
+
+def _read_rule(entry: Any, columns: Sequence[Column], where: str) -> Constraint:
+    _check_entry(entry, RULE, where)
+    places, coefficients, values = entry["places"], entry["coefficients"], entry["values"]
+    fine = all(type(j) is int and 0 <= j < len(columns) for j in places)
+    fine = fine and len(set(places)) == len(places) > 1
+    fine = fine and not any(columns[j].left_out for j in places)
+    fine = fine and [type(name) for name in entry["names"]] == [str] * len(places)
+    fixes = entry["relation"] == "->"
+    fine = fine and entry["relation"] in ("->", "<=", "<", "==")
+    fine = fine and len(coefficients) == (0 if fixes else len(places))
+    fine = fine and all(type(c) is float and math.isfinite(c) and c for c in coefficients)
+    fine = fine and (not fixes or len(places) == 2) and entry["tolerance"] >= 0
+    pairs = all(isinstance(p, list) and [type(x) in CELL for x in p] == [True] * 2 for p in values)
+    _expect(fine and pairs and (fixes or not values), where, entry)
+    dates = [isinstance(columns[j].format, DateFormat) for j in places]
+    _expect(fixes or not any(dates) or (all(dates) and len(dates) == 2), where, entry)
+    words = [columns[j].family == "text" or columns[j].kind == "category" for j in places]
+    _expect(fixes or not any(words), where, entry)
+    rule: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    rule["values"] = tuple((key, value) for key, value in values)
+    return Constraint(**rule)
 
 
 def _check_origins(columns: Sequence[Column]) -> None:
@@ -338,6 +405,54 @@ def _is_numpy_dtype(name: str) -> bool:
         return False
 
 
+def _read_calendar(
+    entry: dict[str, Any], how: Any, where: str
+) -> tuple[Calendar | None, tuple[Column, ...]]:
+    """What dates are divided by, and the columns of the parts."""
+    found, where = entry["calendar"], f"{where}.calendar"
+    if found is None:
+        return None, ()
+    _check_entry(found, CALENDAR, where)
+    periods, start = found["periods"], found["start"]
+    fine = entry["kind"] == "date" and entry["formula"] is None and entry["origin"] is None
+    fine = fine and len(periods) > 0 and [p for p in PERIODS if p in periods] == periods
+    _expect(fine, f"{where}.periods", periods)
+    fine = isinstance(how, DateFormat) and not (how.is_duration or how.timed)
+    fine = fine and (how.unit != "month" or periods == ["year"])
+    _expect(fine and not (how.unit == periods[0] == "day"), f"{where}.periods", periods)
+    _expect(abs(start) <= UNITS["day"] // max(1, UNITS[how.unit]) * 2, f"{where}.start", start)
+    parts = []
+    _expect(len(found["parts"]) == len(periods) + 1, f"{where}.parts", found["parts"])
+    for number, part in enumerate(found["parts"]):
+        place = f"{where}.parts[{number}]"
+        part = _WHOLE | part if isinstance(part, dict) else part
+        _check_entry(part, ENTRY, place)
+        _check_entry(part["bend"], TRANSFORM, f"{place}.bend")
+        parts.append(_read_column(part, place))
+        fine = parts[-1].kind in _NUMBERS and parts[-1].family == "int"
+        fine = fine and parts[-1].formula is None and parts[-1].origin is None
+        _expect(fine and all(part[key] == value for key, value in _WHOLE.items()), place, part)
+        ends = [abs(end) for end in (parts[-1].low, parts[-1].high, *parts[-1].values) if end]
+        _expect(all(end < 2**62 for end in ends), place, part)
+    year = parts[-1]
+    if periods[-1] == "year":
+        ends = [end for end in (year.low, year.high, *year.values) if end is not None]
+        _expect(all(1600 <= end <= 2300 for end in ends), f"{where}.parts", found["parts"])
+    return Calendar(how.unit, tuple(periods), start), tuple(parts)
+
+
+def _read_transform(entry: dict[str, Any], where: str) -> BoundedTransform:
+    transform = BoundedTransform(**entry["bend"])
+    if transform.low is not None and transform.high is not None:
+        _expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
+    for key, value in (
+        *(("bend.unit", transform.unit), ("bend.reach", transform.reach)),
+        *(("scale", entry["scale"]), ("step", entry["step"])),
+    ):
+        _expect(value > 0, f"{where}.{key}", value)
+    return transform
+
+
 def _read_column(entry: dict[str, Any], where: str) -> Column:
     kind, family = entry["kind"], entry["family"]
     _expect(kind in (*KINDS, *LEFT_OUT, "constant"), f"{where}.kind", kind)
@@ -368,14 +483,9 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         fine = fine and bool(cells) != (kind in LEFT_OUT) and set(cells) <= set(levels)
     _expect(fine, where, {key: entry[key] for key in ("kind", "family", "values", "low", "high")})
     bounds = _read_ends(entry["bounds"], f"{where}.bounds")
-    transform = BoundedTransform(**entry["bend"])
-    if transform.low is not None and transform.high is not None:
-        _expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
-    for key, value in (
-        *(("bend.unit", transform.unit), ("bend.reach", transform.reach)),
-        *(("scale", entry["scale"]), ("step", entry["step"])),
-    ):
-        _expect(value > 0, f"{where}.{key}", value)
+    transform = _read_transform(entry, where)
+    how = _read_format(entry, where)
+    calendar, parts = _read_calendar(entry, how, where)
     return Column(
         kind,
         family,
@@ -391,10 +501,12 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         _read_atoms(entry, where),
         _read_digits(entry, where),
         _read_ends(entry["natural"], f"{where}.natural"),
-        _read_format(entry, where),
+        how,
         entry["missing"],
         entry["why"],
         entry["note"],
         _read_formula(entry, where),
         entry["origin"],
+        calendar,
+        parts,
     )

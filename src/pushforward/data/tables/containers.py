@@ -114,10 +114,8 @@ class Layout:
                 continue
             # pandas' own dtypes of numbers that may be missing say what they hold
             numpy_dtype = getattr(dtype, "numpy_dtype", dtype)
-            if len(values) and all(value is None for value in values):
-                numpy_dtype = None  # an empty column has no values to convert
             if isinstance(numpy_dtype, np.dtype):
-                values = cast(values, numpy_dtype)
+                values = _cast_known(values, numpy_dtype)
             series[label] = pd.Series(values, dtype=dtype)
         return pd.DataFrame(series, columns=list(self.labels))
 
@@ -132,9 +130,8 @@ class Layout:
             else:
                 dtype = ELEMENTS[storage.dtype]
             kind = storage.dtype.lower()
-            empty = values.dtype.kind == "O" and all(value is None for value in values)
-            if not empty and (kind in np.sctypeDict or kind == "boolean"):
-                values = cast(values, np.dtype("bool" if kind == "boolean" else kind))
+            if kind in np.sctypeDict or kind == "boolean":
+                values = _cast_known(values, np.dtype("bool" if kind == "boolean" else kind))
             try:
                 series.append(nw.new_series(str(label), values.tolist(), dtype, backend=backend))
             except ImportError as error:
@@ -143,6 +140,17 @@ class Layout:
                     f"not installed here. Install it: pip install {self.container}"
                 ) from error
         return nw.concat([one.to_frame() for one in series], how="horizontal").to_native()
+
+
+def _cast_known(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values (n,) in a dtype; where some are None they stay it, among objects."""
+    gaps = values == None if values.dtype.kind == "O" else np.zeros(1, dtype=bool)  # noqa: E711
+    if not gaps.any():
+        return cast(values, dtype)
+    found = np.full(len(values), None, dtype=object)
+    if not gaps.all():
+        found[~gaps] = cast(values[~gaps], dtype).tolist()
+    return found
 
 
 def is_moment(dtype: str) -> bool:
@@ -169,6 +177,8 @@ def _python_moments(dtype: str, values: np.ndarray) -> tuple[Any, np.ndarray]:
     else:
         index = pd.DatetimeIndex(values)
         values = (index.tz_localize("UTC").tz_convert(zone) if zone else index).to_pydatetime()
+    cells = [None if gap else x for gap, x in zip(pd.isna(values), values, strict=True)]
+    values = np.array(cells, dtype=object)
     made = {
         "Date": nw.Date,
         "Duration": lambda: nw.Duration(unit),

@@ -28,12 +28,22 @@ class Coordinates:
     Args:
         columns: the D columns.
         labels: their names or positions.
+        words: what each is called beside that, "" for nothing.
     """
 
-    def __init__(self, columns: Sequence[Column], labels: Sequence[str | int]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        labels: Sequence[str | int],
+        words: Sequence[str] | None = None,
+    ) -> None:
         self.columns = tuple(columns)
         self.labels = tuple(labels)
-        self.names = tuple(x if isinstance(x, str) else f"x{x}" for x in labels)
+        words = ("",) * len(self.labels) if words is None else words
+        self.names = tuple(
+            (x if isinstance(x, str) else f"x{x}") + (f" ({word})" if word else "")
+            for x, word in zip(labels, words, strict=True)
+        )
         self.discrete = np.array([column.discrete for column in columns], dtype=bool)
         self.nominal = np.array([column.nominal for column in columns], dtype=bool)
         self.dequantised = np.array([column.dequantised for column in columns], dtype=bool)

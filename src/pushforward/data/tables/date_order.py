@@ -6,8 +6,9 @@ import numpy as np
 
 from .column import Column
 from .dates import UNITS, DateFormat
+from .linear_formula import COMPUTED
 
-__all__ = ["by_origin", "find_origins", "is_origin", "since"]
+__all__ = ["by_origin", "find_origins", "is_origin", "since", "unit_ratio"]
 
 _ORDERED = 0.995  # share of rows that keep to the order, at least: some are typed wrongly
 _BY_CHANCE = 0.01  # share of pairs of any two rows that would not, at least: else none needs it
@@ -47,7 +48,7 @@ def find_origins(dates: Mapping[int, np.ndarray], units: Mapping[int, str]) -> d
 
 
 def since(columns: Sequence[Column], j: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-    """What the dates of a column are counted from in each row, in its own unit: (n,).
+    """What the dates or numbers of a column are counted from in each row, in its unit: (n,).
 
     Args:
         columns: the p columns.
@@ -56,7 +57,17 @@ def since(columns: Sequence[Column], j: int, values: Mapping[int, np.ndarray]) -
     """
     origin = columns[j].origin
     assert origin is not None
+    if columns[j].kind != "date":
+        return values[origin]
     return _in_unit(values[origin], _unit(columns[origin]), _unit(columns[j]))
+
+
+def unit_ratio(columns: Sequence[Column], j: int) -> int:
+    """How many units of a column of dates are in one of those that it is counted from."""
+    origin = columns[j].origin
+    assert origin is not None
+    one, other = _unit(columns[origin]), _unit(columns[j])
+    return 1 if one == other else UNITS[one] // UNITS[other]
 
 
 def by_origin(columns: Sequence[Column]) -> list[int]:
@@ -70,7 +81,11 @@ def by_origin(columns: Sequence[Column]) -> list[int]:
 
 
 def is_origin(origin: Column, column: Column) -> bool:
-    """Whether the dates of a column can be counted from those of another."""
+    """Whether the dates or numbers of a column can be counted from those of another."""
+    if "date" not in (origin.kind, column.kind):
+        numbers = origin.kind in COMPUTED and column.kind in COMPUTED
+        whole = column.family != "int" or origin.family == "int"
+        return numbers and whole and origin.has_coordinate and column.has_coordinate
     dated = origin.kind == column.kind == "date" and origin.has_coordinate
     return dated and column.has_coordinate and _comparable(_unit(origin), _unit(column))
 

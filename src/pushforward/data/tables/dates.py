@@ -215,6 +215,42 @@ class DateFormat:
             return stamps.astype("M8[M]").astype(np.int64), bad
         return stamps.astype(np.int64) // UNITS[self.unit], bad
 
+    def count(self, value: Any, *, last: bool = False) -> int | None:
+        """One date, or date and time, as people write it in ISO 8601; None for what is none.
+
+        Args:
+            value: text, or a date or time of Python, NumPy or pandas; without a zone, in that of
+                the column.
+            last: whether a day without a time, or a month without a day, is its last moment.
+
+        >>> DateFormat("text", "second", "%d.%m.%Y %H:%M").count("2024-01-31")
+        1706659200
+        >>> DateFormat("text", "day", "%Y-%m-%d").count("2024-02", last=True)
+        19782
+        """
+        import pandas as pd
+
+        whole = re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", value) if isinstance(value, str) else None
+        if self.is_duration or self.timed or isinstance(value, (bool, int, float)):
+            return None
+        try:
+            moment = pd.Timestamp(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if moment is pd.NaT:
+            return None
+        if last and whole is not None:
+            step = pd.DateOffset(days=1) if whole[1] else pd.DateOffset(months=1)
+            moment = moment + step - pd.Timedelta(1, "ns")
+        if moment.tzinfo is not None:
+            moment = moment.tz_convert(None)
+        elif self.offset is not None:
+            moment = moment - pd.Timedelta(minutes=self.offset)
+        if self.unit == "month":
+            return int(12 * (moment.year - 1970) + moment.month - 1)
+        nanoseconds = moment.to_datetime64().astype("M8[ns]").astype(np.int64)
+        return int(nanoseconds) // UNITS[self.unit]
+
     def moments(self, counts: np.ndarray) -> np.ndarray:
         """Return counts of the unit as datetime64[ns] (timedelta64[ns] of durations)."""
         if self.unit == "month":

@@ -13,12 +13,15 @@ from .column import Column
 from .column_contents import ColumnContents, survey
 from .column_kinds import check_declared, recognise
 from .column_reader import PartCells, read_known
+from .constraints import Constraint, parse
 from .date_order import find_origins, since
 from .dates import DateFormat
 from .decimals import Digits
 from .dequantisation import row_keys
+from .keep_constraints import as_bounds, build_differences, build_sums, can_count, checked
 from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
+from .seasons import find_calendar
 from .sheet import Sheet
 from .unmodelled_columns import LEFT_OUT
 
@@ -39,6 +42,7 @@ class Decided:
         weights: float64 of shape (n_kept,), or None.
         kept: boolean of shape (n,).
         n_left_out: how many rows were left out for missing cells.
+        constraints: what rows keep to.
     """
 
     sheet: Sheet
@@ -47,6 +51,7 @@ class Decided:
     weights: np.ndarray | None
     kept: np.ndarray
     n_left_out: int
+    constraints: tuple[Constraint, ...] = ()
 
 
 def decide(
@@ -59,6 +64,8 @@ def decide(
     estimator: str,
     min_rows: int,
     smooth: bool,
+    seasons: bool,
+    constraints: Sequence[str] | None = None,
 ) -> Decided:
     """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
 
@@ -71,20 +78,12 @@ def decide(
     if missing == "auto" and not sheet.layout.named:
         missing = "model"  # a column without a name stays: the others would change their places
     declared, intervals = check_declared(columns, bounds, sheet.labels)
+    rules, intervals = as_bounds(parse(constraints or (), sheet.labels), intervals, sheet.labels)
     _refuse_dropped_positions(sheet, declared)
     weights = check_weights(sample_weight, sheet.n_rows)
     kept = np.ones(sheet.n_rows, dtype=bool) if weights is None else weights > 0
     blank = sheet.missing()
-    holdings = [
-        survey(
-            sheet.raw(j)[kept & ~blank[:, j]],
-            label,
-            declared=declared.get(label),
-            categorical=sheet.layout.storage[j].levels is not None,
-            alone=len(sheet.labels) == 1,
-        )
-        for j, label in enumerate(sheet.labels)
-    ]
+    holdings = _surveyed(sheet, kept[:, None] & ~blank, declared)
     found = [_undecided(holding) for holding in holdings]
     bare = np.array([column.kind == "empty" for column in found])
     if bare.all() or (bare.any() and not sheet.layout.named):
@@ -122,16 +121,60 @@ def decide(
         found[j] = replace(found[j], missing=float(shares[j]))
     stated = {*declared, *intervals}
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
-    _compute(found, cells, fixed, sheet.labels)
-    _count_from_others(found, cells, weights, distinct_rows, sheet.labels)
-    return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows)
+    rules = _relate(rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth)
+    if seasons:
+        _divide_dates(found, cells, weights, smooth)
+    return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows, tuple(rules))
+
+
+def _surveyed(sheet: Sheet, known: np.ndarray, declared: dict) -> list[ColumnContents]:
+    """What each column holds, by the cells that are known, (n, p)."""
+    return [
+        survey(
+            sheet.raw(j)[known[:, j]],
+            label,
+            declared=declared.get(label),
+            categorical=sheet.layout.storage[j].levels is not None,
+            alone=len(sheet.labels) == 1,
+        )
+        for j, label in enumerate(sheet.labels)
+    ]
+
+
+def _relate(
+    rules: list[Constraint],
+    found: list[Column],
+    cells: PartCells,
+    fixed: list[int],
+    labels: Sequence[str | int],
+    weights: np.ndarray | None,
+    distinct_rows: np.ndarray | None,
+    smooth: bool,
+) -> list[Constraint]:
+    """Have columns follow from others, by constraints and by what the rows show.
+
+    Returns:
+        The constraints, verified, with which of them are kept by that.
+    """
+    rules = checked(rules, found, cells, labels)
+    rules, inputs = build_sums(rules, found, cells, fixed, labels)
+    _compute(found, cells, [*fixed, *inputs], labels)
+    rules = build_differences(rules, found, cells, fixed, labels, weights, distinct_rows, smooth)
+    _count_from_others(found, cells, weights, distinct_rows, labels)
+    return rules
 
 
 def _compute(
     found: list[Column], cells: PartCells, fixed: list[int], labels: Sequence[str | int]
 ) -> None:
     """Mark the columns that are linear functions of others; what was declared stays."""
-    places = [j for j in cells if found[j].kind in COMPUTED and cells[j][2] in ("int", "float")]
+    places = [
+        j
+        for j in cells
+        if found[j].kind in COMPUTED
+        and found[j].formula is None
+        and cells[j][2] in ("int", "float")
+    ]
     steps = {j: _step(found[j]) for j in places}
     values = _together(cells, places)
     formulas = {} if values is None else find_formulas(values, steps, fixed)
@@ -167,6 +210,8 @@ def _count_from_others(
     together = _together(cells, list(formats))
     origins = {} if together is None else find_origins(together, units)
     for j, origin in origins.items():
+        if found[j].origin is not None or not can_count(found, origin, j):
+            continue
         rows = cells[j][0] & cells[origin][0]
         own, other = (cells[k][1][rows[cells[k][0]]] for k in (j, origin))
         found[j] = replace(found[j], origin=origin)
@@ -186,6 +231,48 @@ def _count_from_others(
             why=f"counted from {labels[origin]}, {found[j].why}",
             note=found[j].note,
         )
+
+
+def _divide_dates(
+    found: list[Column], cells: PartCells, weights: np.ndarray | None, smooth: bool
+) -> None:
+    """Divide the dates that show a season by the calendar."""
+    for j, (known, values, _) in cells.items():
+        how = found[j].format
+        alone = found[j].formula is None and found[j].origin is None
+        if found[j].kind != "date" or not alone or not isinstance(how, DateFormat):
+            continue
+        others = {
+            i: (there[known], own[known[there]])
+            for i, (there, own, _) in cells.items()
+            if i != j and found[i].origin is None and found[i].has_coordinate
+        }
+        calendar = find_calendar(values, how, others)
+        if calendar is None:
+            continue
+        own = None if weights is None else weights[known]
+        parts = [
+            recognise(
+                part, "int", word, smooth=smooth, weights=own,
+                declared="category" if word == "day of the week" else None,
+            )
+            for part, word in zip(calendar.divide(values), calendar.words, strict=True)
+        ]  # fmt: skip
+        if any(part.kind == "constant" for part in parts):
+            continue
+        found[j] = replace(
+            found[j],
+            calendar=calendar,
+            parts=tuple(parts),
+            note="; ".join(
+                filter(None, (found[j].note, f"a season by the {_and(calendar.words[:-1])}"))
+            ),
+        )
+
+
+def _and(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _step(column: Column) -> float:

@@ -8,11 +8,14 @@ import torch
 
 from ...errors import DataError
 from ..checks import column_text
+from .agreement import agree_with_known
 from .column import Column
 from .column_contents import write
 from .column_reader import PartCells, TableReader
+from .constraints import Constraint
 from .containers import Layout
 from .coordinate_info import CoordinateInfo
+from .dates import DateFormat
 from .linear_formula import COMPUTED
 from .table_builder import TableBuilder
 
@@ -27,6 +30,7 @@ class PartialRows(CoordinateInfo):
 
     layout: Layout
     columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...]
     n_rows: int
     _reader: TableReader
     _builder: TableBuilder
@@ -51,10 +55,38 @@ class PartialRows(CoordinateInfo):
         """
         sheet, places = self._reader.find_some(X)
         cells = self._reader.known_cells(sheet, places)
+        self._check_known(cells, sheet.n_rows)
         numbers, known = self._reader.known_numbers(sheet.n_rows, cells)
         z, log_det = self._coordinates.forward_known(numbers, known, draw)
         log_det += self._certain_known(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det), torch.from_numpy(known)
+
+    def _check_known(self, cells: PartCells, n: int) -> None:
+        """Refuse rows whose known cells break a constraint."""
+        for rule in self.constraints:
+            if not all(j in cells for j in rule.places):
+                continue
+            rows = np.logical_and.reduce([cells[j][0] for j in rule.places])
+            if rows.any():
+                values = {j: cells[j][1][rows[cells[j][0]]] for j in rule.places}
+                rule.check(values, self.columns, rows)
+
+    @property
+    def rejecting(self) -> bool:
+        """Whether some constraints are kept by leaving out rows that break them."""
+        return not all(rule.built for rule in self.constraints)
+
+    def allowed(self, z: torch.Tensor) -> torch.Tensor:
+        """Which rows of coordinates (n, D) keep to the constraints, bool of shape (n,)."""
+        result = np.ones(len(z), dtype=bool)
+        values = self._builder.values(z) if self.rejecting else {}
+        for j in {j for rule in self.constraints for j in rule.places} - values.keys():
+            if self.rejecting:  # a constant
+                values[j] = np.full(len(z), self.columns[j].values[0])
+        for rule in self.constraints:
+            if not rule.built:
+                result &= rule.holds(values, self.columns)
+        return torch.from_numpy(result)
 
     def values(self, z: torch.Tensor) -> dict[str | int, np.ndarray]:
         """What coordinates (n, D) mean, of each column with a coordinate or a formula, by label.
@@ -68,7 +100,7 @@ class PartialRows(CoordinateInfo):
 
     @property
     def modelled(self) -> tuple[str | int, ...]:
-        """Labels of the columns that have a coordinate."""
+        """Labels of the columns that have a coordinate, once for each of these."""
         return tuple(self.layout.labels[j] for j in self._modelled)
 
     @property
@@ -80,8 +112,13 @@ class PartialRows(CoordinateInfo):
             if column.kind in (*COMPUTED, "boolean")
         )
 
-    def number(self, label: str | int, value: Any) -> Any:
+    def number(self, label: str | int, value: Any, *, last: bool = False) -> Any:
         """One value of a column as :meth:`values` has it: a number, a category, a date's count.
+
+        Args:
+            label: of the column.
+            value: as its cells hold it; dates in ISO 8601 too.
+            last: whether a day among times is its end, as of :meth:`DateFormat.count`.
 
         Raises:
             DataError: for what is no value of the column.
@@ -92,6 +129,10 @@ class PartialRows(CoordinateInfo):
         column = self.columns[j]
         if known.all() and (family == "text") != (column.family == "text"):
             known = ~known
+        if (last or not known.all()) and isinstance(column.format, DateFormat):
+            count = column.format.count(value, last=last)
+            if count is not None:
+                return count
         if not known.all():
             raise DataError(
                 f"{column_text(label)}: got {value!r}. Expected a value of a column that is "
@@ -129,12 +170,22 @@ class PartialRows(CoordinateInfo):
 
     def open_labels(self, known: np.ndarray) -> tuple[str | int, ...]:
         """Columns that are open in any row of ``known`` (n, D); computed ones with theirs."""
-        modelled = [j for j, column in enumerate(self.columns) if column.has_coordinate]
-        partly = {j for i, j in enumerate(modelled) if not known[:, i].all()}
+        partly = {j for i, j in enumerate(self._modelled) if not known[:, i].all()}
         for j, column in enumerate(self.columns):
             if column.formula is not None and partly & set(column.formula.places):
                 partly.add(j)
         return tuple(self.layout.labels[j] for j in sorted(partly))
+
+    def missing(self, X: Any) -> dict[str | int, np.ndarray]:
+        """Which cells of a table are missing, (n,) bool by label; those of lacking columns are.
+
+        Cells of columns that are left out do not count.
+        """
+        sheet, places = self._reader.find_some(X)
+        gaps = self._reader.gaps(sheet, places)
+        for j, place in enumerate(places):
+            gaps[:, j] |= place is None and not self.columns[j].left_out
+        return dict(zip(self.layout.labels, gaps.T, strict=True))
 
     def unused_cells(self, X: Any, known: np.ndarray) -> dict[str | int, tuple[int, str]]:
         """Cells of a table that are there and that :meth:`encode_known` could not use.
@@ -224,10 +275,19 @@ class PartialRows(CoordinateInfo):
         """
         sheet, places = self._reader.find_some(X)
         if isinstance(z, torch.Tensor):
-            made = self._builder.build(z)
+            numbers = self._builder.values(z)
         else:
             values = {self.layout.labels.index(label): found for label, found in z.items()}
-            made = self._builder.from_values(values, len(of))
+            numbers = self._builder.possible(values)
+        if any(c.formula is not None or c.origin is not None for c in self.columns):
+            known, given = {}, {}
+            for j, cell in self._reader.known_cells(sheet, places).items():
+                if j in numbers and cell[2] in ("int", "float"):
+                    dense = np.zeros(sheet.n_rows, dtype=cell[1].dtype)
+                    dense[cell[0]] = cell[1]
+                    known[j], given[j] = cell[0][of], dense[of]
+            agree_with_known(self.columns, numbers, known, given)
+        made = self._builder.table(numbers, len(of))
         return self._builder.filled(sheet, places, self._reader.gaps(sheet, places), made, of)
 
     def _certain_known(self, cells: PartCells, n: int) -> np.ndarray:

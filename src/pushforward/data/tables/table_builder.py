@@ -1,6 +1,7 @@
 """Builds tables from coordinates: the way back from what models see to the user's container."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,35 +35,42 @@ class TableBuilder:
         self.layout = layout
         self.columns = columns
         self.coordinates = coordinates
-        modelled = [j for j, column in enumerate(columns) if column.has_coordinate]
-        self._place = {j: i for i, j in enumerate(modelled)}
+        modelled = [j for j, column in enumerate(columns) for _ in column.coordinates]
+        self._place = {j: modelled.index(j) for j in modelled}  # the first of a column
 
-    def build(self, z: torch.Tensor, *, exact: bool = False) -> Any:
+    def build(
+        self,
+        z: torch.Tensor,
+        *,
+        exact: bool = False,
+        gaps: Mapping[int, np.ndarray] | None = None,
+    ) -> Any:
         """The table of coordinates (n, D), as of :meth:`pushforward.data.Columns.decode`.
 
         Raises:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
         line = self._line(z)
-        return self._table(self._numbers(line, exact), len(line))
+        return self.table(self._numbers(line, exact), len(line), gaps or {})
 
-    def from_values(self, values: Mapping[int, np.ndarray], n: int) -> Any:
-        """The table of values (n,) by the number of the column, brought to values it can have.
+    def possible(self, values: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Values (n,) by the number of the column, brought to values it can have.
 
         Args:
             values: of the modelled columns: numbers of any size, categories, counts of dates.
-            n: number of rows.
         """
         numbers = {j: self._possible(self.columns[j], found) for j, found in values.items()}
         for j, column in enumerate(self.columns):
             if column.formula is not None:
                 numbers[j] = column.rounded(column.formula.compute(numbers))
-        return self._table(numbers, n)
+        return numbers
 
     def _possible(self, column: Column, values: np.ndarray) -> np.ndarray:
         """Values of a column that are nearest to others."""
         if column.kind in ("category", "boolean"):
             return values
+        if column.origin is not None and column.kind != "date":
+            return column.rounded(values)
         if column.kind in ("continuous", "mixed"):
             return column.finish(np.rint(values) if column.family == "int" else values)
         if column.origin is not None:
@@ -70,8 +78,13 @@ class TableBuilder:
         whole = np.rint(values) if column.kind in ("integer", "date") else values
         return column.cells_to_values(column.numbers(whole, "float", ""))
 
-    def _table(self, numbers: Mapping[int, np.ndarray], n: int) -> Any:
-        """The table of values (n,) of the modelled and the computed columns."""
+    def table(
+        self,
+        numbers: Mapping[int, np.ndarray],
+        n: int,
+        gaps: Mapping[int, np.ndarray] = MappingProxyType({}),
+    ) -> Any:
+        """The table of values (n,) of the modelled and the computed columns, with gaps (n,)."""
         out = []
         for j, column in enumerate(self.columns):
             if column.kind == "drop":
@@ -85,6 +98,8 @@ class TableBuilder:
                 out.append(write(column, same))
             else:
                 out.append(write(column, numbers[j]))
+            if j in gaps:
+                out[-1] = _with_gaps(out[-1], gaps[j])
         kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
         layout = self.layout if len(kept) == len(self.columns) else self.layout.take(kept)
         return layout.build(out)
@@ -103,8 +118,9 @@ class TableBuilder:
             DataError: for another shape, and for NaN or infinite coordinates.
         """
         line = np.array(torch.as_tensor(z).detach().cpu().double().numpy())
-        if line.ndim != 2 or line.shape[1] != len(self._place):
-            raise DataError(f"z has shape {line.shape}. Expected (n, {len(self._place)}).")
+        width = len(self.coordinates)
+        if line.ndim != 2 or line.shape[1] != width:
+            raise DataError(f"z has shape {line.shape}. Expected (n, {width}).")
         bad = np.logical_not(np.isfinite(line)).any(axis=1)
         if bad.any():
             raise DataError(f"z is NaN or infinite in {rows_text(bad)}. Expected finite numbers.")
@@ -114,18 +130,27 @@ class TableBuilder:
         """Values (n,) of the modelled and the computed columns, by the number of the column."""
         numbers = {}
         limit = np.finfo(np.float64).max
-        for j, i in self._place.items():
-            column = self.columns[j]
-            with np.errstate(over="ignore"):
-                values = self.coordinates.inverse(line[:, i], i)
-            if column.discrete:
-                values = column.cells_to_values(np.floor(values))
+        for j, first in self._place.items():
+            column, parts = self.columns[j], []
+            for i, part in enumerate(column.coordinates, first):
+                with np.errstate(over="ignore"):
+                    values = self.coordinates.inverse(line[:, i], i)
+                if part.discrete:
+                    values = part.cells_to_values(np.floor(values))
+                else:
+                    values = np.rint(values) if part.family == "int" else values
+                    values = part.clip(values) if exact else part.finish(values)
+                values = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+                parts.append(values)
+            if column.calendar is None:
+                (numbers[j],) = parts
             else:
-                values = np.rint(values) if column.family == "int" else values
-                values = column.clip(values) if exact else column.finish(values)
-            numbers[j] = np.clip(values, -limit, limit) if values.dtype.kind == "f" else values
+                low, high = int(column.low or 0), int(column.high or 0)
+                numbers[j] = column.calendar.within(parts, low, high)
         for j in by_origin(self.columns):
             numbers[j] = numbers[j] + since(self.columns, j, numbers)
+            if self.columns[j].kind != "date":
+                numbers[j] = self.columns[j].rounded(numbers[j])
         for j, column in enumerate(self.columns):
             if column.formula is not None:
                 values = np.clip(column.formula.compute(numbers), -limit, limit)
@@ -183,3 +208,13 @@ class TableBuilder:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]
         return self.layout.take(kept).build(columns)
+
+
+def _with_gaps(cells: Any, gaps: np.ndarray) -> np.ndarray:
+    """Cells (n,) of which some are missing."""
+    cells = np.asarray(cells)
+    if cells.dtype.kind in "Mm":
+        return np.where(gaps, np.array("NaT", dtype=cells.dtype), cells)
+    cells = cells.astype(object)
+    cells[gaps] = None
+    return cells

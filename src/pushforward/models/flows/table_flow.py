@@ -86,8 +86,8 @@ class TableFlow(TableDensity, PhasedModel):
         validation_fraction: share of the rows held out to choose the best weights by.
         device: what it is trained on, "cpu" or "cuda"; None takes the processor, on which it is
             used in any case.
-        columns, bounds, missing, contamination, false_alarm_rate, random_state, verbose: as of
-            :class:`~pushforward.GIS`.
+        columns, bounds, constraints, missing, contamination, false_alarm_rate, random_state,
+            verbose: as of :class:`~pushforward.GIS`.
 
     Attributes:
         density_: the density of the coordinates.
@@ -128,6 +128,7 @@ class TableFlow(TableDensity, PhasedModel):
         device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
+        constraints: list[str] | None = None,
         missing: str = "error",
         contamination: float | str | None = None,
         false_alarm_rate: float = 0.05,
@@ -145,6 +146,7 @@ class TableFlow(TableDensity, PhasedModel):
         self.device = device
         self.columns = columns
         self.bounds = bounds
+        self.constraints = constraints
         self.missing = missing
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate

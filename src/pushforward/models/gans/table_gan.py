@@ -183,6 +183,7 @@ class TableGAN(WassersteinGame):
             missing=self.missing,
             estimator=type(self).__name__,
             smooth=True,
+            seasons=True,
         )
         self._set_columns(learned.columns)
         warn_left_out(learned.columns, stacklevel=5)  # the line of the caller of fit

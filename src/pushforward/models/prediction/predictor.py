@@ -254,6 +254,7 @@ class Predictor(BaseEstimator, Model):
             missing=self.missing,
             estimator=type(self).__name__,
             min_rows=2,
+            seasons=True,
         )
         self._set_columns(learned.columns)
         warn_left_out(self.columns_, stacklevel=5)
@@ -432,7 +433,10 @@ class Predictor(BaseEstimator, Model):
             own = numbers[torch.from_numpy(of == row)]
             with torch.no_grad():
                 found = sign * self.regressions_.shapley_values(own, k).mean(0)
+            effects = dict.fromkeys(self.columns_.modelled, 0.0)
             for label, effect in zip(self.columns_.modelled, found.tolist(), strict=True):
+                effects[label] += effect  # of dates those of their parts
+            for label, effect in effects.items():
                 records.append((row, label, cells[label][row], effect))
         frame = pd.DataFrame(records, columns=["row", "column", "value", "effect"])
         order = np.lexsort([-frame["effect"].abs(), frame["row"]])

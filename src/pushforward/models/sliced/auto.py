@@ -43,11 +43,11 @@ class AutoDensity(TableDensity):
         device: where layers are made and rows go through them: "cpu", "cuda", or "auto" for a GPU
             where there is one. None takes the processor, which is faster for tables that are not
             large.
-        columns, bounds, contamination, false_alarm_rate, random_state, verbose: as of
+        columns, bounds, constraints, contamination, false_alarm_rate, random_state, verbose: as of
             :class:`~pushforward.GIS`.
 
     Attributes:
-        density_, columns_, offset_, n_features_in_, feature_names_in_: as of GIS.
+        density_, columns_, missingness_, offset_, n_features_in_, feature_names_in_: as of GIS.
         trials_: what was tried: structure, held-out nats a row, share in the result.
         held_out_: mean log density of rows by members that did not see them, nats a row.
 
@@ -77,6 +77,7 @@ class AutoDensity(TableDensity):
         device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
+        constraints: list[str] | None = None,
         missing: str = "auto",
         contamination: float | str | None = None,
         false_alarm_rate: float = 0.05,
@@ -87,6 +88,7 @@ class AutoDensity(TableDensity):
         self.device = device
         self.columns = columns
         self.bounds = bounds
+        self.constraints = constraints
         self.missing = missing
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
@@ -120,6 +122,10 @@ class AutoDensity(TableDensity):
                 f"{self.held_out_:.3f} nats a row of the cells that are there; the figures above "
                 "are of rows whose missing cells were drawn"
             )
+            if self.missingness_ is not None:
+                self.notes_.append(self.missingness_.note(self.columns_))
+        if self.columns_.rejecting:
+            self.notes_.append(self._kept_text())
         return self
 
     def _fit_density(
@@ -206,7 +212,7 @@ def fit(
         verbose: print progress and the account to stderr.
         folder: for unfinished work, as in :meth:`AutoDensity.fit`.
         **parameters: of :class:`AutoDensity`: ``minutes``, ``contamination``, ``columns``,
-            ``bounds``, ``missing``, ``false_alarm_rate``, ``random_state``.
+            ``bounds``, ``constraints``, ``missing``, ``false_alarm_rate``, ``random_state``.
 
     Returns:
         The fitted model.

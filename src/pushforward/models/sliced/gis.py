@@ -79,6 +79,8 @@ class GIS(TransformerMixin, TableDensity):
             "identifier", "text", or "drop" to leave a column out, of samples too.
         bounds: (low, high) by column, either may be None: no density lies outside. (None, None):
             samples need not keep to the bounds that the rows show.
+        constraints: what rows keep to, samples too: "start <= end", "a + b == total",
+            "city -> country"; rows that break one are refused.
         missing: "error"; "drop" to leave out rows with missing cells; "auto" and "model" as of
             :class:`~pushforward.AutoDensity`.
         contamination: None; a share of outliers in the training rows, or "auto": the fit
@@ -91,6 +93,8 @@ class GIS(TransformerMixin, TableDensity):
     Attributes:
         density_: the :class:`~pushforward.transport.SlicedDensity` of the coordinates.
         columns_: what the columns are.
+        kept_: share of draws that keep to the constraints which are kept by leaving draws out.
+        missingness_: where samples have holes; None where the fit had none.
         n_layers_: layers kept.
         history_: (train, held-out) mean log density after each layer, before the spread, nats.
         stopped_: why growth ended.
@@ -154,6 +158,7 @@ class GIS(TransformerMixin, TableDensity):
         device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
+        constraints: list[str] | None = None,
         missing: str = "error",
         contamination: float | str | None = None,
         false_alarm_rate: float = 0.05,
@@ -179,6 +184,7 @@ class GIS(TransformerMixin, TableDensity):
         self.device = device
         self.columns = columns
         self.bounds = bounds
+        self.constraints = constraints
         self.missing = missing
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate

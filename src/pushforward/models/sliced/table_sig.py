@@ -42,8 +42,8 @@ class TableSIG(TableDensity):
         device: where layers are made and rows go through them: "cpu", "cuda", or "auto" for a GPU
             where there is one. None takes the processor, which is faster for tables that are not
             large.
-        columns, bounds, missing, contamination, false_alarm_rate, random_state, verbose: as of
-            :class:`~pushforward.GIS`.
+        columns, bounds, constraints, missing, contamination, false_alarm_rate, random_state,
+            verbose: as of :class:`~pushforward.GIS`.
 
     Attributes:
         density_, columns_, offset_, n_features_in_, feature_names_in_: as of
@@ -89,6 +89,7 @@ class TableSIG(TableDensity):
         device: str | None = None,
         columns: dict | None = None,
         bounds: dict | None = None,
+        constraints: list[str] | None = None,
         missing: str = "error",
         contamination: float | str | None = None,
         false_alarm_rate: float = 0.05,
@@ -106,6 +107,7 @@ class TableSIG(TableDensity):
         self.device = device
         self.columns = columns
         self.bounds = bounds
+        self.constraints = constraints
         self.missing = missing
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
