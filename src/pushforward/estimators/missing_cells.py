@@ -27,7 +27,7 @@ _REDRAWN = 30  # times that cells which break a constraint are drawn again
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
 _NOISE = 8  # draws of the places of values in their cells
 # rows by which the density of drawn cells is estimated
-_LEAST_SCORED, _MOST_SCORED, _SCORED_AT_ONCE = 100, 400, 25
+_LEAST_SCORED, _MOST_SCORED, _SCORED_AT_ONCE = 100, 400, 10
 _COMPARED = 2_000  # samples of the density that a row's known cells are compared with
 
 
@@ -94,7 +94,9 @@ def completions(learned: "Learned", count: int, beside: Rows | None = None) -> l
     return tables
 
 
-def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: float) -> float:
+def log_prob_of_completion(
+    model: "TableDensity", X: Any, whole: Any, seconds: float, *, within_budget: bool
+) -> float:
     """Mean log density of completed cells given the others of their row, in nats a row.
 
     Args:
@@ -102,13 +104,15 @@ def log_prob_of_completion(model: "TableDensity", X: Any, whole: Any, seconds: f
         X: table with missing cells.
         whole: the same rows completed.
         seconds: after which no more rows are looked at, but for the first hundred.
+        within_budget: whether ten rows are enough then.
     """
     columns = model.columns_
     complete = columns.complete(X)
     gaps = np.random.default_rng(0).permutation(np.flatnonzero(~complete))[:_MOST_SCORED]
     end, scores = time.monotonic() + seconds, []
+    least = _SCORED_AT_ONCE if within_budget else _LEAST_SCORED
     for start in range(0, len(gaps), _SCORED_AT_ONCE):
-        if start >= _LEAST_SCORED and time.monotonic() > end:
+        if start >= least and time.monotonic() > end:
             break
         mask = np.isin(np.arange(len(complete)), gaps[start : start + _SCORED_AT_ONCE])
         try:

@@ -164,8 +164,13 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
             self._count_kept()
         if whole is not learned.X:  # the rows were scored with cells that were drawn for them
-            spent = time.monotonic() - began
-            self.held_out_ -= log_prob_of_completion(self, learned.X, whole, 0.1 * spent)
+            seconds = 0.1 * (time.monotonic() - began)
+            minutes = self.get_params(deep=False).get("minutes")
+            if minutes is not None:
+                seconds = min(seconds, began + 60 * minutes - time.monotonic())
+            self.held_out_ -= log_prob_of_completion(
+                self, learned.X, whole, seconds, within_budget=minutes is not None
+            )
         self.missingness_ = self._fit_missingness(learned, whole, seed)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
