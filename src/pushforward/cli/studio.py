@@ -1,5 +1,7 @@
 """``pushforward studio``: a page on which to look at models, ask them things and edit images."""
 
+import threading
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +23,11 @@ def studio(
         ),
     ],
     data: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--data", metavar="DATA", show_default=False,
             help="Rows or images to look at, to edit, and to judge by: best some that the models "
-            "were not fitted on.",
+            "were not fitted on. Can be repeated; each model takes the first that suits it.",
         ),
     ] = None,
     check: Annotated[
@@ -71,22 +73,23 @@ def studio(
     from ..studio.workspace import Workspace
 
     console = Console(quiet)
-    workspace = Workspace(folders, data, directions)
+    workspace = Workspace(folders, data or [], directions)
     try:
         if check:
             _say_offers(workspace, json)
             return
-        from ..studio.serve import need_server, serve
+        from ..studio.serve import Studio, need_server
 
         need_server()
-        for name, note in workspace.notes.items():
-            console.note(f"the data do not suit {name}: {note}")
-
-        def say(address: str) -> None:
-            print(address, flush=True)
-            console.print("The page is there until you interrupt this with Ctrl-C.")
-
-        serve(workspace, host, port, browse=browser, say=say)
+        for opened in workspace.models.values():
+            if opened.note:
+                console.note(f"the data do not suit {opened.name}: {opened.note}")
+        running = Studio(workspace, host, port)
+        print(running.address, flush=True)
+        console.print("The page is there until you interrupt this with Ctrl-C.")
+        if browser:
+            threading.Timer(0.3, webbrowser.open, [running.address]).start()
+        running.run()
     finally:
         workspace.close()
 
@@ -98,6 +101,6 @@ def _say_offers(workspace: object, json: bool) -> None:
     assert isinstance(workspace, Workspace)
     if json:
         models = [model_facts(opened, workspace) for opened in workspace.models.values()]
-        print_json({"data": workspace.data, "models": models})
+        print_json({"models": models})
     else:
         print(offers_text(workspace))

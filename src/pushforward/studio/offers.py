@@ -8,6 +8,8 @@ from .workspace import OpenModel, Workspace
 
 __all__ = ["Offer", "model_facts", "offers", "offers_text"]
 
+_ROWS = {"images": "images", "text": "lines"}
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -28,8 +30,9 @@ class Offer:
 
 def offers(opened: OpenModel, workspace: Workspace) -> list[Offer]:
     """All tabs, with the reason where a model has none."""
+    rows = _ROWS.get(opened.kind, "rows")
     return [
-        Offer(name, tab.TITLE, tab.ABOUT, tab.reason_against(opened, workspace))
+        Offer(name, tab.TITLE, tab.ABOUT.format(rows=rows), tab.reason_against(opened, workspace))
         for name, tab in TABS.items()
     ]
 
@@ -51,8 +54,9 @@ def model_facts(opened: OpenModel, workspace: Workspace) -> dict[str, Any]:
         "temperature": can.temperature,
         "classes": names,
         "levels": len(can.latent_levels),
-        "data": _count(opened, workspace),
-        "note": workspace.notes.get(opened.name, ""),
+        "data": 0 if opened.data is None else len(opened.data),
+        "source": opened.source,
+        "note": opened.note,
         "traits": TABS["edit"].traits(opened, workspace) if editable else [],
         "refined": can.can("before_after"),
         "tabs": {
@@ -67,17 +71,12 @@ def offers_text(workspace: Workspace) -> str:
     lines = []
     for opened in workspace.models.values():
         lines.append(f"{opened.name}: {opened.class_name}, {_of(opened)}")
-        if note := workspace.notes.get(opened.name):
-            lines.append(f"  the data do not suit it: {note}")
+        if opened.note:
+            lines.append(f"  the data do not suit it: {opened.note}")
         for one in offers(opened, workspace):
             said = one.about if one.reason is None else f"no: {one.reason}"
             lines.append(f"  {one.title:<8} {said}")
     return "\n".join(lines)
-
-
-def _count(opened: OpenModel, workspace: Workspace) -> int:
-    found = workspace.data_of(opened)
-    return 0 if found is None else len(found)
 
 
 def _of(opened: OpenModel) -> str:

@@ -3,14 +3,11 @@
 import importlib.util
 import secrets
 import socket
-import threading
-import webbrowser
-from collections.abc import Callable
 
 from ..errors import ParameterError
 from .workspace import Workspace
 
-__all__ = ["need_server", "serve"]
+__all__ = ["Studio", "need_server"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -28,44 +25,52 @@ def need_server() -> None:
         )
 
 
-def serve(
-    workspace: Workspace, host: str, port: int, *, browse: bool, say: Callable[[str], None]
-) -> None:
-    """Serve a studio until it is interrupted.
+class Studio:
+    """A studio that listens, and answers from :meth:`run` on until :meth:`stop`.
 
     Args:
-        workspace: what is open; closed at the end.
+        workspace: what is open; closed at the end of ``run``.
         host: the interface.
         port: 0 for any that is free.
-        browse: whether to open the page in the user's browser.
-        say: is given the address when the server listens.
+
+    Attributes:
+        address: of the page, with the token that it takes.
 
     Raises:
         ParameterError: for an interface or port that cannot be had.
     """
-    import uvicorn
 
-    from .server import studio_app
+    def __init__(self, workspace: Workspace, host: str = "127.0.0.1", port: int = 0) -> None:
+        import uvicorn
 
-    listening = _listening(host, port)
-    port = listening.getsockname()[1]
-    token = secrets.token_urlsafe(16)
-    local = host in _LOOPBACK
-    hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")} if local else None
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}/?token={token}"
-    app = studio_app(workspace, token=token, hosts=hosts, cookie=f"studio-{port}")
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, lifespan="off", server_header=False,
-        timeout_graceful_shutdown=2, ws="none", h11_max_incomplete_event_size=32_768,
-    )  # fmt: skip
-    say(address)
-    if browse:
-        threading.Timer(0.3, webbrowser.open, [address]).start()
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    finally:
-        workspace.close()
+        from .server import studio_app
+
+        self._workspace = workspace
+        self._socket = _listening(host, port)
+        port = self._socket.getsockname()[1]
+        token = secrets.token_urlsafe(16)
+        names = ("127.0.0.1", "localhost", "[::1]")
+        hosts = {f"{name}:{port}" for name in names} if host in _LOOPBACK else None
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{port}/?token={token}"
+        app = studio_app(workspace, token=token, hosts=hosts, cookie=f"studio-{port}")
+        config = uvicorn.Config(
+            app, log_level="error", access_log=False, lifespan="off", server_header=False,
+            timeout_graceful_shutdown=2, ws="none", h11_max_incomplete_event_size=32_768,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Answer until interrupted or stopped."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._workspace.close()
+
+    def stop(self) -> None:
+        """Have ``run`` end, from another thread."""
+        self._server.should_exit = True
 
 
 def _listening(host: str, port: int) -> socket.socket:

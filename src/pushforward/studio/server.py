@@ -99,9 +99,7 @@ class _Answers:
             key = f"{_window(asked)} studio"
             models = list(self.workspace.models.values())
             work = partial(_facts, models, self.workspace)
-            return {"version": __version__, "data": self.workspace.data} | await self._done(
-                request, key, work
-            )
+            return {"version": __version__} | await self._done(request, key, work)
 
         return await _answered(answer)
 
@@ -189,7 +187,7 @@ def _facts(models: list[Any], workspace: Workspace) -> dict[str, Any]:
 def _data_images(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """Some images of the data."""
     opened = workspace.model(asked.text("model"))
-    found = workspace.data_of(opened) if opened.kind == "images" else None
+    found = opened.data if opened.kind == "images" else None
     if found is None:
         return {"images": [], "n": 0, "start": 0}
     start = asked.whole("start", 0, 2**31 - 1, 0) % max(1, len(found))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -32,6 +33,10 @@ class OpenModel:
         folder: where it was loaded from.
         model: itself.
         can: its capabilities.
+        source: of the data that suit it, or None.
+        data: these data, as the model takes them: a table of its columns, or an ``ImageSet`` of
+            its size; None where there are none.
+        note: why no data suit it, or "".
         ready: set when what takes long at first use has been done.
         cache: what tabs keep of it, by name.
     """
@@ -42,7 +47,9 @@ class OpenModel:
     can: Capabilities
     ready: Event = field(default_factory=Event, repr=False)
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
-    _data: Any = field(default=None, repr=False)
+    source: str | None = None
+    data: Any = field(default=None, repr=False)
+    note: str = ""
 
     @property
     def kind(self) -> str:
@@ -54,26 +61,18 @@ class OpenModel:
         """The name of its class."""
         return type(self.model).__name__
 
-    def data(self, source: str | None) -> Any:
-        """The data as this model takes them; read once.
-
-        Args:
-            source: a file, folder or known name, or None.
-
-        Returns:
-            A table of the model's columns, an ``ImageSet`` of the model's size, or None.
-
-        Raises:
-            DataError: for data that this model cannot take.
-        """
-        if source is None:
-            return None
-        if self._data is None:
-            if self.kind == "images":
-                self._data = images_for(self.can, source)
-            elif self.kind == "table":
-                self._data = table_for(self, open_data(source, like=self.model))
-        return self._data
+    def look_for_data(self, sources: Sequence[str]) -> None:
+        """Take the first of some sources that suits the model."""
+        for source in sources:
+            try:
+                if self.kind == "images":
+                    self.data = images_for(self.can, source)
+                elif self.kind == "table":
+                    self.data = table_for(self, open_data(source, like=self.model))
+                self.source, self.note = (source, "") if self.data is not None else (None, "")
+                return
+            except PushforwardError as error:
+                self.note = str(error)
 
 
 class Workspace:
@@ -81,7 +80,7 @@ class Workspace:
 
     Args:
         folders: of models.
-        data: a file, folder or known set, or None.
+        data: files, folders or known sets; each model takes the first that suits it.
         directions: the folder that directions are saved in and found in.
 
     Raises:
@@ -91,20 +90,19 @@ class Workspace:
     """
 
     def __init__(
-        self, folders: list[Path], data: str | None = None, directions: Path | None = None
+        self, folders: list[Path], data: Sequence[str] = (), directions: Path | None = None
     ) -> None:
         if len({path.resolve() for path in folders}) < len(folders):
             raise ParameterError("The same folder is named twice. Expected different ones.")
         self.models: dict[str, OpenModel] = {}
-        self.data, self.directions = data, directions or Path("directions")
+        self.sources, self.directions = tuple(data), directions or Path("directions")
         self.handles = Handles()
         self._lock = Lock()
         for folder in folders:
             self.open(folder)
-        problems = self._problems()
+        problems = [opened.note for opened in self.models.values() if opened.note]
         if problems and len(problems) == len(self.models):
-            raise DataError(next(iter(problems.values())))
-        self.notes = {name: text for name, text in problems.items()}
+            raise DataError(problems[0])
         self.folder = Path(tempfile.mkdtemp(prefix="pushforward-studio-"))
         self.jobs = Jobs(self.folder)
 
@@ -117,6 +115,7 @@ class Workspace:
             while unique in self.models:
                 unique, count = f"{wanted} ({count})", count + 1
             opened = OpenModel(unique, Path(folder), model, model.capabilities())
+            opened.look_for_data(self.sources)
             self.models[unique] = opened
         return opened
 
@@ -130,24 +129,10 @@ class Workspace:
             raise RequestError(f"There is no open model {name[:60]!r}.", 404)
         return self.models[name]
 
-    def data_of(self, opened: OpenModel) -> Any:
-        """The data as a model takes them; None where there are none, or none that suit it."""
-        return None if opened.name in self.notes else opened.data(self.data)
-
     def close(self) -> None:
         """End what is under way, and remove the folder of this studio."""
         self.jobs.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _problems(self) -> dict[str, str]:
-        """Why the data do not suit a model, by the name of the model."""
-        found = {}
-        for name, opened in self.models.items():
-            try:
-                opened.data(self.data)
-            except PushforwardError as error:
-                found[name] = str(error)
-        return found
 
 
 def table_for(opened: OpenModel, table: Any) -> Any:

@@ -118,7 +118,7 @@ export function build(panel, studio, model) {
         if (now || own) plot.replaceChildren(distribution(column, margin, now ? null : own, now?.place));
         else if (!plot.firstChild) plot.replaceChildren(distribution(column, margin, null, null));
         if (now) said.textContent = "fixed";
-        else if (own?.texts) said.textContent = `${own.texts[1]}   (90 %: ${own.texts[0]} … ${own.texts[2]})`;
+        else if (own?.texts) said.textContent = `${own.texts[1]}  (${own.texts[0]} … ${own.texts[2]})`;
         else if (own && column.choices) {
           const best = own.shares.map((share, k) => [share, k]).sort((a, b) => b[0] - a[0]).slice(0, 3);
           said.textContent = best.filter(([share]) => share > 0).map(([share, k]) => `${column.choices[k]} ${Math.round(100 * share)} %`).join(", ");

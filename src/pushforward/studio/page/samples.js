@@ -122,7 +122,8 @@ function rows(answer, model) {
   });
   plotted();
   const legend = h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "sampled"));
-  return [choosers, legend, place, h("h3", {}, `Rows${answer.scores ? ", with log densities in nats" : ""}`), list];
+  const beside = h("div", {}, h("h3", {}, `Rows${answer.scores ? ", with log densities in nats" : ""}`), list);
+  return [choosers, legend, h("div.beside", {}, place, beside)];
 }
 
 const chosenColumns = new Map();

@@ -11,7 +11,7 @@ import * as strange from "./strange.js";
 import * as compare from "./compare.js";
 
 const TABS = { samples, ask, mix, edit, refine, strange, compare };
-const studio = { models: [], model: null, tab: null, data: null, picked: {} };
+const studio = { models: [], model: null, tab: null, picked: {} };
 const panels = new Map();
 
 history.replaceState(null, "", location.pathname + location.hash); // the token is in a cookie now
@@ -20,7 +20,7 @@ function facts(model) {
   const parts = [model.class];
   if (model.shape) parts.push(`images of ${model.shape[1]} × ${model.shape[2]}` + (model.shape[0] > 1 ? " in colour" : ""));
   if (model.columns) parts.push(`${model.columns} columns`);
-  if (model.data) parts.push(`${model.data.toLocaleString("en")} ${model.kind === "images" ? "images" : "rows"} of ${studio.data.split("/").pop()}`);
+  if (model.data) parts.push(`${model.data.toLocaleString("en")} ${model.kind === "images" ? "images" : "rows"} of ${model.source.split("/").pop()}`);
   return parts.join(" · ");
 }
 
@@ -82,7 +82,6 @@ function choose(name) {
 studio.open = async (name, tab) => {
   const found = await post("/api/studio", {});
   studio.models = found.models;
-  studio.data = found.data;
   const select = document.getElementById("model");
   select.replaceChildren(...studio.models.map((model) => h("option", { value: model.name }, model.name)));
   select.onchange = () => choose(select.value);

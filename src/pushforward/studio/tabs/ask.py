@@ -8,8 +8,9 @@ import numpy as np
 from scipy.stats import chi2
 
 from ...errors import PushforwardError
+from ...report.column_axes import format_cell
 from ..fields import Fields, RequestError
-from ..table_view import cells, column_facts, drawn, plain, positions
+from ..table_view import cells, column_facts, drawn, frame_of, plain, positions
 from ..workspace import OpenModel, Workspace
 
 __all__ = ["ABOUT", "ACTIONS", "TITLE", "prepare", "reason_against"]
@@ -52,7 +53,7 @@ def prepare(opened: OpenModel) -> None:
 def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """The columns of the form, with the distribution of each by itself."""
     opened = workspace.model(asked.text("model"))
-    real = workspace.data_of(opened)
+    real = opened.data
     return {
         "columns": column_facts(opened),
         "margins": _margins(opened),
@@ -64,7 +65,7 @@ def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
 def row(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """The cells of a row of the data, to begin with; of a sampled row where there are no data."""
     opened = workspace.model(asked.text("model"))
-    columns, real = opened.can.columns, workspace.data_of(opened)
+    columns, real = opened.can.columns, opened.data
     assert columns is not None
     number = asked.whole("row", 0, 2**31 - 1, 0)
     if real is None:
@@ -169,8 +170,6 @@ def _shown(opened: OpenModel, rows: Any) -> dict[str, Any]:
 
 def _row_values(opened: OpenModel, one: Any, which: list[int] | None) -> dict[Any, Any]:
     """Cells of one row: by label for some columns, else by number, without those that miss."""
-    from ..table_view import frame_of
-
     columns = opened.can.columns
     assert columns is not None
     frame = frame_of(one, columns.labels)
@@ -239,8 +238,9 @@ def _distributions(
 
 
 def _short(value: Any) -> str:
-    from ...report.column_axes import format_cell
-
+    """An end of an interval as people read it: draws give no more than three digits."""
+    if isinstance(value, float) and abs(value) < 1000:
+        value = float(f"{value:.3g}")
     return format_cell(value).removesuffix(" 00:00:00")
 
 

@@ -15,7 +15,7 @@ ABOUT = "the same measures of all open models of a kind, with intervals"
 
 def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
     """Why the tab is not there, or None."""
-    if workspace.data_of(opened) is None:
+    if opened.data is None:
         return "there are no data to compare with: start the studio with --data"
     if opened.kind not in ("table", "images") or not opened.can.can("sample"):
         return f"{opened.class_name} makes no rows or images to compare"
@@ -27,11 +27,12 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     chosen = [workspace.model(name) for name in asked.texts("models", most=12)]
     if not chosen or len({one.kind for one in chosen}) > 1:
         raise RequestError("Choose models of one kind of data, at least one.")
-    if workspace.data is None:
-        raise RequestError("There are no data to compare with.")
+    source = chosen[0].source
+    if source is None or any(one.source != source for one in chosen):
+        raise RequestError("There are no data that suit all of them.")
     rows = asked.whole("rows", 50, 10_000, 1000)
     folders = {str(one.folder.resolve()): one.name for one in chosen}
-    words = ["compare", *folders, "--data", workspace.data, "--rows", str(rows)]
+    words = ["compare", *folders, "--data", source, "--rows", str(rows)]
     words += ["--random-state", str(asked.whole("seed", 0, 2**32 - 1, 0))]
     if chosen[0].kind == "images":
         words.append("--images")

@@ -30,7 +30,7 @@ def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
 
 def traits(opened: OpenModel, workspace: Workspace) -> list[str]:
     """Attributes and classes of the data, by which directions can be learned."""
-    found = workspace.data_of(opened)
+    found = opened.data
     return [] if found is None else list(_masks(found))
 
 
@@ -150,7 +150,7 @@ def _of_trait(
     workspace: Workspace, opened: OpenModel, trait: str
 ) -> tuple[list[HeldImage], list[HeldImage]]:
     """Images of the data that have a trait, and images that have not; evenly spread."""
-    found = workspace.data_of(opened)
+    found = opened.data
     masks = {} if found is None else _masks(found)
     if trait not in masks:
         raise RequestError(f"The data have no class or attribute {trait[:40]!r}.")

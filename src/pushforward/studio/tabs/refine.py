@@ -14,7 +14,7 @@ from ..workspace import OpenModel, Workspace
 __all__ = ["ABOUT", "ACTIONS", "TITLE", "reason_against"]
 
 TITLE = "Refine"
-ABOUT = "the same samples before and after refinement, and whether it helped"
+ABOUT = "the same {rows} before and after refinement, and whether it helped"
 
 METHODS = ("auto", "dgflow", "dot", "ddls", "mh", "drs", "rejection", "resampling")
 _WITH_STEPS = ("dgflow", "dot", "ddls")
@@ -27,7 +27,7 @@ def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
         return None
     if not opened.can.can("sample") or opened.kind not in ("table", "images", "text"):
         return f"{opened.class_name} makes no rows or images to refine"
-    if workspace.data_of(opened) is None:
+    if opened.data is None:
         return "there are no data to refine with: start the studio with --data"
     return None
 
@@ -37,12 +37,12 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     opened = workspace.model(asked.text("model"))
     if reason := reason_against(opened, workspace):
         raise RequestError(f"{reason.capitalize()}.")
-    if workspace.data is None:
+    if opened.source is None:
         raise RequestError("There are no data to refine with.")
     method = asked.one_of("method", *METHODS, default="auto")
     minutes = asked.number("minutes", 0.05, 600, 1.0)
     target = workspace.folder / f"refined-{secrets.token_hex(4)}"
-    words = ["refine", str(opened.folder.resolve()), workspace.data, "-o", str(target)]
+    words = ["refine", str(opened.folder.resolve()), opened.source, "-o", str(target)]
     words += ["--method", method, "--minutes", f"{minutes:g}"]
     if method in _WITH_STEPS and asked.has("steps"):
         words += ["--set", f"steps={asked.whole('steps', 1, 1000)}"]
@@ -71,7 +71,7 @@ def pairs(workspace: Workspace, asked: Fields) -> dict[str, Any]:
         {j: plain(own) for j, own in positions(columns, side).items()} for side in (before, after)
     ]
     found = {"kind": "table", "columns": column_facts(opened), "report": report}
-    real = workspace.data_of(opened)
+    real = opened.data
     if real is not None:
         real = columns.take(real, columns.complete(real))[:_MOST_ROWS]
         found["real"] = {j: plain(own) for j, own in positions(columns, real).items()}

@@ -15,7 +15,7 @@ from ..workspace import OpenModel, Workspace
 __all__ = ["ABOUT", "ACTIONS", "TITLE", "class_value", "draw", "reason_against"]
 
 TITLE = "Samples"
-ABOUT = "new rows, images or lines, each with its density"
+ABOUT = "new {rows}, each with its density"
 
 MOST_IMAGES, MOST_DRAWN = 100, 1000
 _ROWS_SHOWN = 100
@@ -101,7 +101,7 @@ def _rows(workspace: Workspace, opened: OpenModel, asked: Fields) -> dict[str, A
         "telling": _telling(opened, drawn),
         "real": None,
     }
-    real = workspace.data_of(opened)
+    real = opened.data
     if real is not None and asked.has("with_data"):
         real = columns.take(real, columns.complete(real))[:_REAL_SHOWN]
         if len(real):

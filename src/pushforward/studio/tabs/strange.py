@@ -16,7 +16,7 @@ from ..workspace import OpenModel, Workspace
 __all__ = ["ABOUT", "ACTIONS", "TITLE", "reason_against"]
 
 TITLE = "Strange"
-ABOUT = "the least likely rows or images, and what makes them so"
+ABOUT = "the least likely {rows}, and what makes them so"
 
 _ROWS, _IMAGES = 500, 16  # scored in one step
 _MOST_IMAGES = 2000
@@ -52,7 +52,7 @@ def _rows(
     if asked.has("upload"):
         table = workspace.handles.get(asked.text("upload"), HeldTable).rows
     else:
-        table = workspace.data_of(opened)
+        table = opened.data
     if table is None:
         raise RequestError("There are no data. Upload a file, or start the studio with --data.")
     whole = columns.complete(table)
@@ -111,7 +111,7 @@ def _images(
         ]
         source: Any = ArrayImages(np.stack([one.pixels for one in held]), "nchw")
     else:
-        found = workspace.data_of(opened)
+        found = opened.data
         source = None if found is None else found.images
     if source is None:
         raise RequestError("There are no data. Upload images, or start the studio with --data.")
