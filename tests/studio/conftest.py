@@ -32,7 +32,8 @@ def made_images(n=160, side=8):
     images = rng.integers(0, 40, (n, side, side), dtype=np.uint8)
     lower = rng.integers(0, 2, n)
     for image, down in zip(images, lower, strict=True):
-        row, column = rng.integers(0, side // 2 - 2, 2) + [down * side // 2, 0]
+        row, column = rng.integers(0, side // 2 - 2, 2)
+        row += down * side // 2
         image[row : row + 3, column : column + 3] = 230
     return images, lower
 

@@ -20,7 +20,7 @@ from pushforward.studio.fields import Fields, RequestError
 )
 def test_what_does_not_fit_is_refused_with_what_was_expected(read, values):
     for value in values:
-        with pytest.raises(RequestError, match="Expected|no JSON object") as refused:
+        with pytest.raises(RequestError, match=r"Expected|no JSON object") as refused:
             read(Fields({"a": value}), value)
         assert 400 <= refused.value.status < 500
 

@@ -46,7 +46,7 @@ def test_what_is_open_and_what_each_model_can(client):
     assert tabs["glow"] == ["samples", "mix", "edit", "refine", "strange", "compare"]
     assert tabs["refined"] == ["samples", "refine", "compare"]
     assert found["glow"]["levels"] == 2
-    assert found["glow"]["traits"] == ["0", "1"]
+    assert found["glow"]["traits"] == ["class 0", "class 1"]
     assert (found["glow"]["data"], found["rows-model"]["data"]) == (160, 240)
 
 
@@ -140,7 +140,9 @@ def two(client):
     return [one["handle"] for one in client.ask("data/images", model="glow", n=2)["images"]]
 
 
-def test_mixes_begin_and_end_at_the_images_and_are_those_of_the_model(client, two, models, folders):
+def test_mixes_begin_and_end_at_the_images_and_are_those_of_the_model(
+    client, two, models, folders
+):
     images = np.load(folders / "squares.npz")["X"][:2]
     way = models["glow"].interpolate(images[:1], images[1:], steps=5)[:, 0]
     for share, expected in zip((0, 0.25, 1), way[[0, 1, 4]], strict=True):
@@ -173,7 +175,7 @@ def test_a_direction_is_the_models_own_and_moves_the_image(client, models, folde
 
 
 def test_edits_level_by_level(client, two, models, folders):
-    learned = client.ask("edit/learn", model="glow", name="1", trait="1")
+    learned = client.ask("edit/learn", model="glow", name="1", trait="class 1")
     slider = {"direction": learned["direction"], "amount": 1.5}
     body = {"model": "glow", "image": two[0], "sliders": [slider]}
     X = np.load(folders / "squares.npz")["X"][:1]
@@ -187,7 +189,7 @@ def test_edits_level_by_level(client, two, models, folders):
 
 
 def test_directions_are_saved_and_found_again(client, studio):
-    learned = client.ask("edit/learn", model="glow", name="a ../b", trait="1")
+    learned = client.ask("edit/learn", model="glow", name="a ../b", trait="class 1")
     path = client.ask("edit/save", model="glow", direction=learned["direction"])["path"]
     assert path == str(studio.workspace.directions / "glow.a-b.safetensors")
     found = client.ask("edit/saved", model="glow")["directions"]
@@ -271,20 +273,40 @@ def test_arrays_of_objects_are_never_unpickled(client):
         assert "error" in client.upload(name, "a.npy", data.getvalue(), 422)
 
 
-def test_a_comparison_runs_as_the_command_and_comes_back(client):
+def test_work_of_minutes_is_the_command_itself(studio, folders):
     import time
 
-    started = client.ask("compare/start", models=["rows-model", "refined"], rows=60)
-    assert started["command"].startswith("pushforward compare ")
+    jobs, found = studio.workspace.jobs, []
+    started = jobs.start(["info", str(folders / "glow")], lambda said: found.append(said) or {})
+    assert started["command"] == f"pushforward info {folders / 'glow'} --json"
     deadline = time.monotonic() + 120
-    while (now := client.ask("job/poll", job=started["job"]))["state"] == "running":
+    while (now := jobs.poll(started["job"]))["state"] == "running":
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.1)
     assert now["state"] == "done", now
-    line = now["result"]["lines"][0]
-    assert set(line["values"]) <= {"rows-model", "refined"}
-    assert {"title", "better", "limitation"} <= line.keys()
-    json.dumps(now)
+    assert found[0]["class"] == "Glow"
+    failed = jobs.start(["info", str(folders / "nothing")], lambda said: {})
+    while (now := jobs.poll(failed["job"]))["state"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert now["state"] == "failed"
+    assert "nothing" in now["text"]
+
+
+def test_a_comparison_is_shown_by_measure_with_its_intervals(rng):
+    from pushforward.metrics import compare
+    from pushforward.studio.tabs.compare import measures
+
+    real = rng.normal(size=(80, 2))
+    samples = {"/x/near": rng.normal(size=(80, 2)), "/x/far": rng.normal(size=(80, 2)) + 2}
+    compared = compare(samples, real, measures=["fid"])
+    found = measures(compared.to_dict(), {"/x/near": "near", "/x/far": "far"})
+    line = found["lines"][0]
+    assert line["best"] == "near"
+    assert line["title"] and line["limitation"] and line["better"] == "lower"  # noqa: PT018
+    assert line["values"]["far"]["value"] == compared["/x/far"]["fid"].value
+    assert found["models"] == ["near", "far"]
+    json.dumps(found)
 
 
 def test_work_under_way_can_be_cancelled(client, studio):

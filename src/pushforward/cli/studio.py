@@ -1,5 +1,7 @@
 """``pushforward studio``: a page on which to look at models, ask them things and edit images."""
 
+import os
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -90,6 +92,12 @@ def studio(
         if browser:
             threading.Timer(0.3, webbrowser.open, [running.address]).start()
         running.run()
+        # a thread that is in the midst of mathematics would abort the process, with a message
+        if not (
+            running.queue.at_rest and all(m.ready.is_set() for m in workspace.models.values())
+        ):
+            sys.stdout.flush()
+            os._exit(0)
     finally:
         workspace.close()
 

@@ -58,7 +58,7 @@ def samples(workspace: Workspace, asked: Fields) -> Made:
     opened = workspace.model(asked.text("model"))
     form = asked.one_of("as", "png", "npz", "csv")
     images = opened.kind == "images"
-    if form == "png" and not images or form == "csv" and images:
+    if (form == "png" and not images) or (form == "csv" and images):
         raise RequestError(f"There are no {form} files of {opened.kind}.")
     most = (_MOST_SHOWN if form == "png" else _MOST_IMAGES) if images else _MOST_ROWS
     drawn, stem = draw(opened, asked, most), f"samples-of-{_plain_name(opened)}"

@@ -53,9 +53,7 @@ class Fields:
             raise self._unfit(name, value, f"a whole number from {low} to {high}")
         return value
 
-    def number(
-        self, name: str, low: float, high: float, default: float | None = None
-    ) -> float:
+    def number(self, name: str, low: float, high: float, default: float | None = None) -> float:
         """A finite number from low to high."""
         value = self._of(name, default)
         plain = type(value) in (int, float) and math.isfinite(value)

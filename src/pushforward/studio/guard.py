@@ -81,12 +81,11 @@ class Guard:
         host = headers.get("host", "").lower()
         if self.hosts is not None and host not in self.hosts:
             return 421, f"This is no address of the studio. Expected {sorted(self.hosts)[0]}."
-        if (origin := headers.get("origin")) is not None:
-            if origin.lower() != f"http://{host}":
-                return 403, "Requests of other pages are refused."
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            if not (scope["method"] == "GET" and scope["path"] == "/"):
-                return 403, "Requests of other pages are refused."
+        other = headers.get("origin", f"http://{host}").lower() != f"http://{host}"
+        linked = scope["method"] == "GET" and scope["path"] == "/"  # from a page with the address
+        from_site = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+        if other or (from_site and not linked):
+            return 403, "Requests of other pages are refused."
         if not (self._in_address(scope) or self._in_cookie(headers.get("cookie", ""))):
             return 403, "Open the address that the command printed: it has a token."
         return None

@@ -57,9 +57,7 @@ class Jobs:
         self._folder = folder
         self._jobs: dict[str, Job] = {}
 
-    def start(
-        self, words: list[str], finish: Callable[[Any], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def start(self, words: list[str], finish: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Start a command with ``--json``.
 
         Returns:

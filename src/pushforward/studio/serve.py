@@ -5,6 +5,7 @@ import secrets
 import socket
 
 from ..errors import ParameterError
+from .work_queue import WorkQueue
 from .workspace import Workspace
 
 __all__ = ["Studio", "need_server"]
@@ -35,6 +36,7 @@ class Studio:
 
     Attributes:
         address: of the page, with the token that it takes.
+        queue: what does its work.
 
     Raises:
         ParameterError: for an interface or port that cannot be had.
@@ -45,7 +47,7 @@ class Studio:
 
         from .server import studio_app
 
-        self._workspace = workspace
+        self._workspace, self.queue = workspace, WorkQueue()
         self._socket = _listening(host, port)
         port = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(16)
@@ -53,7 +55,7 @@ class Studio:
         hosts = {f"{name}:{port}" for name in names} if host in _LOOPBACK else None
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{port}/?token={token}"
-        app = studio_app(workspace, token=token, hosts=hosts, cookie=f"studio-{port}")
+        app = studio_app(workspace, self.queue, token=token, hosts=hosts, cookie=f"studio-{port}")
         config = uvicorn.Config(
             app, log_level="error", access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=2, ws="none", h11_max_incomplete_event_size=32_768,
@@ -64,8 +66,11 @@ class Studio:
         """Answer until interrupted or stopped."""
         try:
             self._server.run(sockets=[self._socket])
+        except KeyboardInterrupt:
+            pass  # the usual way to end it, and nothing is lost
         finally:
             self._socket.close()
+            self.queue.close()
             self._workspace.close()
 
     def stop(self) -> None:
@@ -87,4 +92,3 @@ def _listening(host: str, port: int) -> socket.socket:
             "--port, or leave it out for one that is free."
         ) from error
     return listening
-

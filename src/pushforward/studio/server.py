@@ -44,21 +44,28 @@ _ASSETS = {
 
 
 def studio_app(
-    workspace: Workspace, *, token: str, hosts: set[str] | None, cookie: str = "studio"
+    workspace: Workspace,
+    queue: WorkQueue,
+    *,
+    token: str,
+    hosts: set[str] | None,
+    cookie: str = "studio",
 ) -> Guard:
     """The ASGI application of a studio.
 
     Args:
         workspace: what is open.
+        queue: what does the work.
         token: what the address has to have.
         hosts: names with ports that it is reached by, or None for any.
         cookie: the name of the cookie that holds the token.
     """
-    answers = _Answers(workspace)
+    answers = _Answers(workspace, queue)
     routes = [
         Route("/", answers.asset, methods=["GET"]),
         Route("/page/{name}", answers.asset, methods=["GET"]),
         Route("/api/studio", answers.studio, methods=["POST"]),
+        Route("/api/progress", answers.progress, methods=["POST"]),
         Route("/api/job/{action}", answers.job, methods=["POST"]),
         Route("/api/{tab}/{action}", answers.action, methods=["POST"]),
         Route("/upload", answers.upload, methods=["POST"]),
@@ -74,9 +81,9 @@ def studio_app(
 class _Answers:
     """What each address answers."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace, self.queue = workspace, WorkQueue()
-        folder = resources.files(__package__) / "page"
+    def __init__(self, workspace: Workspace, queue: WorkQueue) -> None:
+        self.workspace, self.queue = workspace, queue
+        folder = resources.files("pushforward.studio") / "page"
         self._assets = {
             file.name: file.read_bytes()
             for file in folder.iterdir()
@@ -117,6 +124,16 @@ class _Answers:
                 raise RequestError("There is no such question.", 404)
             place = asked.text("place", action, most=40)
             return await self._done(request, f"{_window(asked)} {tab} {place}", work)
+
+        return await _answered(answer)
+
+    async def progress(self, request: Request) -> Response:
+        """The share of long work that is done."""
+
+        async def answer() -> Any:
+            asked = await _question(request)
+            key = f"{_window(asked)} {asked.text('tab')} {asked.text('place', most=40)}"
+            return {"share": self.queue.progress(key)}
 
         return await _answered(answer)
 
@@ -258,5 +275,3 @@ async def _answered(answer: Callable[[], Awaitable[Any]]) -> Response:
 
 def _said(text: str, status: int) -> Response:
     return JSONResponse({"error": text}, status)
-
-

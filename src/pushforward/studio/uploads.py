@@ -56,9 +56,7 @@ async def received(workspace: Workspace, name: str, chunks: AsyncIterator[bytes]
     return path
 
 
-def read_upload(
-    workspace: Workspace, opened: OpenModel, path: Path, name: str
-) -> dict[str, Any]:
+def read_upload(workspace: Workspace, opened: OpenModel, path: Path, name: str) -> dict[str, Any]:
     """Read an upload as the model takes it, and remove the file.
 
     Raises:

@@ -14,6 +14,8 @@ __all__ = ["Outdated", "WorkQueue"]
 _MOST = 256  # wishes that wait
 _PATIENCE = 2.0  # seconds after which long work has its turn although short work waits
 
+_LAST_STEP = 5.0  # seconds that are waited for the thread to end
+
 Work = Callable[[], Any]
 
 
@@ -27,7 +29,8 @@ class WorkQueue:
     A wish has a key: the window it comes from and the place of its answer. A newer one of the
     same key takes its place in the queue, and the older one, waiting or under way, is answered
     with :class:`Outdated`. Work is a function; where it returns a generator, that is long work,
-    done step by step while no short work waits, and its result is what the generator returns.
+    done step by step while no short work waits. It yields the share that is done, or None, and its
+    result is what it returns.
 
     Examples:
         >>> queue = WorkQueue()
@@ -39,6 +42,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self._short: OrderedDict[str, tuple[Work, Future[Any]]] = OrderedDict()
         self._long: OrderedDict[str, tuple[Generator[Any, None, Any], Future[Any]]] = OrderedDict()
+        self._progress: dict[str, float] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._last_step = time.monotonic()
@@ -76,14 +80,24 @@ class WorkQueue:
             if (under_way := self._long.get(key)) is not None and under_way[1] is future:
                 self._drop_long(key)
 
+    def progress(self, key: str) -> float:
+        """The share of long work that is done, as far as it says; 0 for what is not under way."""
+        return self._progress.get(key, 0.0)
+
     def close(self) -> None:
         """End the thread after what it does now."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join(5)
+        self._thread.join(_LAST_STEP)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
 
     def _drop_long(self, key: str) -> None:
+        self._progress.pop(key, None)
         if (under_way := self._long.pop(key, None)) is not None:
             under_way[1].set_exception(Outdated())
 
@@ -124,7 +138,9 @@ class WorkQueue:
         error: BaseException | None = None
         result, done = None, False
         try:
-            next(work)
+            share = next(work)
+            if isinstance(share, float):
+                self._progress[key] = share
         except StopIteration as stop:
             result, done = stop.value, True
         except BaseException as problem:  # as above
@@ -137,6 +153,7 @@ class WorkQueue:
             if under_way is None or under_way[1] is not future:
                 return  # dropped meanwhile, and answered
             del self._long[key]
+            self._progress.pop(key, None)
         if error is not None:
             future.set_exception(error)
         else:

@@ -37,7 +37,7 @@ class OpenModel:
         data: these data, as the model takes them: a table of its columns, or an ``ImageSet`` of
             its size; None where there are none.
         note: why no data suit it, or "".
-        ready: set when what takes long at first use has been done.
+        ready: cleared while what takes long at first use is done.
         cache: what tabs keep of it, by name.
     """
 
@@ -50,6 +50,9 @@ class OpenModel:
     source: str | None = None
     data: Any = field(default=None, repr=False)
     note: str = ""
+
+    def __post_init__(self) -> None:
+        self.ready.set()
 
     @property
     def kind(self) -> str:
@@ -150,9 +153,7 @@ def table_for(opened: OpenModel, table: Any) -> Any:
     if not columns.layout.named or isinstance(rows, np.ndarray):
         return rows
     left_out = {
-        label
-        for label, one in zip(columns.labels, columns.columns, strict=True)
-        if one.left_out
+        label for label, one in zip(columns.labels, columns.columns, strict=True) if one.left_out
     }
     there = set(rows.columns)
     lacking = [one for one in columns.labels if one not in there and one not in left_out]

@@ -63,20 +63,21 @@ export function build(panel, studio, model) {
     completed.replaceChildren(table(names, answer.rows.rows, {
       caption: "Completed rows", cell: (td, i, k) => fixed.has(names[k]) && td.classList.add("fixed"),
     }));
-    if (given.size) summary.replaceChildren(h("p", {}, `${given.size} of ${columns.length} cells are fixed. `, h("span.muted", {}, "Looking how plausible they are …")));
+    if (given.size) summary.replaceChildren(h("p", {}, given.size === 1 ? "One cell is fixed. " : `${given.size} of ${columns.length} cells are fixed. `, h("span.muted", {}, "Looking how plausible that is …")));
     else summary.replaceChildren(h("p.muted", {}, "All cells are open: these are the columns by themselves. Fix one to ask."));
   }
 
   function judged(answer) {
     if (!answer.together || !given.size) return;
     const least = 2 / (answer.draws + 1) * 1.01;
-    const say = (share) => (share <= least ? `fewer than 1 in ${Math.round(answer.draws / 2)}` : `${short(+(100 * share).toPrecision(2))} %`);
+    const say = (share) => (share <= least ? `at most 1 in ${Math.round(answer.draws / 2)}` : `${short(+(100 * share).toPrecision(2))} %`);
+    const one = given.size === 1;
     const odd = Object.entries(answer.cells).filter(([, share]) => share < 0.05).sort((a, b) => a[1] - b[1]);
     const words = answer.together < 0.01 ? "hardly plausible" : answer.together < 0.1 ? "unusual" : "plausible";
     summary.replaceChildren(
-      h("p", {}, `${given.size} of ${columns.length} cells are fixed. Together they are `, h("span.big", {}, words),
-        `: ${say(answer.together)} of the model's rows are as unusual in them.`),
-      odd.length ? h("p", {}, "Surprising, given the others: ", odd.map(([j, share]) =>
+      h("p", {}, one ? "One cell is fixed. It is " : `${given.size} of ${columns.length} cells are fixed. Together they are `, h("span.big", {}, words),
+        `: ${say(answer.together)} of the model's rows are as unusual in ${one ? "it" : "them"}.`),
+      one ? "" : odd.length ? h("p", {}, "Surprising, given the others: ", odd.map(([j, share]) =>
         [h("span.chip.odd", {}, `${columns.find((c) => c.j === +j).name}: ${say(share)}`), " "])) : h("p.muted.small", {}, "None of them is surprising given the others."));
     for (const [j, card] of cards) card.odd(j in answer.cells && answer.cells[j] < 0.05);
   }

@@ -1,7 +1,7 @@
 // Edit: mark images that have something and images that have not, get a slider, move it.
 
 import { newest, post } from "./wire.js";
-import { bitsText, button, checkbox, choice, failed, field, h, radio, say, slider } from "./dom.js";
+import { bitsText, button, checkbox, choice, failed, field, h, radio, say, slider, unique } from "./dom.js";
 import { picker } from "./picker.js";
 
 export function build(panel, studio, model) {
@@ -87,7 +87,7 @@ export function build(panel, studio, model) {
     say("Learning …");
     const answer = await post("/api/edit/learn", {
       model: model.name, name: name.value, has: marked.has.map((one) => one.handle), has_not: marked.has_not.map((one) => one.handle),
-      label: label ? +label.value : null, ...more,
+      label: label ? +label.value : null, place: unique("learn"), ...more,
     });
     if (!answer) return;
     say(`${answer.name}: learned of ${answer.note}.`);

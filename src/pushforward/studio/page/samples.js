@@ -8,7 +8,8 @@ export function build(panel, studio, model) {
   const images = model.kind === "images";
   const seed = number(0, 0, 4294967295), count = number(images ? 36 : 500, 1, images ? 100 : 1000);
   let temperature = 1;
-  const controls = h("div.card.stack", {}, field(images ? "Images" : "Rows", count), field("Seed", seed, "the same seed draws the same"));
+  const controls = h("div.card.stack", {}, h("div.row.top", {}, grown(field(images ? "Images" : "Rows", count)), grown(field("Seed", seed))),
+    h("p.small.muted", {}, "The same seed draws the same."));
   if (model.temperature) {
     const made = slider("Temperature", { low: 0, high: 1.5, step: 0.05, value: 1, change: (x) => { temperature = x; draw(); } });
     controls.append(made.row, h("p.small.muted", {}, "Below 1, plainer and cleaner."));
@@ -24,7 +25,10 @@ export function build(panel, studio, model) {
     withData = checkbox("Show the data behind", true, () => draw());
     controls.append(withData.row);
   }
-  controls.append(button("Draw others", () => { seed.value = (+seed.value + 1) % 4294967296; draw(); }, true));
+  controls.append(button("Draw others", () => {
+    seed.value = (+seed.value + 1) % 4294967296;
+    draw();
+  }, true));
   const files = h("p.row.small");
   controls.append(h("div", {}, h("h3", {}, "Download these"), files));
   const result = h("div.stack", {}, h("p.muted", {}, "Drawing …"));
@@ -105,7 +109,7 @@ function rows(answer, model) {
     select.addEventListener("change", plotted);
     selects.push(select);
   }
-  const choosers = h("div.row.end", {}, selects.map((select, k) => { const one = field(`Column ${k + 1}`, select); one.classList.add("grow"); return one; }));
+  const choosers = h("div.row.end", {}, selects.map((select, k) => grown(field(`Column ${k + 1}`, select))));
   const names = ["log density", ...answer.table.names];
   const lines = answer.table.rows.map((row, k) => [answer.scores ? short(answer.scores[k]) : "", ...row]);
   let last = null;
@@ -127,3 +131,8 @@ function rows(answer, model) {
 }
 
 const chosenColumns = new Map();
+
+function grown(element) {
+  element.classList.add("grow");
+  return element;
+}

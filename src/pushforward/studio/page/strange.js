@@ -28,13 +28,20 @@ export function build(panel, studio, model) {
   }
 
   async function score(more) {
-    result.replaceChildren(h("p.muted", { role: "status" }, "Scoring …"));
+    const bar = h("progress", { max: 1, value: 0, "aria-label": "Share that is scored" });
+    result.replaceChildren(h("p.muted", { role: "status" }, "Scoring …"), bar);
+    const look = setInterval(async () => {
+      const now = await post("/api/progress", { tab: "strange", place: "score" }).catch(() => null);
+      if (now) bar.value = now.share;
+    }, 600);
     let answer;
     try {
       answer = await post("/api/strange/score", { model: model.name, count: +count.value, ...more });
     } catch (error) {
       result.replaceChildren(h("p.note", {}, error.message));
       return;
+    } finally {
+      clearInterval(look);
     }
     if (answer) result.replaceChildren(...(images ? ofImages(answer, studio, model) : ofRows(answer)));
   }

@@ -47,6 +47,7 @@ def prepare(opened: OpenModel) -> None:
         finally:
             opened.ready.set()
 
+    opened.ready.clear()
     threading.Thread(target=run, name="studio-prepare", daemon=True).start()
 
 
@@ -87,9 +88,7 @@ def answer(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     return {"columns": _distributions(opened, rows, given), "rows": _shown(opened, rows)}
 
 
-def plausibility(
-    workspace: Workspace, asked: Fields
-) -> Generator[None, None, dict[str, Any]]:
+def plausibility(workspace: Workspace, asked: Fields) -> Generator[None, None, dict[str, Any]]:
     """How plausible the given cells are together, and which of them are surprising.
 
     Each cell is placed in its distribution given the other given cells, by the share of draws

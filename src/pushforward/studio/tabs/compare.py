@@ -7,7 +7,7 @@ from ...report.formatting import title_of
 from ..fields import Fields, RequestError
 from ..workspace import OpenModel, Workspace
 
-__all__ = ["ABOUT", "ACTIONS", "TITLE", "reason_against"]
+__all__ = ["ABOUT", "ACTIONS", "TITLE", "measures", "reason_against"]
 
 TITLE = "Compare"
 ABOUT = "the same measures of all open models of a kind, with intervals"
@@ -36,10 +36,10 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     words += ["--random-state", str(asked.whole("seed", 0, 2**32 - 1, 0))]
     if chosen[0].kind == "images":
         words.append("--images")
-    return workspace.jobs.start(words, lambda found: _measures(found, folders))
+    return workspace.jobs.start(words, lambda found: measures(found, folders))
 
 
-def _measures(found: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
+def measures(found: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
     """The comparison as lines of measures, for the page."""
     lines: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}

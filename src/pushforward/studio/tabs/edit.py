@@ -34,9 +34,7 @@ def traits(opened: OpenModel, workspace: Workspace) -> list[str]:
     return [] if found is None else list(_masks(found))
 
 
-def learn(
-    workspace: Workspace, asked: Fields
-) -> Generator[None, None, dict[str, Any]]:
+def learn(workspace: Workspace, asked: Fields) -> Generator[float, None, dict[str, Any]]:
     """A direction: the mean latent of images with something less that of images without it.
 
     Kingma and Dhariwal, "Glow", 2018, section 6.
@@ -53,13 +51,13 @@ def learn(
         )
     if not all(sides):
         raise RequestError("Mark at least one image that has it, and one that has not.")
-    means = []
+    means, done = [], 0
     for side in sides:
         total = 0.0
         for start in range(0, len(side), _AT_ONCE):
             z = encoded(workspace, opened, side[start : start + _AT_ONCE], label)
-            total = total + z.sum(0, dtype=np.float64)
-            yield
+            total, done = total + z.sum(0, dtype=np.float64), done + len(z)
+            yield done / sum(map(len, sides))
         means.append(total / len(side))
     note = f"{len(sides[0])} images with it, {len(sides[1])} without"
     vector = (means[0] - means[1]).astype(np.float32)
@@ -113,9 +111,7 @@ def _listed(workspace: Workspace, direction: Direction) -> dict[str, Any]:
     }
 
 
-def _by_level(
-    opened: OpenModel, asked: Fields, z: np.ndarray, change: np.ndarray
-) -> np.ndarray:
+def _by_level(opened: OpenModel, asked: Fields, z: np.ndarray, change: np.ndarray) -> np.ndarray:
     """The changed latent: changes on the levels that are on, each level scaled as asked."""
     levels = opened.can.latent_levels
     on = asked.numbers("levels_on", most=max(1, len(levels)), low=0, high=1)
@@ -140,9 +136,9 @@ def _masks(found: Any) -> dict[str, np.ndarray]:
     masks = dict(found.attributes or {})
     if found.labels is not None:
         for number in np.unique(found.labels).tolist():
-            names = found.class_names
-            named = names is not None and number < len(names)
-            masks[names[number] if named else str(number)] = found.labels == number
+            names = found.class_names or ()
+            name = names[number] if number < len(names) else f"class {number}"
+            masks[name] = found.labels == number
     return {name: mask for name, mask in masks.items() if mask.any() and not mask.all()}
 
 
@@ -152,7 +148,7 @@ def _of_trait(
     """Images of the data that have a trait, and images that have not; evenly spread."""
     found = opened.data
     masks = {} if found is None else _masks(found)
-    if trait not in masks:
+    if found is None or trait not in masks:
         raise RequestError(f"The data have no class or attribute {trait[:40]!r}.")
     sides = []
     for mask in (masks[trait], ~masks[trait]):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ...report.column_choice import dependence, most_informative_pairs
 from ...report.column_axes import draw_columns
+from ...report.column_choice import dependence, most_informative_pairs
 from ..fields import Fields
 from ..handles import HeldImage
 from ..pictures import as_nchw, bits_per_dim, png_uri

@@ -33,9 +33,7 @@ def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
     return None
 
 
-def score(
-    workspace: Workspace, asked: Fields
-) -> Generator[None, None, dict[str, Any]]:
+def score(workspace: Workspace, asked: Fields) -> Generator[float | None, None, dict[str, Any]]:
     """Score the data or an upload; the least likely of them, explained."""
     opened = workspace.model(asked.text("model"))
     count = asked.whole("count", 1, _MOST_SHOWN, 8)
@@ -46,7 +44,7 @@ def score(
 
 def _rows(
     workspace: Workspace, opened: OpenModel, asked: Fields, count: int
-) -> Generator[None, None, dict[str, Any]]:
+) -> Generator[float | None, None, dict[str, Any]]:
     columns, model = opened.can.columns, opened.model
     assert columns is not None
     if asked.has("upload"):
@@ -62,11 +60,11 @@ def _rows(
     parts = []
     for start in range(0, len(rows), _ROWS):
         parts.append(model.score_samples(rows[start : start + _ROWS]))
-        yield
+        yield 0.5 * start / len(rows)
     scores = np.concatenate(parts)
     found = []
     order = np.argsort(scores, kind="stable")[:count]
-    for place in order.tolist():  # one at a time, so that short work need not wait for all
+    for k, place in enumerate(order.tolist()):  # one by one: short work need not wait for all
         reasons: Any = ()
         if opened.can.can("explain"):
             one = rows[place : place + 1]
@@ -86,7 +84,7 @@ def _rows(
                 ],
             }
         )
-        yield
+        yield 0.5 + 0.5 * k / count
     whole_scores = np.full(len(whole), np.nan)
     whole_scores[numbers] = scores
     held = HeldScores({"row": np.arange(len(whole)), "log_density": whole_scores})
@@ -104,10 +102,11 @@ def _rows(
 
 def _images(
     workspace: Workspace, opened: OpenModel, asked: Fields, count: int
-) -> Generator[None, None, dict[str, Any]]:
+) -> Generator[float | None, None, dict[str, Any]]:
     if asked.has("images"):
         held = [
-            workspace.handles.get(one, HeldImage) for one in asked.texts("images", most=_MOST_SHOWN * 4)
+            workspace.handles.get(one, HeldImage)
+            for one in asked.texts("images", most=_MOST_SHOWN * 4)
         ]
         source: Any = ArrayImages(np.stack([one.pixels for one in held]), "nchw")
     else:
@@ -121,7 +120,7 @@ def _images(
         given = ArrayImages(images, "nchw")
         model = opened.model
         parts.append(model.inlier_scores(given) if mapped else model.score_samples(given))
-        yield
+        yield _IMAGES * len(parts) / n
     scores = np.concatenate(parts)
     order = np.argsort(scores, kind="stable")[:count]
     images = source[order]
@@ -133,7 +132,7 @@ def _images(
     shown = [
         {
             "row": int(row),
-            "score": _image_score(opened, scores[row], mapped),
+            "score": _image_score(opened, float(scores[row]), mapped),
             "handle": workspace.handles.keep(HeldImage(opened.name, image)),
             "png": png_uri(image),
             "map": None if maps is None else png_uri(heat(maps[k], most)),
