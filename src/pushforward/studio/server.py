@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
@@ -34,6 +35,7 @@ _SECONDS = 30.0  # in which a question has to be here
 _FOR_UPLOAD = 600.0
 _LOOK = 0.5  # seconds between two looks whether who asked is still there
 _PAGE_IMAGES = 60
+_FIRST = 2.0  # seconds in which the first page has the processors to itself
 
 _ASSETS = {
     ".html": "text/html; charset=utf-8",
@@ -72,9 +74,6 @@ def studio_app(
         Route("/download/{what}", answers.download, methods=["GET"]),
     ]
     app = Starlette(routes=routes)
-    for opened in workspace.models.values():
-        if TABS["ask"].reason_against(opened, workspace) is None:
-            prepare(opened)
     return Guard(app, hosts, token, cookie)
 
 
@@ -82,7 +81,7 @@ class _Answers:
     """What each address answers."""
 
     def __init__(self, workspace: Workspace, queue: WorkQueue) -> None:
-        self.workspace, self.queue = workspace, queue
+        self.workspace, self.queue, self._preparing = workspace, queue, False
         folder = resources.files("pushforward.studio") / "page"
         self._assets = {
             file.name: file.read_bytes()
@@ -106,9 +105,19 @@ class _Answers:
             key = f"{_window(asked)} studio"
             models = list(self.workspace.models.values())
             work = partial(_facts, models, self.workspace)
+            if not self._preparing:
+                self._preparing = True
+                threading.Timer(_FIRST, self._prepare).start()
             return {"version": __version__} | await self._done(request, key, work)
 
         return await _answered(answer)
+
+    def _prepare(self) -> None:
+        """Have the models do what takes long at first, when the first page is there."""
+        for opened in list(self.workspace.models.values()):
+            able = TABS["ask"].reason_against(opened, self.workspace) is None
+            if able and "prepared" not in opened.cache:
+                prepare(opened)
 
     async def action(self, request: Request) -> Response:
         """An answer of a tab."""

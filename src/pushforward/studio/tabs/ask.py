@@ -35,6 +35,7 @@ def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
 
 def prepare(opened: OpenModel) -> None:
     """Have the model do, in a thread of its own, what conditioning needs once."""
+    opened.cache["prepared"] = True
 
     def run() -> None:
         columns = opened.can.columns
@@ -54,6 +55,8 @@ def prepare(opened: OpenModel) -> None:
 def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """The columns of the form, with the distribution of each by itself."""
     opened = workspace.model(asked.text("model"))
+    if "prepared" not in opened.cache:
+        prepare(opened)
     real = opened.data
     return {
         "columns": column_facts(opened),
