@@ -70,7 +70,9 @@ def edit(page):
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     page.run("document.querySelectorAll('.tiles.close .tile')[5].click()")
     for k, trait in enumerate(("Smiling", "Eyeglasses")):
-        page.run("[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait)
+        page.run(
+            "[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait
+        )
         page.button("Learn it of the data").click()
         page.until("return document.querySelectorAll('.slider').length > arguments[0]", k)
     before = page.until("return document.querySelector('img[alt=After]')?.src")

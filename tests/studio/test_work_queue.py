@@ -95,6 +95,27 @@ def test_long_work_is_dropped_by_a_newer_wish_and_by_one_who_left(queue):
     assert queue.wish("count", lambda: len(steps)).result(10) <= count + 1
 
 
+def test_one_who_left_while_it_was_done_stops_nobody_else(queue):
+    begun, go = threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        go.wait(10)
+
+    def long():
+        yield from (work() for _ in range(2))
+
+    for one in (work, long):
+        begun.clear()
+        go.clear()
+        wish = queue.wish("a", one)
+        assert begun.wait(10)
+        wish.cancel()
+        go.set()
+        assert queue.wish("b", lambda: "alive").result(10) == "alive"
+        assert queue.wish("a", lambda: "alive").result(10) == "alive"
+
+
 def test_an_error_belongs_to_who_asked(queue):
     with pytest.raises(ZeroDivisionError):
         queue.wish("a", lambda: 1 / 0).result(10)

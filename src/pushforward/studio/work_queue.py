@@ -4,7 +4,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from .fields import RequestError
@@ -62,7 +63,7 @@ class WorkQueue:
         future: Future[Any] = Future()
         with self._changed:
             if (waiting := self._short.get(key)) is not None:
-                waiting[1].set_exception(Outdated())
+                _fail(waiting[1], Outdated())
                 self._short[key] = (work, future)  # in its place, so that nobody starves
             elif len(self._short) + len(self._long) >= _MOST:
                 raise RequestError("Too many requests are waiting. Try again in a moment.", 429)
@@ -99,7 +100,7 @@ class WorkQueue:
     def _drop_long(self, key: str) -> None:
         self._progress.pop(key, None)
         if (under_way := self._long.pop(key, None)) is not None:
-            under_way[1].set_exception(Outdated())
+            _fail(under_way[1], Outdated())
 
     def _run(self) -> None:
         while True:
@@ -123,14 +124,14 @@ class WorkQueue:
         try:
             result = work()
         except BaseException as error:  # whatever it is belongs to who asked
-            future.set_exception(error)
+            _fail(future, error)
             return
         if not isinstance(result, Generator):
-            future.set_result(result)
+            _answer(future, result)
             return
         with self._changed:
             if key in self._short:
-                future.set_exception(Outdated())
+                _fail(future, Outdated())
             else:
                 self._long[key] = (result, future)
 
@@ -155,6 +156,18 @@ class WorkQueue:
             del self._long[key]
             self._progress.pop(key, None)
         if error is not None:
-            future.set_exception(error)
+            _fail(future, error)
         else:
-            future.set_result(result)
+            _answer(future, result)
+
+
+def _answer(future: "Future[Any]", result: Any) -> None:
+    """Answer a wish, unless who wished has left."""
+    with suppress(InvalidStateError):
+        future.set_result(result)
+
+
+def _fail(future: "Future[Any]", error: BaseException) -> None:
+    """Answer a wish with an error, unless who wished has left."""
+    with suppress(InvalidStateError):
+        future.set_exception(error)
