@@ -69,12 +69,13 @@ def edit(page):
     page.tab("edit")
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     page.run("document.querySelectorAll('.tiles.close .tile')[5].click()")
-    for k, trait in enumerate(("Smiling", "Eyeglasses")):
+    labels = "return [...document.querySelectorAll('.slider label')].map(l => l.textContent)"
+    for trait in ("Smiling", "Eyeglasses"):
         page.run(
             "[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait
         )
         page.button("Learn it of the data").click()
-        page.until("return document.querySelectorAll('.slider').length > arguments[0]", k)
+        page.until(f"{labels}.includes(arguments[0])", trait, seconds=300)
     before = page.until("return document.querySelector('img[alt=After]')?.src")
     page.run(
         "const own = [...document.querySelectorAll('.slider')].filter(s => /Smiling|Eyeglasses/"
@@ -107,6 +108,7 @@ def write(page, path):
 def main():
     """Fit, open, look, write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("only", nargs="*", metavar="samples|ask|mix|edit|strange")
     parser.add_argument("--models", type=Path, help="where fitted models are, or go")
     given = parser.parse_args()
     from pushforward.studio.serve import Studio
@@ -124,6 +126,8 @@ def main():
                 (edit, SIZE, False), (strange, SIZE, True), (ask, PHONE, True),
             )  # fmt: skip
             for look, size, dark in looks:
+                if given.only and look.__name__ not in given.only:
+                    continue
                 page = Browser(studio.address, size, dark)
                 look(page)
                 phone = "-phone" if size == PHONE else ""

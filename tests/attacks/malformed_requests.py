@@ -2,7 +2,7 @@
 
 ``python tests/attacks/malformed_requests.py --count 10000`` starts ``pushforward studio`` of two
 golden models in a process of its own, sends it broken questions, uploads, methods, hosts and
-downloads, and says what it answered, by how much its memory grew after the first tenth, which
+downloads, and says what it answered, by how much its memory grew in the second half, which
 files are left in its folder, and which lie anywhere else.
 """
 
@@ -72,7 +72,7 @@ class Tally:
 
     Attributes:
         statuses: how often each was answered.
-        grown: MiB of memory after the first tenth.
+        grown: MiB of memory in the second half.
         left: files in the studio's folder that were not there before.
         outside: files anywhere else.
         alive: whether a plain question is answered afterwards.
@@ -191,7 +191,7 @@ def attack(count, seed=0):
             begun, first = files_in(work), 0.0
             for k in range(count):
                 tally.statuses[rng.choice(KINDS)(sender, rng, real).status] += 1
-                if k == count // 10:
+                if k == count // 2:
                     first = resident(process.pid)
             tally.grown = resident(process.pid) - first
             tally.left = sorted(map(str, files_in(work) - begun))

@@ -17,7 +17,7 @@ ALLOWED = 8.0  # MiB, which an allocator may keep
 
 
 def test_broken_requests_are_refused_and_leave_nothing():
-    tally = attack(300, seed=1)
+    tally = attack(160, seed=1)
     assert not tally.faults
     assert tally.alive
     assert tally.left == tally.outside == []
