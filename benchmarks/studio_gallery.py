@@ -97,7 +97,10 @@ def write(page, path):
 
     from pushforward.storage.atomic import write_file_atomically
 
-    page.run("document.activeElement.blur(); document.getElementById('status').replaceChildren()")
+    page.run(
+        "scrollTo(0, 0); document.activeElement.blur();"
+        "document.getElementById('status').replaceChildren()"
+    )
     image = Image.open(io.BytesIO(page.driver.get_screenshot_as_png())).convert("RGB")
     data = io.BytesIO()
     image.quantize(MOST_COLOURS, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)

@@ -193,10 +193,10 @@ def test_directions_are_saved_and_found_again(client, studio):
     path = client.ask("edit/save", model="glow", direction=learned["direction"])["path"]
     assert path == str(studio.workspace.directions / "glow.a-b.safetensors")
     found = client.ask("edit/saved", model="glow")["directions"]
-    assert [one["name"] for one in found] == ["a ../b"]
+    assert "a ../b" in [one["name"] for one in found]
     assert client.ask("edit/saved", model="sig")["directions"] == []
     (studio.workspace.directions / "glow.bad.safetensors").write_bytes(b"\x80\x04no pickle")
-    assert len(client.ask("edit/saved", model="glow")["directions"]) == 1
+    assert len(client.ask("edit/saved", model="glow")["directions"]) == len(found)
 
 
 def test_images_of_one_model_are_not_taken_by_another(client, two):
