@@ -6,6 +6,7 @@ import pytest
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
+from pushforward.transport.conditioning import Conditioner
 
 
 def city_table(n=600, seed=0):
@@ -234,3 +235,22 @@ def test_ranges_that_are_none(model):
 def test_rows_to_score_have_what_is_given(model, rows):
     with pytest.raises(DataError, match="does not have the cells that are given"):
         model.given({"city": "Rome"}, random_state=0).score_samples(rows[rows["city"] == "Oslo"])
+
+
+def test_draws_of_what_hardly_ever_happens_may_be_bounded(model, monkeypatch):
+    drawn, own = [], Conditioner.condition
+
+    def counted(self, z, given, count, *more):
+        drawn.append(count)
+        return own(self, z, given, count, *more)
+
+    monkeypatch.setattr(Conditioner, "condition", counted)
+    odd = {"height": 140.0, "weight": 110.0, "fee": (90, None)}
+    model.given(odd, n_draws=100, random_state=0).mean()
+    needed = sum(drawn)
+    for most in (100, 400):
+        drawn.clear()
+        model.given(odd, n_draws=100, max_draws=most, random_state=0).mean()
+        assert sum(drawn) <= most < needed
+    with pytest.raises(ParameterError, match="max_draws"):
+        model.given(odd, max_draws=0)

@@ -1,9 +1,9 @@
 """``pushforward studio``: a page on which to look at models, ask them things and edit images."""
 
-import os
 import sys
 import threading
 import webbrowser
+from os import _exit as end_now
 from pathlib import Path
 from typing import Annotated
 
@@ -97,7 +97,7 @@ def studio(
             running.queue.at_rest and all(m.ready.is_set() for m in workspace.models.values())
         ):
             sys.stdout.flush()
-            os._exit(0)
+            end_now(0)
     finally:
         workspace.close()
 

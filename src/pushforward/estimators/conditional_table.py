@@ -55,6 +55,7 @@ class ConditionalTable:
         conditions: a table of given cells, or a dict from columns to values, pairs
             ``(low, high)`` and lists.
         n_draws: draws a row.
+        max_draws: draws a row at most, where those are worth little; None for what it takes.
         random_state: of the draws.
 
     Raises:
@@ -77,8 +78,10 @@ class ConditionalTable:
         *,
         n_draws: int,
         random_state: Any,
+        max_draws: int | None = None,
     ) -> None:
-        check({"n_draws": COUNT}, {"n_draws": n_draws})
+        given = {"n_draws": n_draws, "max_draws": max_draws}
+        check({"n_draws": COUNT, "max_draws": COUNT | None}, given)
         self._columns, self._conditioner = columns, conditioner
         self._table, ranges = taken_apart(conditions, columns)
         self._event = Event(ranges, columns)
@@ -87,6 +90,7 @@ class ConditionalTable:
         if lost:
             _tell_lost(lost, refused=isinstance(conditions, Mapping))
         self._n_draws, self._seed = n_draws, drawn_seed(random_state)
+        self._max_draws = max_draws
 
     def __len__(self) -> int:
         return len(self._z)
@@ -379,7 +383,10 @@ class ConditionalTable:
         """Draws of rows that are worth enough, or as many as can be had."""
         allowed = self._allowed if self._event else None
         draws = self._conditioner.condition(self._z[rows], given, count, generator, allowed)
-        for _ in range(min(_ROUNDS, max(2, _MOST_DRAWN // (len(self) * count)))):
+        rounds = min(_ROUNDS, max(2, _MOST_DRAWN // (len(self) * count)))
+        if self._max_draws is not None:
+            rounds = min(rounds, self._max_draws // count - 1)
+        for _ in range(rounds):
             if float(draws.effective_size.min()) >= min(_FEWEST, count / 4):
                 break
             more = self._conditioner.condition(self._z[rows], given, count, generator, allowed)

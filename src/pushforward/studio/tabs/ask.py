@@ -19,6 +19,7 @@ TITLE = "Ask"
 ABOUT = "fix some cells of a row, and see the distributions of the others"
 
 _DRAWS = 200  # rows an answer rests on
+_MOST_DRAWS = 1200
 _MARGIN_ROWS = 1000
 _BINS = 28
 _SHOWN = 8
@@ -161,7 +162,9 @@ def _completed(opened: OpenModel, given: dict[int, Any], n: int) -> Any:
     if not given:
         return opened.model.sample(n, random_state=0)
     conditions = {columns.labels[j]: value for j, value in given.items()}
-    return opened.model.given(conditions, n_draws=n, random_state=0).sample(n, random_state=0)
+    # cells that contradict each other would else have forty times as many draws
+    given_cells = opened.model.given(conditions, n_draws=n, max_draws=_MOST_DRAWS, random_state=0)
+    return given_cells.sample(n, random_state=0)
 
 
 def _shown(opened: OpenModel, rows: Any) -> dict[str, Any]:
