@@ -37,6 +37,8 @@ def test_every_family_says_what_its_samples_and_scores_bear_out(model):
     z, _ = can.codec.encode(can.codec.open(rows))
     assert z.shape == (3, *can.codec.event_shape)
     assert can.conditional == (can.classes is not None)
+    if can.conditional:
+        assert len(model.sample(2, random_state=0, y=can.classes[0])) == 2
 
 
 def test_latents_become_rows_and_come_back(model):

@@ -5,7 +5,7 @@ import { button, checkbox, field, h, number, say, short, table } from "./dom.js"
 import { interval } from "./plots.js";
 
 export function build(panel, studio, model) {
-  const alike = studio.models.filter((other) => other.kind === model.kind && other.tabs.compare.reason === null);
+  const alike = studio.models.filter((other) => other.source === model.source && other.tabs.compare.reason === null);
   const boxes = alike.map((other) => ({ name: other.name, ...checkbox(other.name, true) }));
   const rows = number(1000, 50, 10000), state = h("div.stack"), result = h("div.stack", {}, h("p.muted", {}, "Start, and wait: it takes from seconds to minutes."));
   let running = null;
