@@ -12,6 +12,7 @@ import argparse
 import io
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from benchmarks.common import ROOT
@@ -82,7 +83,10 @@ def edit(page):
         ".test(s.textContent)); own.forEach((s, k) => { const i = s.querySelector('input');"
         "i.value = [0.8, 1.4][k]; i.dispatchEvent(new Event('input')); })"
     )
-    page.until("return document.querySelector('img[alt=After]').src !== arguments[0]", before)
+    after = "return document.querySelector('img[alt=After]').src"
+    page.until(f"{after} !== arguments[0]", before)
+    while before != (before := page.run(after)):  # until no newer picture comes
+        time.sleep(3)
 
 
 def strange(page):

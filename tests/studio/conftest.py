@@ -109,7 +109,6 @@ def studio(folders, tmp_path_factory):
     made = Studio(workspace)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
-    made.workspace = workspace
     yield made
     made.stop()
     thread.join(10)

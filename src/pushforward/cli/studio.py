@@ -1,9 +1,7 @@
 """``pushforward studio``: a page on which to look at models, ask them things and edit images."""
 
-import sys
 import threading
 import webbrowser
-from os import _exit as end_now
 from pathlib import Path
 from typing import Annotated
 
@@ -92,12 +90,6 @@ def studio(
         if browser:
             threading.Timer(0.3, webbrowser.open, [running.address]).start()
         running.run()
-        # a thread that is in the midst of mathematics would abort the process, with a message
-        if not (
-            running.queue.at_rest and all(m.ready.is_set() for m in workspace.models.values())
-        ):
-            sys.stdout.flush()
-            end_now(0)
     finally:
         workspace.close()
 

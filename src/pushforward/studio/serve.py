@@ -35,6 +35,7 @@ class Studio:
         port: 0 for any that is free.
 
     Attributes:
+        workspace: what is open.
         address: of the page, with the token that it takes.
         queue: what does its work.
 
@@ -47,7 +48,7 @@ class Studio:
 
         from .server import studio_app
 
-        self._workspace, self.queue = workspace, WorkQueue()
+        self.workspace, self.queue = workspace, WorkQueue()
         self._socket = _listening(host, port)
         port = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(16)
@@ -71,7 +72,7 @@ class Studio:
         finally:
             self._socket.close()
             self.queue.close()
-            self._workspace.close()
+            self.workspace.close()
 
     def stop(self) -> None:
         """Have ``run`` end, from another thread."""

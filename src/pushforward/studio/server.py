@@ -107,7 +107,9 @@ class _Answers:
             work = partial(_facts, models, self.workspace)
             if not self._preparing:
                 self._preparing = True
-                threading.Timer(_FIRST, self._prepare).start()
+                timer = threading.Timer(_FIRST, self._prepare)
+                timer.daemon = True
+                timer.start()
             return {"version": __version__} | await self._done(request, key, work)
 
         return await _answered(answer)

@@ -15,7 +15,6 @@ __all__ = ["Outdated", "WorkQueue"]
 _MOST = 256  # wishes that wait
 _PATIENCE = 2.0  # seconds after which long work has its turn although short work waits
 
-_LAST_STEP = 5.0  # seconds that are waited for the thread to end
 
 Work = Callable[[], Any]
 
@@ -45,10 +44,10 @@ class WorkQueue:
         self._long: OrderedDict[str, tuple[Generator[Any, None, Any], Future[Any]]] = OrderedDict()
         self._progress: dict[str, float] = {}
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._started = False
         self._last_step = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="studio-work", daemon=True)
-        self._thread.start()
+        # no daemon: one that is killed in the midst of mathematics aborts the process
+        self._thread = threading.Thread(target=self._run, name="studio-work")
 
     def wish(self, key: str, work: Work) -> "Future[Any]":
         """Ask for work to be done.
@@ -71,6 +70,9 @@ class WorkQueue:
                 self._short[key] = (work, future)
             self._drop_long(key)
             self._changed.notify()
+            if not self._started:
+                self._started = True
+                self._thread.start()
         return future
 
     def forget(self, key: str, future: "Future[Any]") -> None:
@@ -90,12 +92,8 @@ class WorkQueue:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join(_LAST_STEP)
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether the thread has ended."""
-        return not self._thread.is_alive()
+        if self._started:
+            self._thread.join()
 
     def _drop_long(self, key: str) -> None:
         self._progress.pop(key, None)

@@ -50,7 +50,8 @@ def prepare(opened: OpenModel) -> None:
             opened.ready.set()
 
     opened.ready.clear()
-    threading.Thread(target=run, name="studio-prepare", daemon=True).start()
+    # no daemon: one that is killed in the midst of mathematics aborts the process
+    threading.Thread(target=run, name="studio-prepare").start()
 
 
 def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
