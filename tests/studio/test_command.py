@@ -1,4 +1,4 @@
-"""``pushforward studio``: what it says without a browser, and what it refuses before it listens."""
+"""``pushforward studio``: what it says without a browser, what it refuses before it listens."""
 
 import json
 import shutil
