@@ -32,6 +32,7 @@ fuzz: $(VENV)/installed        ## hostile folders and files, kills, growth of me
 	$(BIN)/python tests/attacks/mutated_folders.py --count 20000
 	$(BIN)/python tests/attacks/mutated_files.py --count 5000
 	$(BIN)/python tests/attacks/killed_fits.py --kills 200
+	$(BIN)/python tests/attacks/malformed_requests.py --count 10000
 	$(BIN)/python tests/attacks/memory_growth.py --steps 1000 --calls 10000
 
 # about thirty hours of one core; needs the folder shared beside the project

@@ -28,7 +28,7 @@ FLOORS = {
     4: ("metrics",),
     5: ("refinement",),
     6: ("report",),
-    7: ("cli", "demo", "__main__"),
+    7: ("cli", "studio", "demo", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 

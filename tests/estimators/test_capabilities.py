@@ -1,5 +1,6 @@
 """What models say that they can do is what they do."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ def test_every_family_says_what_its_samples_and_scores_bear_out(model):
     z, _ = can.codec.encode(can.codec.open(rows))
     assert z.shape == (3, *can.codec.event_shape)
     assert can.conditional == (can.classes is not None)
+    if can.conditional:
+        assert len(model.sample(2, random_state=0, y=can.classes[0])) == 2
 
 
 def test_latents_become_rows_and_come_back(model):
@@ -58,6 +61,17 @@ def test_latents_become_rows_and_come_back(model):
             assert again.shape == codes.shape
             if latents.invertible:
                 torch.testing.assert_close(again.double(), codes.double(), rtol=0, atol=0.05)
+
+
+def test_levels_and_temperature_are_those_of_codes_and_samples(model):
+    can = model.capabilities()
+    asked = inspect.signature(model.sample).parameters
+    assert can.temperature == ("temperature" in asked)
+    if not can.latent_levels:
+        return
+    y = {} if can.classes is None else {"y": can.classes[0].item()}
+    codes = model.encode(model.sample(2, random_state=0), **y)
+    assert codes.shape[1] == sum(can.latent_levels)
 
 
 def test_the_critic_says_of_encoded_rows_what_it_says_of_rows(model):

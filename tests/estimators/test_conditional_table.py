@@ -6,6 +6,7 @@ import pytest
 
 import pushforward
 from pushforward.errors import DataError, ParameterError
+from pushforward.transport.conditioning import Conditioner
 
 
 def city_table(n=600, seed=0):
@@ -259,3 +260,22 @@ def test_a_row_has_the_same_answers_among_others(model, rows, rng):
     )
     twice = whole.sample(3, random_state=0)
     assert not twice.iloc[9:12].equals(twice.iloc[15:18].set_axis(range(9, 12)))
+
+
+def test_draws_of_what_hardly_ever_happens_may_be_bounded(model, monkeypatch):
+    drawn, own = [], Conditioner.condition
+
+    def counted(self, z, given, count, *more):
+        drawn.append(count)
+        return own(self, z, given, count, *more)
+
+    monkeypatch.setattr(Conditioner, "condition", counted)
+    odd = {"height": 140.0, "weight": 110.0, "fee": (90, None)}
+    model.given(odd, n_draws=100, random_state=0).mean()
+    needed = sum(drawn)
+    for most in (100, 400):
+        drawn.clear()
+        model.given(odd, n_draws=100, max_draws=most, random_state=0).mean()
+        assert sum(drawn) <= most < needed
+    with pytest.raises(ParameterError, match="max_draws"):
+        model.given(odd, max_draws=0)

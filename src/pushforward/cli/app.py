@@ -18,6 +18,7 @@ from .refine import refine
 from .report import report
 from .sample import sample
 from .score import score
+from .studio import studio
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ app.command(rich_help_panel=_MODEL)(evaluate)
 app.command(rich_help_panel=_MODEL)(compare)
 app.command(rich_help_panel=_MODEL)(report)
 app.command(rich_help_panel=_MODEL)(refine)
+app.command(rich_help_panel=_MODEL)(studio)
 app.command(rich_help_panel=_ROWS)(sample)
 app.command(rich_help_panel=_ROWS)(score)
 app.command(rich_help_panel=_ROWS)(impute)

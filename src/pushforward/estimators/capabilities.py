@@ -35,6 +35,7 @@ METHODS = (
     *("given", "impute", "predict_interval"),
     *("encode", "decode", "transform", "inverse_transform", "reconstruct", "interpolate"),
     *("manipulate", "critic", "elbo", "prior", "distribution", "latent_report", "diagnose"),
+    "before_after",
     *("inlier_scores", "inlier_maps", "p_values", "score_maps", "account", "cite"),
 )
 
@@ -88,6 +89,9 @@ class Capabilities:
         critic: of such numbers, (n,): higher is more like the data; None where there is none.
         classes: labels that samples may be asked for, or None.
         class_names: the name of each class, or None.
+        temperature: whether samples may be asked for at a temperature.
+        latent_levels: how many numbers of a code of ``encode`` each level of a flow has, the
+            finest first; empty where codes have no levels.
         resumable: whether a fit can go on from where an earlier one ended.
         networks: the modules that it computes with.
         device: where they are.
@@ -119,6 +123,8 @@ class Capabilities:
     critic: Score | None = None
     classes: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    temperature: bool = False
+    latent_levels: tuple[int, ...] = ()
     resumable: bool = False
     networks: tuple[nn.Module, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

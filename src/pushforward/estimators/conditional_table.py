@@ -55,6 +55,7 @@ class ConditionalTable:
         conditions: a table of given cells, or a dict from columns to values, pairs
             ``(low, high)`` and lists.
         n_draws: draws a row.
+        max_draws: draws a row at most, where those are worth little; None for what it takes.
         random_state: of the draws.
         kept: share of the draws of the density that keep to the constraints of the columns.
 
@@ -78,9 +79,11 @@ class ConditionalTable:
         *,
         n_draws: int,
         random_state: Any,
+        max_draws: int | None = None,
         kept: float = 1.0,
     ) -> None:
-        check({"n_draws": COUNT}, {"n_draws": n_draws})
+        given = {"n_draws": n_draws, "max_draws": max_draws}
+        check({"n_draws": COUNT, "max_draws": COUNT | None}, given)
         self._columns, self._conditioner = columns, conditioner
         self._table, ranges = taken_apart(conditions, columns)
         self._event = Event(ranges, columns)
@@ -92,6 +95,7 @@ class ConditionalTable:
         # by what is asked, not by how many rows there are: a row has the same answer among others
         self._rounds = _ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS
         self._log_kept = math.log(kept)
+        self._max_draws = max_draws
 
     def __len__(self) -> int:
         return len(self._z)
@@ -467,7 +471,10 @@ class ConditionalTable:
         """Draws of rows that are worth enough for each, or as many as can be had."""
         allowed, own = self._asked, noise.take(rows)
         draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
-        for _ in range(self._rounds):
+        rounds = self._rounds
+        if self._max_draws is not None:
+            rounds = min(rounds, self._max_draws // count - 1)
+        for _ in range(rounds):
             poor = (draws.effective_size < min(_FEWEST, count / 4)).numpy()
             if not poor.any():
                 break

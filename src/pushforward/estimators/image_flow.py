@@ -325,7 +325,13 @@ class ImageFlow(ImageModel, LatentEdits):
         def draw(n: int, generator: torch.Generator) -> Tensor:
             return self._make(n, generator).to(self._device())
 
-        known = {**super()._abilities(), "density": True}
+        levels = tuple(math.prod(shape) for shape in self._flow.latent_shapes)
+        known = {
+            **super()._abilities(),
+            "density": True,
+            "temperature": True,
+            "latent_levels": levels,
+        }
         if self.classes_ is None:
             return {**known, "latent_space": self._latent_space()}
         return {**known, "draw": draw}

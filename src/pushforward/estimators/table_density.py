@@ -423,7 +423,12 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         return self.columns_.decode(z, gaps=dict(zip(places, gaps.T, strict=True)))
 
     def given(
-        self, conditions: Any, *, n_draws: int = 1000, random_state: Any = None
+        self,
+        conditions: Any,
+        *,
+        n_draws: int = 1000,
+        max_draws: int | None = None,
+        random_state: Any = None,
     ) -> "ConditionalTable":
         """The distribution of the open columns given the others.
 
@@ -432,6 +437,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 may be None, or to lists of values; or a table with missing cells, or without some
                 of the columns: each row is then given what it has.
             n_draws: draws a row that answers rest on where they cannot be computed.
+            max_draws: draws a row at most. Where ``n_draws`` are worth too little, since the
+                conditions hold for few rows, up to forty times as many are drawn; a number bounds
+                that, for an answer at once.
             random_state: seed of these, RandomState, or None for numpy's global one.
 
         Returns:
@@ -456,6 +464,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             self._conditioner(),
             conditions,
             n_draws=n_draws,
+            max_draws=max_draws,
             random_state=random_state,
             kept=self.kept_,
         )

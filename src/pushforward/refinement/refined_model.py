@@ -379,8 +379,6 @@ class RefinedModel(Model):
         return {
             **known,
             "codec": base.codec,
-            "classes": base.classes,
-            "class_names": base.class_names,
             "networks": base.networks,
             "device": base.device,
             "history": base.history,

@@ -1,0 +1,118 @@
+"""Columns and rows of a table as a page draws them: positions on axes, and cells as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from ..data import Columns
+from ..report.column_axes import format_cell
+from .workspace import OpenModel
+
+__all__ = ["cells", "column_facts", "drawn", "frame_of", "plain", "positions"]
+
+_LISTED = 60  # values of a column that a form lists
+_DIGITS = 6
+
+
+def frame_of(X: Any, labels: Sequence[str | int]) -> pd.DataFrame:
+    """A table in any container as a pandas frame."""
+    found = nw.from_native(X, pass_through=True, eager_only=True)
+    if isinstance(found, nw.DataFrame):
+        return found.to_pandas()
+    return pd.DataFrame(np.asarray(X), columns=list(labels))
+
+
+def plain(values: np.ndarray) -> list[float | None]:
+    """Numbers of six digits for JSON; None for what is not finite."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return [float(f"{x:.{_DIGITS}g}") if np.isfinite(x) else None for x in numbers.tolist()]
+
+
+def drawn(columns: Columns) -> list[int]:
+    """The numbers of the columns that have positions: those that are modelled, or computed."""
+    with_places = {*columns.modelled, *columns.numeric}
+    return [j for j, label in enumerate(columns.labels) if label in with_places]
+
+
+def column_facts(opened: OpenModel) -> list[dict[str, Any]]:
+    """What a page has to know of each column that has positions, in order.
+
+    Each has its number ``j``, ``name``, ``kind``, ``choices`` (texts, of categories and booleans,
+    else None), ``low``, ``high``, ``input`` ("number", "text" or "choice"), ``whole``, and
+    ``ticks``, pairs of position and text, where numbers alone would not tell: of dates.
+    """
+    columns = opened.can.columns
+    assert columns is not None
+    facts = []
+    for j in drawn(columns):
+        column, label = columns.columns[j], columns.labels[j]
+        choices = None
+        if column.kind in ("category", "boolean"):
+            choices = [str(value) for value in column.values]
+        form = "number" if column.format is None and column.family != "text" else "text"
+        if choices is not None and len(choices) <= _LISTED:
+            form = "choice"
+        entry = column.describe(label)
+        ticks = None
+        if column.kind == "date" and column.low is not None and column.high is not None:
+            places = np.linspace(float(column.low), float(column.high), 3)
+            texts = columns.write_numbers(label, places)
+            ticks = [
+                [place, str(text)[:10]]
+                for place, text in zip(places.tolist(), np.asarray(texts).tolist(), strict=True)
+            ]
+        facts.append(
+            {
+                "j": j,
+                "name": label if isinstance(label, str) else f"column {label}",
+                "kind": column.kind,
+                "choices": choices,
+                "low": None if choices else _number(column.low),
+                "high": None if choices else _number(column.high),
+                "shown": [_text(entry["low"]), _text(entry["high"])],
+                "whole": column.kind == "integer",
+                "input": form,
+                "ticks": ticks,
+            }
+        )
+    return facts
+
+
+def positions(columns: Columns, X: Any) -> dict[int, np.ndarray]:
+    """Positions (n,) of the cells of whole rows on the axis of each drawn column, by its number.
+
+    Numbers are themselves, dates counts of their unit, categories their place among the choices.
+    """
+    values = columns.values(columns.encode(X)[0])
+    found = {}
+    for j in drawn(columns):
+        column, own = columns.columns[j], values[columns.labels[j]]
+        if column.kind in ("category", "boolean"):
+            places = {value: float(k) for k, value in enumerate(column.values)}
+            last = float(len(places))
+            found[j] = np.array([places.get(value, last) for value in own.tolist()])
+        else:
+            found[j] = np.asarray(own, dtype=np.float64)
+    return found
+
+
+def cells(X: Any, columns: Columns, most: int) -> dict[str, Any]:
+    """The first rows of a table as names and texts."""
+    frame = frame_of(X, columns.labels).head(most)
+    rows = [[_text(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return {"names": [str(name) for name in frame.columns], "rows": rows}
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _text(value: Any) -> str:
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return ""
+    if isinstance(value, (pd.Timestamp, np.datetime64)):
+        return str(value).removesuffix(" 00:00:00")
+    return format_cell(value)
