@@ -3,8 +3,8 @@
     python -m benchmarks.studio_gallery
     python -m benchmarks.studio_gallery --models FOLDER    # keeps the fitted models there
 
-Fits the breast cancer table (half a minute) and a Glow of faces at 32 pixels (six minutes of a
-processor, CelebA from `shared/data`), opens a studio of both, does what the captions say, and
+Fits the breast cancer table (half a minute) and a Glow of Fashion-MNIST (six minutes of a
+processor), opens a studio of both, does what the captions say, and
 writes `docs/studio-*.png`. Needs chromium with its driver, and selenium.
 """
 
@@ -27,17 +27,14 @@ MOST_COLOURS = 256
 def fitted(place):
     """Folders of the two models, and the data to look at."""
     import pushforward
-    from benchmarks import shared_images
 
     if not (place / "cells").exists():
         X = pushforward.load_dataset("breast_cancer")
         pushforward.fit(X, random_state=0, minutes=0.5, verbose=False).save(place / "cells")
-    shared_images.load("celeba64")
-    faces = shared_images.CACHE / "celeba64"
-    if not (place / "faces").exists():
-        images = pushforward.open_images(faces, "train", size=32)
-        pushforward.Glow(minutes=6, random_state=0).fit(images).save(place / "faces")
-    return [place / "cells", place / "faces"], ["breast_cancer", f"{faces}:test"]
+    if not (place / "clothes").exists():
+        images = pushforward.open_images("fashion_mnist", "train")
+        pushforward.Glow(minutes=6, random_state=0).fit(images).save(place / "clothes")
+    return [place / "cells", place / "clothes"], ["breast_cancer", "fashion_mnist:test"]
 
 
 def samples(page):
@@ -56,7 +53,7 @@ def ask(page):
 
 
 def mix(page):
-    page.model("faces")
+    page.model("clothes")
     page.tab("mix")
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     for place in (2, 6):
@@ -66,12 +63,12 @@ def mix(page):
 
 
 def edit(page):
-    page.model("faces")
+    page.model("clothes")
     page.tab("edit")
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     page.run("document.querySelectorAll('.tiles.close .tile')[5].click()")
     labels = "return [...document.querySelectorAll('.slider label')].map(l => l.textContent)"
-    for trait in ("Smiling", "Eyeglasses"):
+    for trait in ("Pullover", "Dress"):
         page.run(
             "[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait
         )
@@ -79,7 +76,7 @@ def edit(page):
         page.until(f"{labels}.includes(arguments[0])", trait, seconds=300)
     before = page.until("return document.querySelector('img[alt=After]')?.src")
     page.run(
-        "const own = [...document.querySelectorAll('.slider')].filter(s => /Smiling|Eyeglasses/"
+        "const own = [...document.querySelectorAll('.slider')].filter(s => /Pullover|Dress/"
         ".test(s.textContent)); own.forEach((s, k) => { const i = s.querySelector('input');"
         "i.value = [0.8, 1.4][k]; i.dispatchEvent(new Event('input')); })"
     )
