@@ -28,6 +28,8 @@ __all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
 # as many images as there are directions. Of most models one layer, the first grown, has so many.
 _WIDE = 128
 _MANY = 512  # images for which it pays to make tables of the knots
+_MOST_MOVING = 0.9  # share of slices that move up to which it pays to pick them out
+_ROUNDED = 1e-5  # what a slope of 1 may be off by
 
 
 @dataclass(frozen=True)
@@ -158,17 +160,20 @@ class PatchLayer(nn.Module):
 
     def map(self, dtype: torch.dtype, label: int | None = None, images: int = 1) -> "PatchMap":
         """The layer made ready for so many images of a type and class; many times its memory."""
-        knots = [t if label is None else t[label] for t in (self.x, self.y, self.slope)]
+        x, y, slope = (t if label is None else t[label] for t in (self.x, self.y, self.slope))
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
-        splines = Splines(knots[0], knots[1], knots[2], uniform).to(dtype)
+        moving = _moving(x, y, slope)
+        if moving is not None:
+            x, y, slope = (t.flatten(0, 1).index_select(0, moving) for t in (x, y, slope))
+        splines = Splines(x, y, slope, uniform).to(dtype)
         if images >= _MANY:
             splines.for_many()
         a = self._directions(dtype)
         index = self.grid.index(a.device)
         home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()
         home[index.view(-1)] = torch.arange(index.numel(), device=a.device)
-        return PatchMap(index, home, SliceLayer(a, splines))
+        return PatchMap(index, home, SliceLayer(a, splines, moving))
 
     def _directions(self, dtype: torch.dtype) -> Tensor:
         """The directions in a type, orthonormal to its last digit."""
@@ -358,6 +363,22 @@ class PatchFlow(nn.Module):
 
     def _ordered(self) -> list[PatchLayer]:
         return cast("list[PatchLayer]", list(self.layers))
+
+
+def _moving(x: Tensor, y: Tensor, slope: Tensor) -> Tensor | None:
+    """Numbers of the splines (P, K, M) that are not the identity; None where nearly all are not.
+
+    Where samples are like the data already, a layer leaves them as they are: in the last stages
+    of a long growth that is so in most slices. On a processor these then cost nothing. A GPU would
+    have to wait for the answer, and has less to gain.
+    """
+    if x.device.type != "cpu":
+        return None
+    moves = ((x != y) | ((slope - 1).abs() > _ROUNDED)).any(-1).flatten()
+    some = torch.nonzero(moves)[:, 0]
+    if len(some) > _MOST_MOVING * len(moves):
+        return None
+    return some if len(some) else torch.zeros(1, dtype=torch.long)
 
 
 def _carried(
