@@ -74,7 +74,7 @@ class SliceLayer:
         return SliceLayer(self.directions.to(device), self.splines.to(device), moving)
 
     def take(self, index: Tensor | slice | int) -> "SliceLayer":
-        """The layers at ``index`` of the first batch dimension, of a layer whose slices all move."""
+        """The layers at ``index`` of the first batch dimension; all their slices move."""
         assert self.moving is None
         return SliceLayer(self.directions[index], self.splines.take(index))
 
