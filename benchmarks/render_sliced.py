@@ -17,6 +17,11 @@ SCORES = {
     "last_level": "last level",
 }
 OTHERS = ("fashion_mnist", "mnist", "omniglot", "hflip", "vflip")
+INCEPTION_TEXT = """\
+Fréchet distance of 10,000 samples to the 10,000 test images in the features of the Inception of
+2015-12-05, images resized as by pytorch-fid, after so much CPU time of one thread; in brackets a
+95 % interval of the distance. The authors report 4.5 on MNIST and 13.7 on Fashion-MNIST, of 800
+layers on all training images, which took a GPU."""
 OOD_TEXT = """\
 The probability that a test image of the set trained on scores above an image of another kind
 (AUROC): the other digits or garments, Omniglot, and the same test images mirrored and upside down.
@@ -35,8 +40,9 @@ the mean probability of eight. The paper has 1.34 on all 60,000 training images.
 
 
 def sliced_section(results):
-    """Other kinds of images, the authors' program, bits per dimension."""
+    """Inception's distance, other kinds of images, the authors' program, bits per dimension."""
     parts = ["## SIG and GIS of images"]
+    parts += _inception(results / "sig_inception.json")
     parts += _ood(*_read(results / "sig_ood.json"))
     parts += _reference(results / "sig_reference.json")
     parts += _bits(*_read(results / "sig_bits.json"))
@@ -50,6 +56,23 @@ def _read(path):
 
 def _runs(content):
     return [told(run) for run in content["runs"].values()]
+
+
+def _inception(path):
+    if not path.exists():
+        return []
+    content, rows = _read(path)
+    cells = [
+        [
+            OWN[row["data"]], f"{row['minutes']:g} min", str(max(row["layers"].values())),
+            f"{row['fid']:.1f} ({row['interval'][0]:.1f} to {row['interval'][1]:.1f})",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    if not cells:
+        return []
+    header = ["images", "CPU", "layers", "FID"]
+    return ["### Samples, by Inception", INCEPTION_TEXT, table(header, cells), *_runs(content)]
 
 
 def _ood(content, rows):

@@ -68,6 +68,15 @@ class PatchGrid:
         """Number d of coordinates of a patch."""
         return math.prod(self.patch) * (1 if self.apart else self.shape[0])
 
+    @property
+    def whole(self) -> bool:
+        """Whether the only patch is the image, its coordinates in their order."""
+        return self.dimension == math.prod(self.shape) and self.shift == (0, 0)
+
+    def patches(self, x: Tensor) -> Tensor:
+        """What images (D, n) have in every patch, (P, d, n): the same memory where it is all."""
+        return x[None] if self.whole else x[self.index(x.device)]
+
     def index(self, device: torch.device | None = None) -> Tensor:
         """Coordinates of every patch: (P, d) int64, no coordinate twice."""
         c, height, width = self.shape
@@ -173,7 +182,7 @@ class PatchLayer(nn.Module):
         index = self.grid.index(a.device)
         home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()
         home[index.view(-1)] = torch.arange(index.numel(), device=a.device)
-        return PatchMap(index, home, SliceLayer(a, splines, moving))
+        return PatchMap(index, home, SliceLayer(a, splines, moving), self.grid.whole)
 
     def _directions(self, dtype: torch.dtype) -> Tensor:
         """The directions in a type, orthonormal to its last digit."""
@@ -201,11 +210,13 @@ class PatchMap:
         home: (D,), where each coordinate is among those of all patches, one patch after the
             other, and of the images behind them, if a coordinate is in no patch.
         layer: of all patches.
+        whole: whether the only patch is the image, its coordinates in their order.
     """
 
     index: Tensor
     home: Tensor
     layer: SliceLayer
+    whole: bool = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """As of :class:`PatchLayer`."""
@@ -229,6 +240,8 @@ class PatchMap:
 
     def _patches(self, x: Tensor) -> Tensor:
         """What images (D, n) have in every patch: (P, d, n)."""
+        if self.whole:
+            return x[None]
         return x.index_select(0, self.index.view(-1)).view(*self.index.shape, x.shape[1])
 
     def _moved(
@@ -239,6 +252,8 @@ class PatchMap:
 
     def _joined(self, patches: Tensor, x: Tensor) -> Tensor:
         """The images that patches (P, d, n) make, with what is in none from images (D, n)."""
+        if self.whole:
+            return patches[0]
         rows = patches.reshape(-1, x.shape[1])
         # rows are copied in order, in a third of the time of index_copy
         return (rows if len(rows) == len(x) else torch.cat([rows, x])).index_select(0, self.home)

@@ -197,12 +197,12 @@ class Points:
                 found[:, here] = self.read(i)[:, which[here] - block.start].to(found.device)
         return found if self._processes is None else self._processes.sum(found)
 
-    def projected(self, a: Tensor, index: Tensor, label: int | None) -> Tensor:
+    def projected(self, a: Tensor, index: Tensor | None, label: int | None) -> Tensor:
         """Projections of all columns of a class, in every process.
 
         Args:
             a: (P, d, K) directions of some patches.
-            index: (P, d) coordinates of the patches.
+            index: (P, d) coordinates of the patches; None for the only one, which has all.
             label: the class.
 
         Returns:
@@ -213,7 +213,8 @@ class Points:
             block = self.blocks[i]
             if block.label == label:
                 x = self.read(i)
-                patches = x[index.to(x.device)].to(a.device)  # those of a file are the processor's
+                # the columns of a file are the processor's
+                patches = (x[None] if index is None else x[index.to(x.device)]).to(a.device)
                 torch.matmul(a.mT, patches, out=p[..., block.place])
         return p if self._processes is None else self._processes.sum(p)
 
