@@ -22,7 +22,7 @@ from .numerics import LOG_2PI
 from .sliced_flow import SliceLayer
 from .spline import Splines
 
-__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
+__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap", "rows_of"]
 
 # Directions a patch above which their float64 form is kept: to make it takes as long as to carry
 # as many images as there are directions. Of most models one layer, the first grown, has so many.
@@ -75,7 +75,7 @@ class PatchGrid:
 
     def patches(self, x: Tensor) -> Tensor:
         """What images (D, n) have in every patch, (P, d, n): the same memory where it is all."""
-        return x[None] if self.whole else x[self.index(x.device)]
+        return x[None] if self.whole else rows_of(x, self.index(x.device))
 
     def index(self, device: torch.device | None = None) -> Tensor:
         """Coordinates of every patch: (P, d) int64, no coordinate twice."""
@@ -90,6 +90,11 @@ class PatchGrid:
         if not self.apart:
             place = place.permute(1, 2, 0, 3, 4)
         return place.reshape(self.count, self.dimension)
+
+
+def rows_of(x: Tensor, index: Tensor) -> Tensor:
+    """``x[index]`` of a matrix (D, n), whose rows are copied whole: (P, d) -> (P, d, n)."""
+    return x.index_select(0, index.reshape(-1)).view(*index.shape, x.shape[1])
 
 
 class PatchLayer(nn.Module):
@@ -242,7 +247,7 @@ class PatchMap:
         """What images (D, n) have in every patch: (P, d, n)."""
         if self.whole:
             return x[None]
-        return x.index_select(0, self.index.view(-1)).view(*self.index.shape, x.shape[1])
+        return rows_of(x, self.index)
 
     def _moved(
         self, x: Tensor, move: Callable[[Tensor], tuple[Tensor, Tensor]]

@@ -15,7 +15,7 @@ from ...devices import sizes_of
 from ...training.processes import Processes
 from ...transport.kernel_splines import gaussianising_splines
 from ...transport.optimal_transport import matching_directions, matching_splines
-from ...transport.patches import PatchGrid, PatchLayer
+from ...transport.patches import PatchGrid, PatchLayer, rows_of
 from ...transport.spline import Splines
 from .sample_store import Points
 
@@ -167,7 +167,7 @@ def _directions(
     seeds = torch.randint(2**62, (len(pieces),), generator=generator).tolist()
     for i in range(processes.rank, len(pieces), processes.count):
         whole = len(pieces) == 1
-        x = [grid.patches(y) if whole else y[index[pieces[i]]] for y in chosen]
+        x = [grid.patches(y) if whole else rows_of(y, index[pieces[i]]) for y in chosen]
         a[pieces[i]] = matching_directions(
             x[0],
             x[1] if len(x) > 1 else None,

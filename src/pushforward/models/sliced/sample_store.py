@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...devices import PROCESSOR, sizes_of
 from ...training.processes import Processes
-from ...transport.patches import PatchLayer
+from ...transport.patches import PatchLayer, rows_of
 
 __all__ = ["Block", "Points", "Store", "blocks_of", "free_memory"]
 
@@ -194,7 +194,9 @@ class Points:
             block = self.blocks[i]
             here = torch.nonzero((which >= block.start) & (which < block.stop))[:, 0]
             if len(here):
-                found[:, here] = self.read(i)[:, which[here] - block.start].to(found.device)
+                x = self.read(i)
+                some = x.index_select(1, (which[here] - block.start).to(x.device))
+                found.index_copy_(1, here.to(found.device), some.to(found.device))
         return found if self._processes is None else self._processes.sum(found)
 
     def projected(self, a: Tensor, index: Tensor | None, label: int | None) -> Tensor:
@@ -214,7 +216,7 @@ class Points:
             if block.label == label:
                 x = self.read(i)
                 # the columns of a file are the processor's
-                patches = (x[None] if index is None else x[index.to(x.device)]).to(a.device)
+                patches = (x[None] if index is None else rows_of(x, index.to(x.device))).to(a.device)
                 torch.matmul(a.mT, patches, out=p[..., block.place])
         return p if self._processes is None else self._processes.sum(p)
 
