@@ -84,6 +84,24 @@ def test_each_layer_looks_at_other_images(monkeypatch):
     assert all(tuple(column) in known for x in seen for column in x.T.tolist())
 
 
+def test_a_search_is_as_long_as_pays(monkeypatch):
+    grown = growth(normal(0, 64, 900), normal(1, 64, 900))
+    grown.making = LayerSettings(16, 512, 200)
+    seen = []
+    monkeypatch.setattr(
+        patch_growth, "matching_layer", lambda *given, **options: seen.append(given[3])
+    )
+    grown.moved = True
+    for side, slices in ((8, 4), (4, 8), (2, 4)):
+        grid = PatchGrid((1, 8, 8), (side, side))
+        grown.make(grid, slices, torch.Generator().manual_seed(0))
+    assert [making.search_rows for making in seen] == [512, 256, 128]
+    assert [making.search_steps for making in seen] == [176, 50, 40]
+    grown.making = LayerSettings(16, 512, 20)
+    grown.make(grid, 4, torch.Generator().manual_seed(0))
+    assert seen[-1].search_steps == 20
+
+
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_some_points_are_a_share_of_each_class(on_disk):
     x = torch.arange(700.0).expand(3, -1).clone()

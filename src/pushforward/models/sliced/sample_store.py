@@ -216,7 +216,9 @@ class Points:
             if block.label == label:
                 x = self.read(i)
                 # the columns of a file are the processor's
-                patches = (x[None] if index is None else rows_of(x, index.to(x.device))).to(a.device)
+                patches = (x[None] if index is None else rows_of(x, index.to(x.device))).to(
+                    a.device
+                )
                 torch.matmul(a.mT, patches, out=p[..., block.place])
         return p if self._processes is None else self._processes.sum(p)
 
