@@ -84,7 +84,7 @@ def test_each_layer_looks_at_other_images(monkeypatch):
     assert all(tuple(column) in known for x in seen for column in x.T.tolist())
 
 
-def test_a_search_is_as_long_as_pays(monkeypatch):
+def test_searches_in_small_patches_are_short(monkeypatch):
     grown = growth(normal(0, 64, 900), normal(1, 64, 900))
     grown.making = LayerSettings(16, 512, 200)
     seen = []
@@ -97,9 +97,6 @@ def test_a_search_is_as_long_as_pays(monkeypatch):
         grown.make(grid, slices, torch.Generator().manual_seed(0))
     assert [making.search_rows for making in seen] == [512, 256, 128]
     assert [making.search_steps for making in seen] == [176, 50, 40]
-    grown.making = LayerSettings(16, 512, 20)
-    grown.make(grid, 4, torch.Generator().manual_seed(0))
-    assert seen[-1].search_steps == 20
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

@@ -87,7 +87,7 @@ class SIG(PatchModel):
             preset "fast", takes 700 for each minute of the budget, 2,000 at the least.
         search_rows, search_steps: images a search for directions looks at, drawn afresh for each
             layer, and its gradient steps. For pictures fewer images where patches are small,
-            and fewer steps beyond 40 where directions span most of a patch.
+            and fewer steps where directions span most of a patch.
         step: share of the way to the normal distribution that a layer goes; for likelihood.
         conditional: learn images of each label: directions are shared, found by all images
             together, and every label has splines of its own.

@@ -13,7 +13,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "samples": 4,
         "max_images": None,
         "search_rows": 1024,
-        "search_steps": 32,
+        "search_steps": 20,
     },
     "paper": {
         "layers": 100,
