@@ -126,16 +126,16 @@ def _reference(path):
 def _search(content, rows):
     if not rows:
         return []
-    rows = sorted(rows, key=lambda r: (-r["side"], r["leading"] or 10_000, r["rows"], r["steps"]))
+    rows = sorted(rows, key=lambda r: (-r["side"], r["rows"], r["steps"]))
     cells = [
         [
-            f"{row['side']} x {row['side']}", f"{row['rows']:,}", str(row["leading"] or "all"),
-            str(row["steps"]), f"{row['distance']:.3f} ± {row['deviation']:.3f}",
+            f"{row['side']} x {row['side']}", f"{row['rows']:,}", str(row["steps"]),
+            f"{row['distance']:.3f} ± {row['deviation']:.3f}",
             f"{row['milliseconds']:.0f}",
         ]
         for row in rows
     ]  # fmt: skip
-    header = ["patch", "images", "coordinates", "steps", "distance", "CPU, ms"]
+    header = ["patch", "images", "steps", "distance", "CPU, ms"]
     return ["### Searches", SEARCH_TEXT, table(header, cells), *_runs(content)]
 
 

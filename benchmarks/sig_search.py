@@ -13,15 +13,15 @@ import time
 
 from benchmarks.common import RESULTS, run_all, shared
 
-KEY = ("side", "rows", "steps", "leading")
+KEY = ("side", "rows", "steps")
 SLICES = {28: 56, 14: 28, 7: 14, 4: 8, 2: 4}
 STARTS = 4
 JOBS = [
-    *((28, 1024, steps, leading) for leading in (None, 112) for steps in (10, 17, 32)),
-    *((14, 1024, steps, leading) for leading in (None, 64) for steps in (8, 15, 32)),
-    *((7, rows, steps, None) for rows in (784, 1024) for steps in (10, 32)),
-    *((4, rows, steps, None) for rows in (256, 1024) for steps in (5, 16, 32)),
-    *((2, rows, steps, None) for rows in (256, 1024) for steps in (4, 16, 32)),
+    *((28, 1024, steps) for steps in (10, 17, 32)),
+    *((14, 1024, steps) for steps in (8, 15, 32)),
+    *((7, rows, steps) for rows in (784, 1024) for steps in (10, 32)),
+    *((4, rows, steps) for rows in (256, 1024) for steps in (5, 16, 32)),
+    *((2, rows, steps) for rows in (256, 1024) for steps in (4, 16, 32)),
 ]
 
 
@@ -44,7 +44,7 @@ def samples_of(side):
     return x.T.contiguous(), (mixed.T @ axes + mean).T.contiguous()
 
 
-def work(side, rows, steps, leading):
+def work(side, rows, steps):
     """One row."""
     import numpy as np
     import torch
@@ -59,7 +59,7 @@ def work(side, rows, steps, leading):
     for seed in range(STARTS):
         start = torch.Generator().manual_seed(seed)
         begun = time.process_time()
-        a = matching_directions(*few, SLICES[side], start, steps=steps, leading=leading)
+        a = matching_directions(*few, SLICES[side], start, steps=steps)
         spent.append(time.process_time() - begun)
         found.append(float(matching_value(a, *others)))
     return {

@@ -147,25 +147,6 @@ def test_directions_are_orthonormal_and_better_than_the_start():
     assert (matching_value(best, x, y) > matching_value(start, x, y)).all()
 
 
-def test_a_search_among_leading_coordinates_finds_what_differs_beyond_chance():
-    d, generator = 200, torch.Generator().manual_seed(0)
-    scale = 2 / (1 + torch.arange(d))[:, None]  # as those of images, and noise everywhere
-
-    def drawn(n):
-        x = (scale + 0.2) * torch.randn(2, d, n, generator=generator)
-        x[1, 1] = x[1, 1].abs()  # of the second sample, one of those that vary most
-        return x[:1], x[1:]
-
-    few = drawn(80)
-    free, leading = (
-        matching_directions(*few, 2, torch.Generator().manual_seed(1), leading=k)
-        for k in (None, 12)
-    )
-    assert torch.allclose(leading.mT @ leading, torch.eye(2), atol=1e-5)
-    held_out = drawn(4000)
-    assert matching_value(leading, *held_out) > matching_value(free, *held_out)
-
-
 def test_splines_are_transport():
     generator = torch.Generator().manual_seed(0)
     p, q = torch.randn(2, 5, 4000, generator=generator).double()

@@ -20,7 +20,6 @@ __all__ = [
     "matching_value",
 ]
 
-_MOSTLY = 0.75  # share of the coordinates above which a search looks at all of them
 _CAUTION = 1.5  # times the error's share that is taken off a way
 _LEAST = 1e-5  # rise between neighbouring knots: what is closer is one place
 
@@ -32,7 +31,6 @@ def matching_directions(
     generator: torch.Generator,
     *,
     steps: int = 20,
-    leading: int | None = None,
 ) -> Tensor:
     """Directions along which samples differ most, for a batch of pairs of samples.
 
@@ -41,30 +39,21 @@ def matching_directions(
     over orthonormal ``A``, as :func:`max_sliced_directions` does for one sample and the normal
     distribution: exact half gradients, Barzilai & Borwein's steps, a polar retraction.
 
-    Among as many coordinates as points there are directions along which any two samples differ by
-    chance. With ``leading`` the search keeps to so many along which ``x`` varies most, found by a
-    step of the power method.
-
     Args:
         x: (P, d, n) points of P problems.
         target: (P, d, n) points of the other samples; None for the standard normal.
         slices: number K of directions, at most d.
         generator: source of the start, on the CPU; a GPU draws by a seed from it.
         steps: gradient steps.
-        leading: coordinates that are searched, at least K; None for all, as is more than three
-            quarters of them.
 
     Returns:
         (P, d, K), orthonormal columns, the best that were met on the way.
     """
     problems, d, n = x.shape
-    draw = generator_on(x.device, generator)
-    if leading is not None and leading < _MOSTLY * d:
-        span = _leading(x, leading, draw)
-        x, target = span.mT @ x, None if target is None else span.mT @ target
-        return span @ matching_directions(x, target, slices, generator, steps=steps)
     # random mixtures of points lie where the points vary, and so are on their way already
-    a = _orthonormal(_mixtures(x, slices, draw), draw).to(x.dtype)
+    draw = generator_on(x.device, generator)
+    mix = torch.randn(problems, n, slices, generator=draw, device=x.device).to(x.dtype)
+    a = _orthonormal(x @ (mix - mix.mean(1, keepdim=True)), draw).to(x.dtype)
     if d == 1:
         return a
     points = [x] if target is None else [x, target]
@@ -97,20 +86,6 @@ def matching_directions(
         previous = (a, gradient)
         a = _retracted(a + length[:, None, None] * gradient)
     return best.contiguous()
-
-
-def _mixtures(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Random mixtures of points (P, d, n) about their mean: (P, d, count)."""
-    size = len(x), x.shape[2], count
-    mix = torch.randn(size, generator=generator, device=x.device).to(x.dtype)
-    return x @ (mix - mix.mean(1, keepdim=True))
-
-
-def _leading(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Orthonormal directions along which points (P, d, n) vary, nearly as much as they can."""
-    centred = x - x.mean(2, keepdim=True)
-    m = _mixtures(x, count, generator)
-    return _orthonormal(centred @ (centred.mT @ m), generator).to(x.dtype)
 
 
 def matching_value(a: Tensor, x: Tensor, target: Tensor | None) -> Tensor:

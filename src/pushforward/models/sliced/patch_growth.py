@@ -80,24 +80,12 @@ class PictureGrowth:
         made = generator, self.processes
         if grid.count == 1 and not self.moved:
             return principal_layer(*given, self.making, *made)
-        making = replace(
-            self.making,
-            search_rows=self._search_rows(grid.dimension),
-            search_steps=self._search_steps(slices / grid.dimension),
-        )
+        making = replace(self.making, search_steps=self._search_steps(slices / grid.dimension))
         return matching_layer(*given, making, *made, slices=slices)
 
     def add(self, layer: PatchLayer) -> bool:
         self.moved = True
         return self.samples.move(layer, back=True) is not None
-
-    def _search_rows(self, dimension: int) -> int:
-        """Images that a search in patches of so many coordinates looks at: at most 16 for each.
-
-        No fewer than a quarter of those of large patches. More find no better directions.
-        """
-        most = self.making.search_rows
-        return min(most, max(-(-most // 4), 16 * dimension))
 
     def _search_steps(self, share: float) -> int:
         """Steps of a search for slices that span this share of the coordinates of a patch.

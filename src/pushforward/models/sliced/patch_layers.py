@@ -22,7 +22,6 @@ from .sample_store import Points
 __all__ = ["LayerSettings", "gaussianising_layer", "matching_layer", "principal_layer"]
 
 _WIDEST = 4096  # coordinates of a patch whose principal axes are all found
-_POINTS_A_COORDINATE = 16  # that a search needs, to tell differences from chance
 _AT_ONCE = 256  # points that are looked at in float64
 
 Fit = Callable[[Sequence[Tensor]], Splines]
@@ -175,7 +174,6 @@ def _directions(
             slices,
             torch.Generator().manual_seed(seeds[i]),
             steps=making.search_steps,
-            leading=max(2 * slices, few // _POINTS_A_COORDINATE) if len(x) > 1 else None,
         )
     return processes.sum(a)
 
