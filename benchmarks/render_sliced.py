@@ -17,6 +17,16 @@ SCORES = {
     "last_level": "last level",
 }
 OTHERS = ("fashion_mnist", "mnist", "omniglot", "hflip", "vflip")
+INCEPTION_TEXT = """\
+Fréchet distance of 10,000 samples to the 10,000 test images in the features of the Inception of
+2015-12-05, images resized as by pytorch-fid, after so much CPU time of one thread; in brackets a
+95 % interval of the distance. The authors report 4.5 on MNIST and 13.7 on Fashion-MNIST, of 800
+layers on all training images, which took a GPU."""
+SEARCH_TEXT = """\
+What searches for directions find: MNIST beside samples with the margins of its principal axes and
+nothing of their dependence, in a patch in the middle. The 2-Wasserstein distance of 3,000 images
+that no search has seen, along the directions found, whose square is what a layer can gain: means
+and standard deviations over four starts."""
 OOD_TEXT = """\
 The probability that a test image of the set trained on scores above an image of another kind
 (AUROC): the other digits or garments, Omniglot, and the same test images mirrored and upside down.
@@ -35,10 +45,12 @@ the mean probability of eight. The paper has 1.34 on all 60,000 training images.
 
 
 def sliced_section(results):
-    """Other kinds of images, the authors' program, bits per dimension."""
+    """Inception's distance, other kinds of images, the authors' program, bits per dimension."""
     parts = ["## SIG and GIS of images"]
+    parts += _inception(*_read(results / "sig_inception.json"))
     parts += _ood(*_read(results / "sig_ood.json"))
     parts += _reference(results / "sig_reference.json")
+    parts += _search(*_read(results / "sig_search.json"))
     parts += _bits(*_read(results / "sig_bits.json"))
     return "\n\n".join(parts)
 
@@ -50,6 +62,20 @@ def _read(path):
 
 def _runs(content):
     return [told(run) for run in content["runs"].values()]
+
+
+def _inception(content, rows):
+    if not rows:
+        return []
+    cells = [
+        [
+            OWN[row["data"]], f"{row['minutes']:g} min", str(max(row["layers"].values())),
+            f"{row['fid']:.1f} ({row['interval'][0]:.1f} to {row['interval'][1]:.1f})",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    header = ["images", "CPU", "layers", "FID"]
+    return ["### Samples, by Inception", INCEPTION_TEXT, table(header, cells), *_runs(content)]
 
 
 def _ood(content, rows):
@@ -95,6 +121,22 @@ def _reference(path):
     ]  # fmt: skip
     run = told(content["provenance"])
     return ["### The authors' program", REFERENCE_TEXT, table(header, cells), run]
+
+
+def _search(content, rows):
+    if not rows:
+        return []
+    rows = sorted(rows, key=lambda r: (-r["side"], r["rows"], r["steps"]))
+    cells = [
+        [
+            f"{row['side']} x {row['side']}", f"{row['rows']:,}", str(row["steps"]),
+            f"{row['distance']:.3f} ± {row['deviation']:.3f}",
+            f"{row['milliseconds']:.0f}",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    header = ["patch", "images", "steps", "distance", "CPU, ms"]
+    return ["### Searches", SEARCH_TEXT, table(header, cells), *_runs(content)]
 
 
 def _bits(content, rows):

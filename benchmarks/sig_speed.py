@@ -1,4 +1,4 @@
-"""What a layer of SIG costs an image: of samples, and of log densities.
+"""What a layer of SIG costs: an image of samples, one of log densities, and the fit of it.
 
     python -m benchmarks.sig_speed
 
@@ -6,16 +6,38 @@ A model of 28 x 28 pixels with four layers of each stage of the published schedu
 spline: random directions, and splines that bend a little. It stands in for a fitted one of
 hundreds of layers, each of which costs as much. CPU microseconds for an image and a layer, one
 thread, median of five calls.
+
+A fit is of ten layers a stage on 5,000 images of MNIST and as many samples: CPU milliseconds for
+a layer of a stage, all that a fit does included. `--against FOLDER` measures the checkout of an
+older commit there as well, in turn, so that both have the machine as it is.
 """
 
 import argparse
+import functools
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
+from itertools import pairwise
+from pathlib import Path
 
-from benchmarks.common import RESULTS, run_all
+from benchmarks.common import RESULTS, ROOT, run_all, shared
 
 KEY = ("what", "images")
 SHAPE, LAYERS, KNOTS = (1, 28, 28), 4, 400
+FITTED = """
+import json, sys, time
+import torch
+import pushforward
+torch.set_num_threads(1)
+images = pushforward.open_images(sys.argv[1], "train").images[:int(sys.argv[2])]
+time.monotonic = time.process_time
+options = {"layers": 10, "minutes": 60, "samples": 1, "max_images": len(images)}
+model = pushforward.SIG(**options, validation_fraction=0, device="cpu", random_state=0).fit(images)
+print(json.dumps([[r["stage"], r["step"], r["seconds"]] for r in model.history_]))
+"""
 
 
 def model_of():
@@ -47,8 +69,30 @@ def model_of():
     return model, len(layers)
 
 
-def work(what, images):
+def fitted(source, images):
+    """CPU milliseconds of a layer of each stage, by the code in a folder."""
+    words = [sys.executable, "-c", FITTED, str(shared("data", "mnist")), str(images)]
+    environment = os.environ | {"PYTHONPATH": str(Path(source) / "src")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    ends = [["", 0, 0.0], *json.loads(done.stdout)]
+    spent = {new[0]: 1e3 * (new[2] - old[2]) / (new[1] - old[1]) for old, new in pairwise(ends)}
+    return {stage: round(value) for stage, value in spent.items()}
+
+
+def work(what, images, against=None):
     """One row."""
+    if what == "fit":
+        own = fitted(ROOT, images)
+        row = {"milliseconds": own, "mean_milliseconds": statistics.mean(own.values())}
+        if against is not None:
+            row["milliseconds_before"] = before = fitted(against, images)
+            row["times_faster"] = round(sum(before.values()) / sum(own.values()), 2)
+        return row
+    return used(what, images)
+
+
+def used(what, images):
+    """Microseconds for an image and a layer."""
     import torch
 
     torch.set_num_threads(1)
@@ -68,11 +112,14 @@ def work(what, images):
 def main():
     """Measure what has no row yet."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--what", nargs="+", default=["fit", "sample", "score"])
+    parser.add_argument("--against", type=Path, help="checkout of an older commit")
     parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
+    sizes = {"fit": [5000], "sample": [64, 1024, 4096], "score": [64, 1024, 4096]}
     run_all(
-        [{"what": what, "images": n} for what in ("sample", "score") for n in (64, 1024, 4096)],
-        work=work,
+        [{"what": what, "images": n} for what in given.what for n in sizes[what]],
+        work=functools.partial(work, against=given.against and given.against.resolve()),
         key=KEY,
         out=RESULTS / "sig_speed.json",
         module="benchmarks.sig_speed",

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from pushforward.transport import patches
 from pushforward.transport.kernel_splines import gaussianising_splines
 from pushforward.transport.optimal_transport import (
     matching_directions,
@@ -242,3 +243,28 @@ def test_a_layer_is_made_ready_once_for_all_images(monkeypatch):
     whole = flow.log_prob(images[:5000])
     parts = torch.cat([flow.log_prob(part) for part in images[:5000].split(64)])
     torch.testing.assert_close(whole, parts)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("classes", [None, 2])
+def test_slices_that_do_not_move_are_left_out_and_change_nothing(share, classes, monkeypatch):
+    layer, _ = layer_of((1, 6, 6), (2, 3), classes=classes)
+    generator = torch.Generator().manual_seed(3)
+    still = torch.rand(layer.x.shape[:-1], generator=generator) >= share
+    layer.y[still], layer.slope[still] = layer.x[still], 1.0
+    label = None if classes is None else 1
+    x, _ = samples((1, 6, 6), 50, seed=4)
+    ready = layer.map(torch.float32, label)
+    monkeypatch.setattr(patches, "_MOST_MOVING", -1)
+    whole = layer.map(torch.float32, label)
+    assert whole.layer.moving is None
+    moving = ready.layer.moving
+    assert moving is not None
+    assert len(moving) == max(1, int((~still[label or ...]).sum()))
+    for ours, all_of_them in zip(ready.forward(x), whole.forward(x), strict=True):
+        assert torch.allclose(ours, all_of_them, atol=1e-5)
+    for ours, all_of_them in zip(ready.inverse(x), whole.inverse(x), strict=True):
+        assert torch.allclose(ours, all_of_them, atol=1e-5)
+    assert torch.allclose(ready.solve(x), whole.solve(x), atol=1e-5)
+    if share == 0:
+        assert torch.allclose(ready.solve(x), x, atol=1e-5)

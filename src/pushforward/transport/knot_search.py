@@ -54,7 +54,8 @@ class KnotSearch:
         step = self.step
         while step:
             # the knot that is the last one of `step` more
-            index += step * (self.knots.gather(-1, index + (step - 1)) <= points)
+            last = index if step == 1 else index + (step - 1)
+            index.add_(self.knots.gather(-1, last) <= points, alpha=step)
             step //= 2
         return index
 

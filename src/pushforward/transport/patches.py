@@ -22,12 +22,14 @@ from .numerics import LOG_2PI
 from .sliced_flow import SliceLayer
 from .spline import Splines
 
-__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap"]
+__all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap", "rows_of"]
 
 # Directions a patch above which their float64 form is kept: to make it takes as long as to carry
 # as many images as there are directions. Of most models one layer, the first grown, has so many.
 _WIDE = 128
 _MANY = 512  # images for which it pays to make tables of the knots
+_MOST_MOVING = 0.9  # share of slices that move up to which it pays to pick them out
+_ROUNDED = 1e-5  # what a slope of 1 may be off by
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,15 @@ class PatchGrid:
         """Number d of coordinates of a patch."""
         return math.prod(self.patch) * (1 if self.apart else self.shape[0])
 
+    @property
+    def whole(self) -> bool:
+        """Whether the only patch is the image, its coordinates in their order."""
+        return self.dimension == math.prod(self.shape) and self.shift == (0, 0)
+
+    def patches(self, x: Tensor) -> Tensor:
+        """What images (D, n) have in every patch, (P, d, n): the same memory where it is all."""
+        return x[None] if self.whole else rows_of(x, self.index(x.device))
+
     def index(self, device: torch.device | None = None) -> Tensor:
         """Coordinates of every patch: (P, d) int64, no coordinate twice."""
         c, height, width = self.shape
@@ -79,6 +90,11 @@ class PatchGrid:
         if not self.apart:
             place = place.permute(1, 2, 0, 3, 4)
         return place.reshape(self.count, self.dimension)
+
+
+def rows_of(x: Tensor, index: Tensor) -> Tensor:
+    """``x[index]`` of a matrix (D, n), whose rows are copied whole: (P, d) -> (P, d, n)."""
+    return x.index_select(0, index.reshape(-1)).view(*index.shape, x.shape[1])
 
 
 class PatchLayer(nn.Module):
@@ -158,17 +174,20 @@ class PatchLayer(nn.Module):
 
     def map(self, dtype: torch.dtype, label: int | None = None, images: int = 1) -> "PatchMap":
         """The layer made ready for so many images of a type and class; many times its memory."""
-        knots = [t if label is None else t[label] for t in (self.x, self.y, self.slope)]
+        x, y, slope = (t if label is None else t[label] for t in (self.x, self.y, self.slope))
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
-        splines = Splines(knots[0], knots[1], knots[2], uniform).to(dtype)
+        moving = _moving(x, y, slope)
+        if moving is not None:
+            x, y, slope = (t.flatten(0, 1).index_select(0, moving) for t in (x, y, slope))
+        splines = Splines(x, y, slope, uniform).to(dtype)
         if images >= _MANY:
             splines.for_many()
         a = self._directions(dtype)
         index = self.grid.index(a.device)
         home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()
         home[index.view(-1)] = torch.arange(index.numel(), device=a.device)
-        return PatchMap(index, home, SliceLayer(a, splines))
+        return PatchMap(index, home, SliceLayer(a, splines, moving), self.grid.whole)
 
     def _directions(self, dtype: torch.dtype) -> Tensor:
         """The directions in a type, orthonormal to its last digit."""
@@ -196,11 +215,13 @@ class PatchMap:
         home: (D,), where each coordinate is among those of all patches, one patch after the
             other, and of the images behind them, if a coordinate is in no patch.
         layer: of all patches.
+        whole: whether the only patch is the image, its coordinates in their order.
     """
 
     index: Tensor
     home: Tensor
     layer: SliceLayer
+    whole: bool = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """As of :class:`PatchLayer`."""
@@ -224,7 +245,9 @@ class PatchMap:
 
     def _patches(self, x: Tensor) -> Tensor:
         """What images (D, n) have in every patch: (P, d, n)."""
-        return x.index_select(0, self.index.view(-1)).view(*self.index.shape, x.shape[1])
+        if self.whole:
+            return x[None]
+        return rows_of(x, self.index)
 
     def _moved(
         self, x: Tensor, move: Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -234,6 +257,8 @@ class PatchMap:
 
     def _joined(self, patches: Tensor, x: Tensor) -> Tensor:
         """The images that patches (P, d, n) make, with what is in none from images (D, n)."""
+        if self.whole:
+            return patches[0]
         rows = patches.reshape(-1, x.shape[1])
         # rows are copied in order, in a third of the time of index_copy
         return (rows if len(rows) == len(x) else torch.cat([rows, x])).index_select(0, self.home)
@@ -358,6 +383,22 @@ class PatchFlow(nn.Module):
 
     def _ordered(self) -> list[PatchLayer]:
         return cast("list[PatchLayer]", list(self.layers))
+
+
+def _moving(x: Tensor, y: Tensor, slope: Tensor) -> Tensor | None:
+    """Numbers of the splines (P, K, M) that are not the identity; None where nearly all are not.
+
+    Where samples are like the data already, a layer leaves them as they are: in the last stages
+    of a long growth that is so in most slices. On a processor these then cost nothing. A GPU would
+    have to wait for the answer, and has less to gain.
+    """
+    if x.device.type != "cpu":
+        return None
+    moves = ((x != y) | ((slope - 1).abs() > _ROUNDED)).any(-1).flatten()
+    some = torch.nonzero(moves)[:, 0]
+    if len(some) > _MOST_MOVING * len(moves):
+        return None
+    return some if len(some) else torch.zeros(1, dtype=torch.long)
 
 
 def _carried(

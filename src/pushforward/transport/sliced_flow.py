@@ -18,10 +18,18 @@ __all__ = ["SliceLayer", "SlicedFlow"]
 
 @dataclass
 class SliceLayer:
-    """One layer of a batch of flows: directions (..., d, k) and splines of batch (..., k)."""
+    """One layer of a batch of flows: directions (..., d, k) and splines of batch (..., k).
+
+    Attributes:
+        directions: (..., d, k), orthonormal columns.
+        splines: of all slices; with ``moving`` of the slices that move, (R, M).
+        moving: (R,) int64, rising numbers of these among all slices, counted one batch entry
+            after the other; None for all of them. The others are where they were.
+    """
 
     directions: Tensor
     splines: Splines
+    moving: Tensor | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Data towards the latent: (..., d, n) -> points (..., d, n), log-det (..., n)."""
@@ -30,26 +38,44 @@ class SliceLayer:
 
     def displacement(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """How far :meth:`forward` moves points, and its log-det."""
-        moved, derivative = self.splines.displacement(self.directions.mT @ x)
+        p = self.directions.mT @ x
+        moved, derivative = self.splines.displacement(self._chosen(p))
+        moved, derivative = self._among(p, moved, 0.0), self._among(p, derivative, 1.0)
         return self.directions @ moved, _log_product(derivative)
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Latent towards the data; the log-det is that of the **forward** map."""
         p = self.directions.mT @ y
-        q, log_derivative = self.splines.inverse(p)
-        return y + self.directions @ q.sub_(p), log_derivative.sum(-2)
+        chosen = self._chosen(p)
+        q, log_derivative = self.splines.inverse(chosen)
+        moved, log_derivative = (self._among(p, t, 0.0) for t in (q.sub_(chosen), log_derivative))
+        return y + self.directions @ moved, log_derivative.sum(-2)
 
     def solve(self, y: Tensor) -> Tensor:
         """The points of :meth:`inverse` alone."""
         p = self.directions.mT @ y
-        return y + self.directions @ self.splines.solve(p).sub_(p)
+        chosen = self._chosen(p)
+        return y + self.directions @ self._among(p, self.splines.solve(chosen).sub_(chosen), 0.0)
+
+    def _chosen(self, p: Tensor) -> Tensor:
+        """Projections (..., k, n) of the slices that move."""
+        return p if self.moving is None else p.flatten(0, -2).index_select(0, self.moving)
+
+    def _among(self, p: Tensor, chosen: Tensor, rest: float) -> Tensor:
+        """What is known of slices that move, with ``rest`` for the others, as projections p."""
+        if self.moving is None:
+            return chosen
+        full = p.new_full((p.numel() // p.shape[-1], p.shape[-1]), rest)
+        return full.index_copy_(0, self.moving, chosen).view(p.shape)
 
     def to(self, device: torch.device) -> "SliceLayer":
         """The layer on another device."""
-        return SliceLayer(self.directions.to(device), self.splines.to(device))
+        moving = None if self.moving is None else self.moving.to(device)
+        return SliceLayer(self.directions.to(device), self.splines.to(device), moving)
 
     def take(self, index: Tensor | slice | int) -> "SliceLayer":
-        """The layers at ``index`` of the first batch dimension."""
+        """The layers at ``index`` of the first batch dimension; all their slices move."""
+        assert self.moving is None
         return SliceLayer(self.directions[index], self.splines.take(index))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import pushforward
+from pushforward.models.sliced import patch_growth
 from pushforward.models.sliced.patch_growth import PictureGrowth
 from pushforward.models.sliced.patch_layers import LayerSettings
 from pushforward.models.sliced.sample_store import Points, Store, blocks_of
@@ -61,6 +62,62 @@ def test_more_coordinates_than_images_are_no_obstacle():
     a = layer.directions[0]
     assert torch.allclose(a.T @ a, torch.eye(256), atol=1e-4)
     assert grown.add(layer)
+
+
+def test_each_layer_looks_at_other_images(monkeypatch):
+    data = normal(0, 16, 1600)
+    grown = growth(data, normal(1, 16, 400))
+    grown.looked_at = 0.25
+    seen = []
+    fitted = patch_growth.matching_layer
+
+    def noted(grid, looked_at, *rest, **options):
+        seen.append(looked_at.columns(torch.arange(len(looked_at))))
+        return fitted(grid, looked_at, *rest, **options)
+
+    monkeypatch.setattr(patch_growth, "matching_layer", noted)
+    for seed in range(2):
+        grown.make(PatchGrid((1, 4, 4), (2, 2)), 2, torch.Generator().manual_seed(seed))
+    assert [x.shape[1] for x in seen] == [400, 400]
+    assert not seen[0].equal(seen[1])
+    known = {tuple(column) for column in data.T.tolist()}
+    assert all(tuple(column) in known for x in seen for column in x.T.tolist())
+
+
+def test_searches_in_small_patches_are_short(monkeypatch):
+    grown = growth(normal(0, 64, 900), normal(1, 64, 900))
+    grown.making = LayerSettings(16, 512, 200)
+    seen = []
+    monkeypatch.setattr(
+        patch_growth, "matching_layer", lambda *given, **options: seen.append(given[3])
+    )
+    grown.moved = True
+    for side, slices in ((8, 4), (4, 8), (2, 4)):
+        grid = PatchGrid((1, 8, 8), (side, side))
+        grown.make(grid, slices, torch.Generator().manual_seed(0))
+    assert [making.search_steps for making in seen] == [176, 50, 40]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_some_points_are_a_share_of_each_class(on_disk):
+    x = torch.arange(700.0).expand(3, -1).clone()
+    blocks = blocks_of([500, 200], 3, labelled=True)
+    all_of_them = Points(
+        3, blocks, lambda _, b: x[:, b.start : b.stop].clone(), Store(CPU, on_disk)
+    )
+    some = all_of_them.some(0.3, torch.Generator().manual_seed(0))
+    counts = [some.count(label) for label in (0, 1)]
+    assert 150 <= counts[0] < 150 + 64
+    assert 60 <= counts[1] < 60 + 64
+    assert some.classes == 2
+    columns = some.columns(torch.arange(len(some)))
+    first = columns[0].tolist()
+    assert len(set(first)) == sum(counts) == len(some)
+    assert all(value < 500 for value in first[: counts[0]])
+    assert all(value >= 500 for value in first[counts[0] :])
+    index, a = torch.arange(3)[None], torch.ones(1, 3, 1)
+    for label, part in ((0, columns[:, : counts[0]]), (1, columns[:, counts[0] :])):
+        assert some.projected(a, index, label)[0, 0].equal(part.sum(0))
 
 
 @pytest.fixture(scope="module")

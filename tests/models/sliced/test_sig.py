@@ -356,8 +356,10 @@ def test_a_warm_start_keeps_the_labels(labelled):
     assert len(layers_of(fitted.fit(X, y))) == 2 * count
     with pytest.raises(DataError, match="label"):
         small(conditional=True).fit(X)
-    with pytest.raises(DataError, match="None of the 1 images"):
-        small(conditional=True, max_images=1).fit(X, y)
+    rare = y.copy()
+    rare[0] = 9
+    with pytest.raises(DataError, match="None of the 8 images"):
+        small(conditional=True, max_images=1).fit(X, rare)
     with pytest.raises(UnsupportedError, match="conditional"):
         small().fit(X).predict_proba(X)
 

@@ -10,8 +10,8 @@ from pushforward import SIG, open_images
 from pushforward.models.sliced import patch_loop
 
 FITS = {
-    "pictures": {"layers": 2},
-    "resumed": {"layers": 2},  # from what one process left in the folder "work"
+    "pictures": {"layers": 2, "max_images": 600},  # a third of them for each layer
+    "resumed": {"layers": 2, "max_images": 600},  # from what one process left in the folder "work"
     "likelihood": {"goal": "likelihood", "layers": 12},
     "conditional": {"conditional": True, "layers": 1},
 }

@@ -51,6 +51,7 @@ class PictureGrowth:
         held_out: (D, k) images to measure by, or None.
         making: how a layer is made.
         processes: that make it together.
+        looked_at: share of the images that a layer looks at, others for each.
 
     Attributes:
         moved: whether samples were moved yet; the first layer goes along all principal axes.
@@ -66,14 +67,16 @@ class PictureGrowth:
         held_out: Tensor | None,
         making: LayerSettings,
         processes: Processes,
+        looked_at: float = 1.0,
     ) -> None:
         self.data, self.samples, self.held_out, self.making = data, samples, held_out, making
-        self.processes = processes
+        self.processes, self.looked_at = processes, looked_at
         self.moved = False
         self._axes: Tensor | None = None if held_out is None else _principal_axes(data)
 
     def make(self, grid: PatchGrid, slices: int, generator: torch.Generator) -> PatchLayer:
-        given = (grid, self.data, self.samples)
+        data = self.data if self.looked_at == 1 else self.data.some(self.looked_at, generator)
+        given = (grid, data, self.samples)
         made = generator, self.processes
         if grid.count == 1 and not self.moved:
             return principal_layer(*given, self.making, *made)
@@ -87,7 +90,8 @@ class PictureGrowth:
     def _search_steps(self, share: float) -> int:
         """Steps of a search for slices that span this share of the coordinates of a patch.
 
-        The more they span, the less it matters which they are.
+        The more they span, the less it matters which they are. Longer searches find more, but in
+        the same time more layers make better images.
         """
         most = self.making.search_steps
         return max(-(-most // 5), round(most * (1 - share) ** 2))

@@ -15,7 +15,7 @@ from ...devices import sizes_of
 from ...training.processes import Processes
 from ...transport.kernel_splines import gaussianising_splines
 from ...transport.optimal_transport import matching_directions, matching_splines
-from ...transport.patches import PatchGrid, PatchLayer
+from ...transport.patches import PatchGrid, PatchLayer, rows_of
 from ...transport.spline import Splines
 from .sample_store import Points
 
@@ -81,7 +81,7 @@ def principal_layer(
     rows = 2048 if d > _WIDEST else min(16384, max(4096, 4 * d))
     some = _some(len(data), min(len(data), rows), generator)
     axes = _few_principal_axes if d > _WIDEST else _principal_axes
-    a = axes(_patches(grid, data.columns(some))).float()
+    a = axes(grid.patches(data.columns(some))).float()
     a = processes.sum(a if processes.first else torch.zeros_like(a))
     return _matching(grid, a, data, samples, making.knots, processes)
 
@@ -102,12 +102,6 @@ def _few_principal_axes(x: Tensor) -> Tensor:
     x = (x - x.mean(2, keepdim=True)).to(torch.float64)
     few = torch.linalg.eigh(x.mT @ x).eigenvectors.flip(2)[..., :1024]
     return torch.linalg.qr(x @ few).Q
-
-
-def _patches(grid: PatchGrid, x: Tensor) -> Tensor:
-    """What columns (D, n) have in every patch, (P, d, n): the same memory where it is all."""
-    whole = grid.dimension == len(x) and grid.shift == (0, 0)
-    return x[None] if whole else x[grid.index(x.device)]
 
 
 def _matching(
@@ -173,7 +167,7 @@ def _directions(
     seeds = torch.randint(2**62, (len(pieces),), generator=generator).tolist()
     for i in range(processes.rank, len(pieces), processes.count):
         whole = len(pieces) == 1
-        x = [_patches(grid, y) if whole else y[index[pieces[i]]] for y in chosen]
+        x = [grid.patches(y) if whole else rows_of(y, index[pieces[i]]) for y in chosen]
         a[pieces[i]] = matching_directions(
             x[0],
             x[1] if len(x) > 1 else None,
@@ -217,7 +211,8 @@ def _with_splines(
         for rank, piece in enumerate(work[start : start + processes.count]):
             _, label, patches, columns = piece
             part = a[patches, :, columns].contiguous()
-            p = [pool.projected(part, index[patches], label) for pool in pools]
+            place = None if grid.whole else index[patches]
+            p = [pool.projected(part, place, label) for pool in pools]
             if rank == processes.rank:
                 mine = piece, p
         if mine is not None:

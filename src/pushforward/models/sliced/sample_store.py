@@ -1,5 +1,6 @@
 """Images as a growing flow moves them: many, in memory or on disk, divided among processes."""
 
+import copy
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ...devices import PROCESSOR, sizes_of
 from ...training.processes import Processes
-from ...transport.patches import PatchLayer
+from ...transport.patches import PatchLayer, rows_of
 
 __all__ = ["Block", "Points", "Store", "blocks_of", "free_memory"]
 
@@ -111,10 +112,11 @@ class Points:
         store: Store,
         processes: Processes | None = None,
     ) -> None:
-        self.dimension, self.blocks, self.store = dimension, blocks, store
+        self.dimension, self.store = dimension, store
+        self.blocks: list[Block] = list(blocks)
         self._processes = processes
         rank, count = (0, 1) if processes is None else (processes.rank, processes.count)
-        self.own = range(rank, len(blocks), count)
+        self.own: Sequence[int] = range(rank, len(blocks), count)
         self._kept: dict[int, Tensor] = {}
         self._file: IO[bytes] | None = None
         if store.on_disk:
@@ -153,6 +155,38 @@ class Points:
         else:
             self._mapped(i)[:] = x.cpu().numpy()
 
+    def some(self, share: float, generator: torch.Generator) -> "Points":
+        """The points of random blocks, a share of each class: the same memory, not a copy.
+
+        Args:
+            share: of the points of each class, that and less than a block more.
+            generator: on the CPU, in the same state in every process.
+        """
+        chosen: list[int] = []
+        for label in dict.fromkeys(block.label for block in self.blocks):
+            own = [i for i, block in enumerate(self.blocks) if block.label == label]
+            taken: list[int] = []
+            left = share * self.count(label)
+            for k in torch.randperm(len(own), generator=generator).tolist():
+                if left <= 0:
+                    break
+                taken.append(own[k])
+                left -= self.blocks[own[k]].stop - self.blocks[own[k]].start
+            chosen += sorted(taken)
+        part = copy.copy(self)
+        part.blocks, stop, first = [], 0, 0
+        for i in chosen:
+            block = self.blocks[i]
+            start, stop = stop, stop + block.stop - block.start
+            if not part.blocks or part.blocks[-1].label != block.label:
+                first = start
+            part.blocks.append(Block(start, stop, block.label, first))
+        places = {i: place for place, i in enumerate(chosen) if i in self.own}
+        part.own = list(places.values())
+        part._kept = {place: self._kept[i] for i, place in places.items() if i in self._kept}
+        part._start = {place: self._start[i] for i, place in places.items()}
+        return part
+
     def columns(self, which: Tensor) -> Tensor:
         """Some columns, by number, in every process: (k,) -> (D, k)."""
         found = torch.zeros(self.dimension, len(which), device=self.store.device)
@@ -160,15 +194,17 @@ class Points:
             block = self.blocks[i]
             here = torch.nonzero((which >= block.start) & (which < block.stop))[:, 0]
             if len(here):
-                found[:, here] = self.read(i)[:, which[here] - block.start].to(found.device)
+                x = self.read(i)
+                some = x.index_select(1, (which[here] - block.start).to(x.device))
+                found.index_copy_(1, here.to(found.device), some.to(found.device))
         return found if self._processes is None else self._processes.sum(found)
 
-    def projected(self, a: Tensor, index: Tensor, label: int | None) -> Tensor:
+    def projected(self, a: Tensor, index: Tensor | None, label: int | None) -> Tensor:
         """Projections of all columns of a class, in every process.
 
         Args:
             a: (P, d, K) directions of some patches.
-            index: (P, d) coordinates of the patches.
+            index: (P, d) coordinates of the patches; None for the only one, which has all.
             label: the class.
 
         Returns:
@@ -179,7 +215,10 @@ class Points:
             block = self.blocks[i]
             if block.label == label:
                 x = self.read(i)
-                patches = x[index.to(x.device)].to(a.device)  # those of a file are the processor's
+                # the columns of a file are the processor's
+                patches = (x[None] if index is None else rows_of(x, index.to(x.device))).to(
+                    a.device
+                )
                 torch.matmul(a.mT, patches, out=p[..., block.place])
         return p if self._processes is None else self._processes.sum(p)
 

@@ -1,5 +1,6 @@
 """SIG: images from slices, without gradient training, with an exact likelihood."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = ["SIG"]
 
 _PATIENCE = 10  # layers without a gain after which a likelihood grows no more
 _USUAL = 2000  # images of fit that tell what is usual of their latents
+_KEPT = 8  # times the images that a layer of pictures looks at which are kept to choose from
 _PROBED = 64  # held-out images by which it is measured what judging them takes
 
 
@@ -78,8 +80,11 @@ class SIG(PatchModel):
             ``minutes`` and without ``layers`` the schedule is stretched to fill them, else at
             most cut, to one layer a stage at the least.
         knots: knots a spline.
-        samples: samples that are moved, for each image that is fitted on; for pictures.
-        max_images: images that are fitted on, drawn at random where there are more.
+        samples: samples that are moved, for each image that a layer is fitted on; for pictures.
+            More of them than images is what keeps layers from following single samples.
+        max_images: images that a layer is fitted on, drawn at random where there are more. For
+            pictures every layer is fitted on others, of up to eight times as many. None, of
+            preset "fast", takes 700 for each minute of the budget, 2,000 at the least.
         search_rows, search_steps: images a search for directions looks at, drawn afresh for each
             layer, and its gradient steps; for pictures fewer where directions span most of a
             patch.
@@ -285,8 +290,11 @@ class SIG(PatchModel):
         images, labels, before = data.images, data.labels, len(data.layers)
         s, device, size = self.settings_, self._device(), self.pixels_.n_values
         generator = self._generator(before, 0)
-        rows = rows[torch.randperm(len(rows), generator=generator)[: s["max_images"]].numpy()]
-        rows, counts = self._by_class(np.sort(rows), labels)
+        pictures, looked_at = s["goal"] == "pictures", s["max_images"] or len(rows)
+        most = looked_at * (_KEPT if pictures else 1)
+        rows = rows[torch.randperm(len(rows), generator=generator)[:most].numpy()]
+        # those of pictures stay in random order: a layer looks at runs of them
+        rows, counts = self._by_class(rows if pictures else np.sort(rows), labels)
         if 0 in counts and labels is not None:
             assert self.classes_ is not None
             rare = self.classes_[counts.index(0)]
@@ -307,8 +315,9 @@ class SIG(PatchModel):
         labelled = labels is not None
         share = torch.tensor(counts, dtype=torch.float64) / len(rows) if labelled else None
         making = LayerSettings(s["knots"], s["search_rows"] or len(rows), s["search_steps"])
-        samples = s["samples"] if s["goal"] == "pictures" else 0
-        store = self._store(4 * size * (1 + samples) * len(rows) // processes.count, folder)
+        looked_share = min(1.0, looked_at / len(rows))
+        samples = [math.ceil(s["samples"] * looked_share * k) for k in counts] if pictures else []
+        store = self._store(4 * size * (len(rows) + sum(samples)) // processes.count, folder)
         cut = {"labelled": labelled, "device": device}
         blocks = blocks_of(counts, size, **cut)
         points = Points(size, blocks, image, store, processes)
@@ -318,10 +327,9 @@ class SIG(PatchModel):
             order, few = self._by_class(np.arange(len(validation[0])), validation[1])
             x, log_det = self.pixels_.encode(validation[0][order], self._generator(before, 3))
             x, log_det = x.flatten(1).T.contiguous().to(device), log_det.to(device)
-        if s["goal"] == "pictures":
-            blocks = blocks_of([samples * count for count in counts], size, **cut)
-            noise = Points(size, blocks, latent, store, processes)
-            return PictureGrowth(points, noise, x, making, processes), share
+        if pictures:
+            noise = Points(size, blocks_of(samples, size, **cut), latent, store, processes)
+            return PictureGrowth(points, noise, x, making, processes, looked_share), share
         held_out = None
         if x is not None:
             held = x

@@ -10,8 +10,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "layers": 100,
         "minutes": 15.0,
         "knots": 64,
-        "samples": 1,
-        "max_images": 10_000,
+        "samples": 4,
+        "max_images": None,
         "search_rows": 1024,
         "search_steps": 20,
     },
@@ -27,6 +27,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 _WHOLE = ("layers", "knots", "samples", "max_images", "search_rows", "search_steps")
 _LIKELIHOOD_LAYERS = 1000  # at most
+_LIKELIHOOD_IMAGES = 10_000  # of preset "fast", at most
+_IMAGES_A_MINUTE, _FEWEST_IMAGES = 700, 2_000  # that a layer of pictures looks at
 
 
 def settings_of(given: Mapping[str, Any], *, channels: int) -> dict[str, Any]:
@@ -49,6 +51,9 @@ def settings_of(given: Mapping[str, Any], *, channels: int) -> dict[str, Any]:
         planned = preset["layers"] * (1 if channels == 1 else 2)
         settings["layers"] = planned if given["minutes"] is None else None
     minutes = preset["minutes"] if given["minutes"] is None else float(given["minutes"])
+    if settings["max_images"] is None and given["preset"] == "fast":
+        few = max(_FEWEST_IMAGES, round(_IMAGES_A_MINUTE * minutes))
+        settings["max_images"] = few if goal == "pictures" else _LIKELIHOOD_IMAGES
     pixels = {"low": -1.0, "high": 1.0} if goal == "pictures" else {"logit": 1e-5}
     words = {"goal": goal, "preset": given["preset"], "step": float(given["step"])}
     return {**words, **settings, "minutes": minutes, "pixels": pixels}
