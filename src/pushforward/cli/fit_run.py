@@ -63,9 +63,9 @@ def fit_run(
         made = class_of(entry)(**{"random_state": 0} | parameters)
     check_parameters(made)  # before anything that is there is removed
     made.reading_ = reading
-    found, given, what = opened()
     processes = Processes(device_of(made))
     console.quiet |= not processes.first
+    found, given, what = opened()
     if there and not more and processes.first:
         _clear_if_saved(run, output)
     processes.barrier()
