@@ -18,7 +18,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Console, print_json
-from .errors import INTERRUPTED, UsageError
+from .errors import UsageError, interruption_code
 from .fit_images import fit_images
 from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .fit_run import fit_run
@@ -374,13 +374,13 @@ def work_is_kept(work: "Checkpoint | None", console: Console) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if work is None or work.folder is None or not work.folder.is_dir():
             raise
         console.error(
             f"interrupted. Repeat the command to go on: what was finished is in {work.folder}"
         )
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(interruption_code(error)) from None
 
 
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:

@@ -228,6 +228,17 @@ class ParquetTable(ArrowTable):
             if groups:
                 yield part, groups
 
+    def parts(self) -> list[tuple[str, "ParquetTable"]]:
+        """Each file as a table of its own, and its name within the folder."""
+        whole = self.path.is_dir()
+        return [
+            (
+                part.relative_to(self.path).as_posix() if whole else part.name,
+                ParquetTable(part, [part]),
+            )
+            for part in self._parts
+        ]
+
     def pack(self, X: Any) -> bytes:
         table = self._arrow.Table.from_pandas(X, preserve_index=False)
         stream = self._arrow.BufferOutputStream()

@@ -17,6 +17,7 @@ __all__ = ["DrawnRows", "Group", "draw_rows"]
 _CELLS = 1 << 24  # numbers in a sample: some copies of 128 MiB are all that a fit holds
 _ROWS = (1 << 14, 1 << 18)  # fewest and most rows of a sample: docs/scaling.md has the effect
 _WHOLE = 1 << 25  # numbers of a table up to which it is no sample
+_LEVELS = 4096  # of a column of text; with more, most rows of many tables have one of their own
 _BATCH = 1 << 22  # numbers read at once
 
 
@@ -40,7 +41,7 @@ class DrawnRows:
         weight: (k,) float64, what a row counts; None where all count the same.
         numbers: (k,) the place of each row in the table, in rising order.
         n_rows: rows of the table.
-        open_text: columns of more than 4,096 different texts, levels of which may be missing.
+        open_text: columns of very many different texts, levels of which may be missing.
     """
 
     X: Any
@@ -129,7 +130,7 @@ def draw_rows(
         table = Table.of(X)
     shared = group is not None and group.count > 1 and table.divisible
     share = (group.rank, group.count) if group is not None and shared else (0, 1)
-    sample, ranges = RowSample(size, whole), RangeRows()
+    sample, ranges = RowSample(size, whole), RangeRows(min(_LEVELS, size))
     for start, batch in table.numbered(max(256, min(CHUNK, _BATCH // width)), share):
         sample.add(start, batch)
         ranges.add(Block(np.arange(start, start + len(batch)), batch))

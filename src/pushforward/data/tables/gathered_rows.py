@@ -35,7 +35,7 @@ def gathered(
             every = np.partition(every, sample.size)[: sample.size]
         sample.cut(every)
     blocks = _exchanged(sample.drawn(), table, group)
-    together = RangeRows()
+    together = RangeRows(ranges.most_levels)
     marks = group.gather(json.dumps(sorted(ranges.open_text)).encode())
     together.open_text.update(*(json.loads(part) for part in marks))
     rows = joined(_exchanged(ranges.rows(), table, group))

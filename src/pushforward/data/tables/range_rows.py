@@ -9,7 +9,6 @@ from .row_sample import Block, joined
 
 __all__ = ["RangeRows"]
 
-_LEVELS = 4096  # of a column of text; with more it is a name of its own in most tables
 _MOST = 8192  # rows held
 _PLAIN = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
 
@@ -21,12 +20,15 @@ class RangeRows:
     whole stream: no number lies beyond the range of its column, no level of a category is new.
     The rows are the same however the stream is divided, and joined by adding those of each part.
 
+    Args:
+        most_levels: different texts of a column up to which there is a row for each.
+
     Attributes:
-        open_text: positions of the columns with more than 4,096 different texts, of whose levels
-            no rows are kept.
+        open_text: positions of the columns with more of them, of whose levels no rows are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_levels: int) -> None:
+        self.most_levels = most_levels
         self.open_text: set[int] = set()
         self._marks: dict[tuple[int, Any], tuple[Any, int]] = {}  # value and row of each mark
         self._levels: dict[int, set] = {}
@@ -125,7 +127,7 @@ class RangeRows:
             levels = set(known.unique().tolist()) - seen
         except TypeError:  # lists and the like, which the codec refuses by name
             levels = set()
-        if len(seen) + len(levels) > _LEVELS:
+        if len(seen) + len(levels) > self.most_levels:
             self.open_text.add(place)
             del self._levels[place]
             for key in [key for key in self._marks if key[0] == place and key[1] != "gap"]:
