@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import safetensors.torch
 import torch
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from torch import Tensor, nn
@@ -26,6 +25,7 @@ from ..devices import find_device
 from ..errors import DataError, LeftOutWarning, ModelFileError
 from ..storage import strict_json
 from ..storage.checkpoint import Checkpoint, Folder, digest
+from ..storage.tensor_bytes import from_bytes, to_bytes
 from ..training.processes import Processes
 from ..training.threads import threads_for
 from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_state
@@ -189,12 +189,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
     def _take_from_first(self, group: Processes) -> None:
         """Become the model of process 0, whatever the clocks and processors of the others did."""
         config, tensors = packed(self)
-        text = json.dumps(strict_json.plain(config, "state")) if group.first else ""
-        data = safetensors.torch.save({k: t.contiguous() for k, t in tensors.items()})
-        found = group.gather(text.encode())[0], group.gather(data if group.first else b"")[0]
+        mine = json.dumps(strict_json.plain(config, "state")).encode(), to_bytes(tensors)
+        text, data = (group.gather(part if group.first else b"")[0] for part in mine)
         if not group.first:
-            held = safetensors.torch.load(found[1])
-            self._restore(json.loads(found[0]), {key: t.clone() for key, t in held.items()})
+            self._restore(json.loads(text), from_bytes(data))
 
     def _drawn(
         self, X: Table | DrawnRows, sample_weight: Any, group: Processes, report: Report

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors.torch
 from torch import Tensor
 
 from ..errors import ModelFileError, ParameterError, PushforwardError
 from . import atomic, strict_json
 from .migrations import migrated_checkpoint, renamed_settings
 from .model_folder import AGAIN, CONFIG, README, WEIGHTS, read_folder, write_folder
+from .tensor_bytes import from_bytes, to_bytes
 
 __all__ = [
     "Checkpoint", "Contents", "Folder", "RunCheckpoint", "Step", "digest", "read_checkpoint",
@@ -231,19 +231,19 @@ it: the fit then begins anew.
             task()
         names = [name for name, step in self._steps.items() if before.get(name) is not step]
         tensors = {
-            f"{name}::{key}": tensor.contiguous()
+            f"{name}::{key}": tensor
             for name in names
             for key, tensor in self._steps[name].tensors.items()
         }
         facts = json.dumps({name: dict(self._steps[name].facts) for name in names})
-        parts = zip(gather(facts.encode()), gather(safetensors.torch.save(tensors)), strict=True)
+        parts = zip(gather(facts.encode()), gather(to_bytes(tensors)), strict=True)
         for place, (named, packed) in enumerate(parts):
             if place == rank:
                 continue
             held: dict[str, dict[str, Tensor]] = {name: {} for name in json.loads(named)}
-            for key, tensor in safetensors.torch.load(packed).items():
+            for key, tensor in from_bytes(packed).items():
                 name, _, own = key.rpartition("::")
-                held[name][own] = tensor.clone()
+                held[name][own] = tensor
             for name, more in json.loads(named).items():
                 self.put(name, held[name], more)
 
