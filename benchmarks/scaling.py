@@ -1,14 +1,14 @@
 """What a row, a column, a layer and a process cost, and what follows for more of them.
 
 python -m benchmarks.scaling layer --rows 10000 100000 1000000 --columns 10 30 100
+python -m benchmarks.scaling read FOLDER --rows 1000000 2000000
 python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by rows of a sample
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
 
-FOLDER is made by `benchmarks.big_table` where it lacks parts; `shutil.rmtree` is yours. Commands
-run in processes of their own, whose CPU seconds and highest memory the system counts.
+FOLDER is made by `benchmarks.big_table` where it lacks parts. Commands run in processes of their own, whose CPU seconds and highest memory the system counts.
 `docs/scaling.md` is written from these figures by `benchmarks.render`.
 """
 
@@ -96,6 +96,19 @@ def layers(options):
                     part.append(b - a)
             values = {"make_cpu_s": median(made), "apply_cpu_s": median(applied)}
             save(options.out, "layer", rows, values, columns)
+
+
+def reads(options):
+    """CPU seconds of the one pass over a table that draws a sample of it."""
+    from pushforward.data import draw_rows, open_data
+
+    for rows in options.rows:
+        few = some_parts(options.folder, rows)
+        started = time.process_time()
+        draw_rows(open_data(few), 1 << 16)
+        values = {"cpu_s": time.process_time() - started}
+        save(options.out, "read", rows, values, 33)
+        shutil.rmtree(few)
 
 
 def samples(options):
@@ -241,7 +254,7 @@ def networks(options):
 
 
 PARTS = {
-    "layer": layers, "sample": samples, "table": tables, "score": scores,
+    "layer": layers, "read": reads, "sample": samples, "table": tables, "score": scores,
     "messages": messages, "networks": networks,
 }  # fmt: skip
 

@@ -88,7 +88,7 @@ def test_open_text_is_said(tmp_path):
     frame.to_parquet(tmp_path / "t.parquet")
     drawn = draw_rows(open_data(tmp_path / "t.parquet"), 100)
     assert drawn.open_text == ("note",)
-    assert len(drawn.numbers) <= 102
+    assert 1001 <= len(drawn.numbers) <= 1103  # a text of more levels is no category
     assert "note: only levels that were drawn" in drawn.text()
 
 

@@ -11,13 +11,14 @@ from ...validation import COUNT, check
 from .lazy_table import CHUNK, Table
 from .range_rows import RangeRows
 from .row_sample import Block, RowSample, joined
+from .unmodelled_columns import MAX_CATEGORIES
 
 __all__ = ["DrawnRows", "Group", "draw_rows"]
 
 _CELLS = 1 << 24  # numbers in a sample: some copies of 128 MiB are all that a fit holds
 _ROWS = (1 << 14, 1 << 18)  # fewest and most rows of a sample: docs/scaling.md has the effect
 _WHOLE = 1 << 25  # numbers of a table up to which it is no sample
-_LEVELS = 4096  # of a column of text; with more, most rows of many tables have one of their own
+_LEVELS = MAX_CATEGORIES + 1  # of a column of text: one more than a category has
 _BATCH = 1 << 22  # numbers read at once
 
 
@@ -130,7 +131,7 @@ def draw_rows(
         table = Table.of(X)
     shared = group is not None and group.count > 1 and table.divisible
     share = (group.rank, group.count) if group is not None and shared else (0, 1)
-    sample, ranges = RowSample(size, whole), RangeRows(min(_LEVELS, size))
+    sample, ranges = RowSample(size, whole), RangeRows(_LEVELS)
     for start, batch in table.numbered(max(256, min(CHUNK, _BATCH // width)), share):
         sample.add(start, batch)
         ranges.add(Block(np.arange(start, start + len(batch)), batch))

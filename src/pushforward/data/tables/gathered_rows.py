@@ -36,11 +36,11 @@ def gathered(
         sample.cut(every)
     blocks = _exchanged(sample.drawn(), table, group)
     together = RangeRows(ranges.most_levels)
-    marks = group.gather(json.dumps(sorted(ranges.open_text)).encode())
-    together.open_text.update(*(json.loads(part) for part in marks))
     rows = joined(_exchanged(ranges.rows(), table, group))
     if rows is not None:
         together.add(rows)
+    marks = group.gather(json.dumps(sorted(ranges.open_text)).encode())
+    together.open_text.update(*(json.loads(part) for part in marks))
     total.hold(blocks, sum(seen))
     return total, together
 

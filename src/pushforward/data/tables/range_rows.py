@@ -24,7 +24,7 @@ class RangeRows:
         most_levels: different texts of a column up to which there is a row for each.
 
     Attributes:
-        open_text: positions of the columns with more of them, of whose levels no rows are kept.
+        open_text: positions of the columns with more of them, of which the first have a row.
     """
 
     def __init__(self, most_levels: int) -> None:
@@ -127,21 +127,19 @@ class RangeRows:
             levels = set(known.unique().tolist()) - seen
         except TypeError:  # lists and the like, which the codec refuses by name
             levels = set()
-        if len(seen) + len(levels) > self.most_levels:
-            self.open_text.add(place)
-            del self._levels[place]
-            for key in [key for key in self._marks if key[0] == place and key[1] != "gap"]:
-                del self._marks[key]
-            return
         if not levels:
             return
-        seen |= levels
         first = known.drop_duplicates()
         places = np.flatnonzero(~known.duplicated().to_numpy())
         for at, level in zip(there[places].tolist(), first.tolist(), strict=True):
-            if level in levels:
-                self._mark((place, ("level", level)), None, int(numbers[at]))
-                found.add(at)
+            if level not in levels:
+                continue
+            if len(seen) == self.most_levels:  # those that any process has seen first are kept
+                self.open_text.add(place)
+                return
+            seen.add(level)
+            self._mark((place, ("level", level)), None, int(numbers[at]))
+            found.add(at)
 
 
 def _groups(frame: Any) -> list[tuple[Any, Any]]:
