@@ -16,10 +16,10 @@ CELLS, MOST = 1 << 24, 1 << 18  # of a sample, as `draw_rows` has them
 GPU_FLOP, GPU_BYTES = 1e14, 25e9  # assumed: what a GPU does a second of Glow, and sends
 
 
-def of(rows, part, **wanted):
+def of(every, part, **wanted):
     """The rows of a part, with these values."""
     return [
-        row for row in rows if row["part"] == part and all(row[k] == v for k, v in wanted.items())
+        row for row in every if row["part"] == part and all(row[k] == v for k, v in wanted.items())
     ]
 
 
@@ -45,8 +45,8 @@ def layer_section(rows):
     ]
     return [
         "### A row, a column, a layer",
-        "CPU seconds of one thread for a layer of GIS: making it from all rows (the search for its "
-        "directions is of 2,048 of them, whatever their number), and moving all rows through it.",
+        "CPU seconds of one thread for a layer of GIS: making it from all rows (the search for "
+        "its directions is of 2,048 of them, whatever their number), and moving all rows through it.",
         table(["rows x columns", "make", "apply", "a row"], lines),
     ]
 
@@ -64,8 +64,8 @@ def sample_section(rows):
     return [
         "### Rows of a sample",
         f"Log density of 20,000 rows that no fit has, of the {found[0]['columns']} columns of "
-        "`benchmarks.big_table`, which are hard on purpose: six bent clusters in 24 columns. Where "
-        "as many rows as a table has are drawn, the fit is that of the table in memory, bit for "
+        "`benchmarks.big_table`, which are hard on purpose: six bent clusters in 24 columns. "
+        "Where as many rows as a table has are drawn, the fit is that of the table in memory, bit for "
         "bit: what a sample costs is what fewer rows cost.",
         table(head, lines),
     ]
@@ -112,8 +112,8 @@ def command_section(rows):
         parts += [
             "### Scoring parts",
             "`pushforward score model parts/ -o scored/`, a GIS of 20 layers. *Times one process* "
-            "is what as many free cores give by the CPU seconds that both took; by the clock it is "
-            "what this machine gave, whose two cores other work shared.",
+            "is what as many free cores give by the CPU seconds that both took; by the clock it "
+            "is what this machine gave, whose two cores other work shared.",
             table(head, lines),
         ]
     return parts
@@ -132,6 +132,41 @@ def message_section(rows):
     ]
 
 
+def fit_seconds(rows, n, columns, held, layers):
+    """CPU seconds of a fit that the costs of a cell read and of a layer give."""
+    read = max(of(rows, "read"), key=lambda r: r["rows"])
+    cell = read["cpu_s"] / (read["rows"] * read["columns"])
+    widths = sorted({r["columns"] for r in of(rows, "layer")}, key=lambda c: abs(c - columns))
+    layer = [r for r in of(rows, "layer", columns=widths[0]) if r["rows"] >= 100_000]
+    low, high = (f(layer, key=lambda r: r["rows"]) for f in (min, max))
+    cost = [r["make_cpu_s"] + r["apply_cpu_s"] for r in (low, high)]
+    a_row = (cost[1] - cost[0]) / (high["rows"] - low["rows"])
+    return n * columns * cell, layers * (cost[0] + a_row * (held - low["rows"]))
+
+
+def checked(rows):
+    """What the costs say of what was run."""
+    lines = []
+    for r in of(rows, "table"):
+        if r.get("layers"):
+            read, fit = fit_seconds(rows, r["rows"], r["columns"], r["held_rows"], r["layers"])
+            lines.append([
+                f"fit of {r['rows']:,} rows, {r['layers']} layers on {r['held_rows']:,}",
+                f"{seconds(read)} + {seconds(fit)}", seconds(r["cpu_s"]),
+            ])  # fmt: skip
+    scored = sorted(of(rows, "score", processes=1), key=lambda r: r["rows"])
+    for r in scored[1:]:
+        expected = scored[0]["cpu_s"] / scored[0]["rows"] * r["rows"]
+        lines.append([f"scores of {r['rows']:,} rows", seconds(expected), seconds(r["cpu_s"])])
+    if not lines:
+        return []
+    return [
+        "The same sums for what was run: reading and layers from the tables above, scores from "
+        "the smallest number of rows.",
+        table(["run", "predicted", "measured"], lines),
+    ]
+
+
 def predicted(rows):
     """The lines of the prediction, from the costs above."""
     held = min(MOST, CELLS // COLUMNS)
@@ -145,7 +180,10 @@ def predicted(rows):
     message = held * 8 * (1 + COLUMNS)
     score = LAYERS * wide["apply_cpu_s"] / wide["rows"]
     return [
-        ["read and draw", f"{1e9 * cell:.0f} ns a cell", seconds(ROWS * COLUMNS * cell / MACHINES)],
+        [
+            "read and draw", f"{1e9 * cell:.0f} ns a cell",
+            seconds(ROWS * COLUMNS * cell / MACHINES),
+        ],
         [
             "exchange the sample", f"{message / 1e6:.0f} MB, {rate / 1e6:.0f} MB a second",
             seconds(message / rate),
@@ -181,14 +219,15 @@ def predicted_section(rows):
             table(["step", "cost", "predicted"], predicted(rows)),
             "Reading and scoring share nothing and go with the number of cores, until the file "
             "system is the limit. The fit is of the sample, so it does not grow with the table.",
+            *checked(rows),
         ]
     for r in of(rows, "network", rows=256):
         train = 4 * r["forward_flop"]  # forwards, backwards twice that, activations anew
         gradient = 8 * glow(256, 6)  # bytes of float32, to and from a ring
         parts += [
             f"A published Glow (6 levels of 32 steps, 512 channels) at 256 x 256 takes "
-            f"{r['forward_flop'] / 1e9:.0f} GFLOP an image forwards, counted, and about four times "
-            f"that in training, which makes activations anew. On 64 GPUs that do "
+            f"{r['forward_flop'] / 1e9:.0f} GFLOP an image forwards, counted, and about four "
+            f"times that in training, which makes activations anew. On 64 GPUs that do "
             f"{GPU_FLOP / 1e12:.0f} TFLOP a second of it (assumed: no GPU was at hand), a batch "
             f"of 256 takes {seconds(256 * train / GPU_FLOP / 64)}, and its gradients of "
             f"{glow(256, 6) / 1e6:.0f} million weights {seconds(gradient / GPU_BYTES)} at "
@@ -215,7 +254,8 @@ def page_of(content):
     rows = [row for row in content["rows"] if row["status"] == "ok"]
     parts = [*layer_section(rows), *sample_section(rows), *command_section(rows)]
     parts += [*message_section(rows), *predicted_section(rows)]
-    parts += ["Measured by:", "\n".join(f"* {told(run)}" for run in content["runs"].values())]
+    runs = {(r["command"], r["commit"]): r for r in content["runs"].values()}
+    parts += ["Measured by:", "\n".join(f"* {told(run)}" for run in runs.values())]
     return "\n\n".join(parts)
 
 

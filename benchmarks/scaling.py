@@ -8,8 +8,9 @@ python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
 
-FOLDER is made by `benchmarks.big_table` where it lacks parts. Commands run in processes of their own, whose CPU seconds and highest memory the system counts.
-`docs/scaling.md` is written from these figures by `benchmarks.render`.
+FOLDER is made by `benchmarks.big_table` where it lacks parts. Commands run in processes of their
+own, whose CPU seconds and highest memory the system counts. `benchmarks.render_scaling` writes
+`docs/scaling.md` from these figures.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -32,12 +34,18 @@ PART_ROWS = 1_000_000
 QUICK = ["--rows", "65536", "--set", "max_layers=20"]  # the model that is scored
 
 
+@cache
+def this_run():
+    """Where the figures of this run are from."""
+    return provenance("benchmarks.scaling")
+
+
 def save(out, part, rows, values, columns=0, what="", processes=1):
     """Keep one measurement and print it."""
     row = {"part": part, "rows": rows, "columns": columns, "what": what, "processes": processes}
     row |= {"version": source_digest(), "status": "ok"}
     row |= {k: round(v, 12) if isinstance(v, float) else v for k, v in values.items()}
-    save_row(out, KEY, row, provenance("benchmarks.scaling"))
+    save_row(out, KEY, row, this_run())
     print(json.dumps(row), flush=True)
 
 
@@ -65,7 +73,7 @@ def some_parts(folder, rows):
     """A folder of links to the first parts of a table, enough for so many rows."""
     from benchmarks.big_table import write
 
-    write(folder, rows, min(PART_ROWS, rows) if rows < PART_ROWS else PART_ROWS)
+    write(folder, max(rows, PART_ROWS), PART_ROWS)
     few = Path(tempfile.mkdtemp(dir=folder.parent))
     for path in sorted(folder.glob("*.parquet"))[: max(1, rows // PART_ROWS)]:
         os.link(path, few / path.name)
@@ -159,6 +167,7 @@ def tables(options):
         model = load(folder)
         values |= {"nats": float(model.score_samples(part(10**6, 20_000)).mean())}
         values |= {"held_rows": model.columns_.n_rows}
+        values |= {"layers": getattr(model, "n_layers_", 0)}
         save(options.out, "table", rows, values, 33, options.models[0])
 
 

@@ -300,9 +300,7 @@ def _fit_table(
     return made
 
 
-def _drawn(
-    table: Any, options: FitOptions, gone: list[Any], console: Console
-) -> tuple[Any, Any]:
+def _drawn(table: Any, options: FitOptions, gone: list[Any], console: Console) -> tuple[Any, Any]:
     """The rows of a table that a fit holds, and the weights of these that were asked for."""
     from ..data import draw_rows
     from ..devices import PROCESSOR

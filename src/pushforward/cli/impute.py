@@ -64,9 +64,7 @@ def impute(
                 with at_row(start):
                     filled += _holes(rows)
                     block = seed_of_block(seed, first + i)
-                    write(
-                        model.impute(rows, strategy=strategy, n_draws=draws, random_state=block)
-                    )
+                    write(model.impute(rows, strategy=strategy, n_draws=draws, random_state=block))
                 start += len(batch)
                 advance(len(batch))
         if part.n_rows == 0:

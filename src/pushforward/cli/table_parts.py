@@ -1,4 +1,4 @@
-"""Tables in parts: a folder of parquet files in, one of as many out, and what is done stays done."""
+"""Tables in parts: a folder of parquet files in, one of as many out, each written once."""
 
 import hashlib
 import json
@@ -48,9 +48,7 @@ class PartsFolder:
         DataError: where the folder has parquet files that are no such parts.
     """
 
-    def __init__(
-        self, folder: Path, identity: dict[str, Any], sources: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, folder: Path, identity: dict[str, Any], sources: Mapping[str, Any]) -> None:
         from ..devices import PROCESSOR
         from ..training.processes import Processes
 
@@ -97,7 +95,7 @@ class PartsFolder:
         self.skipped = 0
         for part in self.processes.gather(json.dumps([[*said.items()], done]).encode()):
             theirs, skipped = json.loads(part)
-            every |= {i: values for i, values in theirs}
+            every |= dict(theirs)
             self.skipped += 0 if together and self.skipped else skipped
         return [every[i] for i in range(len(self._names))]
 

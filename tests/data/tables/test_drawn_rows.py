@@ -53,9 +53,12 @@ def test_a_sample_is_uniform_and_the_same_in_every_order_of_batches():
         for start in range(0, 1000, n):
             sample.add(start, np.arange(start, min(start + n, 1000))[:, None])
         drawn = sample.drawn()
-        assert drawn.numbers.tolist() == np.sort(np.argsort(priorities(np.arange(1000)))[:50]).tolist()
+        assert (
+            drawn.numbers.tolist()
+            == np.sort(np.argsort(priorities(np.arange(1000)))[:50]).tolist()
+        )
         assert drawn.X[:, 0].tolist() == drawn.numbers.tolist()
-    counts = np.bincount(np.argsort(priorities(np.arange(10**6)))[:10**5] // 10**5, minlength=10)
+    counts = np.bincount(np.argsort(priorities(np.arange(10**6)))[: 10**5] // 10**5, minlength=10)
     assert abs(counts / 1e4 - 1).max() < 0.04  # four standard deviations
 
 

@@ -1,4 +1,4 @@
-"""The rows that a fit holds of a table: all of them, or a sample where it is larger than memory."""
+"""The rows that a fit holds of a table: all, or a sample where it is larger than memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -126,7 +126,7 @@ def draw_rows(
     whole = max(size, 0 if most_rows else _WHOLE // width)
     if table.in_memory or (table.n_rows is not None and table.n_rows <= whole):
         X = table.read()
-        if len(X) <= whole or table.in_memory and not most_rows:
+        if len(X) <= whole or (table.in_memory and not most_rows):
             return DrawnRows(X, None, np.arange(len(X)), len(X))
         table = Table.of(X)
     shared = group is not None and group.count > 1 and table.divisible

@@ -117,7 +117,11 @@ def joined(blocks: Sequence[Block]) -> Block | None:
     block = Block(numbers, X)
     if bool((np.diff(numbers) < 0).any()):
         block = block.take(np.argsort(numbers))
-    return block if isinstance(block.X, np.ndarray) else Block(block.numbers, block.X.reset_index(drop=True))
+    return (
+        block
+        if isinstance(block.X, np.ndarray)
+        else Block(block.numbers, block.X.reset_index(drop=True))
+    )
 
 
 def _joined_frames(frames: Sequence[Any]) -> Any:

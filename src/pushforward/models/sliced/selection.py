@@ -117,9 +117,7 @@ def select(
     if not bool(chained.all()):
         smooth = rows.coordinates(~chained)
         end = end_of(_SEARCH)
-        trials = _tried(
-            smooth, fitted, held, layering, seed, end, checkpoint, report, processes
-        )
+        trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report, processes)
     members = stacked(trials, rows)
     # copies of a row may leave a fold empty
     outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]

@@ -133,7 +133,7 @@ class Search:
         return self.trials[structure].value
 
     def _share_out(self, tasks: Sequence[Callable[[], object]]) -> None:
-        """Have other processes do some of what comes, where there are any, and no clock to obey."""
+        """Have other processes do some of what comes, where there are any and no clock."""
         if self.processes is not None and math.isinf(self.deadline):
             group = self.processes
             self.checkpoint.share_out(tasks, group.rank, group.count, group.gather)
