@@ -46,7 +46,8 @@ def layer_section(rows):
     return [
         "### A row, a column, a layer",
         "CPU seconds of one thread for a layer of GIS: making it from all rows (the search for "
-        "its directions is of 2,048 of them, whatever their number), and moving all rows through it.",
+        "its directions is of 2,048 of them, whatever their number), and moving all rows through "
+        "it.",
         table(["rows x columns", "make", "apply", "a row"], lines),
     ]
 
@@ -65,8 +66,8 @@ def sample_section(rows):
         "### Rows of a sample",
         f"Log density of 20,000 rows that no fit has, of the {found[0]['columns']} columns of "
         "`benchmarks.big_table`, which are hard on purpose: six bent clusters in 24 columns. "
-        "Where as many rows as a table has are drawn, the fit is that of the table in memory, bit for "
-        "bit: what a sample costs is what fewer rows cost.",
+        "Where as many rows as a table has are drawn, the fit is that of the table in memory, bit "
+        "for bit: what a sample costs is what fewer rows cost.",
         table(head, lines),
     ]
 

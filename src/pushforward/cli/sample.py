@@ -37,8 +37,8 @@ def sample(
             help="Rows: write here, in the format of the ending (csv, tsv, parquet, feather, npy, "
             "npz), instead of csv to stdout; a name without an ending is a folder of parquet "
             "files, which torchrun shares out and a repetition completes. Lines: write here, one "
-            "a line. Images: X.png is one picture, X.npy and X.npz are an array, a name without an ending is a folder of "
-            "numbered pictures.",
+            "a line. Images: X.png is one picture, X.npy and X.npz are an array, a name without "
+            "an ending is a folder of numbered pictures.",
         ),
     ] = None,
     seed: Seed = None,

@@ -357,8 +357,8 @@ class ImageModel(TrainedModel):
             raise ModelFileError(
                 f"The images are said to be {height} x {width}, of which one has "
                 f"{widest * height * width:,} numbers in a layer of {widest} channels. Expected "
-                f"at most {_MOST_NUMBERS:,}. The model folder was altered, or the model was made to "
-                "be used by its network alone."
+                f"at most {_MOST_NUMBERS:,}. The model folder was altered, or the model was made "
+                "to be used by its network alone."
             )
 
     def _card(self) -> str:
