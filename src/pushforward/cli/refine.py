@@ -176,9 +176,8 @@ def refine(
         "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
     }  # fmt: skip
     wanted = output is not None or report is not None
-    work = None
-    if output is not None and not compare:
-        work = unfinished_fit(output, console, writes=processes.first)
+    kept = None if compare else output
+    work = None if kept is None else unfinished_fit(kept, console, writes=processes.first)
     with work_is_kept(work, console), console.fit_progress(minutes) as progress:
         if compare:
             refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
@@ -192,10 +191,7 @@ def refine(
         console.print(refined.account())
         found = {"model": type(model).__name__, "report": refined.report_.to_dict()}
         if output is not None and processes.first:
-            refined.save(output)
-            if work is not None:
-                work.discard()
-            found["folder"] = str(output)
+            found["folder"] = _saved(refined, output, work)
         if report is not None:
             left = None if minutes is None else minutes - (time.monotonic() - started) / 60
             page = _page(refined, rows, labels, compared, seed or 0, left)
@@ -213,6 +209,14 @@ def refine(
     for name in ("folder", "page"):
         if name in found:
             print(found[name])
+
+
+def _saved(refined: Any, output: Path, work: "Checkpoint | None") -> str:
+    """Save the refined model, which makes what was kept of an interrupted run needless."""
+    refined.save(output)
+    if work is not None:
+        work.discard()
+    return str(output)
 
 
 def _minutes_left(minutes: float | None, started: float, *, page: bool) -> float | None:
