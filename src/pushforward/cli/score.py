@@ -131,6 +131,7 @@ class _Scorer:
     ) -> None:
         self.model, self.draws, self.missing = model, draws, missing
         self.drop, self.keep = drop, keep
+        self._noted = False
 
     def options(self) -> dict[str, Any]:
         """The options that the result depends on, as JSON values."""
@@ -141,7 +142,8 @@ class _Scorer:
         self, table: Any, write: Callable[[Any], None] | None, console: Console
     ) -> dict[str, Any]:
         """Score a table batch by batch; counts and the sum of its log densities."""
-        rows = ModelRows(table, self.model, self.drop, console)
+        rows = ModelRows(table, self.model, self.drop, Console(self._noted or console.quiet))
+        self._noted = True  # which columns were left out is said once
         if table.n_rows == 0 and write is not None:
             none = np.zeros(0)
             write(_lines(table.read() if self.keep else None, none, none < 0, self.missing))

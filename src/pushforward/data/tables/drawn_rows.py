@@ -19,6 +19,7 @@ _CELLS = 1 << 24  # numbers in a sample: some copies of 128 MiB are all that a f
 _ROWS = (1 << 14, 1 << 18)  # fewest and most rows of a sample: docs/scaling.md has the effect
 _WHOLE = 1 << 25  # numbers of a table up to which it is no sample
 _LEVELS = MAX_CATEGORIES + 1  # of a column of text: one more than a category has
+_BYTES = 1 << 26  # of a file of text whose rows are not counted
 _BATCH = 1 << 22  # numbers read at once
 
 
@@ -124,7 +125,7 @@ def draw_rows(
     width = max(1, len(table.columns))
     size = most_rows or max(_ROWS[0], min(_ROWS[1], _CELLS // width))
     whole = max(size, 0 if most_rows else _WHOLE // width)
-    if table.in_memory or (table.n_rows is not None and table.n_rows <= whole):
+    if table.in_memory or _is_small(table, whole):
         X = table.read()
         if len(X) <= whole or (table.in_memory and not most_rows):
             return DrawnRows(X, None, np.arange(len(X)), len(X))
@@ -142,6 +143,14 @@ def draw_rows(
 
         sample, ranges = gathered(sample, ranges, table, group)
     return _together(sample, ranges, table)
+
+
+def _is_small(table: Table, whole: int) -> bool:
+    """Whether a table can be read at once to see whether it fits."""
+    if table.n_rows is not None:
+        return table.n_rows <= whole
+    path = table.path
+    return path is not None and path.suffix != ".gz" and path.stat().st_size <= _BYTES
 
 
 def _together(sample: RowSample, ranges: RangeRows, table: Table) -> DrawnRows:
