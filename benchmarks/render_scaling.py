@@ -163,7 +163,8 @@ def checked(rows):
         return []
     return [
         "The same sums for what was run: reading and layers from the tables above, scores from "
-        "the smallest number of rows.",
+        "the smallest number of rows. What follows the last layer of a fit (the spread of the "
+        "latents, scores of the rows held out) is not in the sum.",
         table(["run", "predicted", "measured"], lines),
     ]
 
