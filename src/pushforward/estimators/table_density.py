@@ -143,8 +143,9 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         seed = drawn_seed(self.random_state) if seed is None else seed
         whole, *drawn = completions(learned, self._completions)
         X, weight = counted(whole, learned.sample_weight)
-        checkpoint = folder
-        if not isinstance(checkpoint, Checkpoint):
+        if isinstance(folder, Checkpoint):
+            checkpoint = folder
+        else:
             checkpoint = Checkpoint(folder, writes=group is None or group.first)
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))

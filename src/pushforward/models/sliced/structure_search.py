@@ -246,7 +246,7 @@ class Search:
         covariances are pulled to their diagonal or are those of a factor analysis.
         """
         self.value(GAUSSIAN)
-        firsts = [Structure(m, *more) for m in (False, True) for more in ((), (4, 1.0))]
+        firsts = [s for m in (False, True) for s in (Structure(m), Structure(m, 4, 1.0))]
         if self.splits[0].train.x.shape[1] > WIDE:
             self._try_wide(report)
             return self.ranked()
