@@ -130,7 +130,7 @@ def test_sample_in_batches(run, auto, tmp_path, small_batches):
 
 def test_what_sample_refuses(run, gis, tmp_path):
     run("sample", gis, "-n", "0").refused("--rows")
-    run("sample", gis, "-o", tmp_path / "x").refused("known ending")
+    run("sample", gis, "-o", tmp_path / "x.odd").refused("known ending")
     run("sample", tmp_path).refused("config.json")
 
 
