@@ -61,3 +61,7 @@ def __getattr__(name: str) -> Any:
 
         return NotFittedError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class Terminated(KeyboardInterrupt):
+    """The job was asked to end (SIGTERM): what an interrupt does is done, and the code is 143."""

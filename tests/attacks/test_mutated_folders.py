@@ -145,6 +145,15 @@ def test_weights_that_are_not_finite(forged, path, value):
         pushforward.load(forged(path.name, None, spoil))
 
 
+def test_images_too_large_for_the_widest_layer(monkeypatch):
+    """A network of convolutions fits images of any size: what it may claim has an end."""
+    monkeypatch.setattr("pushforward.estimators.image_model._MOST_NUMBERS", 8 * 8 * 8 - 1)
+    with pytest.raises(pushforward.ModelFileError, match="8 x 8, of which one has 512 numbers"):
+        pushforward.load(GOLDEN / "glow")
+    monkeypatch.setattr("pushforward.estimators.image_model._MOST_NUMBERS", 8 * 8 * 8)
+    pushforward.load(GOLDEN / "glow")
+
+
 @pytest.mark.parametrize("name", ["glow", "table_flow"])
 def test_orders_that_are_none(forged, name):
     def shuffle(tensors):

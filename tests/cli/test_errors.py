@@ -1,10 +1,13 @@
 """Exit codes, and which stream gets what."""
 
+import signal
 import warnings
 
 import pytest
+import torch
 
-from pushforward.errors import DataError
+from pushforward.errors import DataError, Terminated
+from pushforward.training.interrupt import Interrupt
 
 
 @pytest.fixture
@@ -64,6 +67,29 @@ def test_an_interrupted_fit_leaves_nothing(run, monkeypatch, tmp_path):
     monkeypatch.setattr("pushforward.models.sliced.gis.grow", stop)
     assert run("fit", "gis", "iris", "-o", tmp_path / "m").code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fit_that_is_asked_to_end_keeps_its_work_and_says_so_by_its_code(
+    run, monkeypatch, tmp_path
+):
+    def stop(*arguments, checkpoint, **options):
+        checkpoint.keep("flow", {"x": torch.zeros(1)})
+        checkpoint.write()
+        raise Terminated
+
+    monkeypatch.setattr("pushforward.models.sliced.gis.grow", stop)
+    done = run("fit", "gis", "iris", "-o", tmp_path / "m")
+    assert done.code == 143
+    assert "Repeat the command to go on" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == [".m.pushforward-fit"]
+
+
+def test_an_interrupt_of_a_training_knows_its_signal():
+    for number, error in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
+        with Interrupt() as interrupt:
+            signal.raise_signal(number)
+        assert interrupt.requested
+        assert interrupt.error is error
 
 
 def test_warnings_are_notes(run, monkeypatch):

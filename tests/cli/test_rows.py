@@ -144,7 +144,7 @@ def test_samples_have_holes_unless_they_are_complete(run, tmp_path):
 
 def test_what_sample_refuses(run, gis, tmp_path):
     run("sample", gis, "-n", "0").refused("--rows")
-    run("sample", gis, "-o", tmp_path / "x").refused("known ending")
+    run("sample", gis, "-o", tmp_path / "x.odd").refused("known ending")
     run("sample", tmp_path).refused("config.json")
 
 

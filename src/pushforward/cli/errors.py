@@ -15,22 +15,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ..errors import PushforwardError
+from ..errors import PushforwardError, Terminated
 from ..plain_text import printable
 from .arguments import QUIET
 from .console import Console
 
-__all__ = ["CommandLine", "UsageError"]
+__all__ = ["CommandLine", "UsageError", "interruption_code"]
 
 USER_ERROR, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 1, 130, 141, 143
 
 # Typer keeps click's classes under changing names; a public one leads to those needed.
 UsageError: Any = typer.BadParameter.__bases__[0]
 _CliError: Any = UsageError.__bases__[0]
-
-
-class _Terminated(KeyboardInterrupt):
-    """The job was asked to end: what an interrupt does is done, and temporary files go."""
 
 
 class CommandLine(TyperGroup):
@@ -59,7 +55,7 @@ class CommandLine(TyperGroup):
             return done.exit_code
         except (KeyboardInterrupt, typer.Abort) as error:
             Console().error("interrupted; nothing was kept of what was not finished.")
-            return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
+            return interruption_code(error)
         except BrokenPipeError:
             _forget_stdout()
             return PIPE_CLOSED
@@ -76,6 +72,11 @@ class CommandLine(TyperGroup):
             return USER_ERROR
 
 
+def interruption_code(error: BaseException) -> int:
+    """The exit code after Ctrl-C, or after the job was asked to end."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
     """Inside, a job that is asked to end removes its temporary files, as one interrupted does."""
@@ -90,7 +91,7 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _terminate(number: int, frame: Any) -> None:
-    raise _Terminated
+    raise Terminated
 
 
 def _user_error(error: Any) -> str | None:

@@ -18,7 +18,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..errors import LeftOutWarning, ModelFileError, ParameterError
 from .arguments import Crop, Data, Drop, Json, Layout, Missing, Quiet, Scale, Seed, Size, Split
 from .console import Console, print_json
-from .errors import INTERRUPTED, UsageError
+from .errors import UsageError, interruption_code
 from .fit_images import fit_images
 from .fit_options import FitOptions, bounds_of, contamination_of, literal, pairs
 from .fit_run import fit_run
@@ -148,6 +148,14 @@ def fit(
             help="A column with the weights of the rows; the model does not see it.",
         ),
     ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=_DATA, show_default=False,
+            help="Fit to at most N rows, drawn at random from tables of any size. Default: all "
+            "rows of a table that fits in memory, else as many as docs/scaling.md says.",
+        ),
+    ] = None,
     split: Split = None,
     size: Size = None,
     crop: Crop = None,
@@ -195,6 +203,7 @@ def fit(
         contamination=contamination_of(contamination),
         missing=None if missing is None else missing.value,
         weight=weight,
+        rows=rows,
         drop=drop or [],
         reading=reading,
         column=pairs(column, "--column", last=True),
@@ -242,8 +251,11 @@ def _fit_table(
     console: Console,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
+    from ..devices import PROCESSOR
     from ..estimators.base import load
+    from ..estimators.table_density import TableDensity
     from ..estimators.trained_model import TrainedModel
+    from ..training.processes import Processes
 
     only_for("images", entry.cls, options.of_images())
     before = load(output) if more and there else None
@@ -258,11 +270,11 @@ def _fit_table(
     if issubclass(class_of(entry), TrainedModel):
 
         def opened() -> tuple[Any, dict[str, Any], str]:
-            X = table.read()
-            given = {}
-            if options.weight is not None:
-                given["sample_weight"] = _column(X, labels, gone[-1])
-            X = take(X, labels, left)
+            drawn, weights = _drawn(table, options, gone, console)
+            if _takes(class_of(entry), "sample_weight"):
+                weights = drawn.weights(weights)
+            given = {} if weights is None else {"sample_weight": weights}
+            X = take(drawn.X, labels, left)
             return X, given, f"{len(X):,} rows of {len(left)} columns"
 
         made = fit_run(
@@ -272,23 +284,45 @@ def _fit_table(
         _print_columns(made.columns_, console)
         return made
     made = _made(entry, parameters, output if more and there else None)
-    work = unfinished_fit(output, console)
+    processes = Processes(PROCESSOR)
+    console.quiet |= not processes.first
+    work = unfinished_fit(output, console, writes=processes.first)
+    drawn, weights = _drawn(table, options, gone, console)
+    X = drawn.of_columns(labels, left)
+    if not isinstance(made, TableDensity):
+        X = X.X
+        weights = drawn.weights(weights) if _takes(type(made), "sample_weight") else None
+    given: dict[str, Any] = {} if weights is None else {"sample_weight": weights}
+    if _takes(type(made), "folder"):
+        given["folder"] = work
     with work_is_kept(work, console), console.fit_progress(_minutes_of(made)) as report:
-        X = table.read()
-        weights = None if options.weight is None else _column(X, labels, gone[-1])
-        reported = _report_after_columns(report, made, console)
-        given: dict[str, Any] = {"report": reported}
-        if _takes(type(made), "folder"):
-            given["folder"] = work
-        if weights is not None:
-            given["sample_weight"] = weights
-        made.fit(take(X, labels, left), **given)
+        made.fit(X, report=_report_after_columns(report, made, console), **given)
+    if not processes.first:
+        raise typer.Exit
     if more:
         made.set_params(warm_start=False)
     made.reading_ = table.reading
+    if not drawn.whole:
+        made.drawn_from_ = drawn.n_rows
     made.save(output)
     work.discard()
     return made
+
+
+def _drawn(table: Any, options: FitOptions, gone: list[Any], console: Console) -> tuple[Any, Any]:
+    """The rows of a table that a fit holds, and the weights of these that were asked for."""
+    from ..data import draw_rows
+    from ..devices import PROCESSOR
+    from ..training.processes import Processes
+
+    with console.row_progress("reading", table.n_rows) as advance:
+        drawn = draw_rows(table, options.rows, Processes(PROCESSOR), advance)
+    if text := drawn.text():
+        console.note(f"{text}.")
+    weights = None
+    if options.weight is not None:
+        weights = _column(drawn.X, list(table.columns), gone[-1])
+    return drawn, weights
 
 
 def _minutes_of(made: Any) -> float | None:
@@ -327,15 +361,15 @@ def _print_columns(columns: Any, console: Console) -> None:
         console.note(f"{kept}.")
 
 
-def unfinished_fit(output: Path, console: Console) -> "Checkpoint":
-    """What an interrupted fit has left beside ``output``."""
+def unfinished_fit(output: Path, console: Console, *, writes: bool = True) -> "Checkpoint":
+    """What an interrupted fit has left beside ``output``, for the process that ``writes``."""
     from ..storage.checkpoint import Checkpoint
 
     place = Path(os.path.realpath(output))
     folder = place.with_name(f".{place.name}.pushforward-fit")
     if folder.is_dir():
         console.note(f"an interrupted fit is in {folder.name}: going on from there.")
-    return Checkpoint(folder)
+    return Checkpoint(folder, writes=writes)
 
 
 @contextmanager
@@ -347,13 +381,13 @@ def work_is_kept(work: "Checkpoint | None", console: Console) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if work is None or work.folder is None or not work.folder.is_dir():
             raise
         console.error(
             f"interrupted. Repeat the command to go on: what was finished is in {work.folder}"
         )
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(interruption_code(error)) from None
 
 
 def _check_target(folder: Path, overwrite: bool, more: bool) -> bool:

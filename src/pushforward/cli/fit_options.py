@@ -25,6 +25,7 @@ _WORDS: dict[str, tuple[tuple[type, ...], str]] = {
     "contamination": ((int, float, str), 'a number or "auto"'),
     "missing": ((str,), '"error", "drop", "model" or "auto"'),
     "weight": ((str,), "the name of a column"),
+    "rows": ((int,), "a whole number"),
     "drop": ((list,), "a list of names"),
     "header": ((bool,), "true or false"),
     "encoding": ((str,), "the name of an encoding"),
@@ -68,6 +69,7 @@ class FitOptions:
     contamination: float | str | None = None
     missing: str | None = None
     weight: str | None = None
+    rows: int | None = None
     drop: list[str] = field(default_factory=list)
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     split: str | None = None
@@ -133,6 +135,7 @@ class FitOptions:
             "--constraint": self.constraint,
             "--drop": self.drop,
             "--weight": self.weight,
+            "--rows": self.rows,
         }
 
     def with_defaults(self, other: "FitOptions") -> "FitOptions":

@@ -10,7 +10,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..errors import ModelFileError, ParameterError, TrainingError
 from ..estimators.parameters import check_parameters
 from .console import Console
-from .errors import INTERRUPTED
+from .errors import interruption_code
 from .reading_options import AS_FOUND
 from .registry import ModelEntry, class_of
 
@@ -63,9 +63,9 @@ def fit_run(
         made = class_of(entry)(**{"random_state": 0} | parameters)
     check_parameters(made)  # before anything that is there is removed
     made.reading_ = reading
-    found, given, what = opened()
     processes = Processes(device_of(made))
     console.quiet |= not processes.first
+    found, given, what = opened()
     if there and not more and processes.first:
         _clear_if_saved(run, output)
     processes.barrier()
@@ -73,11 +73,11 @@ def fit_run(
     try:
         with console.fit_progress(None) as report:
             made.fit(found, folder=run, report=report, **given)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if (run / _UNFINISHED).is_dir():
             if processes.first:
                 console.error(f"interrupted. Repeat the command to go on: the layers are in {run}")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(interruption_code(error)) from None
         if not (run / "checkpoint").is_dir():
             raise
         if processes.first:
@@ -85,7 +85,7 @@ def fit_run(
             console.error(
                 f"interrupted at step {step:,}. Repeat the command to go on: the run is in {run}"
             )
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(interruption_code(error)) from None
     except TrainingError as error:
         from ..estimators.trained_model import TrainedModel
 

@@ -13,8 +13,11 @@ from .console import Console
 from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
 from .table_io import at_row, find_column, open_source, rows_at_a_time, seed_of_block, sink
+from .table_parts import PartsFolder, is_parts_folder, model_digest, parts_of
 
 __all__ = ["cells_file", "given_conditions", "impute"]
+
+_BLOCKS = 20  # bits of the number of a batch within its part
 
 
 @reads_tables
@@ -56,7 +59,8 @@ def impute(
 
     Writes the columns of the model's table; cells that are there stay as they are. Columns that
     the file lacks are filled in whole, and those the model does not know are left out. A second
-    file says which cells were filled in, and how sure they are.
+    file says which cells were filled in, and how sure they are. Folders of parquet files are
+    filled in part by part, as score does, without such a file.
 
     `pushforward impute model holes.csv -o filled.csv`   (and filled.cells.csv)
 
@@ -64,14 +68,21 @@ def impute(
     """
     console = Console(quiet)
     model = loaded(folder, "impute")
-    filled = 0
-    listed = None if output is None or not cells else cells_file(output)
-    with sink(output, formulas) as write, _listing(listed, formulas) as list_cells:
-        table = open_source(data, console, reading, model)
-        wanted = _known(list(table.columns), model, console)
-        start = 0
-        with console.row_progress("imputing", table.n_rows) as advance:
-            for i, batch in enumerate(table.batches(rows_at_a_time(len(table.columns)))):
+    table = open_source(data, console, reading, model)
+    wanted = _known(list(table.columns), model, console)
+    in_parts = output is not None and is_parts_folder(output, table)
+    listed = None if output is None or in_parts or not cells else cells_file(output)
+
+    def fill(
+        part: Any,
+        write: Callable[[Any], None],
+        first: int = 0,
+        list_cells: Callable[[Any], None] | None = None,
+    ) -> dict[str, int]:
+        """Fill the cells of a table in, its batches being numbered from ``first``."""
+        filled = start = 0
+        with console.row_progress("imputing", part.n_rows) as advance:
+            for i, batch in enumerate(part.batches(rows_at_a_time(len(part.columns)))):
                 rows = batch if wanted is None else batch[wanted]
                 with at_row(start):
                     filled += _holes(rows)
@@ -79,7 +90,7 @@ def impute(
                         rows,
                         strategy=strategy,
                         n_draws=draws,
-                        random_state=seed_of_block(seed, i),
+                        random_state=seed_of_block(seed, first + i),
                         return_cells=list_cells is not None,
                         level=level,
                     )
@@ -89,6 +100,26 @@ def impute(
                     write(done)
                 start += len(batch)
                 advance(len(batch))
+        if part.n_rows == 0:
+            write(part.read() if wanted is None else part.read()[wanted])
+        return {"filled": filled, "rows": start}
+
+    if output is not None and in_parts:
+        parts = parts_of(table)
+        of = {
+            "command": "impute", "model": model_digest(folder), "strategy": strategy,
+            "draws": draws, "random_state": seed,
+        }  # fmt: skip
+        made = PartsFolder(output, of, {name: digest for name, _, digest in parts})
+        console.quiet |= not made.processes.first
+        counts = made.run(lambda i, write: fill(parts[i][1], write, i << _BLOCKS))
+        made.print_done(console)
+        if not made.processes.first:
+            return
+    else:
+        with sink(output, formulas) as write, _listing(listed, formulas) as list_cells:
+            counts = [fill(table, write, list_cells=list_cells)]
+    filled, start = (sum(count[key] for count in counts) for key in ("filled", "rows"))
     console.print(f"filled {filled:,} missing cell{'s' * (filled != 1)} of {start:,} rows")
     if output is not None:
         print(output)

@@ -157,9 +157,13 @@ def refine(
         raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:
         _check_target(output, overwrite)
+    from ..devices import find_device
+    from ..training.processes import Processes
+
     started = time.monotonic()
-    console = Console(quiet)
     model = loaded(folder, "sample")
+    processes = Processes(find_device())  # which share samples and settings out
+    console = Console(quiet or not processes.first)
     rows, labels = _opened(model, data, drop or [], reading, split, size, crop, console)
     options: dict[str, Any] = {
         "space": space, "ratio": ratio, "features": features, "evaluations": evaluations,
@@ -172,7 +176,8 @@ def refine(
         "settings": {k: literal(v) for k, v in pairs(set_, "--set").items()} or None,
     }  # fmt: skip
     wanted = output is not None or report is not None
-    work = None if compare or output is None else unfinished_fit(output, console)
+    kept = None if compare else output
+    work = None if kept is None else unfinished_fit(kept, console, writes=processes.first)
     with work_is_kept(work, console), console.fit_progress(minutes) as progress:
         if compare:
             refined, compared = _compared(model, rows, labels, options, progress, keep=wanted)
@@ -185,15 +190,15 @@ def refine(
     if refined is not None:
         console.print(refined.account())
         found = {"model": type(model).__name__, "report": refined.report_.to_dict()}
-        if output is not None:
-            refined.save(output)
-            if work is not None:
-                work.discard()
-            found["folder"] = str(output)
+        if output is not None and processes.first:
+            found["folder"] = _saved(refined, output, work)
         if report is not None:
             left = None if minutes is None else minutes - (time.monotonic() - started) / 60
             page = _page(refined, rows, labels, compared, seed or 0, left)
-            found["page"] = str(page.save(report))
+            if processes.first:
+                found["page"] = str(page.save(report))
+    if not processes.first:  # they have drawn what the page shows together
+        return
     if compared:
         found["methods"] = [line.to_dict() for line in compared]
     if json:
@@ -204,6 +209,14 @@ def refine(
     for name in ("folder", "page"):
         if name in found:
             print(found[name])
+
+
+def _saved(refined: Any, output: Path, work: "Checkpoint | None") -> str:
+    """Save the refined model, which makes what was kept of an interrupted run needless."""
+    refined.save(output)
+    if work is not None:
+        work.discard()
+    return str(output)
 
 
 def _minutes_left(minutes: float | None, started: float, *, page: bool) -> float | None:
@@ -265,9 +278,20 @@ def _opened(
         from ..data import as_lines
 
         return as_lines(data), None
+    from ..data import draw_rows
+    from ..devices import find_device
+    from ..training.processes import Processes
+
     table = open_source(data, console, reading, model)
     source = ModelRows(table, model, drop, console)
-    return source.for_model(table.read()), None
+    with console.row_progress("reading", table.n_rows) as advance:
+        drawn = draw_rows(table, None, Processes(find_device()), advance)
+    X = source.for_model(drawn.X)
+    if drawn.weight is None:
+        return X, None
+    evenly = drawn.weight == 1  # the others show what columns range over
+    console.note(f"refined by {int(evenly.sum()):,} of {drawn.n_rows:,} rows, drawn at random.")
+    return X[evenly], None
 
 
 def _check_target(folder: Path, overwrite: bool) -> None:

@@ -1,5 +1,6 @@
 """``pushforward sample``: new rows, images or lines, batch by batch."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +13,12 @@ from .image_commands import sample_images
 from .impute import given_conditions
 from .registry import loaded, of_images, only_for
 from .table_io import rows_at_a_time, seed_of_block, sink
+from .table_parts import PartsFolder, is_parts_folder, model_digest
 from .text_io import of_text, sample_text
 
 __all__ = ["sample"]
+
+_BLOCKS_A_PART = 16  # about a million rows
 
 
 def sample(
@@ -31,9 +35,10 @@ def sample(
         typer.Option(
             "--output", "-o", metavar="FILE|FOLDER", show_default=False,
             help="Rows: write here, in the format of the ending (csv, tsv, parquet, feather, npy, "
-            "npz), instead of csv to stdout. Lines: write here, one a line. Images: X.png is "
-            "one picture, X.npy and X.npz are an array, a name without an ending is a folder of "
-            "numbered pictures.",
+            "npz), instead of csv to stdout; a name without an ending is a folder of parquet "
+            "files, which torchrun shares out and a repetition completes. Lines: write here, one "
+            "a line. Images: X.png is one picture, X.npy and X.npz are an array, a name without "
+            "an ending is a folder of numbered pictures.",
         ),
     ] = None,
     seed: Seed = None,
@@ -106,27 +111,71 @@ def sample(
         if output is not None:
             print(output)
         return
-    with sink(output, formulas) as write:
-        columns = model.capabilities().columns
-        block = rows_at_a_time(1 if columns is None else columns.n_columns)
-        with console.row_progress("sampling", n) as advance:
-            for i, start in enumerate(range(0, n, block)):
-                rows = min(block, n - start)
-                drawn = _drawn(model, rows, seed_of_block(seed, i), complete)
-                if i and columns is not None:
-                    drawn = columns.number_on(drawn, start)
-                write(drawn)
-                advance(rows)
+    draw = _Rows(model, seed, complete)
+    if output is not None and is_parts_folder(output):
+        if not _sample_parts(draw, n, output, model_digest(folder), console):
+            return
+    else:
+        with sink(output, formulas) as write, console.row_progress("sampling", n) as advance:
+            draw(0, n, write, advance)
     if output is not None:
         print(output)
 
 
-def _drawn(model: Any, n: int, seed: Any, complete: bool) -> Any:
-    if not complete:
-        return model.sample(n, random_state=seed)
-    from ..estimators.capabilities import complete_samples
+class _Rows:
+    """Rows of a model in blocks, each of which follows from the seed and its number.
 
-    return complete_samples(model, n, seed)
+    Args:
+        model: of a table.
+        seed: of the first block.
+        complete: whether they are to have no missing cells.
+    """
+
+    def __init__(self, model: Any, seed: int | None, complete: bool) -> None:
+        self.model, self.seed, self.complete = model, seed, complete
+        self.columns = model.capabilities().columns
+        self.block = rows_at_a_time(1 if self.columns is None else self.columns.n_columns)
+
+    def __call__(
+        self, first: int, n: int, write: Callable[[Any], None], advance: Callable[[int], None]
+    ) -> None:
+        """Write rows from the first, which begins a block, up to the n-th."""
+        for start in range(first, n, self.block):
+            rows, i = min(self.block, n - start), start // self.block
+            drawn = self._drawn(rows, seed_of_block(self.seed, i))
+            if i and self.columns is not None:
+                drawn = self.columns.number_on(drawn, start)
+            write(drawn)
+            advance(rows)
+
+    def _drawn(self, n: int, seed: Any) -> Any:
+        if not self.complete:
+            return self.model.sample(n, random_state=seed)
+        from ..estimators.capabilities import complete_samples
+
+        return complete_samples(self.model, n, seed)
+
+
+def _sample_parts(draw: _Rows, n: int, output: Path, model: str, console: Console) -> bool:
+    """Write rows to parts of 16 blocks; whether this process is the first."""
+    size = _BLOCKS_A_PART * draw.block
+    starts = range(0, n, size)
+    of = {
+        "command": "sample", "model": model, "random_state": draw.seed, "complete": draw.complete,
+    }  # fmt: skip
+    sources = {f"part-{i:06d}.parquet": min(size, n - start) for i, start in enumerate(starts)}
+    folder = PartsFolder(output, of, sources)
+    console.quiet |= not folder.processes.first
+    with console.row_progress("sampling", n) as advance:
+
+        def make(i: int, write: Callable[[Any], None]) -> dict[str, int]:
+            draw(starts[i], min(starts[i] + size, n), write, advance)
+            return {"rows": min(size, n - starts[i])}
+
+        # samples of a refined model are drawn by all processes together
+        folder.run(make, together=type(draw.model).__name__ == "RefinedModel")
+    folder.print_done(console)
+    return folder.processes.first
 
 
 def _sample_given(model: Any, given: list[str], n: int, rows: Any, seed: Any) -> None:

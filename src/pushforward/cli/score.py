@@ -1,6 +1,6 @@
 """``pushforward score``: a log density for each row or image, of files of any size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from .image_io import open_for_model
 from .reading_options import AS_FOUND, reads_tables, refuse_reading
 from .registry import loaded, of_images, only_for
 from .table_io import ModelRows, as_frame, at_row, open_source, sink
+from .table_parts import PartsFolder, is_parts_folder, model_digest, parts_of
 
 __all__ = ["score", "scored"]
 
@@ -77,7 +78,12 @@ def score(
 
     With --json, the summary goes to stdout; lines are then written only with -o.
 
+    A folder of parquet files with -o FOLDER gives a file for each. Repeated, the command goes on
+    with those that are missing; under torchrun each process takes its share.
+
     `pushforward score model new.parquet --keep -o scored.parquet`
+
+    `torchrun --nproc-per-node 4 -m pushforward score model parts/ -o scored/`
 
     `pushforward score glow cifar10 --split test -o scores.csv`
     """
@@ -96,35 +102,90 @@ def score(
         return
     of = {"--split": split, "--size": size, "--crop": crop, "--label": label}
     only_for("images", name, of | {"--per-level": per_level})
-    with sink(output) as write:
-        table = open_source(data, console, reading, model)
-        if keep and (clash := [name for name in _NEW if name in table.columns]):
-            raise DataError(
-                f"{data} has the column(s) {clash} already. Rename them, or score without --keep."
-            )
-        rows = ModelRows(table, model, drop or [], console)
-        total = scored_rows = outliers = 0
-        threshold = model.capabilities().threshold
-        log_densities = 0.0
+    table = open_source(data, console, reading, model)
+    if keep and (clash := [name for name in _NEW if name in table.columns]):
+        raise DataError(
+            f"{data} has the column(s) {clash} already. Rename them, or score without --keep."
+        )
+    scorer = _Scorer(model, draws, missing, drop or [], keep)
+    if output is not None and is_parts_folder(output, table):
+        of = {"command": "score", "model": model_digest(folder), **scorer.options()}
+        tallies = _score_parts(scorer, table, output, of, console)
+        if tallies is None:
+            return
+    else:
+        if table.n_rows == 0:
+            raise DataError(f"{data} has no rows. Expected some.")
+        with sink(output) as write:
+            wanted = output is not None or not json
+            tallies = [scorer(table, write if wanted else None, console)]
+    summary = _summary(tallies, model.capabilities().threshold, output)
+    _print_summary(summary, _sentence(summary), output, json, console)
+
+
+class _Scorer:
+    """Scores the rows of tables with what the command line says."""
+
+    def __init__(
+        self, model: Any, draws: int, missing: ScoredMissing | None, drop: list[str], keep: bool
+    ) -> None:
+        self.model, self.draws, self.missing = model, draws, missing
+        self.drop, self.keep = drop, keep
+        self._noted = False
+
+    def options(self) -> dict[str, Any]:
+        """The options that the result depends on, as JSON values."""
+        missing = None if self.missing is None else self.missing.value
+        return {"draws": self.draws, "missing": missing, "drop": self.drop, "keep": self.keep}
+
+    def __call__(
+        self, table: Any, write: Callable[[Any], None] | None, console: Console
+    ) -> dict[str, Any]:
+        """Score a table batch by batch; counts and the sum of its log densities."""
+        rows = ModelRows(table, self.model, self.drop, Console(self._noted or console.quiet))
+        self._noted = True  # which columns were left out is said once
+        if table.n_rows == 0 and write is not None:
+            none = np.zeros(0)
+            write(_lines(table.read() if self.keep else None, none, none < 0, self.missing))
+            return {"rows": 0, "scored": 0, "outliers": 0, "sum": 0.0}
+        tally = {"rows": 0, "scored": 0, "outliers": 0, "sum": 0.0}
         with console.row_progress("scoring", table.n_rows) as advance:
-            for _, batch, scores, low in scored(rows, model, draws, missing):
+            for _, batch, scores, low in scored(rows, self.model, self.draws, self.missing):
                 there = ~np.isnan(scores)
-                if output is not None or not json:
-                    write(_lines(batch if keep else None, scores, low, missing))
-                total += len(scores)
-                scored_rows += int(there.sum())
-                outliers += int(low.sum())
-                log_densities += float(scores[there].sum())
+                if write is not None:
+                    write(_lines(batch if self.keep else None, scores, low, self.missing))
+                tally["rows"] += len(scores)
+                tally["scored"] += int(there.sum())
+                tally["outliers"] += int(low.sum())
+                tally["sum"] += float(scores[there].sum())
                 advance(len(scores))
-    summary = {
-        "rows": total,
-        "scored": scored_rows,
-        "mean_log_density": log_densities / scored_rows if scored_rows else None,
-        "outliers": outliers,
+        return tally
+
+
+def _score_parts(
+    scorer: _Scorer, table: Any, output: Path, of: dict[str, Any], console: Console
+) -> list[dict[str, Any]] | None:
+    """Score a parquet table part by part; None in all processes but the first."""
+    parts = parts_of(table)
+    folder = PartsFolder(output, of, {name: digest for name, _, digest in parts})
+    console.quiet |= not folder.processes.first
+    tallies = folder.run(lambda i, write: scorer(parts[i][1], write, console))
+    folder.print_done(console)
+    return tallies if folder.processes.first else None
+
+
+def _summary(
+    tallies: list[dict[str, Any]], threshold: float | None, output: Path | None
+) -> dict[str, Any]:
+    total = {key: sum(tally[key] for tally in tallies) for key in tallies[0]}
+    return {
+        "rows": total["rows"],
+        "scored": total["scored"],
+        "mean_log_density": total["sum"] / total["scored"] if total["scored"] else None,
+        "outliers": total["outliers"],
         "threshold": threshold,
         "output": None if output is None else str(output),
     }
-    _print_summary(summary, _sentence(summary), output, json, console)
 
 
 def _print_summary(

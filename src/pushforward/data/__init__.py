@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         open_data,
         two_moons,
     )
+    from .tables.drawn_rows import DrawnRows, draw_rows
     from .tables.lazy_table import Table
     from .tables.table_files import open_table
     from .tables.table_writer import TableWriter, write_table
@@ -43,6 +44,7 @@ __all__ = [
     "Codec",
     "Columns",
     "Dataset",
+    "DrawnRows",
     "FileImages",
     "ImageSet",
     "ImageSource",
@@ -55,6 +57,7 @@ __all__ = [
     "as_lines",
     "color_mnist",
     "datasets",
+    "draw_rows",
     "gaussian_grid",
     "image_sets",
     "load_dataset",
@@ -96,6 +99,7 @@ __getattr__ = lazily(
             "open_images",
         ),
         "codec": ("Codec",),
+        "tables.drawn_rows": ("DrawnRows", "draw_rows"),
         "tables.lazy_table": ("Table",),
         "text": ("Alphabet", "as_lines", "open_text"),
         "toys": ("gaussian_grid", "swiss_roll"),

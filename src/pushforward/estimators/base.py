@@ -48,6 +48,7 @@ class Model(Parameters):
     _cites: ClassVar[tuple[str, ...]] = ()
 
     reading_: ReadingOptions  # how the file of the fit was read, if it was one
+    drawn_from_: int  # rows of the table, where the fit held a sample of them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -202,6 +203,8 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     reading = getattr(model, "reading_", None)  # absent where the fit was not of a file
     if reading is not None and reading.given:
         config["reading"] = reading.given
+    if getattr(model, "drawn_from_", None) is not None:
+        config["drawn_from"] = model.drawn_from_
     return config, model._tensors()
 
 
@@ -234,6 +237,8 @@ def unpacked(
         model._restore(config, tensors)
         if "reading" in config:
             model.reading_ = ReadingOptions.of_json(config["reading"])
+        if "drawn_from" in config:
+            model.drawn_from_ = int(config["drawn_from"])
     except ModelFileError:
         raise
     except UNREADABLE as error:

@@ -19,6 +19,8 @@ def table_card(model: Any) -> str:
     rows = columns_table(model.columns_)
     kept = kept_text(model.columns_)
     kept = f"{in_markdown(kept)}.\n" if kept else ""
+    total = getattr(model, "drawn_from_", None)
+    drawn = "" if total is None else f" drawn from {total}"
     account = (
         f"\n## What was tried\n\n```\n{fenced(model.account())}\n```\n"
         if "account" in methods_of(model)
@@ -26,7 +28,7 @@ def table_card(model: Any) -> str:
     )
     return f"""# {name}
 
-A density of the rows of a table, fitted on {model.columns_.n_rows} rows with
+A density of the rows of a table, fitted on {model.columns_.n_rows} rows{drawn} with
 pushforward {pushforward.__version__} (torch {torch.__version__}). {kept}Mean log density of rows
 that were not fitted on: {model.held_out_:.4g} nats a row.
 

@@ -33,6 +33,7 @@ from .trained_model import Report, TrainedModel
 __all__ = ["GivenImages", "ImageModel", "Report"]
 
 GRID = 64  # samples in a picture on the way
+_MOST_NUMBERS = 2**31  # of one image in one layer: 8 GiB; 2,048 x 2,048 pixels of 512 channels
 
 
 def _are_classes(values: Any) -> bool:
@@ -339,6 +340,26 @@ class ImageModel(TrainedModel):
             )
         self.class_names_ = None if names is None else tuple(map(str, names))
         super()._restore(state, tensors)
+        self._refuse_wide()
+
+    def _refuse_wide(self) -> None:
+        """Refuse images of which one alone would fill the widest layer with too many numbers.
+
+        Networks of convolutions fit images of any size, so that their weights say nothing of it.
+
+        Raises:
+            ModelFileError: naming the size.
+        """
+        weights = (w for network in self.networks_.values() for w in network.parameters())
+        widest = max((max(w.shape[:2]) for w in weights if w.ndim == 4), default=0)
+        _, height, width = self.pixels_.shape
+        if widest * height * width > _MOST_NUMBERS:
+            raise ModelFileError(
+                f"The images are said to be {height} x {width}, of which one has "
+                f"{widest * height * width:,} numbers in a layer of {widest} channels. Expected "
+                f"at most {_MOST_NUMBERS:,}. The model folder was altered, or the model was made "
+                "to be used by its network alone."
+            )
 
     def _card(self) -> str:
         from .run_card import run_card

@@ -1,9 +1,11 @@
 """The base class of densities of tables: everything but how the density is fitted."""
 
 import dataclasses
+import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,19 +16,22 @@ from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from torch import Tensor, nn
 
 from .._version import __version__
-from ..data import Columns, Learned
+from ..data import Columns, DrawnRows, Learned, Table, draw_rows
 from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.row_counts import canonical_order, counted, taken
 from ..deprecation import current_words, old_words
 from ..devices import find_device
-from ..errors import DataError, ModelFileError
+from ..errors import DataError, LeftOutWarning, ModelFileError
+from ..storage import strict_json
 from ..storage.checkpoint import Checkpoint, Folder, digest
+from ..storage.tensor_bytes import from_bytes, to_bytes
+from ..training.processes import Processes
 from ..training.threads import threads_for
 from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_state
 from ..transport.numerics import weighted_mean
 from ..validation import COUNT, FLAG, Instance, Number, OneOf, Rule, Seed, Verbosity, check
-from .base import Model
+from .base import Model, packed
 from .missing_cells import (
     completions,
     decision_of_known,
@@ -104,7 +109,10 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """Learn the density of the rows.
 
         Args:
-            X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows.
+            X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows; or a table
+                that :func:`pushforward.open_data` opened, which may be larger than memory: it is
+                read in one pass, whole where it fits, and else a sample of its rows
+                (:func:`pushforward.data.draw_rows`), as ``drawn_from_`` says.
             y: ignored; for scikit-learn's pipelines.
             sample_weight: (n,) weights, a row of weight two counting as two rows.
             folder: for the work done so far. A fit that was killed and is repeated with the same
@@ -133,11 +141,19 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         """Every ``fit``; the options go to :meth:`_fit_density`, a seed that is None is drawn."""
         began = time.monotonic()
         self._check_parameters()
+        report = report or (_print_report if self.verbose else _silent)
+        group = None
+        if isinstance(X, (Table, DrawnRows)):  # which several processes may have read together
+            group = Processes(self._layer_device())
+            X, sample_weight = self._drawn(X, sample_weight, group, report)
         learned = self._in_one_order(self._learn_columns(X, sample_weight))
         seed = drawn_seed(self.random_state) if seed is None else seed
         whole, *drawn = completions(learned, self._completions)
         X, weight = counted(whole, learned.sample_weight)
-        checkpoint = folder if isinstance(folder, Checkpoint) else Checkpoint(folder)
+        if isinstance(folder, Checkpoint):
+            checkpoint = folder
+        else:
+            checkpoint = Checkpoint(folder, writes=group is None or group.first)
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
@@ -149,16 +165,19 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
         weight = None if weight is None else torch.from_numpy(weight)[order]
-        report = report or (_print_report if self.verbose else _silent)
         with torch.no_grad(), threads_for(z.numel()):
             rows = dataclasses.replace(
                 self._rows(z, weight, log_det),
                 completions=tuple((x[order], own[order]) for x, own in others),
             )
             kept, normal = self._fit_detector(rows, seed)
-            scores, weight = self._fit_density(
-                rows.take(kept), seed, report, checkpoint, **options
-            )
+            self._group = group
+            try:
+                scores, weight = self._fit_density(
+                    rows.take(kept), seed, report, checkpoint, **options
+                )
+            finally:
+                del self._group
             self._place_density()
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
@@ -172,6 +191,8 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
                 self, learned.X, whole, seconds, within_budget=minutes is not None
             )
         self.missingness_ = self._fit_missingness(learned, whole, seed)
+        if group is not None and group.count > 1:
+            self._take_from_first(group)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
@@ -226,6 +247,38 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
             rows = self._rows(z, None, log_det)
             weight = None if weight is None else torch.from_numpy(weight)
             return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight)
+
+    def _processes(self) -> Processes | None:
+        """The processes that fit this model together; None where there is only this one."""
+        return self.__dict__.get("_group")
+
+    def _take_from_first(self, group: Processes) -> None:
+        """Become the model of process 0, whatever the clocks and processors of the others did."""
+        config, tensors = packed(self)
+        mine = json.dumps(strict_json.plain(config, "state")).encode(), to_bytes(tensors)
+        text, data = (group.gather(part if group.first else b"")[0] for part in mine)
+        if not group.first:
+            self._restore(json.loads(text), from_bytes(data))
+
+    def _drawn(
+        self, X: Table | DrawnRows, sample_weight: Any, group: Processes, report: Report
+    ) -> tuple[Any, Any]:
+        """The rows of a table that are held in memory, and their weights."""
+        if isinstance(X, Table):
+            table, done = X, 0
+
+            def advance(rows: int) -> None:
+                nonlocal done
+                done += rows
+                of = "" if table.n_rows is None else f" of {table.n_rows:,}"
+                report(f"read {done:,}{of} rows", 0.0)
+
+            X = draw_rows(table, None, group, advance)
+        self.__dict__.pop("drawn_from_", None)
+        if not X.whole:
+            self.drawn_from_ = X.n_rows
+            warnings.warn(X.text(), LeftOutWarning, stacklevel=4)
+        return X.X, X.weights(sample_weight)
 
     def _in_one_order(self, learned: Learned) -> Learned:
         """The rows in an order of their own, so that their noise is that of any other order.

@@ -49,7 +49,7 @@ _EFFECTIVE = 0.1  # share of weighed rows under which means are left to a few
 _OF_BASE = (
     *("pixels_", "columns_", "classes_", "alphabet_", "settings_", "history_", "best_"),
     *("class_names_", "stopped_", "n_features_in_", "feature_names_in_", "networks_"),
-    "reading_",
+    *("reading_", "drawn_from_"),
 )
 _NOT_HERE = (
     *("score_samples", "score", "encode", "decode", "reconstruct", "interpolate", "critic"),

@@ -8,11 +8,12 @@ else.
 """
 
 import hashlib
+import json
 import os
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from ..errors import ModelFileError, ParameterError, PushforwardError
 from . import atomic, strict_json
 from .migrations import migrated_checkpoint, renamed_settings
 from .model_folder import AGAIN, CONFIG, README, WEIGHTS, read_folder, write_folder
+from .tensor_bytes import from_bytes, to_bytes
 
 __all__ = [
     "Checkpoint", "Contents", "Folder", "RunCheckpoint", "Step", "digest", "read_checkpoint",
@@ -116,6 +118,7 @@ it: the fit then begins anew.
         if self._folder is not None:
             refuse_file(self._folder)
         self._writes = writes and folder is not None
+        self._remembers = folder is not None
         self._steps: dict[str, Step] = {}
         self._identity: dict[str, Any] = {}
         self._seed = 0
@@ -190,7 +193,7 @@ it: the fit then begins anew.
         self, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None
     ) -> None:
         """Remember a step, in place of the parts of it, ``name/...``, for the next writing."""
-        if self._folder is None:
+        if not self._remembers:
             return
         for part in [other for other in self._steps if other.startswith(f"{name}/")]:
             del self._steps[part]
@@ -203,6 +206,46 @@ it: the fit then begins anew.
         self.put(name, tensors, facts)
         if self.due:
             self.write()
+
+    def share_out(
+        self,
+        tasks: Sequence[Callable[[], object]],
+        rank: int,
+        count: int,
+        gather: Callable[[bytes], list[bytes]],
+    ) -> None:
+        """Let several processes do one task each in turn, and give the steps they keep to all.
+
+        What comes after finds all steps done, in every process.
+
+        Args:
+            tasks: that depend on nothing but the data, the same in every process.
+            rank, count: of the processes.
+            gather: gives the bytes of every process to each; see :class:`..training.Processes`.
+        """
+        if count == 1 or len(tasks) < 2:
+            return
+        self._remembers = True
+        before = dict(self._steps)
+        for task in tasks[rank::count]:
+            task()
+        names = [name for name, step in self._steps.items() if before.get(name) is not step]
+        tensors = {
+            f"{name}::{key}": tensor
+            for name in names
+            for key, tensor in self._steps[name].tensors.items()
+        }
+        facts = json.dumps({name: dict(self._steps[name].facts) for name in names})
+        parts = zip(gather(facts.encode()), gather(to_bytes(tensors)), strict=True)
+        for place, (named, packed) in enumerate(parts):
+            if place == rank:
+                continue
+            held: dict[str, dict[str, Tensor]] = {name: {} for name in json.loads(named)}
+            for key, tensor in from_bytes(packed).items():
+                name, _, own = key.rpartition("::")
+                held[name][own] = tensor
+            for name, more in json.loads(named).items():
+                self.put(name, held[name], more)
 
     def write(self, seconds: float | None = None) -> None:
         """Write all steps, so that a kill leaves these or those written before.

@@ -5,6 +5,8 @@ import threading
 from types import FrameType
 from typing import Any
 
+from ..errors import Terminated
+
 __all__ = ["Interrupt"]
 
 
@@ -15,10 +17,12 @@ class Interrupt:
 
     Attributes:
         requested: whether an interrupt came.
+        error: what to raise then.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.error: type[KeyboardInterrupt] = KeyboardInterrupt
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupt":
@@ -35,3 +39,4 @@ class Interrupt:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
+        self.error = Terminated if number == signal.SIGTERM else KeyboardInterrupt

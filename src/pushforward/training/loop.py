@@ -204,7 +204,7 @@ class Loop:
                     if report is not None and self.processes.first:
                         report(self._line(), share)
                     if self.processes.agree(interrupt.requested):
-                        raise KeyboardInterrupt
+                        raise interrupt.error
                     if folder is not None and self.processes.agree(pace.due):
                         pace.save(lambda: self._save(work))
             self.stopped = self._spent(steps, minutes, before + time.monotonic() - started)

@@ -99,6 +99,24 @@ class Processes:
         if failed:
             raise DataError(f"{failed} of {self.count} processes failed. See what they say.")
 
+    def gather(self, data: bytes) -> list[bytes]:
+        """The bytes of every process, by rank."""
+        if self.count == 1:
+            return [data]
+        device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+        found = []
+        for rank in range(self.count):
+            own = rank == self.rank
+            size = torch.tensor([len(data)], device=device)
+            dist.broadcast(size, rank)
+            part = torch.empty(int(size), dtype=torch.uint8, device=device)
+            if own and data:
+                part = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(device)
+            if len(part):
+                dist.broadcast(part, rank)
+            found.append(data if own else part.cpu().numpy().tobytes())
+        return found
+
     def barrier(self) -> None:
         """Until every process is here."""
         if self.count > 1:

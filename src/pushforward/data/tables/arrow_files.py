@@ -141,6 +141,8 @@ def _is_zone(name: str) -> bool:
 class ParquetTable(ArrowTable):
     """A parquet file, or the parts of one table in a folder."""
 
+    divisible = True
+
     def __init__(self, path: Path, parts: Sequence[Path]) -> None:
         self.path, self._parts = path, parts
         self._arrow = need_pyarrow(path)
@@ -186,20 +188,67 @@ class ParquetTable(ArrowTable):
             return self._frame(self._arrow.concat_tables(tables))
 
     def _batches(self, n_rows: int) -> Iterator[Any]:
+        for _, frame in self._numbered(n_rows, 0, 1):
+            yield frame
+
+    def _numbered(self, n_rows: int, own: int, of: int) -> Iterator[tuple[int, Any]]:
         # pre-buffering would keep the whole file, no buffer a whole row group in memory
         options: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
-        for part in self._parts:
+        for part, groups in self._share(own, of):
             with self._reading(part):
                 file = self._arrow.parquet.ParquetFile(part, **options)
             with file:
-                batches = file.iter_batches(batch_size=n_rows)
-                while True:
-                    with self._reading(part):
-                        batch = next(batches, None)
-                        if batch is None:
-                            break
-                        frame = self._frame(self._arrow.Table.from_batches([batch]))
-                    yield frame
+                for start, group in groups:
+                    batches = file.iter_batches(batch_size=n_rows, row_groups=group)
+                    while True:
+                        with self._reading(part):
+                            batch = next(batches, None)
+                            if batch is None:
+                                break
+                            frame = self._frame(self._arrow.Table.from_batches([batch]))
+                        yield start, frame
+                        start += len(frame)
+
+    def _share(self, own: int, of: int) -> Iterator[tuple[Path, list[tuple[int, list[int]]]]]:
+        """The parts, with the first rows and the numbers of row groups that are read at once.
+
+        Share ``own`` of ``of`` has the row groups ``own``, ``own + of``, ``own + 2 * of``, ...
+        """
+        start = place = 0
+        for part, metadata in zip(self._parts, self._metadata, strict=True):
+            groups: list[tuple[int, list[int]]] = []
+            for group in range(metadata.num_row_groups):
+                if place % of == own:
+                    if of == 1 and groups:
+                        groups[0][1].append(group)
+                    else:
+                        groups.append((start, [group]))
+                start += metadata.row_group(group).num_rows
+                place += 1
+            if groups:
+                yield part, groups
+
+    def parts(self) -> list[tuple[str, "ParquetTable"]]:
+        """Each file as a table of its own, and its name within the folder."""
+        whole = self.path.is_dir()
+        return [
+            (
+                part.relative_to(self.path).as_posix() if whole else part.name,
+                ParquetTable(part, [part]),
+            )
+            for part in self._parts
+        ]
+
+    def pack(self, X: Any) -> bytes:
+        table = self._arrow.Table.from_pandas(X, preserve_index=False)
+        stream = self._arrow.BufferOutputStream()
+        with self._arrow.ipc.new_stream(stream, table.schema) as writer:
+            writer.write_table(table)
+        return stream.getvalue().to_pybytes()
+
+    def unpack(self, data: bytes) -> Any:
+        with self._arrow.ipc.open_stream(data) as reader:
+            return reader.read_all().to_pandas()
 
 
 class FeatherTable(ArrowTable):

@@ -36,6 +36,8 @@ class Table:
         path: where it is.
         columns: its column names; positions for arrays, none for arrays that are not 2-D.
         n_rows: number of rows, None if it is unknown before reading.
+        in_memory: whether the rows are in memory already.
+        divisible: whether a share of the rows can be read without reading the others.
         note: what a reader should know about how the file was understood, a line each, or None.
         reading: options of how the file is written.
 
@@ -44,6 +46,8 @@ class Table:
 
     path: Path | None = None
     n_rows: int | None = None
+    in_memory = False
+    divisible = False
     note: str | None = None
     reading: ReadingOptions = ReadingOptions()
 
@@ -73,12 +77,41 @@ class Table:
     def _batches(self, n_rows: int) -> Iterator[Any]:
         raise NotImplementedError
 
+    def numbered(
+        self, n_rows: int = CHUNK, share: tuple[int, int] = (0, 1)
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield batches with the number of their first row.
+
+        Args:
+            n_rows: of a batch, at most.
+            share: ``(i, n)`` for the i-th of n shares, which have no row in common and together
+                have all; of tables that are not ``divisible`` only (0, 1).
+        """
+        check({"n_rows": COUNT}, {"n_rows": n_rows})
+        return self._numbered(n_rows, *share)
+
+    def _numbered(self, n_rows: int, own: int, of: int) -> Iterator[tuple[int, Any]]:
+        start = 0
+        for batch in self._batches(n_rows):
+            yield start, batch
+            start += len(batch)
+
+    def pack(self, X: Any) -> bytes:
+        """Rows of this table as bytes, for another process; of tables that are divisible."""
+        raise NotImplementedError
+
+    def unpack(self, data: bytes) -> Any:
+        """The rows that :meth:`pack` made bytes of."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         rows = "unknown" if self.n_rows is None else self.n_rows
         return f"Table({str(self.path or 'in memory')!r}, rows={rows}, columns={self.columns})"
 
 
 class MemoryTable(Table):
+    in_memory = True
+
     def __init__(self, X: Any) -> None:
         self.X = X
         self.n_rows = len(X)

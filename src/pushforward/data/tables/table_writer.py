@@ -107,6 +107,16 @@ class TableWriter:
             self._broken = True
             raise
 
+    def describe(self, values: dict[str, str]) -> None:
+        """Keep texts by name in the file, beside the rows; of parquet, after the first batch.
+
+        Raises:
+            DataError: for a file that is not parquet, or has no rows yet.
+        """
+        if not isinstance(self._sink, _ArrowSink) or self._suffix != ".parquet":
+            raise DataError(f"{self.path} keeps no texts. Expected a parquet file with rows.")
+        self._sink.describe(values)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -231,6 +241,9 @@ class _ArrowSink:
             self._writer.write_table(table.cast(self._schema))
         except self._arrow.ArrowException as error:
             raise DataError(f"The batch does not fit those before it: {error}.") from error
+
+    def describe(self, values: dict[str, str]) -> None:
+        self._writer.add_key_value_metadata(values)
 
     def close(self) -> None:
         self._writer.close()

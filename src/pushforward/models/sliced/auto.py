@@ -150,6 +150,7 @@ class AutoDensity(TableDensity):
             report=report,
             checkpoint=checkpoint,
             validation=judges,
+            processes=self._processes(),
         )
         self.density_ = selection.density
         self.trials_ = [
@@ -239,7 +240,7 @@ def fit(
     if isinstance(X, Table):
         if verbose and X.note:
             print(X.note, file=sys.stderr)
-        reading, X = X.reading, X.read()
+        reading = X.reading
     model = AutoDensity(verbose=verbose, **parameters)
     model.fit(X, sample_weight=sample_weight, validation=validation, folder=folder)
     if reading is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...storage.checkpoint import Checkpoint
+from ...training.processes import Processes
 from ...transport.any_density import Density
 from ...transport.rows import Rows
 from ...transport.sliced_density import Component, SlicedDensity
@@ -61,6 +62,7 @@ def select(
     report: Callable[[str, float], None],
     checkpoint: Checkpoint | None = None,
     validation: Rows | None = None,
+    processes: Processes | None = None,
 ) -> Selection:
     """Choose, stack and fit.
 
@@ -91,6 +93,8 @@ def select(
         report: called with (what is being done, share done).
         checkpoint: where finished trials, members and flows are kept.
         validation: rows to choose and to stop by; None holds out some of the rows.
+        processes: that share trials and fits out, which are those of one process; with a budget
+            each does all.
     """
     checkpoint = checkpoint or Checkpoint()
     started = (time.monotonic() if started is None else started) - checkpoint.seconds
@@ -108,12 +112,12 @@ def select(
     report("looking at the columns", 0.02)
     learn = rows.take(fitted)
     chained = choose_chained(learn, layering, seed, end_of(_COLUMNS))
-    fitter = StackFitter(layering, seed, deadline, checkpoint, chained)
+    fitter = StackFitter(layering, seed, deadline, checkpoint, chained, processes)
     trials: list[Trial] = []
     if not bool(chained.all()):
         smooth = rows.coordinates(~chained)
         end = end_of(_SEARCH)
-        trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report)
+        trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report, processes)
     members = stacked(trials, rows)
     # copies of a row may leave a fold empty
     outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
@@ -194,6 +198,7 @@ def _tried(
     deadline: float,
     checkpoint: Checkpoint,
     report: Callable[[str, float], None],
+    processes: Processes | None,
 ) -> list[Trial]:
     """Structures tried on some of the rows, best first; their ``rows`` count in all of these.
 
@@ -201,7 +206,8 @@ def _tried(
         rows: with the smooth coordinates alone.
         fitted: indices of those that may be fitted.
         held: indices of those that judge; None holds out a fifth of the fitted.
-        layering, seed, deadline, checkpoint, report: as of :class:`~.structure_search.Search`.
+        layering, seed, deadline, checkpoint, report, processes: as of
+            :class:`~.structure_search.Search`.
     """
     order = torch.randperm(len(fitted), generator=torch.Generator().manual_seed(seed))
     looked = fitted[order[:_SEARCH_ROWS]]
@@ -215,7 +221,7 @@ def _tried(
         n, looked = len(looked), torch.cat([looked, held[order[:_SEARCH_HELD]]])
         tried = rows.take(looked)
         splits = [(torch.arange(n), torch.arange(n, len(looked)))]
-    search = Search(tried, splits, layering, seed, deadline, checkpoint)
+    search = Search(tried, splits, layering, seed, deadline, checkpoint, processes)
     trials = search.run(report)
     for trial in trials:
         trial.rows = looked[trial.rows]

@@ -3,11 +3,13 @@
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ...storage.checkpoint import Checkpoint
+from ...training.processes import Processes
 from ...transport.any_density import Density, density_from_state
 from ...transport.discrete_chain import DiscreteChain
 from ...transport.joint_density import JointDensity
@@ -39,7 +41,9 @@ class StackFitter:
         deadline: float,
         checkpoint: Checkpoint,
         chained: Tensor,
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes
         self.layering, self.seed, self.deadline = layering, seed, deadline
         self.checkpoint, self.chained = checkpoint, chained
 
@@ -134,28 +138,18 @@ class StackFitter:
         parts: list[Density] = []
         shares: list[float] = []
         longest = 0.0  # seconds of a member
+        if self.processes is not None and math.isinf(deadline):
+            group = self.processes
+            tasks = [
+                partial(self._member, rows, i, structure, step, deadline, judged)
+                for i, (structure, _) in enumerate(members)
+            ]
+            self.checkpoint.share_out(tasks, group.rank, group.count, group.gather)
         for i, (structure, weight) in enumerate(members):
             started = time.monotonic()
             if i > 0 and started + longest > deadline:
                 break
-            out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
-            seed = self.seed + 1000 + i
-            train, held_out = rows.completion(i), judged
-            if held_out is None:
-                train, held_out = (train.take(part) for part in train.split(out, seed))
-            margins = train.fit_margins() if structure.margins else None
-            density = fit_structure(
-                structure,
-                train.through(margins),
-                held_out.through(margins),
-                layering=self.layering,
-                seed=seed,
-                deadline=deadline,
-                checkpoint=self.checkpoint,
-                step=f"{step}/member {i}, {structure!r}",
-                margins=margins,
-            )
-            parts.append(density)
+            parts.append(self._member(rows, i, structure, step, deadline, judged))
             shares.append(weight)
             longest = max(longest, time.monotonic() - started)
         total, one = sum(shares), 1 / len(rows)
@@ -163,6 +157,41 @@ class StackFitter:
         return MixtureDensity(
             [*parts, wide_gaussian(rows)], torch.tensor([*shares, one], dtype=torch.float64).log()
         )
+
+    def _member(
+        self,
+        rows: Rows,
+        i: int,
+        structure: Structure,
+        step: str,
+        deadline: float,
+        judged: Rows | None,
+    ) -> Density:
+        """Member ``i`` of the average; see :meth:`_average` for the others."""
+        whole = f"{step}/member {i}"
+        kept = self.checkpoint.get(whole)
+        if kept is not None:
+            return density_from_state(dict(kept))
+        out = min(max(5, round((0.15 if len(rows) < MANY else 0.1) * len(rows))), 5000)
+        seed = self.seed + 1000 + i
+        train, held_out = rows.completion(i), judged
+        if held_out is None:
+            train, held_out = (train.take(part) for part in train.split(out, seed))
+        margins = train.fit_margins() if structure.margins else None
+        density = fit_structure(
+            structure,
+            train.through(margins),
+            held_out.through(margins),
+            layering=self.layering,
+            seed=seed,
+            deadline=deadline,
+            checkpoint=self.checkpoint,
+            step=f"{step}/member {i}, {structure!r}",
+            margins=margins,
+        )
+        if self.processes is not None and self.processes.count > 1:
+            self.checkpoint.put(whole, density.state_dict())
+        return density
 
 
 def without(n: int, out: Tensor) -> Tensor:

@@ -2,13 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ...storage.checkpoint import Checkpoint
+from ...training.processes import Processes
 from ...transport.margins import Margins
 from ...transport.mixture import GaussianMixture
 from ...transport.rows import Rows
@@ -87,6 +89,7 @@ class Search:
         splits: of each split the indices of rows that are fitted and of rows held out.
         layering, seed, checkpoint: as of :func:`~.selection.select`.
         deadline: ``time.monotonic()`` after which nothing more is tried.
+        processes: that share the trials out; the result is that of one.
     """
 
     def __init__(
@@ -97,7 +100,9 @@ class Search:
         seed: int,
         deadline: float,
         checkpoint: Checkpoint,
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes
         self.splits = [_Split(rows, *pair) for pair in splits]
         self.layering, self.seed, self.deadline = layering, seed, deadline
         self.checkpoint = checkpoint
@@ -126,6 +131,12 @@ class Search:
                 torch.cat([split.which for split in self.splits]),
             )
         return self.trials[structure].value
+
+    def _share_out(self, tasks: Sequence[Callable[[], object]]) -> None:
+        """Have other processes do some of what comes, where there are any and no clock."""
+        if self.processes is not None and math.isinf(self.deadline):
+            group = self.processes
+            self.checkpoint.share_out(tasks, group.rank, group.count, group.gather)
 
     def _held_out(self, structure: Structure, i: int) -> Tensor:
         """Log density of the rows that split ``i`` holds out."""
@@ -235,9 +246,11 @@ class Search:
         covariances are pulled to their diagonal or are those of a factor analysis.
         """
         self.value(GAUSSIAN)
+        firsts = [s for m in (False, True) for s in (Structure(m), Structure(m, 4, 1.0))]
         if self.splits[0].train.x.shape[1] > WIDE:
             self._try_wide(report)
             return self.ranked()
+        self._share_out([partial(self.value, structure) for structure in firsts])
         # one look at each kind of margin: what is far behind with few Gaussians stays behind
         values_by_margins = {
             m: max(self.value(Structure(m)), self.value(Structure(m, 4, 1.0)))
@@ -245,12 +258,16 @@ class Search:
         }
         d = self.splits[0].train.x.shape[1]
         bests = []
-        for margins in (False, True):
-            if max(values_by_margins.values()) - values_by_margins[margins] < max(4.0, 0.15 * d):
-                layer = " behind a marginal layer" if margins else ""
-                report("mixtures" + layer, 0.1 + 0.15 * margins)
-                bests.append(self.climb(margins))
+        best = max(values_by_margins.values())
+        kinds = [m for m, value in values_by_margins.items() if best - value < max(4.0, 0.15 * d)]
+        self._share_out([partial(self.climb, margins) for margins in kinds])
+        for margins in kinds:
+            layer = " behind a marginal layer" if margins else ""
+            report("mixtures" + layer, 0.1 + 0.15 * margins)
+            bests.append(self.climb(margins))
         bests.sort(key=self.value, reverse=True)
+        tries = [s for b in bests for s in self.grow_flows(b)[-2:][:1]]
+        self._share_out([partial(self.value, structure) for structure in tries])
         # flows add more where the mixture is poor, so both kinds of margin get one try
         for i, best in enumerate(bests):
             for structure in self.grow_flows(best)[-2:][:1]:
@@ -258,7 +275,9 @@ class Search:
                     report(f"trying {structure}", 0.4 + 0.1 * i)
                     self.value(structure)
         margins = self.ranked()[0].structure.margins
-        for structure in self.grow_flows(next(b for b in bests if b.margins == margins)):
+        flows = self.grow_flows(next(b for b in bests if b.margins == margins))
+        self._share_out([partial(self.value, s) for s in flows if s not in self.trials])
+        for structure in flows:
             if not self.out_of_time():
                 report(f"trying {structure}", 0.6)
                 self.value(structure)
