@@ -19,7 +19,8 @@ def joint():
 def test_it_is_the_product_of_its_factors(joint):
     x = rows(50, seed=1).x
     expected = joint.smooth.log_prob(x[:, :1]) + joint.chain.log_prob(x)
-    assert torch.equal(joint.log_prob(x), expected)
+    # a slice and a copy of a column are summed in other orders on some processors
+    torch.testing.assert_close(joint.log_prob(x), expected, rtol=1e-13, atol=0)
     assert joint.dimension == 4
 
 

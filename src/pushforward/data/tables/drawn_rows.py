@@ -57,12 +57,17 @@ class DrawnRows:
         """Whether these are all rows of the table."""
         return len(self.numbers) == self.n_rows
 
-    def of_columns(self, labels: Sequence[str | int], wanted: Sequence[str | int]) -> "DrawnRows":
-        """These rows with the wanted ones of the columns ``labels``."""
-        if list(labels) == list(wanted):
+    def of_columns(self, columns: Sequence[str | int], wanted: Sequence[str | int]) -> "DrawnRows":
+        """These rows with the wanted ones of their columns.
+
+        Args:
+            columns: names of all columns, in their order.
+            wanted: those to keep.
+        """
+        if list(columns) == list(wanted):
             return self
         if isinstance(self.X, np.ndarray):
-            return replace(self, X=self.X[:, [labels.index(label) for label in wanted]])
+            return replace(self, X=self.X[:, [columns.index(name) for name in wanted]])
         return replace(self, X=self.X[list(wanted)])
 
     def weights(self, sample_weight: Any = None) -> Any:
