@@ -153,7 +153,8 @@ def _as_text(cells: Any, start: int) -> Any:
         name: cells[name].map(lambda x: None if x is None or x != x else str(x)).astype(object)
         for name in ("column", "value", "low", "high")
     }
-    return cells.assign(row=cells["row"].astype("int64") + start, **texts)
+    rounded = cells["probability"].round(6)  # sums of weights, whose last digits say nothing
+    return cells.assign(row=cells["row"].astype("int64") + start, probability=rounded, **texts)
 
 
 def _known(labels: list[Any], model: Any, console: Console) -> list[Any] | None:

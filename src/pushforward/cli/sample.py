@@ -172,8 +172,7 @@ def _sample_parts(draw: _Rows, n: int, output: Path, model: str, console: Consol
             draw(starts[i], min(starts[i] + size, n), write, advance)
             return {"rows": min(size, n - starts[i])}
 
-        # samples of a refined model are drawn by all processes together
-        folder.run(make, together=type(draw.model).__name__ == "RefinedModel")
+        folder.run(make, together=draw.model.capabilities().drawn_together)
     folder.print_done(console)
     return folder.processes.first
 

@@ -92,6 +92,7 @@ class Capabilities:
         temperature: whether samples may be asked for at a temperature.
         latent_levels: how many numbers of a code of ``encode`` each level of a flow has, the
             finest first; empty where codes have no levels.
+        drawn_together: whether the processes of ``torchrun`` draw its samples together.
         resumable: whether a fit can go on from where an earlier one ended.
         networks: the modules that it computes with.
         device: where they are.
@@ -125,6 +126,7 @@ class Capabilities:
     class_names: tuple[str, ...] | None = None
     temperature: bool = False
     latent_levels: tuple[int, ...] = ()
+    drawn_together: bool = False
     resumable: bool = False
     networks: tuple[nn.Module, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -372,7 +372,7 @@ class RefinedModel(Model):
         return drawn_seed(random_state)
 
     def _abilities(self) -> dict[str, Any]:
-        known = {**super()._abilities(), "kind": self.adapter_.kind}
+        known = {**super()._abilities(), "kind": self.adapter_.kind, "drawn_together": True}
         if self.adapter_.model is None:
             return known  # of a function, or a model of which samples are all that is known
         base = capabilities_of(self.base_)
