@@ -32,6 +32,8 @@ from ..transport import Novelty, Rows, SlicedDensity, TrimmedPair, density_from_
 from ..transport.numerics import weighted_mean
 from ..validation import COUNT, FLAG, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model, packed
+from .conditionals import Conditionals
+from .kept_constraints import FEWEST_KEPT, KeptConstraints
 from .missing_cells import (
     completions,
     decision_of_known,
@@ -46,19 +48,14 @@ from .parameters import drawn_seed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..transport.conditioning import Conditioner
-    from .conditional_table import ConditionalTable
-
 __all__ = ["Report", "TableDensity"]
 
 Report = Callable[[str, float], None]
 
-_TRIED = 20_000  # draws by which the share that keeps to constraints is counted
-_FEWEST_KEPT = 0.001  # of draws, by which rows can be drawn at all
-_SAMPLES = 1500  # a coordinate, to which the proposal of conditional draws is fitted
 
-
-class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScores):
+class TableDensity(
+    DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScores, KeptConstraints, Conditionals
+):
     """An exact density of the rows of a table: scores, samples, finds outliers, explains.
 
     Subclasses say how the density of the coordinates is fitted (:meth:`_fit_density`); this
@@ -81,7 +78,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
 
     held_out_: float
     missingness_: Missingness | None
-    kept_: float
     _fitted_on: str
 
     device: str | None = None  # a parameter of models that can
@@ -196,45 +192,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
-
-    def _count_kept(self) -> None:
-        """What share of the draws of the density keep to the constraints, and what follows.
-
-        Raises:
-            DataError: where it is too few to draw rows.
-        """
-        self.kept_ = 1.0
-        if not self.columns_.rejecting:
-            return
-        z = self.density_.sample(_TRIED, torch.Generator().manual_seed(0))
-        self.kept_ = float(self.columns_.allowed(z).double().mean())
-        rules = ", ".join(repr(rule.text) for rule in self.columns_.constraints if not rule.built)
-        if self.kept_ < _FEWEST_KEPT:
-            raise DataError(
-                f"The density meets {rules} in {100 * self.kept_:.2g} % of its draws, though all "
-                "rows do: they lie within less than it tells apart. Leave the constraint out, or "
-                "give the difference as a column of its own."
-            )
-        if self.verbose:
-            print(self._kept_text(), file=sys.stderr)
-        self.held_out_ -= math.log(self.kept_)
-        if self.detector_ is None:
-            self.offset_ -= math.log(self.kept_)
-
-    def _kept_text(self) -> str:
-        """What keeping to the constraints costs, in a sentence."""
-        rules = [repr(rule.text) for rule in self.columns_.constraints if not rule.built]
-        return f"{', '.join(rules)}: by leaving draws out, {100 * self.kept_:.3g} % are kept"
-
-    def _draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw coordinates (n, D) of rows that keep to the constraints."""
-        if not self.columns_.rejecting:
-            return self.density_.sample(n, generator)
-        parts: list[Tensor] = []
-        while (left := n - sum(map(len, parts))) > 0:
-            z = self.density_.sample(math.ceil(1.1 * left / self.kept_) + 8, generator)
-            parts.append(z[self.columns_.allowed(z)][:left])
-        return torch.cat(parts)
 
     def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
@@ -475,109 +432,6 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         places = self.missingness_.columns.tolist()
         return self.columns_.decode(z, gaps=dict(zip(places, gaps.T, strict=True)))
 
-    def given(
-        self,
-        conditions: Any,
-        *,
-        n_draws: int = 1000,
-        max_draws: int | None = None,
-        random_state: Any = None,
-    ) -> "ConditionalTable":
-        """The distribution of the open columns given the others.
-
-        Args:
-            conditions: a dict from columns to values, to pairs ``(low, high)`` of which either
-                may be None, or to lists of values; or a table with missing cells, or without some
-                of the columns: each row is then given what it has.
-            n_draws: draws a row that answers rest on where they cannot be computed.
-            max_draws: draws a row at most. Where ``n_draws`` are worth too little, since the
-                conditions hold for few rows, up to forty times as many are drawn; a number bounds
-                that, for an answer at once.
-            random_state: seed of these, RandomState, or None for numpy's global one.
-
-        Returns:
-            A :class:`~pushforward.estimators.conditional_table.ConditionalTable`: ``sample``,
-            ``mean``, ``quantile``, ``interval``, ``prob`` and more.
-
-        Raises:
-            DataError: for conditions that are not values of the columns, and that no row meets.
-
-        Examples:
-            >>> import pushforward
-            >>> model = pushforward.fit("iris", verbose=False, random_state=0)
-            >>> given = model.given({"petal length (cm)": 1.5, "petal width (cm)": 0.2})
-            >>> given.mean().columns.tolist()
-            ['sepal length (cm)', 'sepal width (cm)']
-        """
-        from .conditional_table import ConditionalTable
-
-        self._check_fitted()
-        return ConditionalTable(
-            self.columns_,
-            self._conditioner(),
-            conditions,
-            n_draws=n_draws,
-            max_draws=max_draws,
-            random_state=random_state,
-            kept=self.kept_,
-        )
-
-    def _conditioner(self) -> "Conditioner":
-        """What conditions the density; made when it is first asked for, and not saved."""
-        from ..transport.conditioning import SAMPLES, Conditioner
-
-        if self.__dict__.get("_conditioned_", (None,))[0] is not self.density_:
-            with torch.no_grad():
-                count = min(SAMPLES, _SAMPLES * max(1, self.density_.dimension))
-                z = self._draw(count, torch.Generator().manual_seed(0))
-                rows = self._rows(z, None, torch.zeros(len(z)).double())
-                self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
-        return self._conditioned_[1]
-
-    def impute(
-        self,
-        X: Any,
-        *,
-        strategy: str = "mean",
-        n_draws: int = 200,
-        random_state: Any = None,
-        return_cells: bool = False,
-        level: float = 0.9,
-    ) -> Any:
-        """Fill the missing cells of rows in.
-
-        Args:
-            X: table with missing cells; a frame may lack columns.
-            strategy: "mean" fills in the conditional mean of numbers, in the decimals of the
-                column, and the most probable of other values; "median" the median of numbers;
-                "mode" the most plausible cells together; "sample" draws them together, so that
-                several calls (multiple imputation) carry the uncertainty.
-            n_draws, random_state: as of :meth:`given`.
-            return_cells: whether to say which cells were filled in, and how sure they are.
-            level: probability of the intervals of these.
-
-        Returns:
-            The table in the container of ``fit``, with the cells that are there as they are. With
-            ``return_cells`` this and a frame with a row for each cell that was filled in: row,
-            column, value, the ends low and high of the central interval of numbers and dates, and
-            the probability of the value of others.
-
-        Examples:
-            >>> import pushforward
-            >>> model = pushforward.fit("iris", verbose=False, random_state=0, minutes=0.05)
-            >>> holes = pushforward.load_dataset("iris").head(3)
-            >>> holes.loc[0, "petal width (cm)"] = None
-            >>> filled, cells = model.impute(holes, random_state=0, return_cells=True)
-            >>> bool(filled.notna().all(axis=None)), cells["column"].tolist()
-            (True, ['petal width (cm)'])
-        """
-        from .conditional_table import STRATEGIES
-
-        check({"strategy": OneOf(*STRATEGIES), "return_cells": FLAG}, locals())
-        given = self.given(X, n_draws=n_draws, random_state=random_state)
-        filled = given.filled(strategy)
-        return (filled, given.filled_cells(filled, level)) if return_cells else filled
-
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Explain which columns make rows unlikely.
 
@@ -666,7 +520,7 @@ class TableDensity(DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScor
         self.offset_ = float(state["offset"])
         self.held_out_ = float(state["held_out"])
         self.kept_ = float(state["kept"])
-        if not _FEWEST_KEPT <= self.kept_ <= 1:
+        if not FEWEST_KEPT <= self.kept_ <= 1:
             raise ValueError("the share of draws that constraints keep is none")
         self._fitted_on = str(state.get("fitted_on", ""))
         density, detector = (
