@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 import pushforward
+from pushforward.studio.tabs import ask
 
 
 @pytest.fixture(scope="session")
@@ -316,3 +319,12 @@ def test_work_under_way_can_be_cancelled(client, studio):
     assert client.ask("job/cancel", job=started["job"])["state"] == "cancelled"
     assert job.process.poll() is not None
     assert client.ask("job/poll", 404, job=started["job"])["error"]
+
+
+def test_what_prepares_a_model_is_no_daemon_even_where_one_starts_it(monkeypatch):
+    # a daemon is killed in the midst of mathematics when the studio ends, which aborts the process
+    started = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.daemon))
+    monkeypatch.setattr(threading.current_thread(), "_daemonic", True)
+    ask.prepare(SimpleNamespace(cache={}, ready=threading.Event()))
+    assert started == [False]

@@ -47,7 +47,7 @@ class WorkQueue:
         self._closed = self._started = False
         self._last_step = time.monotonic()
         # no daemon: one that is killed in the midst of mathematics aborts the process
-        self._thread = threading.Thread(target=self._run, name="studio-work")
+        self._thread = threading.Thread(target=self._run, name="studio-work", daemon=False)
 
     def wish(self, key: str, work: Work) -> "Future[Any]":
         """Ask for work to be done.

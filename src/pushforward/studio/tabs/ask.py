@@ -50,8 +50,8 @@ def prepare(opened: OpenModel) -> None:
             opened.ready.set()
 
     opened.ready.clear()
-    # no daemon: one that is killed in the midst of mathematics aborts the process
-    threading.Thread(target=run, name="studio-prepare").start()
+    # no daemon, which it would be from one: killed in the midst of mathematics it aborts the process
+    threading.Thread(target=run, name="studio-prepare", daemon=False).start()
 
 
 def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
