@@ -50,7 +50,7 @@ def prepare(opened: OpenModel) -> None:
             opened.ready.set()
 
     opened.ready.clear()
-    # no daemon, as it would be from one: killed in the midst of mathematics that aborts the process
+    # no daemon, not even from one: killed in the midst of mathematics it aborts the process
     threading.Thread(target=run, name="studio-prepare", daemon=False).start()
 
 
