@@ -46,7 +46,7 @@ def test_it_ends_with_a_mixed_table(ran):
     assert table.isna().any(axis=1).sum() == 266
     assert (table["fare"] == 0).sum() == 17
     for name in ("class", "survived", "sex", "embarked"):
-        assert set(rows[name]) <= set(table[name].dropna())
+        assert set(rows[name].dropna()) <= set(table[name].dropna())
     train = split(table)[0]
     gaps = len(train) - len(train.dropna())
     assert f"{len(train)} rows, of which {gaps} have missing cells" in said

@@ -83,7 +83,7 @@ class TableDensity(
     device: str | None = None  # a parameter of models that can
     columns: dict | None
     bounds: dict | None
-    constraints: list[str] | None
+    constraints: list[str] | None = None  # a parameter of models that can
     missing: str
     random_state: Any
     verbose: bool

@@ -13,7 +13,7 @@ from .distribution import Pieces
 
 __all__ = ["averaged", "completed_rows", "regrouped"]
 
-_DRAWS = 20  # of the missing cells of a row, that a prediction is averaged over
+_DRAWS = 50  # of the missing cells of a row, that a prediction is averaged over
 
 
 def completed_rows(density: AutoDensity, columns: Columns, X: Any) -> tuple[Any, np.ndarray]:
