@@ -44,6 +44,7 @@ from .missing_cells import (
 from .missingness import Missingness
 from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
+from .table_columns import TableColumns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,14 @@ Report = Callable[[str, float], None]
 
 
 class TableDensity(
-    DensityMixin, OutlierMixin, BaseEstimator, Model, OutlierScores, KeptConstraints, Conditionals
+    DensityMixin,
+    OutlierMixin,
+    BaseEstimator,
+    Model,
+    TableColumns,
+    OutlierScores,
+    KeptConstraints,
+    Conditionals,
 ):
     """An exact density of the rows of a table: scores, samples, finds outliers, explains.
 
@@ -304,13 +312,6 @@ class TableDensity(
             # the line of the caller: a fit with old words has one more frame above it
             warn_left_out(learned.columns, stacklevel=5 + bool(old_words(self.fit)))
         return learned
-
-    def _set_columns(self, columns: Columns) -> None:
-        self.columns_ = columns
-        self.n_features_in_ = columns.n_columns
-        self.__dict__.pop("feature_names_in_", None)
-        if columns.feature_names is not None:
-            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
     def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
         """Coordinates with the kinds of the columns that fits depend on."""

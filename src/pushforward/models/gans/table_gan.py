@@ -17,6 +17,7 @@ from ...deprecation import renamed
 from ...errors import DataError
 from ...estimators.missing_cells import completions
 from ...estimators.phased_model import DividedRows
+from ...estimators.table_columns import TableColumns
 from ...estimators.trained_model import Report
 from ...networks import MLP
 from ...storage.checkpoint import digest
@@ -62,7 +63,7 @@ class CellSource:
 
 @renamed(rate="learning_rate")
 @dataclass(kw_only=True, eq=False, repr=False)
-class TableGAN(WassersteinGame):
+class TableGAN(WassersteinGame, TableColumns):
     """Rows of a table from a generator that lowers a Wasserstein distance.
 
     Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville, *Improved Training of Wasserstein GANs*
@@ -207,13 +208,6 @@ class TableGAN(WassersteinGame):
             None if len(held_out) < _FEWEST else (held_out,),
             lambda: {"rows": list(z.shape), "data": digest(z, held_out, columns)},
         )
-
-    def _set_columns(self, columns: Columns) -> None:
-        self.columns_ = columns
-        self.n_features_in_ = columns.n_columns
-        self.__dict__.pop("feature_names_in_", None)
-        if columns.feature_names is not None:
-            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
     def _resolve(self) -> dict[str, Any]:
         settings = self._of_preset()

@@ -23,6 +23,7 @@ from ...errors import (
 from ...estimators.base import Model, packed
 from ...estimators.missing_cells import completions
 from ...estimators.parameters import drawn_seed
+from ...estimators.table_columns import TableColumns
 from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, Folder, digest
 from ...training.threads import threads_for
@@ -60,7 +61,7 @@ def _has_classes(model: "Predictor") -> bool:
     )
 
 
-class Predictor(BaseEstimator, Model):
+class Predictor(BaseEstimator, Model, TableColumns):
     """The distribution of one column of a table given the others.
 
     A regressor of numbers and dates or a classifier of categories, whose predictions are whole
@@ -259,14 +260,6 @@ class Predictor(BaseEstimator, Model):
         self._set_columns(learned.columns)
         warn_left_out(self.columns_, stacklevel=5)
         return learned, y.loc[learned.kept].reset_index(drop=True)
-
-    def _set_columns(self, columns: Columns) -> None:
-        """Keep the columns of the inputs, and what scikit-learn asks of them."""
-        self.columns_ = columns
-        self.n_features_in_ = columns.n_columns
-        self.__dict__.pop("feature_names_in_", None)
-        if columns.feature_names is not None:
-            self.feature_names_in_ = np.asarray(columns.feature_names, dtype=object)
 
     def _identity(self, learned: Learned, y: "pd.Series") -> dict[str, Any]:
         """All that the fit depends on but its seed, by name: two fits of the same are one."""
