@@ -21,13 +21,21 @@ def houses(tmp_path_factory):
     return folder
 
 
-def test_numbers_and_classes_are_predicted(run, houses):
-    for target in ("price", "town"):
-        done = run(
+@pytest.fixture(scope="module")
+def fitted(run, houses):
+    """What the command says of fits of two columns, which are in the folder of the file."""
+    return {
+        target: run(
             *("fit", "predictor", houses / "houses.csv", "--set", f"target={target}"),
             *("-o", houses / target, "--minutes", "0.02", "--random-state", "0"),
-        )
-        assert "density of the target given" in done.ok().err
+        ).ok()
+        for target in ("price", "town")
+    }
+
+
+def test_numbers_and_classes_are_predicted(run, houses, fitted):
+    for target, done in fitted.items():
+        assert "density of the target given" in done.err
         assert ("rows left out for lack of a target: 2" in done.err) == (target == "price")
     said = run("predict", houses / "price", houses / "houses.csv", "--level", "0.8", "-q").ok()
     table = pd.read_csv(io.StringIO(said.out))
@@ -43,9 +51,7 @@ def test_numbers_and_classes_are_predicted(run, houses):
     assert towns[["probability a", "probability b"]].sum(axis=1).to_numpy() == pytest.approx(1)
 
 
-def test_what_moved_a_prediction(run, houses):
-    if not (houses / "price").is_dir():
-        test_numbers_and_classes_are_predicted(run, houses)
+def test_what_moved_a_prediction(run, houses, fitted):
     said = run("explain", houses / "price", houses / "houses.csv", "--rows", "3", "-q").ok().out
     assert "predicted" in said
     assert "effect" in said
@@ -58,7 +64,7 @@ def test_what_moved_a_prediction(run, houses):
     assert {entry["column"] for entry in few[0]["columns"]} == {"size", "town"}
 
 
-def test_what_is_no_predictor_predicts_nothing(run, houses, csv, small, tmp_path):
+def test_what_is_no_predictor_predicts_nothing(run, houses, fitted, csv, small, tmp_path):
     run("fit", "gis", csv, "-o", tmp_path / "m", "--drop", "id", *small).ok()
     run("predict", tmp_path / "m", csv).refused("GIS cannot predict", "predictor")
     for words in (("sample", houses / "price"), ("score", houses / "price", csv)):
