@@ -13,6 +13,7 @@ import pytest
 
 import pushforward
 from pushforward.data import open_data
+from pushforward.errors import LeftOutWarning
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 FITS = {"auto": [], "gis": ["--set", "max_layers=3"]}
@@ -58,6 +59,15 @@ def test_a_sample_was_fitted_and_that_is_said(fitted, model, run):
     assert 60 <= gis.columns_.n_rows < 70
     assert f"{gis.columns_.n_rows} rows drawn from 600" in (model / "README.md").read_text()
     assert json.loads(run("info", model, "--json").ok().out)["drawn_from"] == 600
+
+
+def test_a_fit_of_all_rows_forgets_that_the_one_before_it_drew_some(parts):
+    gis = pushforward.GIS(max_layers=1, random_state=0)
+    with pytest.warns(LeftOutWarning, match="60 of 600 rows, drawn"):
+        gis.fit(pushforward.data.draw_rows(open_data(parts), 60))
+    assert gis.drawn_from_ == 600
+    gis.fit(np.arange(40.0).reshape(20, 2) ** 2)
+    assert gis.drawn_from_ is None
 
 
 def test_score_writes_a_part_for_each_and_goes_on(parts, model, run, tmp_path):

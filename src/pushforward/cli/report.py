@@ -80,6 +80,7 @@ def report(
 
     `pushforward report glow --data cifar10:test --train cifar10:train --ood svhn:test`
     """
+    from ..estimators.capabilities import methods_of
     from ..report import page
 
     console = Console(quiet)
@@ -89,7 +90,7 @@ def report(
     opened = ComparisonInputs(
         what, data, train, other, target, drop or [], images, console, reading=reading
     )
-    able = [m for m in opened.compared.values() if callable(getattr(m, "given", None))]
+    able = [m for m in opened.compared.values() if "given" in methods_of(m)]
     if given and not able:
         raise ParameterError(
             "--given is for densities of tables: auto, gis, table-sig, table-flow. Leave it out."

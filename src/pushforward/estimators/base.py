@@ -48,7 +48,7 @@ class Model(Parameters):
     _cites: ClassVar[tuple[str, ...]] = ()
 
     reading_: ReadingOptions  # how the file of the fit was read, if it was one
-    drawn_from_: int  # rows of the table, where the fit held a sample of them
+    drawn_from_: int | None  # rows of the table, where the fit held a sample of them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -19,7 +19,7 @@ def table_card(model: Any) -> str:
     rows = columns_table(model.columns_)
     kept = kept_text(model.columns_)
     kept = f"{in_markdown(kept)}.\n" if kept else ""
-    total = getattr(model, "drawn_from_", None)
+    total = model.drawn_from_
     drawn = "" if total is None else f" drawn from {total}"
     account = (
         f"\n## What was tried\n\n```\n{fenced(model.account())}\n```\n"

@@ -84,6 +84,7 @@ class TableDensity(
         "verbose": Verbosity(),
     }
 
+    drawn_from_: int | None = None
     held_out_: float
     missingness_: Missingness | None
     _fitted_on: str
@@ -147,6 +148,7 @@ class TableDensity(
         self._check_parameters()
         report = report or (_print_report if self.verbose else _silent)
         group = None
+        self.drawn_from_ = None
         if isinstance(X, (Table, DrawnRows)):  # which several processes may have read together
             group = Processes(self._layer_device())
             X, sample_weight = self._drawn(X, sample_weight, group, report)
@@ -239,7 +241,6 @@ class TableDensity(
                 report(f"read {done:,}{of} rows", 0.0)
 
             X = draw_rows(table, None, group, advance)
-        self.__dict__.pop("drawn_from_", None)
         if not X.whole:
             self.drawn_from_ = X.n_rows
             warnings.warn(X.text(), LeftOutWarning, stacklevel=4)
