@@ -1,16 +1,22 @@
 """Filling missing cells in: the automatic model of a table against imputers made for it.
 
     python -m benchmarks.asking --seeds 0 1 2
+    python -m benchmarks.asking --shares 0.1 0.5
+    python -m benchmarks.asking --missing random --methods missforest mice hyperimpute
 
-The models are fitted on 70 % of the rows, which are complete. Of the other rows 30 % of the cells
-are removed, evenly (`random`), or large values of a column up to twice as often as small ones
-(`large`). `rmse` is the root mean squared error of the removed cells in standard deviations of
-their column in the fit. `crps` is the continuous ranked probability score in the same unit, from
-20 draws of each cell, of the methods that draw; `inside` the share of removed cells between the
-lowest and the highest draw, which for 20 draws of the truth is `level`.
+The models are fitted on 70 % of the rows and fill in the others. A share of the cells is removed
+from both: evenly (`random`), or large values of a column up to twice as often as small ones
+(`large`). `rmse` is the root mean squared error of the cells removed from the others in standard
+deviations of their column in whole rows of the fit. `crps` is the continuous ranked probability
+score in the same unit, from 20 draws of each cell, of the methods that draw; `inside` the share of
+removed cells between the lowest and the highest draw, which for 20 draws of the truth is `level`.
 
 The peers are scikit-learn's imputers: column means, five nearest neighbours, chained Bayesian
-ridge regressions, which draw too, and chained extra trees.
+ridge regressions, which draw too, and chained extra trees; and, which take many times as long,
+chained random forests (missForest), chained boosted trees with predictive mean matching, which
+draw (miceforest, with lightgbm 4.5: it fails with later ones), and hyperimpute, which chooses a
+regression for each column. The last knows no rows but those it is fitted to: it gets the others
+among them.
 """
 
 import argparse
@@ -20,17 +26,18 @@ import numpy as np
 
 from .common import RESULTS, run_all, shared
 
-KEY = ("table", "missing", "seed", "method")
+KEY = ("table", "missing", "share", "seed", "method")
 METHODS = ("pushforward", "mean", "neighbours", "ridge", "trees")
+SLOW = {"missforest": "scikit-learn", "mice": "miceforest", "hyperimpute": "hyperimpute"}
 ADBENCH = {
     "cardio": "6_cardio", "thyroid": "38_thyroid", "vowels": "40_vowels", "wilt": "44_Wilt",
     "magic": "22_magic.gamma", "ionosphere": "18_Ionosphere",
 }  # fmt: skip
 TABLES = ("iris", "wine", "diabetes", "breast_cancer", *ADBENCH)
 MECHANISMS = ("random", "large")
-SHARE, DRAWS = 0.3, 20
-_MOST = 1500  # rows of a table
-_MOST_HELD = 150  # of which some cells are filled in
+DRAWS = 20
+_MOST = 800  # rows of a table
+_MOST_HELD = 100  # of which some cells are filled in
 
 
 def load(name):
@@ -46,24 +53,22 @@ def load(name):
     return X[:, X.std(axis=0) > 0]
 
 
-def divided(name, mechanism, seed):
-    """Rows to fit on, rows to fill in, and which cells of these are removed."""
+def divided(name, mechanism, share, seed):
+    """Rows to fit on, rows to fill in, and which cells of both are removed."""
     rng = np.random.default_rng(seed)
     X = load(name)
     X = X[rng.permutation(len(X))[:_MOST]]
     train, held = X[: round(0.7 * len(X))], X[round(0.7 * len(X)) :][:_MOST_HELD]
-    chance = np.full(held.shape, SHARE)
-    if mechanism == "large":
-        rank = np.array(
-            [
-                np.searchsorted(np.sort(column), h)
-                for column, h in zip(train.T, held.T, strict=True)
-            ]
-        )
-        chance *= (2 / 3) * (1 + rank.T / len(train))
-    gone = rng.random(held.shape) < chance
-    gone[gone.all(axis=1), 0] = False  # something is known of each row
-    return train, held, gone
+    gone = []
+    for part in (train, held):
+        chance = np.full(part.shape, share)
+        if mechanism == "large":
+            columns = zip(train.T, part.T, strict=True)
+            rank = np.array([np.searchsorted(np.sort(own), cells) for own, cells in columns])
+            chance *= (2 / 3) * (1 + rank.T / len(train))
+        gone.append(rng.random(part.shape) < chance)
+        gone[-1][gone[-1].all(axis=1), 0] = False  # something is known of each row
+    return train, held, *gone
 
 
 def _ours(train, holes, seed):
@@ -80,17 +85,22 @@ def _ours(train, holes, seed):
 
 def _theirs(method, train, holes, seed):
     """The same of a peer; no draws of those that have none."""
-    from sklearn.ensemble import ExtraTreesRegressor
+    if method in ("mice", "hyperimpute"):
+        return {"mice": _mice, "hyperimpute": _hyperimpute}[method](train, holes, seed)
+    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+    def chained(regressor, **options):
+        return IterativeImputer(regressor, random_state=seed, **options)
 
     imputer = {
         "mean": SimpleImputer,
         "neighbours": KNNImputer,
-        "ridge": lambda: IterativeImputer(random_state=seed),
-        "trees": lambda: IterativeImputer(
-            ExtraTreesRegressor(50, random_state=seed), max_iter=5, random_state=seed
-        ),
+        "ridge": lambda: chained(None),
+        "trees": lambda: chained(ExtraTreesRegressor(50, random_state=seed), max_iter=5),
+        # Stekhoven and Buehlmann (2012): 100 trees, at most ten rounds
+        "missforest": lambda: chained(RandomForestRegressor(100, random_state=seed), max_iter=10),
     }[method]().fit(train)
     fitted = time.process_time()
     draws = None
@@ -103,15 +113,42 @@ def _theirs(method, train, holes, seed):
     return imputer.transform(holes), draws, fitted
 
 
-def work(table, missing, seed, method):
+def _mice(train, holes, seed):
+    """Chained equations as miceforest has them: five rounds, the mean of the draws."""
+    import miceforest
+    import pandas as pd
+
+    names = [f"c{j}" for j in range(train.shape[1])]
+    kernel = miceforest.ImputationKernel(
+        pd.DataFrame(train, columns=names), num_datasets=DRAWS, random_state=seed
+    )
+    kernel.mice(5)
+    fitted = time.process_time()
+    made = kernel.impute_new_data(pd.DataFrame(holes, columns=names), random_state=seed)
+    draws = np.stack([made.complete_data(k).to_numpy() for k in range(DRAWS)])
+    return draws.mean(axis=0), draws, fitted
+
+
+def _hyperimpute(train, holes, seed):
+    """Jarrett et al. (2022) as published: it fills in the rows that it is fitted to."""
+    import pandas as pd
+    from hyperimpute.plugins.imputers import Imputers
+
+    imputer = Imputers().get("hyperimpute", random_state=seed)
+    whole = imputer.fit_transform(pd.DataFrame(np.concatenate([train, holes])))
+    return whole.to_numpy()[len(train) :], None, time.process_time()
+
+
+def work(table, missing, share, seed, method):
     """Fill the removed cells in, and judge."""
     import warnings
 
     import torch
 
     torch.set_num_threads(1)
-    train, held, gone = divided(table, missing, seed)
-    holes = np.where(gone, np.nan, held)
+    train, held, lost, gone = divided(table, missing, share, seed)
+    scale = train.std(axis=0)
+    train, holes = np.where(lost, np.nan, train), np.where(gone, np.nan, held)
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of iterations that did not converge
@@ -120,7 +157,6 @@ def work(table, missing, seed, method):
         else:
             mean, draws, fitted = _theirs(method, train, holes, seed)
     done = time.process_time()
-    scale = train.std(axis=0)
     error = ((mean - held) / scale)[gone]
     row = {
         "n": len(train),
@@ -147,18 +183,26 @@ def _of_draws(off):
     }
 
 
+def package_of(job):
+    """What a method comes with."""
+    method = job["method"]
+    return "pushforward" if method == "pushforward" else SLOW.get(method, "scikit-learn")
+
+
 def main():
     parser = argparse.ArgumentParser("python -m benchmarks.asking", description=__doc__)
     parser.add_argument("--tables", nargs="+", default=[*TABLES], choices=TABLES)
     parser.add_argument("--missing", nargs="+", default=[*MECHANISMS], choices=MECHANISMS)
-    parser.add_argument("--methods", nargs="+", default=[*METHODS], choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=[*METHODS], choices=[*METHODS, *SLOW])
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.3])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--timeout", type=float, default=3600)
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     jobs = [
-        {"table": table, "missing": missing, "seed": seed, "method": method}
+        {"table": table, "missing": missing, "share": share, "seed": seed, "method": method}
         for seed in options.seeds
+        for share in options.shares
         for table in options.tables
         for missing in options.missing
         for method in options.methods
@@ -166,7 +210,7 @@ def main():
     run_all(
         jobs, work=work, key=KEY, out=RESULTS / "asking.json", module="benchmarks.asking",
         timeout=lambda job: options.timeout,
-        package=lambda job: "pushforward" if job["method"] == "pushforward" else "scikit-learn",
+        package=package_of,
         again=options.again,
     )  # fmt: skip
 

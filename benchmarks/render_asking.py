@@ -15,13 +15,18 @@ NAMES = {
     "ridge": "chained Bayesian ridge",
     "trees": "chained extra trees",
 }
+SLOW_NAMES = NAMES | {
+    "missforest": "missForest", "mice": "miceforest", "hyperimpute": "hyperimpute",
+}  # fmt: skip
 FILL_TEXT = """\
 ### Missing cells filled in
 
-The automatic model, fitted to 70 % of the rows, fills in about 30 % of the cells of others (half
-of the runs lose large values twice as often as small ones). Root mean squared errors in standard
-deviations of the columns, means over the runs; lower is better. Peers are scikit-learn's imputers
-fitted to the same rows."""
+A share of the cells is removed from all rows of a table; the automatic model is fitted to 70 % of
+them and fills in the others. Root mean squared errors of these cells in standard deviations of
+the columns, means over {runs}; lower is better. Peers are scikit-learn's imputers fitted to the
+same rows."""
+SLOW_TEXT = """\
+Beside them, on the runs in which they ended too, three that take many times as long."""
 DRAW_TEXT = """\
 Continuous ranked probability score of 20 draws of each cell, in the same unit, and the share of
 cells between the lowest and the highest of them, which is .905 for draws of the truth."""
@@ -34,17 +39,33 @@ as there are cells left, and of one Gaussian of all whole rows. The last two col
 model says of itself and what test rows with holes have, which it estimates."""
 
 
-def _score(rows, name):
-    """Means by table and method, of runs in which all of the methods ended."""
-    done = Counter(
-        (row["table"], row["missing"], row["seed"]) for row in rows if row["status"] == "ok"
-    )
+def _score(rows, name, methods):
+    """Means by table and method, of runs in which all of these methods ended."""
+    rows = [row for row in rows if row["status"] == "ok" and row["method"] in methods]
+    done = Counter(map(_run_of, rows))
     found = {}
     for row in rows:
-        whole = done[row["table"], row["missing"], row["seed"]] == len(NAMES)
-        if row["status"] == "ok" and name in row and whole:
+        if name in row and done[_run_of(row)] == len(methods):
             found.setdefault(row["table"], {}).setdefault(row["method"], []).append(row[name])
     return {t: {m: mean(values) for m, values in by.items()} for t, by in found.items()}
+
+
+def _run_of(row):
+    return row["table"], row["missing"], row["share"], row["seed"]
+
+
+def _settings(rows):
+    """Which shares, ways and seeds there are, in words."""
+    found = {}
+    for row in rows:
+        if row["status"] == "ok":
+            where = found.setdefault((row["share"], row["missing"]), set())
+            where.add(row["seed"])
+    how = {"random": "at random", "large": "large values twice as often as small ones"}
+    return "; ".join(
+        f"{share:.0%} {how[missing]} ({len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'})"
+        for (share, missing), seeds in sorted(found.items())
+    ).replace("%", " %")
 
 
 def _ranked(scores, methods):
@@ -62,20 +83,25 @@ def _ranked(scores, methods):
             cells.append(f"**{value:.3f}**" if value == there[0] else f"{value:.3f}")
         lines.append((name, *cells))
     last = [f"{mean(r):.2f}" if r else "" for r in ranks.values()]
-    return table(("table", *(NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
+    return table(("table", *(SLOW_NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
 
 
 def asking_section(results):
     """Cells that are missing from rows to fill in, and from those of a fit."""
     parts = ["## Missing cells"]
     filled = read_results(results / "asking.json")
-    if filled["rows"]:
-        parts += [FILL_TEXT, _ranked(_score(filled["rows"], "rmse"), tuple(NAMES))]
+    rows = filled["rows"]
+    if rows:
+        quick = [row for row in rows if row["method"] in NAMES]
+        parts.append(FILL_TEXT.format(runs=_settings(quick)))
+        parts.append(_ranked(_score(quick, "rmse", NAMES), tuple(NAMES)))
         drawing = ("pushforward", "ridge")
-        parts += [DRAW_TEXT, _ranked(_score(filled["rows"], "crps"), drawing)]
-        inside = _score(filled["rows"], "inside")
+        parts += [DRAW_TEXT, _ranked(_score(quick, "crps", NAMES), drawing)]
+        inside = _score(quick, "inside", NAMES)
         lines = [(t, *(f"{by[m]:.3f}" for m in drawing)) for t, by in inside.items()]
         parts.append(table(("inside", *(NAMES[m] for m in drawing)), lines))
+        if beside := _score(rows, "rmse", SLOW_NAMES):
+            parts += [SLOW_TEXT, _ranked(beside, tuple(SLOW_NAMES))]
         parts += [told(run) for run in filled["runs"].values()]
     holes = read_results(results / "holes.json")
     rows = [row for row in holes["rows"] if row["status"] == "ok"]
