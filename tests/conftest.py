@@ -1,5 +1,13 @@
 """One thread and fixed seeds, so that every test gives the same result on every run."""
 
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +31,28 @@ def _seeds():
     torch.default_generator.manual_seed(0)
 
 
-@pytest.fixture
-def few_folds(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def _few_folds():
     """Two or four fits without a fold each for the held-out scores, in place of five or ten.
 
-    The density of all rows is the same to the last bit: it is for tests that look at that, or at
-    no number at all, and not at held-out scores or at the thresholds made of them.
+    The density of all rows is the same to the last bit; tests of held-out scores and of the
+    thresholds that are made of them, and those that compare with a process of their own, ask for
+    ``all_folds``.
     """
     from pushforward.models.sliced import selection
 
-    monkeypatch.setattr(selection, "_FOLDS", 2)
+    folds = selection._FOLDS
+    selection._FOLDS = 2
+    yield folds
+    selection._FOLDS = folds
+
+
+@pytest.fixture
+def all_folds(_few_folds, monkeypatch):
+    """As many folds as a user has."""
+    from pushforward.models.sliced import selection
+
+    monkeypatch.setattr(selection, "_FOLDS", _few_folds)
 
 
 @pytest.fixture
@@ -56,3 +76,95 @@ def shared():
         return found
 
     return path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of processes: exit codes by rank, and what they wrote, in one text each."""
+
+    codes: list[int]
+    stdout: str
+    stderr: str
+
+
+class Group:
+    """Copies of this process that are one group, as ``torchrun`` starts them, without its cost.
+
+    A process that starts anew takes seconds of a processor for its imports; a copy has them.
+    What starts as ``torchrun`` does it is tested in `tests/training/test_processes.py`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+        for name in ("torch.distributed.nn", "torch._dynamo"):  # once, in place of in each copy
+            importlib.import_module(name)
+
+    def __call__(self, size, function, *arguments, seconds=240):
+        """Call a function in each of ``size`` processes; when one fails the others are ended."""
+        self.count += 1
+        files = [
+            (self.folder / f"{self.count}.{rank}.out", self.folder / f"{self.count}.{rank}.err")
+            for rank in range(size)
+        ]
+        port = free_port()
+        running = {
+            self._started(rank, size, port, files[rank], function, arguments): rank
+            for rank in range(size)
+        }
+        codes, end = [0] * size, time.monotonic() + seconds
+        while running:
+            for pid in list(running):
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    codes[running.pop(pid)] = os.waitstatus_to_exitcode(status)
+            if running and (any(codes) or time.monotonic() > end):
+                time.sleep(2)  # for what the others have to say
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        texts = ["".join(pair[i].read_text() for pair in files) for i in (0, 1)]
+        return Ended(codes, *texts)
+
+    @staticmethod
+    def _started(rank, size, port, files, function, arguments):
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            for number, path in enumerate(files, 1):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+            sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1) for n in (1, 2))
+            os.environ |= {
+                "RANK": str(rank), "LOCAL_RANK": str(rank), "TORCHELASTIC_RUN_ID": "tests",
+                "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
+                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+            }  # fmt: skip
+            function(*arguments)
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            if code == 0 and torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # what pytest does at its end is its own
+
+
+def free_port():
+    """A port that nothing listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory):
+    """Call ``processes(2, function, *arguments)`` to run it in two processes of one group."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system cannot copy a process")
+    return Group(tmp_path_factory.mktemp("processes"))

@@ -372,7 +372,6 @@ def test_gis_behind_margins_answers_or_refuses(margins, tmp_path):
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_the_automatic_model_answers_or_refuses(tmp_path):
     cases = [(maker, 2000 + seed) for maker in MAKERS for seed in range(SEEDS_AUTO)]
     results, complaints = run(lambda: AutoDensity(random_state=0), cases, tmp_path)
@@ -380,7 +379,6 @@ def test_the_automatic_model_answers_or_refuses(tmp_path):
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize(
     "weight",
     [
@@ -411,7 +409,6 @@ def test_strange_weights_are_used_or_refused(cls, weight):
         assert "weight" in str(error)  # noqa: PT017
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("cls", [GIS, AutoDensity])
 def test_a_fitted_model_answers_or_refuses_any_table(cls, tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 2))

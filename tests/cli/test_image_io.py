@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import pushforward
-from pushforward.cli import image_io
+from pushforward.cli import app, image_io
 from pushforward.data import ImageSet, open_images
 
 TINY = ["--set", "depth=1", "--set", "width=4", "--set", "validation_fraction=0.1"]
@@ -175,17 +175,12 @@ def start(folder):
     return process
 
 
-def test_under_torchrun_one_process_saves_and_speaks(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "pushforward", "fit", "glow", "digits", "-o", str(tmp_path / "m"),
-         "--set", "steps=1", *TINY],
-        capture_output=True, text=True, timeout=280, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout == f"{tmp_path / 'm'}\n"
-    assert done.stderr.count("fitted in") == 1
+def test_of_several_processes_one_saves_and_speaks(processes, tmp_path):
+    words = ["fit", "glow", "digits", "-o", str(tmp_path / "m"), "--set", "steps=1", *TINY]
+    ended = processes(2, app, words)
+    assert ended.codes == [0, 0], ended.stderr
+    assert ended.stdout == f"{tmp_path / 'm'}\n"
+    assert ended.stderr.count("fitted in") == 1
     assert pushforward.load(tmp_path / "m").history_[-1]["step"] == 1
 
 

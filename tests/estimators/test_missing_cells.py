@@ -38,7 +38,6 @@ def test_a_gaussian_is_found_again_where_cells_are_missing(model):
     assert abs(off).max() < 0.2
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_cells_missing_by_the_value_of_another_do_not_bias_the_fit():
     X = gaussian(1500)
     gone = X[:, 0] > 3.3  # dropping the rows would halve the first column
@@ -96,7 +95,6 @@ def test_as_many_false_alarms_with_holes_as_without(contamination):
     assert model.predict(strange).tolist() == [-1, -1, 1]
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     rng = np.random.default_rng(0)
     n = 300
@@ -229,7 +227,6 @@ def small_table(seed):
     return frame.mask(rng.random(frame.shape) < rng.choice([0.1, 0.4, 0.8, 0.95]))
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("seed", [3, 8, 21, 27, 29, 31, 44, 46, 50, 53, 57, 58])
 def test_any_small_table_with_holes_is_answered_or_refused(seed):
     X = small_table(seed)

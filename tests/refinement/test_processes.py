@@ -1,50 +1,62 @@
 """Two processes refine and sample as one does."""
 
-import importlib.util
-import subprocess
-import sys
-from pathlib import Path
-
+import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from pushforward.errors import DataError
+from pushforward.refinement import cost_estimate, density_ratio, ratio_network, refine
 from pushforward.refinement.budget import Budget
-
-SCRIPT = Path(__file__).with_name("two_processes.py")
-# as little is learned and tried as in the process of the tests
-SHORT = (
-    "import runpy, sys;"
-    "from pushforward.refinement import cost_estimate, density_ratio, ratio_network;"
-    "from pushforward.refinement.methods import dgflow;"
-    "from pushforward.refinement.dgflow_search import Search;"
-    "ratio_network._WIDTH, density_ratio._POOLED = 4, 400;"
-    "density_ratio._STEPS = density_ratio._STEPS_THAT_WEIGH = 100;"
-    "dgflow.search_of = cost_estimate.search_of = "
-    "lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20));"
-    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
+from pushforward.refinement.dgflow_search import Search
+from pushforward.refinement.methods import dgflow
+from pushforward.refinement.sample_spaces import Space
+from pushforward.training import Processes
 
 
-def launched(count, *arguments):
-    """What became of so many processes."""
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count,
-         *map(str, arguments)],
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+@pytest.fixture
+def short(monkeypatch):
+    """Little is learned and tried, in copies of this process too."""
+    monkeypatch.setattr(ratio_network, "_WIDTH", 4)
+    for name, value in (("_POOLED", 400), ("_STEPS", 100), ("_STEPS_THAT_WEIGH", 100)):
+        monkeypatch.setattr(density_ratio, name, value)
+    for module in (dgflow, cost_estimate):
+        monkeypatch.setattr(
+            module, "search_of", lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20))
+        )
 
 
-def test_two_processes_sample_the_same_rows_as_one(tmp_path, monkeypatch):
-    start, out = tmp_path / "start.py", tmp_path / "two.safetensors"
-    start.write_text(SHORT)
-    run = launched("2", start, SCRIPT, out, "2")
-    assert run.returncode == 0, run.stderr
-    two = load_file(out)
-    spec = importlib.util.spec_from_file_location("two_processes", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def refined():
+    """By a logit that is known, by networks that are learned, and while clocks disagree."""
+    draw = torch.Generator().manual_seed(0)
+    data = torch.randn(600, 1, generator=draw) + 1
+    known = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5)
+    learned = refine(lambda z: z, data, prior=1, method="rejection")
+    own = Budget.out_of_time
+    here = Processes(torch.device("cpu")).rank
+    # one whose clock is ahead
+    Budget.out_of_time = lambda self, ahead=0.0: here > 0 or own(self, ahead)
+    hurried = refine(lambda z: z, data, prior=1, minutes=10)
+    return {
+        "hurried": hurried.sample(3000, random_state=0),
+        "known": known.sample(3000, random_state=0),
+        "learned": learned.sample(3000, random_state=0),
+    }
+
+
+def saved(path):
+    samples = refined()
+    group = Processes(torch.device("cpu"))
+    assert group.count == 2
+    if group.first:
+        save_file(samples, path)
+
+
+def test_two_processes_sample_the_same_rows_as_one(processes, short, tmp_path, monkeypatch):
+    ended = processes(2, saved, tmp_path / "two.safetensors")
+    assert ended.codes == [0, 0], ended.stderr
+    two = load_file(tmp_path / "two.safetensors")
     monkeypatch.setattr(Budget, "out_of_time", Budget.out_of_time)  # is put back
-    one = module.refined()
+    one = refined()
     assert torch.equal(one["known"], two["known"])
     assert len(two["hurried"]) == 3000  # none waits for one that has stopped
     # a network that is learned together is the same but for rounding
@@ -52,13 +64,26 @@ def test_two_processes_sample_the_same_rows_as_one(tmp_path, monkeypatch):
     assert float(gap.abs()) < 0.1
 
 
-def test_none_waits_for_a_process_that_failed():
+def one_fails(kind):
+    rank = Processes(torch.device("cpu")).rank
+
+    def draw(n, generator):
+        if rank == 1:
+            raise DataError("a bad point") if kind == "named" else KeyError("a defect")
+        return torch.zeros(n, 1)
+
+    try:
+        Space(draw, lambda x: x).points(3000, 0)
+    except DataError as error:
+        print(f"process {rank}: {error}", flush=True)
+
+
+def test_none_waits_for_a_process_that_failed(processes):
     """Each knows of an error that has a name; a defect ends them all."""
-    script = SCRIPT.with_name("failing_process.py")
-    run = launched("2", script, "named")
-    assert run.returncode == 0, run.stderr
-    assert "process 1: a bad point" in run.stdout
-    assert "process 0: 1 of 2 processes failed" in run.stdout
-    run = launched("2", script, "defect")
-    assert run.returncode != 0
-    assert "a defect" in run.stderr
+    ended = processes(2, one_fails, "named")
+    assert ended.codes == [0, 0], ended.stderr
+    assert "process 1: a bad point" in ended.stdout
+    assert "process 0: 1 of 2 processes failed" in ended.stdout
+    ended = processes(2, one_fails, "defect")
+    assert all(ended.codes)
+    assert "a defect" in ended.stderr

@@ -1,34 +1,75 @@
 """Two processes train what one does."""
 
-import importlib.util
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
-SCRIPT = Path(__file__).with_name("two_processes.py")
+from pushforward.training import Loop, Optimiser, Phase, Processes, TensorSource
 
 
-def test_two_processes_equal_one_on_the_joined_batch(tmp_path):
-    out = tmp_path / "two.safetensors"
-    run = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(SCRIPT), str(out), "2"],
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    spec = importlib.util.spec_from_file_location("two_processes", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    one = module.trained()
-    for name, value in load_file(out).items():
+def trained():
+    torch.manual_seed(0)
+    networks = {
+        "g": nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3)),
+        "d": nn.Linear(3, 1),
+    }
+
+    def of_g(batch):
+        return {"play": -networks["d"](networks["g"](batch.normal(3))).mean()}
+
+    def of_d(batch):
+        fake = networks["g"](batch.normal(3))
+        gap = networks["d"](fake).mean() - networks["d"](batch.x).mean()
+        return {"gap": gap, "size": 0.1 * networks["d"](batch.x).square().mean()}
+
+    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(1))
+    phases = [
+        Phase("d", ("d",), of_d, Optimiser("adam", 1e-2), repeats=2),
+        Phase("g", ("g",), of_g, Optimiser("adam", 1e-2, clip=1.0)),
+    ]
+    loop = Loop(networks, phases, TensorSource(x), batch_size=7, ema=0.9)
+    loop.run(steps=15)
+    return loop
+
+
+def saved(path):
+    loop = trained()
+    assert loop.processes.count == 2
+    if loop.processes.first:
+        tensors = {
+            f"{n}.{k}": v for n, m in loop.networks.items() for k, v in m.state_dict().items()
+        }
+        save_file(tensors, path)
+
+
+def test_two_processes_equal_one_on_the_joined_batch(processes, tmp_path):
+    ended = processes(2, saved, tmp_path / "two.safetensors")
+    assert ended.codes == [0, 0], ended.stderr
+    one = trained()
+    for name, value in load_file(tmp_path / "two.safetensors").items():
         player, key = name.split(".", 1)
         torch.testing.assert_close(
             one.networks[player].state_dict()[key], value, rtol=1e-4, atol=1e-6, msg=name
         )
+
+
+def fails(kind):
+    Processes(torch.device("cpu")).barrier()
+    if os.environ["RANK"] == "1":
+        raise KeyError(kind)
+    Processes(torch.device("cpu")).barrier()
+
+
+def test_a_group_of_copies_ends_with_one_that_fails(processes):
+    ended = processes(2, fails, "a defect")
+    assert ended.codes[1] == 1
+    assert ended.codes[0] != 0
+    assert "KeyError: 'a defect'" in ended.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads from /proc")

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import pushforward
 from pushforward.errors import DataError, LeftOutWarning, NotFittedError, ParameterError
-from pushforward.models.prediction import location_scale, stacked_regression
+from pushforward.models.prediction import location_scale, pool, stacked_regression
 
 
 def rooms(n, seed=0):
@@ -28,11 +28,12 @@ def rooms(n, seed=0):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """The same fits with one kind of regression, in two folds."""
+    """The same fits with one kind of regression, two folds, and no joint density."""
     monkeypatch.setattr(location_scale, "KINDS", ("curves",))
     monkeypatch.setattr(location_scale, "_SPREAD", ("curves",))
     monkeypatch.setattr(location_scale, "_CLASSES", ("curves",))
     monkeypatch.setattr(stacked_regression, "_FOLDS", 2)
+    monkeypatch.setattr(pool, "_MOST_COLUMNS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_rows_are_predicted_alike_alone_and_among_others(prices):
 
 
 def test_a_seed_gives_the_same_predictions_whatever_the_container(quick):
-    frame, _ = rooms(120)
+    frame, _ = rooms(60)
     one, other = (
         pushforward.Predictor("price", random_state=0).fit(table)
         for table in (frame, pl.from_pandas(frame))
@@ -146,13 +147,13 @@ def test_classes(kinds):
 
 def test_repeated_values_and_bounds_of_the_target_are_kept(quick):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=400)
-    none = rng.random(400) < 1 / (1 + np.exp(2 * x))
-    y = np.where(none, 0.0, np.exp(x + 0.3 * rng.normal(size=400)))
+    x = rng.normal(size=250)
+    none = rng.random(250) < 1 / (1 + np.exp(2 * x))
+    y = np.where(none, 0.0, np.exp(x + 0.3 * rng.normal(size=250)))
     model = pushforward.Predictor(random_state=0).fit(x[:, None], y)
     given = model.given(np.array([[-2.0], [2.0]]))
     zero = given.prob(0, 0)
-    assert zero[0] > 0.9
+    assert zero[0] > 0.85
     assert zero[1] < 0.15
     assert (given.sample(500, random_state=0) >= 0).all()
     assert given.interval(0.5)[0].tolist() == [0.0, 0.0]
@@ -160,7 +161,7 @@ def test_repeated_values_and_bounds_of_the_target_are_kept(quick):
 
 def test_counts_have_probabilities(quick):
     rng = np.random.default_rng(0)
-    x = rng.uniform(0, 2, 500)
+    x = rng.uniform(0, 2, 300)
     model = pushforward.Predictor(random_state=0).fit(x[:, None], rng.poisson(np.exp(x)))
     given = model.given(np.array([[1.5]]))
     total = sum(float(given.prob(k, k)[0]) for k in range(40))
@@ -183,7 +184,7 @@ def test_dates_are_predicted_as_dates(quick):
 
 
 def test_rows_with_missing_cells_are_predicted_by_what_they_have(quick):
-    frame, _ = rooms(200)
+    frame, _ = rooms(150)
     rng = np.random.default_rng(0)
     holes = frame.copy()
     for column in ("area", "city"):
@@ -284,12 +285,12 @@ def test_a_target_in_an_array_and_in_a_tensor(quick):
         for t in ("regression", "classification")
     ]
 )
-def test_scikit_learn_checks(estimator, check):
+def test_scikit_learn_checks(estimator, check, quick):
     check(estimator)
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_result(quick, tmp_path, monkeypatch):
-    frame, _ = rooms(120)
+    frame, _ = rooms(60)
     whole = pushforward.Predictor("price", random_state=0).fit(frame)
     fit, fits = pushforward.AutoDensity.fit, []
 
@@ -304,7 +305,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_result(quick, tmp_path, monkeypa
         pushforward.Predictor("price", random_state=0).fit(frame, folder=tmp_path / "work")
     assert (tmp_path / "work").is_dir()
     again = pushforward.Predictor("price", random_state=0).fit(frame, folder=tmp_path / "work")
-    assert len(fits) == 4  # of three the finished one was not fitted again
+    assert len(fits) == 3  # of two the finished one was not fitted again
     assert (again.predict(frame) == whole.predict(frame)).all()
     assert not (tmp_path / "work").exists()
 

@@ -94,9 +94,9 @@ def test_a_gaussian_table_costs_next_to_nothing(fitted):
 
 def test_it_says_so_when_nothing_beat_one_gaussian():
     said = []
-    for seed in range(3):
+    for seed in range(2):
         r = np.random.default_rng(seed)
-        model = AutoDensity(random_state=seed).fit(r.normal(size=(120, 2)))
+        model = AutoDensity(random_state=seed).fit(r.normal(size=(80, 2)))
         said.append("nothing beat one Gaussian" in model.account())
         shares = {t["structure"]: t["weight"] for t in model.trials_ if t["weight"]}
         assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
@@ -148,7 +148,6 @@ def test_the_account_names_what_was_tried_and_chosen(fitted):
     assert any("margins" in s for s in structures)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_fit_prints_the_account_to_stderr_and_nothing_to_stdout(capsys):
     model = pushforward.fit(table("gaussian", 60), random_state=0)
     captured = capsys.readouterr()
@@ -174,7 +173,6 @@ def test_minutes_bound_the_time():
             AutoDensity(minutes=bad).fit(x[:50])
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("n", [1, 2, 5, 19, 20, 21, 50])
 @pytest.mark.parametrize("d", [1, 3, 30])
 def test_few_rows_give_finite_scores_and_samples(n, d):
@@ -189,7 +187,6 @@ def test_few_rows_give_finite_scores_and_samples(n, d):
     assert isinstance(model.account(), str)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_one_column(fitted):
     x = np.exp(np.random.default_rng(0).normal(size=(600, 1)))
     model = AutoDensity(random_state=0).fit(x)
@@ -222,7 +219,6 @@ def test_all_columns_constant():
     assert (model.predict([[7.0, 7.0]]) == 1).all()
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_repeated_columns_and_rows_give_finite_scores():
     r = np.random.default_rng(0)
     x = r.normal(size=(200, 2))
@@ -239,7 +235,6 @@ def test_repeated_columns_and_rows_give_finite_scores():
     assert AutoDensity(random_state=0).fit(rows).score(fresh) > single - 0.3
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_weights_bring_the_density_to_the_rows_they_stress():
     r = np.random.default_rng(0)
     x = np.concatenate([r.normal(size=(500, 2)), r.normal(size=(500, 2)) + 6])
@@ -250,7 +245,6 @@ def test_weights_bring_the_density_to_the_rows_they_stress():
     assert model.score(r.normal(size=(500, 2))) > -3.1
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_whole_weights_equal_repeated_rows():
     x = table("clusters", 150)
     count = np.random.default_rng(0).integers(0, 4, 150)
@@ -260,13 +254,13 @@ def test_whole_weights_equal_repeated_rows():
     assert weighted.score_samples(fresh) == pytest.approx(repeated.score_samples(fresh), abs=1e-6)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_a_seed_gives_the_same_bits():
-    x = table("mixed", 120)  # enough for flows to grow
+    x = table("mixed", 80)
     a, b = (AutoDensity(random_state=3).fit(x) for _ in range(2))
     assert (a.score_samples(x) == b.score_samples(x)).all()
     assert a.sample(50, random_state=1).equals(b.sample(50, random_state=1))
     assert a.account() == b.account()
+    assert "GIS" in a.account()  # flows have grown
 
 
 def test_samples_follow_the_data(fitted):
@@ -292,7 +286,6 @@ def test_samples_of_a_mixed_table_look_like_it(fitted):
     assert sample["count"].min() >= 0
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_probabilities_of_categories_sum_to_one():
     r = np.random.default_rng(0)
     first = r.choice(["a", "b", "c"], 600, p=[0.5, 0.4, 0.1])
@@ -325,7 +318,6 @@ def assert_shares(sample, rows, value):
     assert (sample == value).mean() == pytest.approx(share, abs=3.5 * noise)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_many_samples_of_two_normal_columns_are_normal():
     r = np.random.default_rng(0)
     x = pd.DataFrame({"x": r.normal(size=300), "y": r.normal(size=300)})
@@ -334,7 +326,6 @@ def test_many_samples_of_two_normal_columns_are_normal():
     assert float(sample.abs().max().max()) < 8
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("bounds", [None, {0: (0, None), 1: (0, None)}])
 def test_many_samples_of_lognormal_columns_have_their_size(bounds):
     x = np.exp(np.random.default_rng(0).normal(size=(300, 2)) * [0.5, 1.5])
@@ -358,7 +349,6 @@ def test_collinear_columns_are_collinear_in_samples():
     assert abs(sample[:, 2] - sample[:, 0] - 1).max() < 0.05 * a.std()
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_the_mean_of_samples_is_that_of_the_rows():
     x = pushforward.load_dataset("breast_cancer")
     model = AutoDensity(random_state=0).fit(x)
@@ -367,7 +357,6 @@ def test_the_mean_of_samples_is_that_of_the_rows():
     assert (abs(sample.mean() - x.mean()) < 4 * noise).all()
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("more", [False, True])
 def test_two_columns_that_say_the_same_say_the_same_in_all_samples(more):
     r = np.random.default_rng(0)
@@ -383,7 +372,6 @@ def test_two_columns_that_say_the_same_say_the_same_in_all_samples(more):
         assert_shares(sample["code"], x["code"], value)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_a_city_is_in_its_country_in_all_samples():
     r = np.random.default_rng(0)
     city = r.integers(0, 30, 500)
@@ -402,7 +390,6 @@ def test_a_city_is_in_its_country_in_all_samples():
     assert middle["country 5"] - middle["country 0"] == pytest.approx(5, abs=0.9)
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize(
     "rows",
     [
@@ -422,7 +409,6 @@ def test_a_few_rows_repeated_five_hundred_times_are_the_only_ones(rows):
     assert counts.to_numpy() / 20_000 == pytest.approx(np.full(len(x), 1 / len(x)), abs=0.02)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_point_masses_keep_their_shares_and_prices_their_cents():
     r = np.random.default_rng(0)
     x = pd.DataFrame(
@@ -442,7 +428,6 @@ def test_point_masses_keep_their_shares_and_prices_their_cents():
     assert (sample["price"] == sample["price"].round(2)).all()
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_wide_tables_of_discrete_columns():
     r = np.random.default_rng(0)
     x = pd.DataFrame(r.random((100, 20)) < 0.3).astype(int).add_prefix("answer ")
@@ -471,7 +456,6 @@ def test_false_alarms_are_as_many_as_asked_for(kind, rate, fitted):
     assert alarms == pytest.approx(rate, abs=tolerance)
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("share", [0.02, 0.3])
 def test_a_number_of_contamination_labels_that_share_of_the_rows(share):
     x = table("heavy", 100)
@@ -504,7 +488,6 @@ def test_explain_names_the_corrupted_column_first(fitted):
     assert abs(at["expected"].item()) < 4
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_explain_finds_what_only_the_rest_of_the_row_makes_strange():
     r = np.random.default_rng(0)
     x = r.normal(size=(800, 4))
@@ -517,7 +500,6 @@ def test_explain_finds_what_only_the_rest_of_the_row_makes_strange():
     assert first["expected"] == pytest.approx(1.0, abs=0.3)
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_explain_names_a_changed_constant():
     frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=99), "unit": "mm"})
     model = AutoDensity(random_state=0).fit(frame)
@@ -580,7 +562,6 @@ def test_distribution_refuses_discrete_columns(odd, fitted):
         fitted(odd).distribution()
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_distribution_refuses_bounded_and_constant_columns():
     x = np.random.default_rng(0).random((50, 2))
     with pytest.raises(UnsupportedError, match="bounded"):
@@ -635,7 +616,8 @@ def test_a_table_with_gaps_fits_at_the_first_try_and_says_what_was_left_out(tmp_
     assert rows["rare"].isna().all()
     assert rows["name"].tolist()[:2] == ["id-1", "id-2"]
     assert set(rows["price"]) <= set(frame["price"])
-    assert rows["size"].notna().all()
+    assert rows["size"].isna().mean() < 0.12  # as of 3 rows of 120
+    assert model.sample(50, random_state=0, complete=True)["size"].notna().all()
     dropped = AutoDensity(random_state=0, missing="drop", minutes=1e-6)
     with pytest.warns(LeftOutWarning, match="3 of 120 rows left out"):
         dropped.fit(frame.drop(columns="rare"))
@@ -653,7 +635,6 @@ def test_gaps_are_refused_when_asked():
         AutoDensity(missing="error").fit(first_try().drop(columns="rare"))
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("seed", range(2))
 def test_a_few_values_repeated_many_times_are_finite(seed):
     r = np.random.default_rng(seed)

@@ -90,7 +90,6 @@ def test_twenty_rows_have_a_threshold_that_none_of_them_bends():
     assert bool(scores.isfinite().all())
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("cls", [GIS, AutoDensity])
 def test_the_density_is_of_the_rows_without_the_outliers(cls):
     x, outlier = polluted(0.2, n=300)
@@ -111,7 +110,6 @@ def test_a_number_labels_that_share_and_saving_keeps_the_detector(tmp_path):
     assert again.contamination == 0.1
 
 
-@pytest.mark.usefixtures("few_folds")
 def test_too_few_rows_for_a_core_fall_back_on_the_density():
     x, _ = polluted(0.1, n=15)
     model = AutoDensity(contamination=0.2, random_state=0).fit(x)
@@ -119,7 +117,6 @@ def test_too_few_rows_for_a_core_fall_back_on_the_density():
     assert int((model.predict(x) == -1).sum()) == 3
 
 
-@pytest.mark.usefixtures("few_folds")
 @pytest.mark.parametrize("cls", [GIS, AutoDensity])
 def test_novelty_keeps_the_density_and_the_asked_rate_of_false_alarms(cls, tmp_path):
     x, _ = polluted(0.0, n=400)

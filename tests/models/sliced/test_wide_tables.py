@@ -41,7 +41,7 @@ def test_missing_cells_follow_the_factors(wide):
     assert np.sqrt((new[:, :100] ** 2).mean()) > 1.8 * np.sqrt((off**2).mean())
 
 
-def test_independent_columns_are_one_gaussian_with_a_diagonal_covariance(few_folds):
+def test_independent_columns_are_one_gaussian_with_a_diagonal_covariance():
     X = np.random.default_rng(0).normal(size=(150, 210))
     new = np.random.default_rng(1).normal(size=(300, 210))
     model = pushforward.AutoDensity(random_state=0).fit(X)
