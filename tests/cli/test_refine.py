@@ -7,7 +7,7 @@ import pytest
 
 import pushforward
 from pushforward.cli.refine import _minutes_left
-from pushforward.refinement import cost_estimate, density_ratio
+from pushforward.refinement import cost_estimate, density_ratio, ratio_network
 from pushforward.refinement.dgflow_search import Search
 from pushforward.refinement.methods import dgflow
 from pushforward.storage import checkpoint
@@ -17,6 +17,7 @@ from pushforward.storage.checkpoint import Checkpoint
 @pytest.fixture(autouse=True, scope="module")
 def _short():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratio_network, "_WIDTH", 4)
         patch.setattr(density_ratio, "_POOLED", 400)
         patch.setattr(density_ratio, "_STEPS", 100)
         patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 100)
@@ -61,7 +62,7 @@ def test_the_page_shows_it_and_asks_for_nothing_from_outside(refined):
 
 
 def test_compare_prints_one_table_of_all_methods(run, gis, csv):
-    out = run("refine", gis, csv, "--compare", "--evaluations", "8").ok().out
+    out = run("refine", gis, csv, "--compare", "--evaluations", "4").ok().out
     names = [line.split("  ")[0].strip() for line in out.splitlines()[1:]]
     for name in ("generator", "auto", "dgflow, published", "dot", "mh", "drs", "rejection"):
         assert name in names

@@ -241,7 +241,7 @@ import numpy, pushforward
 x = numpy.random.default_rng(0).normal(size=(40, 2))
 model = pushforward.GIS(max_layers=2, random_state=0).fit(x)
 model.sample(3, random_state=0)
-pushforward.AutoDensity(random_state=0).fit(x).score(x)
+pushforward.AutoDensity(random_state=0, minutes=1e-6).fit(x).score(x)
 assert state() == before, (state(), before)
 """
     python(code)

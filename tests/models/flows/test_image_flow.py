@@ -36,25 +36,25 @@ def name(request):
 @pytest.fixture(scope="module")
 def trained(name, digits):
     torch.set_num_threads(1)
-    X = digits.images[:600][:, 0]
-    return SMALL[name](steps=40, random_state=0).fit(X), X
+    X = digits.images[:300][:, 0]
+    return SMALL[name](steps=20, random_state=0).fit(X), X
 
 
 def test_every_pixel_comes_back_from_the_latent_after_training(trained):
     model, X = trained
     z = model.encode(X)
-    assert z.shape == (600, 64)
+    assert z.shape == (300, 64)
     expected = X if model.pixels_.bits == 8 else np.rint((X >> 3) * (255 / 31))
     assert (model.decode(z) == expected).all()
 
 
 def test_training_lowers_the_bits(name, digits):
-    X = digits.images[:600][:, 0]
+    X = digits.images[:300][:, 0]
     # Glow's own start leaves so small a network little to gain
     more = {"gaussianise": False} if name in ("glow", "pictures") else {}
     long, short = (
         SMALL[name](steps=steps, random_state=0, **more).fit(X).bits_per_dim(X[:200])
-        for steps in (40, 1)
+        for steps in (20, 1)
     )
     assert long < short - 0.02
 
@@ -143,17 +143,17 @@ def test_before_fit_everything_refuses(name, digits):
             call()
 
 
-def test_ten_and_ten_steps_are_twenty(name, digits, tmp_path):
-    X = digits.images[:200]
+def test_four_and_four_steps_are_eight(name, digits, tmp_path):
+    X = digits.images[:100]
 
     def run(steps, folder=None):
         return SMALL[name](steps=steps, random_state=1, validation_fraction=0).fit(
             X, folder=folder
         )
 
-    whole = run(20)
-    run(10, tmp_path)
-    again = run(20, tmp_path)
+    whole = run(8)
+    run(4, tmp_path)
+    again = run(8, tmp_path)
     for key, value in whole._tensors().items():
         assert torch.equal(value, again._tensors()[key]), key
 
@@ -205,7 +205,7 @@ class TestConditional:
     @classmethod
     def model(cls, digits):
         torch.set_num_threads(1)
-        return SMALL["glow"](steps=60, conditional=True, random_state=0).fit(digits)
+        return SMALL["glow"](steps=20, conditional=True, random_state=0).fit(digits)
 
     def test_labels_change_the_score_and_none_is_the_mean(self, model, digits):
         X = digits.images[:5]

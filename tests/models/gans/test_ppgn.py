@@ -193,7 +193,7 @@ def test_a_fit_keeps_the_class_where_the_codes_hardly_vary():
     few = np.flatnonzero(digits.labels < 3)
     images, labels = digits.images[few][:, 0], digits.labels[few]
     judge = find_features("classifier", train=images, y=labels, cache=False, random_state=0)
-    generator = pushforward.VAEGAN(steps=200, random_state=0).fit(images)
+    generator = pushforward.VAEGAN(steps=120, random_state=0).fit(images)
     model = pushforward.PPGN(generator, judge)
     wanted = np.repeat([0, 1, 2], 10)
 

@@ -57,7 +57,7 @@ def test_fits_far_better_than_one_gaussian(model, data):
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
 def test_round_trip_after_training_also_ten_deviations_out(margins, precision, tolerance, data):
     train, test = data
-    model = GIS(random_state=0, precision=precision, margins=margins).fit(train)
+    model = GIS(random_state=0, precision=precision, margins=margins, max_layers=20).fit(train)
     spread = train.std(0)
     signs = np.where(np.random.default_rng(1).random(test.shape) < 0.5, -1, 1)
     for rows in (test, test + 10 * spread * signs):
@@ -69,7 +69,7 @@ def test_round_trip_after_training_also_ten_deviations_out(margins, precision, t
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float64", 1e-9)])
 @pytest.mark.parametrize("margins", [False, True])
 def test_log_density_is_that_of_autograds_jacobian(margins, precision, tolerance, data):
-    model = GIS(random_state=0, precision=precision, margins=margins, max_layers=30).fit(data[0])
+    model = GIS(random_state=0, precision=precision, margins=margins, max_layers=10).fit(data[0])
     z, _ = model.columns_.encode(data[1][:20])
     density = model.density_
     which = torch.zeros(1, dtype=torch.long)
@@ -93,7 +93,7 @@ def test_log_density_is_that_of_autograds_jacobian(margins, precision, tolerance
 def test_densities_in_one_dimension_integrate_to_one(margins):
     r = np.random.default_rng(0)
     x = np.where(r.random(800) < 0.4, r.normal(-3, 0.3, 800), r.exponential(2, 800))[:, None]
-    model = GIS(random_state=0, margins=margins, max_layers=40).fit(x)
+    model = GIS(random_state=0, margins=margins, max_layers=20).fit(x)
     out = np.logspace(np.log10(50), 7, 5000)
     grid = np.concatenate([-out[::-1], np.linspace(-50, 50, 50001)[1:-1], out])
     total = np.trapezoid(np.exp(model.score_samples(grid[:, None])), grid)
@@ -103,7 +103,7 @@ def test_densities_in_one_dimension_integrate_to_one(margins):
 @pytest.mark.parametrize("margins", [False, True])
 def test_densities_in_two_dimensions_integrate_to_one(margins):
     x = make_moons(800, noise=0.1, random_state=0)[0]
-    model = GIS(random_state=0, margins=margins, max_layers=60).fit(x)
+    model = GIS(random_state=0, margins=margins, max_layers=30).fit(x)
     assert integral(model, x, 400) == pytest.approx(1, abs=1e-3)
 
 
