@@ -121,7 +121,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         place = given.models or Path(temporary)
         folders, data = fitted(place)
-        studio = Studio(Workspace(folders, data, Path(temporary) / "directions"))
+        studio = Studio(lambda: Workspace(folders, data, Path(temporary) / "directions"))
         thread = threading.Thread(target=studio.run)
         thread.start()
         try:

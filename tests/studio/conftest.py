@@ -106,7 +106,7 @@ def studio(folders, tmp_path_factory):
     workspace = Workspace(
         models, [str(folders / name) for name in ("rows.csv", "squares.npz")], directions
     )
-    made = Studio(workspace)
+    made = Studio(lambda: workspace)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
     yield made

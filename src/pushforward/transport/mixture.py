@@ -12,9 +12,6 @@ import warnings
 from collections.abc import Iterator
 
 import torch
-from sklearn import config_context
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .numerics import LOG_2PI
@@ -292,6 +289,11 @@ def one_hot_clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Te
     """One-hot assignment (n, C) to the clusters of a short k-means on at most 5,000 rows."""
     if components == 1:
         return torch.ones(len(x), 1, dtype=x.dtype)
+    # only fits need it, and it takes half a second to import
+    from sklearn import config_context
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     generator = torch.Generator().manual_seed(seed)
     rows = torch.multinomial(share, min(len(x), 5000), generator=generator)
     means = KMeans(

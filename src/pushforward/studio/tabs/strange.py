@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ...data import ArrayImages
-from ...report.unlikely_rows import least_likely_rows
 from ..fields import Fields, RequestError
 from ..handles import HeldImage, HeldScores, HeldTable
 from ..pictures import bits_per_dim, heat, png_uri
@@ -45,6 +44,8 @@ def score(workspace: Workspace, asked: Fields) -> Generator[float | None, None, 
 def _rows(
     workspace: Workspace, opened: OpenModel, asked: Fields, count: int
 ) -> Generator[float | None, None, dict[str, Any]]:
+    from ...report.unlikely_rows import least_likely_rows  # pages begin without it
+
     columns, model = opened.can.columns, opened.model
     assert columns is not None
     if asked.has("upload"):
