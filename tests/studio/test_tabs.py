@@ -118,7 +118,7 @@ def test_cells_that_contradict_each_other_are_surprising(client):
 def test_wrong_cells_are_refused_in_words(client):
     ready(client, model="rows-model", given={"3": "red"})
     for given, text in (
-        ({"0": "many"}, "Expected a number"),
+        ({"0": "many"}, "Expected a finite number"),
         ({"0": "1e999"}, "finite"),
         ({"3": "purple"}, "purple"),
         ({"9": 1}, "no column"),

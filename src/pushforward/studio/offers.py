@@ -30,9 +30,12 @@ class Offer:
 
 def offers(opened: OpenModel, workspace: Workspace) -> list[Offer]:
     """All tabs, with the reason where a model has none."""
-    rows = _ROWS.get(opened.kind, "rows")
+    answers = "the distributions of the others"
+    if opened.kind == "prediction":
+        answers = "the distribution of what it predicts"
+    words = {"rows": _ROWS.get(opened.kind, "rows"), "answers": answers}
     return [
-        Offer(name, tab.TITLE, tab.ABOUT.format(rows=rows), tab.reason_against(opened, workspace))
+        Offer(name, tab.TITLE, tab.ABOUT.format(**words), tab.reason_against(opened, workspace))
         for name, tab in TABS.items()
     ]
 

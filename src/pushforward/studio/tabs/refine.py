@@ -70,7 +70,7 @@ def pairs(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     places = [
         {j: plain(own) for j, own in positions(columns, side).items()} for side in (before, after)
     ]
-    found = {"kind": "table", "columns": column_facts(opened), "report": report}
+    found = {"kind": "table", "columns": column_facts(columns), "report": report}
     real = opened.data
     if real is not None:
         real = columns.take(real, columns.complete(real))[:_MOST_ROWS]

@@ -94,7 +94,7 @@ def _rows(workspace: Workspace, opened: OpenModel, asked: Fields) -> dict[str, A
         scores = plain(opened.model.score_samples(drawn))
     found: dict[str, Any] = {
         "kind": "table",
-        "columns": column_facts(opened),
+        "columns": column_facts(columns),
         "places": {j: plain(values) for j, values in places.items()},
         "scores": scores,
         "table": cells(drawn, columns, _ROWS_SHOWN),
