@@ -13,18 +13,20 @@ from PIL import Image
 import pushforward
 from pushforward.studio.tabs import ask
 
+from .conftest import made_table
+
 
 @pytest.fixture(scope="session")
 def models(folders):
-    return {name: pushforward.load(folders / name) for name in ("rows-model", "glow", "sig")}
+    return {name: pushforward.load(folders / name) for name in ("rows-model", "glow", "sig", "length-model")}
 
 
-def ready(client, **body):
+def ready(client, status=200, **body):
     """The answer of the form, when the model is prepared."""
     import time
 
     for _ in range(200):
-        answer = client.ask("ask/answer", **body)
+        answer = client.ask("ask/answer", status, **body)
         if "preparing" not in answer:
             return answer
         time.sleep(0.1)
@@ -48,9 +50,10 @@ def test_what_is_open_and_what_each_model_can(client):
     assert tabs["rows-model"] == ["samples", "ask", "refine", "strange", "compare"]
     assert tabs["glow"] == ["samples", "mix", "edit", "refine", "strange", "compare"]
     assert tabs["refined"] == ["samples", "refine", "compare"]
+    assert tabs["length-model"] == ["ask"]
     assert found["glow"]["levels"] == 2
     assert found["glow"]["traits"] == ["class 0", "class 1"]
-    assert (found["glow"]["data"], found["rows-model"]["data"]) == (160, 240)
+    assert (found["glow"]["data"], found["rows-model"]["data"]) == (240, 240)
 
 
 def test_sampled_rows_are_those_of_the_seed_with_their_densities(client, models):
@@ -113,6 +116,57 @@ def test_cells_that_contradict_each_other_are_surprising(client):
     assert odd["together"] < 0.05
     assert odd["cells"]["0"] < 0.05 < usual["cells"]["0"]
     assert client.ask("ask/plausibility", model="rows-model", given={})["together"] is None
+
+
+def test_a_range_is_a_condition_like_any_other(client, models):
+    body = {"model": "rows-model", "given": {"0": "3.2..4.6", "2": "> 4"}}
+    answer = ready(client, **body)
+    assert {"0", "1", "2", "3"} == set(answer["columns"])  # what has a range is open within it
+    names = answer["rows"]["names"]
+    for row in answer["rows"]["rows"]:
+        assert 3.2 <= float(row[names.index("length")]) <= 4.6
+        assert int(row[names.index("count")]) >= 5
+    judged = client.ask("ask/plausibility", **body)
+    rows = models["rows-model"].sample(1000, random_state=0)
+    inside = rows["length"].between(3.2, 4.6) & (rows["count"] > 4)
+    assert judged["inside"] == inside.mean()
+    assert (judged["together"], judged["cells"]) == (None, {})
+    given = models["rows-model"].given({"count": (5, None)}, n_draws=4000, random_state=1)
+    assert judged["ranges"]["0"] == pytest.approx(given.prob({"length": (3.2, 4.6)})[0], abs=0.1)
+    far = ready(client, model="rows-model", given={"0": "90.."}, status=422)
+    assert "meets the conditions" in far["error"]
+
+
+def test_a_predictor_gives_the_distribution_of_its_target(client, models):
+    model = models["length-model"]
+    form = client.ask("ask/form", model="length-model")
+    assert [one["name"] for one in form["columns"]] == ["width", "count", "group"]
+    assert form["target"]["fact"]["name"] == "length"
+    row = client.ask("ask/row", model="length-model", row=5)
+    table = made_table()
+    assert row["target"]["place"] == pytest.approx(table["length"][5])
+    answer = client.ask("ask/answer", model="length-model", given=row["cells"])
+    own = model.given(table[5:6])
+    np.testing.assert_allclose(
+        np.array(answer["target"]["ends"])[[0, 2]], own.interval(0.9)[0], atol=0.02
+    )
+    edges = np.array(form["target"]["margin"]["edges"])
+    np.testing.assert_allclose(
+        np.cumsum(answer["target"]["shares"])[8], own.cdf(edges[9])[0], atol=1e-6
+    )
+    reasons = client.ask("ask/plausibility", model="length-model", given=row["cells"])["reasons"]
+    effects = model.explain(table[5:6])
+    assert reasons[0]["column"] == effects["column"][0]
+    assert reasons[0]["effect"] == pytest.approx(effects["effect"][0])
+    for given, text in (
+        ({"0": "1..2", "1": 3, "2": "red"}, "width has a range"),
+        ({"0": 1.0, "1": "few", "2": "red"}, "finite number"),
+    ):
+        refused = client.ask("ask/answer", 422, model="length-model", given=given)
+        assert text in refused["error"], refused
+    lacking = client.ask("ask/answer", model="length-model", given={"0": 1.0})
+    assert lacking["target"] is None
+    assert "Still open: count, group" in lacking["note"]
 
 
 def test_wrong_cells_are_refused_in_words(client):
@@ -326,5 +380,5 @@ def test_what_prepares_a_model_is_no_daemon_even_where_one_starts_it(monkeypatch
     started = []
     monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.daemon))
     monkeypatch.setattr(threading.current_thread(), "_daemonic", True)
-    ask.prepare(SimpleNamespace(cache={}, ready=threading.Event()))
+    ask.prepare(SimpleNamespace(kind="table", cache={}, ready=threading.Event()))
     assert started == [False]

@@ -80,7 +80,7 @@ export function build(panel, studio, model) {
     for (const [j, card] of cards) card.draw(answer.columns[j] ?? null);
     if (predicts) {
       targetCard.draw(answer.target);
-      summary.replaceChildren(h("p.muted", {}, given.size ? `${counted()} fixed.` : nothingFixed()));
+      summary.replaceChildren(answer.note ? h("p.note", {}, answer.note) :h("p.muted", {}, given.size ? `${counted()} fixed.` : nothingFixed()));
       return;
     }
     const names = answer.rows.names, fixed = new Set([...given.keys()].map((j) => columns.find((c) => c.j === j).name));

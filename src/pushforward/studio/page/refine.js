@@ -6,7 +6,7 @@ import { curves, pairs } from "./plots.js";
 
 const METHODS = [["auto", "auto: what helps"], ["dgflow", "DGflow: moved by a flow"], ["dot", "DOT: moved by transport"],
   ["ddls", "DDLS: Langevin in the latent"], ["mh", "Metropolis-Hastings"], ["drs", "rejection (DRS)"], ["rejection", "budgeted rejection"], ["resampling", "resampling"]];
-const MOVES = ["dgflow", "dot", "ddls"];
+const MOVES = ["dgflow", "dot", "ddls"], SIZED = ["dgflow", "ddls"];
 
 export function build(panel, studio, model) {
   const result = h("div.stack"), controls = h("div.stack");
@@ -18,18 +18,24 @@ export function build(panel, studio, model) {
 
 function begun(result, studio, model) {
   const method = choice(METHODS), minutes = number(1, 0.05, 600, "any"), steps = number("", 1, 1000), seed = number(0, 0, 4294967295);
-  steps.placeholder = "chosen";
-  const stepsField = field("Steps", steps);
-  stepsField.hidden = true;
-  method.addEventListener("change", () => { stepsField.hidden = !MOVES.includes(method.value); });
+  const size = number("", 1e-6, 100, "any");
+  steps.placeholder = size.placeholder = "chosen";
+  const stepsField = field("Steps", steps), sizeField = field("Step size", size, "steps of DGflow need one");
+  stepsField.hidden = sizeField.hidden = true;
+  method.addEventListener("change", () => {
+    stepsField.hidden = !MOVES.includes(method.value);
+    sizeField.hidden = !SIZED.includes(method.value);
+  });
+  steps.addEventListener("input", () => { if (method.value === "dgflow" && steps.value && !size.value) size.value = 0.1; });
   const state = h("div.stack");
   let running = null;
-  const card = h("div.card.stack", {}, h("h2", {}, model.refined ? "Refine it again" : "Refine"), field("Method", method), stepsField, field("Minutes at most", minutes), field("Seed", seed),
+  const card = h("div.card.stack", {}, h("h2", {}, model.refined ? "Refine it again" : "Refine"), field("Method", method), stepsField, sizeField, field("Minutes at most", minutes), field("Seed", seed),
     button("Start", start, true), state);
   async function start() {
     if (running) return;
     running = await job("/api/refine/start", {
       model: model.name, method: method.value, minutes: +minutes.value, seed: +seed.value, steps: !stepsField.hidden && steps.value ? +steps.value : null,
+      step: !sizeField.hidden && size.value ? +size.value : null,
     }, (now) => state.replaceChildren(h("p", { role: "status" }, `Under way, ${now.seconds} s. `, h("span.muted", {}, now.text)),
       button("Cancel", async () => { await running?.cancel(); running = null; state.replaceChildren(h("p.muted", {}, "Cancelled.")); }),
       h("details", {}, h("summary", {}, "The same on the command line"), h("pre", {}, now.command))));

@@ -69,7 +69,12 @@ def inputs_of(opened: OpenModel, rows: Any) -> Any:
 
 
 def answer(opened: OpenModel, given: dict[int, Any]) -> dict[str, Any]:
-    """The distribution of the target given some inputs."""
+    """The distribution of the target given some inputs, or what it needs besides."""
+    lacking = _lacking(opened, given)
+    if lacking:
+        shown = ", ".join(lacking[:5]) + (" …" if len(lacking) > 5 else "")
+        note = f"This model predicts whole rows. Still open: {shown}. To leave cells open, fit it "
+        return {"columns": {}, "target": None, "note": f"{note}with missing='model'."}
     model, edges = opened.model, np.array(_margin(opened)["edges"])
     target, found = model.target_, model.given(_row(opened, given))
     if target.classes is not None:
@@ -83,6 +88,8 @@ def answer(opened: OpenModel, given: dict[int, Any]) -> dict[str, Any]:
 def reasons(opened: OpenModel, given: dict[int, Any]) -> dict[str, Any]:
     """Which inputs moved the prediction most, and by how much, in units of the target."""
     columns = _inputs(opened)
+    if _lacking(opened, given):
+        return {"reasons": []}
     fixed = {columns.labels[j] for j in given}
     moved = opened.model.explain(_row(opened, given))
     return {
@@ -104,7 +111,7 @@ def _row(opened: OpenModel, given: dict[int, Any]) -> Any:
     """A table of one row with the given inputs.
 
     Raises:
-        RequestError: for ranges, and for open inputs where the model takes whole rows alone.
+        RequestError: for ranges.
     """
     columns = _inputs(opened)
     ranges = [str(columns.labels[j]) for j, value in given.items() if isinstance(value, tuple)]
@@ -112,14 +119,15 @@ def _row(opened: OpenModel, given: dict[int, Any]) -> Any:
         raise RequestError(
             f"{ranges[0]} has a range. A prediction is of values: give one, or leave it open."
         )
-    lacking = [str(columns.labels[j]) for j in drawn(columns) if j not in given]
-    if lacking and opened.model.inputs_ is None:
-        shown = ", ".join(lacking[:5]) + (" …" if len(lacking) > 5 else "")
-        raise RequestError(
-            f"This model predicts whole rows. Still open: {shown}. To leave cells open, fit it "
-            "with missing='model'."
-        )
     return columns.row({columns.labels[j]: given[j] for j in sorted(given)})
+
+
+def _lacking(opened: OpenModel, given: dict[int, Any]) -> list[str]:
+    """Inputs that are open though the model takes whole rows alone."""
+    columns = _inputs(opened)
+    if opened.model.inputs_ is not None:
+        return []
+    return [str(columns.labels[j]) for j in drawn(columns) if j not in given]
 
 
 def _target_fact(opened: OpenModel) -> dict[str, Any]:

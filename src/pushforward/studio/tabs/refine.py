@@ -17,7 +17,7 @@ TITLE = "Refine"
 ABOUT = "the same {rows} before and after refinement, and whether it helped"
 
 METHODS = ("auto", "dgflow", "dot", "ddls", "mh", "drs", "rejection", "resampling")
-_WITH_STEPS = ("dgflow", "dot", "ddls")
+_WITH_STEPS, _WITH_SIZE = ("dgflow", "dot", "ddls"), ("dgflow", "ddls")
 _MOST_IMAGES, _MOST_ROWS = 64, 600
 
 
@@ -46,6 +46,8 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     words += ["--method", method, "--minutes", f"{minutes:g}"]
     if method in _WITH_STEPS and asked.has("steps"):
         words += ["--set", f"steps={asked.whole('steps', 1, 1000)}"]
+    if method in _WITH_SIZE and asked.has("step"):
+        words += ["--set", f"step={asked.number('step', 1e-6, 100):g}"]
     words += ["--random-state", str(asked.whole("seed", 0, 2**32 - 1, 0))]
     return workspace.jobs.start(words, lambda found: _opened(workspace, opened, target, found))
 
