@@ -294,6 +294,8 @@ def test_the_strangest_images_and_where(client, models, folders):
 def test_before_and_after_a_refinement(client):
     found = client.ask("refine/pairs", model="refined", seed=1)
     assert found["before"].keys() == found["after"].keys()
+    assert not found["moved"]  # rejection chooses
+    assert found["before"] != found["after"]
     assert len(found["before"]["0"]) == len(found["after"]["0"]) > 100
     assert 0 <= found["report"]["before"]["value"] <= 1
     assert len(found["report"]["logits"]["real"]) == 101

@@ -62,7 +62,14 @@ function looked(result, model) {
   const draw = () => { result.classList.add("busy"); request({ model: model.name, seed: +seed.value, n: 36 }); };
   seed.addEventListener("input", once(() => seed.value !== "" && draw()));
   draw();
-  return h("div.card.stack", {}, h("h2", {}, "Samples"), field("Seed", seed, "the same latents before and after"), button("Draw others", () => { seed.value = +seed.value + 1; draw(); }));
+  return h("div.card.stack", {}, h("h2", {}, "Samples"), field("Seed", seed), button("Draw others", () => { seed.value = +seed.value + 1; draw(); }));
+}
+
+function heading(answer) {
+  if (answer.moved) return [h("h2", {}, "The same latents")];
+  return [h("h2", {}, "Samples before and after"), h("p.small.muted", {}, answer.report.helped
+    ? "This refinement moves nothing: it chooses among samples. Before are the generator's, after those it chose."
+    : "Nothing was kept of this refinement.")];
 }
 
 function shown(answer, model) {
@@ -75,14 +82,14 @@ function shown(answer, model) {
     }));
     const draw = (which) => place.replaceChildren(tiles(answer[which], which));
     draw("after");
-    return [h("h2", {}, "The same latents"), radio("Show them", [["before", "before"], ["after", "after"]], "after", draw), place];
+    return [...heading(answer), radio("Show them", [["before", "before"], ["after", "after"]], "after", draw), place];
   }
-  if (answer.kind === "text") return [h("h2", {}, "The same latents"), table(["before", "after"], answer.before.map((line, k) => [line, answer.after[k]]), { className: ".text" })];
+  if (answer.kind === "text") return [...heading(answer), table(["before", "after"], answer.before.map((line, k) => [line, answer.after[k]]), { className: ".text" })];
   const columns = answer.columns.slice(0, 3), draw = (places, colour) => {
     const layers = [...(answer.real ? [{ places: answer.real, colour: "--real" }] : []), { places, colour }];
     return pairs(columns, layers).grid;
   };
-  return [h("h2", {}, "The same latents"), h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "samples")),
+  return [...heading(answer), h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "samples")),
     h("div.pictures", {}, h("div", {}, h("h3", {}, "before"), draw(answer.before, "--sampled")), h("div", {}, h("h3", {}, "after"), draw(answer.after, "--sampled")))];
 }
 

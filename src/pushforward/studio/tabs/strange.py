@@ -143,13 +143,20 @@ def _images(
     values = scores if mapped else bits_per_dim(opened.can, scores)
     name = "inlier_score" if mapped else "bits_per_dim"
     held_scores = HeldScores({"image": np.arange(n), "log_prob": scores} | {name: values})
-    more = len(source) - n
+    more, notes = len(source) - n, []
+    if more:
+        notes.append(f"The first {n:,} of {len(source):,} images were scored.")
+    if not mapped:
+        notes.append(
+            f"Where in an image the bits are spent {opened.class_name} does not say: its density "
+            "is of whole images. SIG has maps."
+        )
     return {
         "kind": "images",
         "images": shown,
         "measure": "inlier score" if mapped else "bits per dimension",
         "n": n,
-        "note": f"The first {n:,} of {len(source):,} images were scored." if more else "",
+        "note": " ".join(notes),
         "scores": workspace.handles.keep(held_scores),
         "threshold": None,
         **_histogram(values),
