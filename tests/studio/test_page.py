@@ -246,7 +246,7 @@ def test_axe_finds_nothing_serious(studio, axe, size, dark):
         "compare": "button",
     }  # fmt: skip
     try:
-        for model in ("rows-model", "glow", "refined"):
+        for model in ("rows-model", "glow", "refined", "length-model"):
             page.model(model)
             for tab in page.run(
                 "return [...document.querySelectorAll('[role=tab]')].map(t => t.id)"

@@ -18,7 +18,10 @@ from .conftest import made_table
 
 @pytest.fixture(scope="session")
 def models(folders):
-    return {name: pushforward.load(folders / name) for name in ("rows-model", "glow", "sig", "length-model")}
+    return {
+        name: pushforward.load(folders / name)
+        for name in ("rows-model", "glow", "sig", "length-model")
+    }
 
 
 def ready(client, status=200, **body):

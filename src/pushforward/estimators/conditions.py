@@ -121,7 +121,10 @@ def read_condition(text: str, column: Column, label: str | int) -> Any:
 def _choice(text: str, column: Column) -> Any:
     """The value of a category or boolean that a text means; the text where it means none."""
     lower = text.strip().lower()
-    for same in (lambda value: str(value) == text, lambda value: str(value).lower() == lower):
+    for same in (
+        lambda value: str(value) == text,
+        lambda value: str(value).strip().lower() == lower,
+    ):
         if (found := next(filter(same, column.values), None)) is not None:
             return found
     try:

@@ -7,8 +7,8 @@ from ..deprecation import warn_of_old_name
 
 if TYPE_CHECKING:
     from .figures import table_figure
-    from .page import Page, page
-    from .refinement_page import RefinementPage, refinement_page
+    from .models_page import Page, page
+    from .refined_page import RefinementPage, refinement_page
     from .unlikely_rows import Reason, UnlikelyRow, least_likely_rows
 
 __all__ = [
@@ -22,10 +22,11 @@ __all__ = [
     "table_figure",
 ]
 
+# no module may be called like a name of it: the import of one would hide the other
 _HOME = {
     "figures": ("table_figure",),
-    "page": ("Page", "page"),
-    "refinement_page": ("RefinementPage", "refinement_page"),
+    "models_page": ("Page", "page"),
+    "refined_page": ("RefinementPage", "refinement_page"),
     "unlikely_rows": ("Reason", "UnlikelyRow", "least_likely_rows"),
 }
 

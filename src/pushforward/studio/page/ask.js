@@ -25,7 +25,7 @@ export function build(panel, studio, model) {
       begins ? [button(begins, begin), rowNumber] : null), summary, target),
     h("p"),
     h("div.legend", {}, h("span.is-margin", {}, predicts && !model.data ? "not known by itself" : "by itself"),
-      h("span.is-real", {}, "given the fixed cells, with median and 90 % interval"), h("span.is-fixed", {}, "fixed"),
+      h("span.is-real", {}, "given the fixed cells, with median and 90 % interval"), h("span.is-fixed", {}, predicts ? "fixed, or what the row has" : "fixed"),
       h("span.plain", {}, predicts ? "" : "A field of numbers or dates takes a value or a range: 40..60, >= 40.")),
     h("p"), grid);
   if (!predicts) panel.append(h("p"), h("div.card", {}, h("h2", {}, "Completed rows"), completed));
@@ -96,6 +96,7 @@ export function build(panel, studio, model) {
     if (!given.size) return;
     if (predicts) return targetCard.reasons(answer.reasons);
     const nameOf = (j) => columns.find((column) => column.j === +j).name;
+    const count = (worth) => (worth < 1.5 ? "one draw" : `${Math.round(worth)} draws`);
     const percent = (share) => `${short(+(100 * share).toPrecision(2))} %`;
     const ranges = Object.entries(answer.ranges), lines = [];
     if (answer.together !== null) {
@@ -105,15 +106,17 @@ export function build(panel, studio, model) {
       const odd = Object.entries(answer.cells).filter(([, share]) => share < 0.05).sort((a, b) => a[1] - b[1]);
       const words = answer.together < 0.01 ? "hardly plausible" : answer.together < 0.1 ? "unusual" : "plausible";
       lines.push(h("p", {}, one ? "One cell is fixed. It is " : `${fixed} of ${columns.length} cells are fixed. Together they are `, h("span.big", {}, words),
-        `: ${say(answer.together)} of the model's rows${ranges.length ? " in the ranges" : ""} are as unusual in ${one ? "it" : "them"}.`));
+        `: ${say(answer.together)} of the model's rows${ranges.length > 1 ? " in the ranges" : ranges.length ? " in the range" : ""} are as unusual in ${one ? "it" : "them"}.`));
       if (odd.length) lines.push(h("p", {}, "Surprising, given the others: ", odd.map(([j, share]) => [h("span.chip.odd", {}, `${nameOf(j)}: ${say(share)}`), " "])));
       else if (!one) lines.push(h("p.muted.small", {}, "None of them is surprising given the others."));
     }
     if (ranges.length) {
       const rare = (share) => (share ? percent(share) : "none of the draws");
       lines.push(h("p", {}, "Of the model's rows ", h("span.big", {}, rare(answer.inside)), ` ${ranges.length > 1 ? "are in all ranges" : "are in the range"}. `,
-        given.size > 1 ? h("span.muted", {}, `Given the others: ${ranges.map(([j, share]) => `${nameOf(j)} ${rare(share)}`).join(", ")}.`) : ""));
+        given.size > 1 ? h("span.muted", {}, `Given the others: ${ranges.map(([j, share]) => `${nameOf(j)}: ${rare(share)}`).join(", ")}.`) : ""));
     }
+    if (answer.worth !== null && answer.worth < 20) lines.push(h("p.note", {},
+      `The model has hardly any rows like that: what is shown rests on about ${count(answer.worth)}, and is rough.`));
     summary.replaceChildren(...lines);
     for (const [j, card] of cards) card.odd(j in answer.cells && answer.cells[j] < 0.05);
   }

@@ -90,7 +90,7 @@ function shown(answer, model) {
     return pairs(columns, layers).grid;
   };
   return [...heading(answer), h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "samples")),
-    h("div.pictures", {}, h("div", {}, h("h3", {}, "before"), draw(answer.before, "--sampled")), h("div", {}, h("h3", {}, "after"), draw(answer.after, "--sampled")))];
+    h("div.beside", {}, h("div", {}, h("h3", {}, "before"), draw(answer.before, "--sampled")), h("div", {}, h("h3", {}, "after"), draw(answer.after, "--sampled")))];
 }
 
 const area = (auc) => auc.value.toFixed(3) + (auc.interval ? ` [${auc.interval.map((end) => end.toFixed(3)).join(", ")}]` : "");

@@ -132,7 +132,7 @@ def plausibility(workspace: Workspace, asked: Fields) -> Generator[None, None, d
     given = _given(opened, asked)
     if opened.kind == "prediction":
         return ask_target.reasons(opened, given)
-    nothing = {"cells": {}, "ranges": {}, "inside": None, "together": None}
+    nothing = {"cells": {}, "ranges": {}, "inside": None, "together": None, "worth": None}
     if not given or not opened.ready.is_set():
         return nothing
     ranges = {j: value for j, value in given.items() if isinstance(value, tuple)}
@@ -148,6 +148,7 @@ def plausibility(workspace: Workspace, asked: Fields) -> Generator[None, None, d
     if ranges:
         inside = float(_inside(opened, opened.model.sample(_MARGIN_ROWS, random_state=0), ranges))
     found = nothing | {"cells": alone, "ranges": within, "inside": inside, "draws": _DRAWS}
+    found["worth"] = _worth(opened, given)
     if not order:
         return found
     before, tails = dict(ranges), []
@@ -188,14 +189,23 @@ def _given(opened: OpenModel, asked: Fields) -> dict[int, Any]:
 
 def _completed(opened: OpenModel, given: dict[int, Any], n: int) -> Any:
     """Rows with the given cells."""
-    columns = opened.can.columns
-    assert columns is not None
     if not given:
         return opened.model.sample(n, random_state=0)
+    return _conditional(opened, given, n).sample(n, random_state=0)
+
+
+def _worth(opened: OpenModel, given: dict[int, Any]) -> float | None:
+    """How many equally weighted draws the answer rests on; None where it is exact."""
+    size = float(_conditional(opened, given, _DRAWS).effective_size[0])
+    return size if np.isfinite(size) else None
+
+
+def _conditional(opened: OpenModel, given: dict[int, Any], n: int) -> Any:
+    columns = opened.can.columns
+    assert columns is not None
     conditions = {columns.labels[j]: value for j, value in given.items()}
     # cells that contradict each other would else have forty times as many draws
-    given_cells = opened.model.given(conditions, n_draws=n, max_draws=_MOST_DRAWS, random_state=0)
-    return given_cells.sample(n, random_state=0)
+    return opened.model.given(conditions, n_draws=n, max_draws=_MOST_DRAWS, random_state=0)
 
 
 def _shown(opened: OpenModel, rows: Any) -> dict[str, Any]:
