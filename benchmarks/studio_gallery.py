@@ -68,7 +68,7 @@ def edit(page):
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     page.run("document.querySelectorAll('.tiles.close .tile')[5].click()")
     labels = "return [...document.querySelectorAll('.slider label')].map(l => l.textContent)"
-    for trait in ("class 2", "class 8"):
+    for trait in ("Pullover", "Bag"):
         page.run(
             "[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait
         )
@@ -76,7 +76,7 @@ def edit(page):
         page.until(f"{labels}.includes(arguments[0])", trait, seconds=300)
     before = page.until("return document.querySelector('img[alt=After]')?.src")
     page.run(
-        "const own = [...document.querySelectorAll('.slider')].filter(s => /class 2|class 8/"
+        "const own = [...document.querySelectorAll('.slider')].filter(s => /Pullover|Bag/"
         ".test(s.textContent)); own.forEach((s, k) => { const i = s.querySelector('input');"
         "i.value = [0.8, 1.4][k]; i.dispatchEvent(new Event('input')); })"
     )

@@ -71,6 +71,34 @@ def test_sampled_rows_are_those_of_the_seed_with_their_densities(client, models)
     assert len(answer["real"]["0"]) == 240
 
 
+def test_rows_with_missing_cells_are_shown_too(tmp_path):
+    from pushforward.studio.fields import Fields
+    from pushforward.studio.tabs import samples
+    from pushforward.studio.workspace import Workspace
+
+    table = made_table(120)
+    table.loc[::3, "width"] = None
+    table["group"] = table["group"].mask(table.index % 5 == 0)
+    model = pushforward.GIS(max_layers=2, missing="model", random_state=0).fit(table)
+    model.save(tmp_path / "holes")
+    workspace = Workspace([tmp_path / "holes"])
+    try:
+        asked = Fields({"model": "holes", "n": 60, "seed": 1})
+        answer = samples.sample(workspace, asked)
+        form = ask.form(workspace, Fields({"model": "holes"}))
+    finally:
+        workspace.models["holes"].ready.wait(60)
+        workspace.close()
+    rows = model.sample(60, random_state=1)
+    for j, label in enumerate(rows.columns):
+        gone = [place is None for place in answer["places"][j]]
+        assert gone == rows[label].isna().tolist()
+    whole = rows.notna().all(axis=1)
+    assert 0 < whole.sum() < 60
+    assert [score is not None for score in answer["scores"]] == whole.tolist()
+    assert all(sum(margin["shares"]) == pytest.approx(1) for margin in form["margins"].values())
+
+
 def test_sampled_images_are_those_of_the_seed_with_their_bits(client, models):
     model = models["glow"]
     answer = client.ask("samples/draw", model="glow", n=5, seed=3, temperature=0.5)

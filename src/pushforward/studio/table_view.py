@@ -92,20 +92,26 @@ def column_facts(columns: Columns) -> list[dict[str, Any]]:
 
 
 def positions(columns: Columns, X: Any) -> dict[int, np.ndarray]:
-    """Positions (n,) of the cells of whole rows on the axis of each drawn column, by its number.
+    """Positions (n,) of the cells of rows on the axis of each drawn column, by its number.
 
-    Numbers are themselves, dates counts of their unit, categories their place among the choices.
+    Numbers are themselves, dates counts of their unit, categories their place among the choices;
+    NaN where a cell is missing.
     """
-    values = columns.values(columns.encode(X)[0])
+    values = columns.values(columns.encode_known(X)[0])
+    frame = frame_of(X, columns.labels)
     found = {}
     for j in drawn(columns):
-        column, own = columns.columns[j], values[columns.labels[j]]
+        column, label = columns.columns[j], columns.labels[j]
+        own = values[label]
         if column.kind in ("category", "boolean"):
-            places = {value: float(k) for k, value in enumerate(column.values)}
-            last = float(len(places))
-            found[j] = np.array([places.get(value, last) for value in own.tolist()])
+            choices = {value: float(k) for k, value in enumerate(column.values)}
+            last = float(len(choices))
+            places = np.array([choices.get(value, last) for value in own.tolist()])
         else:
-            found[j] = np.asarray(own, dtype=np.float64)
+            places = np.array(own, dtype=np.float64)
+        if label in frame.columns:
+            places[frame[label].isna().to_numpy()] = np.nan
+        found[j] = places
     return found
 
 

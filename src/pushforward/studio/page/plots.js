@@ -151,8 +151,8 @@ export function pairs(columns, layers) {
         });
         brush.globalAlpha = 1;
       }
-      if (chosen !== null && i !== j) {
-        const places = layers[layers.length - 1].places;
+      const places = layers[layers.length - 1].places;
+      if (chosen !== null && i !== j && places[columns[j].j][chosen] !== null && places[columns[i].j][chosen] !== null) {
         brush.strokeStyle = ink;
         brush.lineWidth = 2 * devicePixelRatio;
         brush.beginPath();
@@ -171,7 +171,7 @@ function bars(brush, values, column, low, high, side, last) {
   const each = column.whole ? Math.ceil((high - low) / 18) : (high - low) / 18; // as many whole numbers in every bar
   const bins = column.choices ? column.choices.length : Math.ceil((high - low) / each - 1e-9);
   const counts = new Array(bins).fill(0), [a, b] = column.choices ? [-0.5, bins - 0.5] : [low, low + bins * each];
-  for (const value of values) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1;
+  for (const value of values) if (value !== null) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1;
   const top = Math.max(...counts, 1);
   const X = (value) => ((value - low) / (high - low)) * side;
   brush.lineWidth = 1.6 * devicePixelRatio;

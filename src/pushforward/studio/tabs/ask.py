@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import PushforwardError
+from ...estimators.capabilities import complete_samples
 from ...estimators.conditions import Event, read_condition
 from ..fields import Fields, RequestError
 from ..table_view import (
@@ -77,9 +78,10 @@ def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
         return ask_target.form(opened)
     if "prepared" not in opened.cache:
         prepare(opened)
-    real = opened.data
+    columns, real = opened.can.columns, opened.data
+    assert columns is not None
     return {
-        "columns": column_facts(opened.can.columns),
+        "columns": column_facts(columns),
         "margins": _margins(opened),
         "rows": 0 if real is None else len(real),
         "ready": opened.ready.is_set(),
@@ -146,7 +148,7 @@ def plausibility(workspace: Workspace, asked: Fields) -> Generator[None, None, d
         yield
     inside = None
     if ranges:
-        inside = float(_inside(opened, opened.model.sample(_MARGIN_ROWS, random_state=0), ranges))
+        inside = float(_inside(opened, _completed(opened, {}, _MARGIN_ROWS), ranges))
     found = nothing | {"cells": alone, "ranges": within, "inside": inside, "draws": _DRAWS}
     found["worth"] = _worth(opened, given)
     if not order:
@@ -190,7 +192,7 @@ def _given(opened: OpenModel, asked: Fields) -> dict[int, Any]:
 def _completed(opened: OpenModel, given: dict[int, Any], n: int) -> Any:
     """Rows with the given cells."""
     if not given:
-        return opened.model.sample(n, random_state=0)
+        return complete_samples(opened.model, n, 0)
     return _conditional(opened, given, n).sample(n, random_state=0)
 
 
@@ -234,7 +236,7 @@ def _margins(opened: OpenModel) -> dict[int, dict[str, Any]]:
     if "margins" not in opened.cache:
         columns = opened.can.columns
         assert columns is not None
-        rows = opened.model.sample(_MARGIN_ROWS, random_state=0)
+        rows = _completed(opened, {}, _MARGIN_ROWS)
         found = {}
         for j, own in positions(columns, rows).items():
             edges = bin_edges(columns.columns[j], own)

@@ -53,7 +53,7 @@ def known_target(opened: OpenModel, row: Any) -> dict[str, Any] | None:
         return None
     frame = frame_of(row, ())
     there = target.name is not None and target.name in frame.columns
-    if not there or pd.isna(frame[target.name]).any():
+    if not there or frame[target.name].isna().to_numpy().any():
         return None
     own = frame[target.name].reset_index(drop=True)
     if target.classes is None:
