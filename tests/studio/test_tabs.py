@@ -413,5 +413,5 @@ def test_what_prepares_a_model_is_no_daemon_even_where_one_starts_it(monkeypatch
     started = []
     monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.daemon))
     monkeypatch.setattr(threading.current_thread(), "_daemonic", True)
-    ask.prepare(SimpleNamespace(kind="table", cache={}, ready=threading.Event()))
+    ask.prepare(SimpleNamespace(cache={}, ready=threading.Event()))
     assert started == [False]

@@ -32,7 +32,7 @@ export function build(panel, studio, model) {
 
   const plausibility = newest("/api/ask/plausibility", (answer) => judged(answer), failed);
   const request = newest("/api/ask/answer", (answer) => {
-    grid.classList.remove("busy");
+    busy(false);
     if (answer.preparing) {
       summary.replaceChildren(h("p", { role: "status" }, "The model gets ready to answer: once, some seconds for tables of many columns …"));
       clearTimeout(waiting);
@@ -42,7 +42,7 @@ export function build(panel, studio, model) {
     shown(answer);
     if (given.size) plausibility(body());
   }, (error) => {
-    grid.classList.remove("busy");
+    busy(false);
     summary.replaceChildren(h("p.note", {}, error.message));
     targetCard?.draw(null);
   });
@@ -51,11 +51,12 @@ export function build(panel, studio, model) {
 
   function draw() {
     for (const card of cards.values()) card.draw(null);
-    grid.classList.add("busy");
+    busy(true);
     summary.replaceChildren(h("p.muted", {}, given.size ? "Asking …" : nothingFixed()));
     request(body());
   }
   const later = once(draw, 60);
+  function busy(is) { for (const part of [grid, target]) part.classList.toggle("busy", is); }
   const nothingFixed = () => (predicts ? `All cells are open. Fix some to predict ${targetCard?.column.name}.`
     : "All cells are open: these are the columns by themselves. Fix one to ask.");
 

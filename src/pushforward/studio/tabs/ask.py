@@ -52,13 +52,14 @@ def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
 def prepare(opened: OpenModel) -> None:
     """Have the model do, in a thread of its own, what conditioning needs once."""
     opened.cache["prepared"] = True
-    if opened.kind == "prediction":
-        return  # nothing
 
     def run() -> None:
         columns = opened.can.columns
         assert columns is not None
         try:
+            if opened.kind == "prediction":
+                ask_target.prepare(opened)
+                return
             row = opened.model.sample(1, random_state=0)
             opened.model.given(columns.row(_row_values(opened, row, drawn(columns)[:1])))
         except PushforwardError:
@@ -74,10 +75,10 @@ def prepare(opened: OpenModel) -> None:
 def form(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """The columns of the form, with the distribution of each by itself."""
     opened = workspace.model(asked.text("model"))
-    if opened.kind == "prediction":
-        return ask_target.form(opened)
     if "prepared" not in opened.cache:
         prepare(opened)
+    if opened.kind == "prediction":
+        return ask_target.form(opened)
     columns, real = opened.can.columns, opened.data
     assert columns is not None
     return {
@@ -113,10 +114,12 @@ def answer(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     """The distributions of the open columns, and some completed rows."""
     opened = workspace.model(asked.text("model"))
     given = _given(opened, asked)
-    if opened.kind == "prediction":
-        return ask_target.answer(opened, given)
-    if given and not opened.ready.is_set():
+    predicts = opened.kind == "prediction"
+    waits = ask_target.draws_cells(opened, given) if predicts else bool(given)
+    if waits and not opened.ready.is_set():
         return {"preparing": True}
+    if predicts:
+        return ask_target.answer(opened, given)
     rows = _completed(opened, given, _DRAWS)
     return {"columns": _distributions(opened, rows, given), "rows": _shown(opened, rows)}
 

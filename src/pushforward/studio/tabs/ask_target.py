@@ -20,10 +20,21 @@ from ..table_view import (
 )
 from ..workspace import OpenModel
 
-__all__ = ["answer", "form", "inputs_of", "known_target", "reasons"]
+__all__ = ["answer", "draws_cells", "form", "inputs_of", "known_target", "prepare", "reasons"]
 
 _ROWS, _DRAWS = 300, 3000  # of the data, and draws of their targets: the target by itself
 _MOST_REASONS = 6
+
+
+def prepare(opened: OpenModel) -> None:
+    """Have the model do what rows with open cells need once."""
+    if opened.model.inputs_ is not None:
+        opened.model.given(_inputs(opened).row({}))
+
+
+def draws_cells(opened: OpenModel, given: dict[int, Any]) -> bool:
+    """Whether an answer averages over draws of open inputs."""
+    return opened.model.inputs_ is not None and len(given) < len(drawn(_inputs(opened)))
 
 
 def form(opened: OpenModel) -> dict[str, Any]:
