@@ -20,7 +20,7 @@ from tests.studio.browser import Browser
 
 __all__: list[str] = []
 
-SIZE, PHONE = (1280, 860), (390, 844)
+SIZE = (1280, 860)
 MOST_COLOURS = 256
 
 
@@ -48,8 +48,8 @@ def ask(page):
     page.tab("ask")
     page.until("return document.querySelectorAll('.column').length === 30")
     page.slide(".column:nth-child(1) input[type=range]", 20.2)
-    page.slide(".column:nth-child(3) input[type=range]", 143.7)
-    page.until("return document.querySelector('.big') !== null", seconds=300)
+    page.slide(".column:nth-child(3) input[type=range]", 137.0)
+    page.until("return document.querySelectorAll('.chip.odd').length > 0", seconds=300)
 
 
 def mix(page):
@@ -68,7 +68,7 @@ def edit(page):
     page.until("return document.querySelectorAll('.tiles.close .tile').length > 20")
     page.run("document.querySelectorAll('.tiles.close .tile')[5].click()")
     labels = "return [...document.querySelectorAll('.slider label')].map(l => l.textContent)"
-    for trait in ("class 2", "class 8"):
+    for trait in ("Pullover", "Bag"):
         page.run(
             "[...document.querySelectorAll('#panel select')].at(-1).value = arguments[0]", trait
         )
@@ -76,7 +76,7 @@ def edit(page):
         page.until(f"{labels}.includes(arguments[0])", trait, seconds=300)
     before = page.until("return document.querySelector('img[alt=After]')?.src")
     page.run(
-        "const own = [...document.querySelectorAll('.slider')].filter(s => /class 2|class 8/"
+        "const own = [...document.querySelectorAll('.slider')].filter(s => /Pullover|Bag/"
         ".test(s.textContent)); own.forEach((s, k) => { const i = s.querySelector('input');"
         "i.value = [0.8, 1.4][k]; i.dispatchEvent(new Event('input')); })"
     )
@@ -121,21 +121,19 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         place = given.models or Path(temporary)
         folders, data = fitted(place)
-        studio = Studio(Workspace(folders, data, Path(temporary) / "directions"))
+        studio = Studio(lambda: Workspace(folders, data, Path(temporary) / "directions"))
         thread = threading.Thread(target=studio.run)
         thread.start()
         try:
             looks = (
-                (samples, SIZE, False), (ask, SIZE, False), (mix, SIZE, True),
-                (edit, SIZE, False), (strange, SIZE, True), (ask, PHONE, True),
+                (samples, False), (ask, False), (mix, True), (edit, False), (strange, True),
             )  # fmt: skip
-            for look, size, dark in looks:
+            for look, dark in looks:
                 if given.only and look.__name__ not in given.only:
                     continue
-                page = Browser(studio.address, size, dark)
+                page = Browser(studio.address, SIZE, dark)
                 look(page)
-                phone = "-phone" if size == PHONE else ""
-                write(page, ROOT / "docs" / f"studio-{look.__name__}{phone}.png")
+                write(page, ROOT / "docs" / f"studio-{look.__name__}.png")
                 page.close()
         finally:
             studio.stop()

@@ -26,7 +26,7 @@ def made_table(n=240):
     )
 
 
-def made_images(n=160, side=8):
+def made_images(n=240, side=8):
     """Bright squares at random places: class 1 where they are in the lower half."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 40, (n, side, side), dtype=np.uint8)
@@ -36,6 +36,9 @@ def made_images(n=160, side=8):
         row += down * side // 2
         image[row : row + 3, column : column + 3] = 230
     return images, lower
+
+
+MODELS = ("rows-model", "glow", "sig", "refined", "length-model")
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +51,8 @@ def folders(tmp_path_factory):
     table.to_csv(place / "rows.csv", index=False)
     rows = pushforward.fit(table, minutes=0.03, random_state=0, verbose=False)
     rows.save(place / "rows-model")
+    predictor = pushforward.Predictor("length", minutes=0.001, random_state=0)
+    predictor.fit(table[:60]).save(place / "length-model")
     refined = pushforward.refine(
         rows, table, method="rejection", settings={"budget": 2.0}, random_state=0, minutes=0.05
     )
@@ -101,12 +106,12 @@ def studio(folders, tmp_path_factory):
     from pushforward.studio.serve import Studio
     from pushforward.studio.workspace import Workspace
 
-    models = [folders / name for name in ("rows-model", "glow", "sig", "refined")]
+    models = [folders / name for name in MODELS]
     directions = tmp_path_factory.mktemp("directions")
     workspace = Workspace(
         models, [str(folders / name) for name in ("rows.csv", "squares.npz")], directions
     )
-    made = Studio(workspace)
+    made = Studio(lambda: workspace)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
     yield made

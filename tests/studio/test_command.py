@@ -52,7 +52,8 @@ def test_a_model_folder_that_vanishes_stops_nothing_but_what_needs_it(folders, t
     from .conftest import Client
 
     shutil.copytree(folders / "rows-model", tmp_path / "gone")
-    made = Studio(Workspace([tmp_path / "gone"], [str(folders / "rows.csv")]))
+    workspace = Workspace([tmp_path / "gone"], [str(folders / "rows.csv")])
+    made = Studio(lambda: workspace)
     thread = threading.Thread(target=made.run)
     thread.start()
     try:

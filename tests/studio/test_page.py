@@ -65,6 +65,41 @@ def test_asking_a_table(page):
     page.until("return document.querySelectorAll('.column.is-fixed').length === 0")
 
 
+def typed(page, selector, text):
+    page.run(
+        "const i = document.querySelector(arguments[0]); i.value = arguments[1];"
+        "i.dispatchEvent(new Event('input'))", selector, text,
+    )  # fmt: skip
+
+
+def test_asking_for_a_range(page):
+    page.model("rows-model")
+    page.tab("ask")
+    page.until("return document.querySelectorAll('.column').length === 4")
+    page.until("return document.querySelectorAll('#panel td').length > 0")
+    field = ".column input[type=text]"
+    typed(page, field, "3 ..")
+    said = "return document.querySelector('.column .said').textContent"
+    page.until(f"return (() => {{ {said} }})().startsWith('in the range')")
+    page.until("return document.querySelector('.big')?.textContent.endsWith('%')")
+    typed(page, field, "> x")
+    assert page.run(f"return document.querySelector('{field}').ariaInvalid") == "true"
+    page.button("Open all").click()
+    page.until("return document.querySelectorAll('.column.is-fixed').length === 0")
+
+
+def test_asking_a_predictor(page):
+    page.model("length-model")
+    page.until("return document.querySelectorAll('.column').length === 3")
+    words = "return document.querySelector('.target .big').textContent"
+    first = page.until(f"return (() => {{ {words} }})().includes('…') && (() => {{ {words} }})()")
+    page.until("return document.querySelector('.target').textContent.includes('Moved most by')")
+    typed(page, ".column input[type=text]", "-0.5")
+    page.until(f"return (() => {{ {words} }})() !== arguments[0]", first)
+    page.button("Open all").click()
+    page.until("return document.querySelector('.note')?.textContent.includes('whole rows')")
+
+
 def test_samples_of_images_go_to_mix_and_edit(page):
     page.model("glow")
     page.tab("samples")
@@ -133,6 +168,33 @@ def test_the_strangest(page):
     page.until("return document.querySelectorAll('#panel h3').length === 8")
 
 
+def test_a_refinement_from_its_start_to_its_end(page, studio):
+    page.model("glow")
+    page.tab("refine")
+    page.button("Start").click()
+    page.button("Cancel").click()
+    page.until("return document.getElementById('panel').textContent.includes('Cancelled.')")
+    (job,) = [*studio.workspace.jobs._jobs.values()][-1:] or (None,)
+    assert job is None or job.process.poll() is not None
+    page.run(
+        "const m = document.querySelector('#panel select'); m.value = 'resampling';"
+        "m.dispatchEvent(new Event('change'));"
+        "[...document.querySelectorAll('#panel .field')].find(f => f.textContent.startsWith("
+        "'Minutes')).querySelector('input').value = 0.05"
+    )
+    page.button("Start").click()
+    page.until("return document.getElementById('model').value === 'glow refined'", seconds=180)
+    shown = "return [...document.querySelectorAll('#panel .tiles img')].map(i => i.src)"
+    page.until(f"return (() => {{ {shown} }})().length === 36")
+    after = page.run(shown)
+    page.run("document.querySelector('#panel input[value=before]').click()")
+    before = page.run(shown)
+    assert len(before) == 36
+    assert before != after
+    assert page.run("return document.querySelectorAll('svg .curve').length") == 3
+    page.until("return document.querySelectorAll('#model option').length === 6")
+
+
 def test_before_and_after(page):
     page.model("refined")
     page.tab("refine")
@@ -184,7 +246,7 @@ def test_axe_finds_nothing_serious(studio, axe, size, dark):
         "compare": "button",
     }  # fmt: skip
     try:
-        for model in ("rows-model", "glow", "refined"):
+        for model in ("rows-model", "glow", "refined", "length-model"):
             page.model(model)
             for tab in page.run(
                 "return [...document.querySelectorAll('[role=tab]')].map(t => t.id)"

@@ -13,18 +13,23 @@ from PIL import Image
 import pushforward
 from pushforward.studio.tabs import ask
 
+from .conftest import made_table
+
 
 @pytest.fixture(scope="session")
 def models(folders):
-    return {name: pushforward.load(folders / name) for name in ("rows-model", "glow", "sig")}
+    return {
+        name: pushforward.load(folders / name)
+        for name in ("rows-model", "glow", "sig", "length-model")
+    }
 
 
-def ready(client, **body):
+def ready(client, status=200, **body):
     """The answer of the form, when the model is prepared."""
     import time
 
     for _ in range(200):
-        answer = client.ask("ask/answer", **body)
+        answer = client.ask("ask/answer", status, **body)
         if "preparing" not in answer:
             return answer
         time.sleep(0.1)
@@ -48,9 +53,10 @@ def test_what_is_open_and_what_each_model_can(client):
     assert tabs["rows-model"] == ["samples", "ask", "refine", "strange", "compare"]
     assert tabs["glow"] == ["samples", "mix", "edit", "refine", "strange", "compare"]
     assert tabs["refined"] == ["samples", "refine", "compare"]
+    assert tabs["length-model"] == ["ask"]
     assert found["glow"]["levels"] == 2
     assert found["glow"]["traits"] == ["class 0", "class 1"]
-    assert (found["glow"]["data"], found["rows-model"]["data"]) == (160, 240)
+    assert (found["glow"]["data"], found["rows-model"]["data"]) == (240, 240)
 
 
 def test_sampled_rows_are_those_of_the_seed_with_their_densities(client, models):
@@ -63,6 +69,34 @@ def test_sampled_rows_are_those_of_the_seed_with_their_densities(client, models)
     assert [choices[int(k)] for k in answer["places"]["3"]] == rows["group"].tolist()
     assert answer["table"]["names"] == ["length", "width", "count", "group"]
     assert len(answer["real"]["0"]) == 240
+
+
+def test_rows_with_missing_cells_are_shown_too(tmp_path):
+    from pushforward.studio.fields import Fields
+    from pushforward.studio.tabs import samples
+    from pushforward.studio.workspace import Workspace
+
+    table = made_table(120)
+    table.loc[::3, "width"] = None
+    table["group"] = table["group"].mask(table.index % 5 == 0)
+    model = pushforward.GIS(max_layers=2, missing="model", random_state=0).fit(table)
+    model.save(tmp_path / "holes")
+    workspace = Workspace([tmp_path / "holes"])
+    try:
+        asked = Fields({"model": "holes", "n": 60, "seed": 1})
+        answer = samples.sample(workspace, asked)
+        form = ask.form(workspace, Fields({"model": "holes"}))
+    finally:
+        workspace.models["holes"].ready.wait(60)
+        workspace.close()
+    rows = model.sample(60, random_state=1)
+    for j, label in enumerate(rows.columns):
+        gone = [place is None for place in answer["places"][j]]
+        assert gone == rows[label].isna().tolist()
+    whole = rows.notna().all(axis=1)
+    assert 0 < whole.sum() < 60
+    assert [score is not None for score in answer["scores"]] == whole.tolist()
+    assert all(sum(margin["shares"]) == pytest.approx(1) for margin in form["margins"].values())
 
 
 def test_sampled_images_are_those_of_the_seed_with_their_bits(client, models):
@@ -115,10 +149,61 @@ def test_cells_that_contradict_each_other_are_surprising(client):
     assert client.ask("ask/plausibility", model="rows-model", given={})["together"] is None
 
 
+def test_a_range_is_a_condition_like_any_other(client, models):
+    body = {"model": "rows-model", "given": {"0": "3.2..4.6", "2": "> 4"}}
+    answer = ready(client, **body)
+    assert {"0", "1", "2", "3"} == set(answer["columns"])  # what has a range is open within it
+    names = answer["rows"]["names"]
+    for row in answer["rows"]["rows"]:
+        assert 3.2 <= float(row[names.index("length")]) <= 4.6
+        assert int(row[names.index("count")]) >= 5
+    judged = client.ask("ask/plausibility", **body)
+    rows = models["rows-model"].sample(1000, random_state=0)
+    inside = rows["length"].between(3.2, 4.6) & (rows["count"] > 4)
+    assert judged["inside"] == inside.mean()
+    assert (judged["together"], judged["cells"]) == (None, {})
+    given = models["rows-model"].given({"count": (5, None)}, n_draws=4000, random_state=1)
+    assert judged["ranges"]["0"] == pytest.approx(given.prob({"length": (3.2, 4.6)})[0], abs=0.1)
+    far = ready(client, model="rows-model", given={"0": "90.."}, status=422)
+    assert "meets the conditions" in far["error"]
+
+
+def test_a_predictor_gives_the_distribution_of_its_target(client, models):
+    model = models["length-model"]
+    form = client.ask("ask/form", model="length-model")
+    assert [one["name"] for one in form["columns"]] == ["width", "count", "group"]
+    assert form["target"]["fact"]["name"] == "length"
+    row = client.ask("ask/row", model="length-model", row=5)
+    table = made_table()
+    assert row["target"]["place"] == pytest.approx(table["length"][5])
+    answer = client.ask("ask/answer", model="length-model", given=row["cells"])
+    own = model.given(table[5:6])
+    np.testing.assert_allclose(
+        np.array(answer["target"]["ends"])[[0, 2]], own.interval(0.9)[0], atol=0.02
+    )
+    edges = np.array(form["target"]["margin"]["edges"])
+    np.testing.assert_allclose(
+        np.cumsum(answer["target"]["shares"])[8], own.cdf(edges[9])[0], atol=1e-6
+    )
+    reasons = client.ask("ask/plausibility", model="length-model", given=row["cells"])["reasons"]
+    effects = model.explain(table[5:6])
+    assert reasons[0]["column"] == effects["column"][0]
+    assert reasons[0]["effect"] == pytest.approx(effects["effect"][0])
+    for given, text in (
+        ({"0": "1..2", "1": 3, "2": "red"}, "width has a range"),
+        ({"0": 1.0, "1": "few", "2": "red"}, "finite number"),
+    ):
+        refused = client.ask("ask/answer", 422, model="length-model", given=given)
+        assert text in refused["error"], refused
+    lacking = client.ask("ask/answer", model="length-model", given={"0": 1.0})
+    assert lacking["target"] is None
+    assert "Still open: count, group" in lacking["note"]
+
+
 def test_wrong_cells_are_refused_in_words(client):
     ready(client, model="rows-model", given={"3": "red"})
     for given, text in (
-        ({"0": "many"}, "Expected a number"),
+        ({"0": "many"}, "Expected a finite number"),
         ({"0": "1e999"}, "finite"),
         ({"3": "purple"}, "purple"),
         ({"9": 1}, "no column"),
@@ -240,6 +325,8 @@ def test_the_strangest_images_and_where(client, models, folders):
 def test_before_and_after_a_refinement(client):
     found = client.ask("refine/pairs", model="refined", seed=1)
     assert found["before"].keys() == found["after"].keys()
+    assert not found["moved"]  # rejection chooses
+    assert found["before"] != found["after"]
     assert len(found["before"]["0"]) == len(found["after"]["0"]) > 100
     assert 0 <= found["report"]["before"]["value"] <= 1
     assert len(found["report"]["logits"]["real"]) == 101

@@ -103,3 +103,13 @@ def test_rows_without_missing_values_are_fitted_as_without_the_argument():
     every[0][0, 0] = False
     near = ProductMixture.fit(y, k, [2], components=3, seed=0, known=every)
     assert (plain.log_prob(y, k) - near.log_prob(y, k)).mean().abs() < 0.05
+
+
+def test_the_products_that_steps_keep_give_the_densities(rng):
+    from pushforward.transport.mixture import Points
+
+    y = torch.from_numpy(rng.normal(size=(300, 3)) @ rng.normal(size=(3, 3)))
+    k = torch.zeros(300, 0, dtype=torch.long)
+    mixture = ProductMixture.fit(y, k, [], components=3, seed=0)
+    kept = mixture.gaussians.joint(Points(y))
+    assert torch.allclose(kept, mixture.component_log_prob(y, k), atol=1e-8)

@@ -184,6 +184,8 @@ def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
     Raises:
         BadParameter: for a word without a column, and for a column the model does not know.
     """
+    from ..estimators.conditions import read_condition
+
     columns = model.capabilities().columns
     found: dict[Any, Any] = {}
     for word in words:
@@ -193,7 +195,7 @@ def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
                 f"got {word!r}. Expected COLUMN=VALUE or COLUMN=LOW..HIGH.", param_hint="--given"
             )
         label = find_column(name, columns.labels, "--given")
-        value = _value(text, columns.columns[columns.labels.index(label)])
+        value = read_condition(text, columns.columns[columns.labels.index(label)], label)
         if label not in found:
             found[label] = value
         elif isinstance(value, tuple) or isinstance(found[label], tuple):
@@ -205,18 +207,3 @@ def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
             before = found[label] if isinstance(found[label], list) else [found[label]]
             found[label] = [*before, value]
     return found
-
-
-def _value(text: str, column: Any) -> Any:
-    """A word as a value of a column, or as a pair where it is a range."""
-    if ".." in text and column.kind not in ("category", "boolean"):
-        low, _, high = text.partition("..")
-        return tuple(_value(end, column) if end else None for end in (low, high))
-    if column.kind == "boolean" and column.family == "bool":
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if column.format is not None or column.family == "text":
-        return text
-    try:
-        return float(text) if column.family == "float" else int(text)
-    except ValueError:
-        return text  # which the model refuses, with what it expects

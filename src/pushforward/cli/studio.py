@@ -2,13 +2,17 @@
 
 import threading
 import webbrowser
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .arguments import Json, Quiet
 from .console import Console, print_json
+
+if TYPE_CHECKING:
+    from ..studio.workspace import Workspace
 
 __all__ = ["studio"]
 
@@ -70,35 +74,38 @@ def studio(
 
     `pushforward studio glow sig --data faces/ --check`
     """
-    from ..studio.workspace import Workspace
-
     console = Console(quiet)
-    workspace = Workspace(folders, data or [], directions)
-    try:
-        if check:
+
+    def opened() -> "Workspace":
+        from ..studio.workspace import Workspace
+
+        return Workspace(folders, data or [], directions)
+
+    if check:
+        with closing(opened()) as workspace:
             _say_offers(workspace, json)
-            return
-        from ..studio.serve import Studio, need_server
+        return
+    from ..studio.serve import Studio, need_server
 
-        need_server()
-        for opened in workspace.models.values():
-            if opened.note:
-                console.note(f"the data do not suit {opened.name}: {opened.note}")
-        running = Studio(workspace, host, port)
-        print(running.address, flush=True)
+    def opened_for_page() -> "Workspace":
+        workspace = opened()
+        for one in workspace.models.values():
+            if one.note:
+                console.note(f"the data do not suit {one.name}: {one.note}")
         console.print("The page is there until you interrupt this with Ctrl-C.")
-        if browser:
-            threading.Timer(0.3, webbrowser.open, [running.address]).start()
-        running.run()
-    finally:
-        workspace.close()
+        return workspace
+
+    need_server()
+    running = Studio(opened_for_page, host, port)
+    print(running.address, flush=True)
+    if browser and all(folder.is_dir() for folder in folders):  # else it is about to end
+        threading.Timer(0.1, webbrowser.open, [running.address]).start()
+    running.run()
 
 
-def _say_offers(workspace: object, json: bool) -> None:
+def _say_offers(workspace: "Workspace", json: bool) -> None:
     from ..studio.offers import model_facts, offers_text
-    from ..studio.workspace import Workspace
 
-    assert isinstance(workspace, Workspace)
     if json:
         models = [model_facts(opened, workspace) for opened in workspace.models.values()]
         print_json({"models": models})

@@ -1,15 +1,20 @@
 """Conditions on columns as a user writes them: values, ranges and lists of values."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..data import Columns
+from ..data.checks import column_text
+from ..data.tables.column import Column
 from ..errors import DataError, ParameterError
 
-__all__ = ["Event", "column_place", "taken_apart"]
+__all__ = ["Event", "column_place", "read_condition", "taken_apart"]
+
+_BEYOND = re.compile(r"(>=|<=|≥|≤|>|<)(.+)")
 
 
 class Event:
@@ -73,6 +78,78 @@ def taken_apart(
     for label, value in values.items():
         columns.number(label, value)  # which refuses what is none of its values
     return values if single else columns.row(values), ranges
+
+
+def read_condition(text: str, column: Column, label: str | int) -> Any:
+    """A condition on one column from its text: a value, or a range.
+
+    Args:
+        text: a value; of numbers and dates also ``40..60``, ``40..``, ``..60``, ``>= 40``,
+            ``<= 60``; of numbers ``> 40`` and ``< 60``.
+        column: that it is about.
+        label: of the column.
+
+    Returns:
+        What :meth:`given` takes: a value, or a pair (low, high) with None for no end.
+
+    Raises:
+        DataError: for what is no number, of a column of numbers.
+    """
+    if column.kind in ("category", "boolean"):
+        return _choice(text, column)
+    text = text.strip()
+    if ".." in text:
+        low, _, high = text.partition("..")
+        if low.strip() or high.strip():
+            ends = (low, high)
+            return tuple(_value(end, column, label) if end.strip() else None for end in ends)
+    elif found := _BEYOND.fullmatch(text):
+        sign, end = found.groups()
+        above, value = sign in (">", ">=", "≥"), _value(end, column, label)
+        if sign in "<>":  # the end itself does not belong to it
+            if isinstance(value, str):
+                raise DataError(
+                    f"{column_text(label)}: got {text[:40]!r}. Expected {sign}= of dates."
+                )
+            step = 1 if above else -1
+            whole = isinstance(value, int)
+            value = value + step if whole else math.nextafter(value, step * math.inf)
+        return (value, None) if above else (None, value)
+    return _value(text, column, label)
+
+
+def _choice(text: str, column: Column) -> Any:
+    """The value of a category or boolean that a text means; the text where it means none."""
+    lower = text.strip().lower()
+    for same in (
+        lambda value: str(value) == text,
+        lambda value: str(value).strip().lower() == lower,
+    ):
+        if (found := next(filter(same, column.values), None)) is not None:
+            return found
+    try:
+        number = float(text)
+    except ValueError:
+        return text  # which the model refuses, with what it expects
+    numbers = [x for x in column.values if not isinstance(x, (str, bool))]
+    return next((x for x in numbers if float(x) == number), text)
+
+
+def _value(text: str, column: Column, label: str | int) -> Any:
+    """A text as a value of a column of numbers or dates."""
+    text = text.strip()
+    if column.format is not None or column.family == "text":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"{column_text(label)}: got {text[:40]!r}. Expected a finite number, or a range such "
+            "as 40..60 or > 40."
+        )
+    return int(number) if column.family != "float" and number == round(number) else number
 
 
 def column_place(label: str | int, columns: Columns) -> int:

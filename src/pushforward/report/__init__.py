@@ -1,10 +1,15 @@
 """Figures and pages of models. They need matplotlib, which is loaded when the first is drawn."""
 
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
 from ..deprecation import warn_of_old_name
-from .figures import table_figure
-from .page import Page, page
-from .refinement_page import RefinementPage, refinement_page
-from .unlikely_rows import Reason, UnlikelyRow, least_likely_rows
+
+if TYPE_CHECKING:
+    from .figures import table_figure
+    from .models_page import Page, page
+    from .refined_page import RefinementPage, refinement_page
+    from .unlikely_rows import Reason, UnlikelyRow, least_likely_rows
 
 __all__ = [
     "Page",
@@ -17,15 +22,20 @@ __all__ = [
     "table_figure",
 ]
 
-_OLD_NAMES = {
-    "Strange": ("UnlikelyRow", UnlikelyRow),
-    "strangest_rows": ("least_likely_rows", least_likely_rows),
+# no module may be called like a name of it: the import of one would hide the other
+_HOME = {
+    "figures": ("table_figure",),
+    "models_page": ("Page", "page"),
+    "refined_page": ("RefinementPage", "refinement_page"),
+    "unlikely_rows": ("Reason", "UnlikelyRow", "least_likely_rows"),
 }
+
+_OLD_NAMES = {"Strange": "UnlikelyRow", "strangest_rows": "least_likely_rows"}
+
+_new_name = lazily(__name__, _HOME)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _OLD_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    new, value = _OLD_NAMES[name]
-    warn_of_old_name(name, new)
-    return value
+    if name in _OLD_NAMES:
+        warn_of_old_name(name, _OLD_NAMES[name])
+    return _new_name(_OLD_NAMES.get(name, name))

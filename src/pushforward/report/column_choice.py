@@ -29,13 +29,19 @@ def non_normality(x: np.ndarray) -> float:
 
     Tails beyond the outer percentiles are cut, so that one wild value is no shape.
     """
+    return float(_non_normality(x[None])[0])
+
+
+def _non_normality(x: np.ndarray) -> np.ndarray:
+    """The same of each row of values: (m, n) -> (m,)."""
     from scipy.special import ndtri
 
-    x = np.clip(x, *np.quantile(x, [0.01, 0.99]))
-    if x.std() == 0:
-        return 0.0
-    levels = (np.arange(len(x)) + 0.5) / len(x)
-    return float(np.mean((np.sort((x - x.mean()) / x.std()) - ndtri(levels)) ** 2))
+    x = np.clip(x, *np.quantile(x, [0.01, 0.99], axis=1, keepdims=True))
+    deviation = x.std(axis=1, keepdims=True)
+    standard = (x - x.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
+    levels = (np.arange(x.shape[1]) + 0.5) / x.shape[1]
+    far = np.mean((np.sort(standard, axis=1) - ndtri(levels)) ** 2, axis=1)
+    return np.where(deviation[:, 0] > 0, far, 0.0)
 
 
 def dependence(columns: list[PlottedColumn]) -> np.ndarray:
@@ -88,7 +94,7 @@ def shape(a: PlottedColumn, b: PlottedColumn) -> float:
     white = (vectors / np.sqrt(values)).T @ (pair / pair.std(axis=1, keepdims=True))
     angles = np.arange(12) * np.pi / 12
     slices = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ white
-    return max(non_normality(x) for x in slices)
+    return float(_non_normality(slices).max())
 
 
 def most_informative_pairs(

@@ -30,9 +30,12 @@ class Offer:
 
 def offers(opened: OpenModel, workspace: Workspace) -> list[Offer]:
     """All tabs, with the reason where a model has none."""
-    rows = _ROWS.get(opened.kind, "rows")
+    answers = "the distributions of the others"
+    if opened.kind == "prediction":
+        answers = "the distribution of what it predicts"
+    words = {"rows": _ROWS.get(opened.kind, "rows"), "answers": answers}
     return [
-        Offer(name, tab.TITLE, tab.ABOUT.format(rows=rows), tab.reason_against(opened, workspace))
+        Offer(name, tab.TITLE, tab.ABOUT.format(**words), tab.reason_against(opened, workspace))
         for name, tab in TABS.items()
     ]
 
@@ -40,9 +43,7 @@ def offers(opened: OpenModel, workspace: Workspace) -> list[Offer]:
 def model_facts(opened: OpenModel, workspace: Workspace) -> dict[str, Any]:
     """What a page has to know of a model before it asks anything."""
     can = opened.can
-    names = None
-    if can.classes is not None:
-        names = list(can.class_names or map(str, can.classes.tolist()))
+    names = None if can.classes is None else class_names(opened)
     editable = can.pixels is not None and can.can("encode") and can.can("decode")
     return {
         "name": opened.name,
@@ -64,6 +65,19 @@ def model_facts(opened: OpenModel, workspace: Workspace) -> dict[str, Any]:
             for one in offers(opened, workspace)
         },
     }
+
+
+def class_names(opened: OpenModel) -> list[str]:
+    """The names of a model's classes: its own, else those of its data, else their labels."""
+    can, found = opened.can, opened.data
+    assert can.classes is not None
+    if can.class_names is not None:
+        return list(can.class_names)
+    labels = can.classes.tolist()
+    known = getattr(found, "class_names", None) if opened.kind == "images" else None
+    if known and all(isinstance(one, int) and 0 <= one < len(known) for one in labels):
+        return [known[one] for one in labels]
+    return list(map(str, labels))
 
 
 def offers_text(workspace: Workspace) -> str:

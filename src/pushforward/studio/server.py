@@ -1,4 +1,4 @@
-"""The server of the studio: a page, its questions as JSON, uploads and downloads."""
+"""What the page of the studio asks: questions as JSON, uploads and downloads."""
 
 import asyncio
 import json
@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from functools import partial
-from importlib import resources
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +18,6 @@ from .._version import __version__
 from ..errors import PushforwardError
 from . import downloads
 from .fields import Fields, RequestError
-from .guard import Guard
 from .latents import shown
 from .offers import model_facts
 from .tabs import TABS
@@ -28,7 +26,7 @@ from .uploads import read_upload, received
 from .work_queue import Outdated, WorkQueue
 from .workspace import Workspace
 
-__all__ = ["studio_app"]
+__all__ = ["questions_app"]
 
 _MOST_JSON = 1 << 18  # bytes of a question
 _SECONDS = 30.0  # in which a question has to be here
@@ -37,44 +35,25 @@ _LOOK = 0.5  # seconds between two looks whether who asked is still there
 _PAGE_IMAGES = 60
 _FIRST = 2.0  # seconds in which the first page has the processors to itself
 
-_ASSETS = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 
-
-def studio_app(
-    workspace: Workspace,
-    queue: WorkQueue,
-    *,
-    token: str,
-    hosts: set[str] | None,
-    cookie: str = "studio",
-) -> Guard:
-    """The ASGI application of a studio.
+def questions_app(workspace: Workspace, queue: WorkQueue) -> Starlette:
+    """The ASGI application that answers what the page of a studio asks.
 
     Args:
         workspace: what is open.
         queue: what does the work.
-        token: what the address has to have.
-        hosts: names with ports that it is reached by, or None for any.
-        cookie: the name of the cookie that holds the token.
     """
     answers = _Answers(workspace, queue)
-    routes = [
-        Route("/", answers.asset, methods=["GET"]),
-        Route("/page/{name}", answers.asset, methods=["GET"]),
-        Route("/api/studio", answers.studio, methods=["POST"]),
-        Route("/api/progress", answers.progress, methods=["POST"]),
-        Route("/api/job/{action}", answers.job, methods=["POST"]),
-        Route("/api/{tab}/{action}", answers.action, methods=["POST"]),
-        Route("/upload", answers.upload, methods=["POST"]),
-        Route("/download/{what}", answers.download, methods=["GET"]),
-    ]
-    app = Starlette(routes=routes)
-    return Guard(app, hosts, token, cookie)
+    return Starlette(
+        routes=[
+            Route("/api/studio", answers.studio, methods=["POST"]),
+            Route("/api/progress", answers.progress, methods=["POST"]),
+            Route("/api/job/{action}", answers.job, methods=["POST"]),
+            Route("/api/{tab}/{action}", answers.action, methods=["POST"]),
+            Route("/upload", answers.upload, methods=["POST"]),
+            Route("/download/{what}", answers.download, methods=["GET"]),
+        ]
+    )
 
 
 class _Answers:
@@ -82,20 +61,6 @@ class _Answers:
 
     def __init__(self, workspace: Workspace, queue: WorkQueue) -> None:
         self.workspace, self.queue, self._preparing = workspace, queue, False
-        folder = resources.files("pushforward.studio") / "page"
-        self._assets = {
-            file.name: file.read_bytes()
-            for file in folder.iterdir()
-            if file.name.endswith(tuple(_ASSETS))
-        }
-
-    async def asset(self, request: Request) -> Response:
-        """A file of the page."""
-        name = request.path_params.get("name", "index.html")
-        if name not in self._assets:
-            return _said("There is no such file.", 404)
-        kind = _ASSETS["." + name.rpartition(".")[2]]
-        return Response(self._assets[name], media_type=kind)
 
     async def studio(self, request: Request) -> Response:
         """What is open, and which tabs each model has."""

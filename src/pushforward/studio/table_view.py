@@ -8,10 +8,22 @@ import numpy as np
 import pandas as pd
 
 from ..data import Columns
+from ..data.tables.column import Column
 from ..report.column_axes import format_cell
-from .workspace import OpenModel
 
-__all__ = ["cells", "column_facts", "drawn", "frame_of", "plain", "positions"]
+__all__ = [
+    "bin_edges",
+    "bin_shares",
+    "cells",
+    "column_facts",
+    "drawn",
+    "end_text",
+    "frame_of",
+    "plain",
+    "positions",
+]
+
+_BINS = 28
 
 _LISTED = 60  # values of a column that a form lists
 _DIGITS = 6
@@ -37,15 +49,13 @@ def drawn(columns: Columns) -> list[int]:
     return [j for j, label in enumerate(columns.labels) if label in with_places]
 
 
-def column_facts(opened: OpenModel) -> list[dict[str, Any]]:
+def column_facts(columns: Columns) -> list[dict[str, Any]]:
     """What a page has to know of each column that has positions, in order.
 
     Each has its number ``j``, ``name``, ``kind``, ``choices`` (texts, of categories and booleans,
     else None), ``low``, ``high``, ``input`` ("number", "text" or "choice"), ``whole``, and
     ``ticks``, pairs of position and text, where numbers alone would not tell: of dates.
     """
-    columns = opened.can.columns
-    assert columns is not None
     facts = []
     for j in drawn(columns):
         column, label = columns.columns[j], columns.labels[j]
@@ -73,7 +83,7 @@ def column_facts(opened: OpenModel) -> list[dict[str, Any]]:
                 "low": None if choices else _number(column.low),
                 "high": None if choices else _number(column.high),
                 "shown": [_text(entry["low"]), _text(entry["high"])],
-                "whole": column.kind == "integer",
+                "whole": column.family == "int",
                 "input": form,
                 "ticks": ticks,
             }
@@ -82,21 +92,51 @@ def column_facts(opened: OpenModel) -> list[dict[str, Any]]:
 
 
 def positions(columns: Columns, X: Any) -> dict[int, np.ndarray]:
-    """Positions (n,) of the cells of whole rows on the axis of each drawn column, by its number.
+    """Positions (n,) of the cells of rows on the axis of each drawn column, by its number.
 
-    Numbers are themselves, dates counts of their unit, categories their place among the choices.
+    Numbers are themselves, dates counts of their unit, categories their place among the choices;
+    NaN where a cell is missing.
     """
-    values = columns.values(columns.encode(X)[0])
+    values = columns.values(columns.encode_known(X)[0])
+    frame = frame_of(X, columns.labels)
     found = {}
     for j in drawn(columns):
-        column, own = columns.columns[j], values[columns.labels[j]]
+        column, label = columns.columns[j], columns.labels[j]
+        own = values[label]
         if column.kind in ("category", "boolean"):
-            places = {value: float(k) for k, value in enumerate(column.values)}
-            last = float(len(places))
-            found[j] = np.array([places.get(value, last) for value in own.tolist()])
+            choices = {value: float(k) for k, value in enumerate(column.values)}
+            last = float(len(choices))
+            places = np.array([choices.get(value, last) for value in own.tolist()])
         else:
-            found[j] = np.asarray(own, dtype=np.float64)
+            places = np.array(own, dtype=np.float64)
+        if label in frame.columns:
+            places[frame[label].isna().to_numpy()] = np.nan
+        found[j] = places
     return found
+
+
+def bin_edges(column: Column, places: np.ndarray) -> np.ndarray:
+    """Edges of the bins that a column is drawn in, from positions in it."""
+    if column.kind in ("category", "boolean"):
+        return np.arange(len(column.values) + 1) - 0.5
+    low, high = np.quantile(places, [0.002, 0.998])
+    if column.kind == "integer" and high - low < 2 * _BINS:
+        return np.arange(low - 0.5, high + 1.0)
+    pad = 0.02 * (high - low) or abs(high) * 0.05 or 1.0
+    return np.linspace(low - pad, high + pad, _BINS + 1)
+
+
+def bin_shares(places: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Shares of positions in bins; what lies beyond counts in the outermost."""
+    inside = np.clip(places, edges[0] + 1e-12, np.nextafter(edges[-1], -np.inf))
+    return np.histogram(inside, edges)[0] / len(places)
+
+
+def end_text(value: Any) -> str:
+    """An end of an interval as people read it: draws give no more than three digits."""
+    if isinstance(value, float) and abs(value) < 1000:
+        value = float(f"{value:.3g}")
+    return format_cell(value).removesuffix(" 00:00:00")
 
 
 def cells(X: Any, columns: Columns, most: int) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class OpenModel:
             try:
                 if self.kind == "images":
                     self.data = images_for(self.can, source)
-                elif self.kind == "table":
+                elif self.kind in ("table", "prediction"):
                     self.data = table_for(self, open_data(source, like=self.model))
                 self.source, self.note = (source, "") if self.data is not None else (None, "")
                 return
@@ -141,6 +141,8 @@ class Workspace:
 def table_for(opened: OpenModel, table: Any) -> Any:
     """The first rows of an opened table with the columns that a model knows, in its order.
 
+    Of a predictor its target comes last, where the table has it.
+
     Raises:
         DataError: for columns that are missing.
     """
@@ -163,7 +165,10 @@ def table_for(opened: OpenModel, table: Any) -> Any:
             f"The table lacks the columns {shown}, which {opened.name} was fitted on. Expected a "
             "table like that of the fit."
         )
-    return rows[[label for label in columns.labels if label in there]]
+    known = list(columns.labels)
+    if opened.kind == "prediction":
+        known.append(opened.model.target_.name)
+    return rows[[label for label in known if label in there]]
 
 
 def images_for(can: Capabilities, source: Any) -> Any:

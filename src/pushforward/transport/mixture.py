@@ -12,14 +12,11 @@ import warnings
 from collections.abc import Iterator
 
 import torch
-from sklearn import config_context
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .numerics import LOG_2PI
 
-__all__ = ["GaussianMixture", "one_hot_clusters"]
+__all__ = ["GaussianMixture", "Points", "one_hot_clusters"]
 
 _RIDGE = 1e-6  # of unit variance: keeps repeated columns from collapsing a component
 _KEPT = 1 << 25  # doubles of quadratic features kept between steps; more are made in pieces
@@ -94,14 +91,14 @@ class GaussianMixture:
         """What :meth:`fit` finds."""
         n = len(x)
         share = torch.full((n,), 1 / n, dtype=x.dtype) if weight is None else weight / weight.sum()
-        points = _Points(x)
+        points = Points(x)
 
         def climb(mixture: GaussianMixture, steps: int) -> tuple[float, GaussianMixture]:
             previous = -math.inf
             for _ in range(steps):
                 if time.monotonic() > deadline:
                     break
-                joint = mixture._joint(points)
+                joint = mixture.joint(points)
                 total = joint.logsumexp(1)
                 value = float(total @ share)
                 if value - previous < tolerance:
@@ -115,7 +112,7 @@ class GaussianMixture:
             return cls._maximise(points, responsibility, share, shrinkage, diagonal)
 
         if start is not None:
-            return climb(begin(start._joint(points).softmax(1)), iterations)[1]
+            return climb(begin(start.joint(points).softmax(1)), iterations)[1]
         if components == 1:
             return begin(torch.ones(n, 1, dtype=x.dtype))
         starts = [
@@ -127,7 +124,7 @@ class GaussianMixture:
     @classmethod
     def maximise(
         cls,
-        x: Tensor,
+        points: "Points",
         responsibility: Tensor,
         share: Tensor,
         *,
@@ -137,17 +134,17 @@ class GaussianMixture:
         """The M step: the mixture of given responsibilities.
 
         Args:
-            x: (n, d) points; d may be 0, and only the weights are then learned.
+            points: (n, d); d may be 0, and only the weights are then learned.
             responsibility: (n, C), rows sum to 1.
             share: (n,) weights of the rows, which sum to 1.
             shrinkage, diagonal: as of :meth:`fit`.
         """
-        return cls._maximise(_Points(x), responsibility, share, shrinkage, diagonal)
+        return cls._maximise(points, responsibility, share, shrinkage, diagonal)
 
     @classmethod
     def _maximise(
         cls,
-        points: "_Points",
+        points: "Points",
         responsibility: Tensor,
         share: Tensor,
         shrinkage: float,
@@ -207,9 +204,10 @@ class GaussianMixture:
 
     def component_log_prob(self, x: Tensor) -> Tensor:
         """Log of weight times density of each component: (n, d) -> (n, C), in nats."""
-        return self._joint(_Points(x))
+        return self.joint(Points(x))
 
-    def _joint(self, points: "_Points") -> Tensor:
+    def joint(self, points: "Points") -> Tensor:
+        """:meth:`component_log_prob` of points whose products are kept from step to step."""
         x = points.x
         d = x.shape[1]
         if points.wide(len(self.mean)):
@@ -243,7 +241,7 @@ class GaussianMixture:
         return self.component_log_prob(x).logsumexp(1)
 
 
-class _Points:
+class Points:
     """Points (n, d) with their products ``x_i x_j``, i <= j, kept where they are few.
 
     Attributes:
@@ -292,6 +290,11 @@ def one_hot_clusters(x: Tensor, components: int, share: Tensor, seed: int) -> Te
     """One-hot assignment (n, C) to the clusters of a short k-means on at most 5,000 rows."""
     if components == 1:
         return torch.ones(len(x), 1, dtype=x.dtype)
+    # only fits need it, and it takes half a second to import
+    from sklearn import config_context
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     generator = torch.Generator().manual_seed(seed)
     rows = torch.multinomial(share, min(len(x), 5000), generator=generator)
     means = KMeans(

@@ -11,11 +11,12 @@ using the MULTIMIX program*, 1999), also to rows with missing values (Ghahramani
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .mixture import GaussianMixture, one_hot_clusters
+from .mixture import GaussianMixture, Points, one_hot_clusters
 from .numerics import LOG_2PI, unique_rows
 from .row_noise import RowNoise
 
@@ -96,7 +97,7 @@ class ProductMixture:
         else:
             corners = torch.cat([values.y, *values.corners], dim=1)
             r = one_hot_clusters(corners, components, share, seed)
-            gaussians = GaussianMixture.maximise(values.y, r, share, **pull)
+            gaussians = GaussianMixture.maximise(values.points, r, share, **pull)
             mixture = cls(gaussians, _tables(values, r, None))
         if values.whole and components == 1:
             return mixture
@@ -107,8 +108,11 @@ class ProductMixture:
     def _improved(self, values: "_Values", pull: Mapping[str, float]) -> "ProductMixture":
         """The mixture after one more step of expectation maximisation."""
         if values.whole:
-            r = self.component_log_prob(values.y, values.k).softmax(1)
-            gaussians = GaussianMixture.maximise(values.y, r, values.share, **pull)
+            log_r = self.gaussians.joint(values.points)
+            for j, table in enumerate(self.tables):
+                log_r += table[:, values.k[:, j]].T
+            r = log_r.softmax(1)
+            gaussians = GaussianMixture.maximise(values.points, r, values.share, **pull)
             return ProductMixture(gaussians, _tables(values, r, self))
         mean, (n, s) = self.gaussians.mean, values.y.shape
         first, second = mean.new_zeros(len(mean), s), mean.new_zeros(len(mean), s, s)
@@ -419,6 +423,11 @@ class _Values:
             corners.append(torch.where(discrete[:, j, None], corner, margin))
         patterns, group = unique_rows(smooth)
         return cls(y, k, corners, share, smooth, discrete, patterns, group)
+
+    @cached_property
+    def points(self) -> Points:
+        """The smooth values, with what steps of the same rows share."""
+        return Points(self.y)
 
     @property
     def whole(self) -> bool:

@@ -148,6 +148,7 @@ def test_fashion_of_debian():
         found = open_images("fashion_mnist", split)
         assert found.images.shape == (1, 28, 28)
         assert np.bincount(found.labels).tolist() == [count // 10] * 10
+        assert (found.class_names[1], found.class_names[9]) == ("Trouser", "Ankle boots")
 
 
 def test_mnist_beside_the_project(shared):

@@ -37,6 +37,8 @@ class KnownImages:
         elsewhere: a folder outside the data root that is looked at as well.
         made: returns the split of a set that is made from another, or carried by scikit-learn.
         made_from: the set that it is made from.
+        class_names: the name of class k at place k, where those who published the set name them
+            and its files do not.
     """
 
     name: str
@@ -50,6 +52,7 @@ class KnownImages:
     elsewhere: Path | None = None
     made: Callable[[str, Path], ImageSet] | None = None
     made_from: str | None = None
+    class_names: tuple[str, ...] | None = None
 
     def places(self, root: Path) -> list[Path]:
         """Return the folders in which the set is looked for, in order."""
@@ -90,7 +93,9 @@ class KnownImages:
                 f"{place} has only {', '.join(kind.splits(place))} of {self.name}, not {chosen}. "
                 f"Expected {kind.layout}, as published by {self.origin}."
             )
-        opened = replace(kind.read(place, chosen, framing), name=self.name)
+        opened = kind.read(place, chosen, framing)
+        names = opened.class_names or (None if opened.labels is None else self.class_names)
+        opened = replace(opened, name=self.name, class_names=names)
         self._check(opened, place, framing)
         return opened
 
@@ -183,6 +188,10 @@ def _coloured(kind: str) -> Callable[[str, Path], ImageSet]:
     return make
 
 
+_CLOTHES = (  # table 2 of Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017
+    *("T-Shirt/Top", "Trouser", "Pullover", "Dress", "Coat", "Sandals", "Shirt", "Sneaker"),
+    *("Bag", "Ankle boots"),
+)
 _HALVES = {"train": 60_000, "test": 10_000}
 _CIFAR = {"train": 50_000, "test": 10_000}
 _IMAGENET = {"train": 1_281_167, "valid": 50_000}
@@ -215,6 +224,7 @@ _KNOWN = (
         "fashion_mnist", (1, 28, 28), _HALVES, "clothes and shoes, 10 classes",
         "Xiao, Rasul and Vollgraf 2017, Zalando; Debian's dataset-fashion-mnist", (idx.FOLDER,),
         ("fashion-mnist", "FashionMNIST/raw"), balanced=True, elsewhere=DEBIAN,
+        class_names=_CLOTHES,
     ),
     KnownImages(
         "imagenet32", (3, 32, 32), _IMAGENET, "photographs at 32 x 32, 1000 classes",

@@ -3,6 +3,7 @@
 import { h, s, short } from "./dom.js";
 
 const W = 240, H = 64, PAD = 13;
+const wide = (most) => Math.max(240, Math.min(most, innerWidth - 70)); // so that text keeps its size
 
 // The distribution of a column: what it is by itself, and given the fixed cells.
 export function distribution(column, margin, own, fixed) {
@@ -39,7 +40,7 @@ export function axisTexts(column, edges) {
 
 // Counts of scores with a threshold and some marked values.
 export function histogram({ edges, counts, threshold, marks = [], name }) {
-  const width = 640, height = 130, pad = 20;
+  const width = wide(640), height = 130, pad = 20;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Histogram: ${name}` });
   const low = edges[0], high = edges[edges.length - 1];
   const x = (value) => ((Math.min(high, Math.max(low, value)) - low) / (high - low || 1)) * width;
@@ -53,7 +54,7 @@ export function histogram({ edges, counts, threshold, marks = [], name }) {
     svg.append(s("circle", { class: "sampled", cx: Math.max(4, Math.min(width - 4, x(mark))), cy: height - pad - 4, r: 3.5 }));
   if (threshold !== null && threshold !== undefined)
     svg.append(s("line", { class: "limit", x1: x(threshold), x2: x(threshold), y1: 0, y2: height - pad }));
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+  for (const share of width < 480 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]) {
     const at = s("text", { x: share * width, y: height - 6, "text-anchor": share === 0 ? "start" : share === 1 ? "end" : "middle" });
     at.textContent = short(low + share * (high - low));
     svg.append(at);
@@ -63,10 +64,11 @@ export function histogram({ edges, counts, threshold, marks = [], name }) {
 
 // Lines over percentiles.
 export function curves(named, name) {
-  const width = 460, height = 190, left = 40, pad = 22;
+  const width = wide(460), height = 190, left = 40, pad = 22;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
   const all = Object.values(named).flatMap((line) => line.slice(3, -3));
-  const low = Math.min(...all), high = Math.max(...all);
+  let low = Math.min(...all), high = Math.max(...all);
+  if (high - low < 1e-9) [low, high] = [low - 1, high + 1];
   const y = (value) => 6 + (1 - (Math.min(high, Math.max(low, value)) - low) / (high - low || 1)) * (height - pad - 6);
   for (const share of [0, 0.5, 1]) {
     const value = low + share * (high - low);
@@ -103,11 +105,13 @@ function axis(column, layers) {
   let values = layers.flatMap((places) => places[column.j] || []).filter((value) => value !== null);
   values = values.sort((a, b) => a - b);
   let low = values[Math.floor(0.005 * values.length)] ?? 0, high = values[Math.ceil(0.995 * (values.length - 1))] ?? 1;
+  if (column.whole) return [low - 0.5, high + 0.5];
   const pad = 0.05 * (high - low) || Math.abs(high) * 0.1 || 1;
   return [low - pad, high + pad];
 }
 
-const jitter = (k, j) => (((k * 7919 + j * 104729) % 1000) / 1000 - 0.5) * 0.44;
+// Even in the plane (the sequence R2), so that two columns of whole numbers show no lines.
+const jitter = (k, share) => (((k * share) % 1) - 0.5) * 0.44;
 
 // Pairs of columns: points below the diagonal, histograms on it.
 // layers: [{ places, colour, name }], drawn in their order; chosen: a row of the last.
@@ -141,14 +145,14 @@ export function pairs(columns, layers) {
         brush.globalAlpha = 0.5;
         xs.forEach((v, k) => {
           if (v === null || ys[k] === null || ys[k] === undefined) return;
-          const px = X(v + (columns[j].choices || columns[j].whole ? jitter(k, j) : 0));
-          const py = Y(ys[k] + (columns[i].choices || columns[i].whole ? jitter(k, i + 5) : 0));
+          const px = X(v + (columns[j].choices || columns[j].whole ? jitter(k, 0.7548776662) : 0));
+          const py = Y(ys[k] + (columns[i].choices || columns[i].whole ? jitter(k, 0.569840291) : 0));
           brush.fillRect(px - side / 110, py - side / 110, side / 55, side / 55);
         });
         brush.globalAlpha = 1;
       }
-      if (chosen !== null && i !== j) {
-        const places = layers[layers.length - 1].places;
+      const places = layers[layers.length - 1].places;
+      if (chosen !== null && i !== j && places[columns[j].j][chosen] !== null && places[columns[i].j][chosen] !== null) {
         brush.strokeStyle = ink;
         brush.lineWidth = 2 * devicePixelRatio;
         brush.beginPath();
@@ -164,9 +168,10 @@ export function pairs(columns, layers) {
 }
 
 function bars(brush, values, column, low, high, side, last) {
-  const bins = column.choices ? column.choices.length : 18;
-  const counts = new Array(bins).fill(0), [a, b] = column.choices ? [-0.5, bins - 0.5] : [low, high];
-  for (const value of values) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1;
+  const each = column.whole ? Math.ceil((high - low) / 18) : (high - low) / 18; // as many whole numbers in every bar
+  const bins = column.choices ? column.choices.length : Math.ceil((high - low) / each - 1e-9);
+  const counts = new Array(bins).fill(0), [a, b] = column.choices ? [-0.5, bins - 0.5] : [low, low + bins * each];
+  for (const value of values) if (value !== null) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1;
   const top = Math.max(...counts, 1);
   const X = (value) => ((value - low) / (high - low)) * side;
   brush.lineWidth = 1.6 * devicePixelRatio;

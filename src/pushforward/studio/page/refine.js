@@ -6,7 +6,7 @@ import { curves, pairs } from "./plots.js";
 
 const METHODS = [["auto", "auto: what helps"], ["dgflow", "DGflow: moved by a flow"], ["dot", "DOT: moved by transport"],
   ["ddls", "DDLS: Langevin in the latent"], ["mh", "Metropolis-Hastings"], ["drs", "rejection (DRS)"], ["rejection", "budgeted rejection"], ["resampling", "resampling"]];
-const MOVES = ["dgflow", "dot", "ddls"];
+const MOVES = ["dgflow", "dot", "ddls"], SIZED = ["dgflow", "ddls"];
 
 export function build(panel, studio, model) {
   const result = h("div.stack"), controls = h("div.stack");
@@ -18,18 +18,24 @@ export function build(panel, studio, model) {
 
 function begun(result, studio, model) {
   const method = choice(METHODS), minutes = number(1, 0.05, 600, "any"), steps = number("", 1, 1000), seed = number(0, 0, 4294967295);
-  steps.placeholder = "chosen";
-  const stepsField = field("Steps", steps);
-  stepsField.hidden = true;
-  method.addEventListener("change", () => { stepsField.hidden = !MOVES.includes(method.value); });
+  const size = number("", 1e-6, 100, "any");
+  steps.placeholder = size.placeholder = "chosen";
+  const stepsField = field("Steps", steps), sizeField = field("Step size", size, "steps of DGflow need one");
+  stepsField.hidden = sizeField.hidden = true;
+  method.addEventListener("change", () => {
+    stepsField.hidden = !MOVES.includes(method.value);
+    sizeField.hidden = !SIZED.includes(method.value);
+  });
+  steps.addEventListener("input", () => { if (method.value === "dgflow" && steps.value && !size.value) size.value = 0.1; });
   const state = h("div.stack");
   let running = null;
-  const card = h("div.card.stack", {}, h("h2", {}, model.refined ? "Refine it again" : "Refine"), field("Method", method), stepsField, field("Minutes at most", minutes), field("Seed", seed),
+  const card = h("div.card.stack", {}, h("h2", {}, model.refined ? "Refine it again" : "Refine"), field("Method", method), stepsField, sizeField, field("Minutes at most", minutes), field("Seed", seed),
     button("Start", start, true), state);
   async function start() {
     if (running) return;
     running = await job("/api/refine/start", {
       model: model.name, method: method.value, minutes: +minutes.value, seed: +seed.value, steps: !stepsField.hidden && steps.value ? +steps.value : null,
+      step: !sizeField.hidden && size.value ? +size.value : null,
     }, (now) => state.replaceChildren(h("p", { role: "status" }, `Under way, ${now.seconds} s. `, h("span.muted", {}, now.text)),
       button("Cancel", async () => { await running?.cancel(); running = null; state.replaceChildren(h("p.muted", {}, "Cancelled.")); }),
       h("details", {}, h("summary", {}, "The same on the command line"), h("pre", {}, now.command))));
@@ -56,7 +62,14 @@ function looked(result, model) {
   const draw = () => { result.classList.add("busy"); request({ model: model.name, seed: +seed.value, n: 36 }); };
   seed.addEventListener("input", once(() => seed.value !== "" && draw()));
   draw();
-  return h("div.card.stack", {}, h("h2", {}, "Samples"), field("Seed", seed, "the same latents before and after"), button("Draw others", () => { seed.value = +seed.value + 1; draw(); }));
+  return h("div.card.stack", {}, h("h2", {}, "Samples"), field("Seed", seed), button("Draw others", () => { seed.value = +seed.value + 1; draw(); }));
+}
+
+function heading(answer) {
+  if (answer.moved) return [h("h2", {}, "The same latents")];
+  return [h("h2", {}, "Samples before and after"), h("p.small.muted", {}, answer.report.helped
+    ? "This refinement moves nothing: it chooses among samples. Before are the generator's, after those it chose."
+    : "Nothing was kept of this refinement.")];
 }
 
 function shown(answer, model) {
@@ -69,15 +82,15 @@ function shown(answer, model) {
     }));
     const draw = (which) => place.replaceChildren(tiles(answer[which], which));
     draw("after");
-    return [h("h2", {}, "The same latents"), radio("Show them", [["before", "before"], ["after", "after"]], "after", draw), place];
+    return [...heading(answer), radio("Show them", [["before", "before"], ["after", "after"]], "after", draw), place];
   }
-  if (answer.kind === "text") return [h("h2", {}, "The same latents"), table(["before", "after"], answer.before.map((line, k) => [line, answer.after[k]]), { className: ".text" })];
+  if (answer.kind === "text") return [...heading(answer), table(["before", "after"], answer.before.map((line, k) => [line, answer.after[k]]), { className: ".text" })];
   const columns = answer.columns.slice(0, 3), draw = (places, colour) => {
     const layers = [...(answer.real ? [{ places: answer.real, colour: "--real" }] : []), { places, colour }];
     return pairs(columns, layers).grid;
   };
-  return [h("h2", {}, "The same latents"), h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "samples")),
-    h("div.pictures", {}, h("div", {}, h("h3", {}, "before"), draw(answer.before, "--sampled")), h("div", {}, h("h3", {}, "after"), draw(answer.after, "--sampled")))];
+  return [...heading(answer), h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "samples")),
+    h("div.beside", {}, h("div", {}, h("h3", {}, "before"), draw(answer.before, "--sampled")), h("div", {}, h("h3", {}, "after"), draw(answer.after, "--sampled")))];
 }
 
 const area = (auc) => auc.value.toFixed(3) + (auc.interval ? ` [${auc.interval.map((end) => end.toFixed(3)).join(", ")}]` : "");

@@ -126,7 +126,9 @@ function rows(answer, model) {
   });
   plotted();
   const legend = h("div.legend", {}, answer.real ? h("span.is-real", {}, "the data") : null, h("span.is-sampled", {}, "sampled"));
-  const beside = h("div", {}, h("h3", {}, `Rows${answer.scores ? ", with log densities in nats" : ""}`), list);
+  const some = answer.scores?.some((score) => score === null);
+  const beside = h("div", {}, h("h3", {}, `Rows${answer.scores ? ", with log densities in nats" : ""}`), list,
+    some ? h("p.small.muted", {}, "Rows with missing cells are shown without their density.") : "");
   return [choosers, legend, h("div.beside", {}, place, beside)];
 }
 

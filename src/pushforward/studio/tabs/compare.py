@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from ...metrics.limitations import limitation_of
-from ...report.formatting import title_of
 from ..fields import Fields, RequestError
 from ..workspace import OpenModel, Workspace
 
@@ -41,6 +39,9 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
 
 def measures(found: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
     """The comparison as lines of measures, for the page."""
+    from ...metrics.limitations import limitation_of  # pages begin without it
+    from ...report.formatting import title_of
+
     lines: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
     for folder, evaluation in found["models"].items():

@@ -1,6 +1,7 @@
 """The tab that refines: the same latents before and after, and what the report found."""
 
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ TITLE = "Refine"
 ABOUT = "the same {rows} before and after refinement, and whether it helped"
 
 METHODS = ("auto", "dgflow", "dot", "ddls", "mh", "drs", "rejection", "resampling")
-_WITH_STEPS = ("dgflow", "dot", "ddls")
-_MOST_IMAGES, _MOST_ROWS = 64, 600
+_WITH_STEPS, _WITH_SIZE = ("dgflow", "dot", "ddls"), ("dgflow", "ddls")
+_MOST_IMAGES, _MOST_ROWS, _MOST_LINES = 64, 600, 30
 
 
 def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
@@ -46,36 +47,49 @@ def start(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     words += ["--method", method, "--minutes", f"{minutes:g}"]
     if method in _WITH_STEPS and asked.has("steps"):
         words += ["--set", f"steps={asked.whole('steps', 1, 1000)}"]
+    if method in _WITH_SIZE and asked.has("step"):
+        words += ["--set", f"step={asked.number('step', 1e-6, 100):g}"]
     words += ["--random-state", str(asked.whole("seed", 0, 2**32 - 1, 0))]
     return workspace.jobs.start(words, lambda found: _opened(workspace, opened, target, found))
 
 
 def pairs(workspace: Workspace, asked: Fields) -> dict[str, Any]:
-    """Samples of the generator, and what becomes of the same ones."""
+    """Samples of the generator, and what becomes of the same ones.
+
+    A refinement that moves nothing chooses among samples: after it are those that it chose.
+    """
     opened = workspace.model(asked.text("model"))
     if not opened.can.can("before_after"):
         raise RequestError(f"{opened.name} is no refined model.")
     seed = asked.whole("seed", 0, 2**32 - 1, 0)
-    report = _report(opened.model.report_.to_dict())
-    if opened.kind == "images":
-        n = asked.whole("n", 1, _MOST_IMAGES, 16)
-        sides = opened.model.before_after(n, random_state=seed)
-        shown = [[png_uri(one) for one in as_nchw(opened.can, side)] for side in sides]
-        return {"kind": "images", "before": shown[0], "after": shown[1], "report": report}
-    before, after = opened.model.before_after(_MOST_ROWS, random_state=seed)
-    columns = opened.can.columns
+    n = asked.whole("n", 1, _MOST_IMAGES, 16) if opened.kind == "images" else _MOST_ROWS
+    before, after = map(partial(_shown, opened), opened.model.before_after(n, random_state=seed))
+    moved = before != after
+    if not moved:
+        after = _shown(opened, opened.model.sample(n, random_state=seed))
+    found = {
+        "kind": opened.kind,
+        "moved": moved,
+        "before": before,
+        "after": after,
+        "report": _report(opened.model.report_.to_dict()),
+    }
+    columns, real = opened.can.columns, opened.data
     if columns is None:
-        lines = [[str(line) for line in side[:30]] for side in (before, after)]
-        return {"kind": "text", "before": lines[0], "after": lines[1], "report": report}
-    places = [
-        {j: plain(own) for j, own in positions(columns, side).items()} for side in (before, after)
-    ]
-    found = {"kind": "table", "columns": column_facts(opened), "report": report}
-    real = opened.data
+        return found
     if real is not None:
         real = columns.take(real, columns.complete(real))[:_MOST_ROWS]
         found["real"] = {j: plain(own) for j, own in positions(columns, real).items()}
-    return {**found, "before": places[0], "after": places[1]}
+    return found | {"columns": column_facts(columns)}
+
+
+def _shown(opened: OpenModel, samples: Any) -> Any:
+    """Samples as a page shows them: pictures, lines, or positions by column."""
+    if opened.kind == "images":
+        return [png_uri(one) for one in as_nchw(opened.can, samples)]
+    if opened.can.columns is None:
+        return [str(line) for line in samples[:_MOST_LINES]]
+    return {j: plain(own) for j, own in positions(opened.can.columns, samples).items()}
 
 
 def _opened(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...estimators.capabilities import complete_samples
 from ...report.column_axes import draw_columns
 from ...report.column_choice import dependence, most_informative_pairs
 from ..fields import Fields
@@ -20,6 +21,7 @@ ABOUT = "new {rows}, each with its density"
 MOST_IMAGES, MOST_DRAWN = 100, 1000
 _ROWS_SHOWN = 100
 _REAL_SHOWN = 500
+_LOOKED_AT = 200  # rows by which pairs of columns are chosen
 
 
 def reason_against(opened: OpenModel, workspace: Workspace) -> str | None:
@@ -90,15 +92,18 @@ def _rows(workspace: Workspace, opened: OpenModel, asked: Fields) -> dict[str, A
     drawn = draw(opened, asked, MOST_DRAWN)
     places = positions(columns, drawn)
     scores = None
-    if opened.can.density:
-        scores = plain(opened.model.score_samples(drawn))
+    if opened.can.density:  # of rows with missing cells it is an integral, which takes its time
+        whole, known = columns.complete(drawn), np.full(len(drawn), np.nan)
+        if whole.any():
+            known[whole] = opened.model.score_samples(columns.take(drawn, whole))
+        scores = plain(known)
     found: dict[str, Any] = {
         "kind": "table",
-        "columns": column_facts(opened),
+        "columns": column_facts(columns),
         "places": {j: plain(values) for j, values in places.items()},
         "scores": scores,
         "table": cells(drawn, columns, _ROWS_SHOWN),
-        "telling": _telling(opened, drawn),
+        "telling": _telling(opened),
         "real": None,
     }
     real = opened.data
@@ -109,12 +114,13 @@ def _rows(workspace: Workspace, opened: OpenModel, asked: Fields) -> dict[str, A
     return found
 
 
-def _telling(opened: OpenModel, drawn: Any) -> list[int]:
+def _telling(opened: OpenModel) -> list[int]:
     """The numbers of up to four columns whose pairs tell most, found once a model."""
     if "telling" not in opened.cache:
         columns = opened.can.columns
         assert columns is not None
-        plotted = draw_columns(columns, drawn, drawn)
+        rows = complete_samples(opened.model, _LOOKED_AT, 0)
+        plotted = draw_columns(columns, rows, rows)
         places = {label: j for j, label in enumerate(columns.labels)}
         pairs = most_informative_pairs(plotted, dependence(plotted), 2) if plotted else []
         order = dict.fromkeys(j for pair in pairs for j in pair)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ...data import ArrayImages
-from ...report.unlikely_rows import least_likely_rows
 from ..fields import Fields, RequestError
 from ..handles import HeldImage, HeldScores, HeldTable
 from ..pictures import bits_per_dim, heat, png_uri
@@ -45,6 +44,8 @@ def score(workspace: Workspace, asked: Fields) -> Generator[float | None, None, 
 def _rows(
     workspace: Workspace, opened: OpenModel, asked: Fields, count: int
 ) -> Generator[float | None, None, dict[str, Any]]:
+    from ...report.unlikely_rows import least_likely_rows  # pages begin without it
+
     columns, model = opened.can.columns, opened.model
     assert columns is not None
     if asked.has("upload"):
@@ -142,13 +143,20 @@ def _images(
     values = scores if mapped else bits_per_dim(opened.can, scores)
     name = "inlier_score" if mapped else "bits_per_dim"
     held_scores = HeldScores({"image": np.arange(n), "log_prob": scores} | {name: values})
-    more = len(source) - n
+    more, notes = len(source) - n, []
+    if more:
+        notes.append(f"The first {n:,} of {len(source):,} images were scored.")
+    if not mapped:
+        notes.append(
+            f"Where in an image the bits are spent {opened.class_name} does not say: its density "
+            "is of whole images. SIG has maps."
+        )
     return {
         "kind": "images",
         "images": shown,
         "measure": "inlier score" if mapped else "bits per dimension",
         "n": n,
-        "note": f"The first {n:,} of {len(source):,} images were scored." if more else "",
+        "note": " ".join(notes),
         "scores": workspace.handles.keep(held_scores),
         "threshold": None,
         **_histogram(values),

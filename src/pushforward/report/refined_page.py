@@ -15,7 +15,7 @@ from ..estimators.capabilities import is_model
 from ..refinement import Compared, RefinedModel, RefinementReport, collapse
 from ..storage.atomic import write_file_atomically
 from ..validation import as_seed
-from .page import PACKAGE_CITATION, packaged_text, page_template
+from .models_page import PACKAGE_CITATION, packaged_text, page_template
 from .page_parts import Code, Section
 from .panel import QUIET
 from .refinement_sections import (
