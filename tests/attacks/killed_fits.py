@@ -135,13 +135,14 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     # every finished step is written, so that kills hit writings and find work to go on from
+    # a name that was changed would leave them nothing to go on from
     for module, name, value in (
         (save_pace, "SAVE_SECONDS", 0.0),
         (save_pace, "_SHARE", 1e9),
         (checkpoint, "_EVERY", 0.0),
         (checkpoint, "_SHARE", 1e9),
     ):
-        assert hasattr(module, name), name  # one that was renamed would leave nothing to go on from
+        assert hasattr(module, name), name
         setattr(module, name, value)
     os.fsync = lambda descriptor: None  # what a killed process wrote, the system still has
     names = options.only or list(FITS)

@@ -49,7 +49,7 @@ def parts(tmp_path_factory):
 
 def test_a_sample_is_uniform_and_the_same_in_every_order_of_batches():
     for n in (1, 7, 1000):
-        sample = RowSample(size=50, whole=50)
+        sample = RowSample(size=50)
         for start in range(0, 1000, n):
             sample.add(start, np.arange(start, min(start + n, 1000))[:, None])
         drawn = sample.drawn()
