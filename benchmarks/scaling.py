@@ -5,6 +5,7 @@ python -m benchmarks.scaling read FOLDER --rows 1000000 2000000
 python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by rows of a sample
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
+python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
 
@@ -14,6 +15,7 @@ own, whose CPU seconds and highest memory the system counts. `benchmarks.render_
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -196,6 +198,40 @@ def scores(options):
         shutil.rmtree(few)
 
 
+def write_shards(folder, count, side=64, shard=5000):
+    """Write images of noise, which nothing packs, as PNG in shards; the bytes in the folder."""
+    import numpy as np
+    import pyarrow
+    import pyarrow.parquet
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(range(0, count, shard)):
+        rng = np.random.default_rng([0, number])
+        pictures = []
+        for _ in range(min(shard, count - start)):
+            data = io.BytesIO()
+            noise = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(data, "PNG", compress_level=0)
+            pictures.append(data.getvalue())
+        table = pyarrow.table({"image": pictures})
+        path = folder / f"train-{number:05d}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="none", row_group_size=500)
+    return sum(path.stat().st_size for path in folder.glob("*.parquet"))
+
+
+def images(options):
+    """A fit of image shards by the command: seconds and highest memory, whatever their number."""
+    for count in options.rows:
+        with tempfile.TemporaryDirectory(dir=options.folder.parent) as home:
+            size = write_shards(Path(home) / "shards", count)
+            words = ["fit", "glow", Path(home) / "shards", "-o", Path(home) / "model", "-q"]
+            small = ["steps=20", "levels=2", "depth=2", "width=16", "batch_size=32"]
+            words += [word for setting in small for word in ("--set", setting)]
+            values = commanded(*words, "--seed", "0") | {"bytes": size}
+        save(options.out, "images", count, values, what="glow, 20 steps")
+
+
 def _exchanged():
     """Run in each of two processes: seconds of sending arrays of several sizes to each other."""
     import torch
@@ -264,7 +300,7 @@ def networks(options):
 
 PARTS = {
     "layer": layers, "read": reads, "sample": samples, "table": tables, "score": scores,
-    "messages": messages, "networks": networks,
+    "images": images, "messages": messages, "networks": networks,
 }  # fmt: skip
 
 
