@@ -4,6 +4,7 @@ python -m benchmarks.scaling layer --rows 10000 100000 1000000 --columns 10 30 1
 python -m benchmarks.scaling read FOLDER --rows 1000000 2000000
 python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by rows of a sample
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
+python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 9 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
 python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
@@ -157,12 +158,12 @@ def tables(options):
     from benchmarks.big_table import write
 
     for rows in options.rows:
-        size = write(options.folder, rows, PART_ROWS)
+        size = write(options.folder, rows, PART_ROWS, distinct=options.distinct)
         folder = options.folder.parent / "fitted"
         words = ["fit", options.models[0], options.folder, "-o", folder, "--seed", "0"]
         more = [*words, "--overwrite", *options.more]
         values = commanded(*more) | {"bytes": size}
-        values |= {"options": " ".join(options.more)}
+        values |= {"options": " ".join(options.more), "distinct_parts": options.distinct}
         from benchmarks.big_table import part
         from pushforward import load
 
@@ -170,7 +171,8 @@ def tables(options):
         values |= {"nats": float(model.score_samples(part(10**6, 20_000)).mean())}
         values |= {"held_rows": model.columns_.n_rows}
         values |= {"layers": getattr(model, "n_layers_", 0)}
-        save(options.out, "table", rows, values, 33, options.models[0])
+        what = " ".join([options.models[0], *options.more])
+        save(options.out, "table", rows, values, 33, what)
 
 
 def quick_model(folder):
@@ -312,6 +314,7 @@ def main():
     parser.add_argument("--columns", nargs="+", type=int, default=[10, 30, 100])
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
+    parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
