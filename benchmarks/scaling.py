@@ -4,7 +4,7 @@ python -m benchmarks.scaling layer --rows 10000 100000 1000000 --columns 10 30 1
 python -m benchmarks.scaling read FOLDER --rows 1000000 2000000
 python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by rows of a sample
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
-python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 9 --more=--set=max_layers=20
+python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 5 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
 python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
