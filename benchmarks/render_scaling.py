@@ -93,8 +93,8 @@ def command_section(rows):
             "### Fits of tables larger than memory",
             table(head, lines),
             "That of 263,201 rows is of a version whose samples had 2^18 rows and whose searches "
-            "looked at 2,048 of them. A fit of few layers shows what reading takes and the memory, "
-            "which is that of one to the end; most of its parts are links to the others.",
+            "looked at 2,048 of them. A fit of few layers shows what reading takes and the "
+            "memory, which is that of one to the end; most of its parts are links to the others.",
         ]
     scored = sorted(of(rows, "score"), key=lambda r: (r["rows"], r["processes"]))
     if scored:
