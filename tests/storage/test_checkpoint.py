@@ -322,21 +322,22 @@ def test_killed_commands_go_on(model, tmp_path):
             env=environment,
         )
 
-    whole = start(tmp_path / "whole")
-    assert whole.wait(120) == 0
+    with start(tmp_path / "whole") as whole:
+        whole.communicate(timeout=120)
+        assert whole.returncode == 0
     work = tmp_path / ".killed.pushforward-fit"
     for _ in range(2 if model == "gis" else 1):
-        process = start(tmp_path / "killed")
-        changed = work.stat().st_ctime if work.is_dir() else 0.0
-        while process.poll() is None:  # some moments after it has kept something new
-            if work.is_dir() and work.stat().st_ctime != changed:
-                time.sleep(random.uniform(0.0, 0.2))
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.005)
-        process.wait(60)
-    final = start(tmp_path / "killed")
-    _, said = final.communicate(timeout=120)
+        with start(tmp_path / "killed") as process:
+            changed = work.stat().st_ctime if work.is_dir() else 0.0
+            while process.poll() is None:  # some moments after it has kept something new
+                if work.is_dir() and work.stat().st_ctime != changed:
+                    time.sleep(random.uniform(0.0, 0.2))
+                    process.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.005)
+            process.communicate(timeout=60)
+    with start(tmp_path / "killed") as final:
+        _, said = final.communicate(timeout=120)
     assert final.returncode == 0, said
     if "TOOK" in said:  # it may have been through before the second kill
         assert "TOOK 0" not in said
