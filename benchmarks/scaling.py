@@ -6,6 +6,7 @@ python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by row
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
 python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 5 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
+python -m benchmarks.scaling alike FOLDER --rows 262144 # of a large table, and as many in memory
 python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
@@ -151,6 +152,31 @@ def samples(options):
             before = (name, scores)
             save(options.out, "sample", rows, values, test.shape[1], name)
     shutil.rmtree(folder)
+
+
+def alike(options):
+    """Held-out density of a sample of a table 16 times as long, and of as many rows in memory."""
+    import pushforward
+    from benchmarks.big_table import part
+    from pushforward.data import draw_rows, open_data
+
+    test = part(10**6, 20_000)
+    for rows in options.rows:
+        folder = some_parts(options.folder, max(PART_ROWS, 16 * rows))
+        found = {}
+        for where in ("files", "memory"):
+            started = time.process_time()
+            given = draw_rows(open_data(folder), rows) if where == "files" else part(10**5, rows)
+            model = pushforward.GIS(max_layers=options.layers, random_state=0).fit(given)
+            cpu = time.process_time() - started
+            found[where] = model.score_samples(test), cpu
+        shutil.rmtree(folder)
+        difference = found["files"][0] - found["memory"][0]
+        values = {"layers": options.layers, "difference": float(difference.mean())}
+        values |= {"difference_se": float(difference.std() / len(test) ** 0.5)}
+        for where, (scores, cpu) in found.items():
+            values |= {f"nats_{where}": float(scores.mean()), f"cpu_s_{where}": cpu}
+        save(options.out, "alike", rows, values, test.shape[1], "gis")
 
 
 def tables(options):
@@ -301,7 +327,7 @@ def networks(options):
 
 
 PARTS = {
-    "layer": layers, "read": reads, "sample": samples, "table": tables, "score": scores,
+    "layer": layers, "read": reads, "sample": samples, "alike": alike, "table": tables, "score": scores,
     "images": images, "messages": messages, "networks": networks,
 }  # fmt: skip
 
@@ -314,6 +340,7 @@ def main():
     parser.add_argument("--columns", nargs="+", type=int, default=[10, 30, 100])
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
+    parser.add_argument("--layers", type=int, default=60, help="of the fits of `alike`")
     parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)
