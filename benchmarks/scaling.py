@@ -327,8 +327,8 @@ def networks(options):
 
 
 PARTS = {
-    "layer": layers, "read": reads, "sample": samples, "alike": alike, "table": tables, "score": scores,
-    "images": images, "messages": messages, "networks": networks,
+    "layer": layers, "read": reads, "sample": samples, "alike": alike, "table": tables,
+    "score": scores, "images": images, "messages": messages, "networks": networks,
 }  # fmt: skip
 
 
