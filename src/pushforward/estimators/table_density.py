@@ -206,7 +206,7 @@ class TableDensity(
             checkpoint.discard()
         return self
 
-    def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness:
+    def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
         weight = learned.sample_weight
         with torch.no_grad():

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,6 +40,7 @@ class _StoredBytes:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._ends = np.zeros(1, dtype=np.int64)
         self._lock = threading.Lock()
 
