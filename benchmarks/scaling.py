@@ -340,7 +340,7 @@ def main():
     parser.add_argument("--columns", nargs="+", type=int, default=[10, 30, 100])
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
-    parser.add_argument("--layers", type=int, default=60, help="of the fits of `alike`")
+    parser.add_argument("--layers", type=int, default=1000, help="of the fits of `alike`")
     parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)
