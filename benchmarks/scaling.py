@@ -4,7 +4,10 @@ python -m benchmarks.scaling layer --rows 10000 100000 1000000 --columns 10 30 1
 python -m benchmarks.scaling read FOLDER --rows 1000000 2000000
 python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by rows of a sample
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
+python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 5 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
+python -m benchmarks.scaling alike FOLDER --rows 262144 # of a large table, and as many in memory
+python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
 
@@ -14,6 +17,7 @@ own, whose CPU seconds and highest memory the system counts. `benchmarks.render_
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -150,17 +154,42 @@ def samples(options):
     shutil.rmtree(folder)
 
 
+def alike(options):
+    """Held-out density of a sample of a table 16 times as long, and of as many rows in memory."""
+    import pushforward
+    from benchmarks.big_table import part
+    from pushforward.data import draw_rows, open_data
+
+    test = part(10**6, 20_000)
+    for rows in options.rows:
+        folder = some_parts(options.folder, max(PART_ROWS, 16 * rows))
+        found = {}
+        for where in ("files", "memory"):
+            started = time.process_time()
+            given = draw_rows(open_data(folder), rows) if where == "files" else part(10**5, rows)
+            model = pushforward.GIS(max_layers=options.layers, random_state=0).fit(given)
+            cpu = time.process_time() - started
+            found[where] = model.score_samples(test), cpu
+        shutil.rmtree(folder)
+        difference = found["files"][0] - found["memory"][0]
+        values = {"layers": options.layers, "difference": float(difference.mean())}
+        values |= {"difference_se": float(difference.std() / len(test) ** 0.5)}
+        for where, (scores, cpu) in found.items():
+            values |= {f"nats_{where}": float(scores.mean()), f"cpu_s_{where}": cpu}
+        save(options.out, "alike", rows, values, test.shape[1], "gis")
+
+
 def tables(options):
     """A fit of a table larger than memory by the command: seconds and highest memory."""
     from benchmarks.big_table import write
 
     for rows in options.rows:
-        size = write(options.folder, rows, PART_ROWS)
+        size = write(options.folder, rows, PART_ROWS, distinct=options.distinct)
         folder = options.folder.parent / "fitted"
         words = ["fit", options.models[0], options.folder, "-o", folder, "--seed", "0"]
         more = [*words, "--overwrite", *options.more]
         values = commanded(*more) | {"bytes": size}
-        values |= {"options": " ".join(options.more)}
+        values |= {"options": " ".join(options.more), "distinct_parts": options.distinct}
         from benchmarks.big_table import part
         from pushforward import load
 
@@ -168,7 +197,8 @@ def tables(options):
         values |= {"nats": float(model.score_samples(part(10**6, 20_000)).mean())}
         values |= {"held_rows": model.columns_.n_rows}
         values |= {"layers": getattr(model, "n_layers_", 0)}
-        save(options.out, "table", rows, values, 33, options.models[0])
+        what = " ".join([options.models[0], *options.more])
+        save(options.out, "table", rows, values, 33, what)
 
 
 def quick_model(folder):
@@ -194,6 +224,40 @@ def scores(options):
             save(options.out, "score", rows, values, 33, "gis, 20 layers", count)
         shutil.rmtree(out)
         shutil.rmtree(few)
+
+
+def write_shards(folder, count, side=64, shard=5000):
+    """Write images of noise, which nothing packs, as PNG in shards; the bytes in the folder."""
+    import numpy as np
+    import pyarrow
+    import pyarrow.parquet
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(range(0, count, shard)):
+        rng = np.random.default_rng([0, number])
+        pictures = []
+        for _ in range(min(shard, count - start)):
+            data = io.BytesIO()
+            noise = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(data, "PNG", compress_level=0)
+            pictures.append(data.getvalue())
+        table = pyarrow.table({"image": pictures})
+        path = folder / f"train-{number:05d}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="none", row_group_size=500)
+    return sum(path.stat().st_size for path in folder.glob("*.parquet"))
+
+
+def images(options):
+    """A fit of image shards by the command: seconds and highest memory, whatever their number."""
+    for count in options.rows:
+        with tempfile.TemporaryDirectory(dir=options.folder.parent) as home:
+            size = write_shards(Path(home) / "shards", count)
+            words = ["fit", "glow", Path(home) / "shards", "-o", Path(home) / "model", "-q"]
+            small = ["steps=20", "levels=2", "depth=2", "width=16", "batch_size=32"]
+            words += [word for setting in small for word in ("--set", setting)]
+            values = commanded(*words, "--seed", "0") | {"bytes": size}
+        save(options.out, "images", count, values, what="glow, 20 steps")
 
 
 def _exchanged():
@@ -263,8 +327,8 @@ def networks(options):
 
 
 PARTS = {
-    "layer": layers, "read": reads, "sample": samples, "table": tables, "score": scores,
-    "messages": messages, "networks": networks,
+    "layer": layers, "read": reads, "sample": samples, "alike": alike, "table": tables,
+    "score": scores, "images": images, "messages": messages, "networks": networks,
 }  # fmt: skip
 
 
@@ -276,6 +340,8 @@ def main():
     parser.add_argument("--columns", nargs="+", type=int, default=[10, 30, 100])
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
+    parser.add_argument("--layers", type=int, default=1000, help="of the fits of `alike`")
+    parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()

@@ -78,71 +78,33 @@ def shared():
     return path
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What became of processes: exit codes by rank, and what they wrote, in one text each."""
-
-    codes: list[int]
-    stdout: str
-    stderr: str
-
-
-class Group:
-    """Copies of this process that are one group, as ``torchrun`` starts them, without its cost.
+class Copy:
+    """A copy of this process that calls a function and ends, in place of one that starts anew.
 
     A process that starts anew takes seconds of a processor for its imports; a copy has them.
-    What starts as ``torchrun`` does it is tested in `tests/training/test_processes.py`.
+
+    Args:
+        folder: for what it writes.
+        function, arguments: what is called.
+        environment: variables that it has besides.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.count = 0
-        for name in ("torch.distributed.nn", "torch._dynamo"):  # once, in place of in each copy
-            importlib.import_module(name)
+    def __init__(self, folder, function, *arguments, environment=None):
+        self.code = None
+        self._files = [folder / name for name in ("stdout", "stderr")]
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.environ |= environment or {}
+            self._run(function, arguments)
 
-    def __call__(self, size, function, *arguments, seconds=240):
-        """Call a function in each of ``size`` processes; when one fails the others are ended."""
-        self.count += 1
-        files = [
-            (self.folder / f"{self.count}.{rank}.out", self.folder / f"{self.count}.{rank}.err")
-            for rank in range(size)
-        ]
-        port = free_port()
-        running = {
-            self._started(rank, size, port, files[rank], function, arguments): rank
-            for rank in range(size)
-        }
-        codes, end = [0] * size, time.monotonic() + seconds
-        while running:
-            for pid in list(running):
-                done, status = os.waitpid(pid, os.WNOHANG)
-                if done:
-                    codes[running.pop(pid)] = os.waitstatus_to_exitcode(status)
-            if running and (any(codes) or time.monotonic() > end):
-                time.sleep(2)  # for what the others have to say
-                for pid in running:
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.02)
-        texts = ["".join(pair[i].read_text() for pair in files) for i in (0, 1)]
-        return Ended(codes, *texts)
-
-    @staticmethod
-    def _started(rank, size, port, files, function, arguments):
-        pid = os.fork()
-        if pid:
-            return pid
+    def _run(self, function, arguments):
         code = 1
         try:
-            for number, path in enumerate(files, 1):
+            for number, path in enumerate(self._files, 1):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
             sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1) for n in (1, 2))
-            os.environ |= {
-                "RANK": str(rank), "LOCAL_RANK": str(rank), "TORCHELASTIC_RUN_ID": "tests",
-                "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
-                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-            }  # fmt: skip
-            function(*arguments)
-            code = 0
+            result = function(*arguments)
+            code = result if isinstance(result, int) else 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except BaseException:
@@ -153,6 +115,89 @@ class Group:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)  # what pytest does at its end is its own
+
+    def poll(self):
+        """The exit code, negative for a signal; None while it runs."""
+        if self.code is None:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if done else None
+        return self.code
+
+    def wait(self, seconds=240):
+        """The exit code, when it has ended; it is killed after so many seconds."""
+        end = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() > end:
+                self.kill()
+            time.sleep(0.01)
+        return self.code
+
+    def kill(self, number=signal.SIGKILL):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    @property
+    def stdout(self):
+        return self._files[0].read_text()
+
+    @property
+    def stderr(self):
+        return self._files[1].read_text()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of processes: exit codes by rank, and what they wrote, in one text each."""
+
+    codes: list[int]
+    stdout: str
+    stderr: str
+
+
+class Copies:
+    """Starts copies of this process, alone or as one group, as ``torchrun`` starts them.
+
+    What starts as ``torchrun`` does it is tested in `tests/training/test_processes.py`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+        for name in ("torch.distributed.nn", "torch._dynamo"):  # once, in place of in each copy
+            importlib.import_module(name)
+
+    def start(self, function, *arguments, environment=None):
+        """A running copy."""
+        self.count += 1
+        folder = self.folder / str(self.count)
+        folder.mkdir()
+        return Copy(folder, function, *arguments, environment=environment)
+
+    def __call__(self, size, function, *arguments, seconds=240):
+        """Call a function in a group of processes; when one fails the others are ended."""
+        port = free_port()
+        running = [
+            self.start(
+                function, *arguments,
+                environment={
+                    "RANK": str(rank), "LOCAL_RANK": str(rank), "TORCHELASTIC_RUN_ID": "tests",
+                    "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
+                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                },
+            )
+            for rank in range(size)
+        ]  # fmt: skip
+        end = time.monotonic() + seconds
+        while None in (codes := [one.poll() for one in running]):
+            if any(codes) or time.monotonic() > end:
+                time.sleep(2)  # for what the others have to say
+                for one in running:
+                    one.kill()
+            time.sleep(0.01)
+        return Ended(
+            codes,
+            *("".join(t) for t in zip(*((o.stdout, o.stderr) for o in running), strict=True)),
+        )
 
 
 def free_port():
@@ -167,4 +212,4 @@ def processes(tmp_path_factory):
     """Call ``processes(2, function, *arguments)`` to run it in two processes of one group."""
     if not hasattr(os, "fork"):
         pytest.skip("this system cannot copy a process")
-    return Group(tmp_path_factory.mktemp("processes"))
+    return Copies(tmp_path_factory.mktemp("processes"))

@@ -1,8 +1,5 @@
 """The demo runs from the command line, and leaves what it says."""
 
-import subprocess
-import sys
-
 import pandas as pd
 import pytest
 
@@ -11,12 +8,11 @@ from pushforward.demo import breast_cancer, main, split, titanic
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran(tmp_path_factory, processes):
     folder = tmp_path_factory.mktemp("demo") / "a folder" / "out"
-    command = [sys.executable, "-m", "pushforward.demo", "-o", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    copy = processes.start(main, ["-o", str(folder)])
+    assert copy.wait(900) == 0, copy.stderr
+    return folder, copy.stdout
 
 
 def test_it_leaves_model_rows_scores_and_figure(ran):

@@ -49,7 +49,7 @@ def test_a_gpu_that_is_not_there_is_refused_with_what_to_do(no_gpu, name):
         pushforward.DCGAN(**SMALL, device=name).fit(X)
 
 
-@pytest.mark.parametrize("name", ["cuda:2", "graphics", 1.5, "meta"])
+@pytest.mark.parametrize("name", ["cuda:2", "graphics", 1.5, "meta", 2**63])
 def test_a_device_that_there_is_not_is_refused(two_gpus, name):
     with pytest.raises(ParameterError, match="'cuda:0', 'cuda:1'"):
         devices.find_device(name)

@@ -1,6 +1,7 @@
 """The recipes of docs/scaling.md, as they stand there, on local clusters of what is installed."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_a_recipe_scores_what_the_model_does(name, package, tmp_path):
     done = subprocess.run(
         [sys.executable, "recipe.py"],
         cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False,
+        env=os.environ | {"PYSPARK_PYTHON": sys.executable},  # else workers take python3 of PATH
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     scored = pd.read_parquet(tmp_path / "scored").sort_values("x", ignore_index=True)

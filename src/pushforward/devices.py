@@ -57,7 +57,7 @@ def find_device(name: str | torch.device | None = None) -> torch.device:
     name = "cuda" if name == "gpu" else name
     try:
         device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:  # the last for huge numbers
         raise ParameterError(f"device is {name!r}. Expected {expected()}.") from error
     if device.type == "cuda":
         return _gpu(device)

@@ -24,7 +24,7 @@ import torch
 import pushforward
 from pushforward.estimators.base import packed
 from pushforward.storage import checkpoint
-from pushforward.training import loop
+from pushforward.training import save_pace
 
 SMALL = {"latent": 3, "width": 2, "batch_size": 8, "device": "cpu", "random_state": 0}
 
@@ -135,8 +135,15 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     # every finished step is written, so that kills hit writings and find work to go on from
-    loop.SAVE_SECONDS = 0.0
-    checkpoint._EVERY, checkpoint._SHARE = 0.0, 1e9
+    # a name that was changed would leave them nothing to go on from
+    for module, name, value in (
+        (save_pace, "SAVE_SECONDS", 0.0),
+        (save_pace, "_SHARE", 1e9),
+        (checkpoint, "_EVERY", 0.0),
+        (checkpoint, "_SHARE", 1e9),
+    ):
+        assert hasattr(module, name), name
+        setattr(module, name, value)
     os.fsync = lambda descriptor: None  # what a killed process wrote, the system still has
     names = options.only or list(FITS)
     rng, seen = random.Random(options.seed), {}

@@ -31,4 +31,6 @@ def test_killed_fits_end_in_the_same_bits():
     seen = json.loads(done.stdout)
     assert sum(one["kills"] for one in seen.values()) == (KILLS or 3)
     assert all(one["same"] == one["ends"] > 0 for one in seen.values()), seen
-    assert any(one["with_work"] for one in seen.values())  # the kills came after some work
+    came_late = {name for name, one in seen.items() if one["with_work"]}  # after some work
+    # a refinement of so few rows keeps its first stage when it is nearly done
+    assert came_late >= set(seen) - {"refined"} if KILLS else came_late, seen

@@ -120,6 +120,7 @@ EDITS = {
     "images without end": ("vae", ("pixels", "shape"), [1, 10**9, 10**9]),
     "images of words": ("vae", ("pixels", "shape"), ["x", 8, 8]),
     "masks without end": ("realnvp", ("pixels", "shape", 2), 10**7),
+    "more pixels than a picture has": ("glow_conditional", ("pixels", "shape", 1), 10**7),
     "levels of a million": ("glow", ("settings", "levels"), 10**6),
 }
 
@@ -143,6 +144,16 @@ def test_weights_that_are_not_finite(forged, path, value):
 
     with pytest.raises(ModelFileError):
         pushforward.load(forged(path.name, None, spoil))
+
+
+def test_stages_without_end(forged):
+    """Each is a call within that of the next."""
+
+    def repeat(model):
+        model["kept"] *= 2000
+
+    found = answer(forged("refined", repeat), "refined")
+    assert found.word == "refused", found
 
 
 def test_images_too_large_for_the_widest_layer(monkeypatch):

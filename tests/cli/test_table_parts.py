@@ -134,9 +134,10 @@ def commanded(commands):
                 raise
 
 
-def test_two_processes_fit_the_model_of_one_and_share_the_parts(
-    processes, parts, fitted, model, tmp_path
+def test_two_processes_make_what_one_does_and_share_the_parts(
+    processes, parts, fitted, model, run, tmp_path
 ):
+    refined = ["refine", str(model), str(parts), "--method", "rejection", "--seed", "0"]
     commands = [
         ["fit", name, str(parts), "-o", str(tmp_path / name), "--rows", "60", "--seed", "0", *more]
         for name, more in FITS.items()
@@ -144,6 +145,9 @@ def test_two_processes_fit_the_model_of_one_and_share_the_parts(
     commands += [
         ["score", str(model), str(parts), "-o", str(tmp_path / "out")],
         ["sample", str(model), "-n", "50", "--seed", "1", "-o", str(tmp_path / "rows")],
+        [*refined, "-o", str(tmp_path / "refined")],
+        ["sample", str(tmp_path / "refined"), "-n", "50", "-o", str(tmp_path / "better")],
+        ["sample", str(tmp_path / "refined"), "-n", "50", "-o", str(tmp_path / "better")],
     ]
     ended = processes(2, commanded, commands)
     assert ended.codes == [0, 0], ended.stderr
@@ -157,3 +161,10 @@ def test_two_processes_fit_the_model_of_one_and_share_the_parts(
     assert written(tmp_path / "out") == {"a.parquet", "b.parquet", "d.parquet", "more/c.parquet"}
     said = json.loads(pq.read_metadata(tmp_path / "out" / "a.parquet").metadata[b"pushforward"])
     assert said["said"]["rows"] == 200
+    assert ended.stderr.count("1 of 1 parts were whole already") == 1
+    run(*refined, "-o", tmp_path / "alone").ok()
+    alone = pushforward.load(tmp_path / "alone").sample(50, random_state=0)
+    pd.testing.assert_frame_equal(
+        pushforward.load(tmp_path / "refined").sample(50, random_state=0), alone
+    )
+    assert len(open_data(tmp_path / "better").read()) == 50

@@ -15,6 +15,7 @@ def pictures(rng, n, side, blur=3, channels=1):
     return ((x - x.min()) / (x.max() - x.min()) * 255).astype(np.uint8)
 
 
+@pytest.mark.filterwarnings("ignore:Metric .* will save all extracted features")
 def test_inception_score_equals_torchmetrics(rng):
     from torchmetrics.image.inception import InceptionScore
 

@@ -18,6 +18,7 @@ def given(d):
     return Given()
 
 
+@pytest.mark.filterwarnings("ignore:Metric .* will save all extracted features")
 def test_kid_equals_torchmetrics(rng):
     from torchmetrics.image.kid import KernelInceptionDistance
 

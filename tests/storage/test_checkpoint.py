@@ -1,9 +1,6 @@
 """Interrupted fits go on: killed at any moment and repeated, they end as if nothing happened."""
 
-import os
 import random
-import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -13,6 +10,7 @@ import pytest
 import torch
 
 import pushforward
+from pushforward.cli import app
 from pushforward.errors import ModelFileError, ParameterError
 from pushforward.storage import checkpoint
 from pushforward.storage.checkpoint import (
@@ -23,24 +21,8 @@ from pushforward.storage.checkpoint import (
 )
 from pushforward.storage.model_folder import write_folder
 
+
 # steps are written ten times a second, and each process says how many it took over
-CHILD = """
-import sys, torch
-torch.set_num_threads(1)
-import pushforward.storage.checkpoint as c
-c._EVERY, c._SHARE = 0.1, 1e9
-find = c.Checkpoint.open
-def open(self, identity, seed, **more):
-    seed = find(self, identity, seed, **more)
-    print("TOOK", len(self._steps), file=sys.stderr, flush=True)
-    return seed
-c.Checkpoint.open = open
-from pushforward.cli.app import main
-sys.argv[0] = "pushforward"
-main()
-"""
-
-
 @pytest.fixture
 def eager(monkeypatch):
     monkeypatch.setattr(checkpoint, "_EVERY", 0.0)
@@ -304,42 +286,46 @@ def test_a_step_replaces_its_parts(tmp_path):
     assert [name for name in ("a/1", "a/2", "ab", "a") if work.get(name)] == ["ab", "a"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def command(words):
+    """The command, which keeps its work every tenth of a second and says how much it took up."""
+    checkpoint._EVERY, checkpoint._SHARE = 0.1, 1e9
+    find = Checkpoint.open
+
+    def opened(self, identity, seed, **more):
+        seed = find(self, identity, seed, **more)
+        print("TOOK", len(self._steps), file=sys.stderr, flush=True)
+        return seed
+
+    Checkpoint.open = opened
+    app(words)
+
+
 @pytest.mark.parametrize("model", ["gis", "auto"])
-def test_killed_commands_go_on(model, tmp_path):
+def test_killed_commands_go_on(model, processes, tmp_path):
     data = tmp_path / "table.npy"
     np.save(data, table(1000 if model == "gis" else 60))
     random.seed(model)
 
     def start(output):
-        words = [sys.executable, "-c", CHILD, "fit", model, str(data), "-o", str(output)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            [*words, "--random-state", "0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        words = ["fit", model, str(data), "-o", str(output), "--random-state", "0"]
+        return processes.start(command, words)
 
-    whole = start(tmp_path / "whole")
-    assert whole.wait(120) == 0
+    assert start(tmp_path / "whole").wait() == 0
     work = tmp_path / ".killed.pushforward-fit"
     for _ in range(2 if model == "gis" else 1):
-        process = start(tmp_path / "killed")
+        copy = start(tmp_path / "killed")
         changed = work.stat().st_ctime if work.is_dir() else 0.0
-        while process.poll() is None:  # some moments after it has kept something new
+        while copy.poll() is None:  # some moments after it has kept something new
             if work.is_dir() and work.stat().st_ctime != changed:
                 time.sleep(random.uniform(0.0, 0.2))
-                process.send_signal(signal.SIGKILL)
+                copy.kill()
                 break
             time.sleep(0.005)
-        process.wait(60)
+        copy.wait()
     final = start(tmp_path / "killed")
-    _, said = final.communicate(timeout=120)
-    assert final.returncode == 0, said
-    if "TOOK" in said:  # it may have been through before the second kill
-        assert "TOOK 0" not in said
+    assert final.wait() == 0, final.stderr
+    if "TOOK" in final.stderr:  # it may have been through before the second kill
+        assert "TOOK 0" not in final.stderr
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
     assert files[0] == files[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "table.npy", "whole"]

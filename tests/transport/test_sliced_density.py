@@ -149,6 +149,15 @@ def test_blocks_of_rows_change_nothing(density, monkeypatch):
     assert torch.allclose(one_by_one, whole[:20], atol=1e-12)
 
 
+@pytest.mark.parametrize("weight", [1e38, -1e38, float("nan")])
+def test_weights_of_a_state_that_are_no_shares_are_refused(density, weight):
+    state = dict(density.state_dict())
+    state["log_weight"] = state["log_weight"].clone()
+    state["log_weight"][0] = weight
+    with pytest.raises(ValueError, match="no shares"):
+        SlicedDensity.from_state(state)
+
+
 def test_the_order_in_which_components_come_is_of_no_account(density):
     x = torch.randn(100, D, dtype=torch.float64)
     turned = SlicedDensity.assemble(density.components()[::-1])

@@ -152,8 +152,8 @@ def fit(
         int | None,
         typer.Option(
             metavar="N", min=1, rich_help_panel=_DATA, show_default=False,
-            help="Fit to at most N rows, drawn at random from tables of any size. Default: all "
-            "rows of a table that fits in memory, else as many as docs/scaling.md says.",
+            help="Fit to at most N rows, drawn at random from tables of any size. Default: all, "
+            "up to 2^20 rows and 2^24 cells.",
         ),
     ] = None,
     split: Split = None,

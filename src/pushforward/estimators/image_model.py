@@ -25,6 +25,7 @@ from ..data.images import (
     refuse_gaps,
     write_grid,
 )
+from ..data.images.image_files import MOST_PIXELS
 from ..devices import sizes_of
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
@@ -353,12 +354,12 @@ class ImageModel(TrainedModel):
         weights = (w for network in self.networks_.values() for w in network.parameters())
         widest = max((max(w.shape[:2]) for w in weights if w.ndim == 4), default=0)
         _, height, width = self.pixels_.shape
-        if widest * height * width > _MOST_NUMBERS:
+        if height * width > MOST_PIXELS or widest * height * width > _MOST_NUMBERS:
             raise ModelFileError(
                 f"The images are said to be {height} x {width}, of which one has "
                 f"{widest * height * width:,} numbers in a layer of {widest} channels. Expected "
-                f"at most {_MOST_NUMBERS:,}. The model folder was altered, or the model was made "
-                "to be used by its network alone."
+                f"at most {MOST_PIXELS:,} pixels and {_MOST_NUMBERS:,} numbers. The model folder "
+                "was altered, or the model was made to be used by its network alone."
             )
 
     def _card(self) -> str:

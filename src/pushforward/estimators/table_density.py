@@ -19,6 +19,7 @@ from .._version import __version__
 from ..data import Columns, DrawnRows, Learned, Table, draw_rows
 from ..data.checks import MISSING
 from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
+from ..data.tables.drawn_rows import held
 from ..data.tables.row_counts import canonical_order, counted, taken
 from ..deprecation import current_words, old_words
 from ..devices import find_device
@@ -115,9 +116,10 @@ class TableDensity(
 
         Args:
             X: table of shape (n, p): DataFrame (pandas, polars), array, tensor or rows; or a table
-                that :func:`pushforward.open_data` opened, which may be larger than memory: it is
-                read in one pass, whole where it fits, and else a sample of its rows
-                (:func:`pushforward.data.draw_rows`), as ``drawn_from_`` says.
+                that :func:`pushforward.open_data` opened, which may be larger than memory. Of more
+                than 2^20 rows or 2^24 cells, wherever they are, the fit holds a sample
+                (:func:`pushforward.data.draw_rows`), as ``drawn_from_`` says; to fit all, give
+                ``draw_rows(X, len(X))``.
             y: ignored; for scikit-learn's pipelines.
             sample_weight: (n,) weights, a row of weight two counting as two rows.
             folder: for the work done so far. A fit that was killed and is repeated with the same
@@ -147,7 +149,7 @@ class TableDensity(
         began = time.monotonic()
         self._check_parameters()
         report = report or (_print_report if self.verbose else _silent)
-        group = None
+        group, X = None, held(X)
         self.drawn_from_ = None
         if isinstance(X, (Table, DrawnRows)):  # which several processes may have read together
             group = Processes(self._layer_device())
@@ -168,6 +170,8 @@ class TableDensity(
             self.columns_.encode(table, draw=np.random.default_rng(seed), checked=False)
             for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
         ]
+        completed = None if whole is learned.X else (learned, whole)
+        del X, learned, whole, drawn  # of many rows without holes: a fit needs their memory
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
         weight = None if weight is None else torch.from_numpy(weight)[order]
@@ -179,16 +183,17 @@ class TableDensity(
             kept, normal = self._fit_detector(rows, seed)
             self._group = group
             try:
-                scores, weight = self._fit_density(
-                    rows.take(kept), seed, report, checkpoint, **options
-                )
+                rows = rows.take(kept) if len(kept) < len(rows) else rows
+                scores, weight = self._fit_density(rows, seed, report, checkpoint, **options)
             finally:
                 del self._group
             self._place_density()
             self.held_out_ = weighted_mean(scores, weight)
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
             self._count_kept()
-        if whole is not learned.X:  # the rows were scored with cells that were drawn for them
+        self.missingness_ = None
+        if completed is not None:  # the rows were scored with cells that were drawn for them
+            learned, whole = completed
             seconds = 0.1 * (time.monotonic() - began)
             minutes = self.get_params(deep=False).get("minutes")
             if minutes is not None:
@@ -196,7 +201,7 @@ class TableDensity(
             self.held_out_ -= log_prob_of_completion(
                 self, learned.X, whole, seconds, within_budget=minutes is not None
             )
-        self.missingness_ = self._fit_missingness(learned, whole, seed)
+            self.missingness_ = self._fit_missingness(learned, whole, seed)
         if group is not None and group.count > 1:
             self._take_from_first(group)
         if checkpoint is not folder:  # a caller who made it still has to save the model
@@ -205,8 +210,6 @@ class TableDensity(
 
     def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
-        if whole is learned.X:
-            return None
         weight = learned.sample_weight
         with torch.no_grad():
             draw = np.random.default_rng(seed)
@@ -257,7 +260,7 @@ class TableDensity(
             return learned
         weight = learned.sample_weight
         last = z.new_zeros(len(z)) if weight is None else torch.from_numpy(weight)
-        order = canonical_order(torch.cat([z, known.to(z), last[:, None]], dim=1)).numpy()
+        order = canonical_order(z, known, last[:, None]).numpy()
         weight = None if weight is None else weight[order]
         return learned._replace(X=taken(learned.X, order), sample_weight=weight)
 

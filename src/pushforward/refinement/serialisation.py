@@ -23,6 +23,8 @@ from .stages import KeptStage
 
 __all__ = ["card", "restore", "state_of", "tensors_of"]
 
+_MOST_STAGES = 64  # each draws by those before it; a refinement keeps a few
+
 
 def state_of(model: Any) -> dict[str, Any]:
     """All but tensors, as JSON values.
@@ -95,6 +97,10 @@ def restore(model: Any, state: dict[str, Any], tensors: dict[str, Tensor]) -> No
     if not logits:
         raise ModelFileError("A refined model has a logit at least. Save it anew.")
     _try(model.adapter_, logits)
+    if len(state["kept"]) > _MOST_STAGES:
+        raise ModelFileError(
+            f"{len(state['kept'])} stages are kept. Expected at most {_MOST_STAGES}."
+        )
     model.first_logit_ = logits[0]
     model.kept_ = [
         KeptStage(

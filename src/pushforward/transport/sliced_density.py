@@ -235,6 +235,8 @@ def _check_state(state: dict[str, Tensor]) -> None:
     """Raise ValueError unless the tensors have the shapes that belong together, and values."""
     components, d = state["mean"].shape
     _expect(state, (components,), "log_weight", "spread")
+    if not abs(float(state["log_weight"].double().logsumexp(0))) < 1e-6:
+        raise ValueError("the weights of the components are no shares")
     if not bool((state["spread"] > 0).all()):
         raise ValueError("the latents of a component have no spread")
     _expect(state, (components, d, d), "factor")

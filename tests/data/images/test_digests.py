@@ -1,9 +1,13 @@
 """Digests: of every pixel, however images are stored; large files are read once."""
 
+import io
 import os
+import weakref
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from pushforward.data import ArrayImages, open_images
 from pushforward.data.images import digest_of, digests
@@ -65,6 +69,30 @@ def cached(tmp_path, monkeypatch):
         read = getattr(digests, name)
         monkeypatch.setattr(digests, name, lambda x, read=read: reads.append(1) or read(x))
     return reads
+
+
+def test_encoded_pictures_are_held_one_at_a_time(monkeypatch, tmp_path, pictures):
+    """All of a set may be larger than memory."""
+    column = []
+    for image in pictures(20, 6, 5, 3):
+        data = io.BytesIO()
+        Image.fromarray(image).save(data, "PNG")
+        column.append(data.getvalue())
+    pyarrow.parquet.write_table(pyarrow.table({"image": column}), tmp_path / "a.parquet")
+    source = open_images(tmp_path / "a.parquet").images
+    whole, held, most = digest_of(source), weakref.WeakSet(), []
+    plain = source.file
+
+    def file(number):
+        found = plain(number)
+        held.add(found)
+        most.append(len(held))
+        return found
+
+    monkeypatch.setattr(source, "file", file)
+    assert digest_of(source) == whole
+    assert len(most) == 20
+    assert max(most) <= 2
 
 
 def test_large_files_are_read_once(tmp_path, write_picture, pictures, cached):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pushforward.data import open_images
 from pushforward.data.images.image_sources import JoinedImages
+from pushforward.data.images.parquet import _StoredBytes
 from pushforward.errors import DataError
 
 # CelebA
@@ -226,9 +227,18 @@ def encoded(images, kind="PNG"):
     return out
 
 
+@pytest.fixture(params=["in memory", "in a file"])
+def store(request, monkeypatch):
+    """Where the pictures of parquet files are once they were read."""
+    if request.param == "in a file":
+        monkeypatch.setattr("pushforward.data.images.parquet._IN_MEMORY", 0)
+        monkeypatch.setattr("pushforward.data.images.parquet._AT_ONCE", 3)
+    return request.param
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("name", ["image", "img"])
-def test_parquet(tmp_path, pictures, wrapped, name):
+def test_parquet(tmp_path, pictures, wrapped, name, store):
     images = pictures(10, 6, 5, 3)
     column = encoded(images)
     if wrapped:
@@ -246,6 +256,9 @@ def test_parquet(tmp_path, pictures, wrapped, name):
     found = open_images(tmp_path)
     order = [0, 2, 4, 6, 1, 3, 5, 7]
     np.testing.assert_array_equal(found.images[:], images[order].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(found.images[[5, 0]], images[[3, 0]].transpose(0, 3, 1, 2))
+    assert isinstance(found.images.encoded, _StoredBytes) == (store == "in a file")
+    assert len(found.images.encoded) == 8
     np.testing.assert_array_equal(found.labels, np.array(order) % 2)
     assert found.class_names == ("cat", "dog")
     assert len(open_images(tmp_path, "valid")) == 2
@@ -272,7 +285,7 @@ def test_parquet_with_labels_that_are_text(tmp_path):
         ({"image": encoded([np.zeros((2, 2), np.uint8)]), "label": [None]}, "are missing"),
     ],
 )
-def test_parquet_refused(tmp_path, columns, words):
+def test_parquet_refused(tmp_path, columns, words, store):
     kind = pyarrow.binary() if columns.get("image", [0])[0] is None else None
     table = pyarrow.table({name: pyarrow.array(values, kind) for name, values in columns.items()})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
@@ -280,7 +293,7 @@ def test_parquet_refused(tmp_path, columns, words):
         open_images(tmp_path / "a.parquet").images[:]
 
 
-def test_parquet_cut_short(tmp_path, pictures):
+def test_parquet_cut_short(tmp_path, pictures, store):
     path = tmp_path / "a.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"image": encoded(pictures(4, 9, 9))}), path)
     whole = path.read_bytes()

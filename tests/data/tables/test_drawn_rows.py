@@ -1,14 +1,20 @@
 """Tables larger than memory: which rows a fit holds of them."""
 
 import threading
+import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import torch
+from scipy.sparse import csr_array
 
+from pushforward import GIS
 from pushforward.data import Columns, draw_rows, open_data
+from pushforward.data.tables.drawn_rows import held
 from pushforward.data.tables.row_sample import RowSample, priorities
-from pushforward.errors import DataError
+from pushforward.errors import DataError, LeftOutWarning
 
 N = 4000
 
@@ -49,7 +55,7 @@ def parts(tmp_path_factory):
 
 def test_a_sample_is_uniform_and_the_same_in_every_order_of_batches():
     for n in (1, 7, 1000):
-        sample = RowSample(size=50, whole=50)
+        sample = RowSample(size=50)
         for start in range(0, 1000, n):
             sample.add(start, np.arange(start, min(start + n, 1000))[:, None])
         drawn = sample.drawn()
@@ -154,3 +160,44 @@ def test_several_processes_draw_the_rows_of_one(parts, most_rows):
             assert found[rank].numbers.tolist() == alone.numbers.tolist()
             pd.testing.assert_frame_equal(found[rank].X, alone.X)
             np.testing.assert_array_equal(found[rank].weights(), alone.weights())
+
+
+@pytest.fixture
+def few_are_held(monkeypatch):
+    """Fits hold 300 rows at most."""
+    monkeypatch.setattr("pushforward.data.tables.drawn_rows._ROWS", (300, 300))
+
+
+def test_a_table_in_memory_is_drawn_from_as_its_file_is(tmp_path, few_are_held):
+    frame = table()[["size", "count", "kind"]]
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.warns(LeftOutWarning, match="fitted to 300 of 4,000 rows"):
+        own = GIS(max_layers=2, random_state=0).fit(frame, sample_weight=np.full(N, 2.5))
+    with pytest.warns(LeftOutWarning, match="fitted to 300 of 4,000 rows"):
+        of_file = GIS(max_layers=2, random_state=0).fit(
+            open_data(tmp_path / "t.parquet"), sample_weight=np.full(N, 2.5)
+        )
+    assert own.drawn_from_ == of_file.drawn_from_ == N
+    np.testing.assert_array_equal(own.score_samples(frame), of_file.score_samples(frame))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = GIS(max_layers=2, random_state=0).fit(draw_rows(frame, len(frame)))
+    assert whole.columns_.n_rows == N
+
+
+def test_every_container_is_drawn_from_in_its_own_kind(few_are_held):
+    frame = table()[["size"]].assign(other=np.arange(float(N)))
+    numbers = draw_rows(frame).numbers
+    for X in (pl.from_pandas(frame), frame.to_numpy(), torch.from_numpy(frame.to_numpy())):
+        drawn = held(X)
+        assert type(drawn.X) is type(X)
+        assert drawn.numbers.tolist() == numbers.tolist()
+        np.testing.assert_array_equal(np.asarray(drawn.X), frame.to_numpy()[numbers])
+        assert held(X[:300]) is not drawn
+        assert isinstance(held(X[:300]), type(X))
+    assert held(torch.zeros(1000, 2, dtype=torch.bfloat16)).X.dtype == torch.bfloat16
+    assert held("a name") == "a name"
+    sparse = csr_array(np.zeros((1000, 2)))
+    assert held(sparse) is sparse  # refused where it is looked at
+    with pytest.raises(DataError, match="csr_array is no table"):
+        draw_rows(sparse)

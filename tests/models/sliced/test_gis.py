@@ -600,3 +600,11 @@ def test_columns_of_few_values_keep_their_shares_in_samples():
         shares, drawn = (t[name].value_counts(normalize=True).sort_index() for t in (x, sample))
         assert drawn.to_numpy() == pytest.approx(shares.to_numpy(), abs=0.03)
     assert GIS(random_state=0, max_layers=2).fit(x[["code0", "age"]]).density_.margins is None
+
+
+def test_searches_of_many_rows_look_at_more():
+    """Those of fewer are as they were: a fit of them keeps its bits."""
+    assert [Layering(2).searched(n) for n in (1, 2**17 - 1, 2**17, 2**20)] == [
+        *(2048, 2048, 4096, 2**15)
+    ]
+    assert Layering(2, search_rows=50).searched(2**20) == 50

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_wine
 
 from pushforward import GIS
-from pushforward.models.sliced.latent_spread import matched_spread
+from pushforward.models.sliced.latent_spread import matched_spread, rows_to_match
 from pushforward.transport import Component, Rows, SlicedDensity
 
 
@@ -40,6 +40,15 @@ def test_held_out_rows_bound_the_spread():
 def test_without_rows_or_columns_nothing_is_spread():
     assert matched_spread(unit(3), normal(50, 3, 0), normal(0, 3, 1), 0) == 1
     assert matched_spread(unit(0), normal(50, 0, 0), normal(9, 0, 1), 0) == 1
+
+
+def test_of_many_rows_some_are_compared(monkeypatch):
+    rows = normal(500, 2, 0)
+    assert rows_to_match(rows, 0) is rows
+    monkeypatch.setattr("pushforward.models.sliced.latent_spread._ROWS", 400)
+    some = rows_to_match(rows, 0)
+    assert len(some) == 400
+    assert len(some.x.unique(dim=0)) == 400
 
 
 def test_samples_of_many_columns_and_few_rows_are_as_wide_as_the_rows():

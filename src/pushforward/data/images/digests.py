@@ -17,7 +17,7 @@ from ...storage.atomic import write_file_atomically
 from .cropping import FramedImages
 from .datasets import cache_folder
 from .grey import RecolouredImages
-from .image_files import DecodedImages
+from .image_files import DecodedImages, FileImages
 from .image_sources import ArrayImages, ImageSource, JoinedImages
 
 __all__ = ["digest_of"]
@@ -61,13 +61,13 @@ def _of_images(source: ImageSource) -> str:
 
 def _of_files(source: DecodedImages) -> str:
     """Of the encoded pictures, without decoding them."""
-    files = [source.file(number) for number in range(len(source))]
 
-    def read() -> str:
+    def read() -> str:  # one after the other: together they may be larger than memory
+        files = map(source.file, range(len(source)))
         return _joined(hashlib.sha256(_bytes(file)).hexdigest() for file in files)
 
     how = f"{source.framing} {source.shape}"
-    paths = [file for file in files if isinstance(file, Path)]
+    paths = list(source.paths) if isinstance(source, FileImages) else []
     return _joined([how, _kept(paths, "pictures", read) if paths else read()])
 
 

@@ -4,20 +4,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import narwhals as nw
 import numpy as np
+import torch
+from narwhals.dependencies import is_into_dataframe
+from torch import Tensor
 
 from ...errors import DataError
 from ...validation import COUNT, check
 from .lazy_table import CHUNK, Table
 from .range_rows import RangeRows
+from .row_counts import taken
 from .row_sample import Block, RowSample, joined
 from .unmodelled_columns import MAX_CATEGORIES
 
-__all__ = ["DrawnRows", "Group", "draw_rows"]
+__all__ = ["DrawnRows", "Group", "draw_rows", "held"]
 
-_CELLS = 1 << 24  # numbers in a sample: some copies of 128 MiB are all that a fit holds
-_ROWS = (1 << 14, 1 << 18)  # fewest and most rows of a sample: docs/scaling.md has the effect
-_WHOLE = 1 << 25  # numbers of a table up to which it is no sample
+_CELLS = 1 << 24  # numbers that a fit holds: it makes some copies of their 128 MiB
+_ROWS = (1 << 14, 1 << 20)  # fewest and most rows of a sample: docs/scaling.md has the effect
 _LEVELS = MAX_CATEGORIES + 1  # of a column of text: one more than a category has
 _BYTES = 1 << 26  # of a file of text whose rows are not counted
 _BATCH = 1 << 22  # numbers read at once
@@ -106,7 +110,7 @@ class DrawnRows:
 
 
 def draw_rows(
-    table: Table,
+    table: Any,
     most_rows: int | None = None,
     group: Group | None = None,
     advance: Callable[[int], object] | None = None,
@@ -120,24 +124,25 @@ def draw_rows(
     1, 2 or 64 processes draw the same.
 
     Args:
-        table: opened by :func:`open_data`; memory stays that of the sample.
-        most_rows: rows to draw at most. None is up to 2^18, fewer of more than 64 columns, and
-            reads tables of up to 2^25 cells whole.
+        table: opened by :func:`open_data`, of which memory stays that of the sample; or a frame,
+            array or tensor.
+        most_rows: rows to draw at most. None is up to 2^20, and up to 2^24 cells.
         group: processes that read a part of the row groups of a parquet table each.
         advance: called with the number of rows after each batch.
     """
     check({"most_rows": COUNT | None}, {"most_rows": most_rows})
+    if not isinstance(table, Table):
+        return _of_memory(table, most_rows)
     width = max(1, len(table.columns))
-    size = most_rows or max(_ROWS[0], min(_ROWS[1], _CELLS // width))
-    whole = max(size, 0 if most_rows else _WHOLE // width)
-    if table.in_memory or _is_small(table, whole):
+    size = most_rows or _most(width)
+    if table.in_memory or _is_small(table, size):
         X = table.read()
-        if len(X) <= whole or (table.in_memory and not most_rows):
+        if len(X) <= size:
             return DrawnRows(X, None, np.arange(len(X)), len(X))
         table = Table.of(X)
     shared = group is not None and group.count > 1 and table.divisible
     share = (group.rank, group.count) if group is not None and shared else (0, 1)
-    sample, ranges = RowSample(size, whole), RangeRows(_LEVELS)
+    sample, ranges = RowSample(size), RangeRows(_LEVELS)
     for start, batch in table.numbered(max(256, min(CHUNK, _BATCH // width)), share):
         sample.add(start, batch)
         ranges.add(Block(np.arange(start, start + len(batch)), batch))
@@ -150,10 +155,42 @@ def draw_rows(
     return _together(sample, ranges, table)
 
 
-def _is_small(table: Table, whole: int) -> bool:
+def held(X: Any) -> Any:
+    """What a fit holds of its rows: those given, or a sample where a container has too many."""
+    shape = getattr(X, "shape", ())
+    if isinstance(X, (Table, DrawnRows)) or len(shape) != 2 or shape[0] <= _most(shape[1]):
+        return X
+    return X if _in_plain_form(X) is None else draw_rows(X)
+
+
+def _most(width: int) -> int:
+    """Rows of so many columns that a fit holds at most."""
+    return max(_ROWS[0], min(_ROWS[1], _CELLS // max(1, width)))
+
+
+def _in_plain_form(X: Any) -> Any:
+    """A pandas frame or array of the same rows; None of what is no table."""
+    if isinstance(X, Tensor):
+        X = X.detach().cpu()
+        return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    if isinstance(X, np.ndarray):
+        return X
+    return nw.from_native(X, eager_only=True).to_pandas() if is_into_dataframe(X) else None
+
+
+def _of_memory(X: Any, most_rows: int | None) -> DrawnRows:
+    """Rows of a frame, array or tensor, in the same container."""
+    plain = _in_plain_form(X)
+    if plain is None:
+        raise DataError(f"{type(X).__name__} is no table. Expected a frame, array or tensor.")
+    drawn = draw_rows(Table.of(plain), most_rows)
+    return drawn if plain is X else replace(drawn, X=taken(X, drawn.numbers))
+
+
+def _is_small(table: Table, most: int) -> bool:
     """Whether a table can be read at once to see whether it fits."""
     if table.n_rows is not None:
-        return table.n_rows <= whole
+        return table.n_rows <= most
     path = table.path
     return path is not None and path.suffix != ".gz" and path.stat().st_size <= _BYTES
 

@@ -27,8 +27,8 @@ def gathered(
         group: the processes.
     """
     seen = [int(part) for part in group.gather(str(sample.seen).encode())]
-    total = RowSample(sample.size, sample.whole)
-    if sum(seen) > sample.whole:
+    total = RowSample(sample.size)
+    if sum(seen) > sample.size:
         parts = group.gather(sample.lowest().tobytes())
         every = np.concatenate([np.frombuffer(part, dtype=np.int64) for part in parts])
         if len(every) > sample.size:

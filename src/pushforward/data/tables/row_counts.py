@@ -24,7 +24,7 @@ def counted(X: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
         scaled: np.ndarray = np.divide(weight, weight.max())
         index = np.flatnonzero(scaled > 1e-12)
         if not bool((scaled == 1).all()):
-            return taken(X, index), scaled[index]
+            return (X if len(index) == len(weight) else taken(X, index)), scaled[index]
     return taken(X, index), None
 
 
@@ -40,11 +40,16 @@ def taken(X: Any, index: np.ndarray) -> Any:
     return [X[i] for i in index]
 
 
-def canonical_order(z: Tensor) -> Tensor:
-    """Order of the rows by value, so that a fit does not depend on the order they came in."""
-    if z.shape[1] == 0:
-        return torch.arange(len(z))
-    first = np.argsort(z[:, 0].numpy())
-    if bool((z[first, 0].diff() == 0).any()):
-        first = np.lexsort(z.T.flip(0).numpy())
+def canonical_order(*parts: Tensor) -> Tensor:
+    """Order of the rows by value, so that a fit does not depend on the order they came in.
+
+    Args:
+        parts: the columns, (n, p) each, those of the first before those of the next.
+    """
+    columns = [column for part in parts for column in part.T]
+    if not columns:
+        return torch.arange(len(parts[0]))
+    first = np.argsort(columns[0].numpy())
+    if bool((columns[0][first].diff() == 0).any()):
+        first = np.lexsort([column.numpy() for column in reversed(columns)])
     return torch.from_numpy(first)

@@ -44,23 +44,22 @@ def priorities(numbers: np.ndarray) -> np.ndarray:
 class RowSample:
     """Rows drawn uniformly and without replacement: those of the lowest priorities.
 
-    Whole while there are few; a sample of fewer is part of one of more, so that rows can be let go
-    as the stream goes on, and samples of parts of the stream be joined.
+    All while there are no more; a sample of fewer is part of one of more, so that rows can be let
+    go as the stream goes on, and samples of parts of the stream be joined.
 
     Args:
         size: how many rows to draw.
-        whole: rows up to which all are kept; ``size`` or more.
 
     Examples:
-        >>> sample = RowSample(size=3, whole=5)
+        >>> sample = RowSample(size=3)
         >>> for start in range(0, 100, 10):
         ...     sample.add(start, np.arange(start, start + 10.0)[:, None])
         >>> sample.seen, len(sample.drawn().numbers)
         (100, 3)
     """
 
-    def __init__(self, size: int, whole: int) -> None:
-        self.size, self.whole = size, max(size, whole)
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.seen = 0
         self._highest = np.iinfo(np.int64).max  # of the priorities that can still be drawn
         self._blocks: list[Block] = []
@@ -75,8 +74,7 @@ class RowSample:
         if len(block.numbers):
             self._blocks.append(block)
             self._held += len(block.numbers)
-        limit = self.whole if self.seen <= self.whole else 2 * self.size
-        if self._held > limit:
+        if self._held > 1.25 * self.size:  # so that sorting out is rare, and few are held
             self.cut(self.lowest())
 
     def lowest(self) -> np.ndarray:
@@ -88,7 +86,10 @@ class RowSample:
     def cut(self, lowest: np.ndarray) -> None:
         """Let go of the rows whose priority is above all of these."""
         self._highest = int(lowest.max()) if len(lowest) else -1
-        kept = [block.take(priorities(block.numbers) <= self._highest) for block in self._blocks]
+        kept = []
+        while self._blocks:  # one after the other, so that no rows are held twice
+            block = self._blocks.pop(0)
+            kept.append(block.take(priorities(block.numbers) <= self._highest))
         self._blocks = [b for b in [joined(kept)] if b is not None]
         self._held = sum(len(block.numbers) for block in self._blocks)
 
@@ -98,8 +99,8 @@ class RowSample:
         self._held = sum(len(block.numbers) for block in blocks)
 
     def drawn(self) -> Block | None:
-        """The rows so far: all of them up to ``whole``, else ``size`` of them; None of none."""
-        if self.seen > self.whole:
+        """The rows so far, ``size`` of them at most; None of none."""
+        if self.seen > self.size:
             self.cut(self.lowest())
         return joined(self._blocks)
 

@@ -295,11 +295,11 @@ class _ArraySink:
         if self._zipped:
             self._file.seek(0)
             with (
+                self._file,
                 zipfile.ZipFile(self._final, "w", allowZip64=True) as archive,
                 archive.open("X.npy", "w", force_zip64=True) as entry,
             ):
                 shutil.copyfileobj(self._file, entry)
-            self._file.close()
 
     def abort(self) -> None:
         self._file.close()

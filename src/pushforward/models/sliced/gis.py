@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -32,13 +32,20 @@ from ...validation import (
     OneOf,
     Rule,
 )
-from .latent_spread import matched_spread
+from .latent_spread import matched_spread, rows_to_match
 from .layer_growth import Growth, Layering, grow, share_done
 from .published_layer import PublishedLayering
 
 __all__ = ["GIS"]
 
 _FEW_VALUES = 10
+
+
+class _Points(NamedTuple):
+    """Whitened coordinates (d, n) in the precision of the flow, and the weights of the rows."""
+
+    x: Tensor
+    weight: Tensor | None
 
 
 class GIS(TransformerMixin, TableDensity):
@@ -60,7 +67,7 @@ class GIS(TransformerMixin, TableDensity):
         bandwidth: of the kernel estimates, as a multiple of Scott's rule.
         knots: knots a spline.
         search_steps, search_rows: gradient steps of a search for directions, and the rows
-            drawn afresh for each.
+            drawn afresh for each; None takes 2,048, and of 2^17 rows or more a 32nd of them.
         whiten: begin from uncorrelated coordinates.
         margins: begin with a marginal layer, which models skewed and heavy-tailed columns and
             point masses; None does so where a column has point masses, or most have few values.
@@ -123,7 +130,7 @@ class GIS(TransformerMixin, TableDensity):
         "bandwidth": POSITIVE,
         "knots": Integer(4),
         "search_steps": COUNT,
-        "search_rows": Integer(2),
+        "search_rows": Integer(2) | None,
         "whiten": FLAG,
         "margins": FLAG | None,
         "validation_fraction": SHARE,
@@ -146,7 +153,7 @@ class GIS(TransformerMixin, TableDensity):
         bandwidth: float = 1.0,
         knots: int = 64,
         search_steps: int = 30,
-        search_rows: int = 2048,
+        search_rows: int | None = None,
         whiten: bool = False,
         margins: bool | None = None,
         validation_fraction: float = 0.15,
@@ -272,7 +279,7 @@ class GIS(TransformerMixin, TableDensity):
         checkpoint: Checkpoint,
         validation: Any = None,
     ) -> tuple[Tensor, Tensor | None]:
-        d = rows.x.shape[1]
+        n, d = rows.x.shape
         started = time.monotonic() - checkpoint.seconds
         more = self.warm_start and self.__sklearn_is_fitted__()
         self._seed = seed = self._seed if more else seed
@@ -282,16 +289,21 @@ class GIS(TransformerMixin, TableDensity):
         else:
             margins = train.fit_margins() if self._begins_with_margins(rows) else None
             component = self._start(train.through(margins))
-        inner = train.through(margins), None if held_out is None else held_out.through(margins)
+        judges = None if held_out is None else held_out.through(margins)
+        scored = train if held_out is None else held_out
+        inner = train.through(margins)
+        points = self._whitened(inner, component)
+        matched = rows_to_match(inner, seed)
+        del train, inner  # of many rows: growth needs the memory for its points
         self.history_: list[tuple[float, float]] = list(self.history_) if more else []
         self.stopped_ = "nothing to do: no column varies"
         layers, new, value = list(component.layers), [], 0.0
         if d > 0 and held_out is None and self.validation_fraction > 0:
-            self.stopped_ = f"{len(rows)} rows are too few to hold any out: no layers"
-        elif d > 0 and len(rows) > 1:
+            self.stopped_ = f"{n} rows are too few to hold any out: no layers"
+        elif d > 0 and n > 1:
             deadline = math.inf if self.minutes is None else started + 60 * self.minutes
-            layering = self._layering(*rows.x.shape)
-            growth = self._grown(*inner, component, layering, deadline, report, checkpoint)
+            layering = self._layering(n, d)
+            growth = self._grown(points, judges, component, layering, deadline, report, checkpoint)
             self.stopped_, new = growth.reason, growth.history
             layers, value = growth.layers, growth.value
         report(self.stopped_, 1.0)
@@ -299,12 +311,11 @@ class GIS(TransformerMixin, TableDensity):
         self._n_features_out = d
         flow = Component(0.0, component.mean, component.factor, layers)
         self.density_ = SlicedDensity.assemble([flow], margins)
-        scored = train if held_out is None else held_out
         scores = self.density_.log_prob(scored.x) + scored.log_det
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = scored.mean(scores) - value
-        if inner[1] is not None and not self.faithful:
-            spread = matched_spread(flow, inner[0], inner[1], seed)
+        if judges is not None and not self.faithful:
+            spread = matched_spread(flow, matched, judges, seed)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
             scores = self.density_.log_prob(scored.x) + scored.log_det
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
@@ -312,7 +323,7 @@ class GIS(TransformerMixin, TableDensity):
 
     def _grown(
         self,
-        train: Rows,
+        points: _Points,
         held_out: Rows | None,
         component: Component,
         layering: Layering,
@@ -321,7 +332,6 @@ class GIS(TransformerMixin, TableDensity):
         checkpoint: Checkpoint,
     ) -> Growth:
         """Layers on top of those of the component, of rows behind the marginal layer."""
-        whiten = torch.linalg.inv(component.factor)
         patience = 5 if self.faithful else self.patience
         values: list[float] = []
         shown = 0.0
@@ -337,14 +347,14 @@ class GIS(TransformerMixin, TableDensity):
             report(f"layer {made}: {value:.3f} nats a row (standardised)", shown)
 
         return grow(
-            self._whitened(train, component, whiten),
-            None if held_out is None else self._whitened(held_out, component, whiten),
+            points.x,
+            None if held_out is None else self._whitened(held_out, component).x,
             layering,
             generator=torch.Generator().manual_seed(self._seed + len(self.history_)),
             max_layers=self.max_layers,
             patience=patience,
             min_gain=0.0 if self.faithful else 1e-3,
-            weight=train.weight,
+            weight=points.weight,
             held_out_weight=None if held_out is None else held_out.weight,
             start=list(component.layers),
             deadline=deadline,
@@ -373,9 +383,10 @@ class GIS(TransformerMixin, TableDensity):
             return Component(0.0, mixture.mean[0], mixture.factor[0], [])
         return Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
 
-    def _whitened(self, rows: Rows, component: Component, whiten: Tensor) -> Tensor:
+    def _whitened(self, rows: Rows, component: Component) -> _Points:
         dtype = torch.float32 if self.precision == "float32" else torch.float64
-        return (whiten @ (rows.x - component.mean).T).to(dtype)
+        whiten = torch.linalg.inv(component.factor)
+        return _Points((whiten @ (rows.x - component.mean).T).to(dtype), rows.weight)
 
     def _layering(self, n: int, d: int) -> Layering:
         if self.faithful:

@@ -9,13 +9,22 @@ import torch
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.numerics import effective_size
 
-__all__ = ["matched_spread"]
+__all__ = ["matched_spread", "rows_to_match"]
 
 _DRAWS = 2048  # samples whose standard deviations are compared
 _HALVINGS = 8  # of an interval of about a half: to less than a hundredth
 _ERRORS = 2.0  # standard errors by which held-out rows may seem less dense
 _FAR = 3.0  # latents farther out than this count as at this
+_ROWS = 1 << 17  # whose standard deviations are compared, at most
 _CUT = 0.01  # share of the rows at either end whose distance does not count
+
+
+def rows_to_match(train: Rows, seed: int) -> Rows:
+    """Those of the fitted rows whose standard deviations are compared: all, or many at random."""
+    if len(train) <= _ROWS:
+        return train
+    generator = torch.Generator().manual_seed(seed)
+    return train.take(torch.randperm(len(train), generator=generator)[:_ROWS])
 
 
 def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int) -> float:
@@ -30,7 +39,7 @@ def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int)
 
     Args:
         component: the flow, of spread 1, of coordinates behind any marginal layer.
-        train: the rows it was fitted to, in those coordinates.
+        train: the rows it was fitted to, or some of them, in those coordinates.
         held_out: rows it was not fitted to, likewise.
         seed: of the samples.
     """

@@ -41,7 +41,8 @@ class PublishedLayering(Layering):
 
     def make(self, x: Tensor, weight: Tensor | None, generator: torch.Generator) -> SliceLayer:
         """Fit one layer on points (d, n)."""
-        a = _cayley_search(x, self.slices, generator, self.search_steps, self.search_rows, weight)
+        rows = self.searched(x.shape[1])
+        a = _cayley_search(x, self.slices, generator, self.search_steps, rows, weight)
         return SliceLayer(a, self._splines(a.T @ x, weight))
 
     def _splines(self, p: Tensor, weight: Tensor | None) -> Splines:
