@@ -22,6 +22,8 @@ from .rows import Rows
 __all__ = ["TableMixture"]
 
 _COMPONENTS = 40
+_ROWS_A_COMPONENT, _ROWS_OF_HOLES = 100, 40  # where cells are missing, held-out ones choose
+_FOLDS, _FEW = 3, 1000  # that choose, of few rows; of more rows one is enough
 _MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table
 _FEW_LISTED = 10  # the same where there are not some thousands of samples to learn it of
 _WIDE = 40  # smooth coordinates from which on missing ones are completed by factors
@@ -90,7 +92,8 @@ class TableMixture:
         smooth = rows.coordinates(~tabled)
         margins = smooth.fit_margins() if smooth.x.shape[1] else None
         sizes = [len(s) for s in seen]
-        components = max(1, min(_COMPONENTS, len(rows) // 100))
+        enough = _ROWS_A_COMPONENT if known is None else _ROWS_OF_HOLES
+        components = max(1, min(_COMPONENTS, len(rows) // enough))
         if known is None:
             step = len(rows) * (smooth.x.shape[1] ** 2 + 1.0)  # operations of a component
             components = max(1, min(components, int(4 * _WORK / (_STEPS * step))))
@@ -278,7 +281,7 @@ def _chosen(
     step = s**2 * (6.0 * s * patterns + 4.0 * n) + 1.0  # operations of a component
     most = max(1, min(most, int(_WORK / (_STEPS * step))))
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    out, rows = order[: n // 5], order[n // 5 :]
+    folds = order.split(-(-n // (_FOLDS + 1)))[: _FOLDS if n < _FEW else 1]
     diagonal = 0.0 if n > _ROWS_A_COLUMN * s else 0.02
 
     def fitted(y: Tensor, components: int, part: Tensor) -> ProductMixture:
@@ -289,19 +292,22 @@ def _chosen(
             iterations=_STEPS,
         )  # fmt: skip
 
-    layers = [margins] if margins is None else [margins, None]
+    def held_out_value(y: Tensor, slope: Tensor, components: int, fold: Tensor) -> float:
+        """Mean log density of the known values of the rows of a fold, fitted without them."""
+        kept = torch.ones(n, dtype=torch.bool).index_fill_(0, fold, False).nonzero()[:, 0]
+        held = there[0][fold], there[1][fold]
+        value = fitted(y, components, kept).log_prob_known(y[fold], k[fold], held)
+        value = value + torch.where(held[0], slope[fold], 0.0).sum(1)
+        return weighted_mean(value, None if smooth.weight is None else smooth.weight[fold])
+
     best = (-math.inf, 1, margins)
-    for layer in layers:
-        y, held_out = smooth.x, smooth.take(out)
-        slope = torch.zeros_like(held_out.x)
+    for layer in [margins] if margins is None else [margins, None]:
+        y, slope = smooth.x, torch.zeros_like(smooth.x)
         if layer is not None:
-            y = smooth.through(layer).x
-            slope = layer.slopes(held_out.x.T.contiguous())[1].T
+            y, slope = smooth.through(layer).x, layer.slopes(smooth.x.T.contiguous())[1].T
         for components in sorted({1, max(1, most // 4), most}):
-            mixture = fitted(y, components, rows)
-            value = mixture.log_prob_known(y[out], k[out], (there[0][out], there[1][out]))
-            value = value + torch.where(there[0][out], slope, 0.0).sum(1)
-            if (score := weighted_mean(value, held_out.weight)) > best[0]:
+            values = [held_out_value(y, slope, components, fold) for fold in folds]
+            if (score := sum(values) / len(values)) > best[0]:
                 best = (score, components, layer)
     _, components, layer = best
     return layer, fitted(smooth.through(layer).x, components, torch.arange(n))
