@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import pushforward
+from pushforward.refinement import density_ratio, ratio_network
 
 
 def made_table(n=240):
@@ -53,9 +54,14 @@ def folders(tmp_path_factory):
     rows.save(place / "rows-model")
     predictor = pushforward.Predictor("length", minutes=0.001, random_state=0)
     predictor.fit(table[:60]).save(place / "length-model")
-    refined = pushforward.refine(
-        rows, table, method="rejection", settings={"budget": 2.0}, random_state=0, minutes=0.05
-    )
+    longer = table.assign(length=table["length"] + 1)  # so that there is something to choose by
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratio_network, "_WIDTH", 4)
+        for name, number in (("_POOLED", 400), ("_STEPS", 100), ("_STEPS_THAT_WEIGH", 100)):
+            patch.setattr(density_ratio, name, number)
+        refined = pushforward.refine(
+            rows, longer, method="rejection", settings={"budget": 2.0}, random_state=0
+        )
     refined.save(place / "refined")
     images, lower = made_images()
     np.savez(place / "squares.npz", X=images, y=lower)

@@ -192,21 +192,24 @@ class TableDensity(
             self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
             self._count_kept()
         self.missingness_ = None
-        if completed is not None:  # the rows were scored with cells that were drawn for them
-            learned, whole = completed
-            seconds = 0.1 * (time.monotonic() - began)
-            minutes = self.get_params(deep=False).get("minutes")
-            if minutes is not None:
-                seconds = min(seconds, began + 60 * minutes - time.monotonic())
-            self.held_out_ -= log_prob_of_completion(
-                self, learned.X, whole, seconds, within_budget=minutes is not None
-            )
-            self.missingness_ = self._fit_missingness(learned, whole, seed)
+        if completed is not None:
+            self._fit_holes(*completed, seed, began)
         if group is not None and group.count > 1:
             self._take_from_first(group)
         if checkpoint is not folder:  # a caller who made it still has to save the model
             checkpoint.discard()
         return self
+
+    def _fit_holes(self, learned: Learned, whole: Any, seed: int, began: float) -> None:
+        """Take cells that were drawn from the held-out score, and learn where holes are."""
+        seconds = 0.1 * (time.monotonic() - began)
+        minutes = self.get_params(deep=False).get("minutes")
+        if minutes is not None:
+            seconds = min(seconds, began + 60 * minutes - time.monotonic())
+        self.held_out_ -= log_prob_of_completion(
+            self, learned.X, whole, seconds, within_budget=minutes is not None
+        )
+        self.missingness_ = self._fit_missingness(learned, whole, seed)
 
     def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
