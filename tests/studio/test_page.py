@@ -195,6 +195,18 @@ def test_a_refinement_from_its_start_to_its_end(page, studio):
     page.until("return document.querySelectorAll('#model option').length === 6")
 
 
+def test_a_comparison_from_its_start_to_its_end(page):
+    page.model("rows-model")
+    page.tab("compare")
+    page.run("[...document.querySelectorAll('#panel input[type=number]')].at(-1).value = 60")
+    page.button("Compare").click()
+    page.until("return document.querySelectorAll('#panel .card table').length > 3", seconds=180)
+    text = page.run("return document.getElementById('panel').textContent")
+    assert "refined" in text
+    assert "95 % interval" in text
+    assert "is better" in text
+
+
 def test_before_and_after(page):
     page.model("refined")
     page.tab("refine")

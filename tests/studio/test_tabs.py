@@ -307,6 +307,25 @@ def test_the_strangest_rows_and_their_cells(client, models, folders):
     assert sum(found["counts"]) == 240
 
 
+def test_strange_rows_with_missing_cells(client, models, folders):
+    rows = pd.read_csv(folders / "rows.csv")[:40]
+    rows.loc[3, ["width", "count"]] = [9.0, np.nan]  # far too wide, whatever its count
+    rows.loc[5, "count"] = np.nan
+    answer = client.upload("rows-model", "holes.csv", rows.to_csv(index=False).encode())
+    found = client.ask("strange/score", model="rows-model", upload=answer["upload"], count=3)
+    assert found["n"] == 38
+    assert found["n_with_holes"] == 2
+    assert [row["row"] for row in found["with_holes"]] == [3, 5]
+    expected = models["rows-model"].decision_function(rows.iloc[[3, 5]], missing="model")
+    decision = [row["decision"] for row in found["with_holes"]]
+    np.testing.assert_allclose(decision, expected, rtol=1e-3)
+    assert decision[0] < 0 < decision[1]
+    _, _, data = client.request("GET", f"/download/scores?scores={found['scores']}")
+    kept = pd.read_csv(io.BytesIO(data))
+    assert kept["nats_above_threshold"].notna().sum() == 2
+    assert kept["log_density"].isna().sum() == 2
+
+
 def test_the_strangest_images_and_where(client, models, folders):
     noise = np.random.default_rng(1).integers(0, 256, (8, 8), dtype=np.uint8)
     data = io.BytesIO()

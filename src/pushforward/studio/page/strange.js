@@ -65,6 +65,18 @@ function ofRows(answer) {
         caption: `Row ${row.row}`,
         cell: (td, i, k) => row.reasons.some((one) => one.column === row.cells.names[k]) && td.classList.add("fixed"),
       }))),
+    ...withHoles(answer),
+  ];
+}
+
+function withHoles(answer) {
+  if (!answer.with_holes.length) return [];
+  return [
+    h("h2", {}, `${answer.n_with_holes.toLocaleString("en")} rows with missing cells`),
+    h("p.small.muted", {}, "Each is compared with samples that lack the same cells. Below 0 it does not belong."),
+    ...answer.with_holes.map((row) => h("div", {},
+      h("h3", {}, `Row ${row.row}: ${short(Math.abs(row.decision))} nats ${row.decision < 0 ? "below" : "above"} the threshold`),
+      table(row.cells.names, row.cells.rows, { caption: `Row ${row.row}` }))),
   ];
 }
 

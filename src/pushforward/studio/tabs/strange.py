@@ -17,8 +17,8 @@ __all__ = ["ABOUT", "ACTIONS", "TITLE", "reason_against"]
 TITLE = "Strange"
 ABOUT = "the least likely {rows}, and what makes them so"
 
-_ROWS, _IMAGES = 500, 16  # scored in one step
-_MOST_IMAGES = 2000
+_ROWS, _HOLED, _IMAGES = 500, 10, 16  # scored in one step
+_MOST_HOLED, _MOST_IMAGES = 200, 2000  # each row with missing cells takes an integral
 _BINS = 40
 _MOST_SHOWN = 24
 
@@ -85,20 +85,59 @@ def _rows(
                 ],
             }
         )
-        yield 0.5 + 0.5 * k / count
+        yield 0.5 + 0.2 * k / count
     whole_scores = np.full(len(whole), np.nan)
     whole_scores[numbers] = scores
-    held = HeldScores({"row": np.arange(len(whole)), "log_density": whole_scores})
-    left_out = int((~whole).sum())
+    decision = yield from _of_rows_with_holes(opened, table, np.flatnonzero(~whole))
+    held = HeldScores(
+        {
+            "row": np.arange(len(whole)),
+            "log_density": whole_scores,
+            "nats_above_threshold": decision,
+        }
+    )
+    strangest = np.argsort(decision, kind="stable")[: min(count, np.isfinite(decision).sum())]
+    left_out = int((~whole).sum() - np.isfinite(decision).sum())
     return {
         "kind": "table",
         "rows": found,
         "threshold": opened.can.threshold,
         "n": len(scores),
+        "with_holes": [
+            {
+                "row": int(row),
+                "decision": round(float(decision[row]), 4),
+                "cells": cells(columns.take(table, np.arange(len(whole)) == row), columns, 1),
+            }
+            for row in strangest.tolist()
+        ],
+        "n_with_holes": int(np.isfinite(decision).sum()),
         "note": f"{left_out} rows with missing cells have no score." if left_out else "",
         "scores": workspace.handles.keep(held),
         **_histogram(scores),
     }
+
+
+def _of_rows_with_holes(
+    opened: OpenModel, table: Any, numbers: np.ndarray
+) -> Generator[float | None, None, np.ndarray]:
+    """How far rows with missing cells are above the threshold of rows that lack the same, nats.
+
+    Each is compared with samples without the same cells, so that rows with many and few of them
+    can be compared. NaN for all others, and for those after the first few hundred.
+    """
+    columns = opened.can.columns
+    assert columns is not None
+    n = len(columns.complete(table))
+    decision = np.full(n, np.nan)
+    if opened.can.can("given") and opened.can.threshold is not None:
+        numbers = numbers[:_MOST_HOLED]
+        for start in range(0, len(numbers), _HOLED):
+            part = numbers[start : start + _HOLED]
+            rows = columns.take(table, np.isin(np.arange(n), part))
+            decision[part] = opened.model.decision_function(rows, missing="model")
+            yield 0.7 + 0.3 * start / len(numbers)
+    return decision
 
 
 def _images(
