@@ -180,7 +180,7 @@ def test_a_refinement_from_its_start_to_its_end(page, studio):
         "const m = document.querySelector('#panel select'); m.value = 'resampling';"
         "m.dispatchEvent(new Event('change'));"
         "[...document.querySelectorAll('#panel .field')].find(f => f.textContent.startsWith("
-        "'Minutes')).querySelector('input').value = 0.05"
+        "'Minutes')).querySelector('input').value = 0.15"
     )
     page.button("Start").click()
     page.until("return document.getElementById('model').value === 'glow refined'", seconds=180)
