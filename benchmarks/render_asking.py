@@ -15,9 +15,7 @@ NAMES = {
     "ridge": "chained Bayesian ridge",
     "trees": "chained extra trees",
 }
-SLOW_NAMES = NAMES | {
-    "missforest": "missForest", "mice": "miceforest", "hyperimpute": "hyperimpute",
-}  # fmt: skip
+SLOW_NAMES = NAMES | {"missforest": "missForest", "mice": "miceforest"}
 FILL_TEXT = """\
 ### Missing cells filled in
 
@@ -26,7 +24,7 @@ them and fills in the others. Root mean squared errors of these cells in standar
 the columns, means over {runs}; lower is better. Peers are scikit-learn's imputers fitted to the
 same rows."""
 SLOW_TEXT = """\
-Beside them, on the runs in which they ended too, three that take many times as long."""
+Beside them, on the runs in which they ended too, two that take many times as long."""
 DRAW_TEXT = """\
 Continuous ranked probability score of 20 draws of each cell, in the same unit, and the share of
 cells between the lowest and the highest of them, which is .905 for draws of the truth."""
