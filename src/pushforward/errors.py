@@ -4,6 +4,8 @@ Every error raised on purpose derives from :class:`PushforwardError`, and also f
 built-in (or scikit-learn) class a caller would catch without knowing this package.
 """
 
+import inspect
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ __all__ = [
     "PushforwardError",
     "TrainingError",
     "UnsupportedError",
+    "stacklevel_of_caller",
 ]
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 class PushforwardError(Exception):
@@ -52,6 +57,18 @@ class LeftOutWarning(UserWarning):
 
 class TrainingError(PushforwardError, ArithmeticError):
     """Fitting met a non-finite value; the last good state is kept."""
+
+
+def stacklevel_of_caller() -> int:
+    """The ``stacklevel`` for a warning of the calling function that names a line of the user.
+
+    It is that of the nearest line outside this package, however many of its functions and
+    decorators lie between.
+    """
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def __getattr__(name: str) -> Any:

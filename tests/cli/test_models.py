@@ -76,6 +76,7 @@ def test_help_of_every_command(run):
 
 def test_words_that_are_no_command(run):
     run("frobnicate").refused("No such command", "pushforward --help")
+    run("fitt").refused("Did you mean 'fit'? See pushforward --help.")
     run("scor").refused("score")
     run("fit").refused("MODEL", "pushforward fit --help")
     run("fit", "gis", "iris").refused("--output")

@@ -34,6 +34,32 @@ def test_the_token_is_no_longer_in_the_address(page):
     assert "token" not in page.driver.current_url
 
 
+# the heights of the filled and of the outlined bars of every canvas that is drawn from now on
+HEIGHTS = """
+window.heights = new Map();
+const brush = CanvasRenderingContext2D.prototype;
+for (const [name, more] of [["fillRect", 0], ["strokeRect", 3]]) {
+  const drawn = brush[name];
+  brush[name] = function (x, y, width, height) {
+    const of = heights.get(this.canvas) || heights.set(this.canvas, {}).get(this.canvas);
+    of[name] = (of[name] || 0) + height - more;
+    return drawn.call(this, x, y, width, height);
+  };
+}
+"""
+SUMS = "return [...heights.values()].filter(h => h.strokeRect).map(h => h.strokeRect / h.fillRect)"
+
+
+def test_bars_of_the_data_and_of_samples_have_one_scale(page):
+    page.model("rows-model")
+    page.tab("samples")
+    page.until("return document.querySelectorAll('.pairs canvas').length === 10")
+    page.run(HEIGHTS)
+    page.button("Draw others").click()
+    page.until(f"{SUMS}.length >= 4")
+    assert page.run(SUMS) == pytest.approx([1] * len(page.run(SUMS)))
+
+
 def test_samples_of_a_table(page):
     page.model("rows-model")
     page.tab("samples")

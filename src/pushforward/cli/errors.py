@@ -99,7 +99,8 @@ def _user_error(error: Any) -> str | None:
     if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"
         text = error.format_message().replace("Value error, ", "").rstrip(".")
-        return _one_line(f"{text}. See {command} --help.")
+        stop = "" if text.endswith(("?", "!")) else "."
+        return _one_line(f"{text}{stop} See {command} --help.")
     if isinstance(error, _CliError):
         return _one_line(error.format_message())
     if isinstance(error, PushforwardError):

@@ -23,7 +23,7 @@ from ..data.tables.drawn_rows import held
 from ..data.tables.row_counts import canonical_order, counted, taken
 from ..deprecation import current_words, old_words
 from ..devices import find_device
-from ..errors import DataError, LeftOutWarning, ModelFileError
+from ..errors import DataError, LeftOutWarning, ModelFileError, stacklevel_of_caller
 from ..storage import strict_json
 from ..storage.checkpoint import Checkpoint, Folder, digest
 from ..storage.tensor_bytes import from_bytes, to_bytes
@@ -249,7 +249,7 @@ class TableDensity(
             X = draw_rows(table, None, group, advance)
         if not X.whole:
             self.drawn_from_ = X.n_rows
-            warnings.warn(X.text(), LeftOutWarning, stacklevel=4)
+            warnings.warn(X.text(), LeftOutWarning, stacklevel=stacklevel_of_caller())
         return X.X, X.weights(sample_weight)
 
     def _in_one_order(self, learned: Learned) -> Learned:
@@ -316,8 +316,7 @@ class TableDensity(
             if kept := kept_text(learned.columns):
                 print(kept, file=sys.stderr)
         else:
-            # the line of the caller: a fit with old words has one more frame above it
-            warn_left_out(learned.columns, stacklevel=5 + bool(old_words(self.fit)))
+            warn_left_out(learned.columns)
         return learned
 
     def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:

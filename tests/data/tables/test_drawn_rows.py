@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from pushforward import GIS
+from pushforward import GIS, fit
 from pushforward.data import Columns, draw_rows, open_data
 from pushforward.data.tables.drawn_rows import held
 from pushforward.data.tables.row_sample import RowSample, priorities
@@ -201,3 +201,14 @@ def test_every_container_is_drawn_from_in_its_own_kind(few_are_held):
     assert held(sparse) is sparse  # refused where it is looked at
     with pytest.raises(DataError, match="csr_array is no table"):
         draw_rows(sparse)
+
+
+def test_warnings_of_what_a_fit_leaves_out_name_the_line_of_its_caller(monkeypatch, rng):
+    monkeypatch.setattr("pushforward.data.tables.drawn_rows._most", lambda width: 60)
+    frame = pd.DataFrame(rng.normal(size=(90, 2)), columns=["a", "b"])
+    with pytest.warns(LeftOutWarning, match="draw_rows") as drawn:
+        GIS(max_layers=1, random_state=0).fit(frame)
+    frame["rare"] = np.where(np.arange(90) < 9, 1.5, np.nan)
+    with pytest.warns(LeftOutWarning, match="rare") as left_out:
+        fit(frame.iloc[:50], minutes=1e-6, random_state=0, verbose=False)
+    assert {one.filename for one in (*drawn, *left_out)} == {__file__}

@@ -4,7 +4,7 @@ import warnings
 from collections import Counter
 from typing import Any
 
-from ...errors import LeftOutWarning
+from ...errors import LeftOutWarning, stacklevel_of_caller
 from ...plain_text import in_markdown
 
 __all__ = ["columns_table", "columns_text", "extent", "kept_text", "share", "warn_left_out"]
@@ -100,8 +100,8 @@ def _gone_text(columns: Any) -> str:
     return f"{gone:,} of {total:,} rows left out for missing cells" if gone else ""
 
 
-def warn_left_out(columns: Any, stacklevel: int) -> None:
-    """Warn of columns and rows that were left out of a fit for missing cells.
+def warn_left_out(columns: Any) -> None:
+    """Warn, at the line of the caller of this package, of what a fit leaves out for missing cells.
 
     Warns:
         LeftOutWarning: where any were.
@@ -114,7 +114,7 @@ def warn_left_out(columns: Any, stacklevel: int) -> None:
     more = f" and {len(sparse) - MOST} more" if len(sparse) > MOST else ""
     columns_gone = f"columns left out: {', '.join(sparse[:MOST])}{more}" if sparse else ""
     if left_out := "; ".join(filter(None, (columns_gone, _gone_text(columns)))):
-        warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel + 1)
+        warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel_of_caller())
 
 
 def _short(text: str) -> str:

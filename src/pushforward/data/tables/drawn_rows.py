@@ -105,7 +105,8 @@ class DrawnRows:
             open_text = f"; {shown}: only levels that were drawn are known"
         return (
             f"fitted to {drawn:,} of {self.n_rows:,} rows, drawn at random, and to {more:,} that "
-            f"show what the columns range over{open_text}; --rows (most_rows=) draws more"
+            f"show what the columns range over{open_text}; --rows, or "
+            "fit(pushforward.data.draw_rows(X, most_rows)), draws another number"
         )
 
 

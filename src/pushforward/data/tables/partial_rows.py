@@ -17,6 +17,7 @@ from .containers import Layout
 from .coordinate_info import CoordinateInfo
 from .dates import DateFormat
 from .linear_formula import COMPUTED
+from .number_format import is_blank
 from .table_builder import TableBuilder
 
 __all__ = ["PartialRows"]
@@ -207,6 +208,8 @@ class PartialRows(CoordinateInfo):
             there = ~missing[:, place]
             if j in modelled:
                 lost = there & ~known[:, modelled[j]]
+                if column.kind != "category":  # a cell such as "-" says that there is none
+                    lost[lost] = [not is_blank(str(cell)) for cell in sheet.raw(place)[lost]]
                 why = f"got {sheet.raw(place)[lost][0]!r}. " if lost.any() else ""
                 if column.origin is None:
                     why += f"Expected a value of a column that is {column.kind}."

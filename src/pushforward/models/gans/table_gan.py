@@ -187,7 +187,7 @@ class TableGAN(WassersteinGame, TableColumns):
             seasons=True,
         )
         self._set_columns(learned.columns)
-        warn_left_out(learned.columns, stacklevel=5)  # the line of the caller of fit
+        warn_left_out(learned.columns)
         if not self.columns_.n_coordinates:
             raise DataError("All columns are constant. Expected one at least that is not.")
         self.settings_ = self._resolve()

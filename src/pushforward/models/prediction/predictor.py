@@ -258,7 +258,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
             seasons=True,
         )
         self._set_columns(learned.columns)
-        warn_left_out(self.columns_, stacklevel=5)
+        warn_left_out(self.columns_)
         return learned, y.loc[learned.kept].reset_index(drop=True)
 
     def _identity(self, learned: Learned, y: "pd.Series") -> dict[str, Any]:

@@ -137,10 +137,12 @@ export function pairs(columns, layers) {
       canvas.width = canvas.height = side;
       const brush = canvas.getContext("2d"), [xl, xh] = ranges[j], [yl, yh] = ranges[i];
       const X = (v) => ((v - xl) / (xh - xl)) * side, Y = (v) => (1 - (v - yl) / (yh - yl)) * side;
-      for (const layer of layers) {
+      const shares = i === j ? layers.map((layer) => binned(layer.places[columns[j].j] || [], columns[j], xl, xh)) : [];
+      const top = Math.max(...shares.flat(), 1e-9); // one scale: the bars of layers are compared
+      for (const [k, layer] of layers.entries()) {
         const colour = style.getPropertyValue(layer.colour), xs = layer.places[columns[j].j] || [];
         brush.fillStyle = brush.strokeStyle = colour;
-        if (i === j) { bars(brush, xs, columns[j], xl, xh, side, layer === layers[layers.length - 1]); continue; }
+        if (i === j) { bars(brush, shares[k], top, columns[j], xl, xh, side, k === layers.length - 1); continue; }
         const ys = layer.places[columns[i].j] || [];
         brush.globalAlpha = 0.5;
         xs.forEach((v, k) => {
@@ -167,16 +169,27 @@ export function pairs(columns, layers) {
   return { grid, choose: (row) => { chosen = row; draw(); } };
 }
 
-function bars(brush, values, column, low, high, side, last) {
+// The edges of the first and the last bar of a column, and how many bars there are.
+function barEdges(column, low, high) {
   const each = column.whole ? Math.ceil((high - low) / 18) : (high - low) / 18; // as many whole numbers in every bar
   const bins = column.choices ? column.choices.length : Math.ceil((high - low) / each - 1e-9);
-  const counts = new Array(bins).fill(0), [a, b] = column.choices ? [-0.5, bins - 0.5] : [low, low + bins * each];
-  for (const value of values) if (value !== null) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1;
-  const top = Math.max(...counts, 1);
+  return column.choices ? [bins, -0.5, bins - 0.5] : [bins, low, low + bins * each];
+}
+
+// The share of the values that are there in each bar.
+function binned(values, column, low, high) {
+  const [bins, a, b] = barEdges(column, low, high), there = values.filter((value) => value !== null);
+  const shares = new Array(bins).fill(0);
+  for (const value of there) shares[Math.min(bins - 1, Math.max(0, Math.floor(((value - a) / (b - a)) * bins)))] += 1 / there.length;
+  return shares;
+}
+
+function bars(brush, shares, top, column, low, high, side, last) {
+  const [bins, a, b] = barEdges(column, low, high);
   const X = (value) => ((value - low) / (high - low)) * side;
   brush.lineWidth = 1.6 * devicePixelRatio;
-  counts.forEach((count, k) => {
-    const x = X(a + (k / bins) * (b - a)), width = X(a + ((k + 1) / bins) * (b - a)) - x, tall = (count / top) * side * 0.86;
+  shares.forEach((share, k) => {
+    const x = X(a + (k / bins) * (b - a)), width = X(a + ((k + 1) / bins) * (b - a)) - x, tall = (share / top) * side * 0.86;
     brush.globalAlpha = last ? 1 : 0.35;
     if (last) brush.strokeRect(x + 1, side - tall, width - 2, tall + 3);
     else brush.fillRect(x + 1, side - tall, width - 2, tall);
