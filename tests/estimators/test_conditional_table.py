@@ -49,6 +49,20 @@ def line():
     return pushforward.fit(X, random_state=0, verbose=False, minutes=0.1)
 
 
+def test_where_nothing_is_given_draws_are_of_the_density_and_worth_the_same(rows, model):
+    """They were drawn from a rougher mixture and weighed: 1000 were worth 106."""
+    nothing = rows.iloc[[0, 0]].mask(np.ones((2, rows.shape[1]), dtype=bool))
+    given = model.given(nothing, n_draws=1000, random_state=0)
+    assert given.effective_size == pytest.approx([1000, 1000])
+    alone = model.given(nothing.iloc[[1]], n_draws=1000, random_state=0)
+    assert given.mean().iloc[1].tolist() == alone.mean().iloc[0].tolist()
+    text = next(name for name in rows if rows[name].dtype.kind not in "fiu")
+    shares = rows[text].value_counts(normalize=True)
+    found = given.probabilities(text).iloc[0]
+    for level, share in shares.items():
+        assert found[level] == pytest.approx(share, abs=0.06)
+
+
 def test_the_mean_and_interval_of_a_line(line):
     given = line.given({0: 1.0}, random_state=0)
     assert given.open == (1,)

@@ -313,6 +313,10 @@ class Conditioner:
             ratio = ratio if varies else ratio.repeat_interleave(count)
             points = self.exact.sample(points, given, noise)
             log_joint = self.density.log_prob(points)
+        elif not bool(given.any()):
+            points = self._unconditional(n, count, noise)
+            log_joint = self.density.log_prob(points)
+            ratio = torch.zeros_like(log_joint)
         else:
             points, log_q = self.proposal.sample_given(points, given, noise)
             log_joint = self.density.log_prob(points)
@@ -323,6 +327,15 @@ class Conditioner:
         return WeightedDraws(
             points.view(n, count, d), ratio.view(n, count), log_joint.view(n, count)
         )
+
+    def _unconditional(self, n: int, count: int, noise: RowNoise) -> Tensor:
+        """Draws of the density itself, all worth the same: (n count, D)."""
+        seeds = (noise.uniform().view(n, count)[:, :1] * 2**53).long().flatten().tolist()
+        drawn = {
+            seed: self.density.sample(count, torch.Generator().manual_seed(seed))
+            for seed in dict.fromkeys(seeds)
+        }
+        return torch.cat([drawn[seed] for seed in seeds]) if seeds else self.rows.x[:0]
 
     def _within_cells(self, x: Tensor, given: Tensor, noise: RowNoise) -> Tensor:
         """Given discrete coordinates and point masses anew at random in their cells."""
