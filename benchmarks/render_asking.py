@@ -21,8 +21,8 @@ FILL_TEXT = """\
 
 A share of the cells is removed from all rows of a table; the automatic model is fitted to 70 % of
 them and fills in the others. Root mean squared errors of these cells in standard deviations of
-the columns, means over {runs}; lower is better. Peers are scikit-learn's imputers fitted to the
-same rows."""
+the columns, means over the runs; lower is better. Peers are scikit-learn's imputers fitted to the
+same rows. Cells removed: {runs}."""
 SLOW_TEXT = """\
 Beside them, on the runs in which they ended too, two that take many times as long."""
 DRAW_TEXT = """\
