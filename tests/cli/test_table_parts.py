@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import pushforward
 from pushforward.cli import app
 from pushforward.data import open_data
 from pushforward.errors import LeftOutWarning
+from pushforward.training import Processes
 
 FITS = {"auto": [], "gis": ["--set", "max_layers=3"]}
 
@@ -132,6 +134,7 @@ def commanded(commands):
         except SystemExit as done:
             if done.code:
                 raise
+        Processes(torch.device("cpu")).barrier()  # a folder is there for all when it is written
 
 
 def test_two_processes_make_what_one_does_and_share_the_parts(

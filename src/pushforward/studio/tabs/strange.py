@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data import ArrayImages
+from ...data import ArrayImages, Columns
 from ..fields import Fields, RequestError
 from ..handles import HeldImage, HeldScores, HeldTable
 from ..pictures import bits_per_dim, heat, png_uri
@@ -75,14 +75,7 @@ def _rows(
                 "row": int(numbers[place]),
                 "score": round(float(scores[place]), 4),
                 "cells": cells(rows[place : place + 1], columns, 1),
-                "reasons": [
-                    {
-                        "column": str(one.column),
-                        "text": one.sentence(80),
-                        "gain": round(one.gain, 3),
-                    }
-                    for one in reasons
-                ],
+                "reasons": [_told(one) for one in reasons],
             }
         )
         yield 0.5 + 0.2 * k / count
@@ -96,26 +89,42 @@ def _rows(
             "nats_above_threshold": decision,
         }
     )
-    strangest = np.argsort(decision, kind="stable")[: min(count, np.isfinite(decision).sum())]
     left_out = int((~whole).sum() - np.isfinite(decision).sum())
     return {
         "kind": "table",
         "rows": found,
         "threshold": opened.can.threshold,
         "n": len(scores),
-        "with_holes": [
-            {
-                "row": int(row),
-                "decision": round(float(decision[row]), 4),
-                "cells": cells(columns.take(table, np.arange(len(whole)) == row), columns, 1),
-            }
-            for row in strangest.tolist()
-        ],
-        "n_with_holes": int(np.isfinite(decision).sum()),
+        **_strangest_with_holes(decision, count, table, columns),
         "note": f"{left_out} rows with missing cells have no score." if left_out else "",
         "scores": workspace.handles.keep(held),
         **_histogram(scores),
     }
+
+
+def _told(reason: Any) -> dict[str, Any]:
+    return {
+        "column": str(reason.column),
+        "text": reason.sentence(80),
+        "gain": round(reason.gain, 3),
+    }
+
+
+def _strangest_with_holes(
+    decision: np.ndarray, count: int, table: Any, columns: Columns
+) -> dict[str, Any]:
+    """The rows with missing cells that are the furthest below the threshold, and how many were."""
+    n = int(np.isfinite(decision).sum())
+    places = np.arange(len(decision))
+    found = [
+        {
+            "row": row,
+            "decision": round(float(decision[row]), 4),
+            "cells": cells(columns.take(table, places == row), columns, 1),
+        }
+        for row in np.argsort(decision, kind="stable")[: min(count, n)].tolist()
+    ]
+    return {"with_holes": found, "n_with_holes": n}
 
 
 def _of_rows_with_holes(
