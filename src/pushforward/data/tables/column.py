@@ -16,6 +16,7 @@ from .decimals import Digits
 from .linear_formula import LinearFormula
 from .number_format import NumberFormat
 from .point_masses import Atoms
+from .rare_levels import RareLevels
 from .unmodelled_columns import LEFT_OUT
 from .value_list import ValueList
 
@@ -55,6 +56,7 @@ class Column:
         calendar: what dates are divided by, where they have a coordinate for each part; None
             where they have one.
         parts: these coordinates, as columns of whole numbers.
+        rare: the levels of a category that share its last cell; None where each has its own.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Column:
     origin: int | None = None
     calendar: Calendar | None = None
     parts: tuple["Column", ...] = ()
+    rare: RareLevels | None = None
 
     @property
     def discrete(self) -> bool:
@@ -132,6 +135,8 @@ class Column:
     @property
     def n_cells(self) -> int:
         """How many cells were seen: integers or steps from low to high, or listed values."""
+        if self.rare is not None:
+            return self.rare.first + 1
         if self.values:
             return len(self.values)
         if self.kind in ("grid", "date"):
@@ -267,10 +272,12 @@ class Column:
         low, high = self.bounds
         return values if low is None and high is None else np.clip(values, low, high)
 
-    def cells_to_values(self, cells: np.ndarray) -> np.ndarray:
-        """Turn float cell numbers, clipped to those seen, into the values of the column."""
+    def cells_to_values(self, places: np.ndarray) -> np.ndarray:
+        """Turn float places in cells, clipped to those seen, into the values of the column."""
+        if self.rare is not None:
+            return np.array(self.values, dtype=object)[self.rare.level(places)]
         last = min(float(self.n_cells - 1), np.nextafter(2.0**64, 0.0))
-        cells = np.clip(cells, 0.0, last)
+        cells = np.clip(np.floor(places), 0.0, last)
         if self.kind == "grid":
             values = float(self.low or 0) + cells * self.step
             digits = 10 - int(np.floor(np.log10(self.step)))

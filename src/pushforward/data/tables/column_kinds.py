@@ -14,7 +14,9 @@ from .column import Column, offset
 from .column_contents import ColumnContents
 from .decimals import Digits
 from .point_masses import Atoms
+from .rare_levels import RareLevels
 from .repeated_values import EXACT, FEW_CELLS, FEWEST, Repeats, grid_step, whole
+from .unmodelled_columns import MAX_CATEGORIES
 
 __all__ = ["KINDS", "check_declared", "recognise"]
 
@@ -80,6 +82,10 @@ def recognise(
         natural = natural_bounds(numbers, column.atoms) if bounds is None else (None, None)
         column = replace(column, natural=natural)
         notes.append(_within(natural))
+    if column.rare is not None:
+        notes.append(
+            f"the {len(column.rare.shares):,} rarest of {len(column.values):,} texts count as one"
+        )
     if column.kind in ("continuous", "mixed", "grid") and family == "float":
         column = replace(column, digits=Digits.learn(values))
     note = "; ".join(filter(None, notes))
@@ -297,7 +303,14 @@ def _categories(
     counts = np.bincount(codes, weights=weights, minlength=distinct)
     order = sorted(range(distinct), key=lambda i: (-counts[i], categories[i]))
     ordered = tuple(categories[i] for i in order)
-    return Column(kind, family, ordered, distinct=distinct)
+    column = Column(kind, family, ordered, distinct=distinct)
+    if declared or distinct <= MAX_CATEGORIES:
+        return column
+    rows = np.bincount(codes, minlength=distinct)
+    order = sorted(range(distinct), key=lambda i: (-rows[i], -counts[i], categories[i]))
+    rare = RareLevels.learn(rows[order], counts[order], MAX_CATEGORIES)
+    ordered = tuple(categories[i] for i in order)
+    return column if rare is None else replace(column, values=ordered, rare=rare)
 
 
 def _python(value: Any, family: str) -> str | int | float | bool:

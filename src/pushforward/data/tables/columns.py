@@ -63,7 +63,8 @@ class Columns(PartialRows):
       (:class:`~pushforward.data.tables.point_masses.Atoms`). An atom counts with its
       probability, any other value with its density per unit.
     * **category**, **boolean**: the index by descending frequency, dequantised likewise. A value
-      that was never seen falls in the cell after the last.
+      that was never seen falls in the cell after the last. Of more than 1,000 texts the rarest
+      share one cell (:class:`~pushforward.data.tables.rare_levels.RareLevels`).
     * **date**: whole numbers of months, days, seconds or parts of them on a grid of their own
       steps, or a list like a discrete column. Where they show a season, the day, week or year
       and the place in it are a coordinate each

@@ -21,6 +21,7 @@ from .durations import is_duration
 from .linear_formula import COMPUTED, LinearFormula
 from .number_format import GROUPS, NumberFormat
 from .point_masses import Atoms
+from .rare_levels import RareLevels
 from .unmodelled_columns import LEFT_OUT
 
 __all__ = ["read", "write"]
@@ -60,10 +61,12 @@ ENTRY = {
     "formula": (dict, type(None)),
     "origin": (int, type(None)),
     "calendar": (dict, type(None)),
+    "rare": (dict, type(None)),
 }
 CALENDAR = {"periods": list, "start": int, "parts": list}
 #: What the parts of dates have no entries of.
 _WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
+_WHOLE |= {"rare": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
 NUMBERS = {
@@ -86,6 +89,7 @@ DATES = {
     "since": (int, type(None)),
 }
 ATOMS = {"values": list, "widths": list, "step": float}
+RARE = {"first": int, "shares": list, "unseen": float}
 TRANSFORM = {
     "low": (float, type(None)),
     "high": (float, type(None)),
@@ -116,6 +120,7 @@ def write(
                 "ordered": storage.ordered,
                 **_learned(column),
                 "calendar": _write_calendar(column),
+                "rare": _write(column.rare, RARE),
             }
         )
     return {
@@ -184,7 +189,7 @@ def read(
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
         if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
-            entry = {"formula": None, "origin": None, "calendar": None} | entry
+            entry = {"formula": None, "origin": None, "calendar": None, "rare": None} | entry
         _check_entry(entry, ENTRY, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
@@ -311,6 +316,20 @@ def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
     fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
     _expect(fits, f"{where}.atoms.step", atoms["step"])
     return Atoms(tuple(values), tuple(widths), atoms["step"])
+
+
+def _read_rare(entry: dict[str, Any], where: str) -> RareLevels | None:
+    rare, where = entry["rare"], f"{where}.rare"
+    if rare is None:
+        return None
+    _check_entry(rare, RARE, where)
+    first, shares = rare["first"], rare["shares"]
+    fine = entry["kind"] == "category" and first > 0 and len(shares) > 1
+    fine = fine and first + len(shares) == len(entry["values"])
+    fine = fine and all(type(share) is float and 0 < share < 1 for share in shares)
+    _expect(fine and abs(sum(shares) - 1) < 1e-6, where, (first, shares[:5]))
+    _expect(0 < rare["unseen"] < 1, f"{where}.unseen", rare["unseen"])
+    return RareLevels(first, tuple(shares), rare["unseen"])
 
 
 def _read_formula(entry: dict[str, Any], where: str) -> LinearFormula | None:
@@ -509,4 +528,5 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["origin"],
         calendar,
         parts,
+        _read_rare(entry, where),
     )

@@ -237,6 +237,9 @@ class Coordinates:
             if column.atoms is not None:
                 numbers[:, i], log_cell[int(i)] = column.atoms.forward(numbers[:, i], u)
                 continue
+            if column.rare is not None:
+                numbers[:, i], log_cell[int(i)] = column.rare.spread(numbers[:, i], u)
+                continue
             if column.is_list:
                 log_cell[int(i)] = -column.listed.log_width(numbers[:, i])
             numbers[:, i] += u

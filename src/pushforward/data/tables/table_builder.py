@@ -136,7 +136,7 @@ class TableBuilder:
                 with np.errstate(over="ignore"):
                     values = self.coordinates.inverse(line[:, i], i)
                 if part.discrete:
-                    values = part.cells_to_values(np.floor(values))
+                    values = part.cells_to_values(values)
                 else:
                     values = np.rint(values) if part.family == "int" else values
                     values = part.clip(values) if exact else part.finish(values)

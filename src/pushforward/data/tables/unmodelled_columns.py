@@ -11,7 +11,8 @@ LEFT_OUT = ("identifier", "text", "empty", "drop")
 FEWEST = 20
 FEWEST_UNNAMED = 5  # rows that a column without a name numbers
 NEARLY = 0.9  # share of different values from which a text column tells rows apart
-MAX_CATEGORIES = 1000
+MAX_CATEGORIES = 1000  # levels that have a cell each
+REPEATED = 0.5  # share of the rows of repeated texts from which more levels are a category too
 NAMED_ID = re.compile(
     r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rownames?|row ?(no|num|nr|number)|unnamed: 0)$"
     r"|[a-z][ _.-](no|num)\.?$|[a-z][ _.-]?(nr\.?|number|nummer)$"
@@ -52,8 +53,11 @@ def is_identifier(cells: np.ndarray) -> tuple[str, str] | None:
     """
     import pandas as pd
 
-    n, distinct = len(cells), int(pd.Series(cells).nunique())
+    counts = pd.Series(cells).value_counts().to_numpy()
+    n, distinct = len(cells), len(counts)
     if distinct <= MAX_CATEGORIES and (n < FEWEST or distinct < NEARLY * n):
+        return None
+    if counts[counts > 1].sum() >= REPEATED * n and counts[0] > max(1, counts[MAX_CATEGORIES - 1]):
         return None
     some = [str(cell) for cell in cells[:500]]
     words = float(np.mean([len(text.split()) for text in some]))
