@@ -6,7 +6,8 @@ python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by row
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
 python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 5 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
-python -m benchmarks.scaling alike FOLDER --rows 262144 # of a large table, and as many in memory
+python -m benchmarks.scaling alike FOLDER --rows 262144 --what whole    # of files, of a frame
+python -m benchmarks.scaling alike FOLDER --rows 16384 --layers 60 --what sample --seeds 0 1 2 3
 python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
 python -m benchmarks.scaling messages                           # between processes of one machine
 python -m benchmarks.scaling networks                           # products of a Glow, not timed
@@ -28,7 +29,7 @@ import time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 
 from benchmarks.common import RESULTS, provenance, save_row, source_digest
 
@@ -155,28 +156,51 @@ def samples(options):
 
 
 def alike(options):
-    """Held-out density of a sample of a table 16 times as long, and of as many rows in memory."""
+    """Held-out density of fits to files, and of fits to rows that were in memory.
+
+    A part that fits in memory (`whole`) is fitted from its files and as a frame. Of a table 16
+    times as long a fit has a sample of as many rows (`sample`), beside that of a frame of other
+    rows of the same distribution: what differs there is chance, so that it takes many seeds.
+    """
     import pushforward
     from benchmarks.big_table import part
     from pushforward.data import draw_rows, open_data
 
     test = part(10**6, 20_000)
+
+    def scored(given, seed):
+        started = time.process_time()
+        model = pushforward.GIS(max_layers=options.layers, random_state=seed).fit(given)
+        return model.score_samples(test), time.process_time() - started
+
     for rows in options.rows:
-        folder = some_parts(options.folder, max(PART_ROWS, 16 * rows))
-        found = {}
-        for where in ("files", "memory"):
-            started = time.process_time()
-            given = draw_rows(open_data(folder), rows) if where == "files" else part(10**5, rows)
-            model = pushforward.GIS(max_layers=options.layers, random_state=0).fit(given)
-            cpu = time.process_time() - started
-            found[where] = model.score_samples(test), cpu
-        shutil.rmtree(folder)
-        difference = found["files"][0] - found["memory"][0]
-        values = {"layers": options.layers, "difference": float(difference.mean())}
-        values |= {"difference_se": float(difference.std() / len(test) ** 0.5)}
-        for where, (scores, cpu) in found.items():
-            values |= {f"nats_{where}": float(scores.mean()), f"cpu_s_{where}": cpu}
-        save(options.out, "alike", rows, values, test.shape[1], "gis")
+        for what in options.what:
+            if what == "whole":
+                folder = Path(tempfile.mkdtemp(dir=options.folder.parent))
+                write_part(folder, part(0, rows))
+                files, memory = open_data(folder), part(0, rows)
+            else:
+                folder = some_parts(options.folder, max(PART_ROWS, 16 * rows))
+                files, memory = draw_rows(open_data(folder), rows), part(10**5, rows)
+            pairs = [(scored(files, seed), scored(memory, seed)) for seed in options.seeds]
+            shutil.rmtree(folder)
+            gaps = [float((of_files[0] - of_frame[0]).mean()) for of_files, of_frame in pairs]
+            values = {"layers": options.layers, "seeds": len(gaps), "difference": mean(gaps)}
+            if len(gaps) > 1:
+                values["difference_se"] = stdev(gaps) / len(gaps) ** 0.5
+            for where, found in zip(("files", "memory"), zip(*pairs, strict=True), strict=True):
+                values[f"nats_{where}"] = mean(float(scores.mean()) for scores, _ in found)
+                values[f"cpu_s_{where}"] = mean(cpu for _, cpu in found)
+            save(options.out, "alike", rows, values, test.shape[1], what)
+
+
+def write_part(folder, frame):
+    """Write a frame as four parquet files."""
+    from pushforward.data import write_table
+
+    share = -(-len(frame) // 4)
+    for number, start in enumerate(range(0, len(frame), share)):
+        write_table(folder / f"part-{number:05d}.parquet", frame.iloc[start : start + share])
 
 
 def tables(options):
@@ -341,6 +365,8 @@ def main():
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
     parser.add_argument("--layers", type=int, default=1000, help="of the fits of `alike`")
+    parser.add_argument("--what", nargs="+", default=["whole"], choices=["whole", "sample"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)

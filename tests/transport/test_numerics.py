@@ -11,6 +11,7 @@ from pushforward.transport.numerics import (
     gaussian_scores,
     log_ndtri,
     normal_log_prob,
+    retracted,
 )
 
 
@@ -67,3 +68,24 @@ def test_effective_size_counts_equal_weights_fully_and_one_weight_once():
     assert effective_size(7, None) == 7
     assert effective_size(7, torch.full((7,), 3.0)) == pytest.approx(7)
     assert effective_size(3, torch.tensor([1.0, 0.0, 0.0])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1e2, 1e6])
+def test_a_retraction_gives_orthonormal_columns_of_the_same_span(ratio):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.logspace(0, 1, 6, ratio, dtype=torch.float64)
+    axes = torch.linalg.qr(torch.randn(5, 6, 6, generator=generator).double()).Q
+    points = torch.randn(5, 20, 6, generator=generator).double()
+    m = points @ (axes * values.sqrt()) @ axes.mT
+    found = retracted(m)
+    eye = torch.eye(6, dtype=torch.float64).expand(5, 6, 6)
+    torch.testing.assert_close(found.mT @ found, eye, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found @ (found.mT @ m), m, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(retracted(m[0]), found[0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_retraction_stays_near_a_short_step():
+    a = torch.linalg.qr(torch.eye(6, 3).double()).Q
+    step = torch.zeros(6, 3).double()
+    step[4, 0], step[5, 2] = 1e-4, -2e-4  # along the tangent space: at right angles to a
+    torch.testing.assert_close(retracted(a + step), a + step, rtol=0, atol=1e-7)

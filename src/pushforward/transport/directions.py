@@ -3,14 +3,14 @@
 Max K-sliced Wasserstein distance of Dai & Seljak, *Sliced Iterative Normalizing Flows*
 (2021), section 3.1: maximise ``F(A) = mean_k mean_i |sorted(A^T x)_ki - t_ki|^2`` over
 ``A^T A = I``. The half gradient ``X (P - t[rank])^T / n`` is exact and needs no autograd;
-steps are Barzilai & Borwein's on the Stiefel manifold with a polar retraction, so there is
-no line search; a fresh subsample a search keeps the cost independent of the table's length.
+steps are Barzilai & Borwein's on the Stiefel manifold with a QR retraction, so there is no
+line search; a fresh subsample a search keeps the cost independent of the table's length.
 """
 
 import torch
 from torch import Tensor
 
-from .numerics import argsort, gaussian_scores
+from .numerics import argsort, gaussian_scores, retracted
 
 __all__ = ["max_sliced_directions", "orthonormal", "sliced_distances"]
 
@@ -95,41 +95,33 @@ def _ascended(a: Tensor, x: Tensor, target: Tensor, k: int, iterations: int) -> 
 
     ``k`` is how many were asked for, of which ``a`` has as many as there are coordinates.
     """
-    n = x.shape[1]
-    negative = -target.expand(a.shape[1], n)
+    negative = -target.expand(a.shape[1], -1)
     best, best_value = a, -1.0
     previous: tuple[Tensor, Tensor] | None = None
     longest = 10 * k**0.5
-    for i in range(iterations):
+    for i in range(iterations):  # few operations: each of these small ones costs its launch
         residual = _less_by_rank(a.T @ x, negative)
-        value = float(residual.square().sum())
+        value = float(torch.linalg.vector_norm(residual))
         if value > best_value:
             best, best_value = a, value
-        gradient = (x @ residual.T).div_(n)
-        overlap = a.T @ gradient
-        gradient.sub_(a @ (overlap + overlap.T).mul_(0.5))
-        norm = float(torch.linalg.vector_norm(gradient))
-        if norm <= 1e-12:
+        ascent = x @ residual.T  # n times the half gradient
+        overlap = a.T @ ascent
+        ascent = torch.addmm(ascent, a, overlap + overlap.T, alpha=-0.5)
+        norm = float(torch.linalg.vector_norm(ascent))
+        if norm <= 1e-12 * x.shape[1]:
             break
         if previous is None:
             length = 0.5 * k**0.5 / norm
         else:
-            moved, changed = a - previous[0], gradient - previous[1]
-            cross = abs(float((moved * changed).sum()))
+            moved, changed = (a - previous[0]).reshape(-1), (ascent - previous[1]).reshape(-1)
+            cross = abs(float(torch.dot(moved, changed)))
             # alternating Barzilai-Borwein lengths: the long one explores, the short one settles
             length = (
-                float((moved * moved).sum()) / max(cross, 1e-30)
+                float(torch.dot(moved, moved)) / max(cross, 1e-30)
                 if i % 2
-                else cross / max(float((changed * changed).sum()), 1e-30)
+                else cross / max(float(torch.dot(changed, changed)), 1e-30)
             )
             length = min(length, longest / norm)
-        previous = (a, gradient)
-        a = _polar(a + length * gradient)
+        previous = (a, ascent)
+        a = retracted(torch.add(a, ascent, alpha=length))
     return best
-
-
-def _polar(m: Tensor) -> Tensor:
-    """The orthonormal factor of ``m``, its nearest point on the Stiefel manifold."""
-    values, vectors = torch.linalg.eigh((m.T @ m).to(torch.float64))
-    root = (vectors * values.clamp_min(1e-12).rsqrt()) @ vectors.T
-    return m @ root.to(m.dtype)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..devices import generator_on
-from .numerics import argsort, gaussian_scores
+from .numerics import argsort, gaussian_scores, retracted
 from .spline import Splines, interior_slopes
 
 __all__ = [
@@ -37,7 +37,7 @@ def matching_directions(
     Max K-sliced Wasserstein distance of Dai & Seljak, *Sliced Iterative Normalizing Flows*
     (2021), section 3.1: maximise the mean over slices of the squared 2-Wasserstein distance
     over orthonormal ``A``, as :func:`max_sliced_directions` does for one sample and the normal
-    distribution: exact half gradients, Barzilai & Borwein's steps, a polar retraction.
+    distribution: exact half gradients, Barzilai & Borwein's steps, a QR retraction.
 
     Args:
         x: (P, d, n) points of P problems.
@@ -84,7 +84,7 @@ def matching_directions(
             )
             length = torch.minimum(length, 10 * slices**0.5 / norm)
         previous = (a, gradient)
-        a = _retracted(a + length[:, None, None] * gradient)
+        a = retracted(a + length[:, None, None] * gradient)
     return best.contiguous()
 
 
@@ -128,32 +128,6 @@ def _orthonormal(m: Tensor, generator: torch.Generator) -> Tensor:
     size = torch.where(size > 0, size, 1.0)
     noise = torch.randn(m.shape, generator=generator, dtype=torch.float64, device=m.device)
     return torch.linalg.qr(m / size + 1e-6 * noise).Q
-
-
-def _retracted(m: Tensor) -> Tensor:
-    """Orthonormal columns near those of a batch of (d, K) matrices of full rank.
-
-    On a processor they are the nearest, the polar factors. A GPU finds eigenvalues of one matrix
-    after the other, and factors of Cholesky of all at once: there they are those of Gram and
-    Schmidt, which agree with the nearest to first order, as a search for directions needs.
-    """
-    gram = (m.mT @ m).to(torch.float64)
-    if m.device.type == "cpu":
-        return m @ _inverse_root(gram).to(m.dtype)
-    return m @ _inverse_factor(gram).to(m.dtype)
-
-
-def _inverse_root(gram: Tensor) -> Tensor:
-    """The inverse roots of symmetric positive matrices (P, K, K)."""
-    values, vectors = torch.linalg.eigh(gram)
-    return (vectors * values.clamp_min(1e-12).rsqrt()[:, None, :]) @ vectors.mT
-
-
-def _inverse_factor(gram: Tensor) -> Tensor:
-    """Upper triangular B (P, K, K) with ``B^T gram B = I``; NaN where there is none."""
-    factor = torch.linalg.cholesky_ex(gram).L  # without a look at the outcome, which would wait
-    eye = torch.eye(gram.shape[2], dtype=gram.dtype, device=gram.device).expand_as(gram)
-    return torch.linalg.solve_triangular(factor, eye, upper=False).mT
 
 
 def matching_splines(p: Tensor, target: Tensor, knots: int, step: float = 1.0) -> Splines:

@@ -12,7 +12,9 @@ from ...transport.numerics import effective_size
 __all__ = ["matched_spread", "rows_to_match"]
 
 _DRAWS = 2048  # samples whose standard deviations are compared
-_HALVINGS = 8  # of an interval of about a half: to less than a hundredth
+_CLOSE = 2e-3  # mean log ratio of standard deviations that counts as none
+_TRIES = 8  # of a spread; three or four are enough as a rule
+_HALVINGS = 30
 _ERRORS = 2.0  # standard errors by which held-out rows may seem less dense
 _FAR = 3.0  # latents farther out than this count as at this
 _ROWS = 1 << 17  # whose standard deviations are compared, at most
@@ -61,12 +63,12 @@ def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int)
     z = torch.randn(_DRAWS, rows.shape[1], generator=generator, dtype=torch.float64)
     which = torch.zeros(_DRAWS, dtype=torch.long)
 
-    def too_narrow(spread: float) -> bool:
+    def log_ratio(spread: float) -> float:
         density = SlicedDensity.assemble([replace(component, spread=spread)])
         samples = density.from_latent(z, which).clamp(low, high).std(0)
-        return float((samples / deviation)[varies].clamp_min(1e-9).log().sum()) < 0
+        return float((samples / deviation)[varies].clamp_min(1e-9).log().mean())
 
-    return _last(too_narrow, 1.0, widest)
+    return _root(log_ratio, 1.0, widest) if bool(varies.any()) else 1.0
 
 
 def _widest(square: float) -> float:
@@ -77,17 +79,36 @@ def _widest(square: float) -> float:
     """
     if square <= 1:
         return 1.0
-    densest, too_wide = math.sqrt(square), math.exp(0.5 * square)
-    return _last(lambda s: math.log(s) < 0.5 * square * (1 - s**-2), densest, too_wide)
-
-
-def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """About the last number from ``low`` to ``high`` up to which a condition holds."""
-    if low == high or not holds(low):
-        return low
-    if holds(high):
-        return high
+    low, high = math.sqrt(square), math.exp(0.5 * square)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if holds(middle) else (low, middle)
+        less = math.log(middle) < 0.5 * square * (1 - middle**-2)
+        low, high = (middle, high) if less else (low, middle)
     return low
+
+
+def _root(log_ratio: Callable[[float], float], low: float, high: float) -> float:
+    """About where a rising function is 0; the end beyond which it would be, if that is outside.
+
+    Each try costs a walk through the flow. The first is where the root were if samples were as
+    wide as the spread, the others follow the secant of the ends that enclose it (Illinois; Dowell
+    and Jarratt 1971).
+    """
+    at_low = log_ratio(low)
+    if at_low >= 0 or low >= high:
+        return low
+    at_high, tried, value = math.nan, min(low * math.exp(-at_low), high), math.nan
+    for _ in range(_TRIES):
+        before, value = value, log_ratio(tried)
+        if abs(value) < _CLOSE or (tried == high and value < 0):
+            return tried
+        same_side = value * before > 0
+        if value < 0:
+            low, at_low, at_high = tried, value, at_high * (0.5 if same_side else 1.0)
+        else:
+            high, at_high, at_low = tried, value, at_low * (0.5 if same_side else 1.0)
+        if math.isnan(at_high):  # nothing above the root was tried yet
+            tried = min(tried * math.exp(-2 * value), high)
+        else:
+            tried = low - at_low * (high - low) / (at_high - at_low)
+    return tried
