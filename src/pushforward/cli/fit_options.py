@@ -13,6 +13,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import current_words
 from ..errors import ParameterError
 from ..validation import OneOf, check
+from ..wording import did_you_mean
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
 
@@ -100,7 +101,8 @@ class FitOptions:
         for word, value in values.items():
             if word not in _WORDS:
                 raise ParameterError(
-                    f"{path} has the unknown word {word!r}. Expected some of {', '.join(_WORDS)}."
+                    f"{path} has the unknown word {word!r}{did_you_mean(word, _WORDS)}. Expected "
+                    f"some of {', '.join(_WORDS)}."
                 )
             types, expected = _WORDS[word]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):

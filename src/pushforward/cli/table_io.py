@@ -12,6 +12,7 @@ from narwhals.dependencies import is_into_dataframe
 from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
 from ..validation import OneOf, check
+from ..wording import did_you_mean
 from .console import Console
 
 __all__ = [
@@ -89,7 +90,8 @@ def find_column(name: str, labels: Sequence[Label], option: str) -> Label:
         return name
     if name.isdecimal() and int(name) in labels:
         return int(name)
-    raise DataError(f"{option} names the column {name!r}. The table has {_listed(labels)}.")
+    hint = did_you_mean(name, labels)
+    raise DataError(f"{option} names the column {name!r}{hint}. The table has {_listed(labels)}.")
 
 
 def take(X: Any, labels: Sequence[Label], wanted: Sequence[Label]) -> Any:

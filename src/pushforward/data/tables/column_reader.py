@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ...wording import did_you_mean
 from ..checks import check_names, refuse_infinite, refuse_missing
 from .column import Column
 from .column_contents import read
@@ -72,8 +73,9 @@ class TableReader:
         if lacking and len(given) == len(labels) and not sheet.layout.named:
             lacking, given = [], {label: place for place, label in enumerate(labels)}
         if lacking:
+            named = ", ".join(f"{x!r}{did_you_mean(x, sheet.labels)}" for x in lacking)
             raise DataError(
-                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
+                f"The table lacks the columns {named}. Expected the columns seen in fit; it has "
                 f"{list(sheet.labels)}."
             )
         return sheet, [given.get(label) for label in labels]
@@ -91,8 +93,9 @@ class TableReader:
             return sheet, list(range(len(labels)))
         unknown = [label for label in sheet.labels if label not in labels]
         if unknown:
+            named = ", ".join(f"{x!r}{did_you_mean(x, labels)}" for x in unknown)
             raise DataError(
-                f"The table has columns that were not there in fit: {unknown}. Expected some of "
+                f"The table has columns that were not there in fit: {named}. Expected some of "
                 f"{list(labels)}."
             )
         given = {label: place for place, label in enumerate(sheet.labels)}

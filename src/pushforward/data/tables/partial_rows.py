@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ...errors import DataError
+from ...wording import did_you_mean
 from ..checks import column_text
 from .agreement import agree_with_known
 from .column import Column
@@ -140,8 +141,9 @@ class PartialRows(CoordinateInfo):
                 f"{column.kind}."
             )
         if column.kind in ("category", "boolean") and values[0] not in column.values:
+            hint = did_you_mean(value, column.values)
             raise DataError(
-                f"{column_text(label)} had no {value!r} in fit. Expected one of "
+                f"{column_text(label)} had no {value!r} in fit{hint}. Expected one of "
                 f"{', '.join(map(repr, column.values[:20]))}{' ...' * (len(column.values) > 20)}."
             )
         return values[0]

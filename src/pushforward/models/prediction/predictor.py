@@ -29,6 +29,7 @@ from ...storage.checkpoint import Checkpoint, Folder, digest
 from ...training.threads import threads_for
 from ...transport.numerics import with_prefix
 from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
+from ...wording import setting
 from ..sliced.auto import AutoDensity
 from .completed_rows import completed_rows
 from .distribution import ClassDistribution, Pieces, PredictiveDistribution
@@ -57,7 +58,8 @@ def _has_classes(model: "Predictor") -> bool:
         return True
     raise MissingMethodError(
         "The target has numbers, not classes. Ask given(X).prob(low, high) for the probability of "
-        "a range, or fit with task='classification'."
+        "a range, or fit with "
+        f"{setting('task', 'classification')}."
     )
 
 
