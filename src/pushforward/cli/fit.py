@@ -261,8 +261,9 @@ def _fit_table(
     before = load(output) if more and there else None
     table = open_source(data, console, options.reading, before)
     labels = list(table.columns)
-    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
-    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
+    gone = [find_column(name, labels, "--drop") for name in options.drop]
+    if options.weight is not None:
+        gone.append(find_column(options.weight, labels, "--weight"))
     left = [label for label in labels if label not in gone]
     parameters = _parameters(entry, options, left)
     if options.weight is not None and not _takes(class_of(entry), "sample_weight"):
