@@ -1,12 +1,15 @@
 """``pushforward impute`` and ``sample --given``."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import pushforward
+from pushforward import Columns
+from pushforward.cli.impute import given_conditions
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +105,30 @@ def test_samples_of_what_is_given(run, people):
     assert drawn["day"].str.startswith("2024-03-").all()
 
 
+def test_what_is_given_is_written_as_one_says_it(run, people):
+    words = ["sample", people / "model", "-n", "40", "--random-state", "0", "--given"]
+    same = [run(*words, *given).ok().out for given in (["size>12"], ["size > 12"], ["size=> 12"])]
+    assert same[0] == same[1] == same[2]
+    assert (pd.read_csv(io.StringIO(same[0]))["size"] > 12).all()
+    low = run(*words, "size <= 12", "--given", "group = b").ok().out
+    found = pd.read_csv(io.StringIO(low))
+    assert (found["size"] <= 12).all()
+    assert (found["group"] == "b").all()
+
+
+def test_a_column_may_have_the_signs_of_a_condition_in_its_name():
+    columns = Columns.learn(pd.DataFrame({"a>1=b": np.arange(30.0) / 7, "a": np.arange(30) / 3}))
+    model = SimpleNamespace(capabilities=lambda: SimpleNamespace(columns=columns))
+    assert given_conditions(["a>1=b=2", "a>1"], model) == {
+        "a>1=b": 2.0,
+        "a": (1.0000000000000002, None),
+    }
+
+
 def test_what_cannot_be_given(run, people, gis):
     model = people / "model"
     run("sample", model, "--given", "group").refused("COLUMN=VALUE")
+    run("sample", model, "--given", "grop=a").refused("'grop' (did you mean 'group'?)")
     run("sample", model, "--given", "town=x").refused("--given names the column 'town'")
     run("sample", model, "--given", "group=z").refused("had no 'z' in fit")
     run("sample", model, "--given", "size=big").refused("size")

@@ -18,15 +18,8 @@ _OPTIONS = {
     "most_rows": "--rows",
     "sample_weight": "--weight",
 }
-#: What was expected, by the kind of an error of pydantic.
-_EXPECTED = {
-    "float_parsing": "a number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_parsing": "true or false",
-    "greater_than_equal": "{ge} at least",
-    "less_than_equal": "{le} at most",
-}
+#: Kinds of errors of pydantic about numbers.
+_NUMBERS = ("float_parsing", "int_parsing", "greater_than_equal", "less_than_equal")
 
 
 def written_as_options(
@@ -82,14 +75,21 @@ def refusal_text(error: Any, words: Sequence[str]) -> str | None:
         return None
     found = details()[0]
     name = next((word for word in words if word in param.opts), param.opts[0])
-    choices = getattr(getattr(param, "type_descriptor", None), "choices", None)
-    hint = ""
-    if choices:
+    kind = getattr(param, "type_descriptor", None)
+    if choices := getattr(kind, "choices", None):
         known = [str(getattr(one, "value", one)) for one in choices]
-        hint = did_you_mean(found["input"], known)
-        expected = f"one of {', '.join(known)}"
-    elif found["type"] in _EXPECTED:
-        expected = _EXPECTED[found["type"]].format(**found.get("ctx", {}))
+        hint, expected = did_you_mean(found["input"], known), f"one of {', '.join(known)}"
+    elif kind is not None and found["type"] in _NUMBERS:
+        hint, expected = "", _number_text(kind)
     else:
         return None
     return f"{name} is {found['input']!r}{hint}. Expected {expected}"
+
+
+def _number_text(kind: Any) -> str:
+    """The numbers that an option takes."""
+    low, high = kind.parameter_info.min, kind.parameter_info.max
+    what = "a whole number" if "int" in str(kind.annotation) else "a number"
+    if low is None:
+        return what
+    return f"{what} of at least {low}" if high is None else f"{what} from {low} to {high}"

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from ..data.tables.reading_options import ReadingOptions
-from ..validation import Number, check
 from .arguments import Data, Folder, Formulas, Output, Quiet, Seed
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
@@ -60,7 +59,9 @@ def impute(
     ] = True,
     level: Annotated[
         float,
-        typer.Option(metavar="P", help="Probability of the intervals of these cells."),
+        typer.Option(
+            metavar="P", min=0, max=1, help="Probability of the intervals of these cells."
+        ),
     ] = 0.9,
     seed: Seed = None,
     formulas: Formulas = "keep",
@@ -81,9 +82,7 @@ def impute(
     console = Console(quiet)
     model = loaded(folder, "impute")
     table = open_source(data, console, reading, model)
-    check({"level": Number(0, 1)}, {"level": level})
-    wanted = _known(table, model, console)
-    lacking = 0 if wanted is None else model.capabilities().columns.n_columns - len(wanted)
+    wanted, lacking = _known(table, model, console)
     in_parts = output is not None and is_parts_folder(output, table)
     listed = None if output is None or in_parts or not cells else cells_file(output)
 
@@ -171,13 +170,19 @@ def _as_text(cells: Any, start: int) -> Any:
     return cells.assign(row=cells["row"].astype("int64") + start, probability=rounded, **texts)
 
 
-def _known(table: Any, model: Any, console: Console) -> list[Any] | None:
-    """The columns of a file that the model knows; None where they have no names."""
+def _known(table: Any, model: Any, console: Console) -> tuple[list[Any] | None, int]:
+    """The columns of a file that the model knows, None where they have no names; how many lack."""
     columns = model.capabilities().columns
     if not columns.layout.named:
-        return None
+        return None, 0
     file = str(table.path or "The table")
-    return known_columns(list(table.columns), list(columns.labels), file, console, needed=False)
+    modelled = [
+        x for x, one in zip(columns.labels, columns.columns, strict=True) if not one.left_out
+    ]
+    labels = list(table.columns)
+    known = [x for x in columns.labels if x in labels or x in modelled]
+    found = known_columns(labels, known, file, console, needed=False)
+    return found, len(known) - len(found)
 
 
 def _holes(rows: Any) -> int:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from ..data.tables.reading_options import ReadingOptions
-from ..validation import Number, check
 from .arguments import Data, Folder, Formulas, Output, Quiet
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
@@ -29,7 +28,9 @@ def predict(
     output: Output = None,
     level: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Probability inside the intervals of numbers."),
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Probability inside the intervals of numbers."
+        ),
     ] = 0.9,
     formulas: Formulas = "keep",
     reading: ReadingOptions = AS_FOUND,
@@ -47,7 +48,6 @@ def predict(
     """
     console = Console(quiet)
     model = loaded(folder, "predict")
-    check({"level": Number(0, 1)}, {"level": level})
     start = 0
     with sink(output, formulas) as write:
         table = open_source(data, console, reading, model)

@@ -91,7 +91,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
             rows of the fit were whole; "drop" leaves rows out of the fit; "error" refuses them.
             But for "error", rows with missing cells are predicted after any fit: cells that
             none of its rows lacked by the joint density of inputs and target, of at most 30
-            numbers.
+            numbers, where the fit had the time for one.
         random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
@@ -360,8 +360,9 @@ class Predictor(BaseEstimator, Model, TableColumns):
                 return numbers, np.arange(len(numbers))
             if joint is None:
                 raise DataError(
-                    "Rows have missing cells. Those of the fit had none, and it has too many "
-                    f"inputs to model them unasked. Fit with {setting('missing', 'model')}, or "
+                    "Rows have missing cells. Those of the fit had none, and no joint density was "
+                    "fitted, of too many inputs or in too few minutes: these cells are not "
+                    f"modelled. Fit with {setting('missing', 'model')}, or "
                     "fill them in: "
                     + worded("AutoDensity().fit(X).impute(X).", "pushforward impute.")
                 )

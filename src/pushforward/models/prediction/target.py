@@ -188,15 +188,16 @@ def divided(X: Any, y: Any, target: str | int | None) -> tuple[Any, pd.Series, s
     """
     if y is not None:
         return X, one_column(y), target
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
     if target is None:
+        names = frame.columns[:20] if isinstance(frame, nw.DataFrame) else "its columns"
         raise DataError(
             worded(
                 "requires y to be passed, but the target y is None. Give the targets as y, or "
                 "Predictor(target=...) the name of their column in X.",
-                f"Which column is to be predicted? Name it: {setting('target', 'NAME')}.",
+                f"No target was named. Expected {setting('target', 'NAME')}, one of {names}.",
             )
         )
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         if target not in frame.columns:
             hint = did_you_mean(target, frame.columns)
