@@ -74,7 +74,8 @@ def refusal_text(error: Any, words: Sequence[str]) -> str | None:
     if param is None or details is None:
         return None
     found = details()[0]
-    name = next((word for word in words if word in param.opts), param.opts[0])
+    long = [one for one in param.opts if one.startswith("--")] or param.opts
+    name = next((word for word in words if word in long), long[0])
     kind = getattr(param, "type_descriptor", None)
     if choices := getattr(kind, "choices", None):
         known = [str(getattr(one, "value", one)) for one in choices]

@@ -251,6 +251,9 @@ class Column:
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = self.digits.round(values)
             values = np.where(np.isfinite(rounded), rounded, values)
+            ends = zip(self.natural, self.bounds, strict=True)
+            low, high = (own if given is None else given for own, given in ends)
+            values = self.digits.within(values, low, high)
         return self.clip(values)
 
     def rounded(self, values: np.ndarray) -> np.ndarray:

@@ -82,6 +82,8 @@ def recognise(
         notes.append(_within(natural))
     if column.kind in ("continuous", "mixed", "grid") and family == "float":
         column = replace(column, digits=Digits.learn(values))
+        if column.kind != "grid" and column.digits is not None and column.digits.multiple > 1:
+            notes.append(f"samples are in steps of {column.digits.step:g}")
     note = "; ".join(filter(None, notes))
     why = f"{why}, {holding.why}" if holding.why else why
     return replace(column, format=holding.format, why=why, note=note)

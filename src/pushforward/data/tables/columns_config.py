@@ -66,6 +66,8 @@ CALENDAR = {"periods": list, "start": int, "parts": list}
 _WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
+#: What digits have besides, where their decimals are in steps.
+STEPS = {"multiple": int, "remainder": int}
 NUMBERS = {
     "decimal": str,
     "thousands": str,
@@ -150,7 +152,7 @@ def _learned(column: Column) -> dict[str, Any]:
         "scale": column.scale,
         "step": column.step,
         "atoms": _write(column.atoms, ATOMS),
-        "digits": _write(column.digits, DIGITS),
+        "digits": _write_digits(column.digits),
         "natural": list(column.natural),
         "format": _write(
             column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
@@ -161,6 +163,11 @@ def _learned(column: Column) -> dict[str, Any]:
         "formula": _write(column.formula, FORMULA),
         "origin": column.origin,
     }
+
+
+def _write_digits(digits: Digits | None) -> dict[str, Any] | None:
+    stepped = digits is not None and digits.multiple > 1
+    return _write(digits, DIGITS | STEPS if stepped else DIGITS)
 
 
 def read(
@@ -332,13 +339,18 @@ def _read_digits(entry: dict[str, Any], where: str) -> Digits | None:
     digits = entry["digits"]
     if digits is None:
         return None
-    _check_entry(digits, DIGITS, f"{where}.digits")
+    # folders of before 2026-12 have no steps, nor have columns without
+    digits = {"multiple": 1, "remainder": 0} | digits if isinstance(digits, dict) else digits
+    _check_entry(digits, DIGITS | STEPS, f"{where}.digits")
     decimals, significant = digits["decimals"], digits["significant"]
+    multiple, remainder = digits["multiple"], digits["remainder"]
     fine = (decimals is None) != (significant is None)
     fine = fine and (decimals is None or -20 <= decimals <= 20)
     fine = fine and (significant is None or 1 <= significant <= 20)
+    fine = fine and 1 <= multiple <= 2**53 and 0 <= remainder < multiple
+    fine = fine and (multiple == 1 or decimals is not None)
     _expect(fine, f"{where}.digits", digits)
-    return Digits(decimals, significant)
+    return Digits(decimals, significant, multiple, remainder)
 
 
 def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat | None:
