@@ -52,6 +52,8 @@ class Column:
         formula: how the column is computed from others; None where it is modelled itself.
         origin: number of the column of dates that this one is counted from in each row; None
             where it is not. Values, lowest and highest are then the time that has passed.
+        addends: numbers of the columns whose sum this one is counted from in each row, a total
+            from its parts of which few values are left; () where it is not.
         calendar: what dates are divided by, where they have a coordinate for each part; None
             where they have one.
         parts: these coordinates, as columns of whole numbers.
@@ -77,8 +79,14 @@ class Column:
     note: str = ""
     formula: LinearFormula | None = None
     origin: int | None = None
+    addends: tuple[int, ...] = ()
     calendar: Calendar | None = None
     parts: tuple["Column", ...] = ()
+
+    @property
+    def counted_from(self) -> tuple[int, ...]:
+        """Numbers of the columns that this one is counted from: one, the terms of a sum, or ()."""
+        return self.addends if self.origin is None else (self.origin,)
 
     @property
     def discrete(self) -> bool:

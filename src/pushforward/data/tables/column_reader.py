@@ -156,14 +156,15 @@ class TableReader:
             if j not in cells:
                 continue
             column, (own, values, family) = self.columns[j], cells[j]
-            if column.origin is not None:
-                other, begin, _ = cells.get(column.origin, (np.zeros(n, dtype=bool), None, ""))
-                both = own & other
-                if not both.any():
+            if others := column.counted_from:
+                if not all(k in cells for k in others):
                     continue
-                assert begin is not None
-                start = since(self.columns, j, {column.origin: begin[both[other]]})
-                own, values = both, _passed(column, values[both[own]], start)
+                rows = np.logical_and.reduce([own, *(cells[k][0] for k in others)])
+                begin = {k: cells[k][1][rows[cells[k][0]]] for k in others}
+                passed = values[rows[own]]
+                if rows.any():
+                    passed = _passed(column, passed, since(self.columns, j, begin))
+                own, values = rows, passed
             if own.any():
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):
@@ -204,11 +205,11 @@ class TableReader:
         for j in dict.fromkeys(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
-            plain = column.kind == "continuous" and column.origin is None
+            plain = column.kind == "continuous" and not column.counted_from
             if not copied or not plain or column.transform.bounded:
                 values, family = cells[j]
-                if column.origin is not None:
-                    start = since(self.columns, j, {column.origin: cells[column.origin][0]})
+                if others := column.counted_from:
+                    start = since(self.columns, j, {k: cells[k][0] for k in others})
                     values = _passed(column, values, start)
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):

@@ -63,9 +63,14 @@ ENTRY = {
 }
 CALENDAR = {"periods": list, "start": int, "parts": list}
 #: What the parts of dates have no entries of.
-_WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
+_WHOLE = {
+    **{"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None},
+    "addends": [],
+}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
+#: What the columns have besides that are counted from sums of others.
+ADDENDS = {"addends": list}
 #: What digits have besides, where their decimals are in steps.
 STEPS = {"multiple": int, "remainder": int}
 NUMBERS = {
@@ -162,6 +167,7 @@ def _learned(column: Column) -> dict[str, Any]:
         "note": column.note,
         "formula": _write(column.formula, FORMULA),
         "origin": column.origin,
+        **({"addends": list(column.addends)} if column.addends else {}),
     }
 
 
@@ -191,8 +197,8 @@ def read(
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
         if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
-            entry = {"formula": None, "origin": None, "calendar": None} | entry
-        _check_entry(entry, ENTRY, where)
+            entry = {"formula": None, "origin": None, "calendar": None, "addends": []} | entry
+        _check_entry(entry, ENTRY | ADDENDS, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
         columns.append(_read_column(entry, where))
@@ -243,11 +249,13 @@ def _read_rule(entry: Any, columns: Sequence[Column], where: str) -> Constraint:
 
 def _check_origins(columns: Sequence[Column]) -> None:
     for number, column in enumerate(columns):
-        if column.origin is not None:
-            fine = 0 <= column.origin < len(columns)
-            fine = fine and is_origin(columns[column.origin], column)
-            _expect(fine, f"columns[{number}].origin", column.origin)
-    fine = sum(column.origin is not None for column in columns) == len(by_origin(columns))
+        others = column.counted_from
+        fine = all(type(j) is int and 0 <= j < len(columns) for j in others)
+        fine = fine and len(set(others)) == len(others)
+        fine = fine and all(is_origin(columns[j], column) for j in others)
+        fine = fine and (not column.addends or (column.origin is None and column.kind != "date"))
+        _expect(fine, f"columns[{number}].origin", others)
+    fine = sum(bool(column.counted_from) for column in columns) == len(by_origin(columns))
     _expect(fine, "columns", "dates that are counted from each other in a circle")
 
 
@@ -438,7 +446,7 @@ def _read_calendar(
     for number, part in enumerate(found["parts"]):
         place = f"{where}.parts[{number}]"
         part = _WHOLE | part if isinstance(part, dict) else part
-        _check_entry(part, ENTRY, place)
+        _check_entry(part, ENTRY | ADDENDS, place)
         _check_entry(part["bend"], TRANSFORM, f"{place}.bend")
         parts.append(_read_column(part, place))
         fine = parts[-1].kind in _NUMBERS and parts[-1].family == "int"
@@ -519,6 +527,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["note"],
         _read_formula(entry, where),
         entry["origin"],
+        tuple(entry["addends"]),
         calendar,
         parts,
     )

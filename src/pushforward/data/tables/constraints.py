@@ -81,6 +81,13 @@ class Constraint:
         """Whether it says that one column is at most another, a number aside."""
         return self.relation in ("<=", "<") and sorted(self.coefficients) == [-1.0, 1.0]
 
+    @property
+    def of_a_total(self) -> bool:
+        """Whether it says that a sum of columns is at most another one, a number aside."""
+        ends = sorted(self.coefficients)
+        below = self.relation in ("<=", "<") and len(ends) > 2
+        return below and ends[0] == -1.0 and all(c == 1.0 for c in ends[1:])
+
     def check(
         self,
         values: Mapping[int, np.ndarray],
