@@ -149,7 +149,7 @@ def test_a_config_that_cannot_be_used(run, csv, tmp_path, text, said):
         (["gis", "iris", "--set", "max_layers=many"], "whole number"),
         (["gis", "iris", "--contamination", "most"], "Expected a share"),
         (["gis", "iris", "--contamination", "0.9"], "from 0 to 0.5"),
-        (["gis", "iris", "--missing", "fill"], "'error', 'drop'"),
+        (["gis", "iris", "--missing", "fill"], "Expected one of error, drop, auto, model."),
         (["gis", "iris", "--random-state", "-1"], "--random-state"),
         (["gis", "iris", "--random-state", "one"], "--random-state"),
         (["gis", "iris", "--minutes", "0"], "minutes"),

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from ..errors import PushforwardError, Terminated
 from ..plain_text import printable
-from ..wording import wording
+from ..wording import near_file, wording
 from .advice import refusal_text, written_as_options
 from .arguments import QUIET
 from .console import Console
@@ -114,7 +114,8 @@ def _user_error(error: Any, words: Sequence[str] = ()) -> str | None:
     if isinstance(error, OSError):
         # files of ours are named, so that what has no name is where results go
         where = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        return _one_line(f"{where}{error.strerror or error}.")
+        hint = near_file(error.filename) if isinstance(error, FileNotFoundError) else ""
+        return _one_line(f"{where}{error.strerror or error}{hint}.")
     return None
 
 

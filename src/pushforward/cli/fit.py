@@ -357,7 +357,10 @@ def _report_after_columns(
 
 
 def _print_columns(columns: Any, console: Console) -> None:
-    console.print(columns_text(columns))
+    text = columns_text(columns)
+    console.print(text)
+    if "declare it" in text:  # its kind, it "category"
+        console.note("a column's kind is declared with --column NAME=KIND.")
     if kept := kept_text(columns):
         console.note(f"{kept}.")
 
