@@ -140,7 +140,7 @@ def test_a_config_that_cannot_be_used(run, csv, tmp_path, text, said):
         (["gis", "nothing.csv"], "does not exist"),
         (["gis", "iris", "--drop", "nope"], "the column 'nope'"),
         (["gis", "iris", "--weight", "nope"], "the column 'nope'"),
-        (["gis", "iris", "--column", "species"], "NAME=VALUE"),
+        (["gis", "iris", "--column", "species"], "NAME=KIND"),
         (["gis", "iris", "--column", "species=colour"], "colour"),
         (["gis", "iris", "--bounds", "petal width (cm)=1"], "LOW:HIGH"),
         (["gis", "iris", "--bounds", "petal width (cm)=5:6"], "petal width (cm)"),

@@ -114,7 +114,8 @@ def _user_error(error: Any, words: Sequence[str] = ()) -> str | None:
     if isinstance(error, OSError):
         # files of ours are named, so that what has no name is where results go
         where = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        hint = near_file(error.filename) if isinstance(error, FileNotFoundError) else ""
+        gone = isinstance(error, FileNotFoundError) and isinstance(error.filename, str)
+        hint = near_file(error.filename) if gone else ""
         return _one_line(f"{where}{error.strerror or error}{hint}.")
     return None
 

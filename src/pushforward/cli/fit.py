@@ -206,8 +206,10 @@ def fit(
         rows=rows,
         drop=drop or [],
         reading=reading,
-        column=pairs(column, "--column", last=True),
-        bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        column=pairs(column, "--column", "KIND", last=True),
+        bounds={
+            k: bounds_of(v) for k, v in pairs(bounds, "--bounds", "LOW:HIGH", last=True).items()
+        },
         constraint=constraint or [],
         split=split,
         size=size,

@@ -154,7 +154,9 @@ class FitOptions:
         return FitOptions(**merged)
 
 
-def pairs(texts: Iterable[str] | None, option: str, *, last: bool = False) -> dict[str, str]:
+def pairs(
+    texts: Iterable[str] | None, option: str, value: str = "VALUE", *, last: bool = False
+) -> dict[str, str]:
     """Split NAME=VALUE texts at the first "=", or at the last: names of columns may have one.
 
     >>> pairs(["a=b=integer"], "--column", last=True)
@@ -162,10 +164,10 @@ def pairs(texts: Iterable[str] | None, option: str, *, last: bool = False) -> di
     """
     found = {}
     for text in texts or ():
-        name, mark, value = text.rpartition("=") if last else text.partition("=")
+        name, mark, given = text.rpartition("=") if last else text.partition("=")
         if not mark or not name:
-            raise ParameterError(f"{option} is {text!r}. Expected NAME=VALUE.")
-        found[name] = value
+            raise ParameterError(f"{option} is {text!r}. Expected NAME={value}.")
+        found[name] = given
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import DataError, ParameterError
 from ...validation import Instance, OneOf, check
+from ...wording import setting
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .column import Column, offset
@@ -331,7 +332,8 @@ def check_declared(
 
 
 def _interval(label: str | int, pair: Any) -> tuple[float | None, float | None]:
-    text = f"bounds[{label!r}] is {pair!r}. Expected (low, high) with low < high, None for no end."
+    named = setting(f"bounds[{label!r}]")
+    text = f"{named} is {pair!r}. Expected (low, high) with low < high, None for no end."
     try:
         low, high = (None if end is None else float(end) for end in pair)
     except (TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...wording import did_you_mean, setting
 from ..checks import rows_text
 from .column import Column
 from .dates import DateFormat
@@ -154,7 +155,7 @@ def parse(texts: Sequence[str], labels: Sequence[str | int]) -> list[Constraint]
     """
     for text in texts:
         if not isinstance(text, str):
-            raise ParameterError(f"constraints has {text!r}. {_HOW}.")
+            raise ParameterError(f"{setting('constraints')} has {text!r}. {_HOW}.")
     return [_parsed(text, labels) for text in texts]
 
 
@@ -206,7 +207,7 @@ def _tokens(text: str, labels: Sequence[str | int]) -> list[tuple[str, str | flo
         if rest[0] == "`" and "`" in rest[1:]:
             name = rest[1 : rest.index("`", 1)]
             if name not in names:
-                raise _unreadable(text, f"there is no column {name!r}")
+                raise _unreadable(text, f"there is no column {name!r}{did_you_mean(name, names)}")
             tokens.append(("column", names[name]))
             i += len(name) + 2
             continue
@@ -227,7 +228,9 @@ def _tokens(text: str, labels: Sequence[str | int]) -> list[tuple[str, str | flo
             i += len(number[0])
         else:
             word = re.split(r"[\s+*<>=-]", rest)[0] or rest[0]
-            raise _unreadable(text, f"there is no column {word!r}", names)
+            raise _unreadable(
+                text, f"there is no column {word!r}{did_you_mean(word, names)}", names
+            )
     return tokens
 
 
@@ -276,7 +279,7 @@ def _sum(
 
 def _unreadable(text: str, why: str, names: Mapping[str, int] | None = None) -> ParameterError:
     known = "" if names is None else f" The columns are {', '.join(list(names)[:20])}."
-    return ParameterError(f"constraints has {text!r}, and {why}. {_HOW}.{known}")
+    return ParameterError(f"{setting('constraints')} has {text!r}, and {why}. {_HOW}.{known}")
 
 
 def check_kinds(constraint: Constraint, columns: Sequence[Column], labels: Sequence) -> None:
