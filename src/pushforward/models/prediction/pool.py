@@ -94,7 +94,7 @@ def joint_table(columns: Columns, numbers: Tensor) -> tuple["pd.DataFrame", dict
     for j, name in enumerate(names):
         kinds[name] = "continuous"
         if bool(columns.discrete[j]):
-            frame[name] = frame[name].astype("Int64" if frame[name].isna().any() else np.int64)
+            frame[name] = frame[name].astype("Int64" if numbers[:, j].isnan().any() else np.int64)
             kinds[name] = "category" if bool(columns.nominal[j]) else "integer"
     return frame, kinds
 
