@@ -10,6 +10,7 @@ import pushforward
 ROOT = Path(pushforward.__file__).parent
 FLOORS = {
     0: (
+        "wording",
         "errors",
         "_not_fitted",
         "_lazy",

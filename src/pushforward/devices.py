@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .errors import ParameterError
+from .wording import setting
 
 __all__ = [
     "AUTO",
@@ -99,7 +100,7 @@ def _gpu(device: torch.device) -> torch.device:
         raise ParameterError(
             f"torchrun started process {own} of this machine, counted from 0, which has {count} "
             f"GPU(s). Expected a GPU for each process: start {count} with --nproc-per-node, or "
-            "give device='cpu'."
+            f"give {setting('device', 'cpu')}."
         )
     device = torch.device("cuda", own)
     torch.cuda.set_device(device)  # what NCCL and tensors without a number go by

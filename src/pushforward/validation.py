@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ParameterError
+from .wording import did_you_mean, setting, worded
 
 __all__ = [
     "COUNT",
@@ -42,6 +43,9 @@ LARGEST = 2**53  # of a whole number: what a double holds, and more than an inde
 class Rule:
     """A rule for values; its text follows "Expected" in errors."""
 
+    #: The words it takes, if it takes some.
+    words: tuple[str | int, ...] = ()
+
     def fits(self, value: Any) -> bool:
         """Whether a value may be used."""
         raise NotImplementedError
@@ -53,6 +57,10 @@ class Rule:
 @dataclass(frozen=True)
 class _Either(Rule):
     rules: tuple[Rule, ...]
+
+    @property
+    def words(self) -> tuple[str | int, ...]:  # type: ignore[override]
+        return tuple(word for rule in self.rules for word in rule.words)
 
     def fits(self, value: Any) -> bool:
         return any(rule.fits(value) for rule in self.rules)
@@ -66,7 +74,7 @@ class _Nothing(Rule):
         return value is None
 
     def __str__(self) -> str:
-        return "None"
+        return worded("None", "leave it out")
 
 
 _NONE = _Nothing()
@@ -279,7 +287,8 @@ def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
             value = values[name]
             too_large = type(value) is int and value > LARGEST
             limit = f", and {LARGEST:,} at most" if too_large else ""
-            raise ParameterError(f"{name} is {value!r}. Expected {rule}{limit}.")
+            hint = did_you_mean(value, rule.words) if isinstance(value, str) else ""
+            raise ParameterError(f"{setting(name)} is {value!r}{hint}. Expected {rule}{limit}.")
 
 
 def as_seed(random_state: Any) -> int:
@@ -300,5 +309,5 @@ def as_seed(random_state: Any) -> int:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return int((random_state or np.random).randint(2**31 - 1))
     if not Seed().fits(random_state):
-        raise ParameterError(f"random_state is {random_state!r}. Expected {Seed()}.")
+        raise ParameterError(f"{setting('random_state')} is {random_state!r}. Expected {Seed()}.")
     return int(random_state)

@@ -110,3 +110,36 @@ def test_quiet_silences_notes_on_what_is_read(run, tmp_path):
     words = ["fit", "dcgan", tmp_path / "mixed", "--set", "steps=1", "--set", "width=4"]
     assert "not read: 1 .txt" in run(*words, "-o", tmp_path / "a").err
     assert run(*words, "-o", tmp_path / "b", "--quiet").ok().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--minutes", "abc"], "--minutes is 'abc'. Expected a number."),
+        (["--rows", "ten"], "--rows is 'ten'. Expected a whole number of at least 1."),
+        (["--seed", "-1"], "--seed is '-1'. Expected a whole number from 0 to 4294967295."),
+        (["--missing", "modl"], "'modl' (did you mean 'model'?). Expected one of error, drop"),
+        (["--minuts", "3"], "There is no option --minuts (did you mean --minutes?)"),
+        (["--minutes", "0"], "--minutes is 0.0. Expected a number above 0, or leave it out."),
+        (["--set", "max_layer=3"], "no parameter 'max_layer' (did you mean 'max_layers'?)"),
+        (["--set", "max_layers=no"], "--set max_layers is 'no'. Expected a whole number"),
+        (
+            ["--column", "species=categry"],
+            "--column species is 'categry' (did you mean 'category'",
+        ),
+        (["--column", "species"], "--column is 'species'. Expected NAME=KIND."),
+        (["--bounds", "species"], "--bounds is 'species'. Expected NAME=LOW:HIGH."),
+        (["--constraint", "Species -> x"], "--constraint has 'Species -> x', and there is no"),
+        (["--bounds", "petal=0:"], "'petal'. The table has the columns 'sepal length (cm)'"),
+        (["--drop", "Species"], "--drop names the column 'Species' (did you mean 'species'?)"),
+    ],
+)
+def test_options_are_refused_with_what_was_got_and_what_is_expected(run, tmp_path, words, text):
+    run("fit", "gis", "iris", "-o", tmp_path / "m", *words).refused(text)
+
+
+def test_what_was_probably_meant(run, tmp_path, gis):
+    run("fit", "giss", "iris", "-o", tmp_path / "m").refused("(did you mean 'gis'?)")
+    run("fit", "gis", "irs", "-o", tmp_path / "m").refused("(did you mean 'iris'?)")
+    run("info", gis.with_name("gs")).refused(f"(did you mean '{gis}'?)")
+    run("evaluate", gis, "iris", "--measure", "mdd").refused("--measure has 'mdd' (did you mean")

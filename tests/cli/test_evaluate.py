@@ -26,6 +26,7 @@ def test_evaluate_a_model_and_its_samples(run, gis, parts):
     run("sample", gis, "-n", "80", "--random-state", "2", "-o", parts / "new.csv").ok()
     done = run("evaluate", parts / "new.csv", test, "--drop", "id", "--drop", "w", "--json")
     assert done.code == 2  # the samples have no such columns
+    run("evaluate", gis, test, "--drop", "length").refused("test.csv lacks the column 'length'")
     done = run("evaluate", parts / "new.csv", parts / "new.csv", "-m", "pair_fidelity", "--json")
     assert json.loads(done.ok().out)["measures"][0]["value"] == 1
 

@@ -1,12 +1,15 @@
 """``pushforward impute`` and ``sample --given``."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import pushforward
+from pushforward import Columns
+from pushforward.cli.impute import given_conditions
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def test_it_fills_holes_and_leaves_the_rest(run, people):
     out = people / "filled.csv"
     done = run("impute", people / "model", people / "holes.csv", "-o", out, "--random-state", "1")
     assert "filled 5 missing cells of 20 rows" in done.ok().err
-    assert "left out note" in done.err
+    assert "left out the column 'note'" in done.err
     cells = pd.read_csv(people / "filled.cells.csv")
     assert str(people / "filled.cells.csv") in done.err
     assert cells[["row", "column"]].to_numpy().tolist() == [
@@ -102,9 +105,29 @@ def test_samples_of_what_is_given(run, people):
     assert drawn["day"].str.startswith("2024-03-").all()
 
 
+def test_what_is_given_is_written_as_one_says_it(run, people):
+    words = ["sample", people / "model", "-n", "40", "--random-state", "0", "--given"]
+    same = [run(*words, *given).ok().out for given in (["size>12"], ["size > 12"], ["size=> 12"])]
+    assert same[0] == same[1] == same[2]
+    assert (pd.read_csv(io.StringIO(same[0]))["size"] > 12).all()
+    low = run(*words, "size <= 12", "--given", "group = b").ok().out
+    found = pd.read_csv(io.StringIO(low))
+    assert (found["size"] <= 12).all()
+    assert (found["group"] == "b").all()
+
+
+def test_a_column_may_have_the_signs_of_a_condition_in_its_name():
+    frame = pd.DataFrame({"a>1=b": np.arange(30.0) / 7, "a": np.arange(30) / 3})
+    columns = Columns.learn(frame).columns
+    model = SimpleNamespace(capabilities=lambda: SimpleNamespace(columns=columns))
+    expected = {"a>1=b": 2.0, "a": (np.nextafter(1, 2), None)}
+    assert given_conditions(["a>1=b=2", "a>1"], model) == expected
+
+
 def test_what_cannot_be_given(run, people, gis):
     model = people / "model"
     run("sample", model, "--given", "group").refused("COLUMN=VALUE")
+    run("sample", model, "--given", "grop=a").refused("'grop' (did you mean 'group'?)")
     run("sample", model, "--given", "town=x").refused("--given names the column 'town'")
     run("sample", model, "--given", "group=z").refused("had no 'z' in fit")
     run("sample", model, "--given", "size=big").refused("size")

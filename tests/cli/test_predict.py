@@ -64,6 +64,30 @@ def test_what_moved_a_prediction(run, houses, fitted):
     assert {entry["column"] for entry in few[0]["columns"]} == {"size", "town"}
 
 
+def test_holes_that_no_density_was_fitted_for(run, houses, fitted):
+    holes = houses / "holes.csv"
+    holes.write_text("size,town\n40,b\n40,\n")
+    run("predict", houses / "price", holes).refused(
+        "missing cells", "pushforward fit --missing model", "pushforward impute"
+    )
+
+
+def test_columns_that_are_lacking_are_named_with_what_may_be_meant(run, houses, fitted):
+    other = houses / "other.csv"
+    other.write_text("size,Town,x\n40,b,1\n")
+    for words in (("predict", houses / "price", other), ("explain", houses / "price", other)):
+        run(*words).refused(
+            "other.csv lacks the column 'town' (is it 'Town' there?)",
+            "It has the columns 'size', 'Town', 'x'. Rename",
+            "empty columns",
+        )
+    run("predict", houses / "price", houses / "hoses.csv").refused("did you mean", "houses.csv'?")
+    run("predict", houses / "prize", other).refused("no such folder (did you mean", "/price'?")
+    run("predict", houses / "price", other, "--level", "90").refused(
+        "--level is '90'. Expected a number from 0 to 1."
+    )
+
+
 def test_what_is_no_predictor_predicts_nothing(run, houses, fitted, csv, small, tmp_path):
     run("fit", "gis", csv, "-o", tmp_path / "m", "--drop", "id", *small).ok()
     run("predict", tmp_path / "m", csv).refused("GIS cannot predict", "predictor")
@@ -75,4 +99,6 @@ def test_what_is_no_predictor_predicts_nothing(run, houses, fitted, csv, small, 
         ("report", houses / "price", "--data", houses / "houses.csv", "-o", tmp_path / "r.html"),
     ):
         run(*words).refused("Predictor")
-    run("fit", "predictor", csv, "-o", tmp_path / "n").refused("target=...")
+    run("fit", "predictor", csv, "-o", tmp_path / "n").refused(
+        "--set target=NAME, one of", "'age'"
+    )

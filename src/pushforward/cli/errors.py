@@ -17,6 +17,8 @@ from typer.core import TyperGroup
 
 from ..errors import PushforwardError, Terminated
 from ..plain_text import printable
+from ..wording import near_file, wording
+from .advice import refusal_text, written_as_options
 from .arguments import QUIET
 from .console import Console
 
@@ -42,7 +44,7 @@ class CommandLine(TyperGroup):
         with warnings.catch_warnings():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
             _open_stdout()
-            with _ended_in_order():
+            with _ended_in_order(), wording(written_as_options(words, self.commands)):
                 code = self._code(words, debug)
         sys.exit(code)
 
@@ -60,7 +62,7 @@ class CommandLine(TyperGroup):
             _forget_stdout()
             return PIPE_CLOSED
         except Exception as error:
-            text = _user_error(error)
+            text = _user_error(error, words)
             if debug or text is None:
                 traceback.print_exc()
             if text is None:
@@ -94,11 +96,13 @@ def _terminate(number: int, frame: Any) -> None:
     raise Terminated
 
 
-def _user_error(error: Any) -> str | None:
+def _user_error(error: Any, words: Sequence[str] = ()) -> str | None:
     """The message of an error of the user, on one line; None for a bug."""
     if isinstance(error, UsageError):
         command = error.ctx.command_path if error.ctx else "pushforward"
-        text = error.format_message().replace("Value error, ", "").rstrip(".")
+        text = refusal_text(error, words)
+        if text is None:
+            text = error.format_message().replace("Value error, ", "").rstrip(".")
         stop = "" if text.endswith(("?", "!")) else "."
         return _one_line(f"{text}{stop} See {command} --help.")
     if isinstance(error, _CliError):
@@ -110,7 +114,9 @@ def _user_error(error: Any) -> str | None:
     if isinstance(error, OSError):
         # files of ours are named, so that what has no name is where results go
         where = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        return _one_line(f"{where}{error.strerror or error}.")
+        gone = isinstance(error, FileNotFoundError) and isinstance(error.filename, str)
+        hint = near_file(error.filename) if gone else ""
+        return _one_line(f"{where}{error.strerror or error}{hint}.")
     return None
 
 

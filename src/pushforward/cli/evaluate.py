@@ -16,7 +16,7 @@ from .fit_options import bounds_of
 from .image_io import open_images_as
 from .reading_options import AS_FOUND, reads_tables
 from .registry import find_model, loaded, of_images, of_tables
-from .table_io import find_column, open_source, take
+from .table_io import find_column, known_columns, models_holes, open_source, take
 from .text_io import is_text, of_text
 
 __all__ = ["ComparisonInputs", "compare", "evaluate"]
@@ -328,8 +328,18 @@ class ComparisonInputs:
         labels = list(table.columns)
         gone = [find_column(name, labels, "--drop") for name in self._drop]
         wanted = [label for label in labels if label not in gone]
-        if self._columns is not None and not set(self._columns) - set(wanted):
-            wanted = self._columns
+        if self._columns is not None and self._like is not None:
+            columns = self._like.columns_
+            needed = [
+                label
+                for label, one in zip(columns.labels, columns.columns, strict=True)
+                if not one.left_out
+            ]
+            if set(needed) - set(wanted):
+                holes = models_holes(self._like)
+                known_columns(wanted, needed, source, self._console, needed=True, holes=holes)
+            if not set(self._columns) - set(wanted):
+                wanted = self._columns
         X = table.read()
         return take(X, labels, wanted) if labels else X
 

@@ -14,7 +14,7 @@ def explain_predictions(
     model: Any, table: Any, rows: int, columns: int, console: Console
 ) -> list[dict[str, Any]]:
     """The first rows of a table, their predictions, and the columns that moved these most."""
-    wanted = wanted_columns(list(table.columns), model, console)
+    wanted = wanted_columns(table, model, console)
     batch = next(iter(table.batches(rows)))
     few = batch[:rows] if wanted is None else batch[wanted][:rows]
     effects, predicted = model.explain(few), model.predict(few)

@@ -206,8 +206,10 @@ def fit(
         rows=rows,
         drop=drop or [],
         reading=reading,
-        column=pairs(column, "--column", last=True),
-        bounds={k: bounds_of(v) for k, v in pairs(bounds, "--bounds", last=True).items()},
+        column=pairs(column, "--column", "KIND", last=True),
+        bounds={
+            k: bounds_of(v) for k, v in pairs(bounds, "--bounds", "LOW:HIGH", last=True).items()
+        },
         constraint=constraint or [],
         split=split,
         size=size,
@@ -261,8 +263,9 @@ def _fit_table(
     before = load(output) if more and there else None
     table = open_source(data, console, options.reading, before)
     labels = list(table.columns)
-    columns = [*options.drop, *([] if options.weight is None else [options.weight])]
-    gone = [find_column(name, labels, "--drop or --weight") for name in columns]
+    gone = [find_column(name, labels, "--drop") for name in options.drop]
+    if options.weight is not None:
+        gone.append(find_column(options.weight, labels, "--weight"))
     left = [label for label in labels if label not in gone]
     parameters = _parameters(entry, options, left)
     if options.weight is not None and not _takes(class_of(entry), "sample_weight"):
@@ -356,7 +359,10 @@ def _report_after_columns(
 
 
 def _print_columns(columns: Any, console: Console) -> None:
-    console.print(columns_text(columns))
+    text = columns_text(columns)
+    console.print(text)
+    if "declare it" in text:  # its kind, it "category"
+        console.note("a column's kind is declared with --column NAME=KIND.")
     if kept := kept_text(columns):
         console.note(f"{kept}.")
 

@@ -13,6 +13,7 @@ from ..data.tables.reading_options import ReadingOptions
 from ..deprecation import current_words
 from ..errors import ParameterError
 from ..validation import OneOf, check
+from ..wording import did_you_mean
 
 __all__ = ["FitOptions", "bounds_of", "check_page", "contamination_of", "literal", "pairs"]
 
@@ -100,7 +101,8 @@ class FitOptions:
         for word, value in values.items():
             if word not in _WORDS:
                 raise ParameterError(
-                    f"{path} has the unknown word {word!r}. Expected some of {', '.join(_WORDS)}."
+                    f"{path} has the unknown word {word!r}{did_you_mean(word, _WORDS)}. Expected "
+                    f"some of {', '.join(_WORDS)}."
                 )
             types, expected = _WORDS[word]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -152,7 +154,9 @@ class FitOptions:
         return FitOptions(**merged)
 
 
-def pairs(texts: Iterable[str] | None, option: str, *, last: bool = False) -> dict[str, str]:
+def pairs(
+    texts: Iterable[str] | None, option: str, value: str = "VALUE", *, last: bool = False
+) -> dict[str, str]:
     """Split NAME=VALUE texts at the first "=", or at the last: names of columns may have one.
 
     >>> pairs(["a=b=integer"], "--column", last=True)
@@ -160,10 +164,10 @@ def pairs(texts: Iterable[str] | None, option: str, *, last: bool = False) -> di
     """
     found = {}
     for text in texts or ():
-        name, mark, value = text.rpartition("=") if last else text.partition("=")
+        name, mark, given = text.rpartition("=") if last else text.partition("=")
         if not mark or not name:
-            raise ParameterError(f"{option} is {text!r}. Expected NAME=VALUE.")
-        found[name] = value
+            raise ParameterError(f"{option} is {text!r}. Expected NAME={value}.")
+        found[name] = given
     return found
 
 

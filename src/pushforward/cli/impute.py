@@ -1,6 +1,7 @@
 """``pushforward impute``: missing cells of rows filled in, files of any size."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +13,21 @@ from .arguments import Data, Folder, Formulas, Output, Quiet, Seed
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
-from .table_io import at_row, find_column, open_source, rows_at_a_time, seed_of_block, sink
+from .table_io import (
+    at_row,
+    find_column,
+    known_columns,
+    open_source,
+    rows_at_a_time,
+    seed_of_block,
+    sink,
+)
 from .table_parts import PartsFolder, is_parts_folder, model_digest, parts_of
 
 __all__ = ["cells_file", "given_conditions", "impute"]
 
+_SIGN = re.compile(r"\s*(>=|<=|≥|≤|>|<|=)(.*)", re.DOTALL)
+_CONDITION = re.compile(rf"(.+?){_SIGN.pattern}", re.DOTALL)
 _BLOCKS = 20  # bits of the number of a batch within its part
 
 
@@ -48,7 +59,9 @@ def impute(
     ] = True,
     level: Annotated[
         float,
-        typer.Option(metavar="P", help="Probability of the intervals of these cells."),
+        typer.Option(
+            metavar="P", min=0, max=1, help="Probability of the intervals of these cells."
+        ),
     ] = 0.9,
     seed: Seed = None,
     formulas: Formulas = "keep",
@@ -69,7 +82,7 @@ def impute(
     console = Console(quiet)
     model = loaded(folder, "impute")
     table = open_source(data, console, reading, model)
-    wanted = _known(list(table.columns), model, console)
+    wanted, lacking = _known(table, model, console)
     in_parts = output is not None and is_parts_folder(output, table)
     listed = None if output is None or in_parts or not cells else cells_file(output)
 
@@ -85,7 +98,7 @@ def impute(
             for i, batch in enumerate(part.batches(rows_at_a_time(len(part.columns)))):
                 rows = batch if wanted is None else batch[wanted]
                 with at_row(start):
-                    filled += _holes(rows)
+                    filled += _holes(rows) + lacking * len(batch)
                     done = model.impute(
                         rows,
                         strategy=strategy,
@@ -157,16 +170,19 @@ def _as_text(cells: Any, start: int) -> Any:
     return cells.assign(row=cells["row"].astype("int64") + start, probability=rounded, **texts)
 
 
-def _known(labels: list[Any], model: Any, console: Console) -> list[Any] | None:
-    """The columns of a file that the model knows; None where they have no names."""
+def _known(table: Any, model: Any, console: Console) -> tuple[list[Any] | None, int]:
+    """The columns of a file that the model knows, None where they have no names; how many lack."""
     columns = model.capabilities().columns
     if not columns.layout.named:
-        return None
-    wanted = [label for label in labels if label in columns.labels]
-    extra = [label for label in labels if label not in wanted]
-    if extra:
-        console.note(f"left out {', '.join(map(str, extra))}, which the model does not know.")
-    return wanted
+        return None, 0
+    file = str(table.path or "The table")
+    modelled = [
+        x for x, one in zip(columns.labels, columns.columns, strict=True) if not one.left_out
+    ]
+    labels = list(table.columns)
+    known = [x for x in columns.labels if x in labels or x in modelled]
+    found = known_columns(labels, known, file, console, needed=False)
+    return found, len(known) - len(found)
 
 
 def _holes(rows: Any) -> int:
@@ -176,8 +192,33 @@ def _holes(rows: Any) -> int:
     return int(pd.DataFrame(rows).isna().to_numpy().sum())
 
 
+def _taken_apart(word: str, labels: Sequence[Any]) -> tuple[str, str]:
+    """The column and the condition of a word such as ``age=40``, ``age > 60`` or ``age=40..60``.
+
+    Raises:
+        BadParameter: for a word that is none.
+    """
+    names = [str(x) for x in labels if word.startswith(str(x))]  # which may have such signs
+    for name in sorted(names, key=len, reverse=True):
+        if found := _SIGN.fullmatch(word[len(name) :]):
+            return name, _condition_text(*found.groups())
+    found = _CONDITION.fullmatch(word)
+    if found is None:
+        raise typer.BadParameter(
+            f"got {word!r}. Expected COLUMN=VALUE, COLUMN=LOW..HIGH, 'COLUMN > VALUE' or "
+            "'COLUMN < VALUE'.",
+            param_hint="--given",
+        )
+    name, *rest = found.groups()
+    return name, _condition_text(*rest)
+
+
+def _condition_text(sign: str, text: str) -> str:
+    return text if sign == "=" else f"{sign}{text}"
+
+
 def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
-    """Conditions as :meth:`given` takes them, from words such as ``age=40`` and ``age=40..60``.
+    """Conditions as :meth:`given` takes them, from words such as ``age=40`` and ``age > 60``.
 
     A column that is named several times has any of these values.
 
@@ -189,11 +230,7 @@ def given_conditions(words: list[str], model: Any) -> dict[Any, Any]:
     columns = model.capabilities().columns
     found: dict[Any, Any] = {}
     for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise typer.BadParameter(
-                f"got {word!r}. Expected COLUMN=VALUE or COLUMN=LOW..HIGH.", param_hint="--given"
-            )
+        name, text = _taken_apart(word, columns.labels)
         label = find_column(name, columns.labels, "--given")
         value = read_condition(text, columns.columns[columns.labels.index(label)], label)
         if label not in found:

@@ -9,7 +9,14 @@ from .arguments import Data, Folder, Formulas, Output, Quiet
 from .console import Console
 from .reading_options import AS_FOUND, reads_tables
 from .registry import loaded
-from .table_io import at_row, open_source, rows_at_a_time, sink
+from .table_io import (
+    at_row,
+    known_columns,
+    models_holes,
+    open_source,
+    rows_at_a_time,
+    sink,
+)
 
 __all__ = ["predict", "wanted_columns"]
 
@@ -21,7 +28,9 @@ def predict(
     output: Output = None,
     level: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Probability inside the intervals of numbers."),
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Probability inside the intervals of numbers."
+        ),
     ] = 0.9,
     formulas: Formulas = "keep",
     reading: ReadingOptions = AS_FOUND,
@@ -42,7 +51,7 @@ def predict(
     start = 0
     with sink(output, formulas) as write:
         table = open_source(data, console, reading, model)
-        wanted = wanted_columns(list(table.columns), model, console)
+        wanted = wanted_columns(table, model, console)
         with console.row_progress("predicting", table.n_rows) as advance:
             for batch in table.batches(rows_at_a_time(len(table.columns))):
                 rows = batch if wanted is None else batch[wanted]
@@ -89,13 +98,24 @@ def _targets(rows: Any, name: Any) -> Any:
     return None
 
 
-def wanted_columns(labels: list[Any], model: Any, console: Console) -> list[Any] | None:
-    """The columns of a file that the model knows, the target too; None of arrays."""
+def wanted_columns(table: Any, model: Any, console: Console) -> list[Any] | None:
+    """The columns of a file that a predictor knows, the target too; None of arrays.
+
+    Raises:
+        DataError: for a file that lacks some, unless the predictor was made for such.
+    """
     columns = model.capabilities().columns
     if not columns.layout.named:
         return None
-    wanted = [x for x in labels if x in columns.labels or x == model.target_.name]
-    extra = [x for x in labels if x not in wanted]
-    if extra:
-        console.note(f"left out {', '.join(map(str, extra))}, which the model does not know.")
-    return wanted
+    labels = list(table.columns)
+    target = [model.target_.name] if model.target_.name in labels else []
+    inputs = [
+        label
+        for label, one in zip(columns.labels, columns.columns, strict=True)
+        if not one.left_out or label in labels
+    ]
+    file = str(table.path or "The table")
+    return known_columns(
+        labels, [*inputs, *target], file, console,
+        needed=model.inputs_ is None, holes=models_holes(model),
+    )  # fmt: skip

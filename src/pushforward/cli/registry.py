@@ -1,6 +1,5 @@
 """The models the command knows, and what each can do. A new model is one entry here."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from ..deprecation import current_words, old_words
 from ..errors import ParameterError, UnsupportedError
 from ..estimators.parameters import parameter_names
+from ..wording import did_you_mean
 
 __all__ = [
     "METHOD_OF",
@@ -161,8 +161,7 @@ def find_model(name: str) -> ModelEntry:
     """
     if name in MODELS:
         return MODELS[name]
-    match = difflib.get_close_matches(name.lower(), MODELS, n=1)
-    hint = f" (did you mean {match[0]!r}?)" if match else ""
+    hint = did_you_mean(name, MODELS)
     raise ParameterError(
         f"There is no model {name!r}{hint}. Known: {', '.join(MODELS)}; see pushforward models."
     )
@@ -194,8 +193,10 @@ def parameters_of(
     parameters |= current_words(entry.cls, more, old_words(class_of(entry)))
     known = parameter_names(class_of(entry))
     if unknown := [name for name in parameters if name not in known]:
+        hint = did_you_mean(unknown[0], known)
         raise ParameterError(
-            f"{entry.cls} has no parameter {unknown[0]!r}. Expected some of {', '.join(known)}."
+            f"{entry.cls} has no parameter {unknown[0]!r}{hint}. Expected some of "
+            f"{', '.join(known)}."
         )
     return parameters
 

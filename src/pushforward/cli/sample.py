@@ -46,8 +46,9 @@ def sample(
         list[str] | None,
         typer.Option(
             metavar="COLUMN=VALUE", rich_help_panel=TABLES, show_default=False,
-            help="Rows with this value, or of numbers and dates in a range: age=40, age=60.., "
-            "day=2024-06-01..2024-06-30. Can be repeated; a column named twice has either value.",
+            help="Rows with this value, or of numbers and dates in a range: age=40, 'age > 60', "
+            "age=40..60, day=2024-06-01..2024-06-30. Can be repeated; a column named twice has "
+            "either value.",
         ),
     ] = None,
     complete: Annotated[

@@ -1,7 +1,7 @@
 """Tables on their way in and out: which columns a model takes, batch by batch, and where to."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from narwhals.dependencies import is_into_dataframe
 from ..data.tables.reading_options import ReadingOptions
 from ..errors import DataError
 from ..validation import OneOf, check
+from ..wording import did_you_mean, nearest
 from .console import Console
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "as_frame",
     "at_row",
     "find_column",
+    "known_columns",
+    "models_holes",
     "numbers",
     "open_source",
     "rows_at_a_time",
@@ -89,7 +92,8 @@ def find_column(name: str, labels: Sequence[Label], option: str) -> Label:
         return name
     if name.isdecimal() and int(name) in labels:
         return int(name)
-    raise DataError(f"{option} names the column {name!r}. The table has {_listed(labels)}.")
+    hint = did_you_mean(name, labels)
+    raise DataError(f"{option} names the column {name!r}{hint}. The table has {_listed(labels)}.")
 
 
 def take(X: Any, labels: Sequence[Label], wanted: Sequence[Label]) -> Any:
@@ -125,21 +129,16 @@ class ModelRows:
         columns = model.capabilities().columns
         if columns is None or not (columns.layout.named and _named(self._labels)):
             return
-        known = list(columns.labels)
-        left_out = [
-            label for label, one in zip(known, columns.columns, strict=True) if one.left_out
+        optional = [
+            label
+            for label, one in zip(columns.labels, columns.columns, strict=True)
+            if one.left_out and label not in self._wanted
         ]
-        known = [label for label in known if label in self._wanted or label not in left_out]
-        lacking = [label for label in known if label not in self._wanted]
-        if lacking:
-            raise DataError(
-                f"{table.path or 'The table'} lacks {_listed(lacking)}, which the model was "
-                f"fitted on. It has {_listed(self._wanted)}."
-            )
-        extra = [label for label in self._wanted if label not in known]
-        if extra:
-            console.note(f"left out {_listed(extra)}, which the model does not know.")
-        self._wanted = known
+        needed = [label for label in columns.labels if label not in optional]
+        file = str(table.path or "The table")
+        self._wanted = known_columns(
+            self._wanted, needed, file, console, needed=True, holes=models_holes(model)
+        )
 
     def for_model(self, batch: Any) -> Any:
         """The columns of a batch that the model takes."""
@@ -158,6 +157,70 @@ class ModelRows:
             start += len(batch)
         if start == 0:
             raise DataError(f"{self.table.path or 'The table'} has no rows. Expected some.")
+
+
+def known_columns(
+    labels: Sequence[Label],
+    known: Sequence[Label],
+    file: str,
+    console: Console,
+    *,
+    needed: bool,
+    holes: bool = True,
+) -> list[Label]:
+    """The columns of a table that a model knows, in its order, with notes about others.
+
+    Args:
+        labels: of the table.
+        known: to the model.
+        file: what the table is called.
+        console: where notes go.
+        needed: whether all that are known have to be there; else they are noted.
+        holes: whether the model takes missing cells.
+
+    Raises:
+        DataError: for columns that are lacking, or all of them.
+    """
+    found = [label for label in known if label in labels]
+    extra = [label for label in labels if label not in known]
+    if lacking := [label for label in known if label not in labels]:
+        _tell_lacking(lacking, extra, labels, file, console, needed or not found, holes)
+    if extra:
+        console.note(f"left out {_listed(extra)}, which the model does not know.")
+    return found
+
+
+def _tell_lacking(
+    lacking: list[Label],
+    extra: list[Label],
+    labels: Sequence[Label],
+    file: str,
+    console: Console,
+    refused: bool,
+    holes: bool,
+) -> None:
+    """Refuse a table that lacks columns of a model, or note it."""
+    near = {x: found for x in lacking if (found := nearest(x, extra)) is not None}
+    named = _listed(lacking, {k: f" (is it {v!r} there?)" for k, v in near.items()})
+    if not refused:
+        one = "it is" if len(lacking) == 1 else "they are"
+        console.note(f"{file} lacks {named}: {one} taken as missing in all rows.")
+        return
+    remedy = ["Rename what has another name there"] if near else []
+    remedy.append(
+        "add empty columns for what is not known"
+        if holes
+        else "fit a model without them, with pushforward fit --drop"
+    )
+    text = " or ".join(remedy) if len(remedy) > 1 else remedy[0].capitalize()
+    raise DataError(
+        f"{file} lacks {named}, which the model was fitted on. It has {_listed(labels)}. {text}."
+    )
+
+
+def models_holes(model: Any) -> bool:
+    """Whether a model takes rows with missing cells."""
+    return model.get_params(deep=False).get("missing", "error") in ("auto", "model")
 
 
 @contextmanager
@@ -226,9 +289,9 @@ def _named(labels: Sequence[Label]) -> bool:
     return any(isinstance(label, str) for label in labels)
 
 
-def _listed(labels: Sequence[Label]) -> str:
+def _listed(labels: Sequence[Label], hints: Mapping[Label, str] | None = None) -> str:
     if not labels:
         return "no columns"
-    shown = ", ".join(repr(label) for label in labels[:8])
+    shown = ", ".join(f"{label!r}{(hints or {}).get(label, '')}" for label in labels[:8])
     more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
     return f"the column{'s' if len(labels) > 1 else ''} {shown}{more}"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from ..wording import did_you_mean, setting
 
 __all__ = [
     "MISSING",
@@ -87,12 +88,13 @@ def check_names(
         text = "The feature names should match those that were passed during fit.\n"
         unseen = sorted(given - known, key=str)
         gone = sorted(known - given, key=str)
+        hints = {name: did_you_mean(name, unseen) for name in gone}
         for heading, names in (
             ("Feature names unseen at fit time:", unseen),
             ("Feature names seen at fit time, yet now missing:", gone),
         ):
             if names:
-                shown = [f"- {name}\n" for name in names[:SHOWN]]
+                shown = [f"- {name}{hints.get(name, '')}\n" for name in names[:SHOWN]]
                 text += f"{heading}\n{''.join(shown)}{'- ...' if len(names) > SHOWN else ''}"
         if not unseen and not gone:
             text += "Feature names must be in the same order as they were in fit.\n"
@@ -156,9 +158,9 @@ def refuse_missing(labels: Sequence[str | int], mask: np.ndarray, fitting: bool)
         DataError: always.
     """
     remedy = (
-        'or drop these rows with missing="drop"'
+        f"or drop these rows with {setting('missing', 'drop')}"
         if fitting
-        else 'or leave these rows out (missing="drop" drops rows in fit only)'
+        else f"or leave these rows out ({setting('missing', 'drop')} drops rows in fit only)"
     )
     raise DataError(
         f"Input X contains missing values (NaN, None or null) in {_count_text(labels, mask)}. "

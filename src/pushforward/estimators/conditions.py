@@ -11,6 +11,7 @@ from ..data import Columns
 from ..data.checks import column_text
 from ..data.tables.column import Column
 from ..errors import DataError, ParameterError
+from ..wording import did_you_mean, worded
 
 __all__ = ["Event", "column_place", "read_condition", "taken_apart"]
 
@@ -160,12 +161,14 @@ def column_place(label: str | int, columns: Columns) -> int:
     """
     if label not in columns.labels:
         raise DataError(
-            f"There was no column {label!r} in fit. Expected one of {list(columns.labels)}."
+            f"There was no column {label!r} in fit{did_you_mean(label, columns.labels)}. "
+            f"Expected one of {list(columns.labels)}."
         )
     place = columns.labels.index(label)
     if columns.columns[place].left_out:
         raise DataError(
             f"Column {label!r} is {columns.kinds[place]} and no part of the density: nothing can "
-            "be asked of it. Declare its kind in fit to model it."
+            "be asked of it. Declare its kind in the fit to model it: "
+            + worded(f"columns={{{label!r}: kind}}.", "pushforward fit --column NAME=KIND.")
         )
     return place

@@ -12,6 +12,7 @@ from ..deprecation import renamed
 from ..devices import inference, on_host
 from ..errors import DataError, ParameterError, TrainingError
 from ..validation import COUNT, Number, as_seed, check
+from ..wording import setting
 from .capabilities import LatentSpace
 from .image_model import ImageModel
 from .latent_edits import LatentEdits
@@ -234,7 +235,7 @@ class ImageFlow(ImageModel, LatentEdits):
                 raise TrainingError(
                     f"{bad} samples at temperature {temperature} are not finite. Train longer, "
                     "or at a lower learning_rate; sample at a lower temperature; or use "
-                    "goal='pictures'."
+                    f"{setting('goal', 'pictures')}."
                 )
             made.append(x[finite])
             wanted -= int(finite.sum())

@@ -29,6 +29,7 @@ from ..data.images.image_files import MOST_PIXELS
 from ..devices import sizes_of
 from ..errors import DataError, ModelFileError
 from ..storage.checkpoint import digest
+from ..wording import setting, worded
 from .trained_model import Report, TrainedModel
 
 __all__ = ["GivenImages", "ImageModel", "Report"]
@@ -197,7 +198,8 @@ class ImageModel(TrainedModel):
         given, names = (found.labels, found.class_names) if own else (np.asarray(y), None)
         if given is None:
             raise DataError(
-                f"{type(self).__name__}(conditional=True) needs labels. Give fit(X, y)."
+                f"{type(self).__name__} with {setting('conditional', True)} needs labels. "
+                + worded("Give fit(X, y).", "Give images in a folder for each label.")
             )
         if given.shape != (n,):
             raise DataError(f"y has shape {given.shape}. Expected ({n},), a label for each image.")

@@ -9,6 +9,7 @@ from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..training.threads import threads_for
 from ..validation import Integer, as_seed, check
+from ..wording import did_you_mean, setting
 from .evaluation_inputs import EvaluationInputs, Reference
 from .measure import Measure
 from .measure_registry import MEASURES
@@ -135,8 +136,8 @@ def _checked(measures: Iterable[str] | None, reference: Reference) -> list[str]:
     for one in wanted:
         if one not in suit:
             raise ParameterError(
-                f"measures has {one!r}, and the data are taken for {reference.kind}. Expected of: "
-                f"{', '.join(suit)}."
+                f"{setting('measures')} has {one!r}{did_you_mean(one, suit)}, and the data are "
+                f"taken for {reference.kind}. Expected of: {', '.join(suit)}."
             )
     return [key for key in suit if key in wanted]
 

@@ -20,6 +20,7 @@ from ..estimators.capabilities import (
     is_model,
     refuse_without_samples,
 )
+from ..wording import setting, worded
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
@@ -64,7 +65,8 @@ def kind_of(X: Any, pixel_range: Any = None) -> str:
     if axes > 2:
         raise DataError(
             f"An array of {dtype} and shape {tuple(X.shape)}. Expected rows of shape (n, d), or "
-            "images as uint8; of other images say what is black and white: pixel_range=(0, 1)."
+            "images as uint8; of other images say what is black and white: "
+            + worded("pixel_range=(0, 1).", "--pixel-range 0:1.")
         )
     return "table" if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf" else "rows"
 
@@ -155,13 +157,14 @@ class Reference:
         kind = kind_of(real, pixel_range)
         if features is not None and kind != "images":
             raise ParameterError(
-                f"features={features!r} are for images, and the data are taken for {kind}. Leave "
-                "it out, or give the features of both sides as arrays."
+                f"{setting('features', features)} are for images, and the data are taken for "
+                f"{kind}. Leave it out, or give the features of both sides as arrays."
             )
         if weights is not None and not str(features).startswith(("inception", "cifar_resnet")):
             raise ParameterError(
-                f"weights={os.fspath(weights)!r} and features={features!r}. Expected a network "
-                "they are of as well, such as features='inception'."
+                f"{setting('weights', os.fspath(weights))} and {setting('features', features)}. "
+                "Expected a network they are of as well, such as "
+                f"{setting('features', 'inception')}."
             )
         extractor = None
         if kind == "images":

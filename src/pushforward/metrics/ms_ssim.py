@@ -10,6 +10,7 @@ from torch.nn import functional
 from ..deprecation import renamed
 from ..errors import DataError
 from ..validation import OneOf, as_seed, check
+from ..wording import setting
 from .measure import Measure
 from .uncertainty import jackknife_moments, normal_interval
 
@@ -141,8 +142,8 @@ def _check_convention(convention: str, shape: tuple[int, ...]) -> None:
     if convention == "standard" and min(shape[2:]) < _SMALLEST:
         raise DataError(
             f"Images of {shape[2]} x {shape[3]} pixels. After four halvings a window of {_WINDOW} "
-            f"pixels needs sides of at least {_SMALLEST}: use convention='small', whose values "
-            "compare only with each other."
+            f"pixels needs sides of at least {_SMALLEST}: use {setting('convention', 'small')}, "
+            "whose values compare only with each other."
         )
 
 

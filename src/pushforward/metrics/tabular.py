@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from ..deprecation import renamed
 from ..errors import DataError, ParameterError
 from ..validation import as_seed
+from ..wording import did_you_mean, setting
 from .measure import Measure
 from .table_encoding import TableCode
 from .uncertainty import jackknife, normal_interval
@@ -175,7 +176,10 @@ def train_on_synthetic(
     names = list(code.columns.labels)
     kinds = [code.ordered(j) for j in range(len(names))]
     if target is not None and target not in names:
-        raise ParameterError(f"target is {target!r}. Expected one of the columns {names}.")
+        raise ParameterError(
+            f"{setting('target')} is {target!r}{did_you_mean(target, names)}. Expected one of the "
+            f"columns {names}."
+        )
     varying = [j for j, column in enumerate(code.columns.columns) if column.kind != "constant"]
     if len(varying) < 2:
         raise DataError("Fewer than two columns vary. Expected a target and what tells it.")

@@ -9,6 +9,7 @@ from typing import Any
 from ..deprecation import renamed
 from ..errors import ParameterError, PushforwardError
 from ..metrics.measure import Measure
+from ..wording import did_you_mean
 from .logit import Logit
 from .methods import METHODS
 from .pipeline import Refinement, run
@@ -119,7 +120,10 @@ def compare_methods(
     model = RefinedModel(generator, **{"random_state": 0, **options})
     names = list(METHODS) if methods is None else list(methods)
     if unknown := [name for name in names if name not in METHODS and name != PAPER]:
-        raise ParameterError(f"methods has {unknown[0]!r}. Expected some of {', '.join(METHODS)}.")
+        raise ParameterError(
+            f"methods has {unknown[0]!r}{did_you_mean(unknown[0], METHODS)}. Expected some of "
+            f"{', '.join(METHODS)}."
+        )
     if methods is None:
         names.insert(1, PAPER)
     progress = report or (lambda text, share: None)

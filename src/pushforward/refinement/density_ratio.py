@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError
 from ..validation import OneOf, check
+from ..wording import setting
 from .acceptance_test import RealRows
 from .calibration import calibrate
 from .logistic_refit import fit_last_layer
@@ -86,7 +87,7 @@ class RatioEstimator:
         check({"ratio": OneOf(*RATIOS)}, {"ratio": self.ratio})
         if (self.ratio == "direct") != (self.other is None):
             raise ParameterError(
-                f"ratio={self.ratio!r} and critic_of="
+                f"{setting('ratio', self.ratio)} and {setting('critic_of')} "
                 f"{None if self.other is None else 'a model'}. Expected both or neither: "
                 "'corrected' and 'residual' begin with the critic of another model."
             )

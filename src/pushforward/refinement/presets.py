@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ParameterError
+from ..wording import setting
 from .adapters import Adapter
 
 __all__ = ["paper", "published", "resolved"]
@@ -57,7 +58,7 @@ def resolved(
         return "dgflow", {"preset": name, **settings}
     if preset != "paper":
         raise ParameterError(
-            f"preset {preset!r} is of DGflow, and method is {method!r}. Give preset='paper', or "
-            "another method."
+            f"preset {preset!r} is of DGflow, and {setting('method')} is {method!r}. Give "
+            f"{setting('preset', 'paper')}, or another method."
         )
     return method, {**paper(method, adapter.kind), **settings}

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelFileError, ParameterError
+from ..wording import near_file
 from . import strict_json
 from .atomic import (
     check_room,
@@ -173,7 +174,9 @@ def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
             stacklevel=4,
         )
         return result
-    what = "a file, not a folder" if os.path.lexists(target) else "no such folder"
+    what = "a file, not a folder"
+    if not os.path.lexists(target):
+        what = f"no such folder{near_file(target, CONFIG)}"
     _refuse(target, what, _WHERE)
 
 

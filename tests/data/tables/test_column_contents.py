@@ -217,3 +217,25 @@ def test_what_keeps_a_column_from_being_dates_or_numbers_is_named():
     X = frame(day=days, amount=amounts)
     declared = Columns.learn(X, columns=kinds, missing="drop").columns
     assert declared.kinds[:2] == ("date", "continuous")
+
+
+@pytest.mark.parametrize(
+    ("alone", "kind"), [(75, "identifier"), (74, "category"), (49, "category")]
+)
+def test_the_border_between_names_and_categories(alone, kind):
+    """New rows have a text that was never seen as likely as those of the fit one of their own."""
+    names = [f"name {i}" for i in range(alone)] + ["Ada", "Bob"] * 26
+    columns = Columns.learn(frame(n=names[:100], x=np.arange(100.0) ** 1.5)).columns
+    assert columns.kinds[0] == kind
+    described = columns.describe()[0]
+    if kind == "identifier":
+        assert described["why"] == "77 different texts in 100 rows, 75 of them in one row alone"
+        assert columns.decode(columns.encode(frame(n=names[:100], x=np.arange(100.0) ** 1.5))[0])[
+            "n"
+        ].is_unique
+    elif alone > 50:
+        assert described["note"].startswith(
+            "74 of its 100 texts are in one row alone, and samples"
+        )
+    else:
+        assert described["note"] == ""

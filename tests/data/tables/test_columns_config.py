@@ -1,6 +1,7 @@
 """A data description that was altered is refused."""
 
 import copy
+import json
 
 import numpy as np
 import pandas as pd
@@ -96,3 +97,23 @@ def test_positions_of_an_array_are_checked():
         Columns.from_config(altered(values, ["columns", 1, "dtype"], "<f4"))
     with pytest.raises(ModelFileError, match="dtype"):
         Columns.from_config(altered(values, ["columns", 1, "dtype"], "<M8[ns]"))
+
+
+def test_steps_are_saved_and_folders_without_them_are_read():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"minutes": 15.0 * rng.integers(0, 10**6, 60), "x": rng.normal(size=60)})
+    columns = Columns.learn(frame).columns
+    config = json.loads(json.dumps(columns.to_config()))
+    saved = config["columns"][0]["digits"]
+    assert saved == {"decimals": 0, "significant": None, "multiple": 15, "remainder": 0}
+    again = Columns.from_config(config)
+    moved = again.decode(again.encode(frame)[0] + 1e-3)["minutes"]
+    assert (moved % 15 == 0).all()
+    config["columns"][0]["digits"] = {"decimals": 0, "significant": None}
+    older = Columns.from_config(config).decode(columns.encode(frame)[0] + 1e-3)["minutes"]
+    assert (older % 1 == 0).all()
+    assert (older % 15 != 0).any()
+    for wrong in ({"multiple": 0}, {"remainder": 15}, {"decimals": None, "significant": 3}):
+        config["columns"][0]["digits"] = saved | wrong
+        with pytest.raises(ModelFileError):
+            Columns.from_config(config)

@@ -1,5 +1,7 @@
 """What a predictor says, on tables whose conditional distributions are known."""
 
+import copy
+import dataclasses
 import warnings
 
 import numpy as np
@@ -84,6 +86,32 @@ def test_what_a_distribution_says_agrees_with_itself(prices):
     step = 0.1 * given.std()
     slope = (given.cdf(middle + step) - given.cdf(middle - step)) / (2 * step)
     np.testing.assert_allclose(np.exp(given.log_prob(middle)), slope, rtol=0.15)
+
+
+def test_cells_that_no_row_of_the_fit_lacked_are_averaged_over(prices):
+    fitted, _ = rooms(400)
+    rows = pd.DataFrame({"area": 90.0, "city": [None] * 4 + ["Bern"] * 5, "floor": range(9)})
+    rows.loc[4:7, "area"] = None
+    given = prices.given(rows)
+    mean = given.mean()
+    # cities are as frequent, and areas say nothing of them
+    by = fitted["price"].sum() / fitted["area"].sum()
+    assert mean[:4].mean() == pytest.approx(90 * by, rel=0.06)
+    own = fitted["price"][fitted["city"] == "Bern"].mean()
+    assert mean[4:8].mean() == pytest.approx(own, rel=0.06)
+    assert mean[8] == pytest.approx(90 * 6, rel=0.06)
+    low, high = given.interval(0.9).T
+    assert ((high - low)[:4] > 2.5 * 90).all()  # of Rome, 3 a unit, to Bern, 6 a unit
+    np.testing.assert_allclose(prices.predict(rows[7:]), mean[7:], rtol=1e-9)
+    with pytest.raises(DataError, match="missing='model'"):
+        _without_joint(prices).predict(rows)
+
+
+def _without_joint(model):
+    """A predictor whose inputs were too many for a joint density."""
+    other = copy.copy(model)
+    other.pool_ = dataclasses.replace(model.pool_, joint=None)
+    return other
 
 
 def test_rows_are_predicted_alike_alone_and_among_others(prices):

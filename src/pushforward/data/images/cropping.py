@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...wording import setting, worded
 from .image_sources import ImageSource, Which
 
 __all__ = ["CROPS", "FramedImages", "Framing", "one_size", "pillow"]
@@ -62,12 +63,13 @@ class Framing:
         fine = self.crop is None or self.crop in CROPS
         if not fine and (type(self.crop) is not int or self.crop <= 0):
             raise ParameterError(
-                f"crop is {self.crop!r}. Expected the side of a centred square, 'closecrop' or "
-                "'resizecrop'."
+                f"{setting('crop')} is {self.crop!r}. Expected the side of a centred square, "
+                "'closecrop' or 'resizecrop'."
             )
         if self.crop == "resizecrop" and self.size not in (None, (64, 64)):
             raise ParameterError(
-                f"size is {self.size!r}. Expected 64 with crop='resizecrop', which defines it."
+                f"{setting('size')} is {self.size!r}. Expected 64 with "
+                f"{setting('crop', 'resizecrop')}, which defines it."
             )
         if self.crop == "closecrop" and self.size is None:
             object.__setattr__(self, "size", (64, 64))
@@ -85,8 +87,9 @@ class Framing:
         """
         if self.crop in CROPS and (width, height) != CELEBA:
             raise DataError(
-                f"crop={self.crop!r} is made for CelebA's aligned faces of 178 x 218, and these "
-                f"are {width} x {height}. Expected crop=SIDE or size=SIDE."
+                f"{setting('crop', self.crop)} is made for CelebA's aligned faces of 178 x 218, "
+                f"and these are {width} x {height}. Expected "
+                + worded("crop=SIDE or size=SIDE.", "--crop SIDE or --size SIDE.")
             )
         if isinstance(self.crop, int) and self.crop > min(width, height):
             raise DataError(f"crop is {self.crop} and an image {width} x {height}: too small.")
@@ -150,6 +153,8 @@ def one_size(sizes: Counter[tuple[int, int]], framing: Framing, where: object) -
         more = ", ..." if len(sizes) > 4 else ""
         raise DataError(
             f"{where} and the images beside it have {len(sizes)} sizes: {common}{more}. Expected "
-            "one width x height: give size=SIDE, or crop=SIDE for a centred square."
+            "one width x height: give "
+            + worded("size=SIDE, or crop=SIDE", "--size SIDE, or --crop SIDE")
+            + " for a centred square."
         )
     return next(iter(made))

@@ -1,6 +1,5 @@
 """Image sets that can be asked for by name, where they are on this machine; none is downloaded."""
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -152,12 +151,6 @@ def open_known(name: str, split: str | None, framing: Framing, root: Path) -> Im
             published.
     """
     return IMAGE_SETS[name].open(split, framing, root)
-
-
-def close_to(name: str) -> str:
-    """Return a hint at the known name that is meant, or nothing."""
-    match = difflib.get_close_matches(name, IMAGE_SETS, n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""
 
 
 def image_sets() -> list[KnownImages]:

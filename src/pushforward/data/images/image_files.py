@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import DataError
+from ...wording import worded
 from .cropping import Framing, one_size, pillow
 from .image_sources import Which, rows
 
@@ -152,7 +153,7 @@ class DecodedImages:
         if pixels.shape != self.shape:
             raise DataError(
                 f"{self._name(number)} has shape {pixels.shape} and the other images of the set "
-                f"{self.shape}. Expected one shape: give size=SIDE."
+                f"{self.shape}. Expected one shape: give " + worded("size=SIDE.", "--size SIDE.")
             )
         return pixels
 

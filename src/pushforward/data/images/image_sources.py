@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import DataError, ParameterError
 from ...validation import OneOf, check
+from ...wording import setting, worded
 from .pixel_range import checked_range, refuse_scale, refuse_values_beyond, to_bytes
 
 __all__ = [
@@ -223,8 +224,9 @@ def find_layout(shape: tuple[int, ...]) -> str:
         if shape[2] in _CHANNELS and min(shape[:2]) >= _PICTURE:
             raise DataError(
                 f"An array of shape {shape} can be one picture (H, W, C) or {shape[0]} grey "
-                f"images of {shape[1]} x {shape[2]}. Of one picture, give X[None]; of grey "
-                "images, say layout='nhw'."
+                f"images of {shape[1]} x {shape[2]}. Of one picture, give "
+                + worded("X[None]", "an array of four axes")
+                + f"; of grey images, say {setting('layout', 'nhw')}."
             )
         return "nhw"
     if len(shape) != 4:
@@ -238,6 +240,6 @@ def find_layout(shape: tuple[int, ...]) -> str:
     if first == last:
         raise DataError(
             f"Images of shape {shape} can be (N, H, W, C) or (N, C, H, W). Say which: "
-            "layout='nhwc' or layout='nchw'."
+            f"{setting('layout', 'nhwc')} or {setting('layout', 'nchw')}."
         )
     return "nchw" if first else "nhwc"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, ParameterError
+from ...wording import did_you_mean, near_file
 from ..files import check_regular
 from . import arrays, celeba, cifar, folders, idx, imagenet, omniglot, parquet, stl10, svhn
 from .cropping import FramedImages, Framing
-from .datasets import IMAGE_SETS, close_to, data_root, open_known
+from .datasets import IMAGE_SETS, data_root, open_known
 from .formats import Format
 from .grey import RecolouredImages
 from .image_files import DecodedImages
@@ -111,8 +112,9 @@ def _open_named(
         _refuse_for_arrays(of_array, text)
         known = _split_of(split, IMAGE_SETS[text].splits)
         return open_known(text, known, framing, data_root(root))
+    hint = did_you_mean(text, IMAGE_SETS) or near_file(path)
     raise DataError(
-        f"{text!r} is no file, folder or known image set{close_to(text)}. Expected a path, or "
+        f"{text!r} is no file, folder or known image set{hint}. Expected a path, or "
         f"one of {', '.join(sorted(IMAGE_SETS))}."
     )
 

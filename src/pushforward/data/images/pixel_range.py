@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...wording import setting
 
 __all__ = ["checked_range", "refuse_scale", "refuse_values_beyond", "to_bytes"]
 
@@ -62,9 +63,9 @@ def refuse_values_beyond(array: np.ndarray, pixel_range: Range) -> None:
     slack = _SLACK * (pixel_range[1] - pixel_range[0])
     if low < pixel_range[0] - slack or high > pixel_range[1] + slack:
         raise DataError(
-            f"The images have values from {low:g} to {high:g}, beyond pixel_range "
-            f"{pixel_range}. Expected the range that holds them all, or clip them: "
-            f"np.clip(X, {pixel_range[0]:g}, {pixel_range[1]:g})."
+            f"The images have values from {low:g} to {high:g}, beyond "
+            f"{setting('pixel_range')} {pixel_range}. Expected the range that holds them all, or "
+            f"clip them: np.clip(X, {pixel_range[0]:g}, {pixel_range[1]:g})."
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .column import Column
 from .date_order import by_origin, since, unit_ratio
+from .linear_formula import LinearFormula
 
 __all__ = ["agree_with_known"]
 
@@ -31,7 +32,7 @@ def agree_with_known(
     _agree_differences(columns, numbers, known, given)
     for j, column in enumerate(columns):
         if column.formula is not None and j in known:
-            _agree_sum(columns, j, numbers, known, given)
+            _agree_sum(columns, column.formula, given[j], known[j], numbers, known, given)
 
 
 def _agree_differences(
@@ -44,6 +45,11 @@ def _agree_differences(
     passed = {j: numbers[j] - since(columns, j, numbers) for j in by_origin(columns)}
     moved: dict[int, np.ndarray] = {}
     for j in reversed(by_origin(columns)):
+        if addends := columns[j].addends:
+            if j in known:
+                terms = LinearFormula(addends, (1.0,) * len(addends), 0.0, 0.0)
+                _agree_sum(columns, terms, given[j] - passed[j], known[j], numbers, known, given)
+            continue
         origin = columns[j].origin
         assert origin is not None
         there, before = known.get(j, none), known.get(origin, none)
@@ -78,15 +84,16 @@ def _on_the_same_side(
 
 def _agree_sum(
     columns: Sequence[Column],
-    j: int,
+    formula: LinearFormula,
+    sums: np.ndarray,
+    there: np.ndarray,
     numbers: dict[int, np.ndarray],
     known: Mapping[int, np.ndarray],
     given: Mapping[int, np.ndarray],
 ) -> None:
-    formula = columns[j].formula
-    assert formula is not None
-    n = len(known[j])
-    gaps = {k: ~known.get(k, np.zeros(n, dtype=bool)) & known[j] for k in formula.places}
+    """Change the open terms of sums (n,) in the rows in which these are ``there``."""
+    n = len(there)
+    gaps = {k: ~known.get(k, np.zeros(n, dtype=bool)) & there for k in formula.places}
     rows = np.sum(list(gaps.values()), axis=0) > 0
     if not rows.any():
         return
@@ -94,7 +101,7 @@ def _agree_sum(
         k: np.where(gaps[k], numbers[k], given.get(k, numbers[k])) if k in given else numbers[k]
         for k in formula.places
     }
-    left = given[j].astype(np.float64) - formula.compute(values)
+    left = sums.astype(np.float64) - formula.compute(values)
     terms = dict(zip(formula.places, formula.coefficients, strict=True))
     parts = {k: np.where(gaps[k], c * values[k], 0.0) for k, c in terms.items()}
     total = np.sum(list(parts.values()), axis=0)
@@ -109,7 +116,7 @@ def _agree_sum(
         )
         made = columns[k].rounded(values[k] + np.where(gaps[k], share * left / c, 0.0))
         values[k] = np.where(gaps[k] & rows, made, values[k])
-    left = given[j].astype(np.float64) - formula.compute(values)  # what rounding left
+    left = sums.astype(np.float64) - formula.compute(values)  # what rounding left
     sizes = np.stack([np.where(gaps[k], np.abs(values[k]), -1.0) for k in terms])
     for i, (k, c) in enumerate(terms.items()):
         largest = rows & (sizes.argmax(axis=0) == i)

@@ -53,6 +53,8 @@ class Column:
         formula: how the column is computed from others; None where it is modelled itself.
         origin: number of the column of dates that this one is counted from in each row; None
             where it is not. Values, lowest and highest are then the time that has passed.
+        addends: numbers of the columns whose sum this one is counted from in each row, a total
+            from its parts of which few values are left; () where it is not.
         calendar: what dates are divided by, where they have a coordinate for each part; None
             where they have one.
         parts: these coordinates, as columns of whole numbers.
@@ -79,9 +81,15 @@ class Column:
     note: str = ""
     formula: LinearFormula | None = None
     origin: int | None = None
+    addends: tuple[int, ...] = ()
     calendar: Calendar | None = None
     parts: tuple["Column", ...] = ()
     rare: RareLevels | None = None
+
+    @property
+    def counted_from(self) -> tuple[int, ...]:
+        """Numbers of the columns that this one is counted from: one, the terms of a sum, or ()."""
+        return self.addends if self.origin is None else (self.origin,)
 
     @property
     def discrete(self) -> bool:
@@ -256,6 +264,9 @@ class Column:
             with np.errstate(over="ignore", invalid="ignore"):
                 rounded = self.digits.round(values)
             values = np.where(np.isfinite(rounded), rounded, values)
+            ends = zip(self.natural, self.bounds, strict=True)
+            low, high = (own if given is None else given for own, given in ends)
+            values = self.digits.within(values, low, high)
         return self.clip(values)
 
     def rounded(self, values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from .column import Column
 from .dates import DateFormat
 from .number_format import NumberFormat, is_blank
 from .sheet import Sheet
-from .unmodelled_columns import LEFT_OUT, is_identifier, is_row_number
+from .unmodelled_columns import LEFT_OUT, is_identifier, is_row_number, names_note
 
 __all__ = ["MADE", "ColumnContents", "read", "survey", "unreadable", "write"]
 
@@ -153,7 +153,7 @@ def _survey_text(
         kind, why = found
         note = "; ".join([MADE[kind], others or 'declare it "category" to model it'])
         return ColumnContents(kind, why=why, note=note)
-    return ColumnContents(note=others)
+    return ColumnContents(note=others or names_note(texts))
 
 
 def _odd(texts: np.ndarray, bad: np.ndarray, what: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import DataError, ParameterError
 from ...validation import Instance, OneOf, check
+from ...wording import setting
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .column import Column, offset
@@ -88,6 +89,8 @@ def recognise(
         )
     if column.kind in ("continuous", "mixed", "grid") and family == "float":
         column = replace(column, digits=Digits.learn(values))
+        if column.kind != "grid" and column.digits is not None and column.digits.multiple > 1:
+            notes.append(f"samples are in steps of {column.digits.step:g}")
     note = "; ".join(filter(None, notes))
     why = f"{why}, {holding.why}" if holding.why else why
     return replace(column, format=holding.format, why=why, note=note)
@@ -342,7 +345,8 @@ def check_declared(
 
 
 def _interval(label: str | int, pair: Any) -> tuple[float | None, float | None]:
-    text = f"bounds[{label!r}] is {pair!r}. Expected (low, high) with low < high, None for no end."
+    named = setting(f"bounds[{label!r}]")
+    text = f"{named} is {pair!r}. Expected (low, high) with low < high, None for no end."
     try:
         low, high = (None if end is None else float(end) for end in pair)
     except (TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ...wording import did_you_mean
 from ..checks import check_names, refuse_infinite, refuse_missing
 from .column import Column
 from .column_contents import read
@@ -72,8 +73,9 @@ class TableReader:
         if lacking and len(given) == len(labels) and not sheet.layout.named:
             lacking, given = [], {label: place for place, label in enumerate(labels)}
         if lacking:
+            named = ", ".join(f"{x!r}{did_you_mean(x, sheet.labels)}" for x in lacking)
             raise DataError(
-                f"The table lacks the columns {lacking}. Expected the columns seen in fit; it has "
+                f"The table lacks the columns {named}. Expected the columns seen in fit; it has "
                 f"{list(sheet.labels)}."
             )
         return sheet, [given.get(label) for label in labels]
@@ -91,8 +93,9 @@ class TableReader:
             return sheet, list(range(len(labels)))
         unknown = [label for label in sheet.labels if label not in labels]
         if unknown:
+            named = ", ".join(f"{x!r}{did_you_mean(x, labels)}" for x in unknown)
             raise DataError(
-                f"The table has columns that were not there in fit: {unknown}. Expected some of "
+                f"The table has columns that were not there in fit: {named}. Expected some of "
                 f"{list(labels)}."
             )
         given = {label: place for place, label in enumerate(sheet.labels)}
@@ -153,14 +156,15 @@ class TableReader:
             if j not in cells:
                 continue
             column, (own, values, family) = self.columns[j], cells[j]
-            if column.origin is not None:
-                other, begin, _ = cells.get(column.origin, (np.zeros(n, dtype=bool), None, ""))
-                both = own & other
-                if not both.any():
+            if others := column.counted_from:
+                if not all(k in cells for k in others):
                     continue
-                assert begin is not None
-                start = since(self.columns, j, {column.origin: begin[both[other]]})
-                own, values = both, _passed(column, values[both[own]], start)
+                rows = np.logical_and.reduce([own, *(cells[k][0] for k in others)])
+                begin = {k: cells[k][1][rows[cells[k][0]]] for k in others}
+                passed = values[rows[own]]
+                if rows.any():
+                    passed = _passed(column, passed, since(self.columns, j, begin))
+                own, values = rows, passed
             if own.any():
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):
@@ -201,11 +205,11 @@ class TableReader:
         for j in dict.fromkeys(self._modelled):
             column = self.columns[j]
             # The copy of an array holds its plain columns already, at a pass for all of them.
-            plain = column.kind == "continuous" and column.origin is None
+            plain = column.kind == "continuous" and not column.counted_from
             if not copied or not plain or column.transform.bounded:
                 values, family = cells[j]
-                if column.origin is not None:
-                    start = since(self.columns, j, {column.origin: cells[column.origin][0]})
+                if others := column.counted_from:
+                    start = since(self.columns, j, {k: cells[k][0] for k in others})
                     values = _passed(column, values, start)
                 numbers = column.coordinate_numbers(values, family, self.layout.labels[j])
                 for i, part in enumerate(numbers, self._modelled.index(j)):

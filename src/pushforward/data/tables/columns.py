@@ -356,6 +356,7 @@ class Columns(PartialRows):
                 column,
                 formula=None if column.formula is None else column.formula.among(now),
                 origin=None if column.origin is None else now[column.origin],
+                addends=tuple(now[j] for j in column.addends),
             )
             for column in (self.columns[j] for j in kept)
         )

@@ -61,14 +61,21 @@ ENTRY = {
     "formula": (dict, type(None)),
     "origin": (int, type(None)),
     "calendar": (dict, type(None)),
-    "rare": (dict, type(None)),
 }
 CALENDAR = {"periods": list, "start": int, "parts": list}
 #: What the parts of dates have no entries of.
-_WHOLE = {"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None}
-_WHOLE |= {"rare": None}
+_WHOLE = {
+    **{"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None},
+    **{"addends": [], "rare": None},
+}
+#: What entries of older folders lack, and later ones that have nothing to say.
+_NONE = {"formula": None, "origin": None, "calendar": None, "addends": [], "rare": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
+#: What columns have besides that are counted from sums of others, or have texts of many levels.
+MORE = {"addends": list, "rare": (dict, type(None))}
+#: What digits have besides, where their decimals are in steps.
+STEPS = {"multiple": int, "remainder": int}
 NUMBERS = {
     "decimal": str,
     "thousands": str,
@@ -120,7 +127,6 @@ def write(
                 "ordered": storage.ordered,
                 **_learned(column),
                 "calendar": _write_calendar(column),
-                "rare": _write(column.rare, RARE),
             }
         )
     return {
@@ -155,7 +161,7 @@ def _learned(column: Column) -> dict[str, Any]:
         "scale": column.scale,
         "step": column.step,
         "atoms": _write(column.atoms, ATOMS),
-        "digits": _write(column.digits, DIGITS),
+        "digits": _write_digits(column.digits),
         "natural": list(column.natural),
         "format": _write(
             column.format, DATES if isinstance(column.format, DateFormat) else NUMBERS
@@ -165,7 +171,14 @@ def _learned(column: Column) -> dict[str, Any]:
         "note": column.note,
         "formula": _write(column.formula, FORMULA),
         "origin": column.origin,
+        **({"addends": list(column.addends)} if column.addends else {}),
+        **({"rare": _write(column.rare, RARE)} if column.rare is not None else {}),
     }
+
+
+def _write_digits(digits: Digits | None) -> dict[str, Any] | None:
+    stepped = digits is not None and digits.multiple > 1
+    return _write(digits, DIGITS | STEPS if stepped else DIGITS)
 
 
 def read(
@@ -188,9 +201,9 @@ def read(
     storage, columns = [], []
     for number, entry in enumerate(entries):
         where = f"columns[{number}]"
-        if isinstance(entry, dict):  # folders of before 2026-12 have no such columns
-            entry = {"formula": None, "origin": None, "calendar": None, "rare": None} | entry
-        _check_entry(entry, ENTRY, where)
+        if isinstance(entry, dict):
+            entry = _NONE | entry
+        _check_entry(entry, ENTRY | MORE, where)
         _check_entry(entry["bend"], TRANSFORM, f"{where}.bend")
         storage.append(_read_storage(entry, container, where))
         columns.append(_read_column(entry, where))
@@ -241,11 +254,13 @@ def _read_rule(entry: Any, columns: Sequence[Column], where: str) -> Constraint:
 
 def _check_origins(columns: Sequence[Column]) -> None:
     for number, column in enumerate(columns):
-        if column.origin is not None:
-            fine = 0 <= column.origin < len(columns)
-            fine = fine and is_origin(columns[column.origin], column)
-            _expect(fine, f"columns[{number}].origin", column.origin)
-    fine = sum(column.origin is not None for column in columns) == len(by_origin(columns))
+        others = column.counted_from
+        fine = all(type(j) is int and 0 <= j < len(columns) for j in others)
+        fine = fine and len(set(others)) == len(others)
+        fine = fine and all(is_origin(columns[j], column) for j in others)
+        fine = fine and (not column.addends or (column.origin is None and column.kind != "date"))
+        _expect(fine, f"columns[{number}].origin", others)
+    fine = sum(bool(column.counted_from) for column in columns) == len(by_origin(columns))
     _expect(fine, "columns", "dates that are counted from each other in a circle")
 
 
@@ -351,13 +366,18 @@ def _read_digits(entry: dict[str, Any], where: str) -> Digits | None:
     digits = entry["digits"]
     if digits is None:
         return None
-    _check_entry(digits, DIGITS, f"{where}.digits")
+    # folders of before 2026-12 have no steps, nor have columns without
+    digits = {"multiple": 1, "remainder": 0} | digits if isinstance(digits, dict) else digits
+    _check_entry(digits, DIGITS | STEPS, f"{where}.digits")
     decimals, significant = digits["decimals"], digits["significant"]
+    multiple, remainder = digits["multiple"], digits["remainder"]
     fine = (decimals is None) != (significant is None)
     fine = fine and (decimals is None or -20 <= decimals <= 20)
     fine = fine and (significant is None or 1 <= significant <= 20)
+    fine = fine and 1 <= multiple <= 2**53 and 0 <= remainder < multiple
+    fine = fine and (multiple == 1 or decimals is not None)
     _expect(fine, f"{where}.digits", digits)
-    return Digits(decimals, significant)
+    return Digits(decimals, significant, multiple, remainder)
 
 
 def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat | None:
@@ -445,7 +465,7 @@ def _read_calendar(
     for number, part in enumerate(found["parts"]):
         place = f"{where}.parts[{number}]"
         part = _WHOLE | part if isinstance(part, dict) else part
-        _check_entry(part, ENTRY, place)
+        _check_entry(part, ENTRY | MORE, place)
         _check_entry(part["bend"], TRANSFORM, f"{place}.bend")
         parts.append(_read_column(part, place))
         fine = parts[-1].kind in _NUMBERS and parts[-1].family == "int"
@@ -526,6 +546,7 @@ def _read_column(entry: dict[str, Any], where: str) -> Column:
         entry["note"],
         _read_formula(entry, where),
         entry["origin"],
+        tuple(entry["addends"]),
         calendar,
         parts,
         _read_rare(entry, where),

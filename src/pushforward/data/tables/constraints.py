@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import DataError, ParameterError
+from ...wording import did_you_mean, setting
 from ..checks import rows_text
 from .column import Column
 from .dates import DateFormat
@@ -81,6 +82,13 @@ class Constraint:
         """Whether it says that one column is at most another, a number aside."""
         return self.relation in ("<=", "<") and sorted(self.coefficients) == [-1.0, 1.0]
 
+    @property
+    def of_a_total(self) -> bool:
+        """Whether it says that a sum of columns is at most another one, a number aside."""
+        ends = sorted(self.coefficients)
+        below = self.relation in ("<=", "<") and len(ends) > 2
+        return below and ends[0] == -1.0 and all(c == 1.0 for c in ends[1:])
+
     def check(
         self,
         values: Mapping[int, np.ndarray],
@@ -147,7 +155,7 @@ def parse(texts: Sequence[str], labels: Sequence[str | int]) -> list[Constraint]
     """
     for text in texts:
         if not isinstance(text, str):
-            raise ParameterError(f"constraints has {text!r}. {_HOW}.")
+            raise ParameterError(f"{setting('constraints')} has {text!r}. {_HOW}.")
     return [_parsed(text, labels) for text in texts]
 
 
@@ -199,7 +207,7 @@ def _tokens(text: str, labels: Sequence[str | int]) -> list[tuple[str, str | flo
         if rest[0] == "`" and "`" in rest[1:]:
             name = rest[1 : rest.index("`", 1)]
             if name not in names:
-                raise _unreadable(text, f"there is no column {name!r}")
+                raise _unreadable(text, f"there is no column {name!r}{did_you_mean(name, names)}")
             tokens.append(("column", names[name]))
             i += len(name) + 2
             continue
@@ -220,7 +228,9 @@ def _tokens(text: str, labels: Sequence[str | int]) -> list[tuple[str, str | flo
             i += len(number[0])
         else:
             word = re.split(r"[\s+*<>=-]", rest)[0] or rest[0]
-            raise _unreadable(text, f"there is no column {word!r}", names)
+            raise _unreadable(
+                text, f"there is no column {word!r}{did_you_mean(word, names)}", names
+            )
     return tokens
 
 
@@ -269,7 +279,7 @@ def _sum(
 
 def _unreadable(text: str, why: str, names: Mapping[str, int] | None = None) -> ParameterError:
     known = "" if names is None else f" The columns are {', '.join(list(names)[:20])}."
-    return ParameterError(f"constraints has {text!r}, and {why}. {_HOW}.{known}")
+    return ParameterError(f"{setting('constraints')} has {text!r}, and {why}. {_HOW}.{known}")
 
 
 def check_kinds(constraint: Constraint, columns: Sequence[Column], labels: Sequence) -> None:

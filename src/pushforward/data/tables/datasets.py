@@ -1,6 +1,5 @@
 """Named data sets that need no network, and one door for files and names."""
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from ...deprecation import renamed
 from ...errors import DataError, ParameterError
 from ...validation import as_seed
+from ...wording import did_you_mean, near_file
 from ..toys import gaussian_grid, swiss_roll
 from .lazy_table import Table
 from .reading_options import Expected, ReadingOptions
@@ -167,7 +167,9 @@ def load_dataset(name: str) -> Any:
     ['setosa', 'versicolor', 'virginica']
     """
     if name not in DATASETS:
-        raise DataError(f"There is no data set {name!r}{_close(name)}. Known: {_known()}.")
+        raise DataError(
+            f"There is no data set {name!r}{did_you_mean(name, DATASETS)}. Known: {_known()}."
+        )
     return DATASETS[name].load()
 
 
@@ -225,8 +227,9 @@ def open_data(
         return Table.of(DATASETS[text].load())
     if Path(source).name.lower().endswith(SUFFIXES):
         return open_table(source, reading, expected)
+    hint = did_you_mean(text, DATASETS) or near_file(source)
     raise DataError(
-        f"{text!r} is no file, folder or known data set{_close(text)}. Expected a file ending in "
+        f"{text!r} is no file, folder or known data set{hint}. Expected a file ending in "
         f"{', '.join(SUFFIXES)}, a folder of parquet files, or one of {_known()}."
     )
 
@@ -249,8 +252,3 @@ def _refuse_unused(reading: ReadingOptions, source: str | os.PathLike) -> None:
 
 def _known() -> str:
     return ", ".join(sorted(DATASETS))
-
-
-def _close(name: str) -> str:
-    match = difflib.get_close_matches(name, DATASETS, n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""

@@ -52,9 +52,11 @@ def since(columns: Sequence[Column], j: int, values: Mapping[int, np.ndarray]) -
 
     Args:
         columns: the p columns.
-        j: number of the column, which has an origin.
-        values: counts of the origin's unit by its number.
+        j: number of the column, which is counted from others.
+        values: of these by their number; of dates counts of their unit.
     """
+    if addends := columns[j].addends:
+        return np.sum([values[k] for k in addends], axis=0)
     origin = columns[j].origin
     assert origin is not None
     if columns[j].kind != "date":
@@ -71,12 +73,12 @@ def unit_ratio(columns: Sequence[Column], j: int) -> int:
 
 
 def by_origin(columns: Sequence[Column]) -> list[int]:
-    """Numbers of the columns with an origin, each after its origin; none that are in a circle."""
-    left = {j: column.origin for j, column in enumerate(columns) if column.origin is not None}
+    """Numbers of the columns that are counted from others, each after these; none in a circle."""
+    left = {j: column.counted_from for j, column in enumerate(columns) if column.counted_from}
     order: list[int] = []
-    while ready := [j for j, origin in left.items() if origin not in left]:
+    while ready := [j for j, others in left.items() if not left.keys() & set(others)]:
         order += ready
-        left = {j: origin for j, origin in left.items() if j not in ready}
+        left = {j: others for j, others in left.items() if j not in ready}
     return order
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...validation import COUNT, check
+from ...wording import worded
 from .lazy_table import CHUNK, Table
 from .range_rows import RangeRows
 from .row_counts import taken
@@ -105,8 +106,9 @@ class DrawnRows:
             open_text = f"; {shown}: only levels that were drawn are known"
         return (
             f"fitted to {drawn:,} of {self.n_rows:,} rows, drawn at random, and to {more:,} that "
-            f"show what the columns range over{open_text}; --rows, or "
-            "fit(pushforward.data.draw_rows(X, most_rows)), draws another number"
+            f"show what the columns range over{open_text}; "
+            + worded("fit(pushforward.data.draw_rows(X, most_rows))", "--rows N")
+            + " draws another number"
         )
 
 

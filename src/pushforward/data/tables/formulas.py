@@ -3,6 +3,7 @@
 from typing import Any
 
 from ...errors import DataError
+from ...wording import setting
 
 __all__ = ["FORMULAS", "without_formulas"]
 
@@ -44,7 +45,8 @@ def _text(value: Any, how: str) -> Any:
     if how == "refuse":
         raise DataError(
             f"The table has {value[:40]!r}, which a spreadsheet takes for a formula. Expected "
-            'none, as formulas="refuse" says: "escape" puts an apostrophe before it.'
+            f"none, as {setting('formulas', 'refuse')} says: "
+            f"{setting('formulas', 'escape')} puts an apostrophe before it."
         )
     return f"'{value}"
 

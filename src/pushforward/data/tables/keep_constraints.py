@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from .constraints import Constraint, check_kinds
 from .date_order import is_origin, since
 from .decimals import Digits
 from .linear_formula import COMPUTED, LinearFormula
+from .sums import common_digits as common
+from .sums import few_values
 
 __all__ = ["as_bounds", "build_differences", "build_sums", "can_count", "checked"]
 
@@ -190,19 +193,28 @@ def build_differences(
 ) -> list[Constraint]:
     """Have one column of each ordered pair counted from the other, with a positive difference.
 
-    What cannot be made so is left to be kept by rejection.
+    So is a total from its parts. What cannot be made so is left to be kept by rejection.
     """
     found = []
     for rule in rules:
         built = False
-        if rule.ordered and not rule.built:
+        if rule.of_a_total:
+            j = rule.places[rule.coefficients.index(-1.0)]
+            parts = tuple(k for k in rule.places if k != j)
+            if j not in stated and all(can_count(columns, k, j) for k in parts):
+                made = _counted(
+                    rule, columns, cells, parts, j, labels, weights, distinct_rows, smooth
+                )
+                if made is not None:
+                    columns[j], built = made, made.digits is not None or rule.relation == "<="
+        elif rule.ordered and not rule.built:
             first, second = rule.places
             pair = (first, second) if rule.coefficients[0] > 0 else (second, first)
             for origin, j in (pair, pair[::-1]):
                 if j in stated or not can_count(columns, origin, j):
                     continue
                 made = _counted(
-                    rule, columns, cells, origin, j, labels, weights, distinct_rows, smooth
+                    rule, columns, cells, (origin,), j, labels, weights, distinct_rows, smooth
                 )
                 if made is not None:
                     # the rounding of sums may make two numbers of no known precision the same
@@ -215,13 +227,14 @@ def build_differences(
 
 def can_count(columns: Sequence[Column], origin: int, j: int) -> bool:
     """Whether a column can be counted from another, and is not counted from any yet."""
-    if columns[j].origin is not None or not is_origin(columns[origin], columns[j]):
+    if columns[j].counted_from or not is_origin(columns[origin], columns[j]):
         return False
-    at: int | None = origin
-    while at is not None:
+    before = [origin]
+    while before:
+        at = before.pop()
         if at == j:
             return False
-        at = columns[at].origin
+        before += columns[at].counted_from
     return True
 
 
@@ -229,24 +242,28 @@ def _counted(
     rule: Constraint,
     columns: Sequence[Column],
     cells: PartCells,
-    origin: int,
+    others: tuple[int, ...],
     j: int,
     labels: Sequence[str | int],
     weights: np.ndarray | None,
     distinct_rows: np.ndarray | None,
     smooth: bool,
 ) -> Column | None:
-    """The column as it is counted from another; None where the difference is one number."""
-    rows = cells[j][0] & cells[origin][0]
-    own, other = (cells[k][1][rows[cells[k][0]]] for k in (j, origin))
+    """The column as it is counted from others; None where the difference is one number."""
+    rows = np.logical_and.reduce([cells[k][0] for k in (j, *others)])
+    own, *begin = (cells[k][1][rows[cells[k][0]]] for k in (j, *others))
     dates = columns[j].kind == "date"
-    column = replace(columns[j], origin=origin)
+    single = len(others) == 1
+    place: dict[str, Any] = {"origin": others[0]} if single else {"addends": others}
+    column = replace(columns[j], **place)
     passed = own - since(
-        [column if k == j else c for k, c in enumerate(columns)], j, {origin: other}
+        [column if k == j else c for k, c in enumerate(columns)],
+        j,
+        dict(zip(others, begin, strict=True)),
     )
     family, digits, bounds = cells[j][2], None, (None, None)
     if family == "float":
-        digits = _finer(columns[j], columns[origin])
+        digits = _finer(columns[j], columns[others[0]]) if single else common([own, *begin])
         passed = passed if digits is None else digits.round(passed)
     if not dates:
         least = rule.intercept  # of what is later, or how much less what is earlier is at least
@@ -257,23 +274,25 @@ def _counted(
         bounds = (least, None) if later else (None, -least)
     if len(passed) < 2 or bool((passed == passed[0]).all()):
         return None
+    listed = not single and few_values(np.unique(passed), len(passed))  # which are in bounds
     counted = recognise(
         passed,
         "int" if dates else family,
         labels[j],
         holding=ColumnContents("date") if dates else None,
-        bounds=None if dates else bounds,
+        declared="discrete" if listed else None,
+        bounds=None if dates or listed else bounds,
         weights=None if weights is None else weights[rows],
         distinct_rows=None if distinct_rows is None else distinct_rows[rows],
         smooth=smooth,
     )
     return replace(
         counted,
-        origin=origin,
+        **place,
         digits=digits,
         format=columns[j].format,
         missing=columns[j].missing,
-        why=f"{rule.text}: counted from {labels[origin]}",
+        why=f"{rule.text}: counted from {' + '.join(str(labels[k]) for k in others)}",
         note=columns[j].note if dates else "",
     )
 

@@ -23,6 +23,7 @@ from .linear_formula import COMPUTED, find_formulas
 from .missing_cells import complete_rows, missing_cells, without_sparse
 from .seasons import find_calendar
 from .sheet import Sheet
+from .sums import note_sums
 from .unmodelled_columns import LEFT_OUT
 
 __all__ = ["Decided", "decide"]
@@ -160,6 +161,10 @@ def _relate(
     rules, inputs = build_sums(rules, found, cells, fixed, labels)
     _compute(found, cells, [*fixed, *inputs], labels)
     rules = build_differences(rules, found, cells, fixed, labels, weights, distinct_rows, smooth)
+    taken = {*fixed, *inputs, *(j for rule in rules for j in rule.places)}
+    values = _together(cells, _numbers(found, cells))
+    if values is not None:
+        note_sums(found, values, taken, labels)
     _count_from_others(found, cells, weights, distinct_rows, labels)
     return rules
 
@@ -168,13 +173,7 @@ def _compute(
     found: list[Column], cells: PartCells, fixed: list[int], labels: Sequence[str | int]
 ) -> None:
     """Mark the columns that are linear functions of others; what was declared stays."""
-    places = [
-        j
-        for j in cells
-        if found[j].kind in COMPUTED
-        and found[j].formula is None
-        and cells[j][2] in ("int", "float")
-    ]
+    places = _numbers(found, cells)
     steps = {j: _step(found[j]) for j in places}
     values = _together(cells, places)
     formulas = {} if values is None else find_formulas(values, steps, fixed)
@@ -184,6 +183,17 @@ def _compute(
         if digits is None and cells[j][2] == "float":  # of lists, whose values are kept as read
             digits = Digits.learn(cells[j][1])
         found[j] = replace(found[j], formula=formula, digits=digits, why=why)
+
+
+def _numbers(found: Sequence[Column], cells: PartCells) -> list[int]:
+    """Which columns are of numbers or dates, and not computed."""
+    return [
+        j
+        for j in cells
+        if found[j].kind in COMPUTED
+        and found[j].formula is None
+        and cells[j][2] in ("int", "float")
+    ]
 
 
 def _together(cells: PartCells, places: Sequence[int]) -> dict[int, np.ndarray] | None:
@@ -239,13 +249,13 @@ def _divide_dates(
     """Divide the dates that show a season by the calendar."""
     for j, (known, values, _) in cells.items():
         how = found[j].format
-        alone = found[j].formula is None and found[j].origin is None
+        alone = found[j].formula is None and not found[j].counted_from
         if found[j].kind != "date" or not alone or not isinstance(how, DateFormat):
             continue
         others = {
             i: (there[known], own[known[there]])
             for i, (there, own, _) in cells.items()
-            if i != j and found[i].origin is None and found[i].has_coordinate
+            if i != j and not found[i].counted_from and found[i].has_coordinate
         }
         calendar = find_calendar(values, how, others)
         if calendar is None:

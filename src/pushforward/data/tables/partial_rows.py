@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ...errors import DataError
+from ...wording import did_you_mean
 from ..checks import column_text
 from .agreement import agree_with_known
 from .column import Column
@@ -140,8 +141,9 @@ class PartialRows(CoordinateInfo):
                 f"{column.kind}."
             )
         if column.kind in ("category", "boolean") and values[0] not in column.values:
+            hint = did_you_mean(value, column.values)
             raise DataError(
-                f"{column_text(label)} had no {value!r} in fit. Expected one of "
+                f"{column_text(label)} had no {value!r} in fit{hint}. Expected one of "
                 f"{', '.join(map(repr, column.values[:20]))}{' ...' * (len(column.values) > 20)}."
             )
         return values[0]
@@ -211,11 +213,12 @@ class PartialRows(CoordinateInfo):
                 if column.kind != "category":  # a cell such as "-" says that there is none
                     lost[lost] = [not is_blank(str(cell)) for cell in sheet.raw(place)[lost]]
                 why = f"got {sheet.raw(place)[lost][0]!r}. " if lost.any() else ""
-                if column.origin is None:
+                if not column.counted_from:
                     why += f"Expected a value of a column that is {column.kind}."
                 else:
-                    origin = self.layout.labels[column.origin]
-                    why += f"The column is counted from {origin!r}: give that too."
+                    names = " and ".join(repr(self.layout.labels[k]) for k in column.counted_from)
+                    these = "that too" if column.addends == () else "these too, or a range of it"
+                    why += f"The column is counted from {names}: give {these}."
             elif column.formula is not None:
                 inputs = [modelled[k] for k in column.formula.places]
                 lost = there & ~known[:, inputs].all(axis=1)
@@ -258,7 +261,7 @@ class PartialRows(CoordinateInfo):
         """
         sheet, places = self._reader.find_some(X)
         own = [
-            place if column.formula is None and column.origin is None else None
+            place if column.formula is None and not column.counted_from else None
             for place, column in zip(places, self.columns, strict=True)
         ]
         gaps = self._reader.gaps(sheet, places)
@@ -282,7 +285,7 @@ class PartialRows(CoordinateInfo):
         else:
             values = {self.layout.labels.index(label): found for label, found in z.items()}
             numbers = self._builder.possible(values)
-        if any(c.formula is not None or c.origin is not None for c in self.columns):
+        if any(c.formula is not None or c.counted_from for c in self.columns):
             known, given = {}, {}
             for j, cell in self._reader.known_cells(sheet, places).items():
                 if j in numbers and cell[2] in ("int", "float"):

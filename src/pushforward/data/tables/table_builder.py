@@ -69,7 +69,7 @@ class TableBuilder:
         """Values of a column that are nearest to others."""
         if column.kind in ("category", "boolean"):
             return values
-        if column.origin is not None and column.kind != "date":
+        if column.counted_from and column.kind != "date":
             return column.rounded(values)
         if column.kind in ("continuous", "mixed"):
             return column.finish(np.rint(values) if column.family == "int" else values)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from ...wording import near_file
 from ..array_files import Archive, read_npy
 from ..files import check_regular
 from .arrow_files import FeatherTable, ParquetTable
@@ -63,7 +64,9 @@ def open_table(
             raise DataError(f"Folder {path} has no parquet files. Expected parts of a table.")
         return ParquetTable(path, parts)
     if not path.exists():
-        raise DataError(f"{path} does not exist. Expected a file or folder: check the path.")
+        raise DataError(
+            f"{path} does not exist{near_file(path)}. Expected a file or folder: check the path."
+        )
     check_regular(path)
     suffix = suffix_of(path)
     if path.stat().st_size == 0:

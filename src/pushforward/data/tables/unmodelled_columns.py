@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LEFT_OUT", "is_identifier", "is_row_number", "replacement_cells"]
+__all__ = ["LEFT_OUT", "is_identifier", "is_row_number", "names_note", "replacement_cells"]
 
 LEFT_OUT = ("identifier", "text", "empty", "drop")
 FEWEST = 20
 FEWEST_UNNAMED = 5  # rows that a column without a name numbers
-NEARLY = 0.9  # share of different values from which a text column tells rows apart
+# of the rows, those with a text that no other has: as likely has a new row one that was never seen
+# (Good, The population frequencies of species, 1953)
+NAMES, SEVERAL_NAMES = 0.75, 0.5
 MAX_CATEGORIES = 1000  # levels that have a cell each
-REPEATED = 0.5  # share of the rows of repeated texts from which more levels are a category too
 NAMED_ID = re.compile(
     r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rownames?|row ?(no|num|nr|number)|unnamed: 0)$"
     r"|[a-z][ _.-](no|num)\.?$|[a-z][ _.-]?(nr\.?|number|nummer)$"
@@ -48,23 +49,45 @@ def is_row_number(values: np.ndarray, label: str | int) -> str | None:
 def is_identifier(cells: np.ndarray) -> tuple[str, str] | None:
     """Say what a column of text, shape (n,) and none missing, is if no category.
 
+    It is none where most rows have a text of their own: these are names of the rows, and of new
+    rows that many would have others. Of more than 1,000 texts half of the rows have to share
+    theirs, and some to be more frequent than others, so that the rarest can share a cell.
+
     Returns:
         "identifier" or "text", and why; None for a category.
     """
-    import pandas as pd
-
-    counts = pd.Series(cells).value_counts().to_numpy()
-    n, distinct = len(cells), len(counts)
-    if distinct <= MAX_CATEGORIES and (n < FEWEST or distinct < NEARLY * n):
+    counts = _counts(cells)
+    n, distinct, alone = len(cells), len(counts), int((counts == 1).sum())
+    names = n >= FEWEST and alone >= NAMES * n
+    if distinct <= MAX_CATEGORIES and not names:
         return None
-    if counts[counts > 1].sum() >= REPEATED * n and counts[0] > max(1, counts[MAX_CATEGORIES - 1]):
+    if alone <= SEVERAL_NAMES * n and counts[0] > max(1, counts[MAX_CATEGORIES - 1]):
         return None
     some = [str(cell) for cell in cells[:500]]
     words = float(np.mean([len(text.split()) for text in some]))
     why = f"{distinct:,} different texts in {n:,} rows"
-    if distinct >= NEARLY * n and words < 4:
-        return "identifier", why
-    return "text", why
+    if alone < distinct:
+        why += f", {alone:,} of them in one row alone"
+    return ("identifier" if names and words < 4 else "text"), why
+
+
+def names_note(cells: np.ndarray) -> str:
+    """What to know of a category, text of shape (n,), of which many texts are in one row alone."""
+    counts = _counts(cells)
+    n, alone = len(cells), int((counts == 1).sum())
+    if n < FEWEST or alone < SEVERAL_NAMES * n:
+        return ""
+    return (
+        f"{alone:,} of its {n:,} texts are in one row alone, and samples repeat them; declare it "
+        '"identifier" to leave it out'
+    )
+
+
+def _counts(cells: np.ndarray) -> np.ndarray:
+    """Cells (n,) of each different text, in falling order."""
+    import pandas as pd
+
+    return pd.Series(cells).value_counts().to_numpy()
 
 
 def replacement_cells(kind: str, family: str, first: int, n: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from ...errors import ParameterError
 from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
 from ...validation import COUNT, FLAG, SHARE, Integer, Number, OneOf, Rule
+from ...wording import worded
 from .gaussian_start import PixelMargins
 from .glow_network import GlowNetwork
 from .trained_flow import TrainedFlow
@@ -325,7 +326,8 @@ class Glow(TrainedFlow):
                 f"The labels hardly act: by its density the class of {100 * right:.0f} % of "
                 f"held-out images is recognised ({100 / classes:.0f} % by guessing), so samples "
                 "of a class will not show it. Give it more minutes or a larger label_weight, or "
-                "take SIG(conditional=True), where every label has splines of its own.",
+                + worded("take SIG(conditional=True)", "take sig with --set conditional=true")
+                + ", where every label has splines of its own.",
                 stacklevel=2,
             )
 
@@ -349,6 +351,7 @@ def _levels(shape: tuple[int, int, int]) -> int:
     if levels == 0:
         raise ParameterError(
             f"The images are {shape[1]} x {shape[2]} pixels. Glow halves their sides, so both "
-            "have to be even: crop or resize them, such as open_images(..., size=32)."
+            "have to be even: crop or resize them, such as "
+            + worded("open_images(..., size=32).", "--size 32.")
         )
     return levels

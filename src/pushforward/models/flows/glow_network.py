@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ... import errors
 from ...errors import DataError, ParameterError
 from ...validation import COUNT, SHARE, OneOf, check
+from ...wording import setting
 from .channel_mixing import PERMUTATIONS
 from .gaussian_start import LatentGaussian, PixelMargins
 from .glow_backward import MEMORY
@@ -418,5 +419,5 @@ def _check_size(shape: tuple[int, int, int], levels: int) -> None:
     if levels > most:
         raise ParameterError(
             f"levels is {levels}, but {height} x {width} pixels can be halved {most} times. Take "
-            f"levels={most} or less, or crop, pad or resize the images."
+            f"{setting('levels', most)} or less, or crop, pad or resize the images."
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from ...storage.weights import CheckedModule
+from ...wording import setting
 from .affine_coupling import AffineCoupling, Chain, CheckerboardCoupling, Invertible, SplitCoupling
 from .coupling_flow import CouplingFlow, at_least_one, normal_log_prob
 from .flow_norm import MomentsFrom
@@ -120,7 +121,11 @@ class RealNVPNetwork(_Penalised):
             raise ParameterError(
                 f"scales is {scales}, and images of {height}x{side} pixels allow at most "
                 f"{largest}: each further scale halves both sides and leaves at least two pixels; "
-                + (f"use scales={largest}, or pad the images" if largest else "use a larger image")
+                + (
+                    f"use {setting('scales', largest)}, or pad the images"
+                    if largest
+                    else "use a larger image"
+                )
             )
         generator = torch.Generator().manual_seed(seed)
         self.scales = Chain(

@@ -11,7 +11,7 @@ from ...data import Columns
 from ..sliced.auto import AutoDensity
 from .distribution import Pieces
 
-__all__ = ["averaged", "completed_rows", "regrouped"]
+__all__ = ["averaged", "completed_inputs", "completed_rows", "regrouped"]
 
 _DRAWS = 50  # of the missing cells of a row, that a prediction is averaged over
 
@@ -29,13 +29,35 @@ def completed_rows(density: AutoDensity, columns: Columns, X: Any) -> tuple[Any,
         row (N,) that each is of.
     """
     _, _, known = columns.encode_known(X)
-    n = len(known)
     if bool(known.all()):
-        return X, np.arange(n)
+        return X, np.arange(len(known))
+    drawn, of, once = _drawn(density, X, known)
+    return columns.take(drawn, ~once), of[~once]
+
+
+def completed_inputs(density: AutoDensity, X: Any, known: Tensor) -> tuple[Tensor, np.ndarray]:
+    """Inputs with their missing cells drawn given the others, the target being open.
+
+    Args:
+        density: of the inputs as numbers, and of the target.
+        X: frame of n rows of these numbers without a target, some missing.
+        known: (n, D) which are not.
+
+    Returns:
+        (N, D) inputs, in which rows without missing cells are once, and the number of the row (N,)
+        that each is of.
+    """
+    drawn, of, once = _drawn(density, X, known)
+    values = drawn[list(X.columns)].to_numpy(dtype=np.float64)
+    return torch.from_numpy(values[~once]), of[~once]
+
+
+def _drawn(density: AutoDensity, X: Any, known: Tensor) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Completions of rows, the row that each is of, and which are repetitions of a whole row."""
     given = density.given(X, n_draws=10 * _DRAWS, random_state=0)
-    of = np.repeat(np.arange(n), _DRAWS)
+    of = np.repeat(np.arange(len(known)), _DRAWS)
     once = known.all(dim=1).numpy()[of] & (np.arange(len(of)) % _DRAWS > 0)
-    return columns.take(given.completions(_DRAWS, random_state=0), ~once), of[~once]
+    return given.completions(_DRAWS, random_state=0), of, once
 
 
 def regrouped(pieces: Pieces, weight: float, of: np.ndarray) -> Pieces:

@@ -1,5 +1,6 @@
 """The columns a prediction is made from, as regressions and trees see them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -82,6 +83,11 @@ class InputCoder(nn.Module):
         """
         return _numbers(self.columns, X)
 
+    def known_numbers(self, X: Any) -> Tensor:
+        """The same of a table with missing cells, whose coordinates are NaN."""
+        z, _, known = self.columns.encode_known(X)
+        return torch.where(known, _of_coordinates(self.columns, z), math.nan)
+
     def forward(self, X: Any) -> Inputs:
         """A table without missing cells as inputs."""
         return self.of_numbers(self.numbers(X))
@@ -113,6 +119,10 @@ class InputCoder(nn.Module):
 
 def _numbers(columns: Columns, X: Any) -> Tensor:
     z, _ = columns.encode(X)
+    return _of_coordinates(columns, z)
+
+
+def _of_coordinates(columns: Columns, z: Tensor) -> Tensor:
     cell = columns.cell_index(z).double()
     known = [len(column.values) for column in columns.columns if column.has_coordinate]
     count = torch.tensor(known, dtype=torch.float64)

@@ -56,7 +56,7 @@ class Tables:
 
         Args:
             columns: of the inputs.
-            numbers: (n, D) coordinates of the inputs.
+            numbers: (n, D) coordinates of the inputs, none of them missing.
             location: (n, K) what regressions say of the target.
             spread: (n,) and of the logarithm of the size of their errors; None of classes.
         """
@@ -70,22 +70,33 @@ class Tables:
             frames["location and spread"] = table
             kinds["location and spread"] = kinds["location"] | {"log spread": "continuous"}
         if 0 < numbers.shape[1] <= _MOST_COLUMNS:
-            names = [f"input {j}" for j in range(numbers.shape[1])]
-            frame = pd.DataFrame(numbers.numpy(), columns=names)
-            nominal, discrete = columns.nominal, columns.discrete
-            own: dict[str | int, str] = {}
-            for j, name in enumerate(names):
-                own[name] = "continuous"
-                if bool(discrete[j]):
-                    frame[name] = frame[name].astype(np.int64)
-                    own[name] = "category" if bool(nominal[j]) else "integer"
-            frames["joint"], kinds["joint"] = frame, own
+            frames["joint"], kinds["joint"] = joint_table(columns, numbers)
         return cls(frames, kinds)
 
     def take(self, rows: np.ndarray) -> "Tables":
         """The tables of the chosen rows, by their numbers."""
         taken = {k: frame.iloc[rows].reset_index(drop=True) for k, frame in self.frames.items()}
         return Tables(taken, self.kinds)
+
+
+def joint_table(columns: Columns, numbers: Tensor) -> tuple["pd.DataFrame", dict[str | int, str]]:
+    """The table of the inputs that the joint density is given, and the kinds of its columns.
+
+    Args:
+        columns: of the inputs.
+        numbers: (n, D) coordinates of them, NaN where they are missing.
+    """
+    import pandas as pd
+
+    names = [f"input {j}" for j in range(numbers.shape[1])]
+    frame = pd.DataFrame(numbers.numpy(), columns=names)
+    kinds: dict[str | int, str] = {}
+    for j, name in enumerate(names):
+        kinds[name] = "continuous"
+        if bool(columns.discrete[j]):
+            frame[name] = frame[name].astype("Int64" if numbers[:, j].isnan().any() else np.int64)
+            kinds[name] = "category" if bool(columns.nominal[j]) else "integer"
+    return frame, kinds
 
 
 @dataclass(frozen=True)
@@ -140,11 +151,14 @@ class Pool:
         trials: what was tried: density, held-out nats a row, and weight of each.
         held_out: mean log density of the targets of the rows held out, in nats; NaN where there
             are none.
+        joint: the density of inputs and target, by which missing inputs are completed, whether it
+            has weight or not; None of too many inputs.
     """
 
     components: list[Component]
     trials: list[dict[str, Any]]
     held_out: float
+    joint: AutoDensity | None = None
 
     @classmethod
     def fit(
@@ -176,6 +190,7 @@ class Pool:
         out, fitted = order[:count].sort().values.numpy(), order[count:].sort().values.numpy()
         found: list[Component] = []
         scores: list[Tensor] = []
+        joint: AutoDensity | None = None
         for i, (name, frame) in enumerate(tables.frames.items()):
             minutes = None
             if deadline is not None:
@@ -194,6 +209,7 @@ class Pool:
             held_out = whole.iloc[out] if count else None
             density = kept_or_fitted(work, name, density, whole.iloc[fitted], validation=held_out)
             component = Component(name, density)
+            joint = density if name == "joint" else None
             if name == "joint" and _slow(density):
                 continue
             found.append(component)
@@ -204,10 +220,12 @@ class Pool:
                 scores.append(component.log_prob(held, y.iloc[out]))
             except DataError:  # a density under which some rows cannot be is none of theirs
                 found.pop()
-        return cls._weighted(found, scores)
+        return cls._weighted(found, scores, joint)
 
     @classmethod
-    def _weighted(cls, found: list[Component], scores: list[Tensor]) -> Self:
+    def _weighted(
+        cls, found: list[Component], scores: list[Tensor], joint: AutoDensity | None
+    ) -> Self:
         """The pool of components, from their log densities (n,) of the rows held out."""
         log_prob = torch.stack(scores, 1)
         weight = _weights(log_prob)
@@ -220,7 +238,7 @@ class Pool:
             for c, w in zip(found, weight, strict=True)
             if w > 0
         ]
-        return cls(pool, tried, float((log_prob + weight.log()).logsumexp(1).mean()))
+        return cls(pool, tried, float((log_prob + weight.log()).logsumexp(1).mean()), joint)
 
     def pieces(self, tables: Tables, of: np.ndarray) -> Pieces:
         """The distributions of rows in pieces; ``of`` is the row that each of the tables' is of.
@@ -257,15 +275,25 @@ class Pool:
             for c in self.components
         ]
         held_out = None if math.isnan(self.held_out) else self.held_out
-        return {"components": components, "trials": self.trials, "held_out": held_out}
+        found = {"components": components, "trials": self.trials, "held_out": held_out}
+        apart = self._joint_apart()
+        return found if apart is None else {**found, "joint": packed(apart)[0]}
+
+    def _joint_apart(self) -> AutoDensity | None:
+        """The joint density, where it is none of the components."""
+        return None if any(c.name == "joint" for c in self.components) else self.joint
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors of the components, by their number."""
-        return {
+        tensors = {
             f"components.{i}.{key}": value
             for i, component in enumerate(self.components)
             for key, value in packed(component.density)[1].items()
         }
+        apart = self._joint_apart()
+        if apart is not None:
+            tensors |= {f"joint.{key}": value for key, value in packed(apart)[1].items()}
+        return tensors
 
     @classmethod
     def from_state(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
@@ -291,7 +319,9 @@ class Pool:
             for t in config["trials"]
         ]
         held_out = config["held_out"]
-        return cls(components, trials, math.nan if held_out is None else float(held_out))
+        joint = density_of(config.get("joint"), with_prefix(tensors, "joint."))
+        joint = next((c.density for c in components if c.name == "joint"), joint)
+        return cls(components, trials, math.nan if held_out is None else float(held_out), joint)
 
     def check(self, tables: Tables) -> None:
         """Refuse densities of other tables than these, before the first prediction.
@@ -299,12 +329,13 @@ class Pool:
         Raises:
             ValueError: then.
         """
-        for component in self.components:
-            frame = tables.frames[component.name]
-            columns = component.density.columns_
+        of_pool = [(c.name, c.density) for c in self.components]
+        apart = self._joint_apart()
+        for name, density in of_pool if apart is None else [*of_pool, ("joint", apart)]:
+            frame, columns = tables.frames[name], density.columns_
             if list(columns.labels) != [*frame.columns, TARGET]:
                 raise ValueError("a conditional density is of other columns")
-            drawn = component.density.sample(1, random_state=0)[TARGET].iloc[0]
+            drawn = density.sample(1, random_state=0)[TARGET].iloc[0]
             columns.encode(frame.assign(**{TARGET: drawn}))
 
 

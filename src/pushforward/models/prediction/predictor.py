@@ -29,12 +29,13 @@ from ...storage.checkpoint import Checkpoint, Folder, digest
 from ...training.threads import threads_for
 from ...transport.numerics import with_prefix
 from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
+from ...wording import setting, worded
 from ..sliced.auto import AutoDensity
-from .completed_rows import completed_rows
+from .completed_rows import completed_inputs, completed_rows
 from .distribution import ClassDistribution, Pieces, PredictiveDistribution
 from .inputs import InputCoder
 from .location_scale import LocationScale
-from .pool import Pool, Tables, density_of, kept_or_fitted
+from .pool import Pool, Tables, density_of, joint_table, kept_or_fitted
 from .target import Target, cells_by_label, divided, one_column, with_targets, without_target
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def _has_classes(model: "Predictor") -> bool:
         return True
     raise MissingMethodError(
         "The target has numbers, not classes. Ask given(X).prob(low, high) for the probability of "
-        "a range, or fit with task='classification'."
+        "a range, or fit with "
+        f"{setting('task', 'classification')}."
     )
 
 
@@ -85,9 +87,11 @@ class Predictor(BaseEstimator, Model, TableColumns):
             target.
         missing: "auto" models the missing cells of the inputs where the rows of the fit have
             any, and leaves out columns of a frame that have most of them missing; "model" models
-            them always, so that rows with missing cells and frames without some of the columns
-            can be predicted though those of the fit were whole; "drop" leaves rows out of the
-            fit; "error" refuses them.
+            them always, so that frames without some of the columns can be predicted though the
+            rows of the fit were whole; "drop" leaves rows out of the fit; "error" refuses them.
+            But for "error", rows with missing cells are predicted after any fit: cells that
+            none of its rows lacked by the joint density of inputs and target, of at most 30
+            numbers, where the fit had the time for one.
         random_state: seed, RandomState, or None for numpy's global one.
         verbose: print progress to stderr.
 
@@ -303,8 +307,8 @@ class Predictor(BaseEstimator, Model, TableColumns):
 
         Args:
             X: table of shape (n, p), which may have the target besides. Rows with missing cells
-                have the average over draws of these given the others, where the fit models
-                missing cells; a frame may then lack columns.
+                have the average over draws of these given the others; a frame may lack columns
+                where the fit models missing cells.
 
         Returns:
             A :class:`~pushforward.models.prediction.distribution.PredictiveDistribution` of
@@ -313,7 +317,8 @@ class Predictor(BaseEstimator, Model, TableColumns):
             :class:`~pushforward.models.prediction.distribution.ClassDistribution`.
 
         Raises:
-            DataError: for other columns, and for missing cells where they are not modelled.
+            DataError: for other columns, and for missing cells where they are refused or the
+                inputs are too many.
             NotFittedError: before ``fit``.
         """
         self._check_fitted()
@@ -349,8 +354,21 @@ class Predictor(BaseEstimator, Model, TableColumns):
         """Coordinates (N, D) of rows, completed several times, and the row that each is of."""
         coder = self.regressions_.coder
         if self.inputs_ is None:
-            numbers = coder.numbers(X)
-            return numbers, np.arange(len(numbers))
+            joint = self.pool_.joint
+            if self.missing == "error" or self.columns_.complete(X).all():
+                numbers = coder.numbers(X)
+                return numbers, np.arange(len(numbers))
+            if joint is None:
+                raise DataError(
+                    "Rows have missing cells. Those of the fit had none, and no joint density was "
+                    "fitted, of too many inputs or in too few minutes: these cells are not "
+                    f"modelled. Fit with {setting('missing', 'model')}, or "
+                    "fill them in: "
+                    + worded("AutoDensity().fit(X).impute(X).", "pushforward impute.")
+                )
+            numbers = coder.known_numbers(X)
+            frame, _ = joint_table(self.columns_, numbers)
+            return completed_inputs(joint, frame, numbers.isfinite())
         whole, of = completed_rows(self.inputs_, self.columns_, X)
         return coder.numbers(whole), of
 

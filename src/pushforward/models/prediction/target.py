@@ -16,6 +16,7 @@ from ...data.tables.sheet import Sheet
 from ...errors import DataError, LeftOutWarning
 from ...estimators.missing_cells import rows_of
 from ...transport.rows import Rows
+from ...wording import did_you_mean, setting, worded
 from .pool import TARGET
 
 __all__ = ["Target", "cells_by_label", "divided", "one_column", "with_targets", "without_target"]
@@ -70,8 +71,9 @@ class Target:
                 found = columns.kinds[0]
             if found in ("category", "boolean") and task == "regression":
                 raise DataError(
-                    f"The target is {found}, and task is 'regression'. Expected numbers or dates; "
-                    "task='classification' predicts categories. Got text such as "
+                    f"The target is {found}, and {setting('task')} is 'regression'. Expected "
+                    f"numbers or dates; {setting('task', 'classification')} predicts categories. "
+                    "Got text such as "
                     f"{y.iloc[0]!r}; could not convert it to a number."
                 )
             if found in ("category", "boolean"):
@@ -186,16 +188,22 @@ def divided(X: Any, y: Any, target: str | int | None) -> tuple[Any, pd.Series, s
     """
     if y is not None:
         return X, one_column(y), target
-    if target is None:
-        raise DataError(
-            "requires y to be passed, but the target y is None. Give the targets as y, or "
-            "Predictor(target=...) the name of their column in X."
-        )
     frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if target is None:
+        names = frame.columns[:20] if isinstance(frame, nw.DataFrame) else "its columns"
+        raise DataError(
+            worded(
+                "requires y to be passed, but the target y is None. Give the targets as y, or "
+                "Predictor(target=...) the name of their column in X.",
+                f"No target was named. Expected {setting('target', 'NAME')}, one of {names}.",
+            )
+        )
     if isinstance(frame, nw.DataFrame):
         if target not in frame.columns:
+            hint = did_you_mean(target, frame.columns)
             raise DataError(
-                f"X has no column {target!r}. Expected the target among {frame.columns[:20]}."
+                f"{worded('X', 'The table')} has no column {target!r}{hint}. Expected the target "
+                f"among {frame.columns[:20]}."
             )
         return frame.drop(target).to_native(), one_column(frame[target].to_native()), target
     array = X if isinstance(X, Tensor) else np.asarray(X)
@@ -239,7 +247,7 @@ def with_targets(X: Any, y: pd.Series, missing: str) -> tuple[Any, pd.Series]:
     if not there.any() or missing == "error":
         raise DataError(
             f"Input y contains NaN: {(~there).sum()} of {n} targets are missing. Expected "
-            "targets; missing='drop' leaves out rows without one."
+            f"targets; {setting('missing', 'drop')} leaves out rows without one."
         )
     warnings.warn(
         f"{(~there).sum()} of {n} rows left out: their target is missing",
@@ -336,8 +344,9 @@ def _classes(y: pd.Series) -> np.ndarray:
     values = y.to_numpy()
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == values.round())).all():
         raise DataError(
-            "Unknown label type: continuous. The target has fractions, and task is "
-            "'classification'. Expected classes; task='regression' predicts numbers."
+            f"Unknown label type: continuous. The target has fractions, and {setting('task')} is "
+            f"'classification'. Expected classes; {setting('task', 'regression')} predicts "
+            "numbers."
         )
     found = list(dict.fromkeys(y.tolist()))
     try:

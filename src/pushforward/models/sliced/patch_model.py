@@ -13,6 +13,7 @@ from ...devices import inference, on_host, sizes_of
 from ...errors import DataError, ModelFileError, UnsupportedError
 from ...estimators.image_flow import ImageFlow
 from ...transport.patches import PatchFlow, PatchGrid, PatchLayer
+from ...wording import setting
 from .principal_bands import PrincipalBands
 
 __all__ = ["PatchModel"]
@@ -263,7 +264,8 @@ class PatchModel(ImageFlow):
         self._check_fitted()
         if self.classes_ is None:
             raise UnsupportedError(
-                f"This {type(self).__name__} knows no classes. Fit with conditional=True."
+                f"This {type(self).__name__} knows no classes. Fit with "
+                f"{setting('conditional', True)}."
             )
         parts = []
         with inference():

@@ -23,6 +23,7 @@ from ...training.processes import Processes
 from ...training.run_lock import run_of_one
 from ...transport.patches import PatchFlow, PatchLayer
 from ...validation import COUNT, FLAG, POSITIVE, Integer, Number, OneOf, Rule
+from ...wording import worded
 from .fit_budget import Budget, FitProgress
 from .patch_growth import Growth, LikelihoodGrowth, PictureGrowth
 from .patch_layers import LayerSettings
@@ -213,13 +214,15 @@ class SIG(PatchModel):
         if self.settings_["goal"] != settings_["goal"]:
             raise ParameterError(
                 f"goal is {self.settings_['goal']!r}. The fit that warm_start goes on from had "
-                f"{settings_['goal']!r}: keep it, or set warm_start=False."
+                f"{settings_['goal']!r}: keep it, or "
+                + worded("set warm_start=False.", "fit anew, without --continue.")
             )
         ours = self.classes_, self.class_names_
         if not np.array_equal(ours[0], classes_) or ours[1] != class_names_:  # type: ignore[arg-type]
             raise DataError(
                 f"The labels are {ours[1] or ours[0]}. The fit that warm_start goes on from had "
-                f"{class_names_ or classes_}: give the like, or set warm_start=False."
+                f"{class_names_ or classes_}: give the like, or "
+                + worded("set warm_start=False.", "fit anew, without --continue.")
             )
 
     # Growth

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...errors import DataError, ParameterError
 from ...validation import Rule, check
+from ...wording import did_you_mean
 from ..acceptance_test import RealRows
 from ..budget import Budget
 from ..logit_gradients import Score
@@ -149,7 +150,8 @@ class Method(ABC):
         for name, value in settings.items():
             if name not in kinds:
                 raise ParameterError(
-                    f"{cls.name} has no setting {name!r}. Expected some of {', '.join(kinds)}."
+                    f"{cls.name} has no setting {name!r}{did_you_mean(name, kinds)}. Expected "
+                    f"some of {', '.join(kinds)}."
                 )
             _check_kind(cls.name, name, value, get_args(kinds[name]) or (kinds[name],))
         return cls(**settings)

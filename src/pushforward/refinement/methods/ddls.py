@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UnsupportedError
+from ...wording import setting
 from ..logit_gradients import Score
 from ..sample_spaces import Mover, Space
 from ..samplers.ddls import langevin
@@ -43,8 +44,8 @@ class DDLS(Moving):
         if context.space.log_prior is None:
             raise UnsupportedError(
                 "Langevin dynamics needs the density of what it moves: latents of a prior with "
-                "log_prob. Give space='latent' to a generator that has them, or take another "
-                "method."
+                f"log_prob. Give {setting('space', 'latent')} to a generator that has them, or "
+                "take another method."
             )
         if self.steps is not None:
             return self.tuned()
