@@ -75,7 +75,7 @@ def test_what_cannot_be_is_refused_before_the_work(run, gis, csv, tmp_path):
     run("refine", gis, csv, "-q", "-o", tmp_path / "m", "--method", "magic").refused("magic")
     run("refine", gis, csv, "-o", tmp_path / "m", "--report", "page.pdf").refused(".html")
     run("refine", gis, csv, "-q", "-o", tmp_path / "m", "--ratio", "corrected").refused(
-        "critic_of"
+        "--critic-of is None"
     )
     run("refine", gis, csv, "-q", "-o", tmp_path / "m", "--space", "latent").refused("latents")
     run("refine", gis, csv, "--compare", "--paper").refused("--compare")

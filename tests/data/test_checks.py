@@ -104,7 +104,7 @@ def test_arrays_and_frames_can_stand_in_for_each_other():
     ],
 )
 def test_missing_values_are_named(frame):
-    text = r"NaN.* column 'age': 2 \(rows 1, 3\); column 's': 1 \(row 3\).*missing=\"drop\""
+    text = r"NaN.* column 'age': 2 \(rows 1, 3\); column 's': 1 \(row 3\).*missing='drop'"
     with pytest.raises(DataError, match=text):
         learn(frame)
 

@@ -87,7 +87,7 @@ class RatioEstimator:
         check({"ratio": OneOf(*RATIOS)}, {"ratio": self.ratio})
         if (self.ratio == "direct") != (self.other is None):
             raise ParameterError(
-                f"{setting('ratio', self.ratio)} and {setting('critic_of')} "
+                f"{setting('ratio', self.ratio)} and {setting('critic_of')} is "
                 f"{None if self.other is None else 'a model'}. Expected both or neither: "
                 "'corrected' and 'residual' begin with the critic of another model."
             )
