@@ -31,6 +31,8 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
         for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
             monkeypatch.setattr(density_ratio, name, 50)
-    from pushforward.models.sliced import selection
+    from pushforward.models.sliced import selection, stacking
 
     monkeypatch.setattr(selection, "_FOLDS", 2)
+    monkeypatch.setattr(selection, "_SPLITS", 1)
+    monkeypatch.setattr(stacking, "_FITS", 1)

@@ -31,28 +31,37 @@ def _seeds():
     torch.default_generator.manual_seed(0)
 
 
+#: How many fits the automatic model is made of, as (module, name, number in the tests): splits
+#: that structures are tried on, fits that are averaged, and folds, of few rows twice as many.
+_FITS = (
+    ("selection", "_SPLITS", 1),
+    ("selection", "_FOLDS", 2),
+    ("stacking", "_FITS", 2),
+    ("stacking", "_FITS_OF_MANY", 2),
+)
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _few_folds():
-    """Two or four fits without a fold each for the held-out scores, in place of five or ten.
+def _few_fits():
+    """Fewer fits in each automatic model than a user has; all of the same kinds.
 
-    The density of all rows is the same to the last bit; tests of held-out scores and of the
-    thresholds that are made of them, and those that compare with a process of their own, ask for
-    ``all_folds``.
+    Tests that are of the number of fits, those of held-out scores and of thresholds that are
+    made of them, and those that compare with a process of their own, ask for ``all_fits``.
     """
-    from pushforward.models.sliced import selection
-
-    folds = selection._FOLDS
-    selection._FOLDS = 2
-    yield folds
-    selection._FOLDS = folds
+    with pytest.MonkeyPatch.context() as patch:
+        all_fits = []
+        for module, name, number in _FITS:
+            place = f"pushforward.models.sliced.{module}"
+            all_fits.append((f"{place}.{name}", getattr(importlib.import_module(place), name)))
+            patch.setattr(*all_fits[-1][:1], number)
+        yield all_fits
 
 
 @pytest.fixture
-def all_folds(_few_folds, monkeypatch):
-    """As many folds as a user has."""
-    from pushforward.models.sliced import selection
-
-    monkeypatch.setattr(selection, "_FOLDS", _few_folds)
+def all_fits(_few_fits, monkeypatch):
+    """As many fits as a user has."""
+    for name, number in _few_fits:
+        monkeypatch.setattr(name, number)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def kinds():
 
 
 def test_means_and_intervals_are_those_of_the_truth(prices):
-    frame, truth = rooms(600, seed=1)
+    frame, truth = rooms(300, seed=1)
     given = prices.given(frame)
     assert prices.task_ == "regression"
     assert np.abs(given.mean() / truth - 1).mean() < 0.03

@@ -318,7 +318,7 @@ def assert_shares(sample, rows, value):
     assert (sample == value).mean() == pytest.approx(share, abs=3.5 * noise)
 
 
-def test_many_samples_of_two_normal_columns_are_normal():
+def test_many_samples_of_two_normal_columns_are_normal(all_fits):
     r = np.random.default_rng(0)
     x = pd.DataFrame({"x": r.normal(size=300), "y": r.normal(size=300)})
     sample = AutoDensity(random_state=0).fit(x).sample(100_000, random_state=0)
