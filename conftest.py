@@ -31,8 +31,10 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
         for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
             monkeypatch.setattr(density_ratio, name, 50)
-    from pushforward.models.sliced import selection, stacking
-
-    monkeypatch.setattr(selection, "_FOLDS", 2)
-    monkeypatch.setattr(selection, "_SPLITS", 1)
-    monkeypatch.setattr(stacking, "_FITS", 1)
+    for place, number in (
+        ("models.sliced.selection._FOLDS", 2),
+        ("models.sliced.selection._SPLITS", 1),
+        ("models.sliced.stacking._FITS", 1),
+        ("transport.mixture._RESTARTS", 1),
+    ):
+        monkeypatch.setattr(f"pushforward.{place}", number)

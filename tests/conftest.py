@@ -31,37 +31,44 @@ def _seeds():
     torch.default_generator.manual_seed(0)
 
 
-#: How many fits the automatic model is made of, as (module, name, number in the tests): splits
-#: that structures are tried on, fits that are averaged, and folds, of few rows twice as many.
+#: How many fits are tried, averaged and judged where a user has more, as (place, number in the
+#: tests): splits that structures are tried on, folds (of few rows twice as many), members of an
+#: average, starts of a mixture, and rows by which the density of missing cells is judged.
 _FITS = (
-    ("selection", "_SPLITS", 1),
-    ("selection", "_FOLDS", 2),
-    ("stacking", "_FITS", 2),
-    ("stacking", "_FITS_OF_MANY", 2),
+    ("pushforward.models.sliced.selection._SPLITS", 1),
+    ("pushforward.models.sliced.selection._FOLDS", 2),
+    ("pushforward.models.sliced.stacking._FITS", 2),
+    ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
+    ("pushforward.transport.mixture._RESTARTS", 1),
+    ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
+    ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
 )
+
+
+def _number(place):
+    module, _, name = place.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _few_fits():
-    """Fewer fits in each automatic model than a user has; all of the same kinds.
+    """Fewer fits in each model than a user has; all of the same kinds.
 
     Tests that are of the number of fits, those of held-out scores and of thresholds that are
     made of them, and those that compare with a process of their own, ask for ``all_fits``.
     """
+    numbers = {place: _number(place) for place, _ in _FITS}
     with pytest.MonkeyPatch.context() as patch:
-        all_fits = []
-        for module, name, number in _FITS:
-            place = f"pushforward.models.sliced.{module}"
-            all_fits.append((f"{place}.{name}", getattr(importlib.import_module(place), name)))
-            patch.setattr(*all_fits[-1][:1], number)
-        yield all_fits
+        for place, few in _FITS:
+            patch.setattr(place, few)
+        yield numbers
 
 
 @pytest.fixture
 def all_fits(_few_fits, monkeypatch):
     """As many fits as a user has."""
-    for name, number in _few_fits:
-        monkeypatch.setattr(name, number)
+    for place, number in _few_fits.items():
+        monkeypatch.setattr(place, number)
 
 
 @pytest.fixture
