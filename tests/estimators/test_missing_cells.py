@@ -120,9 +120,10 @@ def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was
     zero = (frame["spent"].dropna() == 0).mean()
     assert (rows["spent"] == 0).mean() == pytest.approx(zero, abs=0.1)
-    assert np.isfinite(model.score_samples(frame)).all()
+    few = frame.head(60)
+    assert np.isfinite(model.score_samples(few)).all()
     again = pushforward.load(model.save(tmp_path / "model"))
-    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    np.testing.assert_array_equal(again.predict(few), model.predict(few))
     gains = model.explain(frame.head(10))
     gaps = frame.head(10).isna().sum(axis=None)
     assert len(gains) == 10 * frame.shape[1] - gaps
