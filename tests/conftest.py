@@ -33,7 +33,8 @@ def _seeds():
 
 #: How many fits are tried, averaged and judged where a user has more, as (place, number in the
 #: tests): splits that structures are tried on, folds (of few rows twice as many), members of an
-#: average, starts of a mixture, and rows by which the density of missing cells is judged.
+#: average, starts of a mixture, rows by which the density of missing cells is judged, and trees
+#: that tell samples from rows.
 _FITS = (
     ("pushforward.models.sliced.selection._SPLITS", 1),
     ("pushforward.models.sliced.selection._FOLDS", 2),
@@ -42,6 +43,7 @@ _FITS = (
     ("pushforward.transport.mixture._RESTARTS", 1),
     ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
     ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
+    ("pushforward.metrics.two_sample._TREES", 25),
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import pushforward
-from pushforward.data import ImageSet, open_images
+from pushforward.data import open_images
 from pushforward.models.flows import Glow, RealNVP
 from pushforward.training import Processes
 
@@ -21,7 +21,8 @@ def trained(name, steps=6):
         "realnvp": RealNVP(width=4, scales=2, **options),
     }[name]
     found = open_images("digits")
-    return made.fit(ImageSet(found.images[:300], found.labels[:300], found.class_names))
+    labels = found.labels[:300] if name == "glow" else None
+    return made.fit(found.images[:300][:, 0], labels)
 
 
 def saved(folder):
