@@ -1,13 +1,9 @@
 """Runs scripts of this folder on the pretend device, each in a copy of one process.
 
 A process has the device from its start or never, and takes seconds to start; its copies take none.
-Reads lines of JSON, (script, arguments, file for what is said), and answers each with the exit code
-of the script. Not a test itself: the fixture ``on_device`` starts it.
+Reads lines of JSON, (script, arguments, file for what is said), and answers each with the exit
+code of the script. Not a test itself: the fixture ``on_device`` starts it.
 """
-
-import pretend_cuda
-
-pretend_cuda.install()
 
 import importlib
 import json
@@ -16,6 +12,8 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
+
+import pretend_cuda
 
 #: What scripts import sooner or later, once for all of them.
 IMPORTED = (
@@ -46,6 +44,7 @@ def answer(script, arguments, said):
 
 
 if __name__ == "__main__":
+    pretend_cuda.install()  # before torch is imported
     for name in IMPORTED:
         importlib.import_module(name)
     here = Path(__file__).parent
