@@ -6,6 +6,8 @@ import tempfile
 
 import pytest
 
+_STEPS = 20  # of training in an example
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give this process, and what it starts, a cache of its own: an xdist worker is a process."""
@@ -31,6 +33,15 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
         for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
             monkeypatch.setattr(density_ratio, name, 50)
+    from pushforward.training import Loop
+
+    run = Loop.run
+
+    def few_steps(self, *, steps=None, **options):
+        run(self, steps=None if steps is None else min(steps, _STEPS), **options)
+
+    if "models" in request.node.name:
+        monkeypatch.setattr(Loop, "run", few_steps)
     for place, number in (
         ("models.sliced.selection._FOLDS", 2),
         ("models.sliced.selection._SPLITS", 1),
