@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
     run = Loop.run
 
-    def few_steps(self, *, steps=None, **options):
+    def few_steps(self: Loop, *, steps: int | None = None, **options: Any) -> None:
         run(self, steps=None if steps is None else min(steps, _STEPS), **options)
 
     if "models" in request.node.name:

@@ -53,7 +53,7 @@ def _number(place):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _few_fits():
+def few_fits():
     """Fewer fits in each model than a user has; all of the same kinds.
 
     Tests that are of the number of fits, those of held-out scores and of thresholds that are
@@ -67,9 +67,9 @@ def _few_fits():
 
 
 @pytest.fixture
-def all_fits(_few_fits, monkeypatch):
+def all_fits(few_fits, monkeypatch):
     """As many fits as a user has."""
-    for place, number in _few_fits.items():
+    for place, number in few_fits.items():
         monkeypatch.setattr(place, number)
 
 

@@ -26,9 +26,9 @@ def holes_in(X, share, seed=0):
 
 
 @pytest.fixture(scope="module")
-def model(_few_fits):
+def model(few_fits):
     with pytest.MonkeyPatch.context() as patch:
-        for place, number in _few_fits.items():  # held-out scores are asked for
+        for place, number in few_fits.items():  # held-out scores are asked for
             patch.setattr(place, number)
         return pushforward.AutoDensity(random_state=0).fit(holes_in(gaussian(800), 0.3))
 
