@@ -41,6 +41,8 @@ _FITS = (
     ("pushforward.models.sliced.stacking._FITS", 2),
     ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
     ("pushforward.transport.mixture._RESTARTS", 1),
+    ("pushforward.transport.trimmed_density._FOLDS", 5),
+    ("pushforward.transport.trimmed_density._FOLDS_OF_FEW", 8),
     ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
     ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
     ("pushforward.metrics.two_sample._TREES", 25),
