@@ -9,6 +9,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 # the library's own work is many small steps, which more threads do not make faster
 export OMP_NUM_THREADS ?= 1
+# what is compiled of the tests and for their processes is kept, whatever the user's shell says
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test lint types fuzz bench clean
 .DEFAULT_GOAL = test

@@ -3,8 +3,11 @@
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import pytest
+
+_STEPS = 20  # of training in an example
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +34,19 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
         for name in ("_STEPS", "_STEPS_THAT_WEIGH"):
             monkeypatch.setattr(density_ratio, name, 50)
-    from pushforward.models.sliced import selection
+    from pushforward.training import Loop
 
-    monkeypatch.setattr(selection, "_FOLDS", 2)
+    run = Loop.run
+
+    def few_steps(self: Loop, *, steps: int | None = None, **options: Any) -> None:
+        run(self, steps=None if steps is None else min(steps, _STEPS), **options)
+
+    if "models" in request.node.name:
+        monkeypatch.setattr(Loop, "run", few_steps)
+    for place, number in (
+        ("models.sliced.selection._FOLDS", 2),
+        ("models.sliced.selection._SPLITS", 1),
+        ("models.sliced.stacking._FITS", 1),
+        ("transport.mixture._RESTARTS", 1),
+    ):
+        monkeypatch.setattr(f"pushforward.{place}", number)

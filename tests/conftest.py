@@ -31,28 +31,48 @@ def _seeds():
     torch.default_generator.manual_seed(0)
 
 
+#: How many fits are tried, averaged and judged where a user has more, as (place, number in the
+#: tests): splits that structures are tried on, folds (of few rows twice as many), members of an
+#: average, starts of a mixture, rows by which the density of missing cells is judged, and trees
+#: that tell samples from rows.
+_FITS = (
+    ("pushforward.models.sliced.selection._SPLITS", 1),
+    ("pushforward.models.sliced.selection._FOLDS", 2),
+    ("pushforward.models.sliced.stacking._FITS", 2),
+    ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
+    ("pushforward.transport.mixture._RESTARTS", 1),
+    ("pushforward.transport.trimmed_density._FOLDS", 5),
+    ("pushforward.transport.trimmed_density._FOLDS_OF_FEW", 8),
+    ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
+    ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
+    ("pushforward.metrics.two_sample._TREES", 25),
+)
+
+
+def _number(place):
+    module, _, name = place.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _few_folds():
-    """Two or four fits without a fold each for the held-out scores, in place of five or ten.
+def few_fits():
+    """Fewer fits in each model than a user has; all of the same kinds.
 
-    The density of all rows is the same to the last bit; tests of held-out scores and of the
-    thresholds that are made of them, and those that compare with a process of their own, ask for
-    ``all_folds``.
+    Tests that are of the number of fits, those of held-out scores and of thresholds that are
+    made of them, and those that compare with a process of their own, ask for ``all_fits``.
     """
-    from pushforward.models.sliced import selection
-
-    folds = selection._FOLDS
-    selection._FOLDS = 2
-    yield folds
-    selection._FOLDS = folds
+    numbers = {place: _number(place) for place, _ in _FITS}
+    with pytest.MonkeyPatch.context() as patch:
+        for place, few in _FITS:
+            patch.setattr(place, few)
+        yield numbers
 
 
 @pytest.fixture
-def all_folds(_few_folds, monkeypatch):
-    """As many folds as a user has."""
-    from pushforward.models.sliced import selection
-
-    monkeypatch.setattr(selection, "_FOLDS", _few_folds)
+def all_fits(few_fits, monkeypatch):
+    """As many fits as a user has."""
+    for place, number in few_fits.items():
+        monkeypatch.setattr(place, number)
 
 
 @pytest.fixture

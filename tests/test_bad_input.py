@@ -348,7 +348,9 @@ SEEDS_GIS, SEEDS_AUTO = 13, 2
 
 def test_gis_answers_or_refuses_hundreds_of_tables(tmp_path):
     cases = [(maker, seed) for maker in MAKERS for seed in range(SEEDS_GIS)]
-    results, complaints = run(lambda: GIS(max_layers=2, random_state=0), cases, tmp_path)
+    results, complaints = run(
+        lambda: GIS(max_layers=2, search_steps=4, knots=16, random_state=0), cases, tmp_path
+    )
     assert results[True] + results[False] == len(cases) >= 500
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
     # most makers make tables that can be fitted: a refusal of everything would be no answer
@@ -364,7 +366,9 @@ def list_items(results):
 def test_gis_behind_margins_answers_or_refuses(margins, tmp_path):
     cases = [(maker, 1000 + seed) for maker in MAKERS for seed in range(5)]
     results, complaints = run(
-        lambda: GIS(max_layers=2, margins=margins, precision="float64", random_state=0),
+        lambda: GIS(
+            max_layers=2, search_steps=4, margins=margins, precision="float64", random_state=0
+        ),
         cases,
         tmp_path,
     )

@@ -1,6 +1,7 @@
 """The layout: packages stand on floors, and import only downwards and never in a circle."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,16 @@ def modules():
             yield path, parts
 
 
+@cache
+def parsed(path):
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text())
+
+
 def imported(path, parts):
     """Parts of the names of the modules that a module imports, wherever in it."""
     package = parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - (node.level - 1)]
             base += tuple(node.module.split(".")) if node.module else ()
@@ -108,7 +115,7 @@ def private_uses(path):
     An object's own members are reached by ``self``, ``cls``, ``super()`` or the name of a base
     class; other objects' may be where the module itself defines members of that name.
     """
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     own = set(defined(tree))
     bases = {
         base.id
@@ -155,7 +162,7 @@ def test_the_search_for_private_members_finds_them(tmp_path):
 
 def test_every_module_says_in_a_sentence_what_it_is():
     for path, parts in modules():
-        text = ast.get_docstring(ast.parse(path.read_text()))
+        text = ast.get_docstring(parsed(path))
         assert text, parts
         first = text.split("\n\n")[0]
         assert first.rstrip().endswith((".", ":", "?")), (parts, first)
@@ -165,7 +172,7 @@ def test_no_function_is_long():
     """Sixty lines without signature and docstring."""
     long = set()
     for path, parts in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 if body and body[-1].end_lineno - body[0].lineno >= 60:

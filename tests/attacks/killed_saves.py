@@ -161,8 +161,7 @@ def full_disk(folder, count):
     return {"values": values, "errors": errors, "left": litter(folder)}
 
 
-def main():
-    home, count = Path(sys.argv[1]), int(sys.argv[2])
+def main(home, count):
     torch.set_num_threads(1)
     exchange = atomic._exchange
     seen = {}
@@ -175,4 +174,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), int(sys.argv[2]))

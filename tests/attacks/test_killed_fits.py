@@ -5,30 +5,24 @@
 
 import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, os.path.dirname(__file__))
+import killed_fits
+
 KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "0"))
-HERE = Path(__file__).parent
 FEW = ["--kills", "3", "--only", "gis", "vae"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
 
 
-def test_killed_fits_end_in_the_same_bits():
+def test_killed_fits_end_in_the_same_bits(processes):
     options = ["--kills", str(KILLS)] if KILLS else FEW
-    done = subprocess.run(
-        [sys.executable, HERE / "killed_fits.py", *options],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src"), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    copy = processes.start(killed_fits.main, options)
+    assert copy.wait(3600) == 0, copy.stderr
+    seen = json.loads(copy.stdout)
     assert sum(one["kills"] for one in seen.values()) == (KILLS or 3)
     assert all(one["same"] == one["ends"] > 0 for one in seen.values()), seen
     came_late = {name for name, one in seen.items() if one["with_work"]}  # after some work

@@ -7,9 +7,7 @@ import builtins
 import errno
 import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,26 +16,21 @@ from pushforward.errors import ModelFileError
 from pushforward.storage import atomic
 from pushforward.storage.model_folder import read_folder, write_folder
 
+sys.path.insert(0, os.path.dirname(__file__))
+import killed_saves
+
 KILLS = int(os.environ.get("PUSHFORWARD_KILLS", "20"))
-HERE = Path(__file__).parent
 WAYS = ["exchange", "renames"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals")
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    done = subprocess.run(
-        [sys.executable, HERE / "killed_saves.py", tmp_path_factory.mktemp("kills"), str(KILLS)],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src"), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+def seen(processes, tmp_path_factory):
+    copy = processes.start(killed_saves.main, tmp_path_factory.mktemp("kills"), KILLS)
+    assert copy.wait(600) == 0, copy.stderr
+    assert copy.stderr == ""
+    return json.loads(copy.stdout)
 
 
 @pytest.mark.parametrize("way", WAYS)

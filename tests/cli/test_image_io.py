@@ -1,10 +1,7 @@
 """Models of images on the command line: training that goes on, and what latents are good for."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -158,18 +155,14 @@ def lines(log):
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-def start(folder):
-    """Start a fit in a process of its own; returns when it has taken steps."""
+def start(processes, folder):
+    """Start a fit in a process beside this one; returns when it has taken steps."""
     log = folder.with_name("m.run") / "log.jsonl"
     before = lines(log)
-    words = [sys.executable, "-m", "pushforward", "fit", "glow", *ARGUMENTS, "-o", str(folder)]
-    process = subprocess.Popen(
-        words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    process = processes.start(app, ["fit", "glow", *ARGUMENTS, "-o", str(folder)])
     deadline = time.monotonic() + 120
     while lines(log) < before + 3:
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.stderr
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
@@ -184,23 +177,22 @@ def test_of_several_processes_one_saves_and_speaks(processes, tmp_path):
     assert pushforward.load(tmp_path / "m").history_[-1]["step"] == 1
 
 
-def test_interrupted_and_killed(run, tmp_path):
+def test_interrupted_and_killed(run, processes, tmp_path):
     """Ctrl-C keeps the step it came in; a kill, the last checkpoint; both are gone on from."""
     folder = tmp_path / "m"
-    process = start(folder)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (130, "")
-    last = err.splitlines()[-1]
+    process = start(processes, folder)
+    process.kill(signal.SIGINT)
+    assert (process.wait(120), process.stdout) == (130, "")
+    last = process.stderr.splitlines()[-1]
     assert "interrupted at step" in last
     assert "Repeat the command" in last
     assert str(tmp_path / "m.run") in last
     assert not folder.exists()
     step = int(last.split("at step ")[1].split(".")[0].replace(",", ""))
-    killed = start(folder)
+    killed = start(processes, folder)
     killed.kill()
-    _, err = killed.communicate(timeout=120)
-    assert f"going on from step {step:,}" in err
+    assert killed.wait(120) == -signal.SIGKILL
+    assert f"going on from step {step:,}" in killed.stderr
     budget = ["--set", f"steps={step + 2}"]
     done = run("fit", "glow", *ARGUMENTS[:1], "-o", folder, *budget, *TINY).ok()
     assert f"going on from step {step:,}" in done.err

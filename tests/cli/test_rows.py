@@ -56,18 +56,18 @@ def test_score_as_json(run, gis, csv, table):
 
 
 def test_rows_with_missing_cells(run, gis, table, tmp_path, small_batches):
-    holes = table.assign(length=table["length"].where(table["id"] != 130))
+    holes = table.assign(length=table["length"].where(table["id"] != 130)).head(150)
     path, out = tmp_path / "holes.parquet", tmp_path / "out.parquet"
     holes.to_parquet(path)
     run("score", gis, path, "-o", out, "-q").refused("row 30", "count from row 100 of the file")
     assert list(tmp_path.iterdir()) == [path]  # nothing half
     told = json.loads(run("score", gis, path, "-o", out, "--missing", "blank", "--json").ok().out)
-    assert (told["rows"], told["scored"]) == (240, 239)
+    assert (told["rows"], told["scored"]) == (150, 149)
     written = pd.read_parquet(out)
     assert written["log_density"].isna().to_numpy().nonzero()[0].tolist() == [130]
     assert written["outlier"].isna().sum() == 1
     found = json.loads(
-        run("explain", gis, path, "-n", "240", "--missing", "blank", "--json").ok().out
+        run("explain", gis, path, "-n", "150", "--missing", "blank", "--json").ok().out
     )
     assert 130 not in [one["row"] for one in found]
 

@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 # scripts that import each other: they run in processes of their own
-scripts = ("count", "exercise", "families", "pretend_cuda", "refusals", "tasks")
+scripts = ("count", "exercise", "families", "pretend_cuda", "refusals", "server", "tasks")
 collect_ignore = [f"{name}.py" for name in scripts]
 
 
@@ -24,23 +24,29 @@ def module(name):
 
 
 @pytest.fixture(scope="session")
-def on_device():
+def on_device(tmp_path_factory):
     """Call with a script of this folder and its arguments: what it prints, on the device."""
     pretend_cuda = module("pretend_cuda")
     if reason := pretend_cuda.missing():
         pytest.skip(reason)
     pretend_cuda.build()
+    said = tmp_path_factory.mktemp("said") / "said"
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "server.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
 
-    def run(script, *arguments, **variables):
-        done = subprocess.run(
-            [sys.executable, str(HERE / script), *map(str, arguments)],
-            capture_output=True, text=True, timeout=300, check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def run(script, *arguments):
+        server.stdin.write(json.dumps([script, [*map(str, arguments)], str(said)]) + "\n")
+        server.stdin.flush()
+        code = server.stdout.readline()
+        assert code == "0\n", said.with_suffix(".2").read_text()
+        return said.with_suffix(".1").read_text()
 
-    return run
+    yield run
+    server.stdin.close()
+    server.wait(60)
 
 
 @pytest.fixture(scope="session")

@@ -57,8 +57,10 @@ def build():
 
 
 def install():
-    """Make "cuda" a device of this process; before torch is imported."""
+    """Make "cuda" a device of this process; before torch is imported, unless it is one."""
     global _library
+    if _library is not None:
+        return
     if "torch" in sys.modules:
         raise RuntimeError("torch is imported already: install the pretend device before it.")
     libraries = Path(importlib.util.find_spec("torch").origin).parent / "lib"

@@ -26,8 +26,11 @@ def holes_in(X, share, seed=0):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return pushforward.AutoDensity(random_state=0).fit(holes_in(gaussian(800), 0.3))
+def model(few_fits):
+    with pytest.MonkeyPatch.context() as patch:
+        for place, number in few_fits.items():  # held-out scores are asked for
+            patch.setattr(place, number)
+        return pushforward.AutoDensity(random_state=0).fit(holes_in(gaussian(800), 0.3))
 
 
 def test_a_gaussian_is_found_again_where_cells_are_missing(model):
@@ -97,7 +100,7 @@ def test_as_many_false_alarms_with_holes_as_without(contamination):
 
 def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     rng = np.random.default_rng(0)
-    n = 300
+    n = 200
     kind = rng.choice(["a", "b", "c"], n)
     frame = pd.DataFrame(
         {
@@ -117,9 +120,10 @@ def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
     assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was
     zero = (frame["spent"].dropna() == 0).mean()
     assert (rows["spent"] == 0).mean() == pytest.approx(zero, abs=0.1)
-    assert np.isfinite(model.score_samples(frame)).all()
+    few = frame.head(60)
+    assert np.isfinite(model.score_samples(few)).all()
     again = pushforward.load(model.save(tmp_path / "model"))
-    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    np.testing.assert_array_equal(again.predict(few), model.predict(few))
     gains = model.explain(frame.head(10))
     gaps = frame.head(10).isna().sum(axis=None)
     assert len(gains) == 10 * frame.shape[1] - gaps

@@ -87,7 +87,7 @@ def test_it_can_be_refined_again_saved_and_keeps_its_story(refined, table, tmp_p
 
 def test_a_gan_of_a_table_refined_twice_draws_by_both_refinements(table, tmp_path):
     data = table[1].head(300)
-    gan = pushforward.TableGAN(width=8, depth=1, batch_size=32, steps=30, random_state=0).fit(data)
+    gan = pushforward.TableGAN(width=8, depth=1, batch_size=32, steps=15, random_state=0).fit(data)
     plain = gan.sample(60, random_state=2)
     once = refine(gan, data, method="rejection", settings={"budget": 3.0}, random_state=2)
     assert [kept.method.name for kept in once.kept_] == ["rejection"]

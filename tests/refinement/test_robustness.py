@@ -285,7 +285,7 @@ def test_each_of_two_critics_comes_back_with_its_logit(table, tmp_path):
     base, data = table
     whose = [
         pushforward.TableGAN(width=8, depth=1, steps=steps, random_state=k).fit(data)
-        for k, steps in enumerate((3, 30))
+        for k, steps in enumerate((3, 12))
     ]
     model = base
     for k, critic_of in enumerate(whose):

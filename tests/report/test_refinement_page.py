@@ -32,8 +32,16 @@ def refined():
     return pushforward.refine(model, X, method="dgflow", settings=settings), X
 
 
-def test_images_before_and_after_of_the_same_latents(refined):
-    page = refinement_page(*refined, n=60, title="A & B", date="today", command="pushforward x")
+def made(refined):
+    return refinement_page(*refined, n=60, title="A & B", date="today", command="pushforward x")
+
+
+@pytest.fixture(scope="module")
+def page(refined):
+    return made(refined)
+
+
+def test_images_before_and_after_of_the_same_latents(page):
     for words in ("A &amp; B", "the same latents, moved", "by a critic logit", "Fréchet", "today"):
         assert words in page.html
     assert page.html.count("data:image/png;base64,") == 3
@@ -65,10 +73,9 @@ def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch)
     assert "Shares of kind" in page.html
 
 
-def test_it_is_written_whole_and_the_same_again(refined, tmp_path):
-    page = refinement_page(*refined, n=60)
+def test_it_is_written_whole_and_the_same_again(refined, page, tmp_path):
     path = page.save(tmp_path / "new" / "page.html")
-    assert path.read_text() == page.html == refinement_page(*refined, n=60).html
+    assert path.read_text() == page.html == made(refined).html
 
 
 def test_what_is_no_refined_model_is_refused(refined):

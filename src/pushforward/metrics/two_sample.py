@@ -18,6 +18,7 @@ __all__ = ["CLASSIFIERS", "classifier_two_sample"]
 
 CLASSIFIERS = ("boosting", "logistic", "neighbours")
 _FOLDS = 5
+_TREES = 100  # of the boosted classifier
 
 
 @renamed(seed="random_state")
@@ -107,7 +108,7 @@ def make_classifier(kind: Any, seed: int) -> Any:
     if kind == "boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier(max_iter=100, random_state=seed)
+        return HistGradientBoostingClassifier(max_iter=_TREES, random_state=seed)
     if kind == "logistic":
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline

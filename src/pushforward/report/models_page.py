@@ -3,8 +3,6 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from .._version import __version__
@@ -14,9 +12,9 @@ from ..errors import UnsupportedError
 from ..estimators.capabilities import capabilities_of, is_model
 from ..metrics import Comparison, compare
 from ..metrics.evaluation_inputs import EvaluationInputs, Reference
-from ..storage.atomic import write_file_atomically
 from ..validation import Integer, as_seed, check
 from .conditional_section import conditional_section
+from .html_page import PACKAGE_CITATION, HtmlPage, page_style, page_template
 from .image_sections import image_sections
 from .measure_table import measure_lines, provenance, skipped, verdicts
 from .page_models import Subject, subsample
@@ -32,26 +30,14 @@ _NOUN = {"table": "rows", "rows": "rows", "images": "images", "text": "lines"}
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page and the figures on it.
+class Page(HtmlPage):
+    """A page that judges models, and the figures on it.
 
     Attributes:
-        html: the whole page; it asks for nothing from outside and has no script.
         comparison: the measures, as of :func:`pushforward.compare`.
     """
 
-    html: str
     comparison: Comparison
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page, whole or not at all; folders on the way are made."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file_atomically(path, self.html.encode())
-        return path
-
-    def _repr_html_(self) -> str:
-        return self.html
 
 
 @renamed(seed="random_state", labels="y")
@@ -136,30 +122,13 @@ def page(
     ]  # fmt: skip
     html = template.render(
         title=title or _title(subjects, data),
-        style=packaged_text("style.css"),
+        style=page_style(),
         facts=_facts(subjects, real, data, date),
         verdicts=verdicts(lines),
         sections=sections,
         tints=[color(s.place) for s in subjects],
     )
     return Page(html, found)
-
-
-def page_template() -> Any:
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise UnsupportedError(
-            'Pages need Jinja2, which is not installed: pip install "pushforward[report]"'
-        ) from error
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(packaged_text("template.html"))
-
-
-def packaged_text(name: str) -> str:
-    return files("pushforward.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _name(model: Any) -> str:
@@ -207,13 +176,6 @@ def _citations(subjects: list[Subject], found: Comparison) -> Section:
         together.setdefault(", ".join(names), []).append(entry)
     parts = [Code("\n\n".join(texts), f"For {names}") for names, texts in together.items()]
     return Section("cite", "How to cite", tuple(parts))
-
-
-PACKAGE_CITATION = f"""@software{{pushforward,
-  title = {{Pushforward}},
-  author = {{{{The Pushforward developers}}}},
-  version = {{{__version__}}}
-}}"""
 
 
 def _making(command: str | None, seed: int, n: int) -> Section:

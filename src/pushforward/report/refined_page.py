@@ -1,11 +1,9 @@
 """One self-contained HTML page on a refined model: what was tried, and what it did."""
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .._version import __version__
@@ -13,9 +11,8 @@ from ..deprecation import renamed
 from ..errors import UnsupportedError
 from ..estimators.capabilities import is_model
 from ..refinement import Compared, RefinedModel, RefinementReport, collapse
-from ..storage.atomic import write_file_atomically
 from ..validation import as_seed
-from .models_page import PACKAGE_CITATION, packaged_text, page_template
+from .html_page import PACKAGE_CITATION, HtmlPage, page_style, page_template
 from .page_parts import Code, Section
 from .panel import QUIET
 from .refinement_sections import (
@@ -37,20 +34,8 @@ _FOR_SAMPLES, _STEPS_SHARE = 0.1, 0.6  # of the time, and of what is left after 
 
 
 @dataclass(frozen=True)
-class RefinementPage:
-    """A page on a refined model; it asks for nothing from outside and has no script."""
-
-    html: str
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page, whole or not at all; folders on the way are made."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file_atomically(path, self.html.encode())
-        return path
-
-    def _repr_html_(self) -> str:
-        return self.html
+class RefinementPage(HtmlPage):
+    """A page on a refined model."""
 
 
 @renamed(seed="random_state", labels="y")
@@ -125,7 +110,7 @@ def refinement_page(
         sections.append(Section("made", "How this page was made", (Code(command),)))
     html = template.render(
         title=title or f"{name[0].upper()}{name[1:]}, refined",
-        style=packaged_text("style.css"),
+        style=page_style(),
         facts=_facts(model, name, date),
         verdicts=[("", AFTER if _nearer(report) else QUIET, verdict_text(report))],
         sections=sections,

@@ -44,10 +44,10 @@ def random_weights(classes=0):
 
 def test_features_are_the_published_ones(inception, weights):
     known = np.load(weights / "reference_features_cifar10_test64.npz")
-    images = known["images"].transpose(0, 3, 1, 2)
+    images = known["images"].transpose(0, 3, 1, 2)[::4]
     features = extract(inception, images, batch_size=16)
     assert features.dtype == np.float32
-    assert np.abs(features - known["features_pytorch_fid"]).max() < 1e-3
+    assert np.abs(features - known["features_pytorch_fid"][::4]).max() < 1e-3
 
 
 def test_grey_images_of_any_size_are_seen_as_grey_colour(inception, rng):

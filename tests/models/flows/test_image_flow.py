@@ -18,7 +18,7 @@ SMALL = {
     "pictures": lambda **more: Glow(
         goal="pictures", depth=2, width=8, warm_up=2, **{"device": "cpu", **more}
     ),
-    "realnvp": lambda **more: RealNVP(width=4, scales=2, device="cpu", **more),
+    "realnvp": lambda **more: RealNVP(width=4, scales=2, blocks=1, device="cpu", **more),
     "nice": lambda **more: NICE(width=32, device="cpu", **more),
 }
 

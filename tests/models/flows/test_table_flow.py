@@ -21,8 +21,8 @@ def test_scikit_learn_finds_nothing_wrong(estimator, check):
 @pytest.mark.parametrize("network", ["realnvp", "nice"])
 def test_the_density_of_a_plane_integrates_to_one(network):
     X = pushforward.load_dataset("two_moons").to_numpy()
-    model = TableFlow(network=network, steps=60, couplings=4, width=16, random_state=0).fit(X)
-    side = np.linspace(-6, 7, 300)
+    model = TableFlow(network=network, steps=30, couplings=4, width=16, random_state=0).fit(X)
+    side = np.linspace(-6, 7, 200)
     grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     mass = np.exp(model.score_samples(grid)).sum() * (side[1] - side[0]) ** 2
     assert abs(mass - 1) < 0.01
@@ -30,7 +30,7 @@ def test_the_density_of_a_plane_integrates_to_one(network):
 
 def test_it_learns_more_than_a_gaussian_and_comes_back_from_its_folder(tmp_path):
     X = pushforward.load_dataset("two_moons")
-    model = TableFlow(steps=120, couplings=4, width=32, random_state=0).fit(X)
+    model = TableFlow(steps=100, couplings=4, width=24, random_state=0).fit(X)
     gaussian = pushforward.GIS(max_layers=0, whiten=True, validation_fraction=0).fit(X)
     new = pushforward.data.two_moons(500, random_state=9)
     assert model.score(new) > gaussian.score(new) + 0.2
@@ -138,7 +138,7 @@ def test_a_flow_keeps_the_zeros_of_a_grid(rng):
     zeros = rng.random(500) < 0.7
     X = pd.DataFrame({"discount": np.where(zeros, 0.0, rng.uniform(1, 30, 500).round(1))})
     X["amount"] = rng.normal(50, 9, 500) - X["discount"]
-    model = pushforward.TableFlow(steps=100, couplings=4, width=32, random_state=0).fit(X)
+    model = pushforward.TableFlow(steps=60, couplings=4, width=24, random_state=0).fit(X)
     drawn = model.sample(4000, random_state=0)["discount"]
     assert abs((drawn == 0).mean() - zeros.mean()) < 0.1
     assert ((drawn > 0) & (drawn < 0.9)).mean() < 0.02  # 0.2 as cells

@@ -71,7 +71,7 @@ def zeros_and_ones():
     assert X.labels is not None
     rows = np.flatnonzero(X.labels < 2)
     images, labels = X.images[rows], X.labels[rows] + 5  # labels need not be places of logits
-    settings = {**SMALL, "width": 8, "latent": 4, "batch_size": 32, "steps": 150}
+    settings = {**SMALL, "width": 8, "latent": 4, "batch_size": 32, "steps": 100}
     parts = (slice(0, None, 2), slice(1, None, 2))
     guide, judge = (
         find_features("classifier", train=images[p], y=labels[p], cache=False) for p in parts
@@ -193,7 +193,7 @@ def test_a_fit_keeps_the_class_where_the_codes_hardly_vary():
     few = np.flatnonzero(digits.labels < 3)
     images, labels = digits.images[few][:, 0], digits.labels[few]
     judge = find_features("classifier", train=images, y=labels, cache=False, random_state=0)
-    generator = pushforward.VAEGAN(steps=120, random_state=0).fit(images)
+    generator = pushforward.VAEGAN(width=16, steps=80, random_state=0).fit(images)
     model = pushforward.PPGN(generator, judge)
     wanted = np.repeat([0, 1, 2], 10)
 

@@ -39,8 +39,8 @@ def gaussian_value(train, test):
 
 @pytest.fixture(scope="module")
 def data():
-    x = banana(2500)
-    return x[:1500], x[1500:]
+    x = banana(2100)
+    return x[:1200], x[1200:]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_fits_far_better_than_one_gaussian(model, data):
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
 def test_round_trip_after_training_also_ten_deviations_out(margins, precision, tolerance, data):
     train, test = data
-    model = GIS(random_state=0, precision=precision, margins=margins, max_layers=20).fit(train)
+    model = GIS(random_state=0, precision=precision, margins=margins, max_layers=10).fit(train)
     spread = train.std(0)
     signs = np.where(np.random.default_rng(1).random(test.shape) < 0.5, -1, 1)
     for rows in (test, test + 10 * spread * signs):
@@ -70,7 +70,7 @@ def test_round_trip_after_training_also_ten_deviations_out(margins, precision, t
 @pytest.mark.parametrize("margins", [False, True])
 def test_log_density_is_that_of_autograds_jacobian(margins, precision, tolerance, data):
     model = GIS(random_state=0, precision=precision, margins=margins, max_layers=10).fit(data[0])
-    z, _ = model.columns_.encode(data[1][:20])
+    z, _ = model.columns_.encode(data[1][:8])
     density = model.density_
     which = torch.zeros(1, dtype=torch.long)
     if precision == "float32":  # autograd's own rounding is not the question: exact arithmetic
@@ -103,7 +103,7 @@ def test_densities_in_one_dimension_integrate_to_one(margins):
 @pytest.mark.parametrize("margins", [False, True])
 def test_densities_in_two_dimensions_integrate_to_one(margins):
     x = make_moons(800, noise=0.1, random_state=0)[0]
-    model = GIS(random_state=0, margins=margins, max_layers=30).fit(x)
+    model = GIS(random_state=0, margins=margins, max_layers=15).fit(x)
     assert integral(model, x, 400) == pytest.approx(1, abs=1e-3)
 
 
@@ -183,7 +183,7 @@ def test_without_layers_it_is_a_gaussian(data):
     whitened = GIS(max_layers=0, whiten=True, validation_fraction=0).fit(train)
     assert whitened.n_layers_ == 0
     assert whitened.score(test) == pytest.approx(gaussian_value(train, test), abs=0.01)
-    plain = GIS(max_layers=0).fit(train)
+    plain = GIS(max_layers=0, validation_fraction=0).fit(train)  # rows held out widen it
     expected = norm.logpdf(test, train.mean(0), train.std(0)).sum(1)
     assert plain.score_samples(test) == pytest.approx(expected, abs=1e-5)
 

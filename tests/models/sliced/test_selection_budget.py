@@ -30,7 +30,7 @@ def people():
     return pd.DataFrame({"town": town, "children": children, "age": age, "pay": age**2})
 
 
-def test_no_time_is_time_enough_for_rows_that_are_held_out(people, all_folds):
+def test_no_time_is_time_enough_for_rows_that_are_held_out(people, all_fits):
     began = time.monotonic()
     model = pushforward.AutoDensity(minutes=1e-4, random_state=0).fit(people)
     assert time.monotonic() - began < 20  # all of it takes longer, on any machine
@@ -43,7 +43,7 @@ def test_no_time_is_time_enough_for_rows_that_are_held_out(people, all_folds):
     assert set(model.sample(50, random_state=0)["town"]) <= {"a", "b", "c"}
 
 
-def test_folds_are_as_many_as_there_is_time_for(monkeypatch, all_folds):
+def test_folds_are_as_many_as_there_is_time_for(monkeypatch, few_fits):
     """By a clock of its own, on which every fit takes ten seconds and nothing else any."""
     clock = [0.0]
     steps = []
@@ -64,6 +64,8 @@ def test_folds_are_as_many_as_there_is_time_for(monkeypatch, all_folds):
     for module in (*sliced, mixture):
         monkeypatch.setattr(module, "time", Clock)
     monkeypatch.setattr(stacking.StackFitter, "fit", slowly)
+    folds = "pushforward.models.sliced.selection._FOLDS"
+    monkeypatch.setattr(folds, few_fits[folds])
     monkeypatch.setattr(structure_search, "_MOST_COMPONENTS", 2)  # how much is tried is no matter
     x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)).double()
     x[:, 0] += 5.0 * (x[:, 1] > 0)  # which no Gaussian is

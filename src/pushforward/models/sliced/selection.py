@@ -25,6 +25,7 @@ _SEARCH_ROWS = 20_000  # rows the choice looks at; the refits see all
 _SEARCH_HELD = 5000  # rows that judge a choice, at most
 _FEW = 500
 _FOLDS = 5  # ten of so few rows that a fifth of them matters
+_SPLITS = 2  # that structures are tried on, where the rows are not many
 _COLUMNS, _SEARCH = 0.2, 0.5  # of the budget: when discrete columns are chosen, and all is tried
 
 
@@ -212,7 +213,7 @@ def _tried(
     order = torch.randperm(len(fitted), generator=torch.Generator().manual_seed(seed))
     looked = fitted[order[:_SEARCH_ROWS]]
     if held is None:
-        count = 2 if len(rows) < MANY else 1
+        count = _SPLITS if len(rows) < MANY else 1
         tried = rows.take(looked)
         out = min(max(5, round(0.2 * len(looked))), _SEARCH_HELD)
         splits = [tried.split(out, seed + i) for i in range(count)]

@@ -23,6 +23,7 @@ from .structure_search import WIDE, Trial
 __all__ = ["MANY", "StackFitter", "stacked", "without"]
 
 MANY = 3000  # from here on rows for scores are left out of everything; below, all are fitted on
+_FITS, _FITS_OF_MANY = 5, 3  # that are averaged, of few and of many rows
 _LONGER = 1.3  # times that a fit to all rows takes as long as one without a fold, with room
 
 
@@ -216,7 +217,7 @@ def stacked(
     """
     if not trials:
         return []
-    most, count = (3, 5) if len(rows) < MANY else (2, 3)
+    most, count = (3, _FITS) if len(rows) < MANY else (2, _FITS_OF_MANY)
     if rows.x.shape[1] > WIDE:
         most, count = 2, 2
     scored = trials[0].rows
