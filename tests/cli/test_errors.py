@@ -138,8 +138,8 @@ def test_options_are_refused_with_what_was_got_and_what_is_expected(run, tmp_pat
     run("fit", "gis", "iris", "-o", tmp_path / "m", *words).refused(text)
 
 
-def test_what_was_probably_meant(run, tmp_path, gis):
+def test_what_was_probably_meant(run, tmp_path, gis, csv):
     run("fit", "giss", "iris", "-o", tmp_path / "m").refused("(did you mean 'gis'?)")
     run("fit", "gis", "irs", "-o", tmp_path / "m").refused("(did you mean 'iris'?)")
     run("info", gis.with_name("gs")).refused(f"(did you mean '{gis}'?)")
-    run("evaluate", gis, "iris", "--measure", "mdd").refused("--measure has 'mdd' (did you mean")
+    run("evaluate", gis, csv, "--measure", "mdd").refused("--measure has 'mdd' (did you mean")
