@@ -183,3 +183,32 @@ def test_an_old_libc_falls_back(tmp_path, monkeypatch, library):
     write_folder(folder, {"value": 1}, {}, "")
     assert read_folder(folder)[0] == {"value": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_that_another_save_moves_while_it_is_looked_at_is_looked_at_anew(tmp_path):
+    target, looked = tmp_path / "model", []
+
+    def check(path):
+        looked.append((path / "a.txt").read_bytes())
+        if len(looked) == 1:  # as another save does between its two renames
+            path.rename(tmp_path / "old")
+            path.mkdir()
+            (path / "a.txt").write_bytes(b"theirs")
+            (tmp_path / "old" / "a.txt").unlink()
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    atomic.write_folder_atomically(target, {"a.txt": b"first"}, check)
+    atomic.write_folder_atomically(target, {"a.txt": b"ours"}, check)
+    assert (target / "a.txt").read_bytes() == b"ours"
+    assert looked[:2] == [b"first", b"theirs"]
+
+
+def test_what_must_not_be_replaced_is_refused_at_once(tmp_path):
+    (tmp_path / "model").mkdir()
+
+    def check(path):
+        raise ModelFileError("mine")
+
+    with pytest.raises(ModelFileError, match="mine"):
+        atomic.write_folder_atomically(tmp_path / "model", {"a.txt": b"1"}, check)
+    assert list((tmp_path / "model").iterdir()) == []

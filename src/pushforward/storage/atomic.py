@@ -140,8 +140,7 @@ def write_folder_atomically(
         >>> (folder / "a.txt").read_text()
         '1'
     """
-    if os.path.lexists(target):
-        check(target)
+    _check_there(target, check)
     target.parent.mkdir(parents=True, exist_ok=True)
     with partial_folder(target, [*files, *litter]) as new:
         for name, data in files.items():
@@ -293,7 +292,7 @@ def _put_in_place(new: Path, target: Path, check: Callable[[Path], object]) -> N
             if not os.path.lexists(target):
                 os.rename(new, target)
                 return
-            check(target)
+            _check_there(target, check)
             if _exchange(new, target):
                 return
             aside = _sibling(target, "old")
@@ -308,6 +307,26 @@ def _put_in_place(new: Path, target: Path, check: Callable[[Path], object]) -> N
         except OSError as error:
             if not left or error.errno not in {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}:
                 raise
+
+
+def _check_there(target: Path, check: Callable[[Path], object]) -> None:
+    """Check what stands in a place; anew where another save put something else there meanwhile."""
+    while (before := _identity(target)) is not None:
+        try:
+            check(target)
+            return
+        except Exception:  # also of files that were gone while they were looked at
+            if _identity(target) == before:
+                raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file or folder from all others; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _exchange(new: Path, target: Path) -> bool:
