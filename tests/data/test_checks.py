@@ -149,3 +149,13 @@ def test_infinities_are_never_dropped(missing):
 def test_long_doubles_beyond_float64():
     with pytest.raises(DataError, match="too large for float64"):
         learn(np.array([["1e4000"], ["1"]]).astype("longdouble"))
+
+
+def test_weights_that_are_a_column_of_a_frame_are_copied():
+    weight = np.array([1.0, 2.0, 0.5])
+    weight.flags.writeable = False  # as those of a frame in pandas 3, which torch warns of
+    frame = pd.DataFrame({"a": [1.0, 2.5, 4.0]})
+    kept = Columns.learn(frame, sample_weight=weight).sample_weight
+    assert kept is not None
+    assert kept.flags.writeable
+    assert kept.tolist() == weight.tolist()

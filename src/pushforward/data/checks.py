@@ -116,7 +116,7 @@ def check_weights(sample_weight: object, n_rows: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
     try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
+        weights = np.array(sample_weight, dtype=np.float64)  # columns of a frame are not writable
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight has to be numbers: {error}") from error
     if weights.ndim == 0:
