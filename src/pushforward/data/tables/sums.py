@@ -16,6 +16,7 @@ _MOST_COLUMNS = 200  # the search takes as long as a regression of each column o
 _ROWS_A_COLUMN = 10  # rows for each column of these regressions, at the least
 _NEAR_ONE = 0.25  # of the coefficient of a part, which what is left may depend on
 _MOST_DECIMALS = 6
+_LARGEST = 1e100  # of numbers, whose squares are added up
 _MOST_LEFT = 100  # different values that are left
 _ROWS_A_VALUE = 20  # rows for each of them, at the least
 _BY_CHANCE = 10  # times as many are left where the rows of total and parts are not the same
@@ -54,7 +55,11 @@ def _totals(
 ) -> dict[int, tuple[int, ...]]:
     """The parts of each column that is a sum of others but for a few values."""
     n = len(next(iter(values.values()), ()))
-    places = [j for j in values if columns[j].has_coordinate and np.ptp(values[j]) > 0]
+    places = [
+        j
+        for j, own in values.items()
+        if columns[j].has_coordinate and own.min() < own.max() and np.abs(own).max() < _LARGEST
+    ]
     if len(places) < 3 or len(places) > min(_MOST_COLUMNS, n // _ROWS_A_COLUMN):
         return {}
     some = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
