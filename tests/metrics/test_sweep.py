@@ -52,6 +52,28 @@ def test_saved_runs_are_taken_and_other_ones_refused(tmp_path):
     other = {"few": pushforward.GIS(max_layers=3)}
     with pytest.raises(ParameterError, match="max_layers 2; this one has 3"):
         sweep(other, X[:80], X[80:], runs=1, folder=tmp_path)
+    with pytest.raises(ParameterError, match="few-0 holds a run on other data"):
+        sweep(models(), X[1:80], X[80:], runs=1, folder=tmp_path)
+
+
+def test_a_run_of_a_trained_model_goes_on_from_its_own_checkpoint(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), np.uint8)
+
+    def swept(steps, train=images[:16]):
+        told = []
+        model = pushforward.DCGAN(width=2, steps=steps, batch_size=4)
+        found = sweep(
+            {"gan": model}, train, images[16:], runs=1, measures=["fid"], features="pixels",
+            folder=tmp_path, report=lambda text, share: told.append(text),
+        )  # fmt: skip
+        return found.best("fid"), [n for n in (1, 2, 3) if any(f"step {n}," in t for t in told)]
+
+    first, steps = swept(2)
+    assert steps == [1, 2]
+    assert swept(2) == (first, [])
+    assert swept(3)[1] == [3]  # a larger budget trains on
+    with pytest.raises(ParameterError, match="gan-0 cannot be continued: it has other data"):
+        swept(3, images[1:17])
 
 
 class Breaks(pushforward.GIS):

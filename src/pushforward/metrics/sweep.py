@@ -14,6 +14,7 @@ from sklearn.base import clone
 from ..deprecation import current_words, old_words, renamed
 from ..errors import ParameterError, TrainingError
 from ..estimators.base import load
+from ..estimators.table_density import TableDensity
 from ..validation import COUNT, as_seed, check
 from .evaluate import compare
 from .measure import Measure
@@ -162,15 +163,17 @@ def sweep(
         runs: of each model.
         ranges: values by the name of a setting, to draw from; a model takes those it has. None
             for :data:`RANGES`.
-        folder: where the models are saved, a folder each. Those that are there are taken instead
-            of being fitted again, so that an interrupted sweep goes on.
+        folder: where the models are saved, a folder each, and the work of their fits, in
+            ``runs``: the same sweep, repeated, goes on within the run that was interrupted, takes
+            those that are done, and trains further where a budget has grown.
         measures: names of the measures; None for all that suit.
         random_state: of the draws and of every fit.
         report: called with a line of text and the share done.
         evaluation: of :func:`pushforward.evaluate`, such as ``features``, ``n``.
 
     Raises:
-        ParameterError: for no models or runs, and for a range that no model has.
+        ParameterError: for no models or runs, for a range that no model has, and for a folder
+            with runs of other settings or other data.
 
     Examples:
         >>> import pushforward
@@ -237,14 +240,30 @@ def _draw(ranges: Mapping[str, Sequence[Any]], number: int, seed: int) -> dict[s
 def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
     """The model, trained, or as it was saved.
 
+    Fits decide by their checkpoints what they go on from. Those that keep none once they are
+    done, of models that are grown, are known by the model that was saved: by its settings and, of
+    tables, its data.
+
     Raises:
         ParameterError: if what was saved is another run.
     """
-    if place is None or not (place / "config.json").is_file():
-        model.fit(train, report=report)
-        if place is not None:
-            model.save(place)
-        return model
+    if place is None:
+        return model.fit(train, report=report)
+    work = place.parent / "runs" / place.name
+    begun = any(work.glob("config.json")) or any(work.glob("*/config.json"))  # a checkpoint
+    if (place / "config.json").is_file() and not begun:
+        return _saved(place, model, train)
+    model.fit(train, report=report, folder=work)
+    model.save(place)
+    return model
+
+
+def _saved(place: Path, model: Any, train: Any) -> Any:
+    """A saved model, where it has the settings and the data of this run.
+
+    Raises:
+        ParameterError: if it has others.
+    """
     saved, wanted = load(place), model.get_params(deep=False)
     if type(saved) is not type(model):
         raise ParameterError(f"{place} holds a {type(saved).__name__}. Choose another folder.")
@@ -254,6 +273,8 @@ def _fitted(model: Any, train: Any, place: Path | None, report: Report) -> Any:
                 f"{place} holds a run with {name} {value!r}; this one has {wanted[name]!r}. "
                 "Choose another folder."
             )
+    if isinstance(saved, TableDensity) and not saved.was_fitted_on(train):
+        raise ParameterError(f"{place} holds a run on other data. Choose another folder.")
     return saved
 
 
