@@ -2,22 +2,21 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data import Columns
 from ..errors import DataError
 from ..transport.conditioning import Conditioner, WeightedDraws
-from ..transport.numerics import unique_rows
-from ..transport.row_noise import RowNoise
 from ..validation import COUNT, Number, check
+from .conditional_draws import ConditionalDraws, Values
 from .conditions import Event, column_place, taken_apart
 from .parameters import drawn_seed
+from .piecewise import Pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +27,8 @@ __all__ = ["STRATEGIES", "ConditionalTable"]
 STRATEGIES = ("mean", "median", "mode", "sample")
 
 _LEVEL = Number(0, 1)
-_FEWEST = 50  # equally weighted draws that answers rest on, where more draws can give them
-_ROUNDS, _ROUNDS_OF_ROWS = 40, 8  # times that as many are drawn for it, of one row and of many
-_HELD = 1 << 25  # numbers of draws that are held at once at most
+_ROUNDS, _ROUNDS_OF_ROWS = 40, 8  # times that draws are added, of one row and of many
 _PLACES = 8  # of a piece of an integral at which an event is looked at
-
-Statistic = Callable[[WeightedDraws, dict[str | int, np.ndarray], np.ndarray], np.ndarray]
-Pieces = tuple[np.ndarray, np.ndarray, np.ndarray]  # ends and weights, (n, R) each
 
 
 class ConditionalTable:
@@ -91,11 +85,14 @@ class ConditionalTable:
         lost = columns.unused_cells(self._table, self._known.numpy())
         if lost:
             _tell_lost(lost, refused=isinstance(conditions, Mapping))
-        self._n_draws, self._seed = n_draws, drawn_seed(random_state)
-        # by what is asked, not by how many rows there are: a row has the same answer among others
-        self._rounds = _ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS
+        self._draws = ConditionalDraws(
+            columns, conditioner, self._z, self._known, self._event,
+            n_draws=n_draws, max_draws=max_draws,
+            # by what is asked, not by how many rows there are: a row has one answer among others
+            rounds=_ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS,
+            seed=drawn_seed(random_state),
+        )  # fmt: skip
         self._log_kept = math.log(kept)
-        self._max_draws = max_draws
 
     def __len__(self) -> int:
         return len(self._z)
@@ -111,7 +108,7 @@ class ConditionalTable:
 
         The standard error of a mean is the conditional standard deviation by its square root.
         """
-        return self._collect(lambda draws, values, rows: draws.effective_size.numpy())
+        return self._draws.over_values(lambda draws, values, rows: draws.effective_size.numpy())
 
     # --- answers ----------------------------------------------------------------------------
 
@@ -128,7 +125,7 @@ class ConditionalTable:
         """
         check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
-        points = self._points(n_samples, self._noise(seed).apart())
+        points = self._draws.points(n_samples, self._draws.noise(seed).apart())
         return self._columns.fill(
             self._table, points.flatten(0, 1), np.repeat(np.arange(len(self)), n_samples)
         )
@@ -144,32 +141,10 @@ class ConditionalTable:
         """
         check({"n_samples": COUNT}, {"n_samples": n_samples})
         seed = drawn_seed(random_state)
-        points = self._points(n_samples, self._noise(seed), even=True)
+        points = self._draws.points(n_samples, self._draws.noise(seed), even=True)
         return self._columns.fill(
             self._table, points.flatten(0, 1), np.repeat(np.arange(len(self)), n_samples)
         )
-
-    def _points(self, n_samples: int, noise: RowNoise, *, even: bool = False) -> Tensor:
-        """Draws (m, n_samples, D) of the rows, complete; spread evenly, or independent."""
-        count = max(self._n_draws, 2 * n_samples)
-        points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
-        chosen = noise.spread(1)
-        with torch.no_grad():
-            for rows, draws in self._drawn(count, noise):
-                own = chosen.take(rows)
-                taken, again = (draws.ordered() if even else draws).take(n_samples, own)
-                if not draws.summed:
-                    given = self._known[rows[0]]
-                    factor = draws.factor(self._conditioner.movable(given))
-                    taken[again] = self._conditioner.moved(
-                        taken[again],
-                        given,
-                        factor[torch.nonzero(again)[:, 0]],
-                        own.spread(n_samples).take(again.flatten().numpy()),
-                        self._asked,
-                    )
-                points[rows] = taken
-        return points
 
     def mean(self) -> "pd.DataFrame":
         """Conditional means of the open columns of numbers and dates; of booleans the share."""
@@ -194,11 +169,11 @@ class ConditionalTable:
         labels = self._labels(self._columns.numeric)
 
         def quantiles(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
-            pieces = self._pieces(draws, labels)
-            found = [quantile_of(*pieces[label], q) for label in labels]
+            pieces = self._draws.pieces(draws, labels)
+            found = [pieces[label].quantile(q) for label in labels]
             return np.stack(found, axis=1) if found else np.zeros((len(rows), 0))
 
-        return self._frame(labels, self._over_draws(quantiles))
+        return self._frame(labels, self._draws.over(quantiles))
 
     def interval(self, level: float = 0.9) -> "pd.DataFrame":
         """Central intervals: frame with the columns row, column, low, high.
@@ -239,9 +214,7 @@ class ConditionalTable:
             )
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-        def count(
-            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
-        ) -> np.ndarray:
+        def count(draws: WeightedDraws, values: Values, rows: np.ndarray) -> np.ndarray:
             levels, index = np.unique(values[column], return_inverse=True)
             share = np.zeros((len(rows), len(levels)))
             at = np.repeat(np.arange(len(rows)), draws.log_ratio.shape[1])
@@ -249,7 +222,7 @@ class ConditionalTable:
             found.append((rows, levels, share))
             return rows
 
-        self._collect(count)
+        self._draws.over_values(count)
         known = self._columns.columns[place].values
         seen = list(dict.fromkeys(v for _, levels, _ in found for v in levels.tolist()))
         order = [v for v in known if v in seen] + sorted(v for v in seen if v not in known)
@@ -274,7 +247,7 @@ class ConditionalTable:
             holds = check_event.holds(self._columns.values(draws.points.flatten(0, 1)))
             return np.where(holds.reshape(weight.shape), weight, 0.0).sum(1)
 
-        return self._over_draws(probability)
+        return self._draws.over(probability)
 
     def cdf(self, values: Mapping[str | int, Any]) -> np.ndarray:
         """Conditional probability that all of some columns are at most these values, (m,).
@@ -288,19 +261,17 @@ class ConditionalTable:
         """The distributions of a column of numbers or dates, where it alone is open, in pieces.
 
         Returns:
-            Low and high ends of intervals in which the distribution is even, equal for a value
-            with a probability, and weights, which sum to one a row: (m, R) each. Dates are counts
-            of their unit.
+            Intervals (m, R) in which the distribution is even, whose ends are equal for a value
+            with a probability. Dates are counts of their unit.
         """
         found: list[Pieces] = []
 
         def collect(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
-            found.append(self._pieces(draws, (column,))[column])
+            found.append(self._draws.pieces(draws, (column,))[column])
             return rows
 
-        self._over_draws(collect)
-        low, high, weight = (np.concatenate(part) for part in zip(*found, strict=True))
-        return low, high, weight
+        self._draws.over(collect)
+        return Pieces(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
     def mode(self) -> Any:
         """The most plausible rows: of the draws those with the highest joint density.
@@ -308,12 +279,7 @@ class ConditionalTable:
         Returns:
             Table of m rows like those of the table of ``fit``.
         """
-        best = torch.empty_like(self._z)
-        with torch.no_grad():
-            for rows, draws in self._drawn(self._n_draws, self._noise(self._seed)):
-                value = torch.where(draws.log_ratio > -math.inf, draws.log_joint, -math.inf)
-                best[rows] = draws.points[torch.arange(len(rows)), value.argmax(1)]
-        return self._columns.fill(self._table, best, np.arange(len(self)))
+        return self._columns.fill(self._table, self._draws.modes(), np.arange(len(self)))
 
     def filled(self, strategy: str = "mean") -> Any:
         """The given table with its missing cells filled in; see :meth:`TableDensity.impute`.
@@ -322,15 +288,13 @@ class ConditionalTable:
             strategy: one of :data:`STRATEGIES`.
         """
         if strategy == "sample":
-            return self.sample(1, random_state=self._seed)
+            return self.sample(1, random_state=self._draws.seed)
         if strategy == "mode":
             return self.mode()
         labels = self._columns.modelled
         found: dict[str | int, np.ndarray] = {}
 
-        def collect(
-            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
-        ) -> np.ndarray:
+        def collect(draws: WeightedDraws, values: Values, rows: np.ndarray) -> np.ndarray:
             weight = draws.log_weight.exp().numpy()
             for label in labels:
                 own = values[label].reshape(weight.shape)
@@ -339,13 +303,13 @@ class ConditionalTable:
                 elif strategy == "mean":
                     best = (own.astype(float) * weight).sum(1)
                 else:
-                    best = quantile_of(*self._pieces(draws, (label,))[label], 0.5)
+                    best = self._draws.pieces(draws, (label,))[label].quantile(0.5)
                 if label not in found:
                     found[label] = np.empty(len(self), dtype=best.dtype)
                 found[label][rows] = best
             return rows
 
-        self._collect(collect)
+        self._draws.over_values(collect)
         return self._columns.fill(self._table, found, np.arange(len(self)))
 
     def filled_cells(self, table: Any, level: float = 0.9) -> "pd.DataFrame":
@@ -369,8 +333,8 @@ class ConditionalTable:
         others = [x for x in self._columns.modelled if x not in labels and missing[x].any()]
 
         def sureness(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
-            pieces = self._pieces(draws, tuple(labels))
-            ends = [quantile_of(*pieces[x], 0.5 + s * level / 2) for x in labels for s in (-1, 1)]
+            pieces = self._draws.pieces(draws, tuple(labels))
+            ends = [pieces[x].quantile(0.5 + s * level / 2) for x in labels for s in (-1, 1)]
             weight = draws.log_weight.exp().numpy()
             values = self._columns.values(draws.points.flatten(0, 1)) if others else {}
             for label in others:
@@ -378,7 +342,7 @@ class ConditionalTable:
                 ends.append(np.where(same, weight, 0.0).sum(1))
             return np.stack(ends, axis=1) if ends else np.zeros((len(rows), 0))
 
-        found = self._over_draws(sureness)
+        found = self._draws.over(sureness)
         place = self._columns.places(table)
         parts = []
         for label, gaps in missing.items():
@@ -410,18 +374,18 @@ class ConditionalTable:
         Exact where at most one column is open, but for the rule by which it is integrated; else
         estimated, with the errors of :meth:`log_density_error`.
         """
-        return self._collect(lambda draws, values, rows: draws.log_given.numpy()) + (
+        return self._draws.over_values(lambda draws, values, rows: draws.log_given.numpy()) + (
             self._log_det.numpy() - self._log_kept
         )
 
     def log_density_error(self) -> np.ndarray:
         """Standard errors of :meth:`log_density` in nats, (m,); 0 where it is summed up."""
 
-        def error(draws: WeightedDraws, values: Any, rows: np.ndarray) -> np.ndarray:
+        def error(draws: WeightedDraws, values: Values, rows: np.ndarray) -> np.ndarray:
             excess = 1 / draws.effective_size - 1 / draws.log_ratio.shape[1]
             return excess.clamp_min(0.0).sqrt().numpy()
 
-        return self._collect(error)
+        return self._draws.over_values(error)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log density of the open columns of rows given the others, in nats: (n,).
@@ -446,82 +410,9 @@ class ConditionalTable:
                 f"Row {row} of X does not have the cells that are given. Expected rows that do."
             )
         with torch.no_grad():
-            given = self._collect(lambda draws, values, rows: draws.log_given.numpy())
-            joint = self._conditioner.log_prob(z, self._seed).numpy() + log_det.numpy()
+            given = self._draws.over_values(lambda draws, values, rows: draws.log_given.numpy())
+            joint = self._conditioner.log_prob(z, self._draws.seed).numpy() + log_det.numpy()
         return joint - given - self._log_det.numpy()
-
-    # --- draws ------------------------------------------------------------------------------
-
-    def _noise(self, seed: int) -> RowNoise:
-        """Random numbers of the rows, by what is known of each."""
-        return RowNoise.of(
-            torch.cat([torch.where(self._known, self._z, 0.0), self._known.double()], 1), seed
-        )
-
-    def _drawn(self, count: int, noise: RowNoise) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
-        """Numbers of rows with the same open cells, and their draws; some rows at a time."""
-        size = max(1, _HELD // (count * self._rounds * max(1, self._z.shape[1])))
-        for rows, given in _patterns(self._known):
-            for start in range(0, len(rows), size):
-                yield from self._enough(rows[start : start + size], given, count, noise)
-
-    def _enough(
-        self, rows: np.ndarray, given: Tensor, count: int, noise: RowNoise
-    ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
-        """Draws of rows that are worth enough for each, or as many as can be had."""
-        allowed, own = self._asked, noise.take(rows)
-        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
-        rounds = self._rounds
-        if self._max_draws is not None:
-            rounds = min(rounds, self._max_draws // count - 1)
-        for _ in range(rounds):
-            poor = (draws.effective_size < min(_FEWEST, count / 4)).numpy()
-            if not poor.any():
-                break
-            if not poor.all():
-                yield rows[~poor], draws.of_rows(~poor)
-                rows, draws, own = rows[poor], draws.of_rows(poor), own.take(poor)
-            more = self._conditioner.condition(self._z[rows], given, count, own, allowed)
-            draws = draws.with_more(more)
-        met = draws.log_ratio.amax(1) > -math.inf
-        if not bool(met.all()):
-            where = f" of row {int(rows[~met.numpy()][0])}" if len(self) > 1 else ""
-            raise DataError(
-                f"None of {draws.log_ratio.shape[1]:,} draws meets the conditions{where}: they "
-                "hold for hardly any rows, or contradict each other. Widen the ranges."
-            )
-        yield rows, draws
-
-    def _allowed(self, points: Tensor) -> Tensor:
-        """Which of some points (N, D) are in the ranges and lists that are given."""
-        found = self._columns.allowed(points)
-        if self._event:
-            found &= torch.from_numpy(self._event.holds(self._columns.values(points)))
-        return found
-
-    @property
-    def _asked(self) -> Callable[[Tensor], Tensor] | None:
-        """What marks the points that may be; None where all may."""
-        return self._allowed if self._event or self._columns.rejecting else None
-
-    def _collect(self, statistic: Statistic) -> np.ndarray:
-        """A statistic of the draws of every row and their values, in the order of the rows."""
-
-        def of_values(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
-            return statistic(draws, self._columns.values(draws.points.flatten(0, 1)), rows)
-
-        return self._over_draws(of_values)
-
-    def _over_draws(
-        self, statistic: Callable[[WeightedDraws, np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """A statistic of the draws of every row, in the order of the rows: (m, ...)."""
-        found, order = [], []
-        with torch.no_grad():
-            for rows, draws in self._drawn(self._n_draws, self._noise(self._seed)):
-                found.append(statistic(draws, rows))
-                order.append(rows)
-        return np.concatenate(found)[np.concatenate(order).argsort()]
 
     def _numeric(
         self, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], *, written: bool = True
@@ -534,15 +425,13 @@ class ConditionalTable:
         """
         labels = self._labels(self._columns.numeric)
 
-        def all_of(
-            draws: WeightedDraws, values: dict[str | int, np.ndarray], rows: np.ndarray
-        ) -> np.ndarray:
+        def all_of(draws: WeightedDraws, values: Values, rows: np.ndarray) -> np.ndarray:
             weight = draws.log_weight.exp().numpy()
             shape = weight.shape
             columns = [statistic(values[x].reshape(shape).astype(float), weight) for x in labels]
             return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
 
-        return self._frame(labels, self._collect(all_of), written=written)
+        return self._frame(labels, self._draws.over_values(all_of), written=written)
 
     def _frame(
         self, labels: tuple[str | int, ...], found: np.ndarray, *, written: bool = True
@@ -555,47 +444,9 @@ class ConditionalTable:
             frame[label] = self._columns.write_numbers(label, column) if written else column
         return pd.DataFrame(frame, index=range(len(self)), columns=list(labels))
 
-    def _pieces(
-        self, draws: WeightedDraws, labels: tuple[str | int, ...]
-    ) -> dict[str | int, Pieces]:
-        """The distributions of columns of numbers as pieces with weights, (n, R) each."""
-        weight = draws.log_weight.exp().numpy()
-        ends = [self._columns.values(points.flatten(0, 1)) for points in draws.ends()]
-        found = {}
-        for label in labels:
-            one, other = (values[label].reshape(weight.shape).astype(float) for values in ends)
-            found[label] = np.minimum(one, other), np.maximum(one, other), weight
-        return found
-
     def _labels(self, among: tuple[str | int, ...]) -> tuple[str | int, ...]:
         """Those of some columns that are open in any row."""
         return tuple(x for x in among if x in self._columns.open_labels(self._known.numpy()))
-
-
-def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Numbers of the rows that have the same known cells, and which those are."""
-    patterns, group = unique_rows(known)
-    for i, given in enumerate(patterns):
-        yield torch.nonzero(group == i)[:, 0].numpy(), given
-
-
-def quantile_of(low: np.ndarray, high: np.ndarray, weight: np.ndarray, q: float) -> np.ndarray:
-    """Quantiles of distributions in pieces, each even from its low to its high end: (n,).
-
-    Args:
-        low, high: (n, R) ends of the pieces, which do not overlap; equal ends are a point.
-        weight: (n, R) weights that sum to one.
-        q: share of the probability below.
-    """
-    order = low.argsort(axis=1, kind="stable")
-    total = np.take_along_axis(weight, order, 1).cumsum(1)
-    asked = q * total[:, -1:]
-    place = (total < asked).sum(1).clip(max=low.shape[1] - 1)[:, None]
-    piece = np.take_along_axis(order, place, 1)
-    begin, end, own = (np.take_along_axis(x, piece, 1) for x in (low, high, weight))
-    below = np.take_along_axis(total, place, 1) - own
-    share = np.clip((asked - below) / np.maximum(own, 1e-300), 0.0, 1.0)
-    return (begin + (end - begin) * share)[:, 0]
 
 
 def cells_of(table: Any, place: int) -> np.ndarray:

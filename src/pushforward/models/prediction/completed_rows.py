@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...data import Columns
+from ...estimators.piecewise import Pieces
 from ..sliced.auto import AutoDensity
-from .distribution import Pieces
 
 __all__ = ["averaged", "completed_inputs", "completed_rows", "regrouped"]
 
@@ -66,7 +66,7 @@ def regrouped(pieces: Pieces, weight: float, of: np.ndarray) -> Pieces:
     count = np.bincount(of)
     own = weight * own / count[of][:, None]
     if (count == 1).all():
-        return low, high, own
+        return Pieces(low, high, own)
     rows, most = len(count), int(count.max())
     place = np.arange(len(of)) - np.concatenate([[0], count.cumsum()])[of]
     result = []
@@ -76,7 +76,7 @@ def regrouped(pieces: Pieces, weight: float, of: np.ndarray) -> Pieces:
             whole[:] = part[np.concatenate([[0], count.cumsum()[:-1]])][:, None]
         whole[of, place] = part
         result.append(whole.reshape(rows, -1))
-    return result[0], result[1], result[2]
+    return Pieces(*result)
 
 
 def averaged(log_prob: Tensor, of: np.ndarray, n: int) -> np.ndarray:

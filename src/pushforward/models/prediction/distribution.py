@@ -7,17 +7,13 @@ import numpy as np
 
 from ...errors import DataError, ParameterError
 from ...estimators.parameters import drawn_seed
+from ...estimators.piecewise import Pieces
 from ...validation import COUNT, Number, check
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ClassDistribution", "Pieces", "PredictiveDistribution"]
-
-_BISECTIONS = 60
-
-#: Ends of intervals in which the distributions are even, and their weights: (n, R) each.
-Pieces = tuple[np.ndarray, np.ndarray, np.ndarray]
+__all__ = ["ClassDistribution", "PredictiveDistribution"]
 
 
 class PredictiveDistribution:
@@ -55,13 +51,7 @@ class PredictiveDistribution:
 
     def std(self) -> np.ndarray:
         """Standard deviations, (n,); of dates in their unit."""
-
-        def deviation(low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> np.ndarray:
-            middle = 0.5 * (low + high)
-            off = middle - (middle * weight).sum(1, keepdims=True)
-            return np.sqrt(((off * off + (high - low) ** 2 / 12) * weight).sum(1))
-
-        return self._over(deviation)
+        return self._over(Pieces.std)
 
     def quantile(self, q: float = 0.5) -> np.ndarray:
         """Quantiles, (n,).
@@ -70,7 +60,7 @@ class PredictiveDistribution:
             q: share of the probability below, above 0 and below 1.
         """
         check({"q": Number(0, 1)}, {"q": q})
-        return self._write(self._over(lambda *pieces: _quantile(pieces, q)))
+        return self._write(self._over(lambda pieces: pieces.quantile_of_mixture(q)))
 
     def interval(self, level: float = 0.9) -> np.ndarray:
         """Central intervals, (n, 2): low and high ends.
@@ -84,7 +74,7 @@ class PredictiveDistribution:
     def cdf(self, value: Any) -> np.ndarray:
         """Probabilities that the target is at most a number, or a number for each row: (n,)."""
         at = np.broadcast_to(np.asarray(value, dtype=float), (self._n,))
-        return np.concatenate([_below(self._block(a, b), at[a:b]) for a, b in self._blocks()])
+        return np.concatenate([self._block(a, b).cdf(at[a:b]) for a, b in self._blocks()])
 
     def prob(self, low: float | None = None, high: float | None = None) -> np.ndarray:
         """Probabilities that the target is in a range, (n,).
@@ -108,16 +98,9 @@ class PredictiveDistribution:
         """
         check({"n_samples": COUNT}, {"n_samples": n_samples})
         rng = np.random.default_rng(drawn_seed(random_state))
-        parts = []
-        for a, b in self._blocks():
-            low, high, weight = self._block(a, b)
-            total = weight.cumsum(1)
-            u = rng.random((b - a, n_samples)) * total[:, -1:]
-            place = np.stack([np.searchsorted(t, v) for t, v in zip(total, u, strict=True)])
-            place = place.clip(max=weight.shape[1] - 1)
-            begin, end = (np.take_along_axis(x, place, 1) for x in (low, high))
-            parts.append(begin + (end - begin) * rng.random(begin.shape))
-        drawn = np.concatenate(parts)
+        drawn = np.concatenate(
+            [self._block(a, b).sample(n_samples, rng) for a, b in self._blocks()]
+        )
         return self._write(drawn.reshape(-1)).reshape(drawn.shape)
 
     def log_prob(self, y: Any) -> np.ndarray:
@@ -133,7 +116,7 @@ class PredictiveDistribution:
     # --- blocks of rows ---------------------------------------------------------------------
 
     def _mean(self) -> np.ndarray:
-        return self._over(lambda low, high, weight: (0.5 * (low + high) * weight).sum(1))
+        return self._over(Pieces.mean)
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
         return ((a, min(a + self._size, self._n)) for a in range(0, self._n, self._size))
@@ -143,9 +126,9 @@ class PredictiveDistribution:
             self._kept = a, self._pieces_of(a, b)
         return self._kept[1]
 
-    def _over(self, statistic: Callable[..., np.ndarray]) -> np.ndarray:
+    def _over(self, statistic: Callable[[Pieces], np.ndarray]) -> np.ndarray:
         """A statistic of the pieces of every row, (n,)."""
-        return np.concatenate([statistic(*self._block(a, b)) for a, b in self._blocks()])
+        return np.concatenate([statistic(self._block(a, b)) for a, b in self._blocks()])
 
 
 class ClassDistribution:
@@ -197,29 +180,3 @@ class ClassDistribution:
         import pandas as pd
 
         return pd.DataFrame(self.probability, columns=list(self.classes))
-
-
-def _below(pieces: Pieces, at: np.ndarray) -> np.ndarray:
-    """Probabilities up to values (n,)."""
-    low, high, weight = pieces
-    width = high - low
-    with np.errstate(invalid="ignore", divide="ignore"):
-        inside = np.clip((at[:, None] - low) / width, 0.0, 1.0)
-    share = np.where(width > 0, inside, (low <= at[:, None]).astype(float))
-    return (share * weight).sum(1) / weight.sum(1)
-
-
-def _quantile(pieces: Pieces, q: float) -> np.ndarray:
-    """Quantiles of distributions in pieces that may overlap, by bisection: (n,)."""
-    low, high, _ = pieces
-    begin, end = low.min(1), high.max(1)
-    below_all = _below(pieces, begin) >= q
-    left, right = begin, end
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (left + right)
-        enough = _below(pieces, middle) >= q
-        left, right = np.where(enough, left, middle), np.where(enough, middle, right)
-    # a value with a probability of its own is found exactly
-    nearest = np.take_along_axis(low, np.abs(low - right[:, None]).argmin(1)[:, None], 1)[:, 0]
-    point = np.abs(nearest - right) <= 1e-12 * (1 + np.abs(right))
-    return np.where(below_all, begin, np.where(point, nearest, right))

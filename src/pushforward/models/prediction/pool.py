@@ -13,12 +13,12 @@ from torch import Tensor
 from ...data import Columns
 from ...errors import DataError, LeftOutWarning, ModelFileError
 from ...estimators.base import packed, unpacked
+from ...estimators.piecewise import Pieces
 from ...storage.checkpoint import Checkpoint
 from ...transport.joint_density import JointDensity
 from ...transport.numerics import with_prefix
 from ..sliced.auto import AutoDensity
 from .completed_rows import averaged, regrouped
-from .distribution import Pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,8 +248,7 @@ class Pool:
         parts = [
             regrouped(c.conditional(tables).pieces(TARGET), c.weight, of) for c in self.components
         ]
-        low, high, weight = (np.concatenate(part, 1) for part in zip(*parts, strict=True))
-        return low, high, weight
+        return Pieces(*(np.concatenate(part, 1) for part in zip(*parts, strict=True)))
 
     def log_prob(self, tables: Tables, y: Any, of: np.ndarray) -> np.ndarray:
         """Log densities (n,) of targets of rows; ``y`` are those of the tables' rows."""

@@ -23,6 +23,7 @@ from ...errors import (
 from ...estimators.base import Model, packed
 from ...estimators.missing_cells import completions
 from ...estimators.parameters import drawn_seed
+from ...estimators.piecewise import Pieces
 from ...estimators.table_columns import TableColumns
 from ...estimators.trained_model import Report, print_report
 from ...storage.checkpoint import Checkpoint, Folder, digest
@@ -32,7 +33,7 @@ from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
 from ...wording import setting, worded
 from ..sliced.auto import AutoDensity
 from .completed_rows import completed_inputs, completed_rows
-from .distribution import ClassDistribution, Pieces, PredictiveDistribution
+from .distribution import ClassDistribution, PredictiveDistribution
 from .inputs import InputCoder
 from .location_scale import LocationScale
 from .pool import Pool, Tables, density_of, joint_table, kept_or_fitted

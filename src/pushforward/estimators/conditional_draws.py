@@ -1,0 +1,195 @@
+"""Weighted draws of the open cells of rows given the others, as many as answers need."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Columns
+from ..errors import DataError
+from ..transport.conditioning import Conditioner, WeightedDraws
+from ..transport.numerics import unique_rows
+from ..transport.row_noise import RowNoise
+from .conditions import Event
+from .piecewise import Pieces
+
+__all__ = ["ConditionalDraws", "Values"]
+
+_FEWEST = 50  # equally weighted draws that answers rest on, where more draws can give them
+_HELD = 1 << 25  # numbers of draws that are held at once at most
+
+Values = dict[str | int, np.ndarray]  # of draws, by the label of their column
+
+
+class ConditionalDraws:
+    """Draws of the open coordinates of rows given the others, with weights.
+
+    Args:
+        columns: the codec of the table.
+        conditioner: of the density of its coordinates.
+        z: (m, D) coordinates of the rows.
+        known: (m, D) bool, which of them are given.
+        event: ranges and lists that draws have to be in.
+        n_draws: draws a row.
+        max_draws: draws a row at most, where those are worth little; None for what it takes.
+        rounds: times that as many are drawn for it.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        conditioner: Conditioner,
+        z: Tensor,
+        known: Tensor,
+        event: Event,
+        *,
+        n_draws: int,
+        max_draws: int | None,
+        rounds: int,
+        seed: int,
+    ) -> None:
+        self._columns, self._conditioner = columns, conditioner
+        self._z, self._known, self._event = z, known, event
+        self._n_draws, self._max_draws, self._rounds = n_draws, max_draws, rounds
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self._z)
+
+    def noise(self, seed: int | None = None) -> RowNoise:
+        """Random numbers of the rows, by what is known of each; None is the seed of the draws."""
+        return RowNoise.of(
+            torch.cat([torch.where(self._known, self._z, 0.0), self._known.double()], 1),
+            self.seed if seed is None else seed,
+        )
+
+    def batches(
+        self, count: int | None = None, noise: RowNoise | None = None
+    ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
+        """Numbers of rows with the same open cells, and their draws; some rows at a time.
+
+        Args:
+            count: draws a row; None for as many as were asked for.
+            noise: of the rows; None for that of the seed.
+        """
+        count = self._n_draws if count is None else count
+        noise = self.noise() if noise is None else noise
+        size = max(1, _HELD // (count * self._rounds * max(1, self._z.shape[1])))
+        for rows, given in _patterns(self._known):
+            for start in range(0, len(rows), size):
+                yield from self._enough(rows[start : start + size], given, count, noise)
+
+    def points(self, n_samples: int, noise: RowNoise, *, even: bool = False) -> Tensor:
+        """Draws (m, n_samples, D) of the rows, complete; spread evenly, or independent."""
+        count = max(self._n_draws, 2 * n_samples)
+        points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
+        chosen = noise.spread(1)
+        with torch.no_grad():
+            for rows, draws in self.batches(count, noise):
+                own = chosen.take(rows)
+                taken, again = (draws.ordered() if even else draws).take(n_samples, own)
+                if not draws.summed:
+                    given = self._known[rows[0]]
+                    factor = draws.factor(self._conditioner.movable(given))
+                    taken[again] = self._conditioner.moved(
+                        taken[again],
+                        given,
+                        factor[torch.nonzero(again)[:, 0]],
+                        own.spread(n_samples).take(again.flatten().numpy()),
+                        self._asked,
+                    )
+                points[rows] = taken
+        return points
+
+    def modes(self) -> Tensor:
+        """Of the draws of each row the one with the highest joint density, (m, D)."""
+        best = torch.empty_like(self._z)
+        with torch.no_grad():
+            for rows, draws in self.batches():
+                value = torch.where(draws.log_ratio > -math.inf, draws.log_joint, -math.inf)
+                best[rows] = draws.points[torch.arange(len(rows)), value.argmax(1)]
+        return best
+
+    def over(self, statistic: Callable[[WeightedDraws, np.ndarray], np.ndarray]) -> np.ndarray:
+        """A statistic of the draws of every row, in the order of the rows: (m, ...).
+
+        Args:
+            statistic: of draws and the numbers of their rows.
+        """
+        found, order = [], []
+        with torch.no_grad():
+            for rows, draws in self.batches():
+                found.append(statistic(draws, rows))
+                order.append(rows)
+        return np.concatenate(found)[np.concatenate(order).argsort()]
+
+    def over_values(
+        self, statistic: Callable[[WeightedDraws, Values, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """A statistic of the draws of every row and their values, as of :meth:`over`."""
+
+        def of_values(draws: WeightedDraws, rows: np.ndarray) -> np.ndarray:
+            return statistic(draws, self._columns.values(draws.points.flatten(0, 1)), rows)
+
+        return self.over(of_values)
+
+    def pieces(
+        self, draws: WeightedDraws, labels: tuple[str | int, ...]
+    ) -> dict[str | int, Pieces]:
+        """The distributions of columns of numbers, by label."""
+        weight = draws.log_weight.exp().numpy()
+        ends = [self._columns.values(points.flatten(0, 1)) for points in draws.ends()]
+        found = {}
+        for label in labels:
+            one, other = (values[label].reshape(weight.shape).astype(float) for values in ends)
+            found[label] = Pieces(np.minimum(one, other), np.maximum(one, other), weight)
+        return found
+
+    def _enough(
+        self, rows: np.ndarray, given: Tensor, count: int, noise: RowNoise
+    ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
+        """Draws of rows that are worth enough for each, or as many as can be had."""
+        allowed, own = self._asked, noise.take(rows)
+        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
+        rounds = self._rounds
+        if self._max_draws is not None:
+            rounds = min(rounds, self._max_draws // count - 1)
+        for _ in range(rounds):
+            poor = (draws.effective_size < min(_FEWEST, count / 4)).numpy()
+            if not poor.any():
+                break
+            if not poor.all():
+                yield rows[~poor], draws.of_rows(~poor)
+                rows, draws, own = rows[poor], draws.of_rows(poor), own.take(poor)
+            more = self._conditioner.condition(self._z[rows], given, count, own, allowed)
+            draws = draws.with_more(more)
+        met = draws.log_ratio.amax(1) > -math.inf
+        if not bool(met.all()):
+            where = f" of row {int(rows[~met.numpy()][0])}" if len(self) > 1 else ""
+            raise DataError(
+                f"None of {draws.log_ratio.shape[1]:,} draws meets the conditions{where}: they "
+                "hold for hardly any rows, or contradict each other. Widen the ranges."
+            )
+        yield rows, draws
+
+    @property
+    def _asked(self) -> Callable[[Tensor], Tensor] | None:
+        """What marks the points that may be; None where all may."""
+        return self._allowed if self._event or self._columns.rejecting else None
+
+    def _allowed(self, points: Tensor) -> Tensor:
+        """Which of some points (N, D) are in the ranges and lists that are given."""
+        found = self._columns.allowed(points)
+        if self._event:
+            found &= torch.from_numpy(self._event.holds(self._columns.values(points)))
+        return found
+
+
+def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Numbers of the rows that have the same known cells, and which those are."""
+    patterns, group = unique_rows(known)
+    for i, given in enumerate(patterns):
+        yield torch.nonzero(group == i)[:, 0].numpy(), given
