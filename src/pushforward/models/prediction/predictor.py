@@ -435,18 +435,24 @@ class Predictor(BaseEstimator, Model, TableColumns):
         numbers, of = self._numbers(X)
         given = self.given(X)
         cells = cells_by_label(X, self.columns_.modelled)
+        which, sign = np.zeros(len(given), dtype=int), np.ones(len(given))
+        if isinstance(given, ClassDistribution):
+            which = given.probability.argmax(1)
+            if self.target_.n_regressions == 1:  # of two classes, it is of the second
+                which, sign = np.zeros_like(which), 2.0 * which - 1
+        found = np.empty((len(given), numbers.shape[1]))
+        for k in np.unique(which):
+            rows = np.flatnonzero(which == k)
+            own = np.isin(of, rows)
+            with torch.no_grad():
+                values = self.regressions_.shapley_values(numbers[torch.from_numpy(own)], int(k))
+            total = np.zeros((len(given), values.shape[1]))
+            np.add.at(total, of[own], values.numpy())  # of a row the mean of its completions
+            found[rows] = (sign / np.bincount(of))[rows, None] * total[rows]
         records: list[tuple[Any, ...]] = []
         for row in range(len(given)):
-            k, sign = 0, 1.0
-            if isinstance(given, ClassDistribution):
-                best = int(given.probability[row].argmax())
-                # of two classes, the regression is of the second
-                k, sign = (best, 1.0) if self.target_.n_regressions > 1 else (0, 2.0 * best - 1)
-            own = numbers[torch.from_numpy(of == row)]
-            with torch.no_grad():
-                found = sign * self.regressions_.shapley_values(own, k).mean(0)
             effects = dict.fromkeys(self.columns_.modelled, 0.0)
-            for label, effect in zip(self.columns_.modelled, found.tolist(), strict=True):
+            for label, effect in zip(self.columns_.modelled, found[row].tolist(), strict=True):
                 effects[label] += effect  # of dates those of their parts
             for label, effect in effects.items():
                 records.append((row, label, cells[label][row], effect))
