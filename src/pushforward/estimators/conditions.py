@@ -77,7 +77,8 @@ def taken_apart(
     ranges = {k: v for k, v in conditions.items() if isinstance(v, several)}
     values = {k: v for k, v in conditions.items() if k not in ranges}
     for label, value in values.items():
-        columns.number(label, value)  # which refuses what is none of its values
+        # which refuses what is none of its values; draws never have a level that the fit had not
+        columns.number(label, value, unseen=not single)
     return values if single else columns.row(values), ranges
 
 

@@ -7,7 +7,8 @@ import pytest
 import pushforward
 from pushforward.data import Columns
 from pushforward.data.tables.rare_levels import RareLevels
-from pushforward.errors import ModelFileError
+from pushforward.errors import DataError, ModelFileError
+from pushforward.estimators.conditions import taken_apart
 
 FREQUENT, RARE = 60, 1200  # levels with 50 rows, and with one
 
@@ -114,3 +115,15 @@ def test_folders_of_before_have_none(towns):
     config = Columns.learn(towns, columns={"town": "category"}).columns.to_config()
     assert not any("rare" in entry for entry in config["columns"])
     assert Columns.from_config(config).columns[1].rare is None
+
+
+def test_a_level_that_was_never_seen_can_be_given_and_is_no_event(towns):
+    columns = Columns.learn(towns).columns
+    row, ranges = taken_apart({"town": "elsewhere"}, columns)
+    assert row.town.tolist() == ["elsewhere"]
+    assert not ranges
+    with pytest.raises(DataError, match="had no 'elsewhere' in fit"):
+        taken_apart({"town": "elsewhere"}, columns, single=True)
+    frequent = Columns.learn(towns[towns.x > -10]).columns
+    with pytest.raises(DataError, match="had no 'elsewhere' in fit"):
+        taken_apart({"town": "elsewhere"}, frequent)

@@ -114,13 +114,17 @@ class PartialRows(CoordinateInfo):
             if column.kind in (*COMPUTED, "boolean")
         )
 
-    def number(self, label: str | int, value: Any, *, last: bool = False) -> Any:
+    def number(
+        self, label: str | int, value: Any, *, last: bool = False, unseen: bool = False
+    ) -> Any:
         """One value of a column as :meth:`values` has it: a number, a category, a date's count.
 
         Args:
             label: of the column.
             value: as its cells hold it; dates in ISO 8601 too.
             last: whether a day among times is its end, as of :meth:`DateFormat.count`.
+            unseen: whether a level that the fit has not seen is a value of a column that gives
+                such levels a probability.
 
         Raises:
             DataError: for what is no value of the column.
@@ -140,7 +144,8 @@ class PartialRows(CoordinateInfo):
                 f"{column_text(label)}: got {value!r}. Expected a value of a column that is "
                 f"{column.kind}."
             )
-        if column.kind in ("category", "boolean") and values[0] not in column.values:
+        listed = column.kind in ("category", "boolean") and not (unseen and column.rare)
+        if listed and values[0] not in column.values:
             hint = did_you_mean(value, column.values)
             raise DataError(
                 f"{column_text(label)} had no {value!r} in fit{hint}. Expected one of "
