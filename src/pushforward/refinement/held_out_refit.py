@@ -40,7 +40,7 @@ def refit_without(model: TableDensity, X: Any, held_out: np.ndarray, minutes: fl
         refit.set_params(minutes=least)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LeftOutWarning)  # it was said when the model was fitted
+            warnings.simplefilter("ignore", LeftOutWarning)  # said of the model's own fit
             return refit.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
     except PushforwardError:
         return None
