@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import warnings
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Examples of docstrings show what a call is like: their models may know little."""
     if not isinstance(request.node, pytest.DoctestItem):
         return
+    warnings.filterwarnings("ignore", "What the model writes is no text")  # pytest ends it
     if "refinement" in request.node.name:
         from pushforward.refinement import density_ratio
 

@@ -70,6 +70,7 @@ def run_reference(folder, train, valid, seed, cap, scratch):
             child.kill()
             break
     child.wait()
+    child.stdout.close()
     return trace
 
 

@@ -92,6 +92,7 @@ class Served:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(30)
+        self.process.stdout.close()
 
 
 def glow(side, place):

@@ -413,6 +413,7 @@ def test_strange_weights_are_used_or_refused(cls, weight):
         assert "weight" in str(error)  # noqa: PT017
 
 
+@pytest.mark.filterwarnings("ignore:Cells of .* are left out of account:UserWarning")
 @pytest.mark.parametrize("cls", [GIS, AutoDensity])
 def test_a_fitted_model_answers_or_refuses_any_table(cls, tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 2))

@@ -94,6 +94,9 @@ def given(page):
     return known | {"gis": gis, "auto": auto, "model": gis}
 
 
+# what little is learned in two steps
+@pytest.mark.filterwarnings("ignore:The classifier is right on:UserWarning")
+@pytest.mark.filterwarnings("ignore:What the model writes is no text:UserWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_run(page, small):
     names = {"pushforward": pushforward, **given(page)}

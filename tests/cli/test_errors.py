@@ -92,6 +92,7 @@ def test_an_interrupt_of_a_training_knows_its_signal():
         assert interrupt.error is error
 
 
+@pytest.mark.filterwarnings("default:a\nb:UserWarning")
 def test_warnings_are_notes(run, monkeypatch):
     monkeypatch.setattr(
         "pushforward.cli.models.print_table", lambda *a: warnings.warn("a\nb", stacklevel=1)
@@ -99,6 +100,7 @@ def test_warnings_are_notes(run, monkeypatch):
     assert run("models").ok().err == "pushforward: note: a b\n"
 
 
+@pytest.mark.filterwarnings("default:.*(not read|no classes):UserWarning")
 def test_quiet_silences_notes_on_what_is_read(run, tmp_path):
     from PIL import Image
 
@@ -108,7 +110,7 @@ def test_quiet_silences_notes_on_what_is_read(run, tmp_path):
         Image.new("L", (8, 8)).save(path)
     (tmp_path / "mixed" / "notes.txt").write_text("x")
     words = ["fit", "dcgan", tmp_path / "mixed", "--set", "steps=1", "--set", "width=4"]
-    assert "not read: 1 .txt" in run(*words, "-o", tmp_path / "a").err
+    assert "not read: 1 .txt" in run(*words, "-o", tmp_path / "a").ok().err
     assert run(*words, "-o", tmp_path / "b", "--quiet").ok().err == ""
 
 

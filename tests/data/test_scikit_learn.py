@@ -36,6 +36,6 @@ class Independent(TransformerMixin, DensityMixin, BaseEstimator):
 
 
 # without SCIPY_ARRAY_API scikit-learn warns that it skips a check
-@pytest.mark.filterwarnings("default::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.filterwarnings("ignore:Skipping check:sklearn.exceptions.SkipTestWarning")
 def test_check_estimator():
     check_estimator(Independent())

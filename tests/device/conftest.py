@@ -47,6 +47,7 @@ def on_device(tmp_path_factory):
     yield run
     server.stdin.close()
     server.wait(60)
+    server.stdout.close()
 
 
 @pytest.fixture(scope="session")

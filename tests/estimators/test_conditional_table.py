@@ -235,6 +235,12 @@ def test_conditions_that_cannot_be(model, conditions, text):
         model.given(conditions, random_state=0).sample(5, random_state=0)
 
 
+def test_a_cell_of_numpy_is_said_as_a_person_writes_it(rng):
+    model = pushforward.GIS(max_layers=0, random_state=0).fit(rng.normal(size=(60, 2)))
+    with pytest.warns(UserWarning, match=r"in row 0: got 'ten'\. Expected a value"):
+        model.given(np.array([["ten", "nan"], ["1", "nan"]]))
+
+
 def test_ranges_that_are_none(model):
     with pytest.raises(ParameterError, match="ends before it begins"):
         model.given({"height": (180, 170)})

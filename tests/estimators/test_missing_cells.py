@@ -1,5 +1,7 @@
 """Fits to tables with missing cells, and what is said of rows that have some."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -198,8 +200,9 @@ def test_a_table_with_holes_is_evaluated_and_refined_by_its_whole_rows():
     with pytest.warns(LeftOutWarning, match="'rare'; 30 rows"):
         found = pushforward.evaluate(model, frame, random_state=0)
     assert {m.name for m in found.measures} >= {"two_sample_auroc", "nats_per_row"}
-    with pytest.warns(LeftOutWarning, match="30 of 300 rows left"):
+    with pytest.warns(LeftOutWarning, match="30 of 300 rows left") as said:
         refined = pushforward.refine(model, frame, random_state=0, minutes=0.05)
+    assert len(said) == 1  # of the refit nothing: its columns are those of the model
     assert any("refit of it" in note for note in refined.report_.notes)
     assert "of the cells that are there" in model.account()
 
@@ -239,7 +242,11 @@ def test_any_small_table_with_holes_is_answered_or_refused(seed):
         with pytest.raises(DataError):
             model.fit(X)
         return
-    model.fit(X)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", LeftOutWarning)
+        model.fit(X)
+    sparse = [c for c in model.columns_.describe() if c["kind"] == "empty" and c["missing"] < 1]
+    assert bool(said) == bool(model.columns_.n_left_out or sparse)
     assert np.isfinite(model.score_samples(X)).all()
     assert set(model.predict(X)) <= {-1, 1}
     empty = [label for label, kind in zip(X, model.columns_.kinds, strict=True) if kind == "empty"]

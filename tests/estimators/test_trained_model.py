@@ -25,6 +25,8 @@ FITS = {
     "character-gan": (lambda: pushforward.CharacterGAN(width=4, **TINY), LINES),
 }
 
+# a text model of a few steps writes none
+pytestmark = pytest.mark.filterwarnings("ignore:What the model writes is no text:UserWarning")
 every_fit = pytest.mark.parametrize("name", FITS)
 
 

@@ -41,6 +41,7 @@ FITS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:What the model writes is no text:UserWarning")
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_every_fit_is_the_same_without_gradients_around_it(fit, mode):
     with mode():

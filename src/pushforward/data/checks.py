@@ -5,6 +5,7 @@ and its users look for those words.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from ..wording import did_you_mean, setting
 __all__ = [
     "MISSING",
     "CellTypeError",
+    "cell_text",
     "check_names",
     "check_shape",
     "check_weights",
@@ -48,6 +50,17 @@ def rows_text(mask: npt.ArrayLike) -> str:
 def column_text(label: str | int) -> str:
     """Name one column in an error: by its name, or by its position in an array."""
     return f"column {label!r}"
+
+
+def cell_text(cell: Any) -> str:
+    """A cell in an error, as a person writes it: without the name of NumPy's type.
+
+    >>> [cell_text(cell) for cell in (np.str_("ten"), np.float64(9.5), np.datetime64("2026-11"))]
+    ["'ten'", '9.5', "'2026-11'"]
+    """
+    if isinstance(cell, np.datetime64):
+        return repr(str(cell))
+    return repr(cell.item() if isinstance(cell, np.generic) else cell)
 
 
 def check_shape(n_rows: int, n_columns: int, min_rows: int, estimator: str) -> None:

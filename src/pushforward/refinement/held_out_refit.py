@@ -1,11 +1,12 @@
 """Refits a density without the test rows, where it was fitted on them."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from ..errors import PushforwardError
+from ..errors import LeftOutWarning, PushforwardError
 from ..estimators.table_density import TableDensity
 
 __all__ = ["is_fitted_on", "refit_without"]
@@ -38,6 +39,8 @@ def refit_without(model: TableDensity, X: Any, held_out: np.ndarray, minutes: fl
         least = min(minutes, refit.minutes or minutes)
         refit.set_params(minutes=least)
     try:
-        return refit.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeftOutWarning)  # said of the model's own fit
+            return refit.set_params(verbose=False).fit(model.columns_.take(X, ~held_out))
     except PushforwardError:
         return None

@@ -33,7 +33,7 @@ def test_a_class_for_each_subfolder(tmp_path, write_picture, pictures):
     np.testing.assert_array_equal(found.labels, [0, 1, 1, 2, 2])
     np.testing.assert_array_equal(found.images[:][:, 0], images[[3, 1, 4, 0, 2]])
     write_picture(tmp_path / "stray.png", images[0])
-    with pytest.warns(UserWarning, match="1 pictures lie beside its subfolders"):
+    with pytest.warns(UserWarning, match="1 picture lies beside its subfolders"):
         assert open_images(tmp_path).labels is None
 
 

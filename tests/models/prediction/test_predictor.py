@@ -343,7 +343,9 @@ def test_a_row_with_missing_cells_is_predicted_alike_alone_and_among_others(quic
     frame, _ = rooms(80)
     holes = frame.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
     holes["price"] = frame["price"]
-    model = pushforward.Predictor("price", random_state=0, minutes=0.05).fit(holes)
+    model = pushforward.Predictor("price", random_state=0, minutes=0.05)
+    with pytest.warns(LeftOutWarning, match="1 of 80 rows left out"):
+        model.fit(holes)
     rows = holes.head(6)
     alone = [model.predict(rows.iloc[[i]])[0] for i in range(6)]
     np.testing.assert_allclose(model.predict(rows), alone, rtol=1e-9)

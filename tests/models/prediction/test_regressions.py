@@ -36,7 +36,7 @@ def test_a_process_predicts_as_that_of_scikit_learn_with_its_scales():
     noise = torch.tensor(-3.0).double()
     ours = GaussianProcess.fit(x, y, 0, (*scales, noise))
     kernel = ConstantKernel(math.exp(0.3)) * RBF(np.exp([0.2, 0.4, 0.9]))
-    kernel = kernel + ConstantKernel(math.exp(-1.0) / 3) * DotProduct(0.0)
+    kernel = kernel + ConstantKernel(math.exp(-1.0) / 3) * DotProduct(0.0, "fixed")
     theirs = GaussianProcessRegressor(kernel, optimizer=None, alpha=math.exp(-3.0) + 1e-6)
     scaled = (y - y.mean()) / y.std()
     new = made(20, seed=1)[0]

@@ -106,6 +106,7 @@ def test_some_points_are_a_share_of_each_class(on_disk):
         3, blocks, lambda _, b: x[:, b.start : b.stop].clone(), Store(CPU, on_disk)
     )
     some = all_of_them.some(0.3, torch.Generator().manual_seed(0))
+    del all_of_them  # the file is closed with the last of those that have it, and no sooner
     counts = [some.count(label) for label in (0, 1)]
     assert 150 <= counts[0] < 150 + 64
     assert 60 <= counts[1] < 60 + 64

@@ -99,7 +99,8 @@ def read_pictures(
     elif any(homes):
         stray = homes.count("")
         notes += (
-            f"{folder}: {stray} pictures lie beside its subfolders, so these are no classes.",
+            f"{folder}: {stray} {'picture lies' if stray == 1 else 'pictures lie'} beside its "
+            "subfolders, so these are no classes.",
         )
     images = FileImages([folder.joinpath(*parts) for parts in found.pictures], framing)
     names = None if names is None else tuple(names)

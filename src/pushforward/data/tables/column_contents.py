@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ..checks import column_text, rows_text
+from ..checks import cell_text, column_text, rows_text
 from .cells import convert_text, plain
 from .column import Column
 from .dates import DateFormat
@@ -266,8 +266,8 @@ def read(sheet: Sheet, place: int, column: Column, label: str | int) -> tuple[np
         if column.format is None:  # as an error of types
             return plain(cells, label)
         raise DataError(
-            f"{column_text(label)} holds {cells[bad][0]!r} in {rows_text(bad)}. Expected what it "
-            "held in fit: correct these cells, or leave these rows out."
+            f"{column_text(label)} holds {cell_text(cells[bad][0])} in {rows_text(bad)}. "
+            "Expected what it held in fit: correct these cells, or leave these rows out."
         )
     return values, "float" if values.dtype.kind == "f" else "int"
 

@@ -8,7 +8,7 @@ import torch
 
 from ...errors import DataError
 from ...wording import did_you_mean
-from ..checks import column_text
+from ..checks import cell_text, column_text
 from .agreement import agree_with_known
 from .column import Column
 from .column_contents import write
@@ -141,8 +141,8 @@ class PartialRows(CoordinateInfo):
                 return count
         if not known.all():
             raise DataError(
-                f"{column_text(label)}: got {value!r}. Expected a value of a column that is "
-                f"{column.kind}."
+                f"{column_text(label)}: got {cell_text(value)}. Expected a value of a column "
+                f"that is {column.kind}."
             )
         listed = column.kind in ("category", "boolean") and not (unseen and column.rare)
         if listed and values[0] not in column.values:
@@ -217,7 +217,7 @@ class PartialRows(CoordinateInfo):
                 lost = there & ~known[:, modelled[j]]
                 if column.kind != "category":  # a cell such as "-" says that there is none
                     lost[lost] = [not is_blank(str(cell)) for cell in sheet.raw(place)[lost]]
-                why = f"got {sheet.raw(place)[lost][0]!r}. " if lost.any() else ""
+                why = f"got {cell_text(sheet.raw(place)[lost][0])}. " if lost.any() else ""
                 if not column.counted_from:
                     why += f"Expected a value of a column that is {column.kind}."
                 else:

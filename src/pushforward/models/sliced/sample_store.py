@@ -3,6 +3,7 @@
 import copy
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -93,6 +94,14 @@ class Store:
     folder: Path | None = None
 
 
+class _Nameless:
+    """A file without a name, which is closed when nothing has this object any more."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        weakref.finalize(self, self.file.close)
+
+
 class Points:
     """The columns of a matrix (D, n) of images, in blocks.
 
@@ -118,9 +127,7 @@ class Points:
         rank, count = (0, 1) if processes is None else (processes.rank, processes.count)
         self.own: Sequence[int] = range(rank, len(blocks), count)
         self._kept: dict[int, Tensor] = {}
-        self._file: IO[bytes] | None = None
-        if store.on_disk:
-            self._file = tempfile.TemporaryFile(dir=store.folder)  # noqa: SIM115
+        self._file = _Nameless(store.folder) if store.on_disk else None
         self._start = dict(
             zip(
                 self.own,
@@ -263,7 +270,7 @@ class Points:
         assert self._file is not None
         columns = self.blocks[i].stop - self.blocks[i].start
         return np.memmap(
-            self._file, np.float32, "r+", 4 * self._start[i], (self.dimension, columns)
+            self._file.file, np.float32, "r+", 4 * self._start[i], (self.dimension, columns)
         )
 
 
