@@ -33,8 +33,8 @@ def _seeds():
 
 #: How many fits are tried, averaged and judged where a user has more, as (place, number in the
 #: tests): splits that structures are tried on, folds (of few rows twice as many), members of an
-#: average, starts of a mixture, rows by which the density of missing cells is judged, and trees
-#: that tell samples from rows.
+#: average, starts of a mixture, rows by which the density of missing cells is judged, trees and
+#: folds that tell samples from rows, and trees and steps that learn the ratio of their densities.
 _FITS = (
     ("pushforward.models.sliced.selection._SPLITS", 1),
     ("pushforward.models.sliced.selection._FOLDS", 2),
@@ -46,6 +46,11 @@ _FITS = (
     ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
     ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
     ("pushforward.metrics.two_sample._TREES", 25),
+    ("pushforward.metrics.two_sample._FOLDS", 3),
+    ("pushforward.refinement.acceptance_test._FOLDS", 3),
+    ("pushforward.refinement.ratio_trees._TREES", 50),
+    ("pushforward.refinement.density_ratio._STEPS", 400),
+    ("pushforward.refinement.density_ratio._STEPS_THAT_WEIGH", 400),
 )
 
 
