@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data import Columns
-from ..errors import DataError
+from ..errors import DataError, stacklevel_of_caller
 from ..transport.conditioning import Conditioner, WeightedDraws
 from ..transport.numerics import unique_rows
 from ..transport.row_noise import RowNoise
@@ -635,5 +635,5 @@ def _tell_lost(lost: Mapping[str | int, tuple[int, str]], refused: bool) -> None
     warnings.warn(
         f"Cells of {', '.join(map(repr, lost))} are left out of account where others of their row "
         f"are missing. The first is {label!r} in row {row}: {why}",
-        stacklevel=4,
+        stacklevel=stacklevel_of_caller(),
     )
