@@ -178,3 +178,17 @@ def test_no_function_is_long():
                 if body and body[-1].end_lineno - body[0].lineno >= 60:
                     long.add((".".join(parts), node.name))
     assert not long
+
+
+def test_a_warning_names_a_line_of_the_user():
+    """However deep in this package it is said; what has an old name says so where that stands."""
+    other = []
+    for path, parts in modules():
+        if parts != ("deprecation",) and "warnings.warn(" in path.read_text():
+            calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+            for call in calls:
+                levels = [ast.unparse(w.value) for w in call.keywords if w.arg == "stacklevel"]
+                warns = ast.unparse(call.func) == "warnings.warn"
+                if warns and levels != ["stacklevel_of_caller()"]:
+                    other.append(f"{'.'.join(parts)}, line {call.lineno}")
+    assert other == []

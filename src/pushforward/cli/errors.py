@@ -9,7 +9,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import typer
@@ -41,9 +41,8 @@ class CommandLine(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in words  # anywhere: one appends it to the line that failed
         words = [word for word in words if word != "--debug"]
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _open_streams():
             warnings.showwarning = _no_note if QUIET & set(words) else _note_warning
-            _open_stdout()
             with _ended_in_order(), wording(written_as_options(words, self.commands)):
                 code = self._code(words, debug)
         sys.exit(code)
@@ -133,16 +132,27 @@ def _no_note(message: Warning | str, *place: Any, **more: Any) -> None:
     """Discard a warning, for --quiet."""
 
 
-def _open_stdout() -> None:
+@contextmanager
+def _open_streams() -> Iterator[None]:
     """Give results somewhere to go: stdout may be closed, or know no letters beyond ASCII."""
-    for name in ("stdout", "stderr"):
-        stream = vars(sys)[name]
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):
-            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
-            encoding = "utf-8" if ascii_only else stream.encoding
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    with ExitStack() as opened:
+        for name in ("stdout", "stderr"):
+            stream = vars(sys)[name]
+            if stream is None:
+                nowhere = opened.enter_context(open(os.devnull, "w", encoding="utf-8"))
+                setattr(sys, name, nowhere)
+                opened.callback(setattr, sys, name, None)  # before it is closed
+            else:
+                _write_all_letters(stream)
+        yield
+
+
+def _write_all_letters(stream: Any) -> None:
+    """Have a stream write letters that its encoding lacks, as escapes."""
+    if isinstance(stream, io.TextIOWrapper):
+        ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+        encoding = "utf-8" if ascii_only else stream.encoding
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _flushed() -> int:
@@ -160,5 +170,5 @@ def _flushed() -> int:
 
 def _forget_stdout() -> None:
     """Discard what is still buffered for a closed pipe."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

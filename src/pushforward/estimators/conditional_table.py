@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..data import Columns
-from ..errors import DataError
+from ..errors import DataError, stacklevel_of_caller
 from ..transport.conditioning import Conditioner, WeightedDraws
 from ..validation import COUNT, Number, check
 from .conditional_draws import ConditionalDraws, Values
@@ -486,5 +486,5 @@ def _tell_lost(lost: Mapping[str | int, tuple[int, str]], refused: bool) -> None
     warnings.warn(
         f"Cells of {', '.join(map(repr, lost))} are left out of account where others of their row "
         f"are missing. The first is {label!r} in row {row}: {why}",
-        stacklevel=4,
+        stacklevel=stacklevel_of_caller(),
     )

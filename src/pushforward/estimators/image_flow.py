@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..deprecation import renamed
 from ..devices import inference, on_host
-from ..errors import DataError, ParameterError, TrainingError
+from ..errors import DataError, ParameterError, TrainingError, stacklevel_of_caller
 from ..validation import COUNT, Number, as_seed, check
 from ..wording import setting
 from .capabilities import LatentSpace
@@ -240,7 +240,10 @@ class ImageFlow(ImageModel, LatentEdits):
             made.append(x[finite])
             wanted -= int(finite.sum())
         if bad:
-            warnings.warn(f"{bad} samples were not finite and were drawn anew.", stacklevel=4)
+            warnings.warn(
+                f"{bad} samples were not finite and were drawn anew.",
+                stacklevel=stacklevel_of_caller(),
+            )
         return torch.cat(made)
 
     def _latents(self, n: int, temperature: float, generator: torch.Generator) -> Tensor:

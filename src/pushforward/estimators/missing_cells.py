@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..data.tables.row_counts import canonical_order
-from ..errors import DataError
+from ..errors import DataError, stacklevel_of_caller
 from ..transport.numerics import unique_rows
 from ..transport.rows import Rows
 from ..transport.table_mixture import TableMixture
@@ -126,7 +126,7 @@ def log_prob_of_completion(
         warnings.warn(
             "held_out_ counts the cells that were drawn for missing ones too: the density of the "
             "known cells alone could be estimated for none of the rows looked at.",
-            stacklevel=2,
+            stacklevel=stacklevel_of_caller(),
         )
         return 0.0
     return float(np.concatenate(scores).mean()) * float((~complete).mean())

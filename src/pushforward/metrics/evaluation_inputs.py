@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import Columns
 from ..data.images import ImageSet, ImageSource, as_image_set, holds_images
-from ..errors import DataError, LeftOutWarning, ParameterError
+from ..errors import DataError, LeftOutWarning, ParameterError, stacklevel_of_caller
 from ..estimators.capabilities import (
     Capabilities,
     capabilities_of,
@@ -115,7 +115,7 @@ def _without_gaps(real: Any, *others: Any) -> tuple[Any, ...]:
     if gone:
         said.append(f"{gone:,} rows left out of the measures for missing cells")
     if said:
-        warnings.warn("; ".join(said), LeftOutWarning, stacklevel=4)
+        warnings.warn("; ".join(said), LeftOutWarning, stacklevel=stacklevel_of_caller())
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import MissingMethodError
+from ..errors import MissingMethodError, stacklevel_of_caller
 from ..estimators.generator_model import GeneratorModel
 from ..estimators.phased_images import PhasedImages, PixelSource
 from ..networks import ARCHITECTURES, Architecture, find_architecture
@@ -120,7 +120,7 @@ class AdversarialModel(GeneratorModel, PhasedImages):
                 f"The samples have collapsed: they differ {spread:.2f} times as much as the "
                 f"images do, after {self._most_diverse:.2f} before. The best weights so far are "
                 "kept; lower the learning_rate, or try another seed.",
-                stacklevel=2,
+                stacklevel=stacklevel_of_caller(),
             )
         self._most_diverse = max(spread, self._most_diverse)
         return {"patch_distance": patch_distance(real, made), "diversity": spread}

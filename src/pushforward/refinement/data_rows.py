@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data import Codec, Columns
-from ..errors import DataError, LeftOutWarning
+from ..errors import DataError, LeftOutWarning, stacklevel_of_caller
 from ..estimators.prior import Draw
 from ..training import generator_of
 from .row_checks import CHECKED
@@ -85,7 +85,7 @@ def whole_rows(X: Any, columns: Columns) -> Any:
         f"{(~complete).sum():,} of {len(complete):,} rows left out of the refinement for missing "
         "cells",
         LeftOutWarning,
-        stacklevel=2,
+        stacklevel=stacklevel_of_caller(),
     )
     return columns.take(X, complete)
 

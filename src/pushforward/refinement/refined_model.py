@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..citations import bibtex
-from ..errors import MissingMethodError, ParameterError, UnsupportedError
+from ..errors import MissingMethodError, ParameterError, UnsupportedError, stacklevel_of_caller
 from ..estimators.base import Model, check_fitted, packed, unpacked
 from ..estimators.capabilities import capabilities_of, methods_of
 from ..estimators.parameters import drawn_seed
@@ -298,7 +298,7 @@ class RefinedModel(Model):
                 warnings.warn(
                     f"The weights of {n_samples} rows tell as much as {share:.1%} of them would: "
                     "generator and data hardly overlap. Take means over sample() instead.",
-                    stacklevel=2,
+                    stacklevel=stacklevel_of_caller(),
                 )
             rows = self._written(space.decoded(points))
         return rows, weight if isinstance(rows, Tensor) else weight.cpu().numpy()

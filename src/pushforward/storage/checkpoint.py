@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ..errors import ModelFileError, ParameterError, PushforwardError
+from ..errors import ModelFileError, ParameterError, PushforwardError, stacklevel_of_caller
 from . import atomic, strict_json
 from .migrations import migrated_checkpoint, renamed_settings
 from .model_folder import AGAIN, CONFIG, README, WEIGHTS, read_folder, write_folder
@@ -300,7 +300,7 @@ it: the fit then begins anew.
         warnings.warn(
             f"The unfinished fit in {self._folder} cannot be continued: {_clause(reason)}. "
             "The fit begins anew.",
-            stacklevel=3,
+            stacklevel=stacklevel_of_caller(),
         )
 
 

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..errors import ModelFileError, ParameterError
+from ..errors import ModelFileError, ParameterError, stacklevel_of_caller
 from ..wording import near_file
 from . import strict_json
 from .atomic import (
@@ -171,7 +171,7 @@ def _read(target: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
         warnings.warn(
             f"{target} is missing: a save was killed. Reading the model saved before, which is "
             f"in {copy}; the next save puts this right.",
-            stacklevel=4,
+            stacklevel=stacklevel_of_caller(),
         )
         return result
     what = "a file, not a folder"

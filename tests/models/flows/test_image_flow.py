@@ -1,7 +1,6 @@
 """What people do with flows of images, for every flow of the library."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -21,6 +20,8 @@ SMALL = {
     "realnvp": lambda **more: RealNVP(width=4, scales=2, blocks=1, device="cpu", **more),
     "nice": lambda **more: NICE(width=32, device="cpu", **more),
 }
+
+LITTLE = "The labels hardly act"  # after a few steps
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +206,8 @@ class TestConditional:
     @classmethod
     def model(cls, digits):
         torch.set_num_threads(1)
-        return SMALL["glow"](steps=20, conditional=True, random_state=0).fit(digits)
+        with pytest.warns(UserWarning, match=LITTLE):
+            return SMALL["glow"](steps=20, conditional=True, random_state=0).fit(digits)
 
     def test_labels_change_the_score_and_none_is_the_mean(self, model, digits):
         X = digits.images[:5]
@@ -273,6 +275,7 @@ def test_samples_that_are_not_finite_are_drawn_anew_and_counted(trained, monkeyp
         model.sample(20)
 
 
+@pytest.mark.filterwarnings(f"ignore:{LITTLE}:UserWarning")
 @pytest.mark.parametrize("model", ["SIG", "Glow"])
 def test_labels_are_as_many_as_the_images_or_one(model):
     X, y = _digits_with_labels()
@@ -312,8 +315,7 @@ def _digits_with_labels():
 
 def test_labels_that_hardly_act_are_warned_of():
     X, y = _digits_with_labels()
-    with pytest.warns(UserWarning, match=r"The labels hardly act: .*10 % by guessing"):
+    with pytest.warns(UserWarning, match=rf"{LITTLE}: .*10 % by guessing") as found:
         Glow(steps=1, conditional=True, random_state=0).fit(X, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Glow(steps=1, random_state=0).fit(X)
+    assert found[0].filename == __file__
+    Glow(steps=1, random_state=0).fit(X)

@@ -10,6 +10,7 @@ from pushforward.models.flows import Glow, RealNVP
 from pushforward.training import Processes
 
 NAMES = ("glow", "realnvp")
+pytestmark = pytest.mark.filterwarnings("ignore:The labels hardly act:UserWarning")  # in six steps
 
 
 def trained(name, steps=6):

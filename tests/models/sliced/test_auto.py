@@ -577,7 +577,9 @@ def test_missing_cells_are_dropped_when_asked():
     x.loc[5, "length"] = np.nan
     with pytest.raises(DataError, match="row"):
         AutoDensity(missing="error").fit(x)
-    model = AutoDensity(random_state=0, missing="drop", minutes=1e-6).fit(x)
+    model = AutoDensity(random_state=0, missing="drop", minutes=1e-6)
+    with pytest.warns(LeftOutWarning, match="2 of 100 rows left out"):
+        model.fit(x)
     assert model.columns_.n_rows == 98
 
 

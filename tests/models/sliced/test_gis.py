@@ -12,6 +12,7 @@ from sklearn.datasets import make_moons
 
 import pushforward
 from pushforward import GIS, DataError, ParameterError
+from pushforward.errors import LeftOutWarning
 from pushforward.models.sliced.layer_growth import Layering, grow
 from pushforward.transport import SlicedDensity
 
@@ -396,7 +397,9 @@ def test_nan_is_a_data_error_that_names_the_cell(data):
     x[7, 2] = np.nan
     with pytest.raises(DataError, match=r"NaN.*column 2.*row 7"):
         GIS(max_layers=2).fit(x)
-    model = GIS(max_layers=2, missing="drop", random_state=0).fit(x)
+    model = GIS(max_layers=2, missing="drop", random_state=0)
+    with pytest.warns(LeftOutWarning, match="1 of 50 rows left out"):
+        model.fit(x)
     with pytest.raises(DataError, match="row 7"):
         model.score_samples(x)
     same = GIS(max_layers=2, random_state=0).fit(np.delete(x, 7, 0))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ...errors import DataError
+from ...errors import DataError, stacklevel_of_caller
 from .cropping import FramedImages, Framing, pillow
 from .image_files import DecodedImages, FileImages, is_grey, refuse_depth
 from .image_sources import (
@@ -105,7 +105,7 @@ def as_image_set(
         notes = source.notes if isinstance(source, DecodedImages) else ()
         found = ImageSet(source, notes=notes)
     for note in () if isinstance(X, ImageSet) else found.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, stacklevel=stacklevel_of_caller())
     if len(found) == 0:
         raise DataError("X has no images. Expected at least one.")
     layout = layout or usual_layout(found.images.shape)

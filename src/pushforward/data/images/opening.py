@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, stacklevel_of_caller
 from ...wording import did_you_mean, near_file
 from ..files import check_regular
 from . import arrays, celeba, cifar, folders, idx, imagenet, omniglot, parquet, stl10, svhn
@@ -88,7 +88,7 @@ def open_images(
         if len(found) == 0:
             raise DataError(f"{source} has no images. Expected at least one.")
         for note in found.notes:
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, stacklevel=stacklevel_of_caller())
         # files are framed as they are decoded
         if framing.changes and not isinstance(found.images, DecodedImages):
             found = dataclasses.replace(found, images=FramedImages(found.images, framing))

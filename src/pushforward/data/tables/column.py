@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, stacklevel_of_caller
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .calendar import Calendar
@@ -214,7 +214,7 @@ class Column:
                 warnings.warn(
                     f"{column_text(label)} was learned as integer and holds fractions in "
                     f"{rows_text(fractions)}: they count as the nearest whole numbers.",
-                    stacklevel=2,
+                    stacklevel=stacklevel_of_caller(),
                 )
                 values = np.floor(values + 0.5)
         return offset(values, int(self.low or 0))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...data.images import ImageSet
 from ...deprecation import renamed
 from ...devices import exact, find_device
-from ...errors import DataError, ModelFileError, ParameterError
+from ...errors import DataError, ModelFileError, ParameterError, stacklevel_of_caller
 from ...storage import model_folder
 from ...training import Batch, Loop, Optimiser, Phase, TensorSource
 from ...training.gradients import with_gradients
@@ -131,7 +131,7 @@ class ClassifierFeatures(NetworkFeatures):
                 f"The classifier is right on {self.accuracy:.0%} of the held-out images (always "
                 f"saying the commonest class: {chance:.0%}), so its features say little. Use more "
                 "training images, or other features.",
-                stacklevel=4,  # past what turns gradients on, and the old words
+                stacklevel=stacklevel_of_caller(),
             )
         digest = tensors_digest(network.state_dict())
         super().__init__(
@@ -227,7 +227,7 @@ def _keep(network: Classifier, accuracy: float, folder: Path) -> None:
     try:
         model_folder.write_folder(folder, {"accuracy": accuracy}, network.state_dict(), readme)
     except ModelFileError as error:
-        warnings.warn(f"The classifier is not kept: {error}", stacklevel=4)
+        warnings.warn(f"The classifier is not kept: {error}", stacklevel=stacklevel_of_caller())
 
 
 def _trained(

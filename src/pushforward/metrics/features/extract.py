@@ -19,7 +19,7 @@ import safetensors.numpy
 import torch
 
 from ...devices import find_device
-from ...errors import DataError
+from ...errors import DataError, stacklevel_of_caller
 from ...storage.atomic import write_file_atomically
 from ...training.processes import Processes
 from ...validation import COUNT, check
@@ -146,7 +146,8 @@ def _cached(
         write_file_atomically(path, safetensors.numpy.save({"features": features}, metadata))
     except OSError as error:
         warnings.warn(
-            f"Features are not kept in {folder}: {error.strerror or error}.", stacklevel=4
+            f"Features are not kept in {folder}: {error.strerror or error}.",
+            stacklevel=stacklevel_of_caller(),
         )
     return features
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...deprecation import renamed
 from ...devices import inference
-from ...errors import ParameterError
+from ...errors import ParameterError, stacklevel_of_caller
 from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
 from ...validation import COUNT, FLAG, SHARE, Integer, Number, OneOf, Rule
@@ -328,7 +328,7 @@ class Glow(TrainedFlow):
                 "of a class will not show it. Give it more minutes or a larger label_weight, or "
                 + worded("take SIG(conditional=True)", "take sig with --set conditional=true")
                 + ", where every label has splines of its own.",
-                stacklevel=2,
+                stacklevel=stacklevel_of_caller(),
             )
 
     @property

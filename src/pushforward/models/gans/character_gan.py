@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 from ...data import Alphabet, as_lines
 from ...data.text.ngrams import ngram_distance
 from ...deprecation import renamed
+from ...errors import stacklevel_of_caller
 from ...estimators.phased_model import DividedRows
 from ...estimators.trained_model import Report
 from ...networks import CharacterCritic, CharacterGenerator
@@ -242,7 +243,7 @@ class CharacterGAN(WassersteinGame):
                 f"What the model writes is no text: {' and '.join(found)}. Give it more minutes "
                 "or steps; where that does not help, lower the learning_rate or try another "
                 "random_state.",
-                stacklevel=4,  # the line of the caller of fit
+                stacklevel=stacklevel_of_caller(),
             )
 
     def _picture(self, path: Path) -> None:

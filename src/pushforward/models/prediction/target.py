@@ -13,7 +13,7 @@ from torch import Tensor
 from ...data import Columns
 from ...data.checks import rows_text
 from ...data.tables.sheet import Sheet
-from ...errors import DataError, LeftOutWarning
+from ...errors import DataError, LeftOutWarning, stacklevel_of_caller
 from ...estimators.missing_cells import rows_of
 from ...transport.rows import Rows
 from ...wording import did_you_mean, setting, worded
@@ -252,7 +252,7 @@ def with_targets(X: Any, y: pd.Series, missing: str) -> tuple[Any, pd.Series]:
     warnings.warn(
         f"{(~there).sum()} of {n} rows left out: their target is missing",
         LeftOutWarning,
-        stacklevel=4,
+        stacklevel=stacklevel_of_caller(),
     )
     columns = Columns.learn(X, missing="model", min_rows=1).columns
     return columns.take(X, there), y.loc[there].reset_index(drop=True)
@@ -320,7 +320,7 @@ def _raveled(array: np.ndarray) -> np.ndarray:
     warnings.warn(
         "A column-vector y was passed when a 1d array was expected. It is taken as (n,).",
         DataConversionWarning,
-        stacklevel=5,
+        stacklevel=stacklevel_of_caller(),
     )
     return array[:, 0]
 

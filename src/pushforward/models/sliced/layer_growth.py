@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...devices import PROCESSOR
+from ...errors import stacklevel_of_caller
 from ...storage.checkpoint import Checkpoint
 from ...transport.directions import max_sliced_directions
 from ...transport.kernel_splines import gaussianising_splines
@@ -169,7 +170,7 @@ def grow(
                 f"layer {len(layers) + 1} made a point non-finite (train {train}, held out "
                 f"{value}); it was dropped and the flow ends before it",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=stacklevel_of_caller(),
             )
             growth.reason = "a layer gave a non-finite value"
             break
