@@ -364,7 +364,7 @@ def list_items(results):
 
 @pytest.mark.parametrize("margins", [True])
 def test_gis_behind_margins_answers_or_refuses(margins, tmp_path):
-    cases = [(maker, 1000 + seed) for maker in MAKERS for seed in range(5)]
+    cases = [(maker, 1000 + seed) for maker in MAKERS for seed in range(3)]
     results, complaints = run(
         lambda: GIS(
             max_layers=2, search_steps=4, margins=margins, precision="float64", random_state=0
@@ -372,7 +372,7 @@ def test_gis_behind_margins_answers_or_refuses(margins, tmp_path):
         cases,
         tmp_path,
     )
-    assert results[True] + results[False] == len(cases) >= 200
+    assert results[True] + results[False] == len(cases) >= 120
     assert complaints == [], f"{len(complaints)} of {len(cases)}"
 
 
