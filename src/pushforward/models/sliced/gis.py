@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
+from ...transport.row_blocks import Division, RowBlocks
 from ...validation import (
     COUNT,
     FLAG,
@@ -39,13 +40,6 @@ from .published_layer import PublishedLayering
 __all__ = ["GIS"]
 
 _FEW_VALUES = 10
-
-
-class _Points(NamedTuple):
-    """Whitened coordinates (d, n) in the precision of the flow, and the weights of the rows."""
-
-    x: Tensor
-    weight: Tensor | None
 
 
 class GIS(TransformerMixin, TableDensity):
@@ -292,7 +286,8 @@ class GIS(TransformerMixin, TableDensity):
         judges = None if held_out is None else held_out.through(margins)
         scored = train if held_out is None else held_out
         inner = train.through(margins)
-        points = self._whitened(inner, component)
+        layering = self._layering(n, d)
+        points = self._points(inner, component, layering)
         matched = rows_to_match(inner, seed)
         del train, inner  # of many rows: growth needs the memory for its points
         self.history_: list[tuple[float, float]] = list(self.history_) if more else []
@@ -302,8 +297,8 @@ class GIS(TransformerMixin, TableDensity):
             self.stopped_ = f"{n} rows are too few to hold any out: no layers"
         elif d > 0 and n > 1:
             deadline = math.inf if self.minutes is None else started + 60 * self.minutes
-            layering = self._layering(n, d)
-            growth = self._grown(points, judges, component, layering, deadline, report, checkpoint)
+            held = None if judges is None else self._points(judges, component, layering)
+            growth = self._grown(points, held, component, layering, deadline, report, checkpoint)
             self.stopped_, new = growth.reason, growth.history
             layers, value = growth.layers, growth.value
         report(self.stopped_, 1.0)
@@ -323,8 +318,8 @@ class GIS(TransformerMixin, TableDensity):
 
     def _grown(
         self,
-        points: _Points,
-        held_out: Rows | None,
+        points: RowBlocks,
+        held_out: RowBlocks | None,
         component: Component,
         layering: Layering,
         deadline: float,
@@ -347,15 +342,13 @@ class GIS(TransformerMixin, TableDensity):
             report(f"layer {made}: {value:.3f} nats a row (standardised)", shown)
 
         return grow(
-            points.x,
-            None if held_out is None else self._whitened(held_out, component).x,
+            points,
+            held_out,
             layering,
             generator=torch.Generator().manual_seed(self._seed + len(self.history_)),
             max_layers=self.max_layers,
             patience=patience,
             min_gain=0.0 if self.faithful else 1e-3,
-            weight=points.weight,
-            held_out_weight=None if held_out is None else held_out.weight,
             start=list(component.layers),
             deadline=deadline,
             on_layer=on_layer,
@@ -383,10 +376,17 @@ class GIS(TransformerMixin, TableDensity):
             return Component(0.0, mixture.mean[0], mixture.factor[0], [])
         return Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
 
-    def _whitened(self, rows: Rows, component: Component) -> _Points:
+    def _points(self, rows: Rows, component: Component, layering: Layering) -> RowBlocks:
+        """Coordinates behind the first linear layer, of which each process holds a part.
+
+        They have the precision of the flow. A layer of all rows at once is made by each process.
+        """
         dtype = torch.float32 if self.precision == "float32" else torch.float64
         whiten = torch.linalg.inv(component.factor)
-        return _Points((whiten @ (rows.x - component.mean).T).to(dtype), rows.weight)
+        return RowBlocks.made(
+            lambda place: (whiten @ (rows.x[place] - component.mean).T).to(dtype),
+            Division(len(rows), rows.weight, size=layering.block_rows, group=self._processes()),
+        )
 
     def _layering(self, n: int, d: int) -> Layering:
         if self.faithful:
