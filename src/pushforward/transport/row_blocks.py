@@ -1,9 +1,9 @@
 """Points in blocks of rows, and sums over all rows that are the same by any number of processes.
 
 How many rows a block has depends on nothing but the device. What is computed of a block is
-computed by one process, in the shapes that a process alone would have; sums of blocks are exchanged
-and added in the order of the blocks. On a processor a block stays in its caches, so that many rows
-are quicker in blocks than at once by one process too.
+computed by one process, in the shapes that a process alone would have; sums of blocks are
+exchanged, and added in the order of the blocks. On a processor a block stays in its caches, so that
+many rows are quicker in blocks than at once by one process too.
 """
 
 import math
@@ -114,6 +114,10 @@ class Division:
             return [weight[place].clone().to(values.device) for place in self.places()]
 
         return (values * self._kept(("weight", values.device), made)[i]).sum()
+
+    def joined(self, values: Callable[[slice], Tensor]) -> Tensor:
+        """One value a row, (n,), in every process; ``values`` gives those of a run of rows."""
+        return RowBlocks.made(lambda place: values(place)[None], self).columns(None)[0]
 
     def _kept(self, key: tuple, made: Callable[[], list[Tensor]]) -> list[Tensor]:
         if key not in self._parts:

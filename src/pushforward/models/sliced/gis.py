@@ -20,7 +20,7 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
-from ...transport.row_blocks import Division, RowBlocks
+from ...transport.row_blocks import Division, Group, RowBlocks
 from ...validation import (
     COUNT,
     FLAG,
@@ -286,8 +286,10 @@ class GIS(TransformerMixin, TableDensity):
         judges = None if held_out is None else held_out.through(margins)
         scored = train if held_out is None else held_out
         inner = train.through(margins)
-        layering = self._layering(n, d)
-        points = self._points(inner, component, layering)
+        layering = self._layering(n, max(1, d))
+        points = self._points(inner, component, layering, self._processes())
+        # where each process makes its own layers, it has a model of its own to score by
+        group = points.division.group
         matched = rows_to_match(inner, seed)
         del train, inner  # of many rows: growth needs the memory for its points
         self.history_: list[tuple[float, float]] = list(self.history_) if more else []
@@ -297,7 +299,7 @@ class GIS(TransformerMixin, TableDensity):
             self.stopped_ = f"{n} rows are too few to hold any out: no layers"
         elif d > 0 and n > 1:
             deadline = math.inf if self.minutes is None else started + 60 * self.minutes
-            held = None if judges is None else self._points(judges, component, layering)
+            held = None if judges is None else self._points(judges, component, layering, group)
             growth = self._grown(points, held, component, layering, deadline, report, checkpoint)
             self.stopped_, new = growth.reason, growth.history
             layers, value = growth.layers, growth.value
@@ -306,13 +308,14 @@ class GIS(TransformerMixin, TableDensity):
         self._n_features_out = d
         flow = Component(0.0, component.mean, component.factor, layers)
         self.density_ = SlicedDensity.assemble([flow], margins)
-        scores = self.density_.log_prob(scored.x) + scored.log_det
+        scores = self._scores(scored, layering, group)
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = scored.mean(scores) - value
         if judges is not None and not self.faithful:
-            spread = matched_spread(flow, matched, judges, seed)
+            division = Division(len(judges), size=layering.block_rows, group=group)
+            spread = matched_spread(flow, matched, judges, seed, division)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
-            scores = self.density_.log_prob(scored.x) + scored.log_det
+            scores = self._scores(scored, layering, group)
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, scored.weight
 
@@ -376,7 +379,14 @@ class GIS(TransformerMixin, TableDensity):
             return Component(0.0, mixture.mean[0], mixture.factor[0], [])
         return Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
 
-    def _points(self, rows: Rows, component: Component, layering: Layering) -> RowBlocks:
+    def _scores(self, rows: Rows, layering: Layering, group: Group | None) -> Tensor:
+        """Log densities of rows (n,), of which each process computes a part."""
+        division = Division(len(rows), size=layering.block_rows, group=group)
+        return rows.log_det + division.joined(lambda place: self.density_.log_prob(rows.x[place]))
+
+    def _points(
+        self, rows: Rows, component: Component, layering: Layering, group: Group | None
+    ) -> RowBlocks:
         """Coordinates behind the first linear layer, of which each process holds a part.
 
         They have the precision of the flow. A layer of all rows at once is made by each process.
@@ -385,7 +395,7 @@ class GIS(TransformerMixin, TableDensity):
         whiten = torch.linalg.inv(component.factor)
         return RowBlocks.made(
             lambda place: (whiten @ (rows.x[place] - component.mean).T).to(dtype),
-            Division(len(rows), rows.weight, size=layering.block_rows, group=self._processes()),
+            Division(len(rows), rows.weight, size=layering.block_rows, group=group),
         )
 
     def _layering(self, n: int, d: int) -> Layering:
