@@ -2,8 +2,8 @@
 
 How many rows a block has depends on nothing but the device. What is computed of a block is
 computed by one process, in the shapes that a process alone would have; sums of blocks are
-exchanged, and added in the order of the blocks. On a processor a block stays in its caches, so that
-many rows are quicker in blocks than at once by one process too.
+exchanged, and added in the order of the blocks. On a processor a block stays in its caches, so
+that many rows are quicker in blocks than at once by one process too.
 """
 
 import math

@@ -7,7 +7,7 @@ processes hold a part each; all of them make the same layers, and take the decis
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -141,24 +141,12 @@ def grow(
 
     A layer that makes a point non-finite is dropped, with a warning, and ends the growth.
     """
-    points = points.to(layering.device)
-    held_out = None if held_out is None else held_out.to(layering.device)
+    moved = _Points([p.to(layering.device) for p in (points, held_out) if p is not None])
     group = points.division.group
-
-    def agreed(yes: bool) -> bool:
-        return yes if group is None else bool(group.stacked(torch.tensor([yes]))[0])
-
     layers = [layer.to(layering.device) for layer in start or []]
-    log_det, held_log_det = 0.0, 0.0
-    watched = points if held_out is None else held_out
-    (value,) = watched.means([normal_log_prob(x, 0) for x in watched.blocks])
+    value = moved.value()
     for layer in layers:
-        change, normal = _moved(points, layer)
-        log_det += change
-        if held_out is not None:
-            change, normal = _moved(held_out, layer)
-            held_log_det += change
-        value = normal + (log_det if held_out is None else held_log_det)
+        _, value = moved.through(layer)
     growth = Growth(list(layers), value)
     growth.reason = f"built all {max_layers} layers"
     anchor, anchored = value, len(layers)
@@ -168,18 +156,12 @@ def grow(
     for index in range(max_layers):
         if index < len(made):
             layer = made[index]
-        elif not math.isinf(deadline) and agreed(time.monotonic() > deadline):
+        elif _over(deadline, group):
             growth.reason = "out of time"
             break
         else:
-            layer = layering.make(points, generator)
-        change, normal = _moved(points, layer)
-        log_det += change
-        train = value = normal + log_det
-        if held_out is not None:
-            change, normal = _moved(held_out, layer)
-            held_log_det += change
-            value = normal + held_log_det
+            layer = layering.make(moved.points, generator)
+        train, value = moved.through(layer)
         if not math.isfinite(train + value):
             warnings.warn(
                 f"layer {len(layers) + 1} made a point non-finite (train {train}, held out "
@@ -207,15 +189,43 @@ def grow(
     return replace(growth, layers=[layer.to(PROCESSOR) for layer in growth.layers])
 
 
-def _moved(points: RowBlocks, layer: SliceLayer) -> tuple[float, float]:
-    """Carry points through a layer: the mean log-determinant, and log density by N(0, I) there."""
-    changes, normal = [], []
-    for i, block in enumerate(points.blocks):
-        points.blocks[i], change = layer.forward(block)
-        changes.append(change)
-        normal.append(normal_log_prob(points.blocks[i], 0))
-    log_det, value = points.means(changes, normal)
-    return log_det, value
+class _Points:
+    """Points behind the layers so far, and any held-out points beside them.
+
+    Args:
+        both: the points, and the held-out ones where there are any. Their blocks are replaced.
+    """
+
+    def __init__(self, both: Sequence[RowBlocks]) -> None:
+        self.points = both[0]
+        self._both, self._log_det = both, [0.0 for _ in both]
+
+    def value(self) -> float:
+        """Mean log density by N(0, I) alone, held out where any are."""
+        watched = self._both[-1]
+        return watched.means([normal_log_prob(x, 0) for x in watched.blocks])[0]
+
+    def through(self, layer: SliceLayer) -> tuple[float, float]:
+        """Go through a layer; mean log density by all of them, of the points and held out."""
+        values = []
+        for which, points in enumerate(self._both):
+            changes, normal = [], []
+            for i, block in enumerate(points.blocks):
+                points.blocks[i], change = layer.forward(block)
+                changes.append(change)
+                normal.append(normal_log_prob(points.blocks[i], 0))
+            change, value = points.means(changes, normal)
+            self._log_det[which] += change
+            values.append(value + self._log_det[which])
+        return values[0], values[-1]
+
+
+def _over(deadline: float, group: Group | None) -> bool:
+    """Whether a time has come, for process 0 where several go by it."""
+    over = time.monotonic() > deadline
+    if group is None or math.isinf(deadline):
+        return over
+    return bool(group.stacked(torch.tensor([over]))[0])
 
 
 def layers_kept(
