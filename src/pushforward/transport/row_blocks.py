@@ -163,7 +163,10 @@ class RowBlocks:
 
     def to(self, device: torch.device) -> "RowBlocks":
         """The points on a device, in a list of their own, whose blocks may be replaced."""
-        return self.mapped(lambda x: x.to(device))
+        blocks = [x.to(device) for x in self.blocks]
+        return RowBlocks(
+            blocks, self.empty.new_zeros(self.empty.shape, device=device), self.division
+        )
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "RowBlocks":
         """What a function makes of the blocks, divided likewise."""

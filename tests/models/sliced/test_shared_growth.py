@@ -36,7 +36,7 @@ def blocks(monkeypatch):
 def points(weighted):
     """Bent points and held-out ones, with weights or without."""
     g = torch.Generator().manual_seed(0)
-    x = torch.randn(5, ROWS + HELD_OUT, generator=g)
+    x = torch.randn(5, ROWS + HELD_OUT, generator=g, dtype=torch.float64)
     x[0] += 0.7 * x[1] ** 2
     weight = torch.rand(ROWS + HELD_OUT, generator=g).double() if weighted else None
     sizes = [ROWS, HELD_OUT]
