@@ -51,6 +51,10 @@ class GIS(TransformerMixin, TableDensity):
     the spread with which samples are as wide as the rows, as far as held-out rows allow it.
     Density, samples and latents are exact.
 
+    Under ``torchrun`` the processes divide the rows of a table of :func:`pushforward.open_data`, or
+    of :func:`pushforward.data.draw_rows`, among them and grow the same layers as one process does,
+    bit for bit on machines of one kind.
+
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
         slices: directions a layer, K, at most d; None takes 4 up to 5,000 rows, else 8.
