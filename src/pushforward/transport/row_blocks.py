@@ -199,18 +199,17 @@ class RowBlocks:
         """The sum over all blocks of numbers as of :meth:`of_all`: (width,) float64."""
         return self.of_all(parts, width).sum(0)
 
-    def means(self, *values: Sequence[Tensor]) -> tuple[float, ...]:
-        """Weighted means over all rows, the same on any machine that has the same sums.
+    def sums(self, i: int, *values: Tensor) -> Tensor:
+        """Weighted sums over the rows of the own block ``i`` of m values a row, (b,): (m,)."""
+        return torch.stack([self.division.sum(i, value) for value in values])
 
-        Args:
-            values: for each mean one value a row of every own block, (b,) float64.
+    def means(self, sums: Sequence[Tensor], width: int) -> list[float]:
+        """Weighted means over all rows, of the :meth:`sums` of each own block, (width,).
+
+        They are the same on any machine that has the same sums.
         """
-        sums = [
-            torch.stack([self.division.sum(i, value) for value in of_block])
-            for i, of_block in enumerate(zip(*values, strict=True))
-        ]
-        columns = zip(*self.of_all(sums, len(values)).tolist(), strict=True)
-        return tuple(math.fsum(column) / self.division.total for column in columns)
+        columns = zip(*self.of_all(sums, width).tolist(), strict=True)
+        return [math.fsum(column) / self.division.total for column in columns]
 
     def of_first(self, value: Tensor) -> Tensor:
         """The value of process 0, in each."""

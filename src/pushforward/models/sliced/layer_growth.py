@@ -203,18 +203,18 @@ class _Points:
     def value(self) -> float:
         """Mean log density by N(0, I) alone, held out where any are."""
         watched = self._both[-1]
-        return watched.means([normal_log_prob(x, 0) for x in watched.blocks])[0]
+        sums = [watched.sums(i, normal_log_prob(x, 0)) for i, x in enumerate(watched.blocks)]
+        return watched.means(sums, 1)[0]
 
     def through(self, layer: SliceLayer) -> tuple[float, float]:
         """Go through a layer; mean log density by all of them, of the points and held out."""
         values = []
         for which, points in enumerate(self._both):
-            changes, normal = [], []
-            for i, block in enumerate(points.blocks):
-                points.blocks[i], change = layer.forward(block)
-                changes.append(change)
-                normal.append(normal_log_prob(points.blocks[i], 0))
-            change, value = points.means(changes, normal)
+            sums = []
+            for i in range(len(points.blocks)):
+                points.blocks[i], change = layer.forward(points.blocks[i])
+                sums.append(points.sums(i, change, normal_log_prob(points.blocks[i], 0)))
+            change, value = points.means(sums, 2)
             self._log_det[which] += change
             values.append(value + self._log_det[which])
         return values[0], values[-1]
