@@ -51,9 +51,9 @@ class GIS(TransformerMixin, TableDensity):
     the spread with which samples are as wide as the rows, as far as held-out rows allow it.
     Density, samples and latents are exact.
 
-    Under ``torchrun`` the processes divide the rows of a table of :func:`pushforward.open_data`, or
-    of :func:`pushforward.data.draw_rows`, among them and grow the same layers as one process does,
-    bit for bit on machines of one kind.
+    Under ``torchrun`` the processes divide the rows of :func:`pushforward.open_data` or
+    :func:`pushforward.data.draw_rows` among them and grow the same layers as one process does, bit
+    for bit on machines of one kind.
 
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
