@@ -164,8 +164,9 @@ def growth_section(rows):
     return [
         "### Growth of one GIS",
         "Layers made of that many rows, and 15 % more of them held out: CPU seconds of all "
-        "processes, and of the slowest for a layer. *Times one process* is what as many free "
-        "cores give: the CPU seconds of one over those of the slowest; by the clock it is what "
+        "processes, and of the slowest for a layer; of three runs, made in turn, the middle one. "
+        "*Times one process* is what as many free cores give: the CPU seconds of one over "
+        "those of the slowest; by the clock it is what "
         f"this machine gave. The layers of any number of processes have {same}. Memory is that of "
         "process 0, with the library's own. Layers of many rows have been made in blocks since "
         "the table of layers above was measured, in about half the time.",
