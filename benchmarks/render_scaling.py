@@ -141,6 +141,39 @@ def command_section(rows):
     return parts
 
 
+def growth_section(rows):
+    """The growth of one flow by several processes."""
+    lines, alike = [], True
+    for r in sorted(of(rows, "growth"), key=lambda r: (r["columns"], r["rows"], r["processes"])):
+        alone = of(rows, "growth", rows=r["rows"], columns=r["columns"], processes=1)
+        more = ""
+        if r["processes"] > 1 and alone:
+            ideal = alone[0]["cpu_s"] / r["slowest_cpu_s"]
+            more = f"{ideal:.2f} ({alone[0]['wall_s'] / r['wall_s']:.2f} by the clock)"
+            alike = alike and alone[0]["digest"] == r["digest"]
+        lines.append([
+            f"{r['rows']:,} x {r['columns']}", str(r["processes"]), seconds(r["cpu_s"]),
+            seconds(r["slowest_cpu_s"] / r["layers"]), more, f"{r['peak_mib']:,.0f} MiB",
+        ])  # fmt: skip
+    if not lines:
+        return []
+    head = [
+        *("rows x columns", "processes", "CPU", "a layer", "times one process", "highest memory")
+    ]
+    same = "the same bits" if alike else "NOT the same bits"
+    return [
+        "### Growth of one GIS",
+        "Layers made of that many rows, and 15 % more of them held out: CPU seconds of all "
+        "processes, and of the slowest for a layer; of three runs, made in turn, the middle one. "
+        "*Times one process* is what as many free cores give: the CPU seconds of one over "
+        "those of the slowest; by the clock it is what "
+        f"this machine gave. The layers of any number of processes have {same}. Memory is that of "
+        "process 0, with the library's own. Layers of many rows have been made in blocks since "
+        "the table of layers above was measured, in about half the time.",
+        table(head, lines),
+    ]
+
+
 def image_section(rows):
     """Shards of images that are larger and larger."""
     found = sorted(of(rows, "images"), key=lambda r: r["rows"])
@@ -298,6 +331,7 @@ def page_of(content):
     """The figures as Markdown."""
     rows = [row for row in content["rows"] if row["status"] == "ok"]
     parts = [*layer_section(rows), *sample_section(rows), *command_section(rows)]
+    parts += growth_section(rows)
     parts += [*image_section(rows), *message_section(rows), *predicted_section(rows)]
     runs = {(r["command"], r["commit"]): r for r in content["runs"].values()}
     parts += ["Measured by:", "\n".join(f"* {told(run)}" for run in runs.values())]

@@ -6,6 +6,7 @@ python -m benchmarks.scaling sample --rows 16384 65536 262144   # density by row
 python -m benchmarks.scaling table FOLDER --rows 45000000       # a fit of 10 GB in bounded memory
 python -m benchmarks.scaling table FOLDER --rows 45000000 --distinct 5 --more=--set=max_layers=20
 python -m benchmarks.scaling score FOLDER --rows 1000000 10000000 --processes 1 2
+python -m benchmarks.scaling growth --rows 1048576 --columns 20 --layers 10 --processes 1 2
 python -m benchmarks.scaling alike FOLDER --rows 262144 --what whole    # of files, of a frame
 python -m benchmarks.scaling alike FOLDER --rows 16384 --layers 60 --what sample --seeds 0 1 2 3
 python -m benchmarks.scaling images FOLDER --rows 20000 80000   # a fit of shards, and its memory
@@ -98,12 +99,13 @@ def layers(options):
             x = torch.randn(columns, rows, generator=generator)
             x = x + 0.3 * x[:1] ** 2
             layering = Layering(min(8, columns), step=0.3)
+            points = layering.divided(x)
             made, applied = [], []
             for _ in range(5):
                 stamps = [time.process_time()]
-                layer = layering.make(x, None, generator)
+                layer = layering.make(points, generator)
                 stamps.append(time.process_time())
-                x, _ = layer.forward(x)
+                points = points.mapped(lambda x, layer=layer: layer.forward(x)[0])
                 stamps.append(time.process_time())
                 for part, (a, b) in zip((made, applied), pairwise(stamps), strict=True):
                     part.append(b - a)
@@ -250,6 +252,84 @@ def scores(options):
         shutil.rmtree(few)
 
 
+def of_torchrun(count, *words):
+    """What a part of this module says by JSON in its last line, run by so many processes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone",
+         "--nproc-per-node", str(count), "-m", "benchmarks.scaling", *map(str, words)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _grown(options):
+    """Run in each of several processes: the growth of one flow, and what it took of each."""
+    import resource
+
+    import torch
+
+    from pushforward.models.sliced.layer_growth import Layering, grow
+    from pushforward.storage.checkpoint import digest
+    from pushforward.training.processes import Processes
+    from pushforward.transport.row_blocks import Division, RowBlocks
+
+    torch.set_num_threads(1)
+    (rows,), (columns,) = options.rows, options.columns
+    group, layering = Processes(torch.device("cpu")), Layering(min(8, columns), step=0.3)
+
+    def block(place):  # no process has all points
+        x = torch.randn(
+            columns, place.stop - place.start, generator=torch.Generator().manual_seed(place.start)
+        )
+        return x + 0.3 * x[:1] ** 2
+
+    def points(n):
+        return RowBlocks.made(block, Division(n, size=layering.block_rows, group=group))
+
+    train, held_out = points(rows), points(round(0.15 * rows))
+    group.barrier()
+    started = time.process_time(), time.monotonic()
+    found = grow(
+        train,
+        held_out,
+        layering,
+        generator=torch.Generator().manual_seed(0),
+        max_layers=options.layers,
+        patience=options.layers,
+    )
+    used = time.process_time() - started[0]
+    every = group.stacked(torch.tensor(used, dtype=torch.float64)).tolist()
+    if group.first:
+        splines = [layer.splines.y for layer in found.layers]
+        values = {
+            "wall_s": time.monotonic() - started[1],
+            "cpu_s": sum(every),
+            "slowest_cpu_s": max(every),
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "layers": len(found.layers),
+            "digest": digest(*splines)[:16],
+        }
+        print(json.dumps(values))
+
+
+def growths(options):
+    """The growth of one GIS by several processes: of three runs each, in turn, the middle one."""
+    for columns in options.columns:
+        for rows in options.rows:
+            words = ["grown", "--rows", rows, "--columns", columns, "--layers", options.layers]
+            runs = [
+                (count, of_torchrun(count, *words))
+                for _ in range(3)
+                for count in options.processes
+            ]
+            for count in options.processes:
+                found = sorted(
+                    (values for own, values in runs if own == count),
+                    key=lambda values: values["slowest_cpu_s"],
+                )
+                save(options.out, "growth", rows, found[1], columns, "", count)
+
+
 def write_shards(folder, count, side=64, shard=5000):
     """Write images of noise, which nothing packs, as PNG in shards; the bytes in the folder."""
     import numpy as np
@@ -312,12 +392,7 @@ def _exchanged():
 
 def messages(options):
     """Seconds of the two kinds of messages between two processes of this machine."""
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "benchmarks.scaling", "exchanged"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for found in json.loads(done.stdout.strip().splitlines()[-1]):
+    for found in of_torchrun(2, "exchanged"):
         values = {"gather_s": found["gather"], "sum_s": found["sum"]}
         save(options.out, "message", found["bytes"], values, processes=2)
 
@@ -352,27 +427,30 @@ def networks(options):
 
 PARTS = {
     "layer": layers, "read": reads, "sample": samples, "alike": alike, "table": tables,
-    "score": scores, "images": images, "messages": messages, "networks": networks,
+    "score": scores, "images": images, "growth": growths, "messages": messages,
+    "networks": networks,
 }  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("part", choices=[*PARTS, "exchanged"])
+    parser.add_argument("part", choices=[*PARTS, "exchanged", "grown"])
     parser.add_argument("folder", type=Path, nargs="?", default=Path("big-table/parts"))
     parser.add_argument("--rows", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--columns", nargs="+", type=int, default=[10, 30, 100])
     parser.add_argument("--models", nargs="+", default=["gis"])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
-    parser.add_argument("--layers", type=int, default=1000, help="of the fits of `alike`")
+    parser.add_argument(
+        "--layers", type=int, default=1000, help="of the fits of `alike`, `growth`"
+    )
     parser.add_argument("--what", nargs="+", default=["whole"], choices=["whole", "sample"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--distinct", type=int, help="parts of a table that are no links")
     parser.add_argument("--more", nargs="*", default=[], help="more options of the fit")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    if options.part == "exchanged":
-        _exchanged()
+    if options.part in ("exchanged", "grown"):
+        _exchanged() if options.part == "exchanged" else _grown(options)
         return
     PARTS[options.part](options)
 

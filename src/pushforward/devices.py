@@ -170,6 +170,7 @@ class WorkSizes:
         rows: (least, most) that go through a network without gradients.
         values: numbers that more rows than the least may have together.
         moved: numbers that a patch layer moves at once.
+        layer_rows: rows of a table that a layer of a sliced flow moves at once.
         block: numbers in a block of images that are kept, at most.
         piece: numbers in the projections, or the patches, of one piece of a layer's fit.
         blocks, pieces: how many there are at least, so that several processes have shares.
@@ -178,6 +179,7 @@ class WorkSizes:
     rows: tuple[int, int]
     values: int
     moved: int
+    layer_rows: int
     block: int
     piece: int
     blocks: int
@@ -194,10 +196,24 @@ class WorkSizes:
 
 
 _OF_A_PROCESSOR = WorkSizes(
-    (64, 64), 1 << 22, moved=1 << 18, block=1 << 22, piece=1 << 23, blocks=16, pieces=4
+    (64, 64),
+    1 << 22,
+    moved=1 << 18,
+    layer_rows=1 << 14,
+    block=1 << 22,
+    piece=1 << 23,
+    blocks=16,
+    pieces=4,
 )
 _OF_A_GPU = WorkSizes(
-    (64, 1024), 1 << 22, moved=1 << 26, block=1 << 27, piece=1 << 27, blocks=4, pieces=1
+    (64, 1024),
+    1 << 22,
+    moved=1 << 26,
+    layer_rows=1 << 20,
+    block=1 << 27,
+    piece=1 << 27,
+    blocks=4,
+    pieces=1,
 )
 
 

@@ -1,6 +1,7 @@
 """Folders of parquet files: fitted, scored, filled in and sampled part by part."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import pushforward
+from pushforward import devices
 from pushforward.cli import app
 from pushforward.data import open_data
 from pushforward.errors import LeftOutWarning
@@ -28,6 +30,15 @@ def parts(tmp_path_factory):
         frame.to_parquet(folder / f"{name}.parquet", row_group_size=70)
     frame[:0].to_parquet(folder / "d.parquet")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """Blocks of so few rows that processes share the growth of a GIS of 60."""
+    small = replace(devices.sizes_of(devices.PROCESSOR), layer_rows=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "_OF_A_PROCESSOR", small)
+        yield
 
 
 @pytest.fixture(scope="module")

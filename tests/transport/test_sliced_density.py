@@ -19,6 +19,7 @@ from pushforward.transport import (
     max_sliced_directions,
 )
 from pushforward.transport.numerics import normal_log_prob
+from pushforward.transport.row_blocks import RowBlocks
 
 D, DEPTHS = 3, (6, 4, 4, 0)
 
@@ -28,7 +29,9 @@ def grown(seed, depth, dtype=torch.float64, d=D):
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(d, 400, generator=g, dtype=dtype)
     x[0] += 0.7 * x[1] ** 2
-    growth = grow(x, None, Layering(2, step=0.5), generator=g, max_layers=depth, patience=99)
+    growth = grow(
+        RowBlocks.of(x), None, Layering(2, step=0.5), generator=g, max_layers=depth, patience=99
+    )
     assert len(growth.layers) == depth
     return growth.layers
 
@@ -114,7 +117,7 @@ def test_the_log_determinant_is_that_of_autograds_jacobian(d):
 def single_column_flow():
     g = torch.Generator().manual_seed(0)
     x = torch.randn(1, 500, generator=g, dtype=torch.float64).exp()
-    return grow(x, None, Layering(1), generator=g, max_layers=20, patience=99).layers
+    return grow(RowBlocks.of(x), None, Layering(1), generator=g, max_layers=20, patience=99).layers
 
 
 def test_the_log_determinant_in_float32_is_that_of_float64():
@@ -247,7 +250,9 @@ def test_a_layer_moves_points_only_along_its_directions():
     g = torch.Generator().manual_seed(0)
     x = torch.randn(5, 300, generator=g, dtype=torch.float64) ** 3
     a = max_sliced_directions(x, 2, g)
-    layer = grow(x, None, Layering(2), generator=g, max_layers=1, patience=9).layers[0]
+    layer = grow(RowBlocks.of(x), None, Layering(2), generator=g, max_layers=1, patience=9).layers[
+        0
+    ]
     a = layer.directions
     y, _ = layer.forward(x)
     moved = y - x

@@ -165,6 +165,8 @@ class TableDensity(
         if folder is not None:
             identity = self._identity(X, weight, options.get("validation"))
             seed = checkpoint.open(identity, seed, asked=self.random_state is not None)
+        if group is not None:  # whose draws by chance differ
+            seed = int(group.stacked(torch.tensor(seed))[0])
         self._fitted_on = self._rows_digest(*counted(learned.X, learned.sample_weight))
         (z, log_det), *others = [
             self.columns_.encode(table, draw=np.random.default_rng(seed), checked=False)

@@ -39,7 +39,6 @@ class Processes:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
             atexit.register(_leave)  # a thread of gloo that is still there at the end aborts
         together = dist.is_available() and dist.is_initialized()
-        self._device = device
         self.rank = dist.get_rank() if together else 0
         self.count = dist.get_world_size() if together else 1
 
@@ -51,8 +50,20 @@ class Processes:
     def sum(self, value: Tensor) -> Tensor:
         """The sum over all processes, the same bits in each."""
         if self.count > 1:
-            dist.all_reduce(value)
+            sent = value.to(_messages_on()) if dist.get_backend() == "nccl" else value
+            dist.all_reduce(sent)
+            if sent is not value:
+                value.copy_(sent)
         return value
+
+    def stacked(self, value: Tensor) -> Tensor:
+        """The tensors of all processes, of one shape and kind, by rank: (count, ...)."""
+        if self.count == 1:
+            return value[None]
+        sent = value.to(_messages_on()).contiguous()
+        found = [torch.empty_like(sent) for _ in range(self.count)]
+        dist.all_gather(found, sent)
+        return torch.stack(found).to(value.device)
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their sum over the processes."""
@@ -75,7 +86,7 @@ class Processes:
         """The decision of process 0, so that all stop at the same step."""
         if self.count == 1:
             return yes
-        decision = torch.tensor([float(yes)], device=self._device)
+        decision = torch.tensor([float(yes)], device=_messages_on())
         dist.broadcast(decision, 0)
         return bool(decision.item())
 
@@ -93,7 +104,7 @@ class Processes:
             failure = error
         failed = 0
         if self.count > 1:
-            failed = int(self.sum(torch.tensor([float(failure is not None)], device=self._device)))
+            failed = int(self.sum(torch.tensor([float(failure is not None)])))
         if failure is not None:
             raise failure
         if failed:
@@ -103,7 +114,7 @@ class Processes:
         """The bytes of every process, by rank."""
         if self.count == 1:
             return [data]
-        device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+        device = _messages_on()
         found = []
         for rank in range(self.count):
             own = rank == self.rank
@@ -121,6 +132,11 @@ class Processes:
         """Until every process is here."""
         if self.count > 1:
             dist.barrier()
+
+
+def _messages_on() -> torch.device:
+    """Where tensors have to be that are sent: NCCL reads the memory of GPUs alone."""
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
 
 
 def _leave() -> None:

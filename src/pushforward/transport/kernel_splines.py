@@ -1,7 +1,8 @@
 """One-dimensional Gaussianising maps from kernel density estimates.
 
 The kernel estimate is a histogram smoothed by FFT, for all slices at once: its cost is one
-pass over the points and does not depend on the number of knots.
+pass over the points and does not depend on the number of knots. The points may be in blocks, which
+several processes share: what is known of all of them is sums over the blocks.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from .numerics import effective_size
+from .row_blocks import RowBlocks, exactly_summed
 from .spline import Splines
 
 __all__ = ["gaussianising_splines"]
@@ -19,7 +20,7 @@ _REACH = 6.0  # standard deviations the histogram covers; what lies beyond count
 
 
 def gaussianising_splines(
-    p: Tensor,
+    p: Tensor | RowBlocks,
     *,
     weight: Tensor | None = None,
     bandwidth: float = 1.0,
@@ -35,8 +36,8 @@ def gaussianising_splines(
     regularised: ``(1 - damping) psi(x) + damping x``, eq. 13.
 
     Args:
-        p: (k, n) projections, k slices.
-        weight: (n,) row weights.
+        p: (k, n) projections, k slices; or blocks of them, which bring the weights of their rows.
+        weight: (n,) row weights of a tensor.
         bandwidth: multiple of Scott's rule.
         knots: number of spline knots.
         damping: 0 for the full step, towards 1 for smaller ones.
@@ -45,27 +46,23 @@ def gaussianising_splines(
     Returns:
         Splines of batch shape (k,).
     """
-    n = p.shape[1]
-    like = {"dtype": p.dtype, "device": p.device}
-    share = torch.full((n,), 1 / n, **like) if weight is None else weight / weight.sum()
-    share = share.to(p.dtype)
-    mean = p @ share
-    sigma = ((p - mean[:, None]).square() @ share).sqrt()
-    # finer features than this, in units of the normal target, are beyond the flow
-    sigma = sigma.clamp_min(1e-3)
-    h = bandwidth * effective_size(n, weight) ** -0.2 * sigma
+    points = p if isinstance(p, RowBlocks) else RowBlocks.of(p, weight)
+    size = points.division.effective
+    like = {"dtype": points.empty.dtype, "device": points.empty.device}
+    mean, sigma, least, most = _moments(points)
+    h = bandwidth * size**-0.2 * sigma
     # the end bins hold what lies beyond: three bandwidths keep its kernels away from the knots
-    low = torch.maximum(p.amin(1), mean - _REACH * sigma) - 3 * h
-    high = torch.minimum(p.amax(1), mean + _REACH * sigma) + 3 * h
+    low = torch.maximum(least, mean - _REACH * sigma) - 3 * h
+    high = torch.minimum(most, mean + _REACH * sigma) + 3 * h
     cell = (high - low) / _BINS
-    cdf, density = _smoothed(p, share, low, cell, h / cell)
+    cdf, density = (t.to(**like) for t in _smoothed(_histogram(points, low, cell), h / cell))
 
     # Knots end where the estimate still rests on a few rows; the tails beyond are linear.
-    level = 2.0 / (effective_size(n, weight) + 4.0)
-    least = ((mean - _REACH * sigma - low) / cell).clamp_min(0).long()
-    most = _BINS - ((high - mean - _REACH * sigma) / cell).clamp_min(0).long()
-    first = torch.maximum((cdf < level).sum(1), least).clamp(0, _BINS // 2 - 1)
-    last = torch.minimum((cdf <= 1 - level).sum(1), most).clamp(_BINS // 2 + 1, _BINS)
+    level = 2.0 / (size + 4.0)
+    inner = ((mean - _REACH * sigma - low) / cell).clamp_min(0).long()
+    outer = _BINS - ((high - mean - _REACH * sigma) / cell).clamp_min(0).long()
+    first = torch.maximum((cdf < level).sum(1), inner).clamp(0, _BINS // 2 - 1)
+    last = torch.minimum((cdf <= 1 - level).sum(1), outer).clamp(_BINS // 2 + 1, _BINS)
     fraction = torch.arange(knots, **like) / (knots - 1)
     low, step = low + first * cell, (last - first) * cell / (knots - 1)
     position = first[:, None] + (last - first)[:, None] * fraction
@@ -86,25 +83,49 @@ def gaussianising_splines(
     return Splines(x, *_monotone(y, slope, step))
 
 
-def _smoothed(
-    p: Tensor, share: Tensor, low: Tensor, cell: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
+def _moments(points: RowBlocks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean, standard deviation, least and largest of each slice (k, n): four tensors (k,)."""
+    k, like = len(points.empty), points.empty
+    shares = points.division.shares(like)
+    pairs = list(zip(points.blocks, shares, strict=True))
+    sums = points.of_all([torch.cat([p @ s, p.amin(1), p.amax(1)]) for p, s in pairs], 3 * k)
+    mean, least, most = sums[:, :k].sum(0), sums[:, k : 2 * k].amin(0), sums[:, 2 * k :].amax(0)
+    mean, least, most = mean.to(like.dtype), least.to(like.dtype), most.to(like.dtype)
+    squares = points.total([(p - mean[:, None]).square() @ s for p, s in pairs], k)
+    # finer features than this, in units of the normal target, are beyond the flow
+    return mean, squares.to(like.dtype).sqrt().clamp_min(1e-3), least, most
+
+
+def _histogram(points: RowBlocks, low: Tensor, cell: Tensor) -> Tensor:
+    """The share of all points at each edge of the bins: (k, bins + 1) float64.
+
+    Points are shared linearly between the two nearest edges.
+    """
+    k, device, division = len(low), low.device, points.division
+    mass = torch.zeros(k * (_BINS + 1), dtype=torch.float64, device=device)
+    begin = torch.arange(k, device=device)[:, None] * (_BINS + 1)
+    for p, share in zip(points.blocks, division.shares(points.empty), strict=True):
+        u = ((p - low[:, None]) / cell[:, None]).clamp_(0, _BINS - 1e-3)
+        left = u.floor()
+        right_share = u.sub_(left)
+        index = left.long().add_(begin).view(-1)
+        to_right = right_share.mul_(share).view(-1).to(torch.float64)
+        to_both = share.to(torch.float64, copy=True)
+        if division.count > 1:  # any process may have added any of them
+            to_right, to_both = exactly_summed(to_right), exactly_summed(to_both)
+        mass.index_add_(0, index + 1, to_right)
+        mass.index_add_(0, index, to_both.repeat(k) - to_right)
+    if division.group is not None:
+        mass = division.group.sum(mass)
+    return mass.view(k, _BINS + 1)
+
+
+def _smoothed(mass: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Kernel estimate at the bin edges: distribution function and mass per bin, (k, bins + 1).
 
-    ``h`` is the bandwidth in bins. Points are shared linearly between the two nearest edges.
+    ``mass`` is the histogram at the edges and ``h`` the bandwidth in bins.
     """
-    k = p.shape[0]
-    u = ((p - low[:, None]) / cell[:, None]).clamp_(0, _BINS - 1e-3)
-    left = u.floor()
-    right_share = u.sub_(left)
-    index = left.long().add_(torch.arange(k, device=p.device)[:, None] * (_BINS + 1)).view(-1)
-    like = {"dtype": torch.float64, "device": p.device}
-    mass = torch.zeros(k * (_BINS + 1), **like)
-    to_right = right_share.mul_(share).view(-1).to(torch.float64)
-    mass.index_add_(0, index + 1, to_right)
-    mass.index_add_(0, index, share.to(torch.float64).repeat(k) - to_right)
-    mass = mass.view(k, _BINS + 1)
-
+    like = {"dtype": torch.float64, "device": mass.device}
     size = 2 * _BINS + 2
     frequency = 2 * math.pi * torch.fft.rfftfreq(size, **like)
     kernel = torch.exp(-0.5 * (frequency * h[:, None].to(torch.float64)) ** 2)
@@ -115,7 +136,7 @@ def _smoothed(
     cdf = below + density.cumsum(1) - 0.5 * density
     total = smooth.sum(1, keepdim=True)
     tiny = 1e-15
-    return (cdf / total).clamp(tiny, 1 - tiny).to(p.dtype), (density / total).to(p.dtype)
+    return (cdf / total).clamp(tiny, 1 - tiny), density / total
 
 
 def _monotone(y: Tensor, slope: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from pushforward import GIS, DataError, ParameterError
 from pushforward.errors import LeftOutWarning
 from pushforward.models.sliced.layer_growth import Layering, grow
 from pushforward.transport import SlicedDensity
+from pushforward.transport.row_blocks import RowBlocks
 
 
 def banana(n=1500, d=4, seed=0):
@@ -192,7 +193,7 @@ def test_without_layers_it_is_a_gaussian(data):
 def test_the_best_prefix_is_kept():
     g = torch.Generator().manual_seed(0)
     x = torch.randn(3, 260, generator=g).double().exp()
-    train, out = x[:, :200], x[:, 200:]
+    train, out = RowBlocks.of(x[:, :200]), RowBlocks.of(x[:, 200:])
 
     def run(layers):
         g = torch.Generator().manual_seed(1)
@@ -570,12 +571,12 @@ def test_counts_of_whole_numbers_are_their_probabilities(container):
 
 def test_a_flow_that_gains_almost_nothing_ends(data):
     mean, deviation = data[0].mean(0), data[0].std(0)
-    train, held_out = (torch.from_numpy((x - mean) / deviation).float().T for x in data)
+    points = [RowBlocks.of(torch.from_numpy((x - mean) / deviation).float().T) for x in data]
 
     def growth(min_gain):
         g = torch.Generator().manual_seed(0)
         how = {"max_layers": 60, "patience": 5, "min_gain": min_gain}
-        return grow(train, held_out, Layering(3, step=0.1), generator=g, **how)
+        return grow(*points, Layering(3, step=0.1), generator=g, **how)
 
     assert len(growth(1.0).history) < len(growth(0.0).history)
     assert growth(1.0).reason == "no gain in 5 layers"

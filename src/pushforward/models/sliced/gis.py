@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ...estimators.table_density import Report, TableDensity
 from ...storage.checkpoint import Checkpoint, Folder
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.mixture import GaussianMixture
+from ...transport.row_blocks import Division, Group, RowBlocks
 from ...validation import (
     COUNT,
     FLAG,
@@ -41,13 +42,6 @@ __all__ = ["GIS"]
 _FEW_VALUES = 10
 
 
-class _Points(NamedTuple):
-    """Whitened coordinates (d, n) in the precision of the flow, and the weights of the rows."""
-
-    x: Tensor
-    weight: Tensor | None
-
-
 class GIS(TransformerMixin, TableDensity):
     """Gaussianizing Iterative Slicing: one flow from the data to N(0, I), grown layer by layer.
 
@@ -56,6 +50,10 @@ class GIS(TransformerMixin, TableDensity):
     optimal transport in one dimension. Rows held out say when to stop. The latents are then given
     the spread with which samples are as wide as the rows, as far as held-out rows allow it.
     Density, samples and latents are exact.
+
+    Under ``torchrun`` the processes divide the rows of :func:`pushforward.open_data` or
+    :func:`pushforward.data.draw_rows` among them and grow the same layers as one process does, bit
+    for bit on machines of one kind.
 
     Args:
         max_layers: most layers; reached only where held-out rows keep improving.
@@ -292,7 +290,10 @@ class GIS(TransformerMixin, TableDensity):
         judges = None if held_out is None else held_out.through(margins)
         scored = train if held_out is None else held_out
         inner = train.through(margins)
-        points = self._whitened(inner, component)
+        layering = self._layering(n, max(1, d))
+        points = self._points(inner, component, layering, self._processes())
+        # where each process makes its own layers, it has a model of its own to score by
+        group = points.division.group
         matched = rows_to_match(inner, seed)
         del train, inner  # of many rows: growth needs the memory for its points
         self.history_: list[tuple[float, float]] = list(self.history_) if more else []
@@ -302,8 +303,8 @@ class GIS(TransformerMixin, TableDensity):
             self.stopped_ = f"{n} rows are too few to hold any out: no layers"
         elif d > 0 and n > 1:
             deadline = math.inf if self.minutes is None else started + 60 * self.minutes
-            layering = self._layering(n, d)
-            growth = self._grown(points, judges, component, layering, deadline, report, checkpoint)
+            held = None if judges is None else self._points(judges, component, layering, group)
+            growth = self._grown(points, held, component, layering, deadline, report, checkpoint)
             self.stopped_, new = growth.reason, growth.history
             layers, value = growth.layers, growth.value
         report(self.stopped_, 1.0)
@@ -311,20 +312,21 @@ class GIS(TransformerMixin, TableDensity):
         self._n_features_out = d
         flow = Component(0.0, component.mean, component.factor, layers)
         self.density_ = SlicedDensity.assemble([flow], margins)
-        scores = self.density_.log_prob(scored.x) + scored.log_det
+        scores = self._scores(scored, layering, group)
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = scored.mean(scores) - value
         if judges is not None and not self.faithful:
-            spread = matched_spread(flow, matched, judges, seed)
+            division = Division(len(judges), size=layering.block_rows, group=group)
+            spread = matched_spread(flow, matched, judges, seed, division)
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
-            scores = self.density_.log_prob(scored.x) + scored.log_det
+            scores = self._scores(scored, layering, group)
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, scored.weight
 
     def _grown(
         self,
-        points: _Points,
-        held_out: Rows | None,
+        points: RowBlocks,
+        held_out: RowBlocks | None,
         component: Component,
         layering: Layering,
         deadline: float,
@@ -347,15 +349,13 @@ class GIS(TransformerMixin, TableDensity):
             report(f"layer {made}: {value:.3f} nats a row (standardised)", shown)
 
         return grow(
-            points.x,
-            None if held_out is None else self._whitened(held_out, component).x,
+            points,
+            held_out,
             layering,
             generator=torch.Generator().manual_seed(self._seed + len(self.history_)),
             max_layers=self.max_layers,
             patience=patience,
             min_gain=0.0 if self.faithful else 1e-3,
-            weight=points.weight,
-            held_out_weight=None if held_out is None else held_out.weight,
             start=list(component.layers),
             deadline=deadline,
             on_layer=on_layer,
@@ -383,10 +383,24 @@ class GIS(TransformerMixin, TableDensity):
             return Component(0.0, mixture.mean[0], mixture.factor[0], [])
         return Component(0.0, torch.zeros(d).double(), torch.eye(d).double(), [])
 
-    def _whitened(self, rows: Rows, component: Component) -> _Points:
+    def _scores(self, rows: Rows, layering: Layering, group: Group | None) -> Tensor:
+        """Log densities of rows (n,), of which each process computes a part."""
+        division = Division(len(rows), size=layering.block_rows, group=group)
+        return rows.log_det + division.joined(lambda place: self.density_.log_prob(rows.x[place]))
+
+    def _points(
+        self, rows: Rows, component: Component, layering: Layering, group: Group | None
+    ) -> RowBlocks:
+        """Coordinates behind the first linear layer, of which each process holds a part.
+
+        They have the precision of the flow. A layer of all rows at once is made by each process.
+        """
         dtype = torch.float32 if self.precision == "float32" else torch.float64
         whiten = torch.linalg.inv(component.factor)
-        return _Points((whiten @ (rows.x - component.mean).T).to(dtype), rows.weight)
+        return RowBlocks.made(
+            lambda place: (whiten @ (rows.x[place] - component.mean).T).to(dtype),
+            Division(len(rows), rows.weight, size=layering.block_rows, group=group),
+        )
 
     def _layering(self, n: int, d: int) -> Layering:
         if self.faithful:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from ...transport import Component, Rows, SlicedDensity
 from ...transport.numerics import effective_size
+from ...transport.row_blocks import Division
 
 __all__ = ["matched_spread", "rows_to_match"]
 
@@ -29,7 +31,13 @@ def rows_to_match(train: Rows, seed: int) -> Rows:
     return train.take(torch.randperm(len(train), generator=generator)[:_ROWS])
 
 
-def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int) -> float:
+def matched_spread(
+    component: Component,
+    train: Rows,
+    held_out: Rows,
+    seed: int,
+    division: Division | None = None,
+) -> float:
     """Standard deviation of the latents with which samples have the rows' standard deviations.
 
     Layers contract space around the rows they were fitted to, also by what is chance in them;
@@ -44,13 +52,19 @@ def matched_spread(component: Component, train: Rows, held_out: Rows, seed: int)
         train: the rows it was fitted to, or some of them, in those coordinates.
         held_out: rows it was not fitted to, likewise.
         seed: of the samples.
+        division: of the held-out rows, of which each process computes the latents of a part;
+            None where this one computes them all.
     """
     if train.x.shape[1] == 0 or len(train) < 2 or len(held_out) == 0:
         return 1.0
-    latent = SlicedDensity.assemble([component]).to_latent(
-        held_out.x, torch.zeros(len(held_out), dtype=torch.long)
-    )
-    square = latent.square().clamp_max(_FAR**2).mean(1)
+    flow = SlicedDensity.assemble([component])
+
+    def squares(place: slice) -> Tensor:
+        x = held_out.x[place]
+        latent = flow.to_latent(x, torch.zeros(len(x), dtype=torch.long))
+        return latent.square().clamp_max(_FAR**2).mean(1)
+
+    square = (division or Division(len(held_out))).joined(squares)
     noise = float(square.std(correction=0)) / math.sqrt(
         effective_size(len(held_out), held_out.weight)
     )

@@ -1,20 +1,26 @@
-"""The greedy fit of a sliced flow: one layer after the other, stopped on held-out rows."""
+"""The greedy fit of a sliced flow: one layer after the other, stopped on held-out rows.
+
+The points are in blocks (:class:`~pushforward.transport.row_blocks.RowBlocks`), of which several
+processes hold a part each; all of them make the same layers, and take the decisions of the first.
+"""
 
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from ...devices import PROCESSOR
+from ...devices import PROCESSOR, sizes_of
 from ...errors import stacklevel_of_caller
 from ...storage.checkpoint import Checkpoint
-from ...transport.directions import max_sliced_directions
+from ...storage.tensor_bytes import from_bytes, to_bytes
+from ...transport.directions import shared_directions
 from ...transport.kernel_splines import gaussianising_splines
-from ...transport.numerics import normal_log_prob, weighted_mean
+from ...transport.numerics import normal_log_prob
+from ...transport.row_blocks import Group, RowBlocks
 from ...transport.sliced_flow import SlicedFlow, SliceLayer
 
 __all__ = ["Growth", "Layering", "grow", "keep_layers", "layers_kept", "share_done"]
@@ -58,19 +64,26 @@ class Layering:
             return self.search_rows
         return _SEARCHED if n < _MANY else n // _SHARE
 
-    def make(self, x: Tensor, weight: Tensor | None, generator: torch.Generator) -> SliceLayer:
+    def divided(self, x: Tensor, weight: Tensor | None = None) -> RowBlocks:
+        """Points (d, n) of rows with weights (n,) in the blocks that layers are made of."""
+        return RowBlocks.of(x, weight, size=self.block_rows)
+
+    @property
+    def block_rows(self) -> int | None:
+        """Rows of a block; None where a layer is made of all rows at once."""
+        return sizes_of(self.device).layer_rows
+
+    def make(self, points: RowBlocks, generator: torch.Generator) -> SliceLayer:
         """Fit one layer on points (d, n)."""
-        directions = max_sliced_directions(
-            x,
+        directions = shared_directions(
+            points,
             self.slices,
             generator,
             iterations=self.search_steps,
-            rows=self.searched(x.shape[1]),
-            weight=weight,
+            rows=self.searched(points.division.n),
         )
         splines = gaussianising_splines(
-            directions.T @ x,
-            weight=weight,
+            points.mapped(lambda x: directions.T @ x),
             bandwidth=self.bandwidth,
             knots=self.knots,
             damping=1 - self.step,
@@ -97,16 +110,14 @@ class Growth:
 
 
 def grow(
-    x: Tensor,
-    held_out: Tensor | None,
+    points: RowBlocks,
+    held_out: RowBlocks | None,
     layering: Layering,
     *,
     generator: torch.Generator,
     max_layers: int,
     patience: int,
     min_gain: float = 1e-3,
-    weight: Tensor | None = None,
-    held_out_weight: Tensor | None = None,
     start: list[SliceLayer] | None = None,
     deadline: float = math.inf,
     on_layer: Callable[[int, float], None] | None = None,
@@ -116,55 +127,42 @@ def grow(
     """Append layers while they help points that are not fitted on.
 
     Args:
-        x: (d, n) points, in the dtype the layers shall have.
+        points: (d, n) points, in the dtype the layers shall have, as :meth:`Layering.divided`
+            divides them.
         held_out: (d, m) points that decide when to stop; None builds ``max_layers``.
         layering: how a layer is made.
         generator: source of randomness.
         max_layers: most layers to add to ``start``.
         patience: layers that have to add ``min_gain`` to the held-out value between them.
         min_gain: nats a row; smaller gains cost more to evaluate for ever than they are worth.
-        weight, held_out_weight: row weights.
         start: layers to continue from.
-        deadline: ``time.monotonic()`` after which no layer is begun.
+        deadline: ``time.monotonic()`` after which no layer is begun, in process 0.
         on_layer: called with the number of layers and the held-out value after each.
         checkpoint, step: where the layers are kept, and the name of this growth there.
 
     A layer that makes a point non-finite is dropped, with a warning, and ends the growth.
     """
-    x, held_out = x.to(layering.device), _on(layering, held_out)
-    weight, held_out_weight = _on(layering, weight), _on(layering, held_out_weight)
+    moved = _Points([p.to(layering.device) for p in (points, held_out) if p is not None])
+    group = points.division.group
     layers = [layer.to(layering.device) for layer in start or []]
-    log_det, held_log_det = 0.0, 0.0
+    value = moved.value()
     for layer in layers:
-        x, change = layer.forward(x)
-        log_det = log_det + weighted_mean(change, weight)
-        if held_out is not None:
-            held_out, held_change = layer.forward(held_out)
-            held_log_det = held_log_det + weighted_mean(held_change, held_out_weight)
-    watched, watched_weight = (x, weight) if held_out is None else (held_out, held_out_weight)
-    value = weighted_mean(normal_log_prob(watched, 0), watched_weight)
-    value += log_det if held_out is None else held_log_det
+        _, value = moved.through(layer)
     growth = Growth(list(layers), value)
     growth.reason = f"built all {max_layers} layers"
     anchor, anchored = value, len(layers)
     checkpoint = checkpoint or Checkpoint()
-    made = [layer.to(x.device) for layer in layers_kept(checkpoint, step, generator)]
+    kept = layers_kept(checkpoint, step, generator, group)
+    made = [layer.to(layering.device) for layer in kept]
     for index in range(max_layers):
         if index < len(made):
             layer = made[index]
-        elif time.monotonic() > deadline:
+        elif _over(deadline, group):
             growth.reason = "out of time"
             break
         else:
-            layer = layering.make(x, weight, generator)
-        x, change = layer.forward(x)
-        log_det += weighted_mean(change, weight)
-        train = weighted_mean(normal_log_prob(x, 0), weight) + log_det
-        value = train
-        if held_out is not None:
-            held_out, held_change = layer.forward(held_out)
-            held_log_det += weighted_mean(held_change, held_out_weight)
-            value = weighted_mean(normal_log_prob(held_out, 0), held_out_weight) + held_log_det
+            layer = layering.make(moved.points, generator)
+        train, value = moved.through(layer)
         if not math.isfinite(train + value):
             warnings.warn(
                 f"layer {len(layers) + 1} made a point non-finite (train {train}, held out "
@@ -192,14 +190,59 @@ def grow(
     return replace(growth, layers=[layer.to(PROCESSOR) for layer in growth.layers])
 
 
-def _on(layering: Layering, values: Tensor | None) -> Tensor | None:
-    return None if values is None else values.to(layering.device)
+class _Points:
+    """Points behind the layers so far, and any held-out points beside them.
+
+    Args:
+        both: the points, and the held-out ones where there are any. Their blocks are replaced.
+    """
+
+    def __init__(self, both: Sequence[RowBlocks]) -> None:
+        self.points = both[0]
+        self._both, self._log_det = both, [0.0 for _ in both]
+
+    def value(self) -> float:
+        """Mean log density by N(0, I) alone, held out where any are."""
+        watched = self._both[-1]
+        sums = [watched.sums(i, normal_log_prob(x, 0)) for i, x in enumerate(watched.blocks)]
+        return watched.means(sums, 1)[0]
+
+    def through(self, layer: SliceLayer) -> tuple[float, float]:
+        """Go through a layer; mean log density by all of them, of the points and held out."""
+        values = []
+        for which, points in enumerate(self._both):
+            sums = []
+            for i in range(len(points.blocks)):
+                points.blocks[i], change = layer.forward(points.blocks[i])
+                sums.append(points.sums(i, change, normal_log_prob(points.blocks[i], 0)))
+            change, value = points.means(sums, 2)
+            self._log_det[which] += change
+            values.append(value + self._log_det[which])
+        return values[0], values[-1]
 
 
-def layers_kept(checkpoint: Checkpoint, step: str, generator: torch.Generator) -> list[SliceLayer]:
-    """The layers an interrupted growth has made; the generator goes to where it was then."""
+def _over(deadline: float, group: Group | None) -> bool:
+    """Whether a time has come, for process 0 where several go by it."""
+    over = time.monotonic() > deadline
+    if group is None or math.isinf(deadline):
+        return over
+    return bool(group.stacked(torch.tensor([over]))[0])
+
+
+def layers_kept(
+    checkpoint: Checkpoint, step: str, generator: torch.Generator, group: Group | None = None
+) -> list[SliceLayer]:
+    """The layers an interrupted growth has made; the generator goes to where it was then.
+
+    Args:
+        checkpoint, step: as of :func:`grow`.
+        generator: of the growth.
+        group: processes that take those of the first; None where each has its own.
+    """
     kept = checkpoint.get(step)
-    if kept is None:
+    if group is not None:
+        kept = from_bytes(group.gather(to_bytes(kept or {}) if group.rank == 0 else b"")[0])
+    if not kept:
         return []
     generator.set_state(kept["generator"])
     flow = SlicedFlow(**{name: t for name, t in kept.items() if name != "generator"})

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...transport.directions import orthonormal
 from ...transport.numerics import argsort, effective_size, gaussian_scores
+from ...transport.row_blocks import RowBlocks
 from ...transport.sliced_flow import SliceLayer
 from ...transport.spline import Splines, interior_slopes
 from .layer_growth import Layering
@@ -39,8 +40,14 @@ class PublishedLayering(Layering):
             edge_knots=max(int(math.log10(n)) - 1, 0),
         )
 
-    def make(self, x: Tensor, weight: Tensor | None, generator: torch.Generator) -> SliceLayer:
-        """Fit one layer on points (d, n)."""
+    @property
+    def block_rows(self) -> int | None:
+        """None: quantiles are of all rows at once."""
+        return None
+
+    def make(self, points: RowBlocks, generator: torch.Generator) -> SliceLayer:
+        """Fit one layer on points (d, n), which are one block."""
+        (x,), weight = points.blocks, points.division.weight
         rows = self.searched(x.shape[1])
         a = _cayley_search(x, self.slices, generator, self.search_steps, rows, weight)
         return SliceLayer(a, self._splines(a.T @ x, weight))

@@ -126,7 +126,10 @@ def fit_structure(
             if float(torch.linalg.svdvals(mixture.factor[c])[-1]) ** 2 < _FLAT:
                 continue  # a column is a function of others: there would be no end to its gains
             inside, outside = (
-                (whiten[c] @ (rows.x - mixture.mean[c]).T).to(torch.float32) for rows in parts
+                layering.divided(
+                    (whiten[c] @ (rows.x - mixture.mean[c]).T).to(torch.float32), rows.weight
+                )
+                for rows in parts
             )
             flows[c] = grow(
                 inside,
@@ -135,8 +138,6 @@ def fit_structure(
                 generator=generator,
                 max_layers=max_layers,
                 patience=patience,
-                weight=parts[0].weight,
-                held_out_weight=parts[1].weight,
                 deadline=deadline,
                 on_layer=on_layer,
                 checkpoint=checkpoint,
