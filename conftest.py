@@ -1,5 +1,6 @@
 """Tests and doctests find no cache: each begins as in a fresh home, and leaves nothing behind."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -15,6 +16,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give this process, and what it starts, a cache of its own: an xdist worker is a process."""
     os.environ["XDG_CACHE_HOME"] = folder = tempfile.mkdtemp(prefix="pushforward-cache-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected, which stays, out of every garbage collection.
+
+    Looking through it took a tenth of the time of the tests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ def test_areas_grow_with_the_difference(rng, classifier):
     assert areas[2] > 0.85
 
 
-def test_a_classifier_of_the_user_and_unequal_sizes(rng):
+def test_a_classifier_of_the_user_and_unequal_sizes(rng, all_fits):
     real, generated = rng.normal(size=(400, 2)), rng.normal(size=(100, 2)) + 1
     found = classifier_two_sample(real, generated, classifier=LogisticRegression())
     assert found.details["classifier"] == "LogisticRegression"
