@@ -264,7 +264,8 @@ def _explain(
         notes.append(f"{trials[0].structure} has the highest held-out density of those tried")
     if chained:
         columns = "column" if chained == 1 else "columns"
-        notes.append(f"{chained} {columns} modelled as discrete values, given the others")
+        listed = ": what is listed is the density without them" * bool(trials)
+        notes.append(f"{chained} {columns} modelled as discrete values, given the others{listed}")
     notes.append(
         f"{value:.3f} nats a row on rows {which}, {value - gaussian:+.3f} over one Gaussian"
     )
