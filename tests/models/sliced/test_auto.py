@@ -695,3 +695,13 @@ def test_rows_of_ones_own_choose_and_make_the_threshold():
         AutoDensity(random_state=0).fit(X, validation=own[["x"]])
     named = pushforward.fit(X, validation=own, verbose=False, random_state=0)
     assert named.score(own) == model.score(own)
+
+
+def test_listed_densities_are_those_of_the_columns_that_are_not_discrete_values():
+    r = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": r.normal(size=400), "b": r.choice(list("xyz"), 400)})
+    model = AutoDensity(random_state=0, minutes=0.05).fit(frame)
+    gaussian = next(t["held_out"] for t in model.trials_ if t["structure"] == "Gaussian")
+    assert gaussian == pytest.approx(-0.5 * np.log(2 * np.pi * np.e), abs=0.1)
+    assert model.held_out_ == pytest.approx(gaussian - np.log(3), abs=0.1)
+    assert "given the others: what is listed is the density without them" in model.account()

@@ -119,6 +119,9 @@ def select(
         smooth = rows.coordinates(~chained)
         end = end_of(_SEARCH)
         trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report, processes)
+        cells = float(rows.width[chained].log().sum())  # which log_det counts, and no trial
+        for trial in trials:
+            trial.value -= cells
     members = stacked(trials, rows)
     # copies of a row may leave a fold empty
     outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
