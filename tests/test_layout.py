@@ -192,3 +192,14 @@ def test_a_warning_names_a_line_of_the_user():
                 if warns and levels != ["stacklevel_of_caller()"]:
                     other.append(f"{'.'.join(parts)}, line {call.lineno}")
     assert other == []
+
+
+def test_attributes_are_hardly_ever_asked_for_by_name():
+    """What a model can do is asked of its capabilities; forty places are for what others made."""
+    calls = [
+        f"{'.'.join(parts)}, line {call.lineno}"
+        for path, parts in modules()
+        for call in ast.walk(parsed(path))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("hasattr", "getattr")
+    ]
+    assert 0 < len(calls) < 40, calls

@@ -1,6 +1,7 @@
 """How the command words what it was given and what it advises: by its own options."""
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from ..wording import did_you_mean
@@ -56,7 +57,12 @@ def written_as_options(
 
 
 def _options_of(command: Any) -> set[str]:
-    return {text for param in getattr(command, "params", ()) for text in param.opts}
+    return set() if command is None else {text for one in command.params for text in one.opts}
+
+
+def _part(of: Any, name: str) -> Any:
+    """What an error or an option of typer has by that name; its versions differ. Else None."""
+    return getattr(of, name, None)
 
 
 def refusal_text(error: Any, words: Sequence[str]) -> str | None:
@@ -66,19 +72,19 @@ def refusal_text(error: Any, words: Sequence[str]) -> str | None:
         error: of the parser of options.
         words: of the command line.
     """
-    possible = getattr(error, "possibilities", None)
-    if (option := getattr(error, "option_name", None)) and possible is not None:
+    possible = _part(error, "possibilities")
+    if (option := _part(error, "option_name")) and possible is not None:
         return f"There is no option {option}{did_you_mean(option, possible).replace(chr(39), '')}"
-    param = getattr(error, "param", None)
-    details = getattr(error.__cause__, "errors", None)
+    param = _part(error, "param")
+    details = _part(error.__cause__, "errors")
     if param is None or details is None:
         return None
     found = details()[0]
     long = [one for one in param.opts if one.startswith("--")] or param.opts
     name = next((word for word in words if word in long), long[0])
-    kind = getattr(param, "type_descriptor", None)
-    if choices := getattr(kind, "choices", None):
-        known = [str(getattr(one, "value", one)) for one in choices]
+    kind = _part(param, "type_descriptor")
+    if choices := _part(kind, "choices"):
+        known = [str(one.value if isinstance(one, Enum) else one) for one in choices]
         hint, expected = did_you_mean(found["input"], known), f"one of {', '.join(known)}"
     elif kind is not None and found["type"] in _NUMBERS:
         hint, expected = "", _number_text(kind)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..data.images import ImageSet
 from .tabs import TABS
 from .workspace import OpenModel, Workspace
 
@@ -74,7 +75,7 @@ def class_names(opened: OpenModel) -> list[str]:
     if can.class_names is not None:
         return list(can.class_names)
     labels = can.classes.tolist()
-    known = getattr(found, "class_names", None) if opened.kind == "images" else None
+    known = found.class_names if isinstance(found, ImageSet) else None
     if known and all(isinstance(one, int) and 0 <= one < len(known) for one in labels):
         return [known[one] for one in labels]
     return list(map(str, labels))

@@ -188,7 +188,7 @@ class SIG(PatchModel):
         started = time.monotonic()
         more = self.warm_start and self.__sklearn_is_fitted__()
         # what _check_like compares, by the names of what was learned
-        before = {name: getattr(self, name) for name in _OF_IMAGES} if more else {}
+        before = {name: vars(self)[name] for name in _OF_IMAGES} if more else {}
         layers = self._grown_layers() if more else []
         given = super()._read(X, y, validation, **options)
         try:

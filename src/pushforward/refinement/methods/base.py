@@ -110,7 +110,7 @@ class Method(ABC):
         """The settings by name, in order."""
         left_out = {"constants", *self._only_tuned_by}
         # the fields of a dataclass are known by name
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        return {f.name: vars(self)[f.name] for f in fields(self) if f.name not in left_out}
 
     @abstractmethod
     def tune(self, context: Context) -> Self | None:
