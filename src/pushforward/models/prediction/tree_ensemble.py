@@ -180,12 +180,9 @@ def _packed(trees: Sequence[Any], offset: np.ndarray, scale: float) -> dict[str,
     def joined(parts: Sequence[np.ndarray], dtype: Any) -> Tensor:
         return torch.from_numpy(np.concatenate([np.asarray(p, dtype=dtype) for p in parts]))
 
-    def below(name: str) -> Tensor:
-        children = [
-            np.where((own := getattr(tree, name)) >= 0, own + root, -1)
-            for tree, root in zip(trees, roots, strict=True)
-        ]
-        return joined(children, np.int64)
+    def below(children: Sequence[np.ndarray]) -> Tensor:
+        moved = zip(children, roots, strict=True)
+        return joined([np.where(own >= 0, own + root, -1) for own, root in moved], np.int64)
 
     inner = [tree.children_left >= 0 for tree in trees]
     return {
@@ -197,8 +194,8 @@ def _packed(trees: Sequence[Any], offset: np.ndarray, scale: float) -> dict[str,
         "threshold": joined(
             [np.where(i, t.threshold, 0) for i, t in zip(inner, trees, strict=True)], np.float64
         ),
-        "left": below("children_left"),
-        "right": below("children_right"),
+        "left": below([tree.children_left for tree in trees]),
+        "right": below([tree.children_right for tree in trees]),
         "value": joined(
             [scale * tree.value.reshape(tree.node_count, outputs) for tree in trees], np.float64
         ),

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -120,8 +120,7 @@ def select(
         end = end_of(_SEARCH)
         trials = _tried(smooth, fitted, held, layering, seed, end, checkpoint, report, processes)
         cells = float(rows.width[chained].log().sum())  # which log_det counts, and no trial
-        for trial in trials:
-            trial.value -= cells
+        trials = [replace(trial, value=trial.value - cells) for trial in trials]
     members = stacked(trials, rows)
     # copies of a row may leave a fold empty
     outs = [torch.nonzero(fold == f)[:, 0] for f in fold[fold >= 0].unique()]
