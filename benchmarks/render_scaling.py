@@ -135,7 +135,8 @@ def command_section(rows):
             "### Scoring parts",
             "`pushforward score model parts/ -o scored/`, a GIS of 20 layers. *Times one process* "
             "is what as many free cores give by the CPU seconds that both took; by the clock it "
-            "is what this machine gave, whose two cores other work shared.",
+            "is what this machine gave, whose two cores other work shared. Each process takes "
+            "some seconds to start, which count where the rows take no minute.",
             table(head, lines),
         ]
     return parts
