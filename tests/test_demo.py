@@ -13,9 +13,14 @@ def fewer_passengers():
     return titanic()[::3].reset_index(drop=True)
 
 
+def fewer_tumours():
+    """The first half."""
+    return breast_cancer()[:285]
+
+
 def run(arguments):
-    """The demo with fewer passengers, in a process of its own."""
-    demo.titanic = fewer_passengers
+    """The demo with fewer passengers and tumours, in a process of its own."""
+    demo.titanic, demo.breast_cancer = fewer_passengers, fewer_tumours
     return main(arguments)
 
 
@@ -35,8 +40,9 @@ def test_it_leaves_model_rows_scores_and_figure(ran):
     }
     for path in folder.iterdir():
         assert path.name in said
-    table, rows = breast_cancer(), pd.read_csv(folder / "samples.csv")
-    assert rows.shape == table.shape == (569, 31)
+    assert breast_cancer().shape == (569, 31)
+    table, rows = fewer_tumours(), pd.read_csv(folder / "samples.csv")
+    assert rows.shape == table.shape == (285, 31)
     assert list(rows.columns) == list(table.columns)
     assert set(rows["diagnosis"]) == {"benign", "malignant"}
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
