@@ -33,14 +33,14 @@ def _seeds():
 
 #: How many fits are tried, averaged and judged where a user has more, as (place, number in the
 #: tests): splits that structures are tried on, folds (of few rows twice as many), components of
-#: mixtures, steps to the directions of a layer, members of an average, starts of a mixture, rows by
-#: which the density of missing cells is judged, trees and folds that tell samples from rows, the
-#: samples they see, and trees and steps that learn the ratio of their densities.
+#: mixtures, steps to the directions of a layer, members of an average, starts of a mixture, rows
+#: by which the density of missing cells is judged, trees and folds that tell samples from rows,
+#: the samples they see, and trees and steps that learn the ratio of their densities.
 _FITS = (
     ("pushforward.models.sliced.selection._SPLITS", 1),
     ("pushforward.models.sliced.selection._FOLDS", 2),
     ("pushforward.models.sliced.structure_search._MOST_COMPONENTS", 8),
-    ("pushforward.models.sliced.auto._SEARCH_STEPS", 8),
+    ("pushforward.models.sliced.auto._STEPS", 8),
     ("pushforward.models.sliced.stacking._FITS", 2),
     ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
     ("pushforward.transport.mixture._RESTARTS", 1),

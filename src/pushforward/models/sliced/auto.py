@@ -21,7 +21,7 @@ from .selection import select
 
 __all__ = ["AutoDensity", "fit"]
 
-_SEARCH_STEPS = 20  # of a search for the directions of a layer
+_STEPS = 20  # of a search for the directions of a layer
 
 
 class AutoDensity(TableDensity):
@@ -145,7 +145,7 @@ class AutoDensity(TableDensity):
             rows,
             seed=seed % 2**30,
             layering=Layering(
-                max(1, min(8, d)), step=0.5, search_steps=_SEARCH_STEPS, device=self._layer_device()
+                max(1, min(8, d)), step=0.5, search_steps=_STEPS, device=self._layer_device()
             ),
             minutes=self.minutes,
             started=started,
