@@ -53,11 +53,6 @@ _WHOLE = {
     **{"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None},
     **{"addends": [], "rare": None},
 }
-#: What the parts of dates have no entries of.
-_WHOLE = {
-    **{"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None},
-    **{"addends": [], "rare": None},
-}
 #: What entries of older folders lack, and later ones that have nothing to say.
 _NONE = {"formula": None, "origin": None, "calendar": None, "addends": [], "rare": None}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
@@ -66,68 +61,6 @@ DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
 MORE = {"addends": list, "rare": (dict, type(None))}
 #: What digits have besides, where their decimals are in steps.
 STEPS = {"multiple": int, "remainder": int}
-NUMBERS = {
-    "decimal": str,
-    "thousands": str,
-    "prefix": str,
-    "suffix": str,
-    "parentheses": bool,
-    "places": (int, type(None)),
-    "scaled": bool,
-}
-FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
-DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
-#: What columns have besides that are counted from sums of others, or have texts of many levels.
-MORE = {"addends": list, "rare": (dict, type(None))}
-#: What digits have besides, where their decimals are in steps.
-STEPS = {"multiple": int, "remainder": int}
-NUMBERS = {
-    "decimal": str,
-    "thousands": str,
-    "prefix": str,
-    "suffix": str,
-    "parentheses": bool,
-    "places": (int, type(None)),
-    "scaled": bool,
-}
-DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
-#: What columns have besides that are counted from sums of others, or have texts of many levels.
-MORE = {"addends": list, "rare": (dict, type(None))}
-#: What digits have besides, where their decimals are in steps.
-STEPS = {"multiple": int, "remainder": int}
-NUMBERS = {
-    "decimal": str,
-    "thousands": str,
-    "prefix": str,
-    "suffix": str,
-    "parentheses": bool,
-    "places": (int, type(None)),
-    "scaled": bool,
-}
-#: What columns have besides that are counted from sums of others, or have texts of many levels.
-MORE = {"addends": list, "rare": (dict, type(None))}
-#: What digits have besides, where their decimals are in steps.
-STEPS = {"multiple": int, "remainder": int}
-NUMBERS = {
-    "decimal": str,
-    "thousands": str,
-    "prefix": str,
-    "suffix": str,
-    "parentheses": bool,
-    "places": (int, type(None)),
-    "scaled": bool,
-}
-#: What digits have besides, where their decimals are in steps.
-STEPS = {"multiple": int, "remainder": int}
-NUMBERS = {
-    "decimal": str,
-    "thousands": str,
-    "prefix": str,
-    "suffix": str,
-    "parentheses": bool,
-    "places": (int, type(None)),
-    "scaled": bool,
-}
 NUMBERS = {
     "decimal": str,
     "thousands": str,
@@ -149,19 +82,6 @@ DATES = {
 }
 ATOMS = {"values": list, "widths": list, "step": float}
 RARE = {"first": int, "shares": list, "unseen": float}
-TRANSFORM = {
-    "low": (float, type(None)),
-    "high": (float, type(None)),
-    "unit": float,
-    "reach": float,
-}
-RARE = {"first": int, "shares": list, "unseen": float}
-TRANSFORM = {
-    "low": (float, type(None)),
-    "high": (float, type(None)),
-    "unit": float,
-    "reach": float,
-}
 TRANSFORM = {
     "low": (float, type(None)),
     "high": (float, type(None)),
