@@ -75,7 +75,7 @@ def test_what_is_drawn_has_the_probability_that_is_said(mixed):
 
 
 def test_weak_dependence_on_many_columns_is_kept_in_samples():
-    x, value = weak(800)
+    x, value = weak(1000)
     model = fit(x, value)
     assert float(model.share) < 0.5
     fresh = weak(20_000, seed=1)[0]
