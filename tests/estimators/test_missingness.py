@@ -1,14 +1,18 @@
 """Samples have holes as the table of the fit has them."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 
 import pushforward
 from pushforward.data import Columns
 from pushforward.estimators.missing_cells import completions, rows_of
 from pushforward.estimators.missingness import Missingness
+from pushforward.transport.discrete_chain import DiscreteChain
 
 N = 800
 
@@ -23,8 +27,6 @@ def learned(frame, seed=0):
 
 
 def gaps(missingness, columns, z, n=4000, seed=0):
-    import torch
-
     generator = torch.Generator().manual_seed(seed)
     z = z[torch.randint(len(z), (n,), generator=generator)]
     labels = [columns.labels[j] for j in missingness.columns]
@@ -147,3 +149,30 @@ def test_other_containers_have_holes_too(container):
         share = rows.select(pl.all().is_null().mean()).row(0)
     assert share[0] == pytest.approx(X["x"].isna().mean(), abs=0.08)
     assert share[1:] == pytest.approx([X["k"].isna().mean()] * (len(share) - 1), abs=0.08)
+
+
+def test_near_its_deadline_a_fit_looks_at_few_rows(monkeypatch):
+    seen = []
+    fit = DiscreteChain.fit.__func__
+
+    def counted(cls, rows, *arguments, **options):
+        seen.append(len(rows))
+        return fit(cls, rows, *arguments, **options)
+
+    monkeypatch.setattr(DiscreteChain, "fit", classmethod(counted))
+    r = np.random.default_rng(0)
+    X = pd.DataFrame(r.normal(size=(2000, 2)), columns=["a", "b"])
+    whole, gone = X.copy(), r.random(2000) < 0.2
+    X.loc[gone, "b"] = np.nan
+    learned = Columns.learn(X, missing="model")
+    z, log_det = learned.columns.encode(whole, draw=np.random.default_rng(0))
+    rows = rows_of(learned.columns, z, None, log_det)
+    late = Missingness.fit(learned.columns, X, rows, 0, deadline=time.monotonic())
+    assert max(seen) == 500
+    assert late is not None
+    generator = torch.Generator().manual_seed(0)
+    share = late.sample(z, generator, 2).mean()
+    assert share == pytest.approx(gone.mean(), abs=0.06)
+    seen.clear()
+    Missingness.fit(learned.columns, X, rows, 0, deadline=time.monotonic() + 3600)
+    assert max(seen) == 2000

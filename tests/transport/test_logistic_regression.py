@@ -49,3 +49,33 @@ def test_a_column_of_names_that_hardly_repeat_is_fitted_without_a_warning(recwar
     (fitted,) = Logits.path(basis, value, torch.full((25,), 1 / 25).double(), [1.0], 0)
     assert not recwarn.list
     assert len(fitted.seen) == 25
+
+
+def test_a_value_of_a_single_row_among_many_is_seen():
+    value = torch.zeros(12_000, dtype=torch.long)
+    value[777] = 2
+    basis = torch.randn(12_000, 2, generator=torch.Generator().manual_seed(0))
+    for quick in (False, True):
+        (fitted,) = Logits.path(
+            basis, value, torch.full((3,), 1 / 3).double(), [1.0], 0, quick=quick
+        )
+        assert fitted.seen.tolist() == [0, 2]
+        assert float(fitted.probability(basis[:1])[0, 0]) > 0.6
+
+
+def test_a_basis_of_more_functions_than_rows_ascends_to_the_same_optimum():
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.randn(60, 90, generator=generator).round(decimals=2)
+    basis[:, 45:] = 2 * basis[:, :45]  # of which half are multiples of others
+    value = torch.randint(3, (60,), generator=generator)
+    base = torch.full((3,), 1 / 3).double()
+    (fitted,) = Logits.path(basis, value, base, [0.5], 0)
+    weight, bias = fitted.weight.clone().requires_grad_(), fitted.bias.clone().requires_grad_()
+    log_p = (basis.double() @ weight.T + bias).log_softmax(1)
+    value_of = -log_p.gather(1, value[:, None]).sum() + (weight**2).sum()
+    value_of.backward()
+    assert torch.allclose(weight[:, 45:], 2 * weight[:, :45])
+    # a Newton step along one coordinate gains no more than what the ascent leaves
+    curvature = 2 + (0.25 * basis.double() ** 2).sum(0)
+    assert float((weight.grad**2 / curvature).max()) < 60 * 1e-2
+    assert float(bias.grad.abs().max()) < 1

@@ -22,7 +22,8 @@ __all__ = [
     "completions", "decision_of_known", "log_prob_of_completion", "log_prob_of_known", "rows_of",
 ]  # fmt: skip
 
-_MOST_FITTED = 5_000  # rows that the mixture by which cells are completed is fitted to
+# rows that the mixture by which cells are completed is fitted to, also of each minute there is
+_LEAST_FITTED, _MOST_FITTED = 500, 5_000
 _REDRAWN = 30  # times that cells which break a constraint are drawn again
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
 _NOISE = 8  # draws of the places of values in their cells
@@ -51,7 +52,9 @@ def rows_of(columns: "Columns", z: Tensor, weight: Tensor | None, log_det: Tenso
     )
 
 
-def completions(learned: "Learned", count: int, beside: Rows | None = None) -> list[Any]:
+def completions(
+    learned: "Learned", count: int, beside: Rows | None = None, minutes: float | None = None
+) -> list[Any]:
     """The rows of a fit with their missing cells drawn given the others, several times.
 
     They are drawn from a mixture that is fitted to the known cells by expectation maximisation: a
@@ -63,6 +66,7 @@ def completions(learned: "Learned", count: int, beside: Rows | None = None) -> l
         count: how many draws, 1 or more.
         beside: other coordinates of the same rows, of which none is missing, given which the cells
             are drawn too.
+        minutes: budget of the whole fit; the mixture is fitted to fewer rows where it is short.
 
     Returns:
         Tables in the container of the rows; the very rows, once, if nothing is missing.
@@ -78,7 +82,10 @@ def completions(learned: "Learned", count: int, beside: Rows | None = None) -> l
     if beside is not None:
         rows = rows.beside(beside)
         z, known = rows.x, torch.cat([known, torch.ones_like(beside.x, dtype=torch.bool)], 1)
-    some = order[torch.randperm(len(z), generator=generator)[:_MOST_FITTED]]
+    most = _MOST_FITTED
+    if minutes is not None:
+        most = min(most, max(_LEAST_FITTED, int(minutes * _MOST_FITTED)))
+    some = order[torch.randperm(len(z), generator=generator)[:most]]
     tables = []
     with torch.no_grad():
         mixture = TableMixture.fit(rows.take(some), 0, known[some])

@@ -1,6 +1,8 @@
 """Which cells of a row are missing, as a distribution: where samples have their holes."""
 
 import dataclasses
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,8 @@ _MOST_FITTED = 20_000  # rows that are looked at
 _FEWEST = 40  # rows by which to tell whether holes depend on cells
 _HELD_OUT = 0.25  # of the rows, which tell it
 _MANY = 20  # different columns of holes from which on each is fitted quickly
+_TIMED = 500  # rows that say, where there is a deadline, how many can be looked at until it
+_TIMES = 8  # that a quick fit takes less than all there is to fit
 _REDRAWN = 20  # times that the holes of a row without any cell left are drawn again
 
 
@@ -56,7 +60,13 @@ class Missingness:
 
     @classmethod
     def fit(
-        cls, columns: "Columns", X: Any, rows: Rows, seed: int, weight: Tensor | None = None
+        cls,
+        columns: "Columns",
+        X: Any,
+        rows: Rows,
+        seed: int,
+        weight: Tensor | None = None,
+        deadline: float = math.inf,
     ) -> "Missingness | None":
         """Learn which cells are missing.
 
@@ -66,6 +76,8 @@ class Missingness:
             rows: coordinates of the same rows, their missing cells drawn.
             seed: of everything random.
             weight: (n,) of the rows, or None.
+            deadline: ``time.monotonic()`` to be done by; fewer rows are looked at where it is
+                near, but not fewer than 500.
 
         Returns:
             None where no cell is missing.
@@ -83,6 +95,9 @@ class Missingness:
         own, beside = own.take(some), rows.take(some)
         beside = dataclasses.replace(beside, weight=own.weight, completions=()).beside(own)
         alone, after = torch.arange(count), d + torch.arange(count)
+        if math.isfinite(deadline) and len(own) > _TIMED:
+            few = torch.arange(_affordable(beside, after, seed, deadline))
+            own, beside = own.take(few), beside.take(few)
         depends, gain = False, 0.0
         if len(own) >= _FEWEST:
             # copies of whole rows stay together; those of patterns of holes are what is learned
@@ -195,6 +210,15 @@ class Missingness:
                 "folder do not belong together: save the model anew."
             )
         return cls(torch.tensor(places), torch.tensor(indicator), chain, d, state["gain"])
+
+
+def _affordable(rows: Rows, chained: Tensor, seed: int, deadline: float) -> int:
+    """How many of some rows can be looked at until a deadline, by the time that few take."""
+    began = time.monotonic()
+    DiscreteChain.fit(rows.take(torch.arange(_TIMED)), chained, seed, quick=True)
+    now = time.monotonic()
+    times = max(0.0, deadline - now) / (_TIMES * (now - began))
+    return min(len(rows), max(_TIMED, int(times * _TIMED)))
 
 
 def _with_cells(rows: Rows) -> Rows:

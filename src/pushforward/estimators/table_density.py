@@ -156,7 +156,8 @@ class TableDensity(
             X, sample_weight = self._drawn(X, sample_weight, group, report)
         learned = self._in_one_order(self._learn_columns(X, sample_weight))
         seed = drawn_seed(self.random_state) if seed is None else seed
-        whole, *drawn = completions(learned, self._completions)
+        minutes = self.get_params(deep=False).get("minutes")
+        whole, *drawn = completions(learned, self._completions, minutes=minutes)
         X, weight = counted(whole, learned.sample_weight)
         if isinstance(folder, Checkpoint):
             checkpoint = folder
@@ -204,16 +205,21 @@ class TableDensity(
 
     def _fit_holes(self, learned: Learned, whole: Any, seed: int, began: float) -> None:
         """Take cells that were drawn from the held-out score, and learn where holes are."""
-        seconds = 0.1 * (time.monotonic() - began)
         minutes = self.get_params(deep=False).get("minutes")
-        if minutes is not None:
-            seconds = min(seconds, began + 60 * minutes - time.monotonic())
+        deadline = math.inf if minutes is None else began + 60 * minutes
+        left = deadline - time.monotonic()
         self.held_out_ -= log_prob_of_completion(
-            self, learned.X, whole, seconds, within_budget=minutes is not None
+            self,
+            learned.X,
+            whole,
+            min(0.1 * (time.monotonic() - began), 0.5 * left),
+            within_budget=minutes is not None,
         )
-        self.missingness_ = self._fit_missingness(learned, whole, seed)
+        self.missingness_ = self._fit_missingness(learned, whole, seed, deadline)
 
-    def _fit_missingness(self, learned: Learned, whole: Any, seed: int) -> Missingness | None:
+    def _fit_missingness(
+        self, learned: Learned, whole: Any, seed: int, deadline: float
+    ) -> Missingness | None:
         """Where the rows of the fit have holes, from these and from the rows completed."""
         weight = learned.sample_weight
         with torch.no_grad():
@@ -221,7 +227,7 @@ class TableDensity(
             z, log_det = self.columns_.encode(whole, draw=draw, checked=False)
             rows = self._rows(z, None, log_det)
             weight = None if weight is None else torch.from_numpy(weight)
-            return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight)
+            return Missingness.fit(self.columns_, learned.X, rows, seed % 2**30, weight, deadline)
 
     def _processes(self) -> Processes | None:
         """The processes that fit this model together; None where there is only this one."""

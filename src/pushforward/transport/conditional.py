@@ -82,14 +82,14 @@ class Conditional(nn.Module):
         strength, by_logits = None, None
         if len(value[train].unique()) > 1 and (not ordered or len(value.unique()) <= _MOST):
             tried = (1.0,) if quick else _STRENGTHS
-            fitted = Logits.path(basis[train], value[train], base, tried, seed)
+            fitted = Logits.path(basis[train], value[train], base, tried, seed, quick=quick)
             log_p = torch.stack([one.log_prob(basis[out], value[out]) for one in fitted])
             place = _least_shrunk(log_p)
             strength, by_logits = tried[place], log_p[place].exp()
         leaf, m, w = _chosen(by_trees, by_logits)
         logits = None
         if strength is not None and w < 1:
-            (logits,) = Logits.path(basis, value, base, (strength,), seed)
+            (logits,) = Logits.path(basis, value, base, (strength,), seed, quick=quick)
         count = (_FEW_TREES if quick else _TREES) if w > 0 else 0
         return cls(w * one, trees(leaves[leaf], _SMOOTHING[m], count), logits)
 

@@ -19,8 +19,8 @@ __all__ = ["Basis", "Logits"]
 _LEVELS = 40  # categories with a basis function of their own, the most frequent ones
 _FEW = 8  # values of an ordered coordinate that have indicators each
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
-_FIT_ROWS = 10_000
-_ITERATIONS = 100
+_FIT_ROWS, _QUICK_ROWS = 10_000, 2_000
+_ITERATIONS, _QUICK_ITERATIONS = 100, 30
 _GAIN = 1e-4  # nats a row that one more step could bring, where the ascent ends
 _ROTATED = 1000  # basis functions, or rows, up to which the basis is rotated to its axes
 
@@ -131,7 +131,14 @@ class Logits(nn.Module):
 
     @classmethod
     def path(
-        cls, basis: Tensor, value: Tensor, base: Tensor, strengths: Sequence[float], seed: int
+        cls,
+        basis: Tensor,
+        value: Tensor,
+        base: Tensor,
+        strengths: Sequence[float],
+        seed: int,
+        *,
+        quick: bool = False,
     ) -> list["Logits"]:
         """Learn by maximum likelihood less ``|W|^2 / (2 strength)``, for each of some strengths.
 
@@ -142,13 +149,18 @@ class Logits(nn.Module):
             strengths: variances of the normal prior of each weight, rising; each fit begins where
                 the one before ended.
             seed: of the choice of rows, where there are more than 10,000.
+            quick: no more than 2,000 rows, and fewer steps, to see what could be had.
         """
-        if len(value) > _FIT_ROWS:
+        most = _QUICK_ROWS if quick else _FIT_ROWS
+        if len(value) > most:
             generator = torch.Generator().manual_seed(seed)
-            few = torch.randperm(len(value), generator=generator)[:_FIT_ROWS]
+            few = torch.randperm(len(value), generator=generator)[:most]
+            other = torch.nonzero(value != value[few[0]])[0, 0]
+            few[-1] = torch.where((value[few] == value[few[0]]).all(), other, few[-1])
             basis, value = basis[few], value[few]
         seen, place = value.unique(return_inverse=True)
-        ascent = _Ascent(basis.double(), place, len(seen))
+        steps = _QUICK_ITERATIONS if quick else _ITERATIONS
+        ascent = _Ascent(basis.double(), place, len(seen), steps)
         return [cls(base, seen, *ascent.to_optimum(strength)) for strength in strengths]
 
     @classmethod
@@ -203,9 +215,11 @@ class _Ascent:
         basis: (n, F) float64.
         value: (n,) int64 in [0, C), all of which are there.
         count: C.
+        steps: of each ascent, at most.
     """
 
-    def __init__(self, basis: Tensor, value: Tensor, count: int) -> None:
+    def __init__(self, basis: Tensor, value: Tensor, count: int, steps: int) -> None:
+        self._options = {"maxiter": steps, "gtol": 0.0, "ftol": 0.0}
         self._mean = basis.mean(0)
         self._scores, self._products, self._axes = _principal(basis - self._mean)
         self._value = value
@@ -240,8 +254,9 @@ class _Ascent:
                 raise StopIteration
 
         start = torch.cat([(self._weight / scale).flatten(), self._bias / unit]).numpy()
-        options = {"maxiter": _ITERATIONS, "gtol": 0.0, "ftol": 0.0}
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=near, options=options)
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", callback=near, options=self._options
+        )
         weight, bias = self._parts(found.x)
         self._weight, self._bias = weight * scale, unit * bias
         weight = self._weight if self._axes is None else self._weight @ self._axes.T

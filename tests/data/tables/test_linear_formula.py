@@ -130,6 +130,15 @@ def test_the_total_is_computed_though_a_part_has_as_many_values():
         assert found[place].coefficients == (1.0, 1.0)
 
 
+def test_of_families_the_size_is_computed_though_it_has_fewer_values_than_its_parts():
+    """Geissler's families: by the remainder there were samples of -11 girls."""
+    size = np.repeat(np.arange(1, 13), np.arange(2, 14))
+    boys = np.concatenate([np.arange(n + 1) for n in range(1, 13)])
+    frame = pd.DataFrame({"boys": boys, "girls": size - boys, "size": size})
+    columns = Columns.learn(frame).columns
+    assert [c.formula is not None for c in columns.columns] == [False, False, True]
+
+
 @pytest.mark.parametrize("levels", [2, 3, 6, 50])
 def test_few_values_and_many_columns_are_no_formulas(levels):
     for seed in range(40):

@@ -101,18 +101,20 @@ def _gone_text(columns: Any) -> str:
 
 
 def warn_left_out(columns: Any) -> None:
-    """Warn, at the line of the caller of this package, of what a fit leaves out for missing cells.
+    """Warn, at the line of the caller of this package, of what a fit leaves out and samples lack.
 
     Warns:
-        LeftOutWarning: where any were.
+        LeftOutWarning: where there are columns of texts that hardly repeat, or where columns or
+            rows were left out for missing cells.
     """
-    sparse = [
+    gone = [
         f"{one['name']!r} ({one['why']})"
         for one in columns.describe()
-        if one["kind"] == "empty" and one["missing"] < 1
+        if (one["kind"] == "empty" and one["missing"] < 1)
+        or (one["kind"] == "text" and one["why"] != "declared")
     ]
-    more = f" and {len(sparse) - MOST} more" if len(sparse) > MOST else ""
-    columns_gone = f"columns left out: {', '.join(sparse[:MOST])}{more}" if sparse else ""
+    more = f" and {len(gone) - MOST} more" if len(gone) > MOST else ""
+    columns_gone = f"columns left out: {', '.join(gone[:MOST])}{more}" if gone else ""
     if left_out := "; ".join(filter(None, (columns_gone, _gone_text(columns)))):
         warnings.warn(left_out, LeftOutWarning, stacklevel=stacklevel_of_caller())
 

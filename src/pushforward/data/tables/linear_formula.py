@@ -15,6 +15,7 @@ _CHANCE = 1e-6  # that rows which do not follow a formula agree with it as often
 _LOOKED_AT = 2000  # rows by which formulas are sought; those found are checked on all
 _MOST_COLUMNS = 1000  # the search takes as long as a product of the columns with each other
 _MANY = 4  # a column with more different values than this part of the rows has many
+_AS_MANY = 0.75  # of the values of a part that a total has, of which it may be the one computed
 _ROWS_A_TERM = 4  # rows for each column that a formula may be made of, at the least
 _EXACT = 1e-10  # of the largest term: what the last bits of sums are off by
 _SINGLE = 1e-6  # the same for numbers of single precision
@@ -129,7 +130,7 @@ def find_formulas(
         positive = [k for k, c in zip(formula.places, formula.coefficients, strict=True) if c > 0]
         if len(positive) == 1 < len(formula.places):
             (total,) = positive
-            if total not in fixed and values[total] == values[j]:
+            if total not in fixed and values[total] >= _AS_MANY * values[j]:
                 places.remove(total)
                 places.insert(places.index(j) + 1, total)
     return found if places == order else search.run(places)

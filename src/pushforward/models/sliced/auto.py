@@ -22,6 +22,7 @@ from .selection import select
 __all__ = ["AutoDensity", "fit"]
 
 _STEPS = 20  # of a search for the directions of a layer
+_WITH_HOLES = 0.8  # of the budget for the density, where which cells are missing is learned too
 
 
 class AutoDensity(TableDensity):
@@ -141,13 +142,16 @@ class AutoDensity(TableDensity):
     ) -> tuple[Tensor, Tensor | None]:
         d = rows.x.shape[1]
         judges = None if validation is None else self._divided(rows, validation, seed)[1]
+        minutes = self.minutes
+        if minutes is not None and rows.completions:
+            minutes *= _WITH_HOLES
         selection = select(
             rows,
             seed=seed % 2**30,
             layering=Layering(
                 max(1, min(8, d)), step=0.5, search_steps=_STEPS, device=self._layer_device()
             ),
-            minutes=self.minutes,
+            minutes=minutes,
             started=started,
             report=report,
             checkpoint=checkpoint,
