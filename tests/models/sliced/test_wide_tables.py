@@ -46,3 +46,19 @@ def test_independent_columns_are_one_gaussian_with_a_diagonal_covariance():
     new = np.random.default_rng(1).normal(size=(300, 210))
     model = pushforward.AutoDensity(random_state=0).fit(X)
     assert model.score(new) >= LedoitWolf().fit(X).score(new) - 1.5
+
+
+def test_of_few_rows_a_single_gaussian_is_pulled_to_its_diagonal_as_far_as_that_helps():
+    """Covariances of 40 rows of 20 columns were taken as they are, and were -12.7 nats here."""
+    r = np.random.default_rng(0)
+    X = r.normal(size=(140, 3)) @ r.normal(size=(3, 20)) + 0.2 * r.normal(size=(140, 20))
+    train, test = X[:40], X[40:]
+    model = pushforward.AutoDensity(random_state=0).fit(train)
+    scale = train.std(axis=0)
+    shrunk = LedoitWolf().fit(train / scale)
+    floor = shrunk.score(test / scale) - np.log(scale).sum()
+    assert model.score(test) > floor + 4
+    # columns that are sums of others but for the last digits: -171 nats a row
+    X[:, 10:] = np.abs(X[:, :10] - X[:, 9:10]).round(15)
+    nearly = pushforward.AutoDensity(random_state=0).fit(X[:25])
+    assert nearly.held_out_ > -60

@@ -51,6 +51,7 @@ class Structure:
             return f"margins, {kind}" if self.margins else kind
         if self.components == 1 and self.diagonal:
             kind = f"Gaussian, {100 * self.diagonal:g} % of it diagonal"
+            kind += ", GIS" * self.flow
             return f"margins, {kind}" if self.margins else kind
         kind = "Gaussian" if self.components == 1 else f"{self.components} Gaussians"
         if self.flow:

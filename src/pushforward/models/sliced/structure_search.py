@@ -24,6 +24,7 @@ _ROWS_A_COMPONENT = 20
 
 #: Columns from which on single Gaussians are tried alone.
 WIDE = 200
+_FEW_ROWS = 10  # a column, where a single Gaussian is pulled to its diagonal too
 _PULLS = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of covariances to their diagonal
 _ALL = 1e6  # rows a coordinate, beside which those of the fit do not count
 _FACTORS = (1, 3, 6, 12, 25, 50, 100)
@@ -197,7 +198,10 @@ class Search:
         return mixture
 
     def climb(self, margins: bool) -> Structure:
-        """The best mixture of Gaussians: component count first, then its shrinkage."""
+        """The best mixture of Gaussians: component count first, then its shrinkage.
+
+        A single one of few rows is pulled to its diagonal as far as that helps.
+        """
         n, d = self.splits[0].train.distinct(), self.splits[0].train.x.shape[1]
         best = Structure(margins)
         self.value(best)
@@ -221,6 +225,18 @@ class Search:
         ):
             if best.components > 1 and not self.out_of_time() and n < 200 * d:
                 best = max(best, replace(best, **change), key=self.value)
+        if best.components == 1 and not self.out_of_time() and n < _FEW_ROWS * d:
+            pulled = self._rising([Structure(margins, 1, _ALL, pull) for pull in _PULLS])
+            best = max(best, pulled, key=self.value)
+        return best
+
+    def _rising(self, choices: Sequence[Structure]) -> Structure:
+        """The best of structures in an order, tried while the next is better."""
+        best = choices[0]
+        for structure in choices:
+            if self.out_of_time() or self.value(structure) < self.value(best):
+                break
+            best = structure
         return best
 
     def grow_flows(self, mixture: Structure) -> list[Structure]:
@@ -230,13 +246,10 @@ class Search:
         """
         if self.splits[0].train.x.shape[1] == 1:
             return []
-        counts = {1, *(mixture.components // 2**i for i in range(4))} - {0}
-        return [
-            replace(
-                mixture, components=k, flow=True, shrinkage=mixture.shrinkage if k > 1 else 0.0
-            )
-            for k in sorted(counts)
-        ]
+        counts = {1, *(mixture.components // 2**i for i in range(4))} - {0, mixture.components}
+        one = Structure(mixture.margins)  # of which a pull to other Gaussians leaves nothing
+        smaller = [replace(mixture, components=k) if k > 1 else one for k in sorted(counts)]
+        return [replace(structure, flow=True) for structure in (*smaller, mixture)]
 
     def run(self, report: Callable[[str, float], None]) -> list[Trial]:
         """Try what is worth it; the trials, best first.
@@ -291,11 +304,8 @@ class Search:
                 [Structure(margins, 1, _ALL, pull) for pull in _PULLS],
                 [Structure(margins, factors=count) for count in _FACTORS],
             ):
-                best = -math.inf
-                for structure in choices:  # in rising order, while it helps
-                    if self.out_of_time() or self.value(structure) < best:
-                        break
-                    best = self.value(structure)
+                if not self.out_of_time():
+                    self._rising(choices)
 
     def ranked(self) -> list[Trial]:
         """All trials, best first."""
