@@ -5,10 +5,10 @@ Read by path: by the conftest, and by scripts that tests start in processes of t
 
 #: As (place, number in the tests): splits that structures are tried on, folds (of few rows twice
 #: as many, for a user), components of mixtures, steps to the directions of a layer, members of an
-#: average, starts of a mixture, folds of outlier scores, folds and steps of the mixture that
-#: completes rows, rows and draws by which the density of missing cells is judged, draws, rows,
-#: steps, trees and folds of predictions, samples that conditional draws are learned from, batches
-#: by which moments of a generator are learned, trees and folds that tell samples from rows, the
+#: average, starts of a mixture, folds of outlier scores, folds that choose how rows are completed,
+#: rows, samples and draws by which the density of missing cells is judged, draws, rows, steps
+#: and trees of predictions, samples that conditional draws are learned from, batches that
+#: moments of a generator are learned from, trees and folds that tell samples from rows, the
 #: samples they see, trees and steps that learn the ratio of their densities, the rows of a step,
 #: and samples that constants of methods are taken from.
 FITS = (
@@ -23,7 +23,6 @@ FITS = (
     ("pushforward.transport.trimmed_density._FOLDS", 3),
     ("pushforward.transport.trimmed_density._FOLDS_OF_FEW", 5),
     ("pushforward.transport.table_mixture._FOLDS", 1),
-    ("pushforward.transport.table_mixture._STEPS", 10),
     ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
     ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
     ("pushforward.estimators.missing_cells._COMPARED", 500),
@@ -34,7 +33,6 @@ FITS = (
     ("pushforward.models.prediction.shapley._ORDERS", 16),
     ("pushforward.models.prediction.stacked_regression._TREES", 40),
     ("pushforward.models.prediction.stacked_regression._BOOSTED", 120),
-    ("pushforward.models.prediction.stacked_regression._FOLDS", 3),
     ("pushforward.estimators.conditionals._SAMPLES", 500),
     ("pushforward.transport.conditioning.SAMPLES", 2500),
     ("pushforward.estimators.generator_model._REFRESH_BATCHES", 3),

@@ -48,7 +48,7 @@ def test_every_row_is_scored_once_by_what_has_not_seen_it(selected):
     assert float(found.scores.mean()) < float(seen.mean())
 
 
-def test_the_share_that_is_done_never_falls_and_is_at_most_all():
+def test_the_share_that_is_done_never_falls_and_is_at_most_all(all_fits):
     shares = []
     choose(
         Rows.continuous(torch.from_numpy(clusters(60))),
