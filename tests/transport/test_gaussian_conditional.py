@@ -113,3 +113,4 @@ def test_what_has_closed_forms_is_asked_without_losing_draws():
     exact = GaussianConditional.of(density)
     assert exact is not None
     torch.testing.assert_close(draws.log_given, exact.log_prob(x, given), atol=1e-10, rtol=0)
+    assert "proposal" not in vars(conditioner)  # none is fitted
