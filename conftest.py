@@ -2,14 +2,17 @@
 
 import gc
 import os
+import runpy
 import shutil
 import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 _STEPS = 20  # of training in an example
+_FITS = runpy.run_path(str(Path(__file__).with_name("tests") / "few_fits.py"))["FITS"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +45,8 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if not isinstance(request.node, pytest.DoctestItem):
         return
     warnings.filterwarnings("ignore", "What the model writes is no text")  # pytest ends it
+    for place, number in (*_FITS, ("pushforward.models.sliced.stacking._FITS", 1)):
+        monkeypatch.setattr(place, number)
     if "refinement" in request.node.name:
         from pushforward.refinement import density_ratio
 
@@ -56,10 +61,3 @@ def _short_examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
     if "models" in request.node.name:
         monkeypatch.setattr(Loop, "run", few_steps)
-    for place, number in (
-        ("models.sliced.selection._FOLDS", 2),
-        ("models.sliced.selection._SPLITS", 1),
-        ("models.sliced.stacking._FITS", 1),
-        ("transport.mixture._RESTARTS", 1),
-    ):
-        monkeypatch.setattr(f"pushforward.{place}", number)

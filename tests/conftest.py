@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import runpy
 import signal
 import socket
 import sys
@@ -31,32 +32,7 @@ def _seeds():
     torch.default_generator.manual_seed(0)
 
 
-#: How many fits are tried, averaged and judged where a user has more, as (place, number in the
-#: tests): splits that structures are tried on, folds (of few rows twice as many), components of
-#: mixtures, steps to the directions of a layer, members of an average, starts of a mixture, rows
-#: by which the density of missing cells is judged, trees and folds that tell samples from rows,
-#: the samples they see, and trees and steps that learn the ratio of their densities.
-_FITS = (
-    ("pushforward.models.sliced.selection._SPLITS", 1),
-    ("pushforward.models.sliced.selection._FOLDS", 2),
-    ("pushforward.models.sliced.structure_search._MOST_COMPONENTS", 8),
-    ("pushforward.models.sliced.auto._STEPS", 8),
-    ("pushforward.models.sliced.stacking._FITS", 2),
-    ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
-    ("pushforward.transport.mixture._RESTARTS", 1),
-    ("pushforward.transport.trimmed_density._FOLDS", 5),
-    ("pushforward.transport.trimmed_density._FOLDS_OF_FEW", 8),
-    ("pushforward.estimators.missing_cells._LEAST_SCORED", 20),
-    ("pushforward.estimators.missing_cells._MOST_SCORED", 40),
-    ("pushforward.metrics.two_sample._TREES", 25),
-    ("pushforward.metrics.two_sample._FOLDS", 3),
-    ("pushforward.refinement.acceptance_test._FOLDS", 3),
-    ("pushforward.refinement.acceptance_test._SAMPLES", 1000),
-    ("pushforward.refinement.density_ratio._POOLED", 2000),
-    ("pushforward.refinement.ratio_trees._TREES", 50),
-    ("pushforward.refinement.density_ratio._STEPS", 400),
-    ("pushforward.refinement.density_ratio._STEPS_THAT_WEIGH", 400),
-)
+_FITS = runpy.run_path(str(Path(__file__).with_name("few_fits.py")))["FITS"]
 
 
 def _number(place):

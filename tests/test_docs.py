@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import pushforward
+from pushforward.refinement import density_ratio
 from pushforward.training import Loop
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,7 @@ def small(monkeypatch, tmp_path):
         run(self, **options | {"steps": 2, "minutes": None})
 
     monkeypatch.setattr(Loop, "run", two_steps)
+    monkeypatch.setattr(density_ratio, "_POOLED", 400)
     monkeypatch.setattr(pushforward, "open_images", lambda *name, **_: opened("digits"))
     monkeypatch.setattr(
         pushforward, "refine", lambda *given, **named: refine(*given, **{"minutes": 0.03} | named)

@@ -59,7 +59,7 @@ def test_rows_go_to_stdout_while_a_bar_is_on_the_terminal(gis):
 
 
 def test_a_reader_that_leaves(gis, command):
-    line = f"{sys.executable} -m pushforward sample {gis} -n 300000 | head -n 2"
+    line = f"{sys.executable} -m pushforward sample {gis} -n 30000 | head -n 2"
     found = command(shell=line)
     assert found.stdout.count("\n") == 2
     assert found.stderr == ""

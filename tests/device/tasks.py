@@ -28,7 +28,7 @@ def _refined(model, X, **options):
     for patch in patches:
         patch.start()
     try:
-        refined = pushforward.refine(model, X, minutes=0.05, seed=0, **options)
+        refined = pushforward.refine(model, X, minutes=0.02, seed=0, **options)
     finally:
         for patch in patches:
             patch.stop()

@@ -116,7 +116,7 @@ def test_a_table_of_all_kinds_with_holes_fits_and_answers(tmp_path):
         }
     )
     frame = frame.mask(rng.random(frame.shape) < 0.15)
-    model = pushforward.AutoDensity(random_state=0, minutes=0.03).fit(frame)
+    model = pushforward.AutoDensity(random_state=0, minutes=0.3).fit(frame)
     rows = model.sample(500, random_state=0, complete=True)
     assert rows.notna().all(axis=None)
     assert rows.groupby("kind")["name"].nunique().max() == 1  # filled in as it was

@@ -20,7 +20,7 @@ _spec.loader.exec_module(make)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_folder_of_earlier_code_answers_as_it_did(name):
+def test_a_folder_of_earlier_code_answers_as_it_did(name, all_fits):
     model = pushforward.load(HERE / name)
     with np.load(HERE / f"{name}.npz", allow_pickle=False) as file:
         expected = dict(file)

@@ -35,7 +35,7 @@ def exact(d, strangers=0.5):
 
 
 @pytest.mark.parametrize(("strangers", "draws"), [(0.05, 1.25), (0.5, 2.0), (0.8, 4.0)])
-def test_rows_of_few_numbers_cost_no_more_draws_than_change_them(strangers, draws):
+def test_rows_of_few_numbers_cost_no_more_draws_than_change_them(strangers, draws, all_fits):
     """The exact ratio is never over one in the share that are none: 1.05, 2 and 5."""
     given = context(exact(2, strangers), 2, False, strangers)
     assert draws_for(given, BUDGETS) == draws

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 import pushforward
 from pushforward.metrics import independent_critic
 from pushforward.metrics.features import ClassifierFeatures
-from pushforward.models.gans import PPGN
+from pushforward.models.gans import PPGN, ppgn
 from pushforward.refinement import fit_ratio, refine
 
 MODES = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
@@ -63,7 +63,8 @@ def test_measures_that_train_do(digits, mode):
     assert bool(ratio(x).isfinite().all())
 
 
-def test_codes_are_moved_in_any_mode(mode):
+def test_codes_are_moved_in_any_mode(mode, monkeypatch):
+    monkeypatch.setitem(ppgn._DENOISER, "steps", 10)
     with mode():
         model = pushforward.AlphaGAN(width=4, latent=4, **SMALL).fit(IMAGES)
         sampler = PPGN(model, lambda x: x.flatten(1)[:, :3], steps=2).fit(IMAGES, random_state=0)

@@ -20,7 +20,7 @@ def gaussian():
     factor = torch.linalg.cholesky(COVARIANCE)
     density = SlicedDensity.assemble([Component(0.0, MEAN, factor, [])])
     rows = Rows.continuous(density.sample(4000, torch.Generator().manual_seed(0)))
-    conditioner = Conditioner.fit(density, rows, 0)
+    conditioner = Conditioner(density, rows, 0)
     conditioner.exact = None  # as of a density without closed forms
     return conditioner
 

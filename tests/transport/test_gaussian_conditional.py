@@ -106,10 +106,11 @@ def test_behind_margins_conditional_times_marginal_is_the_joint(open_):
 def test_what_has_closed_forms_is_asked_without_losing_draws():
     density, *_ = two_gaussians()
     samples = density.sample(2000, torch.Generator().manual_seed(0))
-    conditioner = Conditioner.fit(density, Rows.continuous(samples), 0)
+    conditioner = Conditioner(density, Rows.continuous(samples), 0)
     x, given = samples[:3], torch.tensor([True, False, False])
     draws = conditioner.condition(x, given, 100, RowNoise.of(x, 0))
     assert draws.effective_size.tolist() == pytest.approx([100.0] * 3)
     exact = GaussianConditional.of(density)
     assert exact is not None
     torch.testing.assert_close(draws.log_given, exact.log_prob(x, given), atol=1e-10, rtol=0)
+    assert "proposal" not in vars(conditioner)  # none is fitted

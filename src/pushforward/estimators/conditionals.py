@@ -93,7 +93,7 @@ class Conditionals:
                 count = min(SAMPLES, _SAMPLES * max(1, self.density_.dimension))
                 z = self._draw(count, torch.Generator().manual_seed(0))
                 rows = self._rows(z, None, torch.zeros(len(z)).double())
-                self._conditioned_ = (self.density_, Conditioner.fit(self.density_, rows, 0))
+                self._conditioned_ = (self.density_, Conditioner(self.density_, rows, 0))
         return self._conditioned_[1]
 
     def impute(

@@ -13,6 +13,7 @@ layers have closed forms, by which they are drawn from themselves (:mod:`.gaussi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -185,32 +186,27 @@ class WeightedDraws:
 
 
 class Conditioner:
-    """Draws the open coordinates of a density given the others; build it with :meth:`fit`.
+    """Draws the open coordinates of a density given the others.
 
     Args:
-        density: on R^D.
-        proposal: fitted to samples of it.
+        density: on R^D, to be conditioned.
+        rows: samples of it, some thousands, with the kinds of the coordinates.
+        seed: of the fit of the proposal to them.
     """
 
-    def __init__(self, density: Density, proposal: TableMixture) -> None:
+    def __init__(self, density: Density, rows: Rows, seed: int) -> None:
         self.density = density
-        self.proposal = proposal
-        self.rows = proposal.rows
+        self.rows, self._seed = rows, seed
         self.exact = GaussianConditional.of(density)
-        atoms = torch.tensor([len(cells) > 0 for cells in self.rows.atoms], dtype=torch.bool)
+        atoms = torch.tensor([len(cells) > 0 for cells in rows.atoms], dtype=torch.bool)
         # coordinates whose values lie anywhere in cells in which the density varies
-        self.blurred = (self.rows.discrete | atoms) & depends_on_place(density)
+        self.blurred = (rows.discrete | atoms) & depends_on_place(density)
 
-    @classmethod
-    def fit(cls, density: Density, rows: Rows, seed: int) -> "Conditioner":
-        """Fit the proposal.
-
-        Args:
-            density: to be conditioned.
-            rows: samples of it, some thousands, with the kinds of the coordinates.
-            seed: of everything random.
-        """
-        return cls(density, TableMixture.fit(rows, seed).widened(_WIDE_SHARE, _WIDE))
+    @cached_property
+    def proposal(self) -> TableMixture:
+        """The simpler model of the samples, fitted when a draw first needs it."""
+        with torch.no_grad():
+            return TableMixture.fit(self.rows, self._seed).widened(_WIDE_SHARE, _WIDE)
 
     def condition(
         self,
@@ -344,7 +340,7 @@ class Conditioner:
             u = noise.uniform()
             if bool(self.rows.discrete[j]):
                 cell = ((x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
-                x[:, j] = self.proposal.in_cell(cell, j, u)
+                x[:, j] = self.rows.in_cell(cell, j, u)
             for low, high in self.rows.atoms[j].tolist():
                 inside = (x[:, j] >= low) & (x[:, j] < high)
                 x[:, j] = torch.where(
@@ -374,7 +370,7 @@ class Conditioner:
             several = _PLACES if self.blurred[j] and len(values) <= _MOST_BLURRED else 1
             share = (torch.arange(several, dtype=x.dtype) + 0.5) / several
             values, share = values.repeat_interleave(several), share.repeat(len(values))
-            node = self.proposal.in_cell(values, j, share).expand(len(x), -1)
+            node = self.rows.in_cell(values, j, share).expand(len(x), -1)
             measure = (self.rows.width[j].log() - math.log(several)).expand(node.shape)
             pieces = None
         else:

@@ -16,6 +16,7 @@ from .spline import Splines
 __all__ = ["gaussianising_splines"]
 
 _BINS = 1024  # of the histogram; bins stay well below a bandwidth up to some 10^7 rows
+_PADDED = 2100  # places of the transform, two a bin: a number of small factors is 4 times faster
 _REACH = 6.0  # standard deviations the histogram covers; what lies beyond counts in its end bins
 
 
@@ -126,10 +127,9 @@ def _smoothed(mass: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     ``mass`` is the histogram at the edges and ``h`` the bandwidth in bins.
     """
     like = {"dtype": torch.float64, "device": mass.device}
-    size = 2 * _BINS + 2
-    frequency = 2 * math.pi * torch.fft.rfftfreq(size, **like)
+    frequency = 2 * math.pi * torch.fft.rfftfreq(_PADDED, **like)
     kernel = torch.exp(-0.5 * (frequency * h[:, None].to(torch.float64)) ** 2)
-    smooth = torch.fft.irfft(torch.fft.rfft(mass, n=size) * kernel, n=size).clamp_min(0)
+    smooth = torch.fft.irfft(torch.fft.rfft(mass, n=_PADDED) * kernel, n=_PADDED).clamp_min(0)
     # the transform is circular: what the kernel puts below the first edge is at the far end
     below = smooth[:, _BINS + 1 + _BINS // 2 :].sum(1, keepdim=True)
     density = smooth[:, : _BINS + 1]

@@ -112,6 +112,10 @@ class Rows:
             self, x=self.x[:, which], atoms=atoms, completions=completions, **parts
         )
 
+    def in_cell(self, cell: Tensor, j: int, share: Tensor) -> Tensor:
+        """Points of coordinate j in cells, at shares of their width, off their edges."""
+        return self.origin[j] + self.width[j] * (cell + 1e-6 + (1 - 2e-6) * share)
+
     def evenly(self) -> "Rows":
         """Unweighted rows, resampled systematically by their weights."""
         if self.weight is None:

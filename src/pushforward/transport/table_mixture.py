@@ -155,7 +155,7 @@ class TableMixture:
         for i in torch.nonzero(~discrete)[:, 0].tolist():
             j = places[i]
             u = noise.uniform()
-            points[:, j] = self.in_cell(self.seen[i][k[:, i]], j, u)
+            points[:, j] = self.rows.in_cell(self.seen[i][k[:, i]], j, u)
         return points, log_prob + self._log_slope(points, ~given)
 
     def complete(self, points: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
@@ -186,7 +186,7 @@ class TableMixture:
         points[:, ~tabled] = torch.where(known[:, ~tabled], points[:, ~tabled], made)
         for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
             u = torch.rand(len(points), generator=generator, dtype=points.dtype)
-            made = self.in_cell(self.seen[i][k[:, i]], j, u)
+            made = self.rows.in_cell(self.seen[i][k[:, i]], j, u)
             points[:, j] = torch.where(known[:, j], points[:, j], made)
         return points
 
@@ -214,10 +214,6 @@ class TableMixture:
     def _from_margins(self, y: Tensor) -> Tensor:
         """Smooth coordinates (N, s) of what is behind the margins."""
         return y if self.margins is None else self.margins.inverse(y.T.contiguous()).T
-
-    def in_cell(self, cell: Tensor, j: int, u: Tensor) -> Tensor:
-        """Points of coordinate j in cells, at shares u of their width, off their edges."""
-        return self.rows.origin[j] + self.rows.width[j] * (cell + 1e-6 + (1 - 2e-6) * u)
 
     def quantiles(self, points: Tensor, j: int, levels: Tensor) -> Tensor:
         """Quantiles of a coordinate that has no table given the others, behind the margins.

@@ -522,7 +522,7 @@ def test_a_collapse_is_named(fitted, images, monkeypatch):
         model._measures(images[:, None], None)
 
 
-def test_the_moments_of_batch_norm_are_of_the_weights_that_are_kept():
+def test_the_moments_of_batch_norm_are_of_the_weights_that_are_kept(all_fits):
     X = np.random.default_rng(0).integers(0, 256, (64, 16, 16), dtype=np.uint8)
     settings = {"width": 4, "steps": 60, "batch_size": 8, "ema": 0.97, "learning_rate": 0.01}
     model = pushforward.DCGAN(validation_fraction=0, random_state=0, **settings).fit(X)

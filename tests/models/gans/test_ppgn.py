@@ -16,6 +16,14 @@ from pushforward.errors import (
     UnsupportedError,
 )
 from pushforward.metrics.features import find_features
+from pushforward.models.gans import ppgn
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """What a denoiser of so few codes knows it has learned in a third of the steps."""
+    monkeypatch.setitem(ppgn._DENOISER, "steps", 300)
+
 
 SMALL = {"width": 2, "latent": 3, "batch_size": 8, "device": "cpu", "random_state": 0}
 

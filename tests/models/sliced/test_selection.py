@@ -48,7 +48,7 @@ def test_every_row_is_scored_once_by_what_has_not_seen_it(selected):
     assert float(found.scores.mean()) < float(seen.mean())
 
 
-def test_the_share_that_is_done_never_falls_and_is_at_most_all():
+def test_the_share_that_is_done_never_falls_and_is_at_most_all(all_fits):
     shares = []
     choose(
         Rows.continuous(torch.from_numpy(clusters(60))),
@@ -56,6 +56,16 @@ def test_the_share_that_is_done_never_falls_and_is_at_most_all():
     )
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] <= 1
+
+
+def test_a_stack_that_no_scored_row_has_a_say_in_is_one_gaussian():
+    """All that judged, copies of a few, were in one fold."""
+    rows = Rows.continuous(torch.from_numpy(clusters(60)))
+    trial = Trial(Structure(True, 2, 1.0), 0.0, 0.0, torch.zeros(5).double(), torch.arange(5))
+    within = stacking.without(60, torch.arange(5))
+    assert stacking.stacked([trial], rows, within) == [(GAUSSIAN, 1.0)]
+    count = stacking._FITS
+    assert stacking.stacked([trial], rows) == [(trial.structure, 1 / count)] * count
 
 
 def test_scores_of_rows_by_fits_that_were_given_them_would_be_found_out(monkeypatch):

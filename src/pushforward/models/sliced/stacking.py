@@ -17,7 +17,7 @@ from ...transport.mixture_density import MixtureDensity
 from ...transport.numerics import weighted_mean
 from ...transport.rows import Rows
 from .layer_growth import Layering
-from .structure import Structure, fit_structure, halfway_to, wide_gaussian
+from .structure import GAUSSIAN, Structure, fit_structure, halfway_to, wide_gaussian
 from .structure_search import WIDE, Trial
 
 __all__ = ["MANY", "StackFitter", "stacked", "without"]
@@ -225,6 +225,8 @@ def stacked(
     each = each[scored] if within is None else each[scored] * within[scored]
     value = {t.structure: weighted_mean(t.held_out, each) for t in trials}
     finite = [t for t in trials if math.isfinite(value[t.structure])]
+    if not finite:  # none of the rows that were scored has a say
+        return [(GAUSSIAN, 1.0)]
     best = max(value[t.structure] for t in finite)
     near = sorted(
         (t for t in finite if value[t.structure] > best - 2), key=lambda t: -value[t.structure]
