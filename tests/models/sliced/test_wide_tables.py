@@ -48,7 +48,7 @@ def test_independent_columns_are_one_gaussian_with_a_diagonal_covariance():
     assert model.score(new) >= LedoitWolf().fit(X).score(new) - 1.5
 
 
-def test_of_few_rows_a_single_gaussian_is_pulled_to_its_diagonal_as_far_as_that_helps():
+def test_of_few_rows_a_single_gaussian_is_pulled_to_its_diagonal_as_far_as_that_helps(all_fits):
     """Covariances of 40 rows of 20 columns were taken as they are, and were -12.7 nats here."""
     r = np.random.default_rng(0)
     X = r.normal(size=(140, 3)) @ r.normal(size=(3, 20)) + 0.2 * r.normal(size=(140, 20))
