@@ -13,6 +13,7 @@ from pushforward.data import Columns
 from pushforward.estimators.missing_cells import completions, rows_of
 from pushforward.estimators.missingness import Missingness
 from pushforward.transport.discrete_chain import DiscreteChain
+from pushforward.transport.table_mixture import TableMixture
 
 N = 800
 
@@ -176,3 +177,22 @@ def test_near_its_deadline_a_fit_looks_at_few_rows(monkeypatch):
     seen.clear()
     Missingness.fit(learned.columns, X, rows, 0, deadline=time.monotonic() + 3600)
     assert max(seen) == 2000
+
+
+def test_a_short_budget_completes_cells_by_a_mixture_of_few_rows(monkeypatch):
+    seen = []
+    fit = TableMixture.fit.__func__
+
+    def counted(cls, rows, *arguments, **options):
+        seen.append(len(rows))
+        return fit(cls, rows, *arguments, **options)
+
+    monkeypatch.setattr(TableMixture, "fit", classmethod(counted))
+    r = np.random.default_rng(0)
+    X = pd.DataFrame(r.normal(size=(2000, 2)), columns=["a", "b"])
+    X.loc[r.random(2000) < 0.2, "b"] = np.nan
+    found = Columns.learn(X, missing="model")
+    for minutes in (None, 1.0, 0.2, 1e-6):
+        (whole,) = completions(found, 1, minutes=minutes)
+        assert whole["b"].notna().all()
+    assert seen == [2000, 2000, 1000, 500]

@@ -22,7 +22,8 @@ __all__ = [
     "completions", "decision_of_known", "log_prob_of_completion", "log_prob_of_known", "rows_of",
 ]  # fmt: skip
 
-# rows that the mixture by which cells are completed is fitted to, also of each minute there is
+# rows that the mixture by which cells are completed is fitted to; the most also for each minute
+# of a budget
 _LEAST_FITTED, _MOST_FITTED = 500, 5_000
 _REDRAWN = 30  # times that cells which break a constraint are drawn again
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over

@@ -601,6 +601,19 @@ def first_try():
     return frame
 
 
+def test_texts_that_hardly_repeat_are_not_left_out_without_a_word():
+    n = 120
+    remark = [f"parcel {i * i} came late, and wet" for i in range(n - 20)] + ["none"] * 20
+    frame = pd.DataFrame({"size": np.random.default_rng(0).normal(size=n), "remark": remark})
+    with pytest.warns(LeftOutWarning, match="columns left out: 'remark'") as found:
+        AutoDensity(random_state=0, minutes=1e-6).fit(frame)
+    assert found[0].filename == __file__
+    kept = AutoDensity(random_state=0, minutes=1e-6, columns={"remark": "text"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept.fit(frame)  # what was declared need not be said
+
+
 def test_a_table_with_gaps_fits_at_the_first_try_and_says_what_was_left_out(tmp_path, capsys):
     frame = first_try()
     share = f"{100 * frame['rare'].isna().mean():.0f} % of its cells are missing"
