@@ -37,7 +37,7 @@ import pushforward
 model = pushforward.load("this folder")
 model.score_samples(X)   # log density in nats a row, higher is more normal
 model.sample(1000)       # new rows like the old ones
-model.predict(X)         # -1 where a row does not belong: log density below {model.offset_:.4g}
+model.predict(X)         # -1 where a row does not belong: its score is below {model.offset_:.4g}
 ```
 
 ## Columns

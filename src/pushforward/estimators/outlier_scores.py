@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,11 @@ class OutlierScores:
         """What :meth:`decision_function` is of rows with missing cells, (n,)."""
         raise NotImplementedError
 
+    @property
+    def _by_density(self) -> bool:
+        """Whether a row is an outlier where its ``score_samples`` is below ``offset_``."""
+        return self.detector_ is None and not self.columns_.spaced
+
     def _outlier_share(self) -> float | None:
         """The share of outliers among the rows of the fit; None where it is not known."""
         share = self.contamination
@@ -82,6 +88,7 @@ class OutlierScores:
         kept = torch.arange(len(rows))
         if self.contamination is None or len(rows) < _FEWEST or rows.x.shape[1] == 0:
             return kept, None
+        rows = replace(rows, log_det=rows.log_det - self.columns_.log_spacing(rows.x))
         if share == 0:
             self.detector_, normal = Novelty.fit(rows, seed)
             return kept, normal
@@ -109,10 +116,13 @@ class OutlierScores:
     def decision_function(self, X: Any, *, missing: str | None = None) -> np.ndarray:
         """Score minus threshold, in nats: negative for outliers.
 
-        The score is :meth:`score_samples`. With ``contamination`` above 0 it is the mean of two
-        log densities fitted to the core of the rows, which outliers among them do not bend. With
-        ``contamination=0`` it is a mean log p-value, of three views of the row of which the
-        density is one (:class:`~pushforward.transport.Novelty`).
+        The score is :meth:`score_samples`, but for values that many rows have: they count not by
+        their probability but by the density that this is at the resolution of their column, so
+        that no unit of a column makes them outliers. With ``contamination`` above 0 it is the
+        mean log p-value of two densities fitted to the core of the rows, which outliers among
+        them do not bend (:class:`~pushforward.transport.TrimmedPair`). With ``contamination=0``
+        it is that of three views of the row of which a density is one
+        (:class:`~pushforward.transport.Novelty`).
 
         Rows with missing cells are compared with samples that lack the same cells where the model
         was fitted with ``missing`` "auto" or "model", or that is said here; else they are
@@ -125,11 +135,16 @@ class OutlierScores:
                 X, partial(self.decision_function, missing="error"), other
             )
         if self.detector_ is None:
-            return self.score_samples(X, missing="error") - self.offset_
+            scores = self.score_samples(X, missing="error") - self.offset_
+            if self._by_density:
+                return scores
+            z, _ = self.columns_.encode(X)
+            return scores - self.columns_.log_spacing(z).numpy()
         with torch.no_grad():
             return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
 
     def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
+        log_det = log_det - self.columns_.log_spacing(z)
         if self.detector_ is None:
             return self.density_.log_prob(z) + log_det
         return self.detector_.score(z, log_det)

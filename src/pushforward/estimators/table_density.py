@@ -187,12 +187,14 @@ class TableDensity(
             self._group = group
             try:
                 rows = rows.take(kept) if len(kept) < len(rows) else rows
-                scores, weight = self._fit_density(rows, seed, report, checkpoint, **options)
+                scores, judged = self._fit_density(rows, seed, report, checkpoint, **options)
             finally:
                 del self._group
             self._place_density()
-            self.held_out_ = weighted_mean(scores, weight)
-            self.offset_ = self._threshold(scores if normal is None else normal, z, log_det)
+            self.held_out_ = weighted_mean(scores, judged.weight)
+            if normal is None:
+                normal = scores - self.columns_.log_spacing(judged.x)
+            self.offset_ = self._threshold(normal, z, log_det)
             self._count_kept()
         self.missingness_ = None
         if completed is not None:
@@ -333,8 +335,8 @@ class TableDensity(
 
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
-    ) -> tuple[Tensor, Tensor | None]:
-        """Fit ``density_``; return log densities of rows not fitted on, and their weights.
+    ) -> tuple[Tensor, Rows]:
+        """Fit ``density_``; return log densities of rows not fitted on, and these rows.
 
         The log densities are in the units of the table: ``rows.log_det`` is added.
 
@@ -495,7 +497,7 @@ class TableDensity(
             "codec": self.columns_,
             "density": True,
             "draw": self._draw,
-            "threshold": self.offset_ if self.detector_ is None else None,  # else of its scores
+            "threshold": self.offset_ if self._by_density else None,
             "networks": (self.density_,) if isinstance(self.density_, nn.Module) else (),
         }
 

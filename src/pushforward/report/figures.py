@@ -111,6 +111,9 @@ class _Page:
     ) -> None:
         self.model, self.title = model, title
         self.scores = model.decision_function(X) + model.offset_
+        by_density = model.capabilities().threshold is not None
+        self.log_density = (self.scores if by_density else model.score_samples(X)).mean()
+        self.score_name = "log density" if by_density else "outlier score"
         n = len(self.scores)
         if n < 2:
             raise ParameterError("X has one row. Expected at least two rows to draw.")
@@ -147,7 +150,7 @@ class _Page:
             x += 0.5 + 0.085 * len(text)
         below = int((self.scores < self.model.offset_).sum())
         summary = (
-            f"mean log density {_nats(self.scores.mean(), 2)} nats a row   ·   {below:,} of "
+            f"mean log density {_nats(self.log_density, 2)} nats a row   ·   {below:,} of "
             f"{n:,} rows ({100 * below / n:.1f} %) below the threshold"
         )
         band.text(WIDTH - 0.3, 0.19, summary, color=GREY, ha="right")
@@ -175,7 +178,7 @@ class _Page:
 
     def densities(self, band: Band) -> None:
         self._log_densities(band.axes(0.95, 0.62, 4.6 if self.singles else 12.4, 2.7))
-        band.heading("Log density of the rows")
+        band.heading(f"{self.score_name.capitalize()} of the rows")
         if self.singles:
             band.heading("Single columns", "share of rows in each bin", x=6.15)
         for i, j in enumerate(self.singles):
@@ -219,7 +222,7 @@ class _Page:
             color=INK,
         )
         self._name_unlikely(axes, ends, top)
-        axes.set_xlabel("log density, nats a row (higher is more normal)", fontsize=9.5)
+        axes.set_xlabel(f"{self.score_name}, nats a row (higher is more normal)", fontsize=9.5)
         axes.set_ylabel("share of rows", fontsize=9.5)
         axes.yaxis.set_major_locator(tick_places(4))
 

@@ -61,12 +61,12 @@ class UnlikelyRow:
 def least_likely_rows(
     model: TableDensity, X: Any, scores: np.ndarray, count: int = 4
 ) -> list[UnlikelyRow]:
-    """The rows of lowest log density, explained.
+    """The rows of lowest score, explained.
 
     Args:
         model: a fitted density of a table.
         X: table of shape (n, p).
-        scores: its ``score_samples``, of shape (n,).
+        scores: its log densities or outlier scores, of shape (n,).
         count: rows wanted.
 
     Returns:

@@ -3,8 +3,7 @@
 A density finds what is rare under it and nothing else: a mixture in the coordinates of the
 table misses rows that are odd only by their ranks, and every smooth density misses the gaps
 between clusters. Three views of a row are therefore put on one scale, the logarithm of their
-p-value among normal rows, and averaged as in Fisher's method of combining tests (Fisher,
-*Statistical Methods for Research Workers*, 1932, section 21.1), weighted as in Good (*On the
+p-value among normal rows (:mod:`.log_p_values`), and averaged, weighted as in Good (*On the
 weighted combination of significance tests*, 1955):
 
 1. its log density by mixtures of Gaussians, averaged over re-drawn splits;
@@ -19,10 +18,10 @@ it lacks.
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .log_p_values import check_levels, log_p_values, score_levels
 from .mixture import GaussianMixture
 from .rows import Rows
 from .sliced_density import Component, SlicedDensity
@@ -38,10 +37,7 @@ _ROWS_A_COMPONENT = 15
 _SHRINKAGE = 1.0  # rows of prior weight a coordinate; the prior has no correlations
 _NEIGHBOURS = 10
 _MOST_REFERENCES = 8192
-_TAIL = 0.2  # share of normal rows below which p-values are extrapolated
-_LEVELS = 65
 _VIEWS = len(_WEIGHT)
-_FARTHEST = -1e300  # a score that is no finite number any more
 _BLOCK = 512
 
 
@@ -72,8 +68,7 @@ class Novelty(nn.Module):
         sizes = (joint.dimension, marginal.dimension, reference.shape[1])
         if marginal.margins is None or len({*sizes}) > 1 or len(reference) < 2:
             raise ValueError("the views of the detector do not belong together")
-        if level.shape != (_VIEWS, _LEVELS) or scale.shape != (_VIEWS,):
-            raise ValueError("the p-values of the detector have wrong sizes")
+        check_levels(level, scale, _VIEWS)
         self.joint, self.marginal = joint, marginal
         self.register_buffer("reference", reference)
         self.register_buffer("level", level)
@@ -114,13 +109,7 @@ class Novelty(nn.Module):
         second[chosen] = neighbours.score(inner[chosen], itself=True)
         second[rest] = neighbours.score(inner[rest])
 
-        at = torch.linspace(_TAIL, 1, _LEVELS, dtype=torch.float64).numpy()
-        views = (first, second, third)
-        level = torch.stack([torch.from_numpy(np.quantile(v.numpy(), at)) for v in views])
-        scale = torch.stack(
-            [edge - v[v <= edge].mean() for edge, v in zip(level[:, 0], views, strict=True)]
-        )
-        scale = torch.maximum(scale, 1e-6 * (level[:, -1] - level[:, 0]) + 1e-12)
+        level, scale = score_levels([first, second, third])
         return cls(joint, marginal, inner[chosen], level, scale)
 
     @classmethod
@@ -133,10 +122,8 @@ class Novelty(nn.Module):
             for p in ("joint.", "marginal.")
         )
         parts = [state[name] for name in ("reference", "level", "scale")]
-        if not all(bool(part.isfinite().all()) for part in parts):
+        if not bool(parts[0].isfinite().all()):
             raise ValueError("the detector holds values that are not finite")
-        if bool((parts[1].diff(dim=1) < 0).any()) or not bool((parts[2] > 0).all()):
-            raise ValueError("the p-values of the detector do not rise")
         return cls(joint, marginal, *parts)
 
     def score(self, x: Tensor, log_det: Tensor) -> Tensor:
@@ -151,18 +138,8 @@ class Novelty(nn.Module):
             self._neighbours.score(_scores(self.marginal, x)),
             self.marginal.log_prob(x) + log_det,
         ]
-        return self._combine(torch.stack(views))
-
-    def _combine(self, views: Tensor) -> Tensor:
-        """Scores (3, n) of the views to one (n,): log p-values, exponential beyond the tail."""
-        views = torch.where(views > _FARTHEST, views, _FARTHEST)
-        right = torch.searchsorted(self.level, views.contiguous()).clamp(1, _LEVELS - 1)
-        low, high = self.level.gather(1, right - 1), self.level.gather(1, right)
-        part = ((views - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
-        p = _TAIL + (1 - _TAIL) * (right - 1 + part) / (_LEVELS - 1)
-        beyond = (self.level[:, :1] - views).clamp_min(0) / self.scale[:, None]
         weight = torch.tensor(_WEIGHT, dtype=torch.float64)
-        return weight @ (p.log() - beyond)
+        return weight @ log_p_values(torch.stack(views), self.level, self.scale)
 
 
 class _Neighbours:

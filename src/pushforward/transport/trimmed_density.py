@@ -3,9 +3,10 @@
 Two mixtures of Gaussians, one of the coordinates and one behind a marginal layer, each fitted
 to its own most likely half of the rows and re-trimmed until it settles (the concentration
 steps of Rousseeuw & Van Driessen, *A fast algorithm for the minimum covariance determinant
-estimator*, 1999, with a mixture in place of one Gaussian). The score is the mean of the two log
-densities: a row has to fit both as a point and by its ranks. Outliers that crowd together more
-closely than the rest are dense, and no density can tell them from the core.
+estimator*, 1999, with a mixture in place of one Gaussian). A row has to fit both as a point and by
+its ranks: the score is the mean of the two log densities, each on the scale of its p-values
+(:mod:`.log_p_values`), because long tails would let the first speak alone. Outliers that crowd
+together more closely than the rest are dense, and no density can tell them from the core.
 
 A value that half of the rows share can fill the core alone. Its coordinate then has no width
 there, and every row with another value is taken to be infinitely far away, although a rare group
@@ -19,6 +20,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .log_p_values import check_levels, log_p_values, score_levels
 from .mixture import GaussianMixture
 from .rows import Rows
 from .sliced_density import Component, SlicedDensity
@@ -44,11 +46,26 @@ class TrimmedPair(nn.Module):
     Args:
         plain: density of the coordinates.
         marginal: density behind a marginal layer.
+        level, scale: of the log densities of the rows of the fit, by :func:`.score_levels`; None
+            in detectors of earlier versions, whose score is the mean of the log densities.
     """
 
-    def __init__(self, plain: SlicedDensity, marginal: SlicedDensity) -> None:
+    level: Tensor | None
+    scale: Tensor | None
+
+    def __init__(
+        self,
+        plain: SlicedDensity,
+        marginal: SlicedDensity,
+        level: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        if level is not None and scale is not None:
+            check_levels(level, scale, 2)
         self.plain, self.marginal = plain, marginal
+        self.register_buffer("level", level)
+        self.register_buffer("scale", scale)
 
     @classmethod
     def fit(cls, rows: Rows, seed: int = 0, components: int | None = None) -> "TrimmedPair":
@@ -63,7 +80,9 @@ class TrimmedPair(nn.Module):
         margins = rows.fit_margins()
         filled = rows.commonest() >= _CORE
         plain, inner = (_core(r, components, filled, seed) for r in (rows, rows.through(margins)))
-        return cls(SlicedDensity.assemble(plain), SlicedDensity.assemble(inner, margins))
+        pair = cls(SlicedDensity.assemble(plain), SlicedDensity.assemble(inner, margins))
+        level, scale = score_levels([*pair._views(rows.x, rows.log_det)])
+        return cls(pair.plain, pair.marginal, level, scale)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "TrimmedPair":
@@ -74,16 +93,26 @@ class TrimmedPair(nn.Module):
             )
             for p in ("plain.", "marginal.")
         )
-        return cls(plain, marginal)
+        return cls(plain, marginal, state.get("level"), state.get("scale"))
 
-    def score(self, x: Tensor, log_det: Tensor | float = 0.0) -> Tensor:
-        """Mean of the two log densities in nats: (n, d) -> (n,).
+    def score(self, x: Tensor, log_det: Tensor) -> Tensor:
+        """Mean log p-value of the two densities, in nats: (n,), higher is more normal.
 
         Args:
-            x: coordinates.
+            x: (n, d) coordinates.
             log_det: (n,) log-determinants that carry densities to the units of the table.
         """
-        return 0.5 * (self.plain.log_prob(x) + self.marginal.log_prob(x)) + log_det
+        views = self._views(x, log_det)
+        if self.level is None or self.scale is None:
+            return views.mean(0)
+        return log_p_values(views, self.level, self.scale).mean(0)
+
+    def log_density(self, x: Tensor, log_det: Tensor) -> Tensor:
+        """Mean of the two log densities in nats, (n,), of the same arguments."""
+        return self._views(x, log_det).mean(0)
+
+    def _views(self, x: Tensor, log_det: Tensor) -> Tensor:
+        return torch.stack([self.plain.log_prob(x), self.marginal.log_prob(x)]) + log_det
 
 
 def held_out_normal(rows: Rows, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -100,19 +129,20 @@ def held_out_normal(rows: Rows, seed: int = 0) -> tuple[Tensor, Tensor]:
         seed: of the folds and the fits.
 
     Returns:
-        Indices of the normal rows, rising, and their scores in the units of the table.
+        Indices of the normal rows, rising, and their scores.
     """
-    scores = rows.log_det.clone()
+    density, scores = torch.empty_like(rows.log_det), torch.empty_like(rows.log_det)
     count = _FOLDS_OF_FEW if len(rows) < _FEW else _FOLDS
     fold = rows.folds(count if len(rows) < _MANY else _FOLDS_OF_MANY, seed)
     for f in fold.unique():
         out, rest = (torch.nonzero(which)[:, 0] for which in (fold == f, fold != f))
         # as many Gaussians as the pair of all rows has: one more or less is another scale
         pair = TrimmedPair.fit(rows.take(rest), seed, _supported(len(rows)))
-        scores[out] += pair.score(rows.x[out])
-    ordered = scores.sort(descending=True).values
+        density[out] = pair.log_density(rows.x[out], rows.log_det[out])
+        scores[out] = pair.score(rows.x[out], rows.log_det[out])
+    ordered = density.sort(descending=True).values
     median, upper = ordered[(len(rows) - 1) // 2], ordered[(len(rows) - 1) // 4]
-    depth = (median - scores) / ((upper - median).clamp_min(1e-12) / 0.6745)
+    depth = (median - density) / ((upper - median).clamp_min(1e-12) / 0.6745)
     normal = torch.nonzero(depth <= _gap(depth))[:, 0]
     return normal, scores[normal]
 

@@ -11,7 +11,7 @@ from scipy import integrate
 
 from pushforward.data import Columns
 from pushforward.data.tables.point_masses import Atoms
-from pushforward.errors import DataError
+from pushforward.errors import DataError, ModelFileError
 
 NORMAL = torch.distributions.Normal(0.0, 1.0)
 
@@ -155,3 +155,45 @@ def test_a_value_that_would_spill_is_a_mass_for_smooth_models(rng):
     assert learned.kinds == ("mixed", "mixed", "integer")
     assert learned.columns[0].atoms.values == (0.0,)
     pd.testing.assert_frame_equal(learned.decode(learned.encode(X)[0]), X)
+
+
+def test_the_spacing_of_an_atom_is_that_of_the_values_beside_it():
+    """Of m values the sqrt(m) nearest on a side count: one near another by chance says little."""
+    grid = np.arange(1, 401) * 0.25
+    one = np.concatenate([np.zeros(300), [1e-12], grid])
+    atoms = Atoms.learn(one, np.array([0.0]), 0.0, None)
+    assert atoms.spacing[0] == pytest.approx(19 * 0.25 / 20)  # 0, 1e-12 and 0.25 to 4.75
+    two = np.concatenate([np.zeros(300), np.full(300, 7.125), grid])
+    spacing = Atoms.learn(two, np.array([0.0, 7.125]), 0.0, None).spacing
+    assert spacing[0] == pytest.approx(0.25)
+    assert spacing[1] == pytest.approx(
+        np.mean([(7.125 - 2.25) / 20, (11.75 - 7.125) / 19]), rel=0.02
+    )
+    alone = Atoms.learn(np.zeros(30), np.array([0.0]), 0.0, None).spacing
+    assert alone[0] > 0
+
+
+def test_atoms_of_older_folders_have_no_spacing():
+    columns = Columns.learn(zeros(0.4)).columns
+    z, _ = columns.encode(zeros(0.4))
+    assert columns.spaced
+    spacing = columns.log_spacing(z).numpy()
+    at = (zeros(0.4)["x"] == 0).to_numpy()
+    assert (spacing[~at] == 0).all()
+    np.testing.assert_allclose(np.exp(spacing[at]), columns.columns[0].atoms.spacing[0])
+    config = json.loads(json.dumps(columns.to_config()))
+    assert Columns.from_config(config).to_config() == columns.to_config()
+    for entry in config["columns"]:
+        if entry["atoms"] is not None:
+            del entry["atoms"]["spacing"]
+    older = Columns.from_config(config)
+    assert not older.spaced
+    assert (older.log_spacing(z) == 0).all()
+
+
+@pytest.mark.parametrize("spacing", [[-1.0], [0.0], [1.0, 2.0], [float("nan")], ["1"]])
+def test_a_spacing_that_is_none_is_refused(spacing):
+    config = Columns.learn(zeros(0.4)).columns.to_config()
+    config["columns"][0]["atoms"]["spacing"] = spacing
+    with pytest.raises(ModelFileError, match="spacing"):
+        Columns.from_config(config)

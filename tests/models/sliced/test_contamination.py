@@ -32,7 +32,7 @@ def as_rows(x):
 def test_the_trimmed_pair_ranks_scattered_outliers_last(share):
     x, outlier = polluted(share)
     rows = as_rows(x)
-    assert roc_auc_score(outlier, -TrimmedPair.fit(rows).score(rows.x)) > 0.97
+    assert roc_auc_score(outlier, -TrimmedPair.fit(rows).score(rows.x, rows.log_det)) > 0.97
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2])
@@ -163,3 +163,25 @@ def test_new_normal_rows_are_called_outliers_as_often_as_asked(share):
     alarms = float((model.predict(normal(4000, r)) == -1).mean())
     # the threshold is the 75th of 1,500 rows: three deviations of what it lets through
     assert abs(alarms - 0.05) < 3 * np.sqrt(0.05 * 0.95 * (1 / (1500 - bad) + 1 / 4000)) + 0.01
+
+
+@pytest.mark.parametrize("contamination", [None, 0, "auto", 0.1])
+def test_the_unit_of_a_column_with_zeros_makes_no_outliers(contamination):
+    """Rain in metres, in which its density is ten thousand times that in tenths of millimetres."""
+
+    def draw(n, seed):
+        z = np.random.default_rng(seed).normal(size=(n, 3))
+        rain = np.where(z[:, 2] < -0.5, 0.0, np.exp(0.5 * z[:, 0]))
+        return np.column_stack([rain, z[:, 1], z[:, 1] + 0.3 * z[:, 2]])
+
+    few, fresh = draw(500, 0), draw(2000, 1)
+    found = []
+    for unit in (1e-4, 1.0, 1e4):
+        rows = [X * [unit, 1, 1] for X in (few, fresh)]
+        model = GIS(contamination=contamination, max_layers=1, random_state=0).fit(rows[0])
+        found.append(model.decision_function(rows[1]))
+        labels = np.where(found[-1] < 0, -1, 1)
+        np.testing.assert_array_equal(model.predict(rows[1]), labels)
+    for other in (found[0], found[2]):  # the noise in the cells is another
+        assert ((other < 0) != (found[1] < 0)).mean() < 0.01
+        assert np.corrcoef(other, found[1])[0, 1] > 0.99

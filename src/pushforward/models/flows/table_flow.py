@@ -207,7 +207,7 @@ class TableFlow(TableDensity, PhasedModel):
         tensorboard: bool = False,
         validation: Any = None,
         started: float,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Rows]:
         self._seed, d = seed, rows.x.shape[1]
         parameters = self.get_params(deep=False)
         names = ("network", "couplings", "width", "learning_rate", "batch_size")
@@ -231,7 +231,7 @@ class TableFlow(TableDensity, PhasedModel):
         # trained in float32; used in float64, in which a score does not depend on its batch
         self.density_ = NetworkDensity(self._flow).cpu().double().eval()
         report("done", 1.0)
-        return self.density_.log_prob(scored.x) + scored.log_det, scored.weight
+        return self.density_.log_prob(scored.x) + scored.log_det, scored
 
     def _sources(self, train: Rows, scored: Rows) -> DividedRows:
         weight = torch.ones(len(train)) if train.weight is None else train.weight.float()

@@ -139,7 +139,7 @@ class AutoDensity(TableDensity):
         checkpoint: Checkpoint,
         started: float | None = None,
         validation: Any = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Rows]:
         d = rows.x.shape[1]
         judges = None if validation is None else self._divided(rows, validation, seed)[1]
         minutes = self.minutes
@@ -165,7 +165,7 @@ class AutoDensity(TableDensity):
         ]
         self.notes_ = selection.notes
         report("done", 1.0)
-        return selection.scores, selection.weight
+        return selection.scores, selection.judged
 
     def account(self) -> str:
         """What was tried, what was chosen and why, as a text of a few lines."""

@@ -276,7 +276,7 @@ class GIS(TransformerMixin, TableDensity):
         report: Report,
         checkpoint: Checkpoint,
         validation: Any = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Rows]:
         n, d = rows.x.shape
         started = time.monotonic() - checkpoint.seconds
         more = self.warm_start and self.__sklearn_is_fitted__()
@@ -321,7 +321,7 @@ class GIS(TransformerMixin, TableDensity):
             self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
             scores = self._scores(scored, layering, group)
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
-        return scores, scored.weight
+        return scores, scored
 
     def _grown(
         self,

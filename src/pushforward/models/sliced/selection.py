@@ -38,9 +38,9 @@ class Selection:
         trials: all structures of the smooth coordinates that were tried, best first.
         chained: number of coordinates that are modelled as discrete values.
         gaussian: held-out value of one Gaussian of all coordinates, the floor.
-        scores: log densities of rows that nothing which scores them has seen, or of those that
-            were given to choose by.
-        weight: the weights of these rows, or None.
+        judged: rows that nothing which scores them has seen, or those that were given to choose
+            by.
+        scores: their log densities.
         notes: sentences on what was chosen and why.
     """
 
@@ -48,8 +48,8 @@ class Selection:
     trials: list[Trial]
     chained: int
     gaussian: float
+    judged: Rows
     scores: Tensor
-    weight: Tensor | None
     notes: list[str] = field(default_factory=list)
 
 
@@ -155,8 +155,7 @@ def select(
             trial.weight = float(trial.structure == GAUSSIAN and not bool(chained.any()))
         notes = [f"nothing beat one Gaussian on held-out rows ({gaussian:.3f} nats a row)"]
     notes += short
-    weight = None if rows.weight is None else rows.weight[which]
-    return Selection(density, trials, int(chained.sum()), gaussian, scores, weight, notes)
+    return Selection(density, trials, int(chained.sum()), gaussian, judged, scores, notes)
 
 
 def _divided(
@@ -244,7 +243,7 @@ def _too_small(rows: Rows) -> Selection:
         note = f"{rows.distinct()} different rows are too few to hold any out (20 are needed)"
         note += ": one Gaussian"
     scores = density.log_prob(rows.x) + rows.log_det
-    return Selection(density, [], 0, rows.mean(scores), scores, rows.weight, [note])
+    return Selection(density, [], 0, rows.mean(scores), rows, scores, [note])
 
 
 def _shortened(n: int, outs: list[Tensor], scored: int, first_alone: bool) -> list[str]:

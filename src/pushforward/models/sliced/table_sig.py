@@ -139,7 +139,7 @@ class TableSIG(TableDensity):
         report: Report,
         checkpoint: Checkpoint,
         validation: Any = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Rows]:
         d = rows.x.shape[1]
         end = math.inf
         if self.minutes is not None:
@@ -174,7 +174,7 @@ class TableSIG(TableDensity):
         ends = inner.fit_ends() if layers else None
         self.density_ = SlicedDensity.assemble([whole], margins, ends)
         judged = rows if held_out is None else held_out
-        return self.density_.log_prob(judged.x) + judged.log_det, judged.weight
+        return self.density_.log_prob(judged.x) + judged.log_det, judged
 
     def _layer(self, data: Tensor, samples: Tensor, generator: torch.Generator) -> SliceLayer:
         """The layer whose forward map carries rows (d, n) a step towards samples (d, m)."""

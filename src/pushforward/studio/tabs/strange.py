@@ -139,7 +139,7 @@ def _of_rows_with_holes(
     assert columns is not None
     n = len(columns.complete(table))
     decision = np.full(n, np.nan)
-    if opened.can.can("given") and opened.can.threshold is not None:
+    if opened.can.can("given") and opened.can.can("decision_function"):
         numbers = numbers[:_MOST_HOLED]
         for start in range(0, len(numbers), _HOLED):
             part = numbers[start : start + _HOLED]
