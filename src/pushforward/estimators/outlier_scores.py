@@ -70,7 +70,7 @@ class OutlierScores:
     @property
     def _by_density(self) -> bool:
         """Whether a row is an outlier where its ``score_samples`` is below ``offset_``."""
-        return self.detector_ is None and not self.columns_.spaced
+        return self.detector_ is None and not self.columns_.smooths_atoms
 
     def _outlier_share(self) -> float | None:
         """The share of outliers among the rows of the fit; None where it is not known."""
@@ -88,7 +88,7 @@ class OutlierScores:
         kept = torch.arange(len(rows))
         if self.contamination is None or len(rows) < _FEWEST or rows.x.shape[1] == 0:
             return kept, None
-        rows = replace(rows, log_det=rows.log_det - self.columns_.log_spacing(rows.x))
+        rows = replace(rows, log_det=rows.log_det - self.columns_.log_kernel_width(rows.x))
         if share == 0:
             self.detector_, normal = Novelty.fit(rows, seed)
             return kept, normal
@@ -117,7 +117,7 @@ class OutlierScores:
         """Score minus threshold, in nats: negative for outliers.
 
         The score is :meth:`score_samples`, but for values that many rows have: they count not by
-        their probability but by the density that this is at the resolution of their column, so
+        their probability but by the density that a kernel estimate of the column has there, so
         that no unit of a column makes them outliers. With ``contamination`` above 0 it is the
         mean log p-value of two densities fitted to the core of the rows, which outliers among
         them do not bend (:class:`~pushforward.transport.TrimmedPair`). With ``contamination=0``
@@ -139,12 +139,12 @@ class OutlierScores:
             if self._by_density:
                 return scores
             z, _ = self.columns_.encode(X)
-            return scores - self.columns_.log_spacing(z).numpy()
+            return scores - self.columns_.log_kernel_width(z).numpy()
         with torch.no_grad():
             return self._outlier_score(*self.columns_.encode(X)).numpy() - self.offset_
 
     def _outlier_score(self, z: Tensor, log_det: Tensor) -> Tensor:
-        log_det = log_det - self.columns_.log_spacing(z)
+        log_det = log_det - self.columns_.log_kernel_width(z)
         if self.detector_ is None:
             return self.density_.log_prob(z) + log_det
         return self.detector_.score(z, log_det)

@@ -193,7 +193,7 @@ class TableDensity(
             self._place_density()
             self.held_out_ = weighted_mean(scores, judged.weight)
             if normal is None:
-                normal = scores - self.columns_.log_spacing(judged.x)
+                normal = scores - self.columns_.log_kernel_width(judged.x)
             self.offset_ = self._threshold(normal, z, log_det)
             self._count_kept()
         self.missingness_ = None

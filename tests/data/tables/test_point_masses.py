@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import integrate
+from scipy.stats import gaussian_kde
 
 from pushforward.data import Columns
 from pushforward.data.tables.point_masses import Atoms
@@ -157,43 +158,38 @@ def test_a_value_that_would_spill_is_a_mass_for_smooth_models(rng):
     pd.testing.assert_frame_equal(learned.decode(learned.encode(X)[0]), X)
 
 
-def test_the_spacing_of_an_atom_is_that_of_the_values_beside_it():
-    """Of m values the sqrt(m) nearest on a side count: one near another by chance says little."""
-    grid = np.arange(1, 401) * 0.25
-    one = np.concatenate([np.zeros(300), [1e-12], grid])
-    atoms = Atoms.learn(one, np.array([0.0]), 0.0, None)
-    assert atoms.spacing[0] == pytest.approx(19 * 0.25 / 20)  # 0, 1e-12 and 0.25 to 4.75
-    two = np.concatenate([np.zeros(300), np.full(300, 7.125), grid])
-    spacing = Atoms.learn(two, np.array([0.0, 7.125]), 0.0, None).spacing
-    assert spacing[0] == pytest.approx(0.25)
-    assert spacing[1] == pytest.approx(
-        np.mean([(7.125 - 2.25) / 20, (11.75 - 7.125) / 19]), rel=0.02
-    )
-    alone = Atoms.learn(np.zeros(30), np.array([0.0]), 0.0, None).spacing
-    assert alone[0] > 0
+def test_an_atom_over_its_kernel_width_is_what_a_kernel_estimate_has_there():
+    r = np.random.default_rng(0)
+    x = np.concatenate([np.zeros(900), 50 + 10 * r.normal(size=1100)])
+    width = Atoms.learn(x, np.array([0.0]), 0.0, None).kernel_width
+    others = x[x != 0]
+    bandwidth = 0.9 * others.std() * len(others) ** -0.2  # of normal values
+    estimate = gaussian_kde(x, bw_method=bandwidth / x.std(ddof=1))
+    assert estimate(0.0)[0] == pytest.approx(0.45 / width, rel=0.03)
+    for order, unit in ((x[::-1], 1.0), (x, 2.0**990)):
+        assert Atoms.learn(unit * order, np.array([0.0]), 0.0, None).kernel_width == unit * width
+    assert Atoms.learn(np.zeros(30), np.array([0.0]), 1.0, None).kernel_width > 1
 
 
-def test_atoms_of_older_folders_have_no_spacing():
+def test_atoms_of_older_folders_count_by_their_probability():
     columns = Columns.learn(zeros(0.4)).columns
     z, _ = columns.encode(zeros(0.4))
-    assert columns.spaced
-    spacing = columns.log_spacing(z).numpy()
+    assert columns.smooths_atoms
+    widths = columns.log_kernel_width(z).numpy()
     at = (zeros(0.4)["x"] == 0).to_numpy()
-    assert (spacing[~at] == 0).all()
-    np.testing.assert_allclose(np.exp(spacing[at]), columns.columns[0].atoms.spacing[0])
+    assert (widths[~at] == 0).all()
+    np.testing.assert_allclose(np.exp(widths[at]), columns.columns[0].atoms.kernel_width)
     config = json.loads(json.dumps(columns.to_config()))
     assert Columns.from_config(config).to_config() == columns.to_config()
-    for entry in config["columns"]:
-        if entry["atoms"] is not None:
-            del entry["atoms"]["spacing"]
+    del config["columns"][0]["atoms"]["kernel_width"]
     older = Columns.from_config(config)
-    assert not older.spaced
-    assert (older.log_spacing(z) == 0).all()
+    assert not older.smooths_atoms
+    assert (older.log_kernel_width(z) == 0).all()
 
 
-@pytest.mark.parametrize("spacing", [[-1.0], [0.0], [1.0, 2.0], [float("nan")], ["1"]])
-def test_a_spacing_that_is_none_is_refused(spacing):
+@pytest.mark.parametrize("width", [-1.0, float("nan"), "1", None])
+def test_a_kernel_width_that_is_none_is_refused(width):
     config = Columns.learn(zeros(0.4)).columns.to_config()
-    config["columns"][0]["atoms"]["spacing"] = spacing
-    with pytest.raises(ModelFileError, match="spacing"):
+    config["columns"][0]["atoms"]["kernel_width"] = width
+    with pytest.raises(ModelFileError, match="kernel_width"):
         Columns.from_config(config)

@@ -80,7 +80,7 @@ DATES = {
     "fraction": str,
     "since": (int, type(None)),
 }
-ATOMS = {"values": list, "widths": list, "step": float, "spacing": list}
+ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
 RARE = {"first": int, "shares": list, "unseen": float}
 TRANSFORM = {
     "low": (float, type(None)),
@@ -212,16 +212,16 @@ def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
     expect((atoms is not None) == (entry["kind"] == "mixed"), f"{where}.atoms", atoms)
     if atoms is None:
         return None
-    atoms = {"spacing": [], **atoms}  # which older folders lack
+    atoms = {"kernel_width": 0.0, **atoms}  # which older folders lack
     check_entry(atoms, ATOMS, f"{where}.atoms")
-    values, widths, spacing = atoms["values"], atoms["widths"], atoms["spacing"]
+    values, widths, kernel = atoms["values"], atoms["widths"], atoms["kernel_width"]
     expect(rising(values) and len(values) > 0, f"{where}.atoms.values", values)
-    for key, lengths in (("widths", widths), ("spacing", spacing or widths)):
-        fine = len(lengths) == len(values) and all(type(w) is float and w > 0 for w in lengths)
-        expect(fine and math.isfinite(sum(lengths)), f"{where}.atoms.{key}", lengths)
+    fine = len(widths) == len(values) and all(type(w) is float and w > 0 for w in widths)
+    expect(fine and math.isfinite(sum(widths)), f"{where}.atoms.widths", widths)
+    expect(kernel >= 0, f"{where}.atoms.kernel_width", kernel)
     fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
     expect(fits, f"{where}.atoms.step", atoms["step"])
-    return Atoms(tuple(values), tuple(widths), atoms["step"], tuple(spacing))
+    return Atoms(tuple(values), tuple(widths), atoms["step"], kernel)
 
 
 def _read_rare(entry: dict[str, Any], where: str) -> RareLevels | None:

@@ -83,19 +83,19 @@ class CoordinateInfo:
         return torch.from_numpy(self._coordinates.cell_index(line))
 
     @property
-    def spaced(self) -> bool:
-        """Whether :meth:`log_spacing` of any row is not 0."""
-        return any(c.atoms is not None and c.atoms.spacing for c in self._coordinates.columns)
+    def smooths_atoms(self) -> bool:
+        """Whether :meth:`log_kernel_width` of any row is not 0."""
+        return any(c.atoms is not None and c.atoms.kernel_width for c in self._coordinates.columns)
 
-    def log_spacing(self, z: torch.Tensor) -> torch.Tensor:
-        """Log distances of the values around the atoms that each row is at: their sum, (n,).
+    def log_kernel_width(self, z: torch.Tensor) -> torch.Tensor:
+        """Sum of the log kernel widths of the atoms that each row is at: (n,).
 
         A log density of a row, in which an atom counts by its probability, minus this is one in
-        which it counts by the density that it has at the resolution of its column. The two
-        differ by a constant if a column is given in another unit; the first does not.
+        which it counts by the density that a kernel estimate has there. In another unit of a
+        column the latter is another by a constant, the same for all rows; the former is not.
         """
         line = torch.as_tensor(z).detach().cpu().double().numpy()
-        return torch.from_numpy(self._coordinates.log_spacing(line))
+        return torch.from_numpy(self._coordinates.log_kernel_width(line))
 
     def edges(self, j: int, k: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the lower and upper edge of cells k of the discrete coordinate j.

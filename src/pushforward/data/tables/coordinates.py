@@ -189,12 +189,12 @@ class Coordinates:
                 cells[:, i] = np.floor(self.inverse(z[:, i], int(i)))
         return cells
 
-    def log_spacing(self, z: np.ndarray) -> np.ndarray:
-        """Sum over the atoms that each row of z is at of their log spacing, shape (n,)."""
+    def log_kernel_width(self, z: np.ndarray) -> np.ndarray:
+        """Sum of the log kernel widths of the atoms that each row of z is at, shape (n,)."""
         total = np.zeros(len(z))
         for i, column in enumerate(self.columns):
             if column.atoms is not None:
-                total += column.atoms.log_spacing(z[:, i] * self.scale[i] + self.loc[i])
+                total += column.atoms.log_kernel_width(z[:, i] * self.scale[i] + self.loc[i])
         return total
 
     def atoms(self) -> tuple[torch.Tensor, ...]:

@@ -24,10 +24,9 @@ class Atoms:
         widths: widths of their intervals on the line.
         step: distance of neighbouring values of the column; 0 where it has none. With a step every
             value is dequantised, and an atom's interval takes the place of its cell.
-        spacing: distance of neighbouring values around each atom: a probability over it is the
-            density that the atom has at the resolution of the column, which outliers are judged
-            by, since it has the units of a density beside it. Empty in folders of earlier
-            versions, whose atoms count by their probability.
+        kernel_width: an atom's probability over this is the density that a kernel estimate of the
+            column has at it, by which outliers are judged, since it has the units of the density
+            beside it; 0 in folders of earlier versions, whose atoms count by their probability.
 
     Examples:
         >>> atoms = Atoms((0.0,), (2.0,))
@@ -41,7 +40,7 @@ class Atoms:
     values: tuple[float, ...]
     widths: tuple[float, ...]
     step: float = 0.0
-    spacing: tuple[float, ...] = ()
+    kernel_width: float = 0.0
 
     @classmethod
     def learn(
@@ -64,8 +63,8 @@ class Atoms:
         total = max(float(share[others].sum()), 1e-9 * float(share.sum()))
         held = np.array([float(share[values == atom].sum()) for atom in atoms])
         widths = np.maximum(np.minimum(held / total, MOST) * spread, least)
-        spacing = _spacing(values, atoms, step)
-        return cls(tuple(map(float, atoms)), tuple(map(float, widths)), step, spacing)
+        kernel = max(_bandwidth(rest), least) * math.sqrt(2 * math.pi)
+        return cls(tuple(map(float, atoms)), tuple(map(float, widths)), step, kernel)
 
     @cached_property
     def intervals(self) -> np.ndarray:
@@ -102,11 +101,9 @@ class Atoms:
         inside = (here >= 0) & (line < self.intervals[np.maximum(here, 0), 1])
         return np.where(inside, here + 1, 0)
 
-    def log_spacing(self, line: np.ndarray) -> np.ndarray:
-        """Log ``spacing`` of the atom that each place on the line belongs to, (n,); else 0."""
-        if not self.spacing:
-            return np.zeros(len(line))
-        return np.log([1.0, *self.spacing])[self.find(line)]
+    def log_kernel_width(self, line: np.ndarray) -> np.ndarray:
+        """Log ``kernel_width`` where the line belongs to an atom, else 0: of shape (n,)."""
+        return np.where(self.find(line) > 0, math.log(self.kernel_width or 1.0), 0.0)
 
     def inverse(self, line: np.ndarray) -> np.ndarray:
         """Map the line back to values; all of an atom's interval is exactly the atom."""
@@ -119,21 +116,15 @@ class Atoms:
         return np.where(found > 0, np.array(self.values)[np.maximum(found - 1, 0)], x)
 
 
-def _spacing(values: np.ndarray, atoms: np.ndarray, step: float) -> tuple[float, ...]:
-    """Mean distance of the different values on either side of each atom, the nearest of them.
+def _bandwidth(values: np.ndarray) -> float:
+    """Bandwidth of a Gaussian kernel for values (n,).
 
-    Of m different values it is that of the sqrt(m) nearest on a side: one that happens to be near
-    says little of their resolution.
+    It is the rule of thumb of Silverman, *Density Estimation for Statistics and Data Analysis*,
+    1986, equation 3.31.
     """
-    distinct = np.unique(values)
-    count, last = max(1, math.isqrt(len(distinct))), len(distinct) - 1
-    here = np.searchsorted(distinct, atoms)
-    low, high = np.maximum(here - count, 0), np.minimum(here + count, last)
-    sides = [
-        (distinct[here] - distinct[low]) / np.maximum(here - low, 1),
-        (distinct[high] - distinct[here]) / np.maximum(high - here, 1),
-    ]
-    known = np.stack([here > low, high > here])
-    mean = np.where(known, sides, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    least = max(step, float(np.spacing(np.abs(distinct).max())))
-    return tuple(map(float, np.maximum(mean, least)))
+    size = float(abs(values).max()) or 1.0  # squares of large values overflow
+    values = np.sort(values) / size  # the sum is then the same in any order of the rows
+    low, high = np.quantile(values, [0.25, 0.75])
+    deviation = float(values.std())
+    spread = min(deviation, float(high - low) / 1.34) or deviation
+    return 0.9 * spread * len(values) ** -0.2 * size
