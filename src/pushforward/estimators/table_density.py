@@ -5,8 +5,7 @@ import json
 import math
 import sys
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,17 +14,15 @@ import torch
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from torch import Tensor, nn
 
-from .._version import __version__
-from ..data import Columns, DrawnRows, Learned, Table, draw_rows
+from ..data import Columns, DrawnRows, Learned, Table
 from ..data.checks import MISSING
-from ..data.tables.column_summary import columns_text, kept_text, warn_left_out
 from ..data.tables.drawn_rows import held
-from ..data.tables.row_counts import canonical_order, counted, taken
+from ..data.tables.row_counts import canonical_order, counted
 from ..deprecation import current_words, old_words
 from ..devices import find_device
-from ..errors import DataError, LeftOutWarning, ModelFileError, stacklevel_of_caller
+from ..errors import DataError, ModelFileError
 from ..storage import strict_json
-from ..storage.checkpoint import Checkpoint, Folder, digest
+from ..storage.checkpoint import Checkpoint, Folder
 from ..storage.tensor_bytes import from_bytes, to_bytes
 from ..training.processes import Processes
 from ..training.threads import threads_for
@@ -34,25 +31,22 @@ from ..transport.numerics import weighted_mean
 from ..validation import COUNT, FLAG, Instance, Number, OneOf, Rule, Seed, Verbosity, check
 from .base import Model, packed
 from .conditionals import Conditionals
+from .fit_rows import FitRows, Report
 from .kept_constraints import FEWEST_KEPT, KeptConstraints
 from .missing_cells import (
     completions,
     decision_of_known,
     log_prob_of_completion,
     log_prob_of_known,
-    rows_of,
 )  # fmt: skip
 from .missingness import Missingness
 from .outlier_scores import OutlierScores
 from .parameters import drawn_seed
-from .table_columns import TableColumns
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Report", "TableDensity"]
-
-Report = Callable[[str, float], None]
 
 
 class TableDensity(
@@ -60,7 +54,7 @@ class TableDensity(
     OutlierMixin,
     BaseEstimator,
     Model,
-    TableColumns,
+    FitRows,
     OutlierScores,
     KeptConstraints,
     Conditionals,
@@ -72,7 +66,6 @@ class TableDensity(
     the units of the table, thresholds, explanations, saving.
     """
 
-    _smooth: ClassVar[bool] = False  # as of Columns.learn
     _completions: ClassVar[int] = 1  # draws of missing cells that a fit makes use of
     _rules: ClassVar[Mapping[str, Rule]] = {
         "columns": Instance(Mapping, description="kinds by column") | None,
@@ -85,19 +78,11 @@ class TableDensity(
         "verbose": Verbosity(),
     }
 
-    drawn_from_: int | None = None
     held_out_: float
     missingness_: Missingness | None
-    _fitted_on: str
 
     device: str | None = None  # a parameter of models that can
-    columns: dict | None
-    bounds: dict | None
-    constraints: list[str] | None = None  # a parameter of models that can
-    missing: str
     random_state: Any
-    verbose: bool
-    validation_fraction: float  # of those that hold a share of the rows out
 
     def set_params(self, **params: Any) -> Self:
         """Change arguments of the constructor, also ``name__of_theirs``."""
@@ -243,96 +228,6 @@ class TableDensity(
         if not group.first:
             self._restore(json.loads(text), from_bytes(data))
 
-    def _drawn(
-        self, X: Table | DrawnRows, sample_weight: Any, group: Processes, report: Report
-    ) -> tuple[Any, Any]:
-        """The rows of a table that are held in memory, and their weights."""
-        if isinstance(X, Table):
-            table, done = X, 0
-
-            def advance(rows: int) -> None:
-                nonlocal done
-                done += rows
-                of = "" if table.n_rows is None else f" of {table.n_rows:,}"
-                report(f"read {done:,}{of} rows", 0.0)
-
-            X = draw_rows(table, None, group, advance)
-        if not X.whole:
-            self.drawn_from_ = X.n_rows
-            warnings.warn(X.text(), LeftOutWarning, stacklevel=stacklevel_of_caller())
-        return X.X, X.weights(sample_weight)
-
-    def _in_one_order(self, learned: Learned) -> Learned:
-        """The rows in an order of their own, so that their noise is that of any other order.
-
-        In a fit the noise within cells is drawn, and not a function of the row, of which there may
-        be many copies. Rows that are known exactly need no order: they get one with it.
-        """
-        z, _, known = self.columns_.encode_known(learned.X)
-        if not bool(self.columns_.dequantised.any()) and bool(known.all()):
-            return learned
-        weight = learned.sample_weight
-        last = z.new_zeros(len(z)) if weight is None else torch.from_numpy(weight)
-        order = canonical_order(z, known, last[:, None]).numpy()
-        weight = None if weight is None else weight[order]
-        return learned._replace(X=taken(learned.X, order), sample_weight=weight)
-
-    def _identity(self, X: Any, weight: np.ndarray | None, validation: Any) -> dict[str, Any]:
-        """All that the fit depends on but its seed, by name: two fits of the same are one."""
-        parameters = self.get_params(deep=False)
-        del parameters["verbose"], parameters["random_state"]
-        more = parameters.get("warm_start") and self.__sklearn_is_fitted__()
-        start = self._tensors() if more else {}
-
-        def coded(table: Any) -> tuple[Tensor, Tensor]:
-            return self.columns_.encode(table, draw=np.random.default_rng(0), checked=False)
-
-        return {
-            "model": type(self).__name__,
-            "version": __version__,
-            **{k: v if _is_plain(v) else repr(v) for k, v in parameters.items()},
-            "columns": digest(str(self.columns_.to_config())),
-            "data": digest(*coded(X), None if weight is None else torch.from_numpy(weight)),
-            "validation": None if validation is None else digest(*coded(validation)),
-            "layers": digest(*start.values()),
-        }
-
-    def _rows_digest(self, X: Any, weight: np.ndarray | None = None) -> str:
-        """Digest of the rows of a table, in any order, and their weights."""
-        z, _, _ = self.columns_.encode_known(X)  # whose noise is a function of the row
-        order = canonical_order(z)
-        return digest(z[order], None if weight is None else torch.from_numpy(weight)[order])
-
-    def was_fitted_on(self, X: Any) -> bool:
-        """Whether these are exactly the rows of the fit; False where that is not known."""
-        return self._rows_digest(X) == self._fitted_on
-
-    def _learn_columns(self, X: Any, sample_weight: Any) -> Learned:
-        learned = Columns.learn(
-            X,
-            columns=self.columns,
-            bounds=self.bounds,
-            constraints=self.constraints,
-            missing=self.missing,
-            sample_weight=sample_weight,
-            estimator=type(self).__name__,
-            min_rows=1,
-            smooth=self._smooth,
-            seasons=True,
-        )
-        self._set_columns(learned.columns)
-        if self.verbose:
-            print(columns_text(learned.columns), file=sys.stderr)
-            if kept := kept_text(learned.columns):
-                print(kept, file=sys.stderr)
-        else:
-            warn_left_out(learned.columns)
-        return learned
-
-    def _rows(self, z: Tensor, weight: Tensor | None, log_det: Tensor) -> Rows:
-        """Coordinates with the kinds of the columns that fits depend on."""
-        return rows_of(self.columns_, z, weight, log_det)
-
     def _fit_density(
         self, rows: Rows, seed: int, report: Report, checkpoint: Checkpoint, **options: Any
     ) -> tuple[Tensor, Rows]:
@@ -348,21 +243,6 @@ class TableDensity(
             options: of the model's own ``fit``.
         """
         raise NotImplementedError
-
-    def _divided(self, rows: Rows, validation: Any, seed: int) -> tuple[Rows, Rows | None]:
-        """Rows to fit on and rows held out; None where there are too few to hold any out.
-
-        Held out are a ``validation_fraction`` of the rows, or those of a table of their own.
-        """
-        if validation is not None:
-            z, log_det = self.columns_.encode(validation, draw=np.random.default_rng(seed))
-            return rows, self._rows(z, None, log_det)
-        n, d = rows.x.shape
-        count = round(self.validation_fraction * n)
-        if d == 0 or count < 2 or n - count < 2:
-            return rows, None
-        fit, out = rows.split(count, seed)
-        return rows.take(fit), rows.take(out)
 
     def score_samples(self, X: Any, *, n_draws: int = 1, missing: str | None = None) -> np.ndarray:
         """Log density of each row in nats, in the units of the table; higher is more normal.
@@ -580,13 +460,6 @@ class TableDensity(
     def _restore_density(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         """The density that :meth:`_tensors` and :meth:`_state` describe."""
         return density_from_state(tensors)
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a parameter is a JSON value by itself."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bool | int | str)
 
 
 def _silent(text: str, share: float) -> None:
