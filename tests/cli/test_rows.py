@@ -34,14 +34,16 @@ def test_score_equals_python(run, gis, table, tmp_path, suffix, small_batches):
     model, written = pushforward.load(gis), open_table(target).read()
     expected = model.score_samples(table[MODEL_COLUMNS])
     np.testing.assert_allclose(written["log_density"], expected, rtol=1e-12)
-    np.testing.assert_array_equal(written["outlier"], expected < model.offset_)
+    above = model.decision_function(table[MODEL_COLUMNS])
+    np.testing.assert_allclose(written["nats_above_threshold"], above, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(written["outlier"], above < 0)
     assert written["id"].tolist() == table["id"].tolist()
 
 
 def test_score_to_stdout(run, gis, csv, table):
     done = run("score", gis, csv).ok()
     lines = done.out.splitlines()
-    assert lines[0] == "log_density,outlier"
+    assert lines[0] == "log_density,nats_above_threshold,outlier"
     assert len(lines) == 241
     expected = pushforward.load(gis).score_samples(table[MODEL_COLUMNS])
     assert float(lines[1].split(",")[0]) == expected[0]
@@ -182,7 +184,9 @@ def test_an_array_in_an_array_out(run, tmp_path):
     done = run("sample", tmp_path / "m", "-n", "5").ok()
     assert done.out.startswith("column_0,column_1,column_2\n")
     done = run("score", tmp_path / "m", tmp_path / "X.npy", "--keep").ok()
-    assert done.out.startswith("column_0,column_1,column_2,log_density,outlier\n")
+    assert done.out.startswith(
+        "column_0,column_1,column_2,log_density,nats_above_threshold,outlier\n"
+    )
     run("explain", tmp_path / "m", tmp_path / "X.npy").ok()
 
 
@@ -192,8 +196,10 @@ def test_outliers_of_a_model_fitted_with_contamination_are_those_it_predicts(
     model = tmp_path / "model"
     run("fit", "gis", csv, "-o", model, "--contamination", "0.1", "--set", "max_layers=3").ok()
     told = json.loads(run("score", model, csv, "-o", tmp_path / "out.csv", "--json").ok().out)
-    outliers = pd.read_csv(tmp_path / "out.csv")["outlier"]
-    expected = pushforward.load(model).predict(pd.read_csv(csv)) == -1
-    assert outliers.tolist() == expected.tolist()
+    written = pd.read_csv(tmp_path / "out.csv")
+    above = pushforward.load(model).decision_function(pd.read_csv(csv))
+    expected = above < 0
+    np.testing.assert_allclose(written["nats_above_threshold"], above, rtol=1e-9, atol=1e-12)
+    assert written["outlier"].tolist() == expected.tolist()
     assert 12 < told["outliers"] == expected.sum() < 36
     assert told["threshold"] is None

@@ -104,7 +104,7 @@ def test_score_writes_a_part_for_each_and_goes_on(parts, model, run, tmp_path):
     other = run("score", model, parts, "-o", out, "--keep").ok()  # not what the parts hold
     assert "whole already" not in other.err
     assert list(pd.read_parquet(out / "a.parquet").columns) == [
-        *("x", "kind", "y", "log_density", "outlier")
+        *("x", "kind", "y", "log_density", "nats_above_threshold", "outlier")
     ]
     (out / "z.parquet").write_bytes(b"")
     run("score", model, parts, "-o", out).refused("z.parquet, which is no part of this table")

@@ -113,11 +113,11 @@ def explain(
     source = ModelRows(table, model, drop or [], console)
     found: list[tuple[float, int, bool, Any]] = []  # score, number, outlier, the row as a table
     with console.row_progress("scoring", table.n_rows) as advance:
-        for start, batch, scores, low in scored(source, model, 1, missing):
+        for start, batch, scores, above in scored(source, model, 1, missing):
             X = source.for_model(batch)
             for i in np.argsort(scores, kind="stable")[:rows].tolist():
                 if not np.isnan(scores[i]):
-                    found.append((float(scores[i]), start + i, bool(low[i]), X[i : i + 1]))
+                    found.append((float(scores[i]), start + i, bool(above[i] < 0), X[i : i + 1]))
             found = sorted(found, key=lambda one: one[:2])[:rows]
             advance(len(batch))
     explanations = [_explanation(model, *one, columns) for one in found]

@@ -57,7 +57,7 @@ def facts(model: Any) -> dict[str, Any]:
         **(_text_facts(can.alphabet) if can.alphabet is not None else {}),
         **_run_facts(base),
         "stopped": capabilities_of(base).stopped,
-        "threshold": model.offset_ if density else None,
+        "threshold": can.threshold if density else None,
     }
     return {word: value for word, value in found.items() if value is not None}
 

@@ -34,7 +34,7 @@ from .table_parts import PartsFolder, is_parts_folder, model_digest, parts_of
 
 __all__ = ["score", "scored"]
 
-_NEW = ["log_density", "outlier"]
+_NEW = ["log_density", "nats_above_threshold", "outlier"]
 
 
 @reads_tables
@@ -70,11 +70,11 @@ def score(
 ) -> None:  # fmt: skip
     """Score rows or images: log density in nats, higher is more normal.
 
-    Of rows, writes the columns log_density and outlier, a line for each row of DATA. Columns the
-    model does not know are left out. Of images, writes the columns image, log_prob and
-    bits_per_dim, and of a model that held images out (sig) inlier_score and p_value: how often
-    an image of its kind has an inlier score as low. More draws bring log_prob, a bound from
-    below, closer. Files larger than memory are fine.
+    Of rows, writes the columns log_density, nats_above_threshold, by which outliers are told, and
+    outlier, a line for each row of DATA. Columns the model does not know are left out. Of images,
+    writes the columns image, log_prob and bits_per_dim, and of a model that held images out (sig)
+    inlier_score and p_value: how often an image of its kind has an inlier score as low. More draws
+    bring log_prob, a bound from below, closer. Files larger than memory are fine.
 
     With --json, the summary goes to stdout; lines are then written only with -o.
 
@@ -146,17 +146,17 @@ class _Scorer:
         self._noted = True  # which columns were left out is said once
         if table.n_rows == 0 and write is not None:
             none = np.zeros(0)
-            write(_lines(table.read() if self.keep else None, none, none < 0, self.missing))
+            write(_lines(table.read() if self.keep else None, none, none, self.missing))
             return {"rows": 0, "scored": 0, "outliers": 0, "sum": 0.0}
         tally = {"rows": 0, "scored": 0, "outliers": 0, "sum": 0.0}
         with console.row_progress("scoring", table.n_rows) as advance:
-            for _, batch, scores, low in scored(rows, self.model, self.draws, self.missing):
+            for _, batch, scores, above in scored(rows, self.model, self.draws, self.missing):
                 there = ~np.isnan(scores)
                 if write is not None:
-                    write(_lines(batch if self.keep else None, scores, low, self.missing))
+                    write(_lines(batch if self.keep else None, scores, above, self.missing))
                 tally["rows"] += len(scores)
                 tally["scored"] += int(there.sum())
-                tally["outliers"] += int(low.sum())
+                tally["outliers"] += int((above < 0).sum())
                 tally["sum"] += float(scores[there].sum())
                 advance(len(scores))
         return tally
@@ -201,9 +201,9 @@ def _print_summary(
 def scored(
     rows: ModelRows, model: Any, draws: int, missing: ScoredMissing | None
 ) -> Iterator[tuple[int, Any, np.ndarray, np.ndarray]]:
-    """Yield batches: the number of the first row, the rows, their log densities, and outliers.
+    """Yield batches: number of the first row, rows, log densities, nats above the threshold.
 
-    The log density of rows left blank is NaN.
+    Both are NaN of rows that are left blank.
     """
     how = None if missing is None else missing.value
     threshold = model.capabilities().threshold
@@ -212,25 +212,28 @@ def scored(
         with at_row(start):
             scores = model.score_samples(X, n_draws=draws, missing=how)
             if threshold is None:  # outliers are told by other scores
-                low = model.predict(X, missing=how) < 0
+                above = model.decision_function(X, missing=how)
             else:
-                low = scores < threshold
+                above = scores - threshold
                 holes = ~model.columns_.complete(X) & ~np.isnan(scores)
                 if holes.any():
-                    low[holes] = model.predict(model.columns_.take(X, holes), missing=how) < 0
-        yield start, batch, scores, low
+                    part = model.columns_.take(X, holes)
+                    above[holes] = model.decision_function(part, missing=how)
+        yield start, batch, scores, above
 
 
-def _lines(batch: Any, scores: np.ndarray, low: np.ndarray, missing: ScoredMissing | None) -> Any:
+def _lines(
+    batch: Any, scores: np.ndarray, above: np.ndarray, missing: ScoredMissing | None
+) -> Any:
     """The frame to write for one batch; ``batch`` is None where only the scores are wanted."""
     import pandas as pd
 
     frame = pd.DataFrame(index=range(len(scores))) if batch is None else as_frame(batch)
-    outlier: Any = low
+    outlier: Any = above < 0
     if missing is ScoredMissing.blank:
-        outlier = pd.array(low, dtype="boolean")
+        outlier = pd.array(outlier, dtype="boolean")
         outlier[np.isnan(scores)] = pd.NA
-    return frame.assign(log_density=scores, outlier=outlier)
+    return frame.assign(**dict(zip(_NEW, (scores, above, outlier), strict=True)))
 
 
 def _sentence(summary: dict[str, Any]) -> str:
