@@ -29,7 +29,7 @@ def test_decode_clips_to_what_the_column_can_hold():
 
 
 def test_declared_continuous_integers_are_rounded():
-    X = np.array([[0], [10], [20], [30]], dtype=np.uint8)
+    X = np.array([[100], [110], [120], [130]], dtype=np.uint8)
     columns, z, _ = encoded(X, columns={0: "continuous"})
     assert columns.kinds == ("continuous",)
     np.testing.assert_array_equal(columns.decode(z + 0.01), X)

@@ -718,3 +718,20 @@ def test_listed_densities_are_those_of_the_columns_that_are_not_discrete_values(
     assert gaussian == pytest.approx(-0.5 * np.log(2 * np.pi * np.e), abs=0.1)
     assert model.held_out_ == pytest.approx(gaussian - np.log(3), abs=0.1)
     assert "given the others: what is listed is the density without them" in model.account()
+
+
+@pytest.mark.parametrize("n", [5, 14])
+def test_few_rows_of_amounts_have_no_samples_below_zero(n):
+    r = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "amount": np.exp(r.normal(3, 1, n)),
+            "loss": -r.gamma(1, 5, n),
+            "warmth": r.normal(size=n),
+        }
+    )
+    rows = AutoDensity(random_state=0).fit(frame).sample(500, random_state=0)
+    assert (rows["amount"] >= 0).all()
+    assert (rows["loss"] <= 0).all()
+    assert 0.05 < (rows["warmth"] < 0).mean() < 0.95
+    assert rows["amount"].median() == pytest.approx(frame["amount"].median(), rel=0.6)

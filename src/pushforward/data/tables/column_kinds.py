@@ -150,20 +150,24 @@ def _of_kind(
 def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | None, float | None]:
     """Ends that the values show, None where they show none.
 
-    Zero where no value lies beyond it and some come near; 1 and 100 where values from zero on
-    come near them and none lies beyond; and the point masses at the ends of a mixed column.
+    Zero where no value lies beyond it and some come near; of fewer than twenty values, of which
+    none may be near, where it is within three deviations of the mean: an amount below zero is a
+    worse sample than none where one may be. 1 and 100 where twenty values or more, from
+    zero on, come near them and none lies beyond; and the point masses at the ends of a mixed
+    column.
     """
-    if len(values) < FEWEST:
-        return None, None
     low: float | None = None
     high: float | None = None
-    least, most, spread = float(values.min()), float(values.max()), float(values.std())
-    if 0 <= least < spread:
+    least, most = float(values.min()), float(values.max())
+    with np.errstate(over="ignore", invalid="ignore"):  # huge values show no end
+        mean, spread = float(values.mean()), float(values.std())
+    few = len(values) < FEWEST and abs(mean) < 3 * spread
+    if least >= 0 and (few or least < spread):
         low = 0.0
-    elif -spread < most <= 0:
+    elif most <= 0 and (few or most > -spread):
         high = 0.0
     for top in (1.0, 100.0):
-        if least >= 0 and 0.98 * top <= most <= top:
+        if len(values) >= FEWEST and least >= 0 and 0.98 * top <= most <= top:
             high = top
     if atoms is not None:
         low = least if atoms.values[0] == least else low
