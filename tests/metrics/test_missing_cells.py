@@ -59,7 +59,11 @@ def test_known_cells_are_compared_with_known_cells_and_shares_with_shares(real, 
     assert found["missing"]["age"] == [real["age"].isna().mean(), more["age"].isna().mean()]
     assert "fare" not in found["missing"]
     none = fresh.assign(deck=None)
-    assert column_fidelity(real, none).details["columns"]["deck"] == 0
+    empty = column_fidelity(real, none)
+    assert empty.details["columns"]["deck"] == 0
+    assert empty.warnings == (
+        "No sample has a cell in 'deck': such columns are taken for wholly wrong.",
+    )
 
 
 def test_pairs_are_compared_among_the_rows_that_have_both(real, fresh):
@@ -126,10 +130,12 @@ def test_prediction_is_of_the_rows_that_have_a_target(real, fresh):
 
 def test_samples_without_holes_get_those_of_real_rows(real):
     whole = ship(400, 2).assign(age=30.5, deck="A")
-    with pytest.warns(UserWarning, match="no missing cells, and real rows have"):
-        found = pushforward.evaluate(whole, real, measures=["column_fidelity", "two_sample"])
-    shares = found["column_fidelity"].details["missing"]
-    assert shares["deck"][1] == pytest.approx(shares["deck"][0], abs=0.08)
+    for samples, columns in ((whole, ["age", "deck"]), (whole.assign(deck=None), ["age"])):
+        with pytest.warns(UserWarning, match="no missing cells, and real rows have"):
+            found = pushforward.evaluate(samples, real, measures=["column_fidelity"])
+        shares = found["column_fidelity"].details["missing"]
+        for name in columns:
+            assert shares[name][1] == pytest.approx(shares[name][0], abs=0.08)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pushforward.evaluate(ship(400, 2), real, measures=["column_fidelity"])

@@ -15,7 +15,9 @@ __all__ = ["blanked", "with_holes"]
 
 
 def with_holes(samples: Any, real: Any, code: TableCode, seed: int) -> Any:
-    """Samples as they are if a cell is missing in them, else with the holes of real rows.
+    """Samples as they are if they have holes, else with those of real rows.
+
+    A column without any cell is none that has holes, but one that the generator left out.
 
     Each sample has the holes of a real row drawn at random. That gives it the patterns of holes
     for nothing, and takes from it what holes depend on: no generator that makes none has learned
@@ -30,7 +32,8 @@ def with_holes(samples: Any, real: Any, code: TableCode, seed: int) -> Any:
     Warns:
         UserWarning: where samples are given holes.
     """
-    if np.isnan(code.numbers(samples)).any():
+    bare = np.isnan(code.numbers(samples))
+    if bare[:, ~bare.all(axis=0)].any():
         return samples
     gaps = np.isnan(code.numbers(real))
     if not gaps.any():

@@ -59,7 +59,8 @@ def column_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Meas
         parts = zip(code.names, shares, strict=True)
         details["missing"] = {name: share for name, share in parts if any(share)}
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure("column_fidelity", value, interval, "higher", details, _few(a, b))
+    notes = (*_few(a, b), *_never_made(code, b))
+    return Measure("column_fidelity", value, interval, "higher", details, notes)
 
 
 def _column_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -358,6 +359,15 @@ def _details(a: np.ndarray, b: np.ndarray, error: float, bias: float, seed: int)
         "interval": "rows left out in groups, normal",
         "seed": seed,
     }
+
+
+def _never_made(code: TableCode, b: np.ndarray) -> tuple[str, ...]:
+    """Which columns of the samples are empty, as those that a fit has left out are."""
+    bare = np.flatnonzero(np.isnan(b).all(axis=0))
+    if not len(bare):
+        return ()
+    names = ", ".join(repr(code.names[j]) for j in bare)
+    return (f"No sample has a cell in {names}: such columns are taken for wholly wrong.",)
 
 
 def _few(a: np.ndarray, b: np.ndarray) -> tuple[str, ...]:
