@@ -166,7 +166,8 @@ def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColum
             continue
         label = entry["name"]
         name = shortened(label if isinstance(label, str) else f"column {label}", 26)
-        known, cells = ([table[j][k] for table in tables] for k in (0, 1))
+        known = [table[j][0] for table in tables]
+        cells = [table[j][1] for table in tables]
         if not len(cells[0]):
             continue
         if entry["categories"] is None:
