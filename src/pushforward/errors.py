@@ -4,6 +4,7 @@ Every error raised on purpose derives from :class:`PushforwardError`, and also f
 built-in (or scikit-learn) class a caller would catch without knowing this package.
 """
 
+import contextlib
 import inspect
 import os
 from typing import TYPE_CHECKING, Any
@@ -62,11 +63,12 @@ class TrainingError(PushforwardError, ArithmeticError):
 def stacklevel_of_caller() -> int:
     """The ``stacklevel`` for a warning of the calling function that names a line of the user.
 
-    It is that of the nearest line outside this package, however many of its functions and
-    decorators lie between.
+    It is that of the nearest line outside this package, however many of its functions, decorators
+    and context managers lie between.
     """
+    passed = (_PACKAGE, contextlib.__file__)
     level, frame = 0, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(passed):
         level, frame = level + 1, frame.f_back
     return level
 

@@ -187,24 +187,34 @@ def test_tables_without_numbers_and_words_among_numbers():
     assert whole["price"].astype(float).between(0, 100).all()
 
 
-def test_a_table_with_holes_is_evaluated_and_refined_by_its_whole_rows():
+def test_a_table_with_holes_is_evaluated_and_refined_by_all_of_its_rows():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(gaussian(300), columns=["a", "b"])
     frame["kind"] = rng.choice(["x", "y"], 300)
-    frame["rare"] = np.where(rng.random(300) < 0.8, np.nan, 1.0)
+    frame["rare"] = np.where((rng.random(300) < 0.3) & (frame["kind"] == "x"), 1.5, np.nan)
+    frame.loc[frame.index % 9 == 0, "rare"] = 0.5
     frame.loc[:29, "a"] = np.nan
-    with pytest.warns(LeftOutWarning, match="'rare'"):
+    with warnings.catch_warnings():  # though 230 of 300 cells of one column are missing
+        warnings.simplefilter("error", LeftOutWarning)
         model = pushforward.AutoDensity(random_state=0, minutes=0.02).fit(frame)
+        found = pushforward.evaluate(model, frame, random_state=0)
     assert model.was_fitted_on(frame)
     assert not model.was_fitted_on(frame.head(200))
-    with pytest.warns(LeftOutWarning, match="'rare'; 30 rows"):
-        found = pushforward.evaluate(model, frame, random_state=0)
-    assert {m.name for m in found.measures} >= {"two_sample_auroc", "nats_per_row"}
-    with pytest.warns(LeftOutWarning, match="30 of 300 rows left") as said:
+    assert found["two_sample_auroc"].details["n_real"] == 300
+    assert found["nats_per_row"].details["n_real"] == 300
+    assert found["column_fidelity"].details["missing"]["rare"][1] > 0.6
+    with pytest.warns(UserWarning, match="real rows have missing cells") as said:
         refined = pushforward.refine(model, frame, random_state=0, minutes=0.05)
     assert len(said) == 1  # of the refit nothing: its columns are those of the model
+    assert said[0].filename == __file__
     assert any("refit of it" in note for note in refined.report_.notes)
     assert "of the cells that are there" in model.account()
+    # samples have the holes that the generator gives such rows
+    drawn = refined.sample(200, random_state=1)
+    assert drawn["rare"].isna().mean() == pytest.approx(frame["rare"].isna().mean(), abs=0.12)
+    whole = refined.sample(200, random_state=1, complete=True)
+    assert whole.notna().all(axis=None)
+    assert drawn["b"].equals(whole["b"])
 
 
 def test_a_wide_table_is_completed_by_factors():

@@ -15,4 +15,5 @@ def test_the_numbers_are_those_that_a_seed_has_repeated_before():
         "LIKELIHOOD": 13, "DISPLACEMENT": 14, "MARGINS": 15, "RATIO": 20, "CALIBRATION": 21,
         "SEARCH_START": 30, "SEARCH_NOISE": 31, "CONSTANTS": 40, "LIPSCHITZ": 41, "THINNING": 50,
         "COMPARISON": 60, "OVER_OPTIMISATION": 70, "PAIRS": 80, "SCALE": 81,
+        "MISSING_CELLS": 90,
     }  # fmt: skip

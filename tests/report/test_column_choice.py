@@ -33,6 +33,21 @@ def test_a_ring_is_more_telling_than_a_line_or_noise(rng):
     assert most_informative_pairs(columns, information, 1) == [(3, 4)]
 
 
+def test_dependence_is_that_of_the_rows_that_have_both_cells(rng):
+    x = rng.normal(size=2000)
+    y = x + 0.3 * rng.normal(size=2000)
+    gone = rng.random(2000) < 0.5
+    whole, holed = drawn(x, y), drawn(x, np.where(gone, np.nan, y))
+    half = drawn(x[~gone], y[~gone])
+    share = (~gone).mean()
+    found = dependence(holed)[0, 1]
+    assert found == pytest.approx(share * dependence(half)[0, 1], abs=0.03)
+    assert found < dependence(whole)[0, 1]
+    alternating = np.where(gone, x, np.nan), np.where(gone, np.nan, y)
+    assert dependence(drawn(*alternating))[0, 1] == 0
+    assert most_informative_pairs(drawn(*alternating), np.zeros((2, 2)), 1) == [(0, 1)]
+
+
 def test_pairs_are_as_many_as_there_are(rng):
     columns = drawn(*rng.normal(size=(3, 50)))
     assert len(most_informative_pairs(columns, dependence(columns), 5)) == 3

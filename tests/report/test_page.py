@@ -137,6 +137,10 @@ def tables():
     yield "array", rng.normal(size=(n, 3)), rng.normal(size=(n, 3))
     yield "constants", np.ones((n, 2)), np.ones((n, 2))
     yield "categories", pd.DataFrame({"c": frame["c"]}), pd.DataFrame({"c": frame["c"]})
+    holes = pd.DataFrame(frame).assign(y=1.5, n=pd.array(rng.integers(0, 9, n), "Int64"))
+    holes = holes.mask(rng.random(holes.shape) < 0.4)
+    yield "missing cells", holes, holes.iloc[::-1]
+    yield "missing columns", holes, holes.assign(c=None, n=None)
     yield "polars, other order", pl.DataFrame(frame), pl.DataFrame(frame).select("z", "c", "x")
 
 

@@ -58,9 +58,11 @@ def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch)
             "width": rng.normal(size=400), "height": rng.normal(size=400),
         }
     )  # fmt: skip
-    base = pushforward.GIS(max_layers=1, random_state=0).fit(rows)
+    rows.loc[:9, ["kind", "width"]] = None  # what is missing is not drawn, and no category
+    base = pushforward.GIS(max_layers=1, missing="model", random_state=0).fit(rows)
     settings = {"step": 0.001, "steps": 2}
-    model = pushforward.refine(base, rows, method="dgflow", settings=settings)
+    with pytest.warns(UserWarning, match="10 of 400 real rows have missing cells"):
+        model = pushforward.refine(base, rows, method="dgflow", settings=settings)
     drawn, cloud = [], refinement_sections._cloud
 
     def told(*arguments):
@@ -68,9 +70,12 @@ def test_pairs_of_a_table_are_of_numbers_and_categories_have_shares(monkeypatch)
         return cloud(*arguments)
 
     monkeypatch.setattr(refinement_sections, "_cloud", told)
-    page = refinement_page(model, rows, n=60)
+    with pytest.warns(UserWarning, match="10 of 400"):
+        page = refinement_page(model, rows, n=60)
     assert set(drawn) == {("width", "height")}
     assert "Shares of kind" in page.html
+    shares = page.html[page.html.index("Shares of kind") :]
+    assert "nan" not in shares[: shares.index("</section>")]
 
 
 def test_it_is_written_whole_and_the_same_again(refined, page, tmp_path):

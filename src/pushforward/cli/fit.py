@@ -112,8 +112,8 @@ def fit(
             rich_help_panel=_DATA, show_default=False,
             help="Missing cells: **error** refuses them; **drop** leaves out their rows; "
             "**model** fits to the cells that are there; **auto** does so after leaving out "
-            "columns that have most of theirs missing. Default: auto for the model auto, error "
-            "for others.",
+            "columns that have nearly all of theirs missing. Default: auto for the model auto, "
+            "error for others.",
         ),
     ] = None,
     column: Annotated[

@@ -24,6 +24,7 @@ __all__ = [
     "LatentSpace",
     "capabilities_of",
     "complete_samples",
+    "draw_samples",
     "is_model",
     "methods_of",
     "refuse_without_samples",
@@ -207,10 +208,21 @@ def complete_samples(model: Any, n: int, random_state: Any) -> Any:
         n: how many.
         random_state: of them, where the model takes one.
     """
+    return draw_samples(model, n, random_state, complete=True)
+
+
+def draw_samples(model: Any, n: int, random_state: Any, *, complete: bool) -> Any:
+    """Samples of any model; see :func:`complete_samples`.
+
+    Args:
+        model, n, random_state: as there.
+        complete: whether they are to have no missing cells; else they have those that the model
+            makes.
+    """
     takes = inspect.signature(model.sample).parameters
     seed = next((name for name in ("random_state", "seed") if name in takes), None)
     more = {} if seed is None else {seed: random_state}
-    return model.sample(n, **more, **({"complete": True} if "complete" in takes else {}))
+    return model.sample(n, **more, **({"complete": complete} if "complete" in takes else {}))
 
 
 def refuse_without_samples(model: Any) -> None:

@@ -155,6 +155,19 @@ class Missingness:
         gaps[gaps.all(dim=1)] = False
         return gaps.numpy()
 
+    def gaps(
+        self, z: Tensor, generator: torch.Generator, columns: "Columns"
+    ) -> dict[int, np.ndarray]:
+        """Draw which cells (n,) are missing, by the number of their column, for ``decode``.
+
+        Args:
+            z, generator: as of :meth:`sample`.
+            columns: of the table.
+        """
+        count = sum(not column.left_out for column in columns.columns)
+        gaps = self.sample(z, generator, count)
+        return dict(zip(self.columns.tolist(), gaps.T, strict=True))
+
     def note(self, columns: "Columns") -> str:
         """What was found, in a sentence."""
         names = [repr(columns.labels[j]) for j in self.columns.tolist()]

@@ -324,10 +324,8 @@ class TableDensity(
             z = self._draw(int(n_samples), generator)
             if complete or self.missingness_ is None:
                 return self.columns_.decode(z)
-            count = sum(not column.left_out for column in self.columns_.columns)
-            gaps = self.missingness_.sample(z, generator, count)
-        places = self.missingness_.columns.tolist()
-        return self.columns_.decode(z, gaps=dict(zip(places, gaps.T, strict=True)))
+            gaps = self.missingness_.gaps(z, generator, self.columns_)
+        return self.columns_.decode(z, gaps=gaps)
 
     def explain(self, X: Any, *, candidates: int = 33) -> "pd.DataFrame":
         """Explain which columns make rows unlikely.

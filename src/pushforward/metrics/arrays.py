@@ -12,10 +12,11 @@ __all__ = ["BLOCK_BYTES", "as_rows", "as_scores", "blocks", "pair", "squared_dis
 BLOCK_BYTES = 1 << 23
 
 
-def as_rows(X: Any, name: str, minimum: int = 2) -> np.ndarray:
+def as_rows(X: Any, name: str, minimum: int = 2, *, missing: bool = False) -> np.ndarray:
     """Samples as a float array of shape (n, d); images and the like are flattened.
 
-    float32 stays float32, so that features are not copied; all else becomes float64.
+    float32 stays float32, so that features are not copied; all else becomes float64. With
+    ``missing`` NaN are missing cells, and stay.
 
     Raises:
         DataError: for text, too few rows, or values that are not finite.
@@ -35,8 +36,9 @@ def as_rows(X: Any, name: str, minimum: int = 2) -> np.ndarray:
         raise DataError(
             f"{name} has shape {np.shape(X)}. Expected at least {minimum} rows of shape (n, d)."
         )
-    if not all(np.isfinite(block).all() for block in blocks(array)):
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    wrong = np.isinf if missing else lambda x: ~np.isfinite(x)
+    if any(wrong(block).any() for block in blocks(array)):
+        bad = np.flatnonzero(wrong(array).any(axis=1))
         raise DataError(
             f"{name} has NaN or infinite values in {len(bad)} row(s), the first being row "
             f"{bad[0]}. Leave those rows out, or find what made them."
@@ -44,13 +46,16 @@ def as_rows(X: Any, name: str, minimum: int = 2) -> np.ndarray:
     return array
 
 
-def pair(real: Any, generated: Any, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Two samples of the same width.
+def pair(
+    real: Any, generated: Any, minimum: int = 2, *, missing: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two samples of the same width, whose NaN may be missing cells.
 
     Raises:
         DataError: as :func:`as_rows`, and for different widths.
     """
-    real, generated = as_rows(real, "real", minimum), as_rows(generated, "generated", minimum)
+    real = as_rows(real, "real", minimum, missing=missing)
+    generated = as_rows(generated, "generated", minimum, missing=missing)
     if real.shape[1] != generated.shape[1]:
         raise DataError(
             f"real has {real.shape[1]} numbers a row and generated {generated.shape[1]}. Expected "

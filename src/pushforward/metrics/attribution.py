@@ -12,6 +12,7 @@ __all__ = ["CellAttribution", "attribute_cells"]
 
 _FOLDS = 3
 _DRAWS = 16
+_FEWEST_KNOWN = 10  # cells of a column that is looked at
 
 
 class CellAttribution(NamedTuple):
@@ -38,7 +39,7 @@ class CellAttribution(NamedTuple):
 
 @renamed(seed="random_state")
 def attribute_cells(
-    real: Any, generated: Any, *, n: int = 500, random_state: Any = 0
+    real: Any, generated: Any, *, n: int = 500, missing: bool = False, random_state: Any = 0
 ) -> CellAttribution:
     """Attribute the log odds of being generated to cells, by boosted trees.
 
@@ -50,6 +51,7 @@ def attribute_cells(
         real, generated: (n, p) and (m, p) numbers of at least 25 rows each; the more frequent is
             thinned to the size of the other.
         n: generated rows to look at, at most.
+        missing: whether NaN are missing cells, which the forest takes as they are.
         random_state: of the folds, the forest and the cells drawn.
 
     Raises:
@@ -65,7 +67,10 @@ def attribute_cells(
     seed = as_seed(random_state)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    real, generated = pair(real, generated, minimum=25)
+    real, generated = pair(real, generated, minimum=25, missing=missing)
+    if missing:  # of a column without any cell in a fold trees cannot be grown
+        bare = sum((~np.isnan(X)).sum(axis=0) for X in (real, generated)) < _FEWEST_KNOWN
+        real, generated = (np.where(bare, 0.0, X) for X in (real, generated))
     rng = np.random.default_rng(seed)
     size = min(len(real), len(generated))
     mine, theirs = (rng.permutation(len(x))[:size] for x in (generated, real))

@@ -34,7 +34,8 @@ def broken_dependence(
     the real rows otherwise (fewer where there are under a hundred rows). A pair counts where its
     dependence in the real rows is clear: Cramér's V, without its bias, of 0.1 or more, and
     significant at 1 % for all pairs together. Levels with fewer rows than the root of all count as
-    one there. What a pair loses is the larger of two shares.
+    one there. Missing cells of a column are a level of their own, so that what holes depend on
+    counts as well. What a pair loses is the larger of two shares.
 
     *Lost*: 1 - <R, S> / <R, R>, between 0 and 1, of Pearson's residuals
     R = (p(a, b) - p(a) p(b)) / sqrt(p(a) p(b)) of real and S of generated rows (both scaled by
@@ -109,20 +110,27 @@ def broken_dependence(
 
 
 def _cells(code: TableCode, *tables: np.ndarray) -> list[np.ndarray]:
-    """Cells of each column, counted from 0; those of numbers are learned on the first table."""
+    """Cells of each column, counted from 0; those of numbers are learned on the first table.
+
+    The last one is that of missing cells.
+    """
     out = [np.empty(table.shape, dtype=np.intp) for table in tables]
     bins = max(2, min(_BINS, math.isqrt(len(tables[0]))))
     for j in range(tables[0].shape[1]):
-        edges = None
+        edges, last = None, len(code.columns.columns[j].values) + 1
         if code.ordered(j):
-            values = np.unique(tables[0][:, j])
+            known = tables[0][~np.isnan(tables[0][:, j]), j]
+            values = np.unique(known)
             if len(values) > bins:
-                edges = np.unique(np.quantile(tables[0][:, j], np.arange(1, bins) / bins))
+                edges = np.unique(np.quantile(known, np.arange(1, bins) / bins))
             else:
                 edges = (values[1:] + values[:-1]) / 2
+            last = len(edges) + 1
         for cells, table in zip(out, tables, strict=True):
-            column = table[:, j]
-            cells[:, j] = column if edges is None else np.searchsorted(edges, column, "right")
+            column, gap = table[:, j], np.isnan(table[:, j])
+            cells[gap, j] = last
+            column = column[~gap]
+            cells[~gap, j] = column if edges is None else np.searchsorted(edges, column, "right")
     return out
 
 

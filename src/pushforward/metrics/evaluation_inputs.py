@@ -1,5 +1,6 @@
 """The inputs of an evaluation: a model or samples, and the real data as reference."""
 
+import inspect
 import os
 import warnings
 from collections.abc import Callable
@@ -16,17 +17,20 @@ from ..errors import DataError, LeftOutWarning, ParameterError, stacklevel_of_ca
 from ..estimators.capabilities import (
     Capabilities,
     capabilities_of,
-    complete_samples,
+    draw_samples,
     is_model,
     refuse_without_samples,
 )
 from ..wording import setting, worded
+from .missing_cells import with_holes
 from .table_encoding import TableCode
 from .two_sample import classifier_two_sample
 
 __all__ = ["EvaluationInputs", "Reference", "is_source", "kind_of", "take"]
 
 Report = Callable[[str, float], object]
+
+_HOLED_ROWS = 1000  # rows with missing cells whose densities are looked at
 
 
 def kind_of(X: Any, pixel_range: Any = None) -> str:
@@ -38,7 +42,7 @@ def kind_of(X: Any, pixel_range: Any = None) -> str:
 
     Lists of str are text; uint8 arrays of three or four axes, lists of pictures, pairs of these
     and labels, data sets of torch and what ``open_images`` returns are images; 2-D arrays and
-    tensors of numbers are rows; frames and all else are tables.
+    tensors of numbers are rows; frames, arrays with missing cells (NaN) and all else are tables.
 
     Raises:
         DataError: for None, and arrays that are none of them.
@@ -68,7 +72,11 @@ def kind_of(X: Any, pixel_range: Any = None) -> str:
             "images as uint8; of other images say what is black and white: "
             + worded("pixel_range=(0, 1).", "--pixel-range 0:1.")
         )
-    return "table" if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf" else "rows"
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "biuf":
+        return "table"
+    array = np.asarray(X)
+    holed = array.ndim == 2 and array.dtype.kind == "f" and bool(np.isnan(array).any())
+    return "table" if holed else "rows"
 
 
 def is_source(X: Any) -> bool:
@@ -88,35 +96,6 @@ def take(X: Any, index: np.ndarray) -> Any:
     if isinstance(frame, nw.DataFrame):
         return frame[index.tolist()].to_native()
     return [X[i] for i in index] if isinstance(X, (list, tuple)) else X[index]
-
-
-def _without_gaps(real: Any, *others: Any) -> tuple[Any, ...]:
-    """Tables without their missing cells, for measures, which need whole rows.
-
-    Columns of a frame that have most of their cells missing in the first go, then rows.
-
-    Warns:
-        LeftOutWarning: where any were left out.
-    """
-    columns = Columns.learn(real, missing="auto", estimator="a measure of tables").columns
-    parts = list(zip(columns.labels, columns.kinds, strict=True))
-    sparse = [str(name) for name, kind in parts if kind == "empty"]
-    found, gone = [], 0
-    for X in (real, *others):
-        if X is not None:
-            complete = columns.complete(X, more=True)
-            gone += int((~complete).sum())
-            X = X if complete.all() else columns.take(X, complete)
-            frame = nw.from_native(X, pass_through=True, eager_only=True)
-            if sparse and isinstance(frame, nw.DataFrame):
-                X = frame.drop(*sparse, strict=False).to_native()
-        found.append(X)
-    said = [f"columns left out of the measures: {', '.join(map(repr, sparse))}"] if sparse else []
-    if gone:
-        said.append(f"{gone:,} rows left out of the measures for missing cells")
-    if said:
-        warnings.warn("; ".join(said), LeftOutWarning, stacklevel=stacklevel_of_caller())
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -183,15 +162,31 @@ class Reference:
                 features, train=learned_from, y=labels, weights=weights, random_state=seed,
                 cache=cache,
             )  # fmt: skip
-        if kind == "table":
-            real, train, other = _without_gaps(real, train, other)
         real = _thinned(real, n, seed)
-        return cls(real, kind, train, other, extractor, target, seed, report, cache, pixel_range)
+        found = cls(real, kind, train, other, extractor, target, seed, report, cache, pixel_range)
+        if kind == "table":
+            found.say_left_out()
+        return found
 
     @cached_property
     def code(self) -> TableCode:
         """How the table's columns become numbers."""
         return TableCode.learn(self.real)
+
+    @property
+    def holed(self) -> bool:
+        """Whether the real rows are a table with missing cells."""
+        return self.kind == "table" and bool(self.code.holed.any())
+
+    def say_left_out(self) -> None:
+        """Warn of columns of which so little is known that nothing is said of them."""
+        if self.code.sparse:
+            warnings.warn(
+                "columns left out of the measures, nearly all of their cells being missing: "
+                + ", ".join(map(repr, self.code.sparse)),
+                LeftOutWarning,
+                stacklevel=stacklevel_of_caller(),
+            )
 
     def rows(self, X: Any) -> np.ndarray:
         """X as points (n, d) between which distances mean something."""
@@ -209,7 +204,7 @@ class Reference:
         """The two-sample AUROC of training rows against held-out rows of a table."""
         train = self.code.numbers(_thinned(self.train, len(self.real), self.seed))
         real = self.code.numbers(self.real)
-        return classifier_two_sample(real, train, random_state=self.seed).value
+        return classifier_two_sample(real, train, missing=True, random_state=self.seed).value
 
     @cached_property
     def real_rows(self) -> np.ndarray:
@@ -258,7 +253,7 @@ class EvaluationInputs:
         model, samples = None, model_or_samples
         if is_model(model_or_samples):
             model = model_or_samples
-            samples = _drawn(model, min(n, len(reference.real)), reference.seed)
+            samples = _drawn(model, min(n, len(reference.real)), reference.seed, reference.holed)
         if reference.kind == "images":
             samples = _image_set(samples, reference.pixel_range).images
             if samples.shape != reference.real.shape:
@@ -268,7 +263,12 @@ class EvaluationInputs:
                 )
         elif kind_of(samples) != reference.kind and reference.kind == "text":
             raise DataError("The real data are lines of text. Expected samples as a list of str.")
-        return cls(_thinned(samples, n, reference.seed), model, reference)
+        samples = _thinned(samples, n, reference.seed)
+        if reference.holed:
+            real = reference.real if reference.train is None else reference.train
+            real = _thinned(real, len(samples), reference.seed)
+            samples = with_holes(samples, real, reference.code, reference.seed)
+        return cls(samples, model, reference)
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -278,6 +278,41 @@ class EvaluationInputs:
     def scores(self, X: Any, **options: Any) -> np.ndarray:
         """Log densities by the model."""
         return np.asarray(self.model.score_samples(X, **options))
+
+    def scores_of_table(self, X: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Log densities of the rows of a table, and what there is to say of missing cells.
+
+        Rows with missing cells have the log density of the cells that are there, if the model
+        knows it. That is an integral for each of them, so that at most 1,000 rows are looked at.
+        """
+        whole = self._whole(X)
+        if whole.all():
+            return self.scores(X), ()
+        if "missing" in inspect.signature(self.model.score_samples).parameters:
+            some = _thinned(X, _HOLED_ROWS, self.reference.seed)
+            return self.scores(some, missing="model"), ()
+        note = (
+            f"{(~whole).sum():,} of {len(whole):,} rows left out of the likelihood: the model has "
+            "no density of rows with missing cells."
+        )
+        return self.scores(self.whole_rows(X)), (note,)
+
+    def whole_rows(self, X: Any) -> Any:
+        """The rows of a table without missing cells in what the model has to know.
+
+        Raises:
+            DataError: where there are none.
+        """
+        whole = self._whole(X)
+        if not whole.any():
+            raise DataError("Every row has missing cells. Expected some whole rows.")
+        return X if whole.all() else take(X, np.flatnonzero(whole))
+
+    def _whole(self, X: Any) -> np.ndarray:
+        """Which rows have all cells that the model has to know: (n,) bool."""
+        codec = None if self.capabilities is None else self.capabilities.codec
+        columns = codec if isinstance(codec, Columns) else self.reference.code.columns
+        return columns.complete(X, more=True)
 
     @cached_property
     def capabilities(self) -> Capabilities | None:
@@ -306,8 +341,8 @@ def _thinned(X: Any, n: int, seed: int) -> Any:
     return take(X, np.sort(np.random.default_rng(seed).choice(len(X), n, replace=False)))
 
 
-def _drawn(model: Any, n: int, seed: int) -> Any:
-    """n samples of anything that can draw them."""
+def _drawn(model: Any, n: int, seed: int, holed: bool = False) -> Any:
+    """n samples of anything that can draw them, with missing cells where the data have some."""
     refuse_without_samples(model)
-    drawn = complete_samples(model, n, seed)
+    drawn = draw_samples(model, n, seed, complete=not holed)
     return drawn[0] if isinstance(drawn, tuple) else drawn  # scikit-learn's mixtures

@@ -1,7 +1,7 @@
 """Which measures suit which data, and how each is taken of a model beside real data."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,9 @@ def _take_two_sample(inputs: EvaluationInputs) -> Iterable[Measure]:
     if reference.kind == "table":  # trees take categories as numbers better than as corners
         real, generated = (reference.code.numbers(x) for x in (reference.real, inputs.samples))
         details = {} if reference.train is None else {"floor": reference.two_sample_floor}
-        yield classifier_two_sample(real, generated, random_state=reference.seed, details=details)
+        yield classifier_two_sample(
+            real, generated, missing=True, random_state=reference.seed, details=details
+        )
         return
     kind = "logistic" if reference.kind == "images" else "boosting"
     real, generated = reference.real_rows, inputs.rows
@@ -103,8 +105,12 @@ def _take_privacy(inputs: EvaluationInputs) -> Iterable[Measure]:
 
 def _take_likelihood(inputs: EvaluationInputs) -> Iterable[Measure]:
     reference = inputs.reference
-    scores = inputs.scores(_scorable(reference.real))
     details = {"model": type(inputs.model).__name__}
+    if reference.kind == "table":
+        scores, note = inputs.scores_of_table(reference.real)
+        yield replace(nats_per_row(scores, details=details), warnings=note)
+        return
+    scores = inputs.scores(_scorable(reference.real))
     if reference.kind == "images":
         yield bits_per_dimension(scores, int(np.prod(reference.real.shape)), details=details)
     else:
@@ -114,15 +120,24 @@ def _take_likelihood(inputs: EvaluationInputs) -> Iterable[Measure]:
 def _take_ood(inputs: EvaluationInputs) -> Iterable[Measure]:
     reference = inputs.reference
     inside, outside = _scorable(reference.real), _scorable(reference.other)
+    notes: tuple[str, ...] = ()
+    if reference.kind == "table":  # densities of rows that lack other cells do not compare
+        n = len(inside) + len(outside)
+        inside, outside = inputs.whole_rows(inside), inputs.whole_rows(outside)
+        if left := n - len(inside) - len(outside):
+            notes = (f"Rows of another kind: {left:,} rows with missing cells left out.",)
     scores = [inputs.scores(x) for x in (inside, outside)]
-    yield ood.auroc(*scores)
+    yield replace(ood.auroc(*scores), warnings=notes)
     yield ood.average_precision(*scores)
     yield ood.fpr_at_95(*scores)
     if inputs.can("inlier_scores"):
         inlying = (inputs.model.inlier_scores(x) for x in (inside, outside))
         yield ood.auroc(*inlying, name="auroc [inlier scores]")
     if reference.train is not None:
-        train = inputs.scores(_first(reference.train, len(inside)))
+        seen = reference.train
+        if reference.kind == "table":
+            seen = inputs.whole_rows(seen)
+        train = inputs.scores(_first(seen, len(inside)))
         typical = [ood.typicality(train, x) for x in scores]
         yield ood.auroc(*typical, name="auroc [typicality]")
     if reference.kind != "images":

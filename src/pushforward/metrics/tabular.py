@@ -17,6 +17,8 @@ from .uncertainty import jackknife, normal_interval
 __all__ = ["column_fidelity", "pair_fidelity", "train_on_synthetic"]
 
 _WORST = 10
+_FEWEST_IN_BOTH = 20  # real rows that have both cells of a pair
+_MOST_WITHOUT = 0.5  # share of the real rows that may lack a target nobody named
 
 
 @renamed(seed="random_state")
@@ -24,11 +26,14 @@ def column_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Meas
     """1 - the distance of each column's distributions, averaged: 1 is perfect.
 
     Kolmogorov and Smirnov's distance (the largest between distribution functions) of continuous,
-    integer and grid columns, total variation of categories and booleans. Finite samples take away
-    some of it; ``details["bias"]`` estimates how much.
+    integer and grid columns, total variation of categories and booleans. Of a column with missing
+    cells the distance is that of the known cells, or the difference between the shares of missing
+    ones where that is larger. Finite samples take away some of it; ``details["bias"]`` estimates
+    how much.
 
     Args:
-        real, generated: tables of shape (n, p) and (m, p), any container, columns of any kind.
+        real, generated: tables of shape (n, p) and (m, p), any container, columns of any kind,
+            with missing cells or without.
         random_state: of the groups of the jackknife.
 
     Raises:
@@ -49,18 +54,28 @@ def column_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Meas
     )  # fmt: skip
     details = _details(a, b, error, bias, seed)
     details["columns"] = dict(zip(code.names, (1 - each).tolist(), strict=True))
+    if np.isnan(a).any() or np.isnan(b).any():
+        shares = np.stack([np.isnan(x).mean(axis=0) for x in (a, b)], axis=1).tolist()
+        parts = zip(code.names, shares, strict=True)
+        details["missing"] = {name: share for name, share in parts if any(share)}
     interval = normal_interval(value, error, 0.0, 1.0)
-    return Measure("column_fidelity", value, interval, "higher", details, _few(a, b))
+    notes = (*_few(a, b), *_never_made(code, b))
+    return Measure("column_fidelity", value, interval, "higher", details, notes)
 
 
 def _column_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     found = np.empty(a.shape[1])
     for j in range(a.shape[1]):
-        both = np.concatenate([a[:, j], b[:, j]])
-        _, kind = np.unique(both, return_inverse=True)
-        counts = [np.bincount(k, minlength=kind.max() + 1) for k in np.split(kind, [len(a)])]
-        apart = counts[0] / len(a) - counts[1] / len(b)
-        found[j] = np.abs(np.cumsum(apart)).max() if code.ordered(j) else np.abs(apart).sum() / 2
+        x, y = (side[~np.isnan(side[:, j]), j] for side in (a, b))
+        missing = abs(len(x) / len(a) - len(y) / len(b))
+        if not (len(x) and len(y)):  # nothing to compare, unless both have nothing
+            found[j] = float(len(x) + len(y) > 0)
+            continue
+        _, kind = np.unique(np.concatenate([x, y]), return_inverse=True)
+        counts = [np.bincount(k, minlength=kind.max() + 1) for k in np.split(kind, [len(x)])]
+        apart = counts[0] / len(x) - counts[1] / len(y)
+        known = np.abs(np.cumsum(apart)).max() if code.ordered(j) else np.abs(apart).sum() / 2
+        found[j] = max(known, missing)
     return np.minimum(found, 1.0)
 
 
@@ -70,7 +85,8 @@ def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measur
 
     Two ordered columns: 1 - half the difference of their rank correlations. Other pairs: 1 - the
     total variation between the tables of their joint cells, ordered columns cut into the tenths of
-    the real rows.
+    the real rows. A pair is compared among the rows that have both of its cells, and is left out
+    where fewer than 20 real ones do; ranks are those among the known cells of a column.
 
     Args:
         real, generated: tables of shape (n, p) and (m, p) with p of at least 2.
@@ -89,13 +105,20 @@ def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measur
     code, a, b = _encoded(real, generated)
     if a.shape[1] < 2:
         raise DataError("The table has one column. Expected at least two for a pair.")
-    each = _pair_distances(code, a, b)
+    counted = _in_both(a)[np.triu_indices(a.shape[1], 1)] >= _FEWEST_IN_BOTH
+    if not np.isnan(a).any():
+        counted[:] = True
+    if not counted.any():
+        raise DataError(
+            f"No two columns are known together in {_FEWEST_IN_BOTH} real rows. Expected some."
+        )
+    each = _pair_distances(code, a, b)[counted]
     value = 1 - float(each.mean())
     error, bias = jackknife(
-        lambda i, j: 1 - float(_pair_distances(code, a[i], b[j]).mean()),
+        lambda i, j: 1 - float(_pair_distances(code, a[i], b[j])[counted].mean()),
         len(a), len(b), value, seed,
     )  # fmt: skip
-    pairs = list(combinations(code.names, 2))
+    pairs = [pair for pair, k in zip(combinations(code.names, 2), counted, strict=True) if k]
     details = _details(a, b, error, bias, seed)
     details["worst_pairs"] = [
         {"columns": list(pairs[i]), "value": 1 - float(each[i])}
@@ -108,31 +131,55 @@ def pair_fidelity(real: Any, generated: Any, *, random_state: Any = 0) -> Measur
 def _pair_distances(code: TableCode, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Distance of each pair of columns, in the order of ``combinations``."""
     p = a.shape[1]
-    apart = np.abs(_joint(code, a) - _joint(code, b))
+    in_both = _in_both(a), _in_both(b)
+    apart = np.abs(_joint(code, a, in_both[0]) - _joint(code, b, in_both[1]))
     first = code.cells(a[:1])[1][:-1]
     distance = np.add.reduceat(np.add.reduceat(apart, first, axis=0), first, axis=1) / 2
     ordered = np.flatnonzero([code.ordered(j) for j in range(p)])
     if len(ordered) > 1:
         both = np.ix_(ordered, ordered)
         distance[both] = np.abs(_correlation(a[:, ordered]) - _correlation(b[:, ordered])) / 2
+    distance[(in_both[0] == 0) != (in_both[1] == 0)] = 1.0
     return np.minimum(distance[np.triu_indices(p, 1)], 1.0)
 
 
-def _joint(code: TableCode, numbers: np.ndarray) -> np.ndarray:
-    """Shares of the rows in each pair of cells: (cells, cells)."""
+def _in_both(numbers: np.ndarray) -> np.ndarray:
+    """How many rows have both cells of each pair of columns: (p, p)."""
+    known = (~np.isnan(numbers)).astype(np.float64)
+    return known.T @ known
+
+
+def _joint(code: TableCode, numbers: np.ndarray, in_both: np.ndarray) -> np.ndarray:
+    """Shares in each pair of cells, of the rows that have both: (cells, cells)."""
     cell, first = code.cells(numbers)
     member = np.zeros((len(numbers), first[-1]), dtype=np.float32)
-    np.put_along_axis(member, cell, 1, axis=1)
-    return (member.T @ member).astype(np.float64) / len(numbers)
+    np.put_along_axis(member, cell, ~np.isnan(numbers), axis=1)
+    column = np.repeat(np.arange(len(first) - 1), np.diff(first))
+    total = np.maximum(in_both[np.ix_(column, column)], 1)
+    return (member.T @ member).astype(np.float64) / total
 
 
 def _correlation(x: np.ndarray) -> np.ndarray:
-    """Rank correlations; 0 with a column that does not vary."""
+    """Rank correlations of the rows that have both numbers; 0 with a column that does not vary."""
+    known = ~np.isnan(x)
+    if not known.all():
+        return _correlation_of_known(x, known)
     ranks = rankdata(x, axis=0)
     ranks -= ranks.mean(axis=0)
     length = np.linalg.norm(ranks, axis=0)
     ranks /= np.where(length > 0, length, 1)
     return ranks.T @ ranks
+
+
+def _correlation_of_known(x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """:func:`_correlation` of columns with missing cells, ranked among the known ones (n, p)."""
+    rank = rankdata(x, axis=0, nan_policy="omit") / np.maximum(known.sum(axis=0), 1) - 0.5
+    rank, known = np.where(known, rank, 0.0), known.astype(np.float64)
+    n, total, square = known.T @ known, rank.T @ known, (rank**2).T @ known
+    covariance = n * (rank.T @ rank) - total * total.T
+    spread = np.sqrt(np.maximum(n * square - total**2, 0))
+    length = spread * spread.T
+    return np.divide(covariance, length, out=np.zeros_like(length), where=length > 1e-9 * n**2)
 
 
 @renamed(seed="random_state")
@@ -147,6 +194,7 @@ def train_on_synthetic(
     ``details["train_real"]`` is the score after fitting on as many real rows; ``details["gap"]``
     what is lost. ``details["r2"]`` of an ordered target and ``details["balanced_accuracy"]`` of
     classes are what else users look at, ``details["train_real_r2"]`` and so on those of real rows.
+    The trees take missing cells as they are; rows without a target are left out.
 
     Source: Esteban, Hyland and Rätsch, "Real-valued (medical) time series generation with
     recurrent conditional GANs", 2017, section 4 (TSTR).
@@ -154,7 +202,8 @@ def train_on_synthetic(
     Args:
         real: table (n, p) to fit the reference on; half of it where ``held_out`` is None.
         generated: table (m, p).
-        target: the column to predict; by default the last with categories, or else the last.
+        target: the column to predict; by default the last with categories, or else the last, of
+            those that are known in half of the real rows if there are any.
         held_out: table of real rows to predict, that the generator has not seen.
         all_rows: fit on all the real and all the generated rows, instead of on as many of each
             as the smaller table has. A generator gives as many rows as one likes, and a model
@@ -183,15 +232,19 @@ def train_on_synthetic(
     varying = [j for j, column in enumerate(code.columns.columns) if column.kind != "constant"]
     if len(varying) < 2:
         raise DataError("Fewer than two columns vary. Expected a target and what tells it.")
+    often = np.isnan(a).mean(axis=0) <= _MOST_WITHOUT
     chosen = (
-        max(varying, key=lambda j: (not kinds[j], j)) if target is None else names.index(target)
+        max(varying, key=lambda j: (often[j], not kinds[j], j))
+        if target is None
+        else names.index(target)
     )
+    a, b = (_with_target(x, chosen, code.names[chosen]) for x in (a, b))
     rng = np.random.default_rng(seed)
     if held_out is None:
         order = rng.permutation(len(a))
         fitted, test = a[order[: len(a) // 2]], a[order[len(a) // 2 :]]
     else:
-        fitted, test = a, code.numbers(held_out)
+        fitted, test = a, _with_target(code.numbers(held_out), chosen, code.names[chosen])
     if not all_rows:
         size = min(len(fitted), len(b))
         fitted = fitted[rng.permutation(len(fitted))[:size]]
@@ -225,6 +278,14 @@ def train_on_synthetic(
     return Measure("train_on_synthetic", value, interval, "higher", details)
 
 
+def _with_target(rows: np.ndarray, target: int, name: str) -> np.ndarray:
+    """The rows (n, p) that have a target."""
+    there = ~np.isnan(rows[:, target])
+    if there.sum() < 4:
+        raise DataError(f"Only {there.sum()} rows have the target {name!r}. Expected at least 4.")
+    return rows if there.all() else rows[there]
+
+
 def _predict(
     train: np.ndarray, test: np.ndarray, target: int, ordered: bool, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -233,8 +294,10 @@ def _predict(
 
     X, y = np.delete(train, target, axis=1), train[:, target]
     Z = np.delete(test, target, axis=1)
+    seen = ~np.isnan(X).all(axis=0)  # of a column without any cell trees cannot be grown
+    X, Z = X[:, seen], Z[:, seen]
     classes = np.unique(y)
-    if len(classes) < 2:
+    if len(classes) < 2 or not seen.any():
         return np.ones((len(test), 1)), classes
     # Without the penalty the steps of many classes can diverge: of Adult, whose `education` is a
     # function of `education_num`, real rows predicted it with an AUROC of 0.52 instead of 1.
@@ -296,6 +359,15 @@ def _details(a: np.ndarray, b: np.ndarray, error: float, bias: float, seed: int)
         "interval": "rows left out in groups, normal",
         "seed": seed,
     }
+
+
+def _never_made(code: TableCode, b: np.ndarray) -> tuple[str, ...]:
+    """Which columns of the samples are empty, as those that a fit has left out are."""
+    bare = np.flatnonzero(np.isnan(b).all(axis=0))
+    if not len(bare):
+        return ()
+    names = ", ".join(repr(code.names[j]) for j in bare)
+    return (f"No sample has a cell in {names}: such columns are taken for wholly wrong.",)
 
 
 def _few(a: np.ndarray, b: np.ndarray) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ __all__ = ["CLASSIFIERS", "classifier_two_sample"]
 
 CLASSIFIERS = ("boosting", "logistic", "neighbours")
 _FOLDS = 5
+_FEWEST_KNOWN = 10  # cells of a column that is looked at
 _TREES = 100  # of the boosted classifier
 
 
 @renamed(seed="random_state")
 def classifier_two_sample(
-    real: Any, generated: Any, *, classifier: Any = "boosting", random_state: Any = 0,
-    details: dict[str, Any] | None = None,
+    real: Any, generated: Any, *, classifier: Any = "boosting", missing: bool = False,
+    random_state: Any = 0, details: dict[str, Any] | None = None,
 ) -> Measure:  # fmt: skip
     """AUROC of a classifier of real against generated rows, on rows it was not fitted on.
 
@@ -42,6 +43,8 @@ def classifier_two_sample(
         classifier: "boosting" (of trees, finds most in tables), "logistic" (linear, for features
             of networks), "neighbours" (15 nearest, for few dimensions), or any scikit-learn
             classifier with ``predict_proba``, which is cloned.
+        missing: whether NaN are missing cells, which the trees of "boosting" take as they are:
+            where holes are, and what they depend on, tells rows apart as well.
         random_state: of the folds and of the classifier.
         details: what is known of the features, to go into the measure's details.
 
@@ -60,7 +63,7 @@ def classifier_two_sample(
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    real, generated = pair(real, generated, minimum=5 * _FOLDS)
+    real, generated = pair(real, generated, minimum=5 * _FOLDS, missing=missing)
     rng = np.random.default_rng(seed)
     size = min(len(real), len(generated))
     real, generated = (
@@ -68,6 +71,8 @@ def classifier_two_sample(
         for x in (real, generated)
     )
     X = np.concatenate([real, generated]).astype(np.float64)
+    if missing:  # of a column without any cell in a fold trees cannot be grown
+        X = X[:, (~np.isnan(X)).sum(axis=0) >= _FEWEST_KNOWN]
     y = np.repeat([1, 0], size)
     model, name = make_classifier(classifier, seed), classifier
     if not isinstance(classifier, str):

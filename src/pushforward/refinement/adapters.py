@@ -24,7 +24,7 @@ from ..estimators.capabilities import (
 from ..estimators.prior import Draw, Prior
 from ..training import generator_of
 from ..validation import COUNT, Instance, check
-from .data_rows import plain_rows, reader_of, rows_of, whole_rows
+from .data_rows import completed_rows, plain_rows, reader_of, rows_of
 from .logit_gradients import Score, modules_of
 from .own_models import check_order, codec_of_samples, in_order
 from .ratio_trees import Numbers
@@ -240,7 +240,7 @@ def _of_table(model: Any, can: Capabilities) -> Adapter:
         raise UnsupportedError("All columns of this model are constant: nothing can be refined.")
 
     def encode(X: Any, seed: int) -> Tensor:
-        whole = whole_rows(X, columns)
+        whole = completed_rows(X, columns)
         return columns.encode(whole, np.random.default_rng(seed))[0].float().to(can.device)
 
     def numbers(rows: Tensor) -> np.ndarray:
@@ -250,8 +250,7 @@ def _of_table(model: Any, can: Capabilities) -> Adapter:
     if bool(columns.dequantised.any()):  # a cell is a cell, wherever in it a row lies
         from ..metrics.table_encoding import TableCode
 
-        kept = columns.kept()
-        bare = TableCode(kept, (None,) * kept.n_columns, np.ones(kept.n_columns))
+        bare = TableCode.bare(columns.kept())
         known["numbers"] = numbers
     if known.get("draw") is not None:
         draw = known["draw"]

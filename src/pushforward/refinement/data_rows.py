@@ -9,14 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Codec, Columns
-from ..errors import DataError, LeftOutWarning, stacklevel_of_caller
+from ..data import Codec, Columns, Learned
+from ..errors import DataError, stacklevel_of_caller
+from ..estimators.missing_cells import completions
 from ..estimators.prior import Draw
+from ..estimators.table_density import TableDensity
 from ..training import generator_of
 from .row_checks import CHECKED
 from .scale_check import pixels_like
+from .streams import Stream
 
-__all__ = ["plain_rows", "reader_of", "rows_of", "whole_rows"]
+__all__ = ["completed_rows", "drawn_gaps", "plain_rows", "reader_of", "rows_of"]
 
 _LOST = 1e-3  # of the spread of a number, what single precision may take
 _MOST_ROWS, _MOST_NUMBERS = 20_000, 50_000_000  # of images and lines that are held
@@ -72,22 +75,39 @@ def reader_of(codec: Codec, device: torch.device) -> Callable[[Any, int], Tensor
     return encode
 
 
-def whole_rows(X: Any, columns: Columns) -> Any:
-    """The rows of a table that have no missing cells.
+def completed_rows(X: Any, columns: Columns) -> Any:
+    """A table with its missing cells filled in, as a fit does it.
+
+    They are drawn given the other cells of their row from a mixture that is fitted to the known
+    cells of these very rows (:func:`~pushforward.estimators.missing_cells.completions`). To leave
+    rows with missing cells out would refine towards those that happen to be whole; to fill in by
+    the model itself would call its own guesses real.
 
     Warns:
-        LeftOutWarning: where there are others.
+        UserWarning: where cells are missing.
     """
     complete = columns.complete(X)
     if complete.all():
         return X
     warnings.warn(
-        f"{(~complete).sum():,} of {len(complete):,} rows left out of the refinement for missing "
-        "cells",
-        LeftOutWarning,
+        f"{(~complete).sum():,} of {len(complete):,} real rows have missing cells. For the "
+        "refinement they are filled in as in a fit, drawn given the other cells of their row: "
+        "nothing is learned or judged there but what the known cells say.",
         stacklevel=stacklevel_of_caller(),
     )
-    return columns.take(X, complete)
+    every = np.ones(len(complete), dtype=bool)
+    return completions(Learned(columns, X, None, every), 1)[0]
+
+
+def drawn_gaps(model: Any, rows: Tensor, seed: int) -> dict[int, np.ndarray] | None:
+    """Which cells of coordinates (n, D) a model leaves out, by the number of their column.
+
+    None where it leaves out none, or is no density of tables.
+    """
+    if not isinstance(model, TableDensity) or model.missingness_ is None:
+        return None
+    draws = generator_of(seed, Stream.MISSING_CELLS)
+    return model.missingness_.gaps(rows.double().cpu(), draws, model.columns_)
 
 
 def _chosen(n: int, numbers: int, seed: int) -> np.ndarray:

@@ -132,9 +132,8 @@ def _with_refit(
     work: Checkpoint,
 ) -> tuple[Adapter, RealRows, str]:  # fmt: skip
     """What is refined and judged in place of a density that was fitted on the rows that judge."""
-    whole = np.flatnonzero(base.columns_.complete(X))  # rows with gaps are no part of the rest
     testing = np.zeros(len(X), dtype=bool)
-    testing[whole[parts_of(len(whole), seed)[0].numpy()]] = True
+    testing[parts_of(len(X), seed)[0].numpy()] = True
     fitted = kept_refit(work, lambda: refit_without(base, X, testing, minutes))
     if fitted is None:
         note = (

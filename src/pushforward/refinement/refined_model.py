@@ -23,6 +23,7 @@ from ..validation import COUNT, MINUTES, Function, Instance, Integer, Number, On
 from . import serialisation as saving
 from .acceptance_test import check_rows
 from .adapters import Adapter, adapter_of, check_generator
+from .data_rows import drawn_gaps
 from .density_ratio import RATIOS
 from .logit import Logit
 from .logit_gradients import BATCH, Score, frozen
@@ -267,19 +268,24 @@ class RefinedModel(Model):
         processes.barrier()  # until all have read what the first will write anew
         return work, seed
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, *, complete: bool = False
+    ) -> Any:
         """Draw refined rows, in the form the generator has them.
 
         Args:
             n_samples: how many.
             random_state: an int repeats them, whatever the batch size and number of processes.
+            complete: whether no cell of a table is missing. Else the cells are missing that the
+                generator would leave out of such rows.
 
         Returns:
             What the generator's ``sample`` returns; of a function of latents, a tensor.
         """
         seed = self._seed_of(n_samples, random_state)
         with torch.no_grad(), self.frozen_networks():
-            return self._written(self._refined.rows(n_samples, seed))
+            rows = self._refined.rows(n_samples, seed)
+            return self._written(rows, None if complete else drawn_gaps(self.base_, rows, seed))
 
     def weighted_sample(self, n_samples: int, random_state: Any = None) -> tuple[Any, Any]:
         """Draw rows of the generator as it was, and importance weights (n,) of sum 1.
@@ -345,9 +351,18 @@ class RefinedModel(Model):
     def _after(self, kept: list[KeptStage]) -> Space:
         return space_after(self.adapter_, kept, self.place_, self.block_size(self.adapter_))
 
-    def _written(self, rows: Tensor) -> Any:
-        """Rows as the user has them, repeated numbers as the data spell them."""
-        return with_nearest_values(self.adapter_.to_user(rows), self.known_values_)
+    def _written(self, rows: Tensor, gaps: Mapping[int, np.ndarray] | None = None) -> Any:
+        """Rows as the user has them, repeated numbers as the data spell them.
+
+        Args:
+            rows: of the adapter.
+            gaps: which cells (n,) of a table are missing, by the number of the column.
+        """
+        if gaps:
+            table = self.base_.columns_.decode(rows.double(), gaps=gaps)
+        else:
+            table = self.adapter_.to_user(rows)
+        return with_nearest_values(table, self.known_values_)
 
     def block_size(self, adapter: Adapter) -> int:
         if self.batch_size is not None:

@@ -125,11 +125,15 @@ def with_nearest_values(X: Any, known: dict[str | int, np.ndarray]) -> Any:
     if sheet.layout.container == "pandas":
         return _assigned(X, changed)
     if sheet.frame is not None:
-        columns = (
-            nw.new_series(
+        whole = {
+            name: nw.new_series(
                 str(name), values, sheet.frame[name].dtype, backend=sheet.frame.implementation
             )
             for name, values in changed.items()
+        }
+        columns = (  # what is missing stays so, and is no number that is none
+            nw.when(~nw.col(str(name)).is_null()).then(column).alias(str(name))
+            for name, column in whole.items()
         )
         return sheet.frame.with_columns(*columns).to_native()
     for label, values in changed.items():

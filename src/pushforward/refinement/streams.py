@@ -32,3 +32,4 @@ class Stream(IntEnum):
     OVER_OPTIMISATION = 70
     PAIRS = 80
     SCALE = 81
+    MISSING_CELLS = 90

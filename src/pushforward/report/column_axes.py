@@ -22,12 +22,23 @@ def shortened(text: Any, length: int) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell is None, NaN, or what pandas has for these."""
+    import pandas as pd
+
+    return value is None or value is pd.NA or value is pd.NaT or value != value
+
+
 def format_cell(value: Any) -> str:
     """A cell as short text: four digits of a fraction, whole numbers in full.
 
     >>> format_cell(0.0081734), format_cell(567.7), format_cell(12), format_cell("red")
     ('0.008173', '567.7', '12', 'red')
+    >>> format_cell(None)
+    'missing'
     """
+    if is_missing(value):
+        return "missing"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
         return shortened(value, 18)
     if float(value) == round(float(value)) and abs(float(value)) < 1e6:
@@ -43,7 +54,7 @@ class PlottedColumn:
         label: the column in the table.
         name: what the axis says.
         discrete: whether values stand on whole positions, and are jittered in scatter plots.
-        real, sampled: positions, float64 of shapes (n,) and (m,).
+        real, sampled: positions, float64 of shapes (n,) and (m,); NaN where a cell is missing.
         ticks: positions and texts of categories; None for numbers.
         how: how the numbers are written in the cells, where they are text or dates.
         limits: ends of the axis; a few values may lie beyond them.
@@ -62,14 +73,21 @@ class PlottedColumn:
         if self.ticks is not None:
             self.limits = (-0.6, len(self.ticks[0]) - 0.4)
             return
-        low, high = np.quantile(self.real, [0.05, 0.95])
-        wide = self.discrete and np.ptp(self.real) <= 40
+        real, sampled = self.known, self.sampled[~np.isnan(self.sampled)]
+        sampled = sampled if len(sampled) else real
+        low, high = np.quantile(real, [0.05, 0.95])
+        wide = self.discrete and np.ptp(real) <= 40
         reach = np.inf if wide else 2.5 * (high - low)
-        least = min(self.real.min(), np.quantile(self.sampled, 0.01))
-        most = max(self.real.max(), np.quantile(self.sampled, 0.99))
+        least = min(real.min(), np.quantile(sampled, 0.01))
+        most = max(real.max(), np.quantile(sampled, 0.99))
         low, high = (max(least, low - reach), min(most, high + reach)) if reach else (least, most)
         pad = (0.04 * (high - low) or abs(high) * 0.1 or 1.0) + 0.5 * self.discrete
         self.limits = (float(low - pad), float(high + pad))
+
+    @property
+    def known(self) -> np.ndarray:
+        """Positions of the cells of real rows that are not missing."""
+        return self.real[~np.isnan(self.real)]
 
     @property
     def few(self) -> bool:
@@ -112,8 +130,8 @@ class PlottedColumn:
         low, high = self.limits
         if self.few:
             return np.arange(np.ceil(low) - 0.5, np.floor(high) + 1.0)
-        spread = np.subtract(*np.quantile(self.real, [0.75, 0.25]))
-        width = 2 * spread / len(self.real) ** (1 / 3)  # Freedman & Diaconis
+        spread = np.subtract(*np.quantile(self.known, [0.75, 0.25]))
+        width = 2 * spread / len(self.known) ** (1 / 3)  # Freedman & Diaconis
         count = int(np.clip((high - low) / width if width > 0 else 10, 10, 36))
         return np.linspace(low, high, count + 1)
 
@@ -140,17 +158,23 @@ class PlottedColumn:
 
 
 def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColumn]:
-    """The columns that are not constant, of a table and of sampled rows."""
-    tables = [columns.cells(X) for X in (real, sampled)]
+    """The columns that are not constant and have a cell, of a table and of sampled rows."""
+    tables = [columns.known_cells(X) for X in (real, sampled)]
     drawn = []
     for j, entry in enumerate(columns.describe()):
         if not columns.columns[j].has_coordinate:
             continue
         label = entry["name"]
         name = shortened(label if isinstance(label, str) else f"column {label}", 26)
-        cells = [table[j][0] for table in tables]
+        known = [table[j][0] for table in tables]
+        cells = [table[j][1] for table in tables]
+        if not len(cells[0]):
+            continue
         if entry["categories"] is None:
-            numbers = [values.astype(np.float64) for values in cells]
+            numbers = [
+                _spread(values.astype(np.float64), k)
+                for k, values in zip(known, cells, strict=True)
+            ]
             whole, how = entry["kind"] == "integer", columns.columns[j].format
             drawn.append(PlottedColumn(label, name, whole, numbers[0], numbers[1], how=how))
             continue
@@ -159,7 +183,17 @@ def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColum
             texts = [*texts[: MOST_TICKS - 1], "rest"]
         where = {text: float(i) for i, text in enumerate(texts)}
         last = float(len(texts) - 1)
-        places = [np.array([where.get(format_cell(v), last) for v in values]) for values in cells]
+        places = [
+            _spread(np.array([where.get(format_cell(v), last) for v in values]), k)
+            for k, values in zip(known, cells, strict=True)
+        ]
         ticks = ([float(i) for i in range(len(texts))], texts)
         drawn.append(PlottedColumn(label, name, True, places[0], places[1], ticks))
     return drawn
+
+
+def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values of the cells that are known, in their rows: (n,), NaN elsewhere."""
+    places = np.full(len(known), np.nan)
+    places[known] = values
+    return places

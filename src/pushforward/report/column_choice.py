@@ -48,32 +48,37 @@ def dependence(columns: list[PlottedColumn]) -> np.ndarray:
     """Mutual information in nats of every pair of columns, in eight cells each: (p, p).
 
     Corrected for its bias on few rows (Miller & Madow); the diagonal is 0, and so is the row of
-    a column left out of a wide table.
+    a column left out of a wide table. Of columns with missing cells it is that of the rows that
+    have both, by the share of these.
     """
     p = len(columns)
     if p > WIDEST:
-        far = [non_normality(column.real) for column in columns]
+        far = [non_normality(column.known) for column in columns]
         looked = np.sort(np.argsort(far)[::-1][:WIDEST])
         whole = np.zeros((p, p))
         whole[np.ix_(looked, looked)] = dependence([columns[j] for j in looked])
         return whole
     if p == 0:
         return np.zeros((0, 0))
-    n, codes = len(columns[0].real), []
-    for column in columns:
-        x = column.real
+    n, hot = len(columns[0].real), []
+    known = np.stack([~np.isnan(column.real) for column in columns], axis=1)
+    for j, column in enumerate(columns):
+        x = column.known
         if len(np.unique(x)) > CELLS:
             x = np.searchsorted(np.quantile(x, np.arange(1, CELLS) / CELLS), x)
-        codes.append(np.unique(x, return_inverse=True)[1])
-    hot = [np.eye(code.max() + 1)[code] for code in codes]
-    starts = np.cumsum([0, *(h.shape[1] for h in hot)])
+        code = np.unique(x, return_inverse=True)[1]
+        hot.append(np.zeros((n, code.max() + 1)))
+        hot[j][known[:, j]] = np.eye(code.max() + 1)[code]
+    sizes = np.array([h.shape[1] for h in hot])
+    starts, place = np.cumsum([0, *sizes]), np.repeat(np.arange(p), sizes)
     together = np.concatenate(hot, axis=1)
     counts = together.T @ together / n
-    share = counts.diagonal()
+    beside = (together.T @ known / n)[:, place]  # shares of a cell among rows that have the other
+    in_both = (known.T.astype(np.float64) @ known / n)[np.ix_(place, place)]
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(counts > 0, counts * np.log(counts / np.outer(share, share)), 0.0)
+        ratio = counts * in_both / (beside * beside.T)
+        terms = np.where(counts > 0, counts * np.log(ratio), 0.0)
     sums = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
-    sizes = np.array([h.shape[1] for h in hot])
     bias = np.outer(sizes - 1, sizes - 1) / (2 * n)
     information = np.maximum(sums - bias, 0)
     np.fill_diagonal(information, 0)
@@ -86,7 +91,11 @@ def shape(a: PlottedColumn, b: PlottedColumn) -> float:
     The largest of the distances :func:`non_normality` over directions of the whitened pair:
     curves and clusters are far, ellipses near.
     """
-    pair = np.stack([np.clip(c.real, *np.quantile(c.real, [0.01, 0.99])) for c in (a, b)])
+    real = np.stack([a.real, b.real])
+    real = real[:, ~np.isnan(real).any(axis=0)]
+    if real.shape[1] < 2:
+        return 0.0
+    pair = np.stack([np.clip(x, *np.quantile(x, [0.01, 0.99])) for x in real])
     pair = pair - pair.mean(axis=1, keepdims=True)
     values, vectors = np.linalg.eigh(np.cov(pair / (pair.std(axis=1, keepdims=True) + 1e-300)))
     if values[0] < 1e-4:  # one is a multiple of the other: a line
@@ -137,7 +146,7 @@ def most_informative_columns(
     """Columns to draw alone: categories and numbers, those in no pair and least normal first."""
     paired = {j for pair in pairs for j in pair}
     order = sorted(
-        range(len(columns)), key=lambda j: (j in paired, -non_normality(columns[j].real))
+        range(len(columns)), key=lambda j: (j in paired, -non_normality(columns[j].known))
     )
     named = [j for j in order if columns[j].ticks is not None]
     numbers = [j for j in order if columns[j].ticks is None]

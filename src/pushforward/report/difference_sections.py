@@ -100,7 +100,7 @@ def _cloud(a: PlottedColumn, b: PlottedColumn, which: str, tint: str, caption: s
 def _attribution(subject: Subject) -> CellAttribution:
     code, reference = subject.reference.code, subject.reference
     numbers = code.numbers(reference.real), code.numbers(subject.inputs.samples)
-    return attribute_cells(*numbers, random_state=reference.seed)
+    return attribute_cells(*numbers, missing=True, random_state=reference.seed)
 
 
 def _columns(cells: dict[str, CellAttribution], subjects: Sequence[Subject]) -> Bars:

@@ -188,7 +188,7 @@ class _Page:
             bins = column.bins()
             two_histograms(
                 axes,
-                column.clipped(column.real),
+                column.clipped(column.known),
                 column.clipped(column.sampled),
                 bins,
                 bars=column.few and len(bins) <= 10,

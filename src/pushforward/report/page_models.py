@@ -50,7 +50,11 @@ class Subject:
 
     @cached_property
     def parts(self) -> dict[str, Any]:
-        """Rows that scores are shown of: train, held out, sampled, other, as far as there are."""
+        """Rows that scores are shown of: train, held out, sampled, other, as far as there are.
+
+        Of tables those without missing cells: log densities of rows that lack other cells do not
+        compare.
+        """
         reference = self.reference
         train = reference.train
         if train is not None:  # the rows that the measures take
@@ -62,7 +66,17 @@ class Subject:
             "sampled": self.inputs.samples,
             "other": reference.other,
         }
-        return {name: X[:] if is_source(X) else X for name, X in found.items() if X is not None}
+        there = {name: X[:] if is_source(X) else X for name, X in found.items() if X is not None}
+        if reference.kind != "table":
+            return there
+        return {name: X for name, rows in there.items() if len(X := self._whole(rows))}
+
+    def _whole(self, X: Any) -> Any:
+        """The rows of a table without missing cells; none where every row has some."""
+        try:
+            return self.inputs.whole_rows(X)
+        except DataError:
+            return ()
 
     @cached_property
     def scores(self) -> dict[str, np.ndarray]:

@@ -155,7 +155,7 @@ def sample_sections(model: RefinedModel, data: Any, n: int, seed: int) -> list[S
         parts = (Code("\n".join(before), "before"), Code("\n".join(after), "after"))
         note = "Lines of the same latents, as they come; thinning is left out."
         return [Section("samples", "Samples", parts, note)]
-    after = model.sample(n, random_state=seed)
+    after = model.sample(n, random_state=seed, complete=True)
     before, moved = model.before_after(n, random_state=seed)
     sides = [_numbers(model, x) for x in (data, before, moved, after)]
     sections = []
@@ -190,7 +190,8 @@ def _images(model: RefinedModel, seed: int) -> Section:
 def _numbers(model: RefinedModel, X: Any) -> np.ndarray:
     columns = model.capabilities().columns
     if columns is not None:
-        return columns.encode(X)[0].numpy()
+        z, _, known = columns.encode_known(X)
+        return np.where(known, z, np.nan)
     array = np.asarray(X, dtype=float)
     return array.reshape(len(array), -1)
 
@@ -209,7 +210,7 @@ def _clouds(sides: list[np.ndarray], names: Sequence[str]) -> Section:
     tints = (REAL, BEFORE, AFTER, AFTER)
     galleries = []
     for k in range(0, min(2 * _PAIRS, real.shape[1] - 1), 2):
-        low, high = np.quantile(real[:, k : k + 2], [0.002, 0.998], axis=0)
+        low, high = np.nanquantile(real[:, k : k + 2], [0.002, 0.998], axis=0)
         room = 0.15 * (high - low) + 1e-9
         pictures = [
             _cloud(x[:_POINTS, k : k + 2], tint, low - room, high + room, names[k : k + 2], title)
@@ -250,7 +251,8 @@ def _categories(model: RefinedModel, data: Any, before: Any, after: Any) -> list
     def values(X: Any) -> np.ndarray:
         frame = nw.from_native(X, pass_through=True, eager_only=True)
         column = frame[:, place] if isinstance(frame, nw.DataFrame) else np.asarray(X)[:, place]
-        return np.asarray(column).astype(str)
+        known = ~columns.gaps(X)[columns.labels[place]]
+        return np.asarray(column)[known].astype(str)
 
     sides = [values(x) for x in (data, before, after)]
     names, counts = np.unique(sides[0], return_counts=True)

@@ -58,6 +58,8 @@ def table_sections(subjects: Sequence[Subject], found: Comparison) -> list[Secti
             "Held-out rows of lowest log density, with the cells that make them so: what the "
             "cell holds, and the most plausible value beside the rest of the row."
         )
+        if reference.holed:
+            note += " Only rows without missing cells are looked at."
         sections.append(Section("strange", "The strangest rows", unlikely, note))
     return sections
 
@@ -171,8 +173,8 @@ def _nats(score: float) -> str:
 
 def _unlikely(subject: Subject) -> Table:
     model, scores = subject.model, subject.scores["held out"]
-    lines = []
-    for one in least_likely_rows(model, subject.reference.real, scores, UNLIKELY):
+    lines, rows = [], subject.parts["held out"]
+    for one in least_likely_rows(model, rows, scores, UNLIKELY):
         reasons = "; ".join(reason.sentence() for reason in one.reasons)
         lines.append(
             (shortened(format_cell(one.name), 24), _nats(one.score), reasons or "all of it")

@@ -9,11 +9,12 @@ import torch
 
 from . import columns_config
 from .column import Column
-from .column_reader import TableReader
+from .column_reader import PartCells, TableReader, read_known
 from .constraints import Constraint
 from .containers import Layout
 from .coordinates import Coordinates
 from .learn_columns import decide
+from .missing_cells import MOST_MISSING
 from .partial_rows import PartialRows
 from .sheet import Sheet
 from .table_builder import TableBuilder
@@ -136,6 +137,7 @@ class Columns(PartialRows):
         smooth: bool = False,
         seasons: bool = False,
         constraints: Sequence[str] | None = None,
+        most_missing: float = MOST_MISSING,
     ) -> Learned:
         """Learn what the columns are, their locations and scales.
 
@@ -152,7 +154,7 @@ class Columns(PartialRows):
             missing: "error" refuses missing cells, "drop" leaves out the rows that have one.
                 "model" keeps all rows that have a cell: what is learned of a column is learned of
                 the cells that are there. "auto" is that after leaving out the columns of a frame,
-                but those that are declared, that have most of their cells missing.
+                but those that are declared, of which too little is known.
             sample_weight: shape (n,), weights >= 0. A row of weight zero counts as absent.
             estimator: name of the model, for the texts of errors.
             min_rows: fewest rows that are enough.
@@ -163,6 +165,8 @@ class Columns(PartialRows):
                 (:func:`~pushforward.data.tables.seasons.find_calendar`).
             constraints: what rows keep to, such as "start <= end", "a + b == total" and
                 "city -> country"; see :func:`~pushforward.data.tables.constraints.parse`.
+            most_missing: with "auto", the share of the cells of a column that may be missing; of
+                a column with more than half of them missing, 20 have to be known at least.
 
         Returns:
             A :class:`Learned`: the columns, and the rows and weights that were kept.
@@ -182,6 +186,7 @@ class Columns(PartialRows):
             smooth=smooth,
             seasons=seasons,
             constraints=constraints,
+            most_missing=most_missing,
         )
         sheet, found, weights, kept = decided.sheet, decided.columns, decided.weights, decided.kept
         n_left_out = decided.n_left_out
@@ -346,6 +351,21 @@ class Columns(PartialRows):
             DataError: for lacking columns, missing or infinite cells, text for numbers.
         """
         return self._reader.cells(*self._reader.find(X))
+
+    def known_cells(self, X: Any) -> PartCells:
+        """Read the cells that are not missing, of a table that may have other columns besides.
+
+        Args:
+            X: table with the columns seen in fit, in any order.
+
+        Returns:
+            As :meth:`cells`, with the mask (n,) of the cells that are known before their values.
+
+        Raises:
+            DataError: for lacking columns, infinite cells, text for numbers.
+        """
+        sheet, places = self._reader.find(X)
+        return read_known(sheet, places, self.columns, self._reader.gaps(sheet, places))
 
     def kept(self) -> "Columns":
         """The columns without those that are left out."""

@@ -20,7 +20,7 @@ from .decimals import Digits
 from .dequantisation import row_keys
 from .keep_constraints import as_bounds, build_differences, build_sums, can_count, checked
 from .linear_formula import COMPUTED, find_formulas
-from .missing_cells import complete_rows, missing_cells, without_sparse
+from .missing_cells import MOST_MISSING, complete_rows, missing_cells, without_sparse
 from .seasons import find_calendar
 from .sheet import Sheet
 from .sums import note_sums
@@ -67,6 +67,7 @@ def decide(
     smooth: bool,
     seasons: bool,
     constraints: Sequence[str] | None = None,
+    most_missing: float = MOST_MISSING,
 ) -> Decided:
     """Decide what the columns of a table are; see :meth:`Columns.learn` for the arguments.
 
@@ -92,7 +93,8 @@ def decide(
     gaps = missing_cells(sheet, range(len(found)), found, blank)
     shares = np.where(bare, 1.0, gaps[kept].mean(axis=0))
     if missing == "auto":
-        found = without_sparse(found, gaps[kept], [label in declared for label in sheet.labels])
+        stay = [label in declared for label in sheet.labels]
+        found = without_sparse(found, gaps[kept], stay, most_missing)
         gaps &= np.array([not column.left_out for column in found])
     counted = int(kept.sum())
     modelled = [not column.left_out for column in found]

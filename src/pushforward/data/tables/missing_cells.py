@@ -9,9 +9,11 @@ from .column import Column
 from .column_contents import MADE, unreadable
 from .sheet import Sheet
 
-__all__ = ["complete_rows", "missing_cells", "without_sparse"]
+__all__ = ["MOST_MISSING", "complete_rows", "missing_cells", "without_sparse"]
 
-_MOST_MISSING = 0.5  # share of the cells of a column that an automatic fit models
+MOST_MISSING = 0.9  # share of the cells of a column that an automatic fit models
+# where more than half of a column is missing, fewer known cells than these are all accident
+_HALF, _FEWEST_KNOWN = 0.5, 20
 
 
 def missing_cells(
@@ -38,18 +40,27 @@ def missing_cells(
 
 
 def without_sparse(
-    columns: Sequence[Column], gaps: np.ndarray, declared: Sequence[bool]
+    columns: Sequence[Column],
+    gaps: np.ndarray,
+    declared: Sequence[bool],
+    most: float = MOST_MISSING,
 ) -> list[Column]:
-    """Return the columns, those with most of their cells missing as columns that are left out.
+    """Return the columns, those of which too little is known as columns that are left out.
+
+    Left out are columns with more than a share of their cells missing, and those with more than
+    half of them missing of which fewer than 20 are known.
 
     Args:
         columns: the p columns.
         gaps: boolean of shape (n, p), the missing cells of the rows that count.
         declared: which columns the user has declared; those stay. If no column would be
             left, all stay.
+        most: share of the cells of a column that may be missing.
     """
     shares = gaps.mean(axis=0) if len(gaps) else np.zeros(len(columns))
-    gone = (shares > _MOST_MISSING) & ~np.array(declared, dtype=bool)
+    few = (~gaps).sum(axis=0) < _FEWEST_KNOWN
+    gone = (shares > most) | ((shares > _HALF) & few)
+    gone &= ~np.array(declared, dtype=bool)
     modelled = np.array([not column.left_out for column in columns])
     if not (modelled & ~gone).any():
         return list(columns)

@@ -29,6 +29,8 @@ __all__ = ["CellSource", "TableGAN"]
 
 _FEWEST = 10  # held-out rows that a divergence is estimated from
 _AT_ONCE = 1 << 14  # rows that go through a network at once
+# its samples are whole: of a column that misses more, most sampled cells would be of made-up ones
+_MOST_MISSING = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class TableGAN(WassersteinGame, TableColumns):
         steps, minutes: budget; None of both takes the preset's.
         validation_fraction: share of the rows held out to choose the best weights by, at most
             1,000.
-        columns, bounds, missing: as of :class:`~pushforward.GIS`.
+        columns, bounds, missing: as of :class:`~pushforward.GIS`, but for columns with more than
+            half of their cells missing, which "auto" leaves out: samples are whole.
         device, random_state, verbose: as of :class:`~pushforward.DCGAN`.
 
     Attributes:
@@ -185,6 +188,7 @@ class TableGAN(WassersteinGame, TableColumns):
             estimator=type(self).__name__,
             smooth=True,
             seasons=True,
+            most_missing=_MOST_MISSING,
         )
         self._set_columns(learned.columns)
         warn_left_out(learned.columns)

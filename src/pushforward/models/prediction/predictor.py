@@ -87,7 +87,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
         columns, bounds: as of :class:`~pushforward.GIS`, of the inputs and, by its name, the
             target.
         missing: "auto" models the missing cells of the inputs where the rows of the fit have
-            any, and leaves out columns of a frame that have most of them missing; "model" models
+            any, and leaves out columns of a frame that have nearly all missing; "model" models
             them always, so that frames without some of the columns can be predicted though the
             rows of the fit were whole; "drop" leaves rows out of the fit; "error" refuses them.
             But for "error", rows with missing cells are predicted after any fit: cells that

@@ -37,12 +37,12 @@ class AutoDensity(TableDensity):
     Args:
         minutes: time budget of the fit; None takes what it needs (seconds for small tables).
             With little time less is tried, fitted and averaged, and fewer rows are held out.
-        missing: "auto" leaves out the columns of a frame that have most of their cells missing,
-            and says so, and models the other cells that are missing: columns are what their known
-            cells are, and the missing ones are drawn given the others of their row, by a mixture
-            fitted to the known cells, anew for each fit that is averaged. Scores of rows with
-            missing cells are of those they have. "model" leaves out no column. "error" and "drop"
-            as of GIS.
+        missing: "auto" leaves out the columns of a frame that have more than 90 % of their cells
+            missing, or more than half of them with fewer than 20 known ones, and says so, and
+            models the other cells that are missing: columns are what their known cells are, and
+            the missing ones are drawn given the others of their row, by a mixture fitted to the
+            known cells, anew for each fit that is averaged. Scores of rows with missing cells are
+            of those they have. "model" leaves out no column. "error" and "drop" as of GIS.
         device: where layers are made and rows go through them: "cpu", "cuda", or "auto" for a GPU
             where there is one. None takes the processor, which is faster for tables that are not
             large.

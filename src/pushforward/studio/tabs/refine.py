@@ -78,8 +78,8 @@ def pairs(workspace: Workspace, asked: Fields) -> dict[str, Any]:
     if columns is None:
         return found
     if real is not None:
-        real = columns.take(real, columns.complete(real))[:_MOST_ROWS]
-        found["real"] = {j: plain(own) for j, own in positions(columns, real).items()}
+        shown = positions(columns, real[:_MOST_ROWS])
+        found["real"] = {j: plain(own) for j, own in shown.items()}
     return found | {"columns": column_facts(columns)}
 
 

@@ -108,9 +108,8 @@ def _rows(workspace: Workspace, opened: OpenModel, asked: Fields) -> dict[str, A
     }
     real = opened.data
     if real is not None and asked.has("with_data"):
-        real = columns.take(real, columns.complete(real))[:_REAL_SHOWN]
-        if len(real):
-            found["real"] = {j: plain(own) for j, own in positions(columns, real).items()}
+        shown = positions(columns, real[:_REAL_SHOWN])
+        found["real"] = {j: plain(own) for j, own in shown.items()}
     return found
 
 
