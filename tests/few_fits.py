@@ -5,14 +5,13 @@ Read by path: by the conftest, and by scripts that tests start in processes of t
 
 #: As (place, what it is in the tests): splits that structures are tried on, folds (of few rows
 #: twice as many, for a user), components of mixtures, steps to the directions of a layer, members
-#: of an average, pulls of covariances to their diagonal, factors, trees, leaves and smoothings of
-#: discrete columns, starts of a mixture, refits and folds of outlier scores, folds that choose how
-#: rows are completed, rows, samples and draws by which the density of missing cells is judged,
-#: draws, rows, steps and trees of predictions, samples that conditional draws are learned from,
-#: batches that moments of a generator are learned from, trees and folds that tell samples from
-#: rows, pictures and rows of a page, the samples that such trees see, trees and steps that learn
-#: the ratio of their densities, the rows of a step, and samples that constants of methods are
-#: taken from.
+#: of an average, pulls of covariances to their diagonal, factors, starts of a mixture, refits and
+#: folds of outlier scores, folds that choose how rows are completed, rows, samples and draws by
+#: which the density of missing cells is judged, draws, rows, steps and trees of predictions,
+#: samples that conditional draws are learned from, batches that moments of a generator are learned
+#: from, trees and folds that tell samples from rows, pictures and rows of a page, the samples that
+#: such trees see, trees and steps that learn the ratio of their densities, the rows of a step, and
+#: samples that constants of methods are taken from.
 FITS = (
     ("pushforward.models.sliced.selection._SPLITS", 1),
     ("pushforward.models.sliced.selection._FOLDS", 2),
@@ -23,11 +22,6 @@ FITS = (
     ("pushforward.models.sliced.stacking._FITS_OF_MANY", 2),
     ("pushforward.models.sliced.structure_search._PULLS", (0.1, 0.5)),
     ("pushforward.models.sliced.structure_search._FACTORS", (1, 6)),
-    ("pushforward.transport.conditional._TREES", 4),
-    ("pushforward.transport.conditional._LEAVES", (10, 3)),
-    ("pushforward.transport.conditional._SMOOTHING", (0.1, 1.0, 10.0)),
-    ("pushforward.transport.conditional._STRENGTHS", (0.1, 3.0)),
-    ("pushforward.transport.discrete_chain._CHOOSING_ROWS", 300),
     ("pushforward.transport.mixture._RESTARTS", 1),
     ("pushforward.transport.novelty_score._REFITS", 2),
     ("pushforward.transport.novelty_score._FOLDS", 3),
