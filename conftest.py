@@ -1,6 +1,7 @@
 """Tests and doctests find no cache: each begins as in a fresh home, and leaves nothing behind."""
 
 import gc
+import itertools
 import os
 import runpy
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 _STEPS = 20  # of training in an example
+_TESTS = itertools.count()  # a number for each
 _FITS = runpy.run_path(str(Path(__file__).with_name("tests") / "few_fits.py"))["FITS"]
 
 
@@ -34,9 +36,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test has learned does not help the next."""
-    # inside that of the process; a numbered folder of pytest would look through all before it
-    folder = tempfile.mkdtemp(dir=os.environ["XDG_CACHE_HOME"])
-    monkeypatch.setenv("XDG_CACHE_HOME", folder)
+    # a name inside that of the process: to make and remove a folder takes as long as short tests
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{os.environ['XDG_CACHE_HOME']}/{next(_TESTS)}")
 
 
 @pytest.fixture(autouse=True)

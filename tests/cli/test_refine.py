@@ -19,8 +19,8 @@ def _short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ratio_network, "_WIDTH", 4)
         patch.setattr(density_ratio, "_POOLED", 400)
-        patch.setattr(density_ratio, "_STEPS", 60)
-        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 60)
+        patch.setattr(density_ratio, "_STEPS", 30)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 30)
         for module in (dgflow, cost_estimate):
             patch.setattr(module, "search_of", lambda n: Search(100, (0.02,), (0.5,), (2, 5)))
         yield

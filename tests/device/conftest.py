@@ -25,7 +25,10 @@ def module(name):
 
 @pytest.fixture(scope="session")
 def on_device(tmp_path_factory):
-    """Call with a script of this folder and its arguments: what it prints, on the device."""
+    """Call with a script and its arguments: what it prints, on the device.
+
+    A script is one of this folder, or named by its path from the root of the project.
+    """
     pretend_cuda = module("pretend_cuda")
     if reason := pretend_cuda.missing():
         pytest.skip(reason)

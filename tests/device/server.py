@@ -1,4 +1,4 @@
-"""Runs scripts of this folder on the pretend device, each in a copy of one process.
+"""Runs scripts on the pretend device, each in a copy of one process.
 
 A process has the device from its start or never, and takes seconds to start; its copies take none.
 Reads lines of JSON, (script, arguments, file for what is said), and answers each with the exit
@@ -48,7 +48,11 @@ if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
     here = Path(__file__).parent
+    root = here.parents[1]
+    sys.path.append(str(root))  # for `from benchmarks.common import`
+    os.environ["PRETEND_CUDA"] = str(here)  # what asks benchmarks for this device
     for line in sys.stdin:
         name, arguments, said = json.loads(line)
-        print(answer(str(here / name), arguments, said), flush=True)
+        script = root / name if "/" in name else here / name
+        print(answer(str(script), arguments, said), flush=True)
     os._exit(0)  # to take all apart that was imported takes seconds

@@ -62,8 +62,8 @@ def _short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ratio_network, "_WIDTH", 4)
         patch.setattr(density_ratio, "_POOLED", 400)
-        patch.setattr(density_ratio, "_STEPS", 60)
-        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 60)
+        patch.setattr(density_ratio, "_STEPS", 40)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 40)
         for module in (dgflow, cost_estimate):
             patch.setattr(
                 module, "search_of", lambda n: Search(200, (0.01, 0.03), (0.5,), (5, 20))
@@ -77,7 +77,7 @@ def table():
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    n = 1200
+    n = 700
     frame = pd.DataFrame(
         {
             "size": rng.normal(size=n),

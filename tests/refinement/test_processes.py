@@ -17,7 +17,7 @@ from pushforward.training import Processes
 def short(monkeypatch):
     """Little is learned and tried, in copies of this process too."""
     monkeypatch.setattr(ratio_network, "_WIDTH", 4)
-    for name, value in (("_POOLED", 400), ("_STEPS", 60), ("_STEPS_THAT_WEIGH", 60)):
+    for name, value in (("_POOLED", 200), ("_STEPS", 20), ("_STEPS_THAT_WEIGH", 20)):
         monkeypatch.setattr(density_ratio, name, value)
     for module in (dgflow, cost_estimate):
         monkeypatch.setattr(
@@ -37,8 +37,8 @@ def refined():
     Budget.out_of_time = lambda self, ahead=0.0: here > 0 or own(self, ahead)
     hurried = refine(lambda z: z, data, prior=1, minutes=10)
     return {
-        "hurried": hurried.sample(1000, random_state=0),
-        "known": known.sample(1000, random_state=0),
+        "hurried": hurried.sample(300, random_state=0),
+        "known": known.sample(300, random_state=0),
         "learned": learned.sample(1000, random_state=0),
     }
 
@@ -58,7 +58,7 @@ def test_two_processes_sample_the_same_rows_as_one(processes, short, tmp_path, m
     monkeypatch.setattr(Budget, "out_of_time", Budget.out_of_time)  # is put back
     one = refined()
     assert torch.equal(one["known"], two["known"])
-    assert len(two["hurried"]) == 1000  # none waits for one that has stopped
+    assert len(two["hurried"]) == 300  # none waits for one that has stopped
     # a network that is learned together is the same but for rounding
     gap = one["learned"].mean() - two["learned"].mean()
     assert float(gap.abs()) < 0.1

@@ -33,8 +33,8 @@ def automatic(grid):
     draw = torch.Generator().manual_seed(5)
     lines = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(density_ratio, "_STEPS", 600)
-        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 600)
+        patch.setattr(density_ratio, "_STEPS", 450)
+        patch.setattr(density_ratio, "_STEPS_THAT_WEIGH", 450)
         model = refine(
             identity, grid.real(2400, draw), prior=Prior(grid.generated),
             report=lambda text, share: lines.append((text, share)),

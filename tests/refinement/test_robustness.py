@@ -274,8 +274,8 @@ def test_no_more_rows_than_asked_are_seen_at_once(ahead, method):
         seen.append(len(z))
         return z
 
-    refine(decode, ahead, prior=1, logit=logit, method=method, batch_size=16)
-    assert max(seen) == 16
+    refine(decode, ahead, prior=1, logit=logit, method=method, batch_size=64)
+    assert max(seen) == 64
 
 
 # Models

@@ -264,7 +264,7 @@ def axe():
         if npm is None:
             pytest.skip("there is no npm to get axe-core with")
         place = Path(os.environ["XDG_CACHE_HOME"]) / "axe"
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         words = [npm, "install", "--no-save", "--ignore-scripts", "axe-core@4"]
         done = subprocess.run(words, cwd=place, capture_output=True, timeout=120)
         if done.returncode:

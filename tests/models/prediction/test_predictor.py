@@ -78,8 +78,8 @@ def test_what_a_distribution_says_agrees_with_itself(prices):
     inside = given.prob(low[0], high[0])
     assert inside[0] == pytest.approx(0.8, abs=1e-6)
     assert given.prob(None, low[0])[0] == pytest.approx(0.1, abs=1e-6)
-    drawn = given.sample(2000, random_state=0)
-    assert drawn.shape == (30, 2000)
+    drawn = given.sample(5000, random_state=0)
+    assert drawn.shape == (30, 5000)
     np.testing.assert_allclose(drawn.mean(1), given.mean(), rtol=0.02)
     np.testing.assert_allclose(drawn.std(1), given.std(), rtol=0.12)
     # the density is the slope of the distribution function
