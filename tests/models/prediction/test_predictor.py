@@ -248,7 +248,7 @@ def test_it_comes_back_from_its_folder(which, request, tmp_path):
 
 def test_what_is_left_out_is_said_once(quick):
     frame, _ = rooms(80)
-    frame["attic"] = np.where(np.arange(80) < 60, None, "yes")
+    frame["attic"] = np.where(np.arange(80) < 65, None, "yes")
     frame.loc[[0, 5], "area"] = None
     with pytest.warns(LeftOutWarning, match="'attic'") as said:
         pushforward.Predictor("price", random_state=0, minutes=0.01).fit(frame)
