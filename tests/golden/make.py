@@ -44,6 +44,17 @@ def numbers(n=120):
     return x
 
 
+def amounts(n=120):
+    """Three columns with atoms: zeros, zeros and a ceiling, and many zeros."""
+    x = np.exp(numbers(n))
+    r = np.random.default_rng(3)
+    x[r.random(n) < 0.3, 0] = 0
+    x[r.random(n) < 0.2, 1] = 0
+    x[:, 1] = x[:, 1].clip(max=2)
+    x[r.random(n) < 0.7, 2] = 0
+    return x
+
+
 def images(channels=1, n=40):
     r = np.random.default_rng(2)
     return r.integers(0, 256, size=(n, 8, 8, channels), dtype=np.uint8)
@@ -77,6 +88,7 @@ MODELS = {
     "auto_outliers": lambda: pushforward.AutoDensity(contamination=0, random_state=0).fit(
         numbers()
     ),
+    "auto_atoms": lambda: pushforward.AutoDensity(random_state=0).fit(amounts()),
     "gis": lambda: pushforward.GIS(max_layers=5, knots=16, random_state=0).fit(numbers()),
     "table_sig": lambda: pushforward.TableSIG(layers=3, knots=16, random_state=0).fit(table()),
     "table_flow": lambda: pushforward.TableFlow(

@@ -8,8 +8,8 @@ import torch
 from scipy.integrate import trapezoid
 from scipy.stats import norm
 
-from pushforward.transport import Margins
-from pushforward.transport.mixed_margin import MixedMargin
+from pushforward.transport.margins import Margins, of_many_coordinates
+from pushforward.transport.mixed_margins import MixedMargins
 from pushforward.transport.numerics import normal_log_prob
 from pushforward.transport.smooth_margins import SmoothMargins
 
@@ -244,9 +244,39 @@ def test_values_above_the_last_of_many_atoms_have_latents(seed):
     r = np.random.default_rng(seed)
     low = 2.0 * np.arange(9)
     x = r.choice(low, size=300) + r.random(300) + (r.random(300) < 0.3)
-    margin = MixedMargin.fit(torch.from_numpy(x), torch.from_numpy(np.stack([low, low + 1], 1)))
-    z, log_derivative = margin(torch.from_numpy(x))
+    cells = torch.from_numpy(np.stack([low, low + 1], 1))
+    ((_, margin),) = MixedMargins.fit(torch.from_numpy(x)[None], [cells])
+    z, log_derivative = margin(torch.from_numpy(x)[None])
     assert torch.isfinite(z).all()
     assert torch.isfinite(log_derivative).all()
-    above = torch.linspace(17, 30, 100).double()
+    above = torch.linspace(17, 30, 100).double()[None]
     np.testing.assert_allclose(margin.inverse(margin(above)[0]), above, rtol=1e-6)
+
+
+def test_coordinates_with_atoms_have_their_own_maps_and_come_back_from_their_state():
+    r = np.random.default_rng(2)
+    x = r.normal(size=(5, 600))
+    cells = [np.empty((0, 2)), np.array([[3.0, 4.0]]), np.empty((0, 2))]
+    cells += [np.array([[-6.0, -5.5]]), np.array([[-6.0, -5.0], [5.0, 6.0]])]
+    for j, share in [(1, 0.2), (3, 0.95), (4, 0.3)]:
+        at = r.random(600) < share
+        chosen = cells[j][r.integers(0, len(cells[j]), at.sum())]
+        x[j, at] = chosen[:, 0] + r.random(at.sum()) * (chosen[:, 1] - chosen[:, 0])
+    x = torch.from_numpy(x)
+    no, zero, one = (
+        torch.zeros(5, dtype=torch.bool),
+        torch.zeros(5).double(),
+        torch.ones(5).double(),
+    )
+    atoms = [torch.from_numpy(own) for own in cells]
+    margins = Margins.fit(x, no, zero, one, atoms=atoms)
+    z, slopes = margins.slopes(x)
+    for j in range(5):
+        alone = Margins.fit(x[[j]], no[:1], zero[:1], one[:1], atoms=[atoms[j]])
+        torch.testing.assert_close(z[[j]], alone(x[[j]])[0], atol=1e-9, rtol=0)
+    torch.testing.assert_close(margins(x)[1], slopes.sum(0))
+    torch.testing.assert_close(margins.inverse(z), x, atol=1e-6, rtol=0)
+    again = Margins.from_state(dict(margins.state_dict()))
+    assert torch.equal(again(x)[0], z)
+    state = {f"a.{key}": value for key, value in margins.state_dict().items()}
+    assert of_many_coordinates(state, "a.") is state

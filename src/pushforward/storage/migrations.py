@@ -63,13 +63,25 @@ def _of_whole_rows(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "missingness": None, "kept": 1.0}
 
 
+def _maps_of_many_coordinates(config: dict[str, Any]) -> dict[str, Any]:
+    """Marginal maps with atoms are of several columns each.
+
+    Of that the tensors change alone, see :func:`~pushforward.transport.margins.
+    of_many_coordinates`; the revision says so to earlier versions.
+    """
+    return config
+
+
 _TRAINED = (
     "AGE AlphaGAN BEGAN CharacterGAN DCGAN DFM EBGAN Glow MMDGAN NICE RealNVP TableGAN "
     "VAE VAEGAN WGAN WGANGP"
 )
 MIGRATIONS: Mapping[str, tuple[Migration, ...]] = {
     **dict.fromkeys(_TRAINED.split(), (_learning_rate,)),
-    **dict.fromkeys(("AutoDensity", "GIS", "TableSIG"), (_of_whole_rows,)),
+    **dict.fromkeys(
+        ("AutoDensity", "GIS", "TableSIG"), (_of_whole_rows, _maps_of_many_coordinates)
+    ),
+    "Predictor": (_maps_of_many_coordinates,),
     "TableFlow": (_learning_rate, _run_of_table_flow, _of_whole_rows),
     "RefinedModel": (_learning_rate_of_dot,),
 }

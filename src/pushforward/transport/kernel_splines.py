@@ -38,7 +38,7 @@ def gaussianising_splines(
 
     Args:
         p: (k, n) projections, k slices; or blocks of them, which bring the weights of their rows.
-        weight: (n,) row weights of a tensor.
+        weight: (n,) row weights of a tensor; or (k, n), where those of each slice are others.
         bandwidth: multiple of Scott's rule.
         knots: number of spline knots.
         damping: 0 for the full step, towards 1 for smaller ones.
@@ -62,8 +62,9 @@ def gaussianising_splines(
     level = 2.0 / (size + 4.0)
     inner = ((mean - _REACH * sigma - low) / cell).clamp_min(0).long()
     outer = _BINS - ((high - mean - _REACH * sigma) / cell).clamp_min(0).long()
-    first = torch.maximum((cdf < level).sum(1), inner).clamp(0, _BINS // 2 - 1)
-    last = torch.minimum((cdf <= 1 - level).sum(1), outer).clamp(_BINS // 2 + 1, _BINS)
+    levels = cdf.T  # slices last: the level may be one for all of them, or one each
+    first = torch.maximum((levels < level).sum(0), inner).clamp(0, _BINS // 2 - 1)
+    last = torch.minimum((levels <= 1 - level).sum(0), outer).clamp(_BINS // 2 + 1, _BINS)
     fraction = torch.arange(knots, **like) / (knots - 1)
     low, step = low + first * cell, (last - first) * cell / (knots - 1)
     position = first[:, None] + (last - first)[:, None] * fraction
@@ -89,12 +90,19 @@ def _moments(points: RowBlocks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     k, like = len(points.empty), points.empty
     shares = points.division.shares(like)
     pairs = list(zip(points.blocks, shares, strict=True))
-    sums = points.of_all([torch.cat([p @ s, p.amin(1), p.amax(1)]) for p, s in pairs], 3 * k)
+    sums = points.of_all(
+        [torch.cat([_weighted(p, s), p.amin(1), p.amax(1)]) for p, s in pairs], 3 * k
+    )
     mean, least, most = sums[:, :k].sum(0), sums[:, k : 2 * k].amin(0), sums[:, 2 * k :].amax(0)
     mean, least, most = mean.to(like.dtype), least.to(like.dtype), most.to(like.dtype)
-    squares = points.total([(p - mean[:, None]).square() @ s for p, s in pairs], k)
+    squares = points.total([_weighted((p - mean[:, None]).square(), s) for p, s in pairs], k)
     # finer features than this, in units of the normal target, are beyond the flow
     return mean, squares.to(like.dtype).sqrt().clamp_min(1e-3), least, most
+
+
+def _weighted(values: Tensor, share: Tensor) -> Tensor:
+    """Sums over the rows of values (k, b), weighted by shares (b,) or (k, b): (k,)."""
+    return values @ share if share.ndim == 1 else (values * share).sum(1)
 
 
 def _histogram(points: RowBlocks, low: Tensor, cell: Tensor) -> Tensor:
@@ -115,7 +123,8 @@ def _histogram(points: RowBlocks, low: Tensor, cell: Tensor) -> Tensor:
         if division.count > 1:  # any process may have added any of them
             to_right, to_both = exactly_summed(to_right), exactly_summed(to_both)
         mass.index_add_(0, index + 1, to_right)
-        mass.index_add_(0, index, to_both.repeat(k) - to_right)
+        both = to_both.repeat(k) if share.ndim == 1 else to_both.view(-1)
+        mass.index_add_(0, index, both - to_right)
     if division.group is not None:
         mass = division.group.sum(mass)
     return mass.view(k, _BINS + 1)

@@ -2,7 +2,7 @@
 
 Continuous coordinates go through :mod:`.smooth_margins`, dequantised whole numbers of few values
 through :mod:`.cell_margins`, and those that are continuous but for some atoms through
-:mod:`.mixed_margin`.
+:mod:`.mixed_margins`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from .cell_margins import CellMargins
-from .mixed_margin import MixedMargin
+from .mixed_margins import MixedMargins
 from .numerics import with_prefix
 from .smooth_margins import SmoothMargins
 
-__all__ = ["Margins"]
+__all__ = ["Margins", "of_many_coordinates"]
 
 _MOST_CELLS = 1024  # a wider range of whole numbers is treated as continuous
 
@@ -26,9 +26,9 @@ class Margins(nn.Module):
 
     Args:
         smooth, cells: the first two kinds of maps; None where no coordinate is of that kind.
-        atoms: the maps of the coordinates that have point masses, in their order.
-        kind: (D,) int64, 0 for coordinates that go through ``smooth``, 1 for ``cells``, 2 for
-            ``atoms``.
+        atoms: maps of coordinates that have point masses, any number of them.
+        kind: (D,) int64, 0 for coordinates that go through ``smooth``, 1 for ``cells``, from 2 on
+            for the first of ``atoms``, the second, and so on.
     """
 
     kind: Tensor
@@ -37,7 +37,7 @@ class Margins(nn.Module):
         self,
         smooth: SmoothMargins | None,
         cells: CellMargins | None,
-        atoms: Sequence[MixedMargin],
+        atoms: Sequence[MixedMargins],
         kind: Tensor,
     ) -> None:
         super().__init__()
@@ -66,19 +66,17 @@ class Margins(nn.Module):
         """
         cells = (x.amax(1) - x.amin(1)) / width
         kind = (discrete & (cells <= min(_MOST_CELLS, max(x.shape[1], 32)))).long()
-        for j, cells_of_atoms in enumerate(atoms):
-            if len(cells_of_atoms):
-                kind[j] = 2
+        mixed = [j for j, own in enumerate(atoms) if len(own)]
+        maps = MixedMargins.fit(x[mixed], [atoms[j] for j in mixed], weight)
+        for i, (own, _) in enumerate(maps):
+            kind[torch.tensor(mixed)[own]] = 2 + i
         smooth, table = kind == 0, kind == 1
         return cls(
             SmoothMargins.fit(x[smooth], weight) if bool(smooth.any()) else None,
             CellMargins.fit(x[table], origin[table], width[table], weight)
             if bool(table.any())
             else None,
-            [
-                MixedMargin.fit(x[j], atoms[j], weight)
-                for j in torch.nonzero(kind == 2)[:, 0].tolist()
-            ],
+            [of_them for _, of_them in maps],
             kind,
         )
 
@@ -86,11 +84,11 @@ class Margins(nn.Module):
     def from_state(cls, state: dict[str, Tensor]) -> "Margins":
         """Rebuild from the tensors of ``state_dict()``."""
         smooth, cells = with_prefix(state, "smooth."), with_prefix(state, "cells.")
-        count = int((state["kind"] == 2).sum())
+        groups = int((state["kind"] - 1).clamp_min(0).max())
         return cls(
             SmoothMargins.from_state(smooth) if smooth else None,
             CellMargins.from_state(cells) if cells else None,
-            [MixedMargin.from_state(with_prefix(state, f"atoms.{i}.")) for i in range(count)],
+            [MixedMargins.from_state(with_prefix(state, f"atoms.{i}.")) for i in range(groups)],
             state["kind"],
         )
 
@@ -100,7 +98,7 @@ class Margins(nn.Module):
         log_det = torch.zeros(x.shape[1], dtype=x.dtype)
         for part, rows in self._parts():
             z[rows], change = part(x[rows])
-            log_det += change if change.ndim == 1 else change.sum(0)
+            log_det += change.sum(0)
         return z, log_det
 
     def slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,11 +115,34 @@ class Margins(nn.Module):
             x[rows] = part.inverse(z[rows])
         return x
 
-    def _parts(self) -> Iterator[tuple[Any, Any]]:
+    def _parts(self) -> Iterator[tuple[Any, Tensor]]:
         """Each map with the coordinates that go through it."""
         if self.smooth is not None:
             yield self.smooth, self.kind == 0
         if self.cells is not None:
             yield self.cells, self.kind == 1
-        places = torch.nonzero(self.kind == 2)[:, 0].tolist()
-        yield from zip(self.atoms, places, strict=True)
+        for i, atoms in enumerate(self.atoms):
+            yield atoms, self.kind == 2 + i
+
+
+def of_many_coordinates(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """A state of before maps of coordinates with atoms had several of them, as today's.
+
+    All those coordinates were of kind 2, and had a map each, in their order, with atoms (m,).
+
+    Args:
+        state: with the tensors of a marginal layer, or none.
+        prefix: what their names begin with.
+    """
+    kind = state.get(f"{prefix}kind")
+    first = state.get(f"{prefix}atoms.0.low")
+    if kind is None or first is None or first.ndim != 1:
+        return state
+    state, mixed = dict(state), kind == 2
+    state[f"{prefix}kind"] = kind.masked_scatter(mixed, 2 + torch.arange(int(mixed.sum())))
+    for i in range(int(mixed.sum())):
+        for part in ("low", "high", "mass"):
+            name = f"{prefix}atoms.{i}.{part}"
+            if name in state:
+                state[name] = state[name][None]
+    return state

@@ -9,6 +9,7 @@ __all__ = [
     "LOG_2PI",
     "argsort",
     "effective_size",
+    "effective_sizes",
     "gaussian_scores",
     "log_ndtri",
     "normal_log_prob",
@@ -100,6 +101,11 @@ def effective_size(n: int, weight: Tensor | None) -> float:
     if weight is None:
         return float(n)
     return float(weight.sum() ** 2 / (weight * weight).sum())
+
+
+def effective_sizes(weight: Tensor) -> Tensor:
+    """Kish's effective numbers of rows under each of k weightings (k, n): (k,)."""
+    return weight.sum(1).square() / weight.square().sum(1)
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> float:

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .numerics import effective_size
+from .numerics import effective_size, effective_sizes
 
 __all__ = ["Division", "Group", "RowBlocks", "exactly_summed"]
 
@@ -43,7 +43,8 @@ class Division:
 
     Args:
         n: rows.
-        weight: (n,) row weights, all of them in every process; None where all count the same.
+        weight: (n,) row weights, all of them in every process, or (k, n) weights of k slices;
+            None where all count the same.
         size: rows a block; None for one block.
         group: processes that have a run of blocks each. A single block is not shared: all have it.
 
@@ -83,8 +84,10 @@ class Division:
         return [slice(i * self.size, min((i + 1) * self.size, self.n)) for i in self.own]
 
     @cached_property
-    def effective(self) -> float:
-        """Kish's effective number of all rows."""
+    def effective(self) -> float | Tensor:
+        """Kish's effective number of all rows; (k,) where slices have weights of their own."""
+        if self.weight is not None and self.weight.ndim == 2:
+            return effective_sizes(self.weight)
         return effective_size(self.n, self.weight)
 
     @cached_property
@@ -93,14 +96,17 @@ class Division:
         return float(self.n) if self.weight is None else float(self.weight.sum())
 
     def shares(self, like: Tensor) -> list[Tensor]:
-        """What each row of the own blocks is of all rows, (b,), in dtype and place of another."""
+        """What each row of the own blocks is of all rows, in dtype and place of another.
+
+        They are (b,), or (k, b) where slices have weights of their own.
+        """
 
         def made() -> list[Tensor]:
             if self.weight is None:
                 whole = like.new_full((self.size,), 1 / self.n)
                 return [whole[: place.stop - place.start] for place in self.places()]
-            share = (self.weight / self.weight.sum()).to(like.dtype)
-            return [share[place].clone().to(like.device) for place in self.places()]
+            share = (self.weight / self.weight.sum(-1, keepdim=True)).to(like.dtype)
+            return [share[..., place].clone().to(like.device) for place in self.places()]
 
         return self._kept((like.dtype, like.device), made)
 

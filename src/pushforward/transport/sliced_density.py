@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .compressed_ends import CompressedEnds
-from .margins import Margins
+from .margins import Margins, of_many_coordinates
 from .numerics import normal_log_prob, with_prefix
 from .sliced_flow import SlicedFlow, SliceLayer
 
@@ -106,6 +106,7 @@ class SlicedDensity(nn.Module):
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "SlicedDensity":
         """Rebuild from the tensors of ``state_dict()``; their shapes say all the rest."""
+        state = of_many_coordinates(state, "margins.")
         _check_state(state)
         margins, ends, flow = (
             with_prefix(state, f"{part}.") for part in ("margins", "ends", "flow")
@@ -263,23 +264,23 @@ def _check_margins(state: dict[str, Tensor], d: int) -> None:
     if "margins.kind" not in state:
         raise ValueError("tensor margins.kind is missing")
     _expect(state, (d,), "margins.kind")
-    smooth, tabled, mixed = (int((state["margins.kind"] == k).sum()) for k in range(3))
-    if smooth + tabled + mixed != d:
+    kind = state["margins.kind"]
+    groups = {name.split(".")[2] for name in state if name.startswith("margins.atoms.")}
+    whole = kind.dtype == torch.int64
+    if not whole or not bool(((kind >= 0) & (kind < 2 + len(groups))).all()):
         raise ValueError("the marginal layer has coordinates of an unknown kind")
+    smooth, tabled, *mixed = torch.bincount(kind, minlength=2).tolist()
     if smooth:
         _expect_smooth(state, smooth, "margins.smooth.")
     if tabled:
         _expect(state, (2, tabled), *(f"margins.cells.tails.{p}" for p in _TAILS))
         _expect(state, (tabled,), *(f"margins.cells.{p}" for p in ("origin", "width", "first")))
         _expect(state, (tabled, state["margins.cells.mass"].shape[-1]), "margins.cells.mass")
-    for i in range(mixed):
+    for i, count in enumerate(mixed):
         part = f"margins.atoms.{i}."
-        _expect_smooth(state, 1, f"{part}smooth.")
-        count = len(state[f"{part}low"])
-        _expect(state, (count,), *(f"{part}{p}" for p in ("low", "high", "mass")))
-        ends = torch.stack([state[f"{part}low"], state[f"{part}high"]], dim=1).flatten()
-        if not bool((ends.diff() >= 0).all()) or not float(state[f"{part}mass"].sum()) < 1:
-            raise ValueError("the atoms of a marginal layer overlap")
+        _expect_smooth(state, count, f"{part}smooth.")
+        atoms = state[f"{part}low"].shape[-1]
+        _expect(state, (count, atoms), *(f"{part}{p}" for p in ("low", "high", "mass")))
 
 
 def _expect(state: dict[str, Tensor], shape: tuple[int, ...], *names: str) -> None:

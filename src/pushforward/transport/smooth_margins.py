@@ -5,13 +5,11 @@ the space that these two make nearly normal (transformation kernel density estim
 Marron & Ruppert 1991), so one bandwidth fits bulk and flanks.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from .kernel_splines import gaussianising_splines
-from .numerics import LOG_2PI, effective_size
+from .numerics import LOG_2PI, effective_sizes
 from .spline import Splines, interior_slopes
 from .tails import Tails, pareto
 
@@ -44,47 +42,57 @@ class SmoothMargins(nn.Module):
     def fit(
         cls, x: Tensor, weight: Tensor | None = None, bandwidth: float = 0.7
     ) -> "SmoothMargins":
-        """Learn from (D, n) coordinates, optionally with (n,) row weights."""
-        d, n = x.shape
-        size = effective_size(n, weight)
-        share = torch.full((n,), 1 / n, dtype=x.dtype) if weight is None else weight / weight.sum()
-        mass = min(max(10 / size, 0.02), 0.2)
-        knots = max(6, round(size**0.25))
+        """Learn from coordinates.
+
+        Args:
+            x: (D, n) coordinates.
+            weight: (n,) row weights; or (D, n), where those of each coordinate are others, for
+                coordinates of as many :meth:`knots`.
+            bandwidth: of the kernel estimate, as a multiple of Scott's rule.
+        """
+        n = x.shape[1]
+        weight_of_each = x.new_ones(1, n) if weight is None else torch.atleast_2d(weight)
+        share = weight_of_each / weight_of_each.sum(1, keepdim=True)
+        size = effective_sizes(weight_of_each)
+        knots, fine_knots = cls.knots(float(size[0]))
+        mass = (10 / size).clamp(0.02, 0.2)  # of each tail, (D,) or (1,) for all
         ordered, order = x.sort(dim=1)
-        step = share[order]
+        step = share.expand_as(x).gather(1, order)
         level = step.cumsum(1) - 0.5 * step
 
-        end = float(torch.special.ndtri(torch.tensor(1 - mass, dtype=torch.float64)))
-        z = torch.linspace(-end, end, knots, dtype=x.dtype)
+        end = torch.special.ndtri(1 - mass)
+        z = torch.linspace(-1, 1, knots, dtype=x.dtype) * end[:, None]
         value = _quantile(ordered, level, torch.special.ndtr(z))
         # equal quantiles (a value that many rows share) become a step of finite height
-        spread = ordered.std(dim=1, correction=0).clamp_min(1e-3)
-        rise = torch.maximum(value.diff(dim=1), 1e-3 * spread[:, None] * (z[1] - z[0]))
+        mean = (share * x).sum(1, keepdim=True)
+        spread = (share * (x - mean).square()).sum(1).sqrt().clamp_min(1e-3)
+        least = 1e-3 * spread * (z[:, 1] - z[:, 0])
+        rise = torch.maximum(value.diff(dim=1), least[:, None])
         value = torch.cat([value[:, :1], value[:, :1] + rise.cumsum(1)], dim=1)
 
         edge = torch.stack([value[:, 0], value[:, -1]])
-        shape, scale = torch.empty_like(edge), torch.empty_like(edge)
-        for side, sign in enumerate((-1.0, 1.0)):
-            shape[side], scale[side] = pareto(sign * (x - edge[side][:, None]), share)
+        lower = pareto((edge[0][:, None] - ordered).flip(1), step.flip(1))
+        upper = pareto(ordered - edge[1][:, None], step)
+        shape, scale = (torch.stack(both) for both in zip(lower, upper, strict=True))
         scale = torch.maximum(scale, 1e-3 * spread)
         density = mass / scale  # at the edges: the coarse map joins the tails smoothly
-        normal = math.exp(-0.5 * end * end - 0.5 * LOG_2PI)
-        knots_z = z.expand(d, -1).contiguous()
-        slope = interior_slopes(knots_z, value, normal / density[0], normal / density[1])
-        coarse = Splines(knots_z, value, slope)
-        log_mass = torch.full_like(edge, math.log(mass))
+        normal = torch.exp(-0.5 * end * end - 0.5 * LOG_2PI)
+        z = z.expand_as(value).contiguous()
+        slope = interior_slopes(z, value, normal / density[0], normal / density[1])
+        coarse = Splines(z, value, slope)
+        log_mass = mass.log().expand_as(edge).contiguous()
         tails = Tails.fit(edge, log_mass, shape, scale, ordered[:, 0], ordered[:, -1])
 
         margins = cls(tails, SplineStack(coarse), SplineStack(coarse))
         rough, _ = margins._coarse(x)
-        fine = gaussianising_splines(
-            rough,
-            weight=weight,
-            bandwidth=bandwidth,
-            knots=max(64, min(256, round(4 * size**0.4))),
-        )
+        fine = gaussianising_splines(rough, weight=weight, bandwidth=bandwidth, knots=fine_knots)
         margins.fine = SplineStack(fine)
         return margins
+
+    @staticmethod
+    def knots(size: float) -> tuple[int, int]:
+        """Knots of the coarse and of the fine splines for an effective number of rows."""
+        return max(6, round(size**0.25)), max(64, min(256, round(4 * size**0.4)))
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "SmoothMargins":

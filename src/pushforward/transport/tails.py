@@ -17,6 +17,7 @@ __all__ = ["Tails", "pareto"]
 _SHAPE_MAX = 0.6  # heaviest tail index taken from data; from 0.5 on the variance is infinite
 _FAR = 5.5  # a latent of N(0, 1) that is a whole range beyond the values seen
 _ROOM = 2.0  # at least so much from the largest value seen to there
+_TINY = 1e-300  # in place of zero as a divisor
 _PARTS = ("edge", "log_mass", "shape", "scale", "last", "rise")
 
 
@@ -141,20 +142,20 @@ def pareto(excess: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     Hosking & Wallis (1987): ``xi = 2 - a0 / (a0 - 2 a1)``, ``a0 = E t``,
     ``a1 = E t (1 - F(t))``; the shape is kept in [0, 0.6] and the scale then follows from
     the mean, so a light tail is never cut off at a largest value.
+
+    Args:
+        excess: (D, n) in rising order.
+        share: (D, n) of each among all.
+
+    Returns:
+        Two tensors (D,), zero where no excess is positive.
     """
-    shapes, scales = [], []
-    for t in excess:
-        inside = t > 0
-        if not bool(inside.any()):
-            shapes.append(t.new_zeros(()))
-            scales.append(t.new_zeros(()))
-            continue
-        t, order = t[inside].sort()
-        w = share[inside][order]
-        w = w / w.sum()
-        a0 = (w * t).sum()
-        a1 = (w * t * (1 - (w.cumsum(0) - 0.35 * w))).sum()
-        xi = (2 - a0 / (a0 - 2 * a1).clamp_min(1e-12 * a0)).clamp(0, _SHAPE_MAX)
-        shapes.append(xi)
-        scales.append(a0 * (1 - xi))
-    return torch.stack(shapes), torch.stack(scales)
+    first = int((excess <= 0).sum(1).min())
+    t = excess[:, first:].clamp_min(0)
+    w = share[:, first:] * (t > 0)
+    w = w / w.sum(1, keepdim=True).clamp_min(_TINY)
+    a0 = (w * t).sum(1)
+    a1 = (w * t * (1 - (w.cumsum(1) - 0.35 * w))).sum(1)
+    xi = (2 - a0 / (a0 - 2 * a1).clamp_min(1e-12 * a0).clamp_min(_TINY)).clamp(0, _SHAPE_MAX)
+    xi = torch.where(a0 > 0, xi, 0.0)
+    return xi, a0 * (1 - xi)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.integrate import trapezoid
 
-from pushforward.transport.mixed_margin import MixedMargin
+from pushforward.transport.mixed_margins import MixedMargins
 from pushforward.transport.numerics import normal_log_prob
 
 CELLS = {
@@ -33,6 +33,25 @@ def column(kind, n=2000, shares=0.2, seed=0):
     return torch.from_numpy(np.where(at_atom, u, x)), torch.from_numpy(cells)
 
 
+class Alone:
+    """The map of one coordinate, (n,) to (n,)."""
+
+    def __init__(self, margins):
+        self.margins, self.mass = margins, margins.mass[0]
+
+    @classmethod
+    def fit(cls, x, cells, weight=None):
+        ((own, margins),) = MixedMargins.fit(x[None], [cells], weight)
+        assert own.tolist() == [0]
+        return cls(margins)
+
+    def __call__(self, x):
+        return tuple(values[0] for values in self.margins(x[None]))
+
+    def inverse(self, z):
+        return self.margins.inverse(z[None])[0]
+
+
 def log_density(margin, x):
     z, slope = margin(x)
     return normal_log_prob(z[None], 0) + slope
@@ -41,7 +60,7 @@ def log_density(margin, x):
 @pytest.fixture(scope="module", params=CELLS)
 def fitted(request):
     x, cells = column(request.param)
-    return MixedMargin.fit(x, cells), x, cells
+    return Alone.fit(x, cells), x, cells
 
 
 def test_it_rises_and_integrates_to_one(fitted):
@@ -109,17 +128,17 @@ def test_the_log_derivative_is_that_of_finite_differences(fitted):
 def test_weights_are_repeats():
     x, cells = column("three", n=300)
     count = torch.from_numpy(np.random.default_rng(1).integers(1, 4, 300))
-    weighted = MixedMargin.fit(x, cells, count.double())
-    repeated = MixedMargin.fit(x.repeat_interleave(count), cells)
+    weighted = Alone.fit(x, cells, count.double())
+    repeated = Alone.fit(x.repeat_interleave(count), cells)
     assert torch.allclose(weighted.mass, repeated.mass, atol=2e-3)
     zero = torch.where(x < 1.0, 0.0, 1.0).double()  # rows of weight 0 are not there
-    assert float(MixedMargin.fit(x, cells, zero).mass[0]) < 0.01
+    assert float(Alone.fit(x, cells, zero).mass[0]) < 0.01
 
 
 @pytest.mark.parametrize("others", [[], [5.0], [5.0, 5.0]])
 def test_next_to_nothing_between_the_atoms_is_finite(others):
     x = torch.tensor([0.5] * 30 + others).double()
-    margin = MixedMargin.fit(x, torch.tensor([[0.0, 1.0]]).double())
+    margin = Alone.fit(x, torch.tensor([[0.0, 1.0]]).double())
     points = torch.tensor([-9.0, 0.2, 0.9, 1.0, 5.0, 100.0]).double()
     z, slope = margin(points)
     assert torch.isfinite(z).all()
@@ -130,7 +149,7 @@ def test_next_to_nothing_between_the_atoms_is_finite(others):
 
 def test_it_comes_back_from_its_state(fitted):
     margin, x, _ = fitted
-    again = MixedMargin.from_state(dict(margin.state_dict()))
+    again = Alone(MixedMargins.from_state(dict(margin.margins.state_dict())))
     for a, b in zip(margin(x), again(x), strict=True):
         assert torch.equal(a, b)
 
@@ -141,7 +160,8 @@ def test_it_comes_back_from_its_state(fitted):
         ("mass", lambda v: -v),
         ("mass", lambda v: v + 1),
         ("high", lambda v: v - 100),
-        ("low", lambda v: v.flip(0)),
+        ("low", lambda v: v.flip(1)),
+        ("low", lambda v: v.new_full(v.shape, torch.inf)),
         ("smooth.tails.edge", lambda v: v - 1),
         ("smooth.tails.scale", lambda v: 0 * v),
         ("smooth.tails.log_mass", lambda v: v - 1),
@@ -149,10 +169,10 @@ def test_it_comes_back_from_its_state(fitted):
 )
 def test_a_torn_state_is_refused(part, change):
     x, cells = column("three")
-    state = dict(MixedMargin.fit(x, cells).state_dict())
+    state = dict(Alone.fit(x, cells).margins.state_dict())
     state[part] = change(state[part])
     with pytest.raises(ValueError, match="marginal map"):
-        MixedMargin.from_state(state)
+        MixedMargins.from_state(state)
 
 
 def test_values_beyond_the_last_atom_are_finite_for_any_masses():
@@ -163,9 +183,48 @@ def test_values_beyond_the_last_atom_are_finite_for_any_masses():
         counts = torch.randint(3, 40, (7,), generator=generator)
         atoms = torch.repeat_interleave(low + 0.25, counts)
         rest = 8 + torch.rand(60, generator=generator).double() - 9 * (torch.arange(60) % 2)
-        margin = MixedMargin.fit(torch.cat([atoms, rest]), cells)
+        margin = Alone.fit(torch.cat([atoms, rest]), cells)
         z, log_slope = margin(rest)
         assert bool(torch.isfinite(z).all())
         assert bool(torch.isfinite(log_slope).all())
         assert float(z[rest > 7].min()) > float(margin(low[-1:] + 0.49)[0])
         torch.testing.assert_close(margin.inverse(z), rest, atol=1e-6, rtol=0)
+
+
+def several(n=3000, seed=0):
+    """Coordinates of one, one and three atoms, some with few other values: (4, n), cells."""
+    shares = [("low end", 0.2), ("high end", 0.9), ("three", 0.1), ("three", 0.32)]
+    both = [column(kind, n, share, seed + i) for i, (kind, share) in enumerate(shares)]
+    return torch.stack([x for x, _ in both]), [cells for _, cells in both]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_coordinates_are_fitted_and_mapped_as_each_alone(weighted):
+    x, cells = several()
+    weight = torch.linspace(0.1, 1, x.shape[1]).double() if weighted else None
+    groups = MixedMargins.fit(x, cells, weight)
+    assert sorted(j for own, _ in groups for j in own.tolist()) == [0, 1, 2, 3]
+    assert len(groups) < 4  # of as many knots
+    assert {margins.low.shape[1] for _, margins in groups} == {1, 3}
+    z = torch.linspace(-6, 6, 500).double()
+    for own, margins in groups:
+        latent, slope = margins(x[own])
+        back = margins.inverse(z.expand(len(own), -1))
+        for i, j in enumerate(own.tolist()):
+            alone = Alone.fit(x[j], cells[j], weight)
+            torch.testing.assert_close(latent[i], alone(x[j])[0], atol=1e-9, rtol=0)
+            torch.testing.assert_close(slope[i], alone(x[j])[1], atol=1e-9, rtol=0)
+            torch.testing.assert_close(back[i], alone.inverse(z), atol=1e-9, rtol=1e-9)
+
+
+def test_rows_of_no_weight_are_not_there():
+    x, cells = several(n=400)
+    there = torch.arange(400) % 3 > 0
+    for (own, some), (same, few) in zip(
+        MixedMargins.fit(x, cells, there.double()), MixedMargins.fit(x[:, there], cells),
+        strict=True,
+    ):  # fmt: skip
+        assert own.tolist() == same.tolist()
+        latent, _ = some(x[own])
+        # but for the one row's weight that all parts share
+        torch.testing.assert_close(latent, few(x[own])[0], atol=0.02, rtol=0)
