@@ -219,6 +219,49 @@ def test_what_is_computed_from_others_follows():
     assert ranged[computed].between(60, 80).all()
 
 
+@pytest.fixture(scope="module")
+def towns():
+    """A rate, a zone and a distance, all functions of forty towns, and a number beside them."""
+    rng = np.random.default_rng(0)
+    town = rng.integers(0, 40, 600)
+    rate, zone = rng.integers(10, 60, 40)[town], rng.integers(0, 5, 40)[town]
+    X = pd.DataFrame({"town": [f"t{i:02d}" for i in town], "rate": rate, "zone": zone})
+    X["distance"] = rng.integers(100, 140, 40)[town]
+    X["x"] = town / 10 + rng.normal(size=600)
+    return X, pushforward.fit(X, random_state=0, verbose=False, minutes=0.05)
+
+
+def test_functions_of_open_columns_are_kept_by_every_draw(towns):
+    """Each was drawn by itself: of rows with several, no draw was possible at all."""
+    X, model = towns
+    given = model.given(X[["x"]].head(4), n_draws=1000, random_state=0)
+    assert (given.effective_size > 700).all()
+    functions = X.drop(columns="x").drop_duplicates()
+    drawn = given.sample(10, random_state=0).drop(columns="x")
+    assert len(drawn.merge(functions)) == len(drawn) == 40
+    # what is known of x alone is the sum over the towns
+    each = functions[["town"]].merge(X[["x"]].head(4), how="cross")
+    joint = model.given(each, n_draws=50, random_state=0).log_density().reshape(-1, 4)
+    total = np.logaddexp.reduce(joint, axis=0)
+    assert given.log_density() == pytest.approx(total, abs=0.03)
+
+
+def test_cells_that_contradict_a_function_are_answered(towns):
+    """One such row among many, and none of them was filled in."""
+    X, model = towns
+    rows = X.head(3).astype({"rate": float, "zone": float, "distance": float})
+    rows.loc[0, "zone"] = 1 + rows.loc[0, "zone"] % 4
+    rows.loc[[0, 1], ["town", "distance"]] = [None, np.nan]
+    filled = model.impute(rows, random_state=0)
+    assert filled.notna().all(axis=None)
+    assert filled.loc[1].tolist() == X.loc[1].tolist()
+    rows.loc[0, "town"] = X.loc[0, "town"]
+    assert np.isfinite(model.score_samples(rows)).all()
+    with pytest.raises(DataError, match="meets the conditions"):
+        model.given({"town": "t00", "zone": [1 + int(X["zone"][X["town"] == "t00"].iloc[0]) % 4]},
+                    random_state=0).sample(2)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("conditions", "text"),
     [
@@ -290,7 +333,7 @@ def test_draws_of_what_hardly_ever_happens_may_be_bounded(model, monkeypatch):
         return own(self, z, given, count, *more)
 
     monkeypatch.setattr(Conditioner, "condition", counted)
-    odd = {"height": 140.0, "weight": 110.0, "fee": (90, None)}
+    odd = {"height": 140.0, "weight": 110.0, "fee": (95, None), "children": (4, None)}
     model.given(odd, n_draws=100, random_state=0).mean()
     needed = sum(drawn)
     for most in (100, 400):

@@ -84,6 +84,21 @@ def test_a_function_is_kept_even_beyond_all_seen(chain):
     assert torch.equal(clipped[:, 0], 2 - clipped[:, 1])
 
 
+def test_what_follows_can_be_imposed_on_points(chain):
+    x = torch.tensor([[0.0, 0.5, 0.5, 1.5], [1.0, 2.5, 1.5, 0.5]]).double()
+    nothing = torch.zeros(4, dtype=torch.bool)
+    made, follow, log_volume = chain.imposed(x, nothing)
+    (place,) = torch.nonzero(follow.all(0))[:, 0].tolist()
+    assert follow.sum() == 2
+    assert chain.follows(made, nothing).all()
+    other = torch.arange(4) != place
+    assert torch.equal(made[:, other], x[:, other])
+    assert log_volume.tolist() == pytest.approx([0.0, 0.0])  # cells of 1
+    same, none, _ = chain.imposed(x, ~other)
+    assert torch.equal(same, x)
+    assert not none.any()
+
+
 def test_a_broken_function_is_unlikely_and_not_impossible(chain):
     right, wrong = torch.tensor([[0.0, 0.5, 2.5, 1.5], [0.0, 0.5, 1.5, 1.5]]).double()
     a, b = chain.log_prob(torch.stack([right, wrong])).tolist()

@@ -11,7 +11,9 @@ from .mixture_density import MixtureDensity
 from .numerics import with_prefix
 from .sliced_density import SlicedDensity
 
-__all__ = ["Density", "density_from_state", "depends_on_place", "follows_functions"]
+__all__ = [
+    "Density", "density_from_state", "depends_on_place", "follows_functions", "with_functions",
+]  # fmt: skip
 
 Density = SlicedDensity | MixtureDensity | JointDensity
 
@@ -31,6 +33,22 @@ def follows_functions(density: Density, x: Tensor, given: Tensor) -> Tensor:
         for member in density.members:
             result &= follows_functions(cast(Density, member), x, given)
     return result
+
+
+def with_functions(density: Density, x: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Points whose open coordinates that are functions of others are these functions.
+
+    Args:
+        density: any.
+        x: (n, D) points.
+        given: (D,) bool, coordinates that stay as they are.
+
+    Returns:
+        As of :meth:`.DiscreteChain.imposed`; of densities that are no chain the very points.
+    """
+    if isinstance(density, JointDensity):
+        return density.chain.imposed(x, given)
+    return x, torch.zeros_like(x, dtype=torch.bool), x.new_zeros(len(x))
 
 
 def depends_on_place(density: Density) -> Tensor:

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .any_density import Density, depends_on_place, follows_functions
+from .any_density import Density, depends_on_place, follows_functions, with_functions
 from .gaussian_conditional import GaussianConditional
+from .numerics import unique_rows
 from .row_noise import RowNoise
 from .rows import Rows
 from .table_mixture import TableMixture
@@ -315,14 +316,37 @@ class Conditioner:
             ratio = torch.zeros_like(log_joint)
         else:
             points, log_q = self.proposal.sample_given(points, given, noise)
+            points, log_q = self._with_functions(points, log_q, given)
             log_joint = self.density.log_prob(points)
             ratio = log_joint - log_q
-        ratio = torch.where(follows_functions(self.density, points, given), ratio, -math.inf)
         if allowed is not None:
             ratio = torch.where(allowed(points), ratio, -math.inf)
+        follows = follows_functions(self.density, points, given)
         return WeightedDraws(
-            points.view(n, count, d), ratio.view(n, count), log_joint.view(n, count)
+            points.view(n, count, d),
+            _where_any(follows.view(n, count), ratio.view(n, count)),
+            log_joint.view(n, count),
         )
+
+    def _with_functions(
+        self, points: Tensor, log_q: Tensor, given: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Proposed points (N, D) in which what follows from others does, and their log density.
+
+        That of a point is of the coordinates that do not follow. Were they drawn too, hardly one
+        point would be possible where several coordinates are functions of others.
+        """
+        points, follow, log_volume = with_functions(self.density, points, given)
+        if not bool(follow.any()):
+            return points, log_q
+        log_q = log_q.clone()
+        patterns, group = unique_rows(follow)
+        for i, pattern in enumerate(patterns):
+            if bool(pattern.any()):
+                some = points[group == i]
+                free = self.proposal.log_prob(some, ~pattern)
+                log_q[group == i] = free - self.proposal.log_prob(some, given)
+        return points, log_q - log_volume
 
     def _unconditional(self, n: int, count: int, noise: RowNoise) -> Tensor:
         """Draws of the density itself, all worth the same: (n count, D)."""
@@ -387,7 +411,7 @@ class Conditioner:
             flat = points.view(n * count, -1)
             log_joint = self.density.log_prob(flat).view(n, count) - math.log(repeats)
             follows = follows_functions(self.density, flat, given).view(n, count)
-            log_joint = torch.where(follows, log_joint, -math.inf)
+            log_joint = _where_any(follows, log_joint)
             parts.append(WeightedDraws(points, log_joint + log_measure, log_joint))
         whole = _joined(parts)
         n = len(x) // repeats
@@ -432,6 +456,16 @@ class Conditioner:
             node = torch.cat([node, atoms.mean(1).expand(len(x), -1)], dim=1)
             pieces = torch.cat([pieces, atoms.expand(len(x), -1, -1)], dim=1)
         return node, pieces
+
+
+def _where_any(follows: Tensor, values: Tensor) -> Tensor:
+    """Values (n, m) of draws that follow the functions of a table, minus infinity of others.
+
+    Of a row that nothing makes follow them all stay as they are: a table of what was seen is no
+    proof, and the density knows how likely another value is.
+    """
+    possible = follows & (values > -math.inf)
+    return torch.where(follows | ~possible.any(1, keepdim=True), values, -math.inf)
 
 
 def _joined(parts: list[WeightedDraws]) -> WeightedDraws:

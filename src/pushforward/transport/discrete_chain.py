@@ -248,6 +248,38 @@ class DiscreteChain(nn.Module):
             result &= ~known | (value[:, i] == looked_up)
         return result
 
+    def imposed(self, x: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points in which what is a function of other coordinates is made that function.
+
+        Args:
+            x: (n, D) points.
+            given: (D,) bool, coordinates that stay as they are.
+
+        Returns:
+            The points, (n, D) bool which of their coordinates follow from others, and (n,) the log
+            volume of the cells of these, all over which the density is the same.
+        """
+        follow = torch.zeros_like(x, dtype=torch.bool)
+        log_volume = x.new_zeros(len(x))
+        if not any(
+            self._lookup(i) is not None and not bool(given[j]) for i, j in enumerate(self.places)
+        ):
+            return x, follow, log_volume
+        x, cells, places = x.clone(), self._cells(), self.places.tolist()
+        value = torch.stack(
+            [c.encode(x[:, j])[0] for c, j in zip(cells, places, strict=True)], dim=1
+        )
+        for i, j in enumerate(places):
+            lookup = self._lookup(i)
+            if lookup is None or bool(given[j]):
+                continue
+            known, looked_up, _ = lookup.find(self._inside(value))
+            known &= cells[i].inside(looked_up) == looked_up
+            value[known, i], follow[known, j] = looked_up[known], True
+            x[known, j] = cells[i].middle(looked_up[known])
+            log_volume[known] -= cells[i].encode(x[known, j])[1]
+        return x, follow, log_volume
+
     def _inside(self, value: Tensor) -> Tensor:
         """Values (n, m), clipped to those of the fit, as conditions of other columns.
 

@@ -97,6 +97,10 @@ class Cells(nn.Module):
         shared = torch.where(below + above > 0, math.log(2) * (below + above).double(), shared)
         return value, -shared - self.width.log()
 
+    def middle(self, value: Tensor) -> Tensor:
+        """Middles of the cells seen that values (n,) from 1 to V stand for: (n,)."""
+        return self.origin + (self.seen[value - 1].double() + 0.5) * self.width
+
     def decode(self, value: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Points of the cells that values (n,) stand for, evenly distributed in each: (n,)."""
 
