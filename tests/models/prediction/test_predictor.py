@@ -212,6 +212,38 @@ def test_dates_are_predicted_as_dates(quick):
     assert np.abs((found - frame["end"]) / pd.Timedelta(days=1)).mean() < 3
 
 
+def test_seasons_of_dates_are_inputs(quick):
+    """Births by day: of inputs with parts of dates no predictor was fitted at all."""
+    rng = np.random.default_rng(0)
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.choice(1000, 240, replace=False), "D")
+    births = np.where(day.day_of_week >= 5, 8000, 12000) + rng.normal(0, 200, 240).round()
+    frame = pd.DataFrame({"day": day, "births": births})
+    model = pushforward.Predictor("births", random_state=0).fit(frame[:180])
+    error = model.predict(frame[180:]) - frame["births"][180:]
+    assert np.sqrt((error**2).mean()) < 250  # of 1,700 where only the target shows the season
+    day, kind = frame[["day"]], np.where(births < 10_000, "weekend", "workday")
+    model = pushforward.Predictor(random_state=0).fit(day[:180], kind[:180])
+    assert (model.predict(day[180:]) == kind[180:]).mean() > 0.98
+
+
+def test_where_cells_are_missing_of_one_class_the_others_are_not_all_there_is(quick):
+    """A waiting time that only the treated have: the rows that have it were all of one class."""
+    rng = np.random.default_rng(0)
+    treated = rng.random(150) < 0.6
+    frame = pd.DataFrame({"age": 50 + 20 * treated + rng.normal(0, 5, 150)})
+    frame["wait"] = np.where(treated, rng.gamma(2, 10, 150).round(), np.nan)
+    model = pushforward.Predictor(random_state=0).fit(frame, np.where(treated, "yes", "no"))
+    assert np.mean(model.predict(frame) == np.where(treated, "yes", "no")) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_rows_that_are_fitted_have_two_values_of_the_target(seed):
+    out, fitted = pool._held_out(pd.Series(["no"] * 99 + ["yes"]), seed)
+    assert sorted([*out, *fitted]) == list(range(100))
+    assert 99 in fitted
+    assert len(out) in (19, 20)
+
+
 def test_rows_with_missing_cells_are_predicted_by_what_they_have(quick):
     frame, _ = rooms(200)
     rng = np.random.default_rng(1)  # not that of the areas, of which it would take the small ones

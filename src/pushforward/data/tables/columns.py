@@ -136,6 +136,7 @@ class Columns(PartialRows):
         min_rows: int = 2,
         smooth: bool = False,
         seasons: bool = False,
+        beside: np.ndarray | None = None,
         constraints: Sequence[str] | None = None,
         most_missing: float = MOST_MISSING,
     ) -> Learned:
@@ -163,6 +164,8 @@ class Columns(PartialRows):
                 such a value are then mixed columns.
             seasons: whether dates that show a season are divided by the calendar
                 (:func:`~pushforward.data.tables.seasons.find_calendar`).
+            beside: (n,) values that are no column of the table, but may come with a season of its
+                dates: the targets of a prediction.
             constraints: what rows keep to, such as "start <= end", "a + b == total" and
                 "city -> country"; see :func:`~pushforward.data.tables.constraints.parse`.
             most_missing: with "auto", the share of the cells of a column that may be missing; of
@@ -185,6 +188,7 @@ class Columns(PartialRows):
             min_rows=min_rows,
             smooth=smooth,
             seasons=seasons,
+            beside=beside,
             constraints=constraints,
             most_missing=most_missing,
         )

@@ -66,6 +66,7 @@ def decide(
     min_rows: int,
     smooth: bool,
     seasons: bool,
+    beside: np.ndarray | None = None,
     constraints: Sequence[str] | None = None,
     most_missing: float = MOST_MISSING,
 ) -> Decided:
@@ -126,7 +127,7 @@ def decide(
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
     rules = _relate(rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth)
     if seasons:
-        _divide_dates(found, cells, weights, smooth)
+        _divide_dates(found, cells, weights, smooth, None if beside is None else beside[kept])
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows, tuple(rules))
 
 
@@ -246,9 +247,13 @@ def _count_from_others(
 
 
 def _divide_dates(
-    found: list[Column], cells: PartCells, weights: np.ndarray | None, smooth: bool
+    found: list[Column],
+    cells: PartCells,
+    weights: np.ndarray | None,
+    smooth: bool,
+    beside: np.ndarray | None,
 ) -> None:
-    """Divide the dates that show a season by the calendar."""
+    """Divide the dates that show a season, in the values beside the table too, by the calendar."""
     for j, (known, values, _) in cells.items():
         how = found[j].format
         alone = found[j].formula is None and not found[j].counted_from
@@ -259,6 +264,8 @@ def _divide_dates(
             for i, (there, own, _) in cells.items()
             if i != j and not found[i].counted_from and found[i].has_coordinate
         }
+        if beside is not None:
+            others[-1] = (known, beside[known])
         calendar = find_calendar(values, how, others)
         if calendar is None:
             continue

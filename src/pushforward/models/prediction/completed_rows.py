@@ -11,9 +11,41 @@ from ...data import Columns
 from ...estimators.piecewise import Pieces
 from ..sliced.auto import AutoDensity
 
-__all__ = ["averaged", "completed_inputs", "completed_rows", "regrouped"]
+__all__ = ["averaged", "completed_inputs", "completed_rows", "regrouped", "speaking_for_all"]
 
 _DRAWS = 50  # of the missing cells of a row, that a prediction is averaged over
+_FEWEST = 40  # complete rows from which on they may speak for all
+_LEVEL = 0.01  # of the test that whether cells are missing depends on the target
+
+
+def speaking_for_all(complete: np.ndarray, target: Tensor) -> np.ndarray:
+    """Numbers of the rows that densities of the target are fitted to.
+
+    Errors of rows whose cells were drawn given the target are none of those that are whole, so
+    that these are the complete rows. But where cells are missing of other targets than not, by a
+    rank test (Mann and Whitney 1947), complete rows would say that such targets hardly are.
+
+    Args:
+        complete: (n,) bool, rows without missing cells.
+        target: (n, K) numbers of the target.
+
+    Examples:
+        >>> complete = np.arange(200) % 2 == 0
+        >>> len(speaking_for_all(complete, torch.arange(200.0)[:, None] // 10))
+        100
+        >>> len(speaking_for_all(complete, torch.arange(200.0)[:, None] % 2))
+        200
+    """
+    from scipy.stats import mannwhitneyu
+
+    every = np.arange(len(complete))
+    if complete.all() or complete.sum() < _FEWEST:
+        return every
+    values = target.numpy()
+    if (values[complete] == values[complete][0]).all():  # there is nothing to predict of them
+        return every
+    p = mannwhitneyu(values[complete], values[~complete], method="asymptotic").pvalue
+    return every if np.nanmin(p) < _LEVEL / values.shape[1] else every[complete]
 
 
 def completed_rows(density: AutoDensity, columns: Columns, X: Any) -> tuple[Any, np.ndarray]:

@@ -124,7 +124,7 @@ def _numbers(columns: Columns, X: Any) -> Tensor:
 
 def _of_coordinates(columns: Columns, z: Tensor) -> Tensor:
     cell = columns.cell_index(z).double()
-    known = [len(column.values) for column in columns.columns if column.has_coordinate]
+    known = [len(part.values) for column in columns.columns for part in column.coordinates]
     count = torch.tensor(known, dtype=torch.float64)
     rank = torch.where((cell >= 0) & (cell < count), cell + 1, 0.0)
     return torch.where(columns.nominal, rank, torch.where(columns.discrete, cell, z))

@@ -184,10 +184,8 @@ class Pool:
             deadline: ``time.monotonic()`` to be done by; None for no end.
             work: keeps finished densities.
         """
-        n = len(y)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-        count = 0 if n < _FEW else min(_MOST_HELD, round(_HELD_OUT * n))
-        out, fitted = order[:count].sort().values.numpy(), order[count:].sort().values.numpy()
+        out, fitted = _held_out(y, seed)
+        count = len(out)
         found: list[Component] = []
         scores: list[Tensor] = []
         joint: AutoDensity | None = None
@@ -372,6 +370,21 @@ def density_of(config: Any, tensors: dict[str, Tensor]) -> AutoDensity | None:
     if not isinstance(config, dict) or config.get("class") != "AutoDensity":
         raise ModelFileError("A density within a Predictor is no AutoDensity.")
     return unpacked(config, tensors, "a density within the Predictor")
+
+
+def _held_out(y: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the rows that are held out, and of those that densities are fitted to.
+
+    The latter have two values of the target at least, as all of them together have.
+    """
+    n = len(y)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).numpy()
+    count = 0 if n < _FEW else min(_MOST_HELD, round(_HELD_OUT * n))
+    out, fitted = order[:count], order[count:]
+    if y.iloc[fitted].nunique() == 1:
+        (other, *_) = np.flatnonzero((y.iloc[out] != y.iloc[fitted[0]]).to_numpy())
+        out, fitted = np.delete(out, other), np.append(fitted, out[other])
+    return np.sort(out), np.sort(fitted)
 
 
 def _slow(density: AutoDensity) -> bool:

@@ -32,7 +32,7 @@ from ...transport.numerics import with_prefix
 from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
 from ...wording import setting, worded
 from ..sliced.auto import AutoDensity
-from .completed_rows import completed_inputs, completed_rows
+from .completed_rows import completed_inputs, completed_rows, speaking_for_all
 from .distribution import ClassDistribution, PredictiveDistribution
 from .inputs import InputCoder
 from .location_scale import LocationScale
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Predictor"]
 
-_FEWEST = 40  # complete rows from which on densities are of them alone
 _BLOCK = 2000  # rows, completed ones counted, whose distributions are held at once
 
 
@@ -218,8 +217,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
                 coder, numbers, self.target_, y, seed, until
             )
             report("conditional densities", 0.6)
-            # errors of rows whose cells were drawn are none of those that are whole
-            shown = np.flatnonzero(complete if complete.sum() >= _FEWEST else complete | True)
+            shown = speaking_for_all(complete, self.target_.numbers(y))
             self.pool_ = Pool.fit(
                 Tables.of_rows(self.columns_, numbers, location, spread).take(shown),
                 self.target_.values(y).iloc[shown].reset_index(drop=True),
@@ -261,6 +259,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
             estimator=type(self).__name__,
             min_rows=2,
             seasons=True,
+            beside=self.target_.beside(y),
         )
         self._set_columns(learned.columns)
         warn_left_out(self.columns_)

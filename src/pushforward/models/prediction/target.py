@@ -156,6 +156,10 @@ class Target:
         z, _ = self.columns.encode(_frame(y))
         return torch.as_tensor(self.columns.values(z)[TARGET].astype(float))
 
+    def beside(self, y: pd.Series) -> np.ndarray:
+        """Targets as values beside a table (n,): numbers, or the names of their classes."""
+        return self.plain(y).numpy() if self.classes is None else y.to_numpy(dtype=str)
+
     def bent(self, y: pd.Series) -> tuple[Tensor, Tensor] | None:
         """The target carried to a normal distribution, (n, 1), and the log slope of that, (n,).
 
