@@ -63,7 +63,7 @@ class MixedMargins(nn.Module):
         """
         n = x.shape[1]
         share = x.new_full((n,), 1 / n) if weight is None else weight / weight.sum()
-        learned = [_masses(values, *own.T, share) for values, own in zip(x, cells, strict=True)]
+        learned = [_masses(values, own, share) for values, own in zip(x, cells, strict=True)]
         alike: dict[tuple[int, int], list[int]] = {}
         for j, (rest, kept, _) in enumerate(learned):
             alike.setdefault(SmoothMargins.knots(effective_size(len(rest), kept)), []).append(j)
@@ -147,18 +147,19 @@ class MixedMargins(nn.Module):
         return torch.where(inside, point, torch.minimum(torch.maximum(x, first), end))
 
 
-def _masses(x: Tensor, low: Tensor, high: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What one coordinate (n,) has beside its atoms (m,), and what these weigh.
+def _masses(x: Tensor, cells: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What one coordinate (n,) has beside its atoms, and what these weigh.
 
     Args:
-        x, low, high: values, and where the cells of its atoms begin and end.
+        x: values.
+        cells: (m, 2), where those of its atoms begin and end.
         share: (n,) of each row, together 1.
 
     Returns:
         The values (r,) between the cells, these taken out, their shares (r,), and the
         probabilities (m,) of the atoms.
     """
-    low = low.contiguous()
+    low, high = cells.T.contiguous()
     where = torch.searchsorted(low, x, right=True) - 1
     cell = where.clamp_min(0)
     inside = (where >= 0) & (x < high[cell])

@@ -63,6 +63,28 @@ class PartialRows(CoordinateInfo):
         log_det += self._certain_known(cells, sheet.n_rows)
         return torch.from_numpy(z), torch.from_numpy(log_det), torch.from_numpy(known)
 
+    def missing_cells(self, X: Any) -> np.ndarray:
+        """Which cells of a table that may lack columns are missing, bool of shape (n, p).
+
+        Args:
+            X: table of shape (n, p); cells of columns that a frame lacks, and of those that were
+                left out in the fit, are not missing here.
+        """
+        sheet, places = self._reader.find_some(X)
+        found = np.zeros((sheet.n_rows, len(self.columns)), dtype=bool)
+        for j, (known, _, _) in self._reader.known_cells(sheet, places).items():
+            found[:, j] = ~known
+        return found
+
+    def whole(self, X: Any) -> bool:
+        """Whether a table has all columns that were not left out in the fit, and all cells."""
+        sheet, places = self._reader.find_some(X)
+        cells = self._reader.known_cells(sheet, places)
+        return all(
+            column.left_out or (j in cells and bool(cells[j][0].all()))
+            for j, column in enumerate(self.columns)
+        )
+
     def _check_known(self, cells: PartCells, n: int) -> None:
         """Refuse rows whose known cells break a constraint."""
         for rule in self.constraints:

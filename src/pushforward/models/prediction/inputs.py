@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,24 +46,28 @@ class InputCoder(nn.Module):
 
     Args:
         columns: the codec of the table.
-        bases: basis functions of each column that has a coordinate.
+        bases: basis functions of each of its D coordinates.
+        gaps: (G,) int64, numbers of the columns of which it is an input whether a cell is missing.
     """
 
-    def __init__(self, columns: Columns, bases: list[Basis]) -> None:
+    gaps: Tensor
+
+    def __init__(self, columns: Columns, bases: list[Basis], gaps: Tensor) -> None:
         super().__init__()
         self.columns = columns
         self.bases = nn.ModuleList(bases)
+        self.register_buffer("gaps", gaps)
 
     @classmethod
-    def fit(cls, columns: Columns, X: Any) -> "InputCoder":
-        """Learn the basis functions of a table without missing cells."""
+    def fit(cls, columns: Columns, X: Any, gaps: list[int]) -> "InputCoder":
+        """Learn the basis functions of a table without missing cells; for gaps see the class."""
         bases = [
             Basis.fit(column, min(int(column.max()), _LEVELS) if nominal else None)
             for column, nominal in zip(
                 _numbers(columns, X).T, columns.nominal.tolist(), strict=True
             )
         ]
-        return cls(columns, bases)
+        return cls(columns, bases, torch.tensor(gaps, dtype=torch.long))
 
     @classmethod
     def from_state(cls, columns: Columns, state: dict[str, Tensor]) -> "InputCoder":
@@ -72,19 +77,37 @@ class InputCoder(nn.Module):
             ValueError: for tensors that do not belong to the columns.
         """
         count = columns.n_coordinates
-        return cls(
-            columns, [Basis.from_state(with_prefix(state, f"bases.{j}.")) for j in range(count)]
-        )
+        bases = [Basis.from_state(with_prefix(state, f"bases.{j}.")) for j in range(count)]
+        # saved models of before gaps were inputs have none
+        gaps = state.get("gaps", torch.zeros(0, dtype=torch.long))
+        inside = gaps.dtype == torch.long and gaps.ndim == 1
+        if not inside or not bool(((gaps >= 0) & (gaps < columns.n_columns)).all()):
+            raise ValueError("the columns whose missing cells are inputs are no columns")
+        return cls(columns, bases, gaps)
 
-    def numbers(self, X: Any) -> Tensor:
-        """Coordinates (n, D) of a table without missing cells; of discrete ones their cells.
+    @property
+    def labels(self) -> tuple[str | int, ...]:
+        """The column that each of the D + G numbers of a row is of."""
+        return (*self.columns.modelled, *(self.columns.labels[j] for j in self.gaps.tolist()))
 
-        Categories count from 1 in order of frequency, and 0 is one that was never seen.
+    def numbers(self, X: Any, missing: np.ndarray | None = None) -> Tensor:
+        """Coordinates (n, D) of a table without missing cells, and its gaps: (n, D + G).
+
+        Of discrete coordinates they are the cells. Categories count from 1 in order of frequency,
+        and 0 is one that was never seen. A gap is 1 where the cell was missing, else 0.
+
+        Args:
+            X: the table.
+            missing: (n, p) bool, cells that were missing before it was completed; None for none.
         """
-        return _numbers(self.columns, X)
+        numbers = _numbers(self.columns, X)
+        gaps = numbers.new_zeros(len(numbers), len(self.gaps))
+        if missing is not None:
+            gaps += torch.from_numpy(missing)[:, self.gaps]
+        return torch.cat([numbers, gaps], 1)
 
     def known_numbers(self, X: Any) -> Tensor:
-        """The same of a table with missing cells, whose coordinates are NaN."""
+        """Coordinates (n, D) of a table with missing cells, which are NaN."""
         z, _, known = self.columns.encode_known(X)
         return torch.where(known, _of_coordinates(self.columns, z), math.nan)
 
@@ -94,9 +117,11 @@ class InputCoder(nn.Module):
 
     def of_numbers(self, numbers: Tensor) -> Inputs:
         """Inputs of rows as :meth:`numbers` gives them."""
+        d = len(self.bases)
+        gaps = numbers[:, d:]
         features, plain, curves = [], [], []
         for column, basis, nominal in zip(
-            numbers.T,
+            numbers[:, :d].T,
             cast("list[Basis]", list(self.bases)),
             self.columns.nominal.tolist(),
             strict=True,
@@ -109,11 +134,10 @@ class InputCoder(nn.Module):
             else:
                 plain.append(values[:, :1])
                 features.append(column[:, None])
-        empty = numbers.new_zeros(len(numbers), 0)
         return Inputs(
-            torch.cat([empty, *features], 1).float(),
-            torch.cat([empty, *plain], 1),
-            torch.cat([empty, *curves], 1),
+            torch.cat([*features, gaps], 1).float(),
+            torch.cat([*plain, gaps], 1),
+            torch.cat([*curves, gaps], 1),
         )
 
 

@@ -40,7 +40,7 @@ class LocationScale(nn.Module):
         spread: of numbers, else None.
         spread_range: the least and largest logarithm of the spread of the rows of the fit,
             to which that of other rows is held.
-        background: (m, D) coordinates of usual rows, which explanations compare with.
+        background: (m, D) numbers of the inputs of usual rows, which explanations compare with.
         knots: (2, K) quantiles of the regressed numbers, which rise, and of the target in its
             units; None of classes.
     """
@@ -79,7 +79,7 @@ class LocationScale(nn.Module):
 
         Args:
             coder: of the inputs.
-            numbers: (n, D) coordinates of the inputs, complete.
+            numbers: (n, D) of the inputs, as the coder gives them.
             target: what is known of the target.
             y: its n values.
             seed: of everything random.
@@ -171,7 +171,7 @@ class LocationScale(nn.Module):
             ValueError: for parts that do not belong together.
         """
         coder = InputCoder.from_state(columns, with_prefix(state, "coder."))
-        none = coder.of_numbers(torch.zeros(0, columns.n_coordinates).double())
+        none = coder.of_numbers(torch.zeros(0, len(coder.labels)).double())
         locations = [
             StackedRegression.from_state(kinds, with_prefix(state, f"locations.{i}."), none)
             for i, kinds in enumerate(config["locations"])

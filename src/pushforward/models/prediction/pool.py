@@ -69,8 +69,9 @@ class Tables:
             table = frames["location"].assign(**{"log spread": spread.numpy()})
             frames["location and spread"] = table
             kinds["location and spread"] = kinds["location"] | {"log spread": "continuous"}
-        if 0 < numbers.shape[1] <= _MOST_COLUMNS:
-            frames["joint"], kinds["joint"] = joint_table(columns, numbers)
+        d = columns.n_coordinates
+        if 0 < d <= _MOST_COLUMNS:
+            frames["joint"], kinds["joint"] = joint_table(columns, numbers[:, :d])
         return cls(frames, kinds)
 
     def take(self, rows: np.ndarray) -> "Tables":

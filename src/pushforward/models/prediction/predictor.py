@@ -32,7 +32,12 @@ from ...transport.numerics import with_prefix
 from ...validation import MINUTES, Instance, Name, OneOf, Rule, Seed, Verbosity
 from ...wording import setting, worded
 from ..sliced.auto import AutoDensity
-from .completed_rows import completed_inputs, completed_rows, speaking_for_all
+from .completed_rows import (
+    completed_inputs,
+    completed_rows,
+    speaking_for_all,
+    telling_gaps,
+)
 from .distribution import ClassDistribution, PredictiveDistribution
 from .inputs import InputCoder
 from .location_scale import LocationScale
@@ -204,8 +209,10 @@ class Predictor(BaseEstimator, Model, TableColumns):
             asked = self.random_state is not None
             seed = work.open(self._identity(learned, y), seed, asked=asked)
         X, complete = self._complete(learned, y, declared, bounds, seed, work)
-        coder = InputCoder.fit(self.columns_, X)
-        numbers = coder.numbers(X)
+        missing, targets = self.columns_.missing_cells(learned.X), self.target_.numbers(y)
+        gaps = telling_gaps(missing, targets)
+        coder = InputCoder.fit(self.columns_, X, gaps)
+        numbers = coder.numbers(X, missing)
         report = report or (print_report if self.verbose else lambda text, share: None)
         report("regressions", 0.1)
 
@@ -217,7 +224,7 @@ class Predictor(BaseEstimator, Model, TableColumns):
                 coder, numbers, self.target_, y, seed, until
             )
             report("conditional densities", 0.6)
-            shown = speaking_for_all(complete, self.target_.numbers(y))
+            shown = np.arange(len(y)) if gaps else speaking_for_all(complete, targets)
             self.pool_ = Pool.fit(
                 Tables.of_rows(self.columns_, numbers, location, spread).take(shown),
                 self.target_.values(y).iloc[shown].reset_index(drop=True),
@@ -241,6 +248,10 @@ class Predictor(BaseEstimator, Model, TableColumns):
             share = f"{100 * trial['weight']:.0f} %" if trial["weight"] else ""
             lines.append(f"{value:>20}  {share:>5}  {trial['density']}")
         lines += [f"* {text}" for text in self.regressions_.described()]
+        coder = self.regressions_.coder
+        if len(coder.gaps):
+            names = ", ".join(str(label) for label in coder.labels[-len(coder.gaps) :])
+            lines.append(f"* inputs too: whether a cell is missing of {names}")
         if self.n_without_target_:
             lines.append(f"* rows left out for lack of a target: {self.n_without_target_}")
         return "\n".join(lines)
@@ -346,12 +357,12 @@ class Predictor(BaseEstimator, Model, TableColumns):
         return PredictiveDistribution(pieces, log_prob, n, self.target_.write, block)
 
     def _tables(self, numbers: Tensor) -> Tables:
-        """What the densities are given of rows, from the coordinates (n, D) of their inputs."""
+        """What the densities are given of rows, from the numbers (n, D) of their inputs."""
         with torch.no_grad():
             return Tables.of_rows(self.columns_, numbers, *self.regressions_(numbers))
 
     def _numbers(self, X: Any) -> tuple[Tensor, np.ndarray]:
-        """Coordinates (N, D) of rows, completed several times, and the row that each is of."""
+        """Inputs (N, D) of rows, completed several times, and the row that each is of."""
         coder = self.regressions_.coder
         if self.inputs_ is None:
             joint = self.pool_.joint
@@ -370,7 +381,8 @@ class Predictor(BaseEstimator, Model, TableColumns):
             frame, _ = joint_table(self.columns_, numbers)
             return completed_inputs(joint, frame, numbers.isfinite())
         whole, of = completed_rows(self.inputs_, self.columns_, X)
-        return coder.numbers(whole), of
+        missing = self.columns_.missing_cells(X)[of] if len(coder.gaps) else None
+        return coder.numbers(whole, missing), of
 
     def predict(self, X: Any) -> np.ndarray:
         """Conditional means of numbers and dates, the most probable class of classes: (n,)."""
@@ -433,7 +445,8 @@ class Predictor(BaseEstimator, Model, TableColumns):
         X = without_target(X, self.target_.name, self.n_features_in_)
         numbers, of = self._numbers(X)
         given = self.given(X)
-        cells = cells_by_label(X, self.columns_.modelled)
+        labels = self.regressions_.coder.labels
+        cells = cells_by_label(X, tuple(dict.fromkeys(labels)))
         which, sign = np.zeros(len(given), dtype=int), np.ones(len(given))
         if isinstance(given, ClassDistribution):
             which = given.probability.argmax(1)
@@ -450,9 +463,9 @@ class Predictor(BaseEstimator, Model, TableColumns):
             found[rows] = (sign / np.bincount(of))[rows, None] * total[rows]
         records: list[tuple[Any, ...]] = []
         for row in range(len(given)):
-            effects = dict.fromkeys(self.columns_.modelled, 0.0)
-            for label, effect in zip(self.columns_.modelled, found[row].tolist(), strict=True):
-                effects[label] += effect  # of dates those of their parts
+            effects = dict.fromkeys(labels, 0.0)
+            for label, effect in zip(labels, found[row].tolist(), strict=True):
+                effects[label] += effect  # of dates those of their parts, of gaps that they are
             for label, effect in effects.items():
                 records.append((row, label, cells[label][row], effect))
         frame = pd.DataFrame(records, columns=["row", "column", "value", "effect"])
