@@ -222,7 +222,9 @@ def test_seasons_of_dates_are_inputs(quick):
     model = pushforward.Predictor("births", random_state=0).fit(frame[:180])
     error = model.predict(frame[180:]) - frame["births"][180:]
     assert np.sqrt((error**2).mean()) < 250  # of 1,700 where only the target shows the season
-    day, kind = frame[["day"]], np.where(births < 10_000, "weekend", "workday")
+    kind = np.where(births < 10_000, "weekend", "workday")
+    day = frame[["day"]].assign(shop=rng.integers(0, 3, 240))
+    day.loc[:4, "day"] = pd.NaT
     model = pushforward.Predictor(random_state=0).fit(day[:180], kind[:180])
     assert (model.predict(day[180:]) == kind[180:]).mean() > 0.98
 

@@ -265,7 +265,7 @@ def _divide_dates(
             if i != j and not found[i].counted_from and found[i].has_coordinate
         }
         if beside is not None:
-            others[-1] = (known, beside[known])
+            others[-1] = (known[known], beside[known])
         calendar = find_calendar(values, how, others)
         if calendar is None:
             continue
