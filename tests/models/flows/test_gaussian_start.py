@@ -190,6 +190,19 @@ def test_a_fitted_model_begins_as_a_gaussian_copula_and_does_what_others_do(tmp_
     assert (again.sample(4, random_state=1) == model.sample(4, random_state=1)).all()
 
 
+def test_photographs_begin_as_published():
+    """Of CIFAR-10, 900 steps from margins had 4.51 bits, and from the usual start 4.26."""
+    rng = np.random.default_rng(0)
+    field = rng.normal(size=(60, 16, 16, 3)).cumsum(1).cumsum(2)
+    photographs = (128 + 40 * field / field.std()).clip(0, 255).astype(np.uint8)
+    options = {"depth": 1, "width": 4, "levels": 1, "steps": 1, "device": "cpu", "batch_size": 8}
+    assert not pushforward.Glow(**options).fit(photographs).settings_["gaussianise"]
+    drawings = np.where(field > field.std(), photographs, 0).astype(np.uint8)
+    assert pushforward.Glow(**options).fit(drawings).settings_["gaussianise"]
+    asked = pushforward.Glow(**options, gaussianise=True).fit(photographs)
+    assert asked.settings_["gaussianise"]
+
+
 def test_large_images_and_the_published_preset_have_no_such_start():
     X = np.random.default_rng(0).integers(0, 256, (40, 72, 72), dtype=np.uint8)
     options = {"depth": 1, "width": 4, "levels": 1, "steps": 1, "device": "cpu", "batch_size": 4}

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from ...deprecation import renamed
 from ...devices import inference
 from ...errors import ParameterError, stacklevel_of_caller
+from ...estimators.image_model import GivenImages
 from ...estimators.phased_images import PixelSource
 from ...training import Batch, Optimiser, Phase
 from ...validation import COUNT, FLAG, SHARE, Integer, Number, OneOf, Rule
 from ...wording import worded
-from .gaussian_start import PixelMargins
+from .gaussian_start import PixelMargins, bits_of_margins
 from .glow_network import GlowNetwork
 from .trained_flow import TrainedFlow
 
@@ -27,6 +28,8 @@ _MOST_VALUES = 4096  # of an image whose values can have a covariance matrix
 _RECOGNISED = 256  # held-out images by which it is asked whether labels act
 _STARTING = 10_000  # images that margins and covariance are learned from
 _READ = 64  # of them at a time
+_ASKED = 1000  # images by which it is asked whether margins help
+_BITS = 1.0  # a value that they have to say more than normal distributions
 _HIDDEN = 6  # times the hidden channels of a coupling that "store" keeps of each
 
 #: What a preset decides where an argument is None. The paper's are those of its released code.
@@ -71,7 +74,9 @@ class Glow(TrainedFlow):
         gaussianise: begin with the margins of the pixels and the correlations of the latents,
             learned before the first step: the samples of step 0 have those of the data. They stay
             as they are; training begins from there. None takes it for "fast" and images of up to
-            4,096 values, the most that it can do; the published network has none.
+            4,096 values, the most that it can do, if their margins are far from normal, as where
+            most of an image is paper; of photographs it says less after the same steps. The
+            published network has none.
         conditional: condition the prior of the last latent on labels.
         label_weight: of the loss of a classifier on that latent, for conditional models.
         memory: "store", "checkpoint" or "reversible": what is kept for the gradient. None takes
@@ -218,6 +223,16 @@ class Glow(TrainedFlow):
             "judged": 1000 if paper else 256,
             "pixels": pixels,
         }
+
+    def _read(self, X: Any, y: Any, validation: Any, **options: Any) -> GivenImages:
+        given = super()._read(X, y, validation, **options)
+        if self.gaussianise is None and self.settings_["gaussianise"]:
+            n, p = len(given.images), self.pixels_
+            few = np.linspace(0, n - 1, min(n, _ASKED)).round().astype(int)
+            x, _ = p.encode(given.images[few])
+            told = bits_of_margins(x, p.low, p.high, 2**p.bits)
+            self.settings_["gaussianise"] = told >= _BITS
+        return given
 
     def _memory(
         self, shape: tuple[int, int, int], chosen: dict[str, Any], device: torch.device
