@@ -4,14 +4,15 @@ Read by path: by the conftest, and by scripts that tests start in processes of t
 """
 
 #: As (place, what it is in the tests): splits that structures are tried on, folds (of few rows
-#: twice as many, for a user), components of mixtures, steps to the directions of a layer, members
-#: of an average, pulls of covariances to their diagonal, factors, starts of a mixture, refits and
-#: folds of outlier scores, folds that choose how rows are completed, rows, samples and draws by
-#: which the density of missing cells is judged, draws, rows, steps and trees of predictions,
-#: samples that conditional draws are learned from, batches that moments of a generator are learned
-#: from, trees and folds that tell samples from rows, pictures and rows of a page, the samples that
-#: such trees see, trees and steps that learn the ratio of their densities, the rows of a step, and
-#: samples that constants of methods are taken from.
+#: twice as many, for a user), components of mixtures, steps to the directions of a layer,
+#: members of an average, layers without a gain that finish a flow, pulls of covariances to their
+#: diagonal, factors, starts of a mixture, refits and folds of outlier scores, folds that choose
+#: how rows are completed, rows, samples and draws by which the density of missing cells is
+#: judged, draws, rows, steps and trees of predictions, samples that conditional draws are
+#: learned from, batches that moments of a generator are learned from, trees and folds that tell
+#: samples from rows, pictures and rows of a page, the samples that such trees see, trees and
+#: steps that learn the ratio of their densities, the rows of a step, and samples that constants
+#: of methods are taken from.
 FITS = (
     ("pushforward.models.sliced.selection._SPLITS", 1),
     ("pushforward.models.sliced.selection._FOLDS", 2),
@@ -20,6 +21,8 @@ FITS = (
     ("pushforward.models.sliced.auto._STEPS", 8),
     ("pushforward.models.sliced.stacking._FITS", 1),
     ("pushforward.models.sliced.stacking._FITS_OF_MANY", 1),
+    ("pushforward.models.sliced.structure._PATIENCE", 4),
+    ("pushforward.models.sliced.structure_search._PATIENCE", 3),
     ("pushforward.models.sliced.structure_search._PULLS", (0.1, 0.5)),
     ("pushforward.models.sliced.structure_search._FACTORS", (1, 6)),
     ("pushforward.transport.mixture._RESTARTS", 1),

@@ -23,6 +23,7 @@ __all__ = ["GAUSSIAN", "Structure", "fit_mixture", "fit_structure", "halfway_to"
 _FAR = 3.0
 _FLAT = 1e-5  # of unit variance, ten times what the mixtures add to each direction
 _PRIOR_ROWS = 5
+_PATIENCE = 8  # layers without a gain after which a flow is finished
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def fit_structure(
     layering: Layering,
     seed: int,
     max_layers: int = 400,
-    patience: int = 8,
+    patience: int | None = None,
     deadline: float = math.inf,
     mixture: GaussianMixture | None = None,
     on_layer: Callable[[int, float], None] | None = None,
@@ -92,7 +93,8 @@ def fit_structure(
         train, held_out: rows to fit on, rows to stop on (None: no flows).
         layering: how layers are made.
         seed: seed of everything random.
-        max_layers, patience, deadline, on_layer: as in :func:`~.layer_growth.grow`.
+        max_layers, patience, deadline, on_layer: as in :func:`~.layer_growth.grow`; a patience of
+            None is that of a final fit.
         checkpoint, step: where flows are kept, and the name of this fit there.
         mixture: the Gaussian mixture of the same structure and rows, where already fitted.
         margins: the layer the rows went through, to be that of the density; without it the
@@ -138,7 +140,7 @@ def fit_structure(
                 layering,
                 generator=generator,
                 max_layers=max_layers,
-                patience=patience,
+                patience=_PATIENCE if patience is None else patience,
                 deadline=deadline,
                 on_layer=on_layer,
                 checkpoint=checkpoint,

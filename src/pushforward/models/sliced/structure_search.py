@@ -20,6 +20,7 @@ from .structure import GAUSSIAN, Structure, fit_mixture, fit_structure, wide_gau
 __all__ = ["WIDE", "Search", "Trial"]
 
 _MOST_COMPONENTS = 64
+_PATIENCE = 5  # layers without a gain after which the flow of a trial is finished
 _ROWS_A_COMPONENT = 20
 
 #: Columns from which on single Gaussians are tried alone.
@@ -155,7 +156,7 @@ class Search:
             held_out,
             layering=self.layering,
             seed=self.seed + i,
-            patience=5,
+            patience=_PATIENCE,
             deadline=self.deadline,
             mixture=mixture,
             checkpoint=self.checkpoint,
