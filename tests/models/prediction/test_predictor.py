@@ -229,6 +229,26 @@ def test_seasons_of_dates_are_inputs(quick):
     assert (model.predict(day[180:]) == kind[180:]).mean() > 0.98
 
 
+def test_numbers_of_two_values_have_the_probabilities_of_their_rows(tmp_path):
+    """Of passengers of the third class 80 % were adults, and 43 % were said to be.
+
+    The size of errors of two values follows from what is expected: learned beside it, it told rows
+    of the fit apart by what the regressions had not seen.
+    """
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"class": rng.integers(1, 5, 500), "sex": rng.integers(0, 2, 500)})
+    truth = np.where(X["class"] == 3, 0.8, np.where(X["class"] == 2, 0.9, 1.0))
+    y = pd.Series(rng.random(500) < truth).astype(int)
+    model = pushforward.Predictor(minutes=0.05, random_state=0).fit(X, y)
+    cells = X.drop_duplicates()
+    share = y.groupby([X["class"], X["sex"]]).mean()
+    found = model.predict(cells)
+    assert found == pytest.approx(share.loc[list(map(tuple, cells.to_numpy()))], abs=0.1)
+    assert all(trial["density"] != "location and spread" for trial in model.trials_)
+    again = pushforward.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict(cells), found)
+
+
 def waiting(n=150, seed=0):
     """A waiting time that only the treated have, a weight that some lack, and who is treated."""
     rng = np.random.default_rng(seed)

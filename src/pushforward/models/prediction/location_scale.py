@@ -37,7 +37,7 @@ class LocationScale(nn.Module):
     Args:
         coder: rows to the inputs of the regressions.
         locations: one, or one a class.
-        spread: of numbers, else None.
+        spread: of numbers of more than two values, else None.
         spread_range: the least and largest logarithm of the spread of the rows of the fit,
             to which that of other rows is held.
         background: (m, D) numbers of the inputs of usual rows, which explanations compare with.
@@ -105,13 +105,15 @@ class LocationScale(nn.Module):
         background = numbers[:: max(1, len(numbers) // _BACKGROUND)][:_BACKGROUND].clone()
         if target.classes is not None:
             return cls(coder, locations, None, None, background, None), location, None
+        knots = _knots(targets[:, 0], target.plain(y))
+        if len(targets.unique()) == 2:  # what is expected of two values says how they vary
+            return cls(coder, locations, None, None, background, knots), location, None
         error = (targets[:, 0] - location[:, 0]).abs()
         size = (error + _SMALLEST * error.mean() + 1e-12).log()
         spread, unseen = StackedRegression.fit(
             inputs, size, fold, seed, kinds=_SPREAD, deadline=until(_SPREADED)
         )
         ends = float(unseen.min()), float(unseen.max())
-        knots = _knots(targets[:, 0], target.plain(y))
         return cls(coder, locations, spread, ends, background, knots), location, unseen
 
     def forward(self, numbers: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -180,10 +182,12 @@ class LocationScale(nn.Module):
             raise ValueError("a predictor has other regressions than its target asks")
         spread, ends, knots = None, None, None
         if target.classes is None:
+            knots = state["knots"]
+        if config["spread"] is not None:
             part = with_prefix(state, "spread.")
             spread = StackedRegression.from_state(config["spread"], part, none)
             low, high = config["spread_range"]
-            ends, knots = (float(low), float(high)), state["knots"]
+            ends = float(low), float(high)
         model = cls(coder, locations, spread, ends, state["background"], knots)
         model._check()
         return model
