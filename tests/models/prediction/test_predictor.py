@@ -443,3 +443,12 @@ def test_a_row_with_missing_cells_is_predicted_alike_alone_and_among_others(quic
     rows = holes.head(6)
     alone = [model.predict(rows.iloc[[i]])[0] for i in range(6)]
     np.testing.assert_allclose(model.predict(rows), alone, rtol=1e-9)
+
+
+def test_a_state_of_other_inputs_is_refused(prices):
+    found = prices.regressions_
+    state = {**found.state_dict(), "coder.gaps": torch.tensor([0])}
+    with pytest.raises(ValueError, match="of other inputs"):
+        location_scale.LocationScale.from_state(
+            prices.columns_, prices.target_, found.config(), state
+        )

@@ -38,17 +38,12 @@ def telling_gaps(missing: np.ndarray, target: Tensor) -> list[int]:
         >>> telling_gaps(missing, target)
         [0]
     """
-    from scipy.stats import mannwhitneyu
-
     count = missing.sum(0)
     asked = np.flatnonzero((count >= _FEWEST_GAPS) & (count <= len(missing) - _FEWEST_GAPS))
-    values, found = target.numpy(), []
+    found: list[int] = []
     for j in asked.tolist():
-        if any((missing[:, j] == missing[:, i]).all() for i in found):
-            continue
-        gone = missing[:, j]
-        p = mannwhitneyu(values[gone], values[~gone], method="asymptotic").pvalue
-        if np.nanmin(p) < _LEVEL / (values.shape[1] * len(asked)):
+        again = any((missing[:, j] == missing[:, i]).all() for i in found)
+        if not again and _differ(missing[:, j], target, _LEVEL / len(asked)):
             found.append(j)
     return found
 
@@ -71,16 +66,22 @@ def speaking_for_all(complete: np.ndarray, target: Tensor) -> np.ndarray:
         >>> len(speaking_for_all(complete, torch.arange(200.0)[:, None] % 2))
         200
     """
-    from scipy.stats import mannwhitneyu
-
     every = np.arange(len(complete))
     if complete.all() or complete.sum() < _FEWEST:
         return every
-    values = target.numpy()
-    if (values[complete] == values[complete][0]).all():  # there is nothing to predict of them
+    own = target.numpy()[complete]
+    if (own == own[0]).all():  # there is nothing to predict of them
         return every
-    p = mannwhitneyu(values[complete], values[~complete], method="asymptotic").pvalue
-    return every if np.nanmin(p) < _LEVEL / values.shape[1] else every[complete]
+    return every if _differ(complete, target, _LEVEL) else every[complete]
+
+
+def _differ(chosen: np.ndarray, target: Tensor, level: float) -> bool:
+    """Whether a rank test tells targets (n, K) of chosen rows (n,) from those of the others."""
+    from scipy.stats import mannwhitneyu
+
+    values = target.numpy()
+    p = mannwhitneyu(values[chosen], values[~chosen], method="asymptotic").pvalue
+    return bool(np.nanmin(p) < level / values.shape[1])
 
 
 def completed_rows(density: AutoDensity, columns: Columns, X: Any) -> tuple[Any, np.ndarray]:

@@ -200,6 +200,8 @@ class LocationScale(nn.Module):
         """
         if self.background.ndim != 2 or not bool(self.background.isfinite().all()):
             raise ValueError("the rows to compare with are no rows")
+        if self.background.shape[1] != len(self.coder.labels):
+            raise ValueError("the rows to compare with are of other inputs")
         if self.spread_range is not None and not self.spread_range[0] <= self.spread_range[1]:
             raise ValueError("the range of the spread ends before it begins")
         if self.knots is not None:
