@@ -98,6 +98,36 @@ def test_a_product_mixture_has_consistent_margins():
     assert integral == pytest.approx(float(margin), rel=1e-6)
 
 
+@pytest.mark.parametrize("closed_form", [False, True])
+def test_rows_are_conditioned_together_as_alone_whatever_is_open_of_each(gaussian, closed_form):
+    conditioner = Conditioner(gaussian.density, gaussian.rows, 0)
+    if not closed_form:
+        conditioner.exact = None
+    x = torch.randn(7, 3, generator=torch.Generator().manual_seed(3)).double()
+    given = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 0]]).bool()
+    given = torch.cat([given, ~given[:1]])
+    groups = [rows.tolist() for rows in conditioner.together(given)]
+    nothing = [[0, 1, 3, 4, 5]] if closed_form else [[5], [0, 1, 3, 4]]
+    assert groups == [*nothing, [6], [2]]
+    assert [5] in [rows.tolist() for rows in gaussian.together(given, lambda points: points)]
+    noise = RowNoise.of(x, 1)
+    whole = conditioner.condition(x, given, 300, noise.take(slice(None)))
+    for i in range(7):
+        if i in groups[-1] + groups[-2] + [5]:
+            continue
+        alone = conditioner.condition(x[[i]], given[i], 300, noise.take([i]))
+        torch.testing.assert_close(whole.points[[i]], alone.points, atol=1e-9, rtol=1e-9)
+        torch.testing.assert_close(whole.log_ratio[[i]], alone.log_ratio, atol=1e-9, rtol=1e-9)
+        assert whole.points[i][:, given[i]].equal(x[i, given[i]].expand(300, -1))
+    factor = whole.factor(conditioner.movable(given))
+    assert (factor[0, 0] == 0).all() and (factor[0, :, 0] == 0).all()
+    assert factor[5, 2, 0] != 0
+    some = whole.points[:, 0]
+    moved = conditioner.moved(some, given, factor, noise.take(slice(None)))
+    assert moved[given].equal(x[given])
+    assert not moved[~given].equal(some[~given])
+
+
 def test_copies_move_within_the_conditional_distribution(gaussian):
     # draws of the true conditional, each of them forty times, are forty different draws each
     x = torch.tensor([[2.5, 0.0, 0.0]]).double()

@@ -6,12 +6,14 @@ import scipy.special
 import torch
 
 from pushforward.transport.numerics import (
+    alike,
     argsort,
     effective_size,
     gaussian_scores,
     log_ndtri,
     normal_log_prob,
     retracted,
+    unique_rows,
 )
 
 
@@ -89,3 +91,18 @@ def test_a_retraction_stays_near_a_short_step():
     step = torch.zeros(6, 3).double()
     step[4, 0], step[5, 2] = 1e-4, -2e-4  # along the tangent space: at right angles to a
     torch.testing.assert_close(retracted(a + step), a + step, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 30, 31, 70])
+def test_rows_with_the_same_marks_are_found_as_by_sorting_rows(columns, generator):
+    mask = torch.rand(200, columns, generator=generator) < 0.5
+    mask[100:] = mask[:100]
+    mask[::3, : columns // 2] = False
+    patterns, group = unique_rows(mask)
+    assert patterns[group].equal(mask)
+    if columns:
+        assert patterns.equal(mask.unique(dim=0))
+    found = list(alike(mask))
+    assert all(mask[rows].equal(marks.expand(len(rows), -1)) for rows, marks in found)
+    assert torch.cat([rows for rows, _ in found]).sort().values.equal(torch.arange(200))
+    assert unique_rows(mask[:0])[0].shape == (0, columns)

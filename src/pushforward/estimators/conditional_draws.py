@@ -10,7 +10,6 @@ from torch import Tensor
 from ..data import Columns
 from ..errors import DataError
 from ..transport.conditioning import Conditioner, WeightedDraws
-from ..transport.numerics import unique_rows
 from ..transport.row_noise import RowNoise
 from .conditions import Event
 from .piecewise import Pieces
@@ -69,7 +68,7 @@ class ConditionalDraws:
     def batches(
         self, count: int | None = None, noise: RowNoise | None = None
     ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
-        """Numbers of rows with the same open cells, and their draws; some rows at a time.
+        """Numbers of rows and their draws, some rows at a time.
 
         Args:
             count: draws a row; None for as many as were asked for.
@@ -78,9 +77,9 @@ class ConditionalDraws:
         count = self._n_draws if count is None else count
         noise = self.noise() if noise is None else noise
         size = max(1, _HELD // (count * self._rounds * max(1, self._z.shape[1])))
-        for rows, given in _patterns(self._known):
-            for start in range(0, len(rows), size):
-                yield from self._enough(rows[start : start + size], given, count, noise)
+        for rows in self._conditioner.together(self._known, self._asked):
+            for some in rows.split(size):
+                yield from self._enough(some.numpy(), count, noise)
 
     def points(self, n_samples: int, noise: RowNoise, *, even: bool = False) -> Tensor:
         """Draws (m, n_samples, D) of the rows, complete; spread evenly, or independent."""
@@ -92,12 +91,12 @@ class ConditionalDraws:
                 own = chosen.take(rows)
                 taken, again = (draws.ordered() if even else draws).take(n_samples, own)
                 if not draws.summed:
-                    given = self._known[rows[0]]
+                    given, row = self._known[rows], torch.nonzero(again)[:, 0]
                     factor = draws.factor(self._conditioner.movable(given))
                     taken[again] = self._conditioner.moved(
                         taken[again],
-                        given,
-                        factor[torch.nonzero(again)[:, 0]],
+                        given[row],
+                        factor[row],
                         own.spread(n_samples).take(again.flatten().numpy()),
                         self._asked,
                     )
@@ -149,10 +148,11 @@ class ConditionalDraws:
         return found
 
     def _enough(
-        self, rows: np.ndarray, given: Tensor, count: int, noise: RowNoise
+        self, rows: np.ndarray, count: int, noise: RowNoise
     ) -> Iterator[tuple[np.ndarray, WeightedDraws]]:
         """Draws of rows that are worth enough for each, or as many as can be had."""
         allowed, own = self._asked, noise.take(rows)
+        given = self._known[rows]
         draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
         rounds = self._rounds
         if self._max_draws is not None:
@@ -164,6 +164,7 @@ class ConditionalDraws:
             if not poor.all():
                 yield rows[~poor], draws.of_rows(~poor)
                 rows, draws, own = rows[poor], draws.of_rows(poor), own.take(poor)
+                given = self._known[rows]
             more = self._conditioner.condition(self._z[rows], given, count, own, allowed)
             draws = draws.with_more(more)
         met = draws.log_ratio.amax(1) > -math.inf
@@ -186,10 +187,3 @@ class ConditionalDraws:
         if self._event:
             found &= torch.from_numpy(self._event.holds(self._columns.values(points)))
         return found
-
-
-def _patterns(known: Tensor) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Numbers of the rows that have the same known cells, and which those are."""
-    patterns, group = unique_rows(known)
-    for i, given in enumerate(patterns):
-        yield torch.nonzero(group == i)[:, 0].numpy(), given

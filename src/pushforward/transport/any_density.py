@@ -24,7 +24,8 @@ def follows_functions(density: Density, x: Tensor, given: Tensor) -> Tensor:
     Args:
         density: any.
         x: (n, D) points.
-        given: (D,) bool; functions among these coordinates alone are not asked for.
+        given: (n, D) bool, or (D,) where it is the same of all; functions among these coordinates
+            alone are not asked for.
     """
     if isinstance(density, JointDensity):
         return density.chain.follows(x, given)
@@ -41,7 +42,7 @@ def with_functions(density: Density, x: Tensor, given: Tensor) -> tuple[Tensor, 
     Args:
         density: any.
         x: (n, D) points.
-        given: (D,) bool, coordinates that stay as they are.
+        given: (n, D) bool, coordinates that stay as they are; or (D,) where it is the same of all.
 
     Returns:
         As of :meth:`.DiscreteChain.imposed`; of densities that are no chain the very points.

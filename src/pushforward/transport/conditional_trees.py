@@ -10,7 +10,7 @@ makes synthetic data (Reiter, *Using CART to generate partially synthetic public
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -174,29 +174,38 @@ class ConditionalTrees(nn.Module):
             return base
         n, trees = len(value), len(self.roots)
         rows = torch.arange(n).repeat(trees)
-        p = base.repeat(trees, 1)
-        first = (value * self._size)[rows]
+        node = self._leaves(features, rows, self.roots.repeat_interleave(n))
+        # many rows ask the same of the same leaf
+        asked, place = (node * len(self.base) + value.repeat(trees)).unique(return_inverse=True)
+        p = self._of_nodes(asked // len(self.base), asked % len(self.base), strengths)
+        return p[place].view(trees, n, len(strengths)).mean(0)
 
-        def visit(node: Tensor, at: Tensor) -> None:
-            below = torch.searchsorted(self._keys, first[at] + self.start[node])
-            upto = torch.searchsorted(self._keys, first[at] + self.stop[node])
-            count = (upto - below).to(p.dtype)[:, None]
-            p[at] = (count + strengths * p[at]) / (self._rows[node][:, None] + strengths)
+    def _of_nodes(self, node: Tensor, value: Tensor, strengths: Tensor) -> Tensor:
+        """Probability of values (m,) in nodes (m,) for each of s pseudo-counts: (m, s).
 
-        self._descend(features, rows, self.roots.repeat_interleave(n), visit)
-        return p.view(trees, n, len(strengths)).mean(0)
+        From the node upwards: a share of ``m / (rows + m)`` is left to what the one above says.
+        """
+        p = self.base.new_zeros(len(node), len(strengths))
+        left = torch.ones_like(p)
+        open_, first = torch.arange(len(node)), value * self._size
+        while len(open_):
+            below = torch.searchsorted(self._keys, first[open_] + self.start[node])
+            upto = torch.searchsorted(self._keys, first[open_] + self.stop[node])
+            total = self._rows[node][:, None] + strengths
+            p[open_] += left[open_] * (upto - below)[:, None] / total
+            left[open_] *= strengths / total
+            node = self._parent[node]
+            above = node >= 0
+            open_, node = open_[above], node[above]
+        return p + left * self.base[value][:, None]
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of features: (n, F) float32 -> (n,) int64."""
         n = len(features)
         if not len(self.roots):
             return torch.multinomial(self.base, n, replacement=True, generator=generator)
-        node = self.roots[torch.randint(len(self.roots), (n,), generator=generator)]
-
-        def visit(now: Tensor, at: Tensor) -> None:
-            node[at] = now
-
-        self._descend(features, torch.arange(n), node.clone(), visit)
+        root = self.roots[torch.randint(len(self.roots), (n,), generator=generator)]
+        node = self._leaves(features, torch.arange(n), root)
         value = torch.full((n,), -1)
         open_ = torch.arange(n)
         while len(open_):  # from the leaf upwards, as the smoothing goes downwards
@@ -217,25 +226,20 @@ class ConditionalTrees(nn.Module):
                 open_ = open_[~ended]
         return value
 
-    def _descend(
-        self,
-        features: Tensor,
-        rows: Tensor,
-        node: Tensor,
-        visit: Callable[[Tensor, Tensor], None],
-    ) -> None:
-        """Go down from nodes (m,), each with a row of features (m,), all at once.
-
-        ``visit(node, at)`` is called level by level with the nodes that the places ``at`` of the
-        m come through, from the first down to the leaf.
-        """
-        at = torch.arange(len(node))
+    def _leaves(self, features: Tensor, rows: Tensor, node: Tensor) -> Tensor:
+        """The leaves below nodes (m,) in which rows (m,) of features (n, F) end: (m,)."""
+        result, at = node.clone(), torch.arange(len(node))
+        flat, first = features.flatten(), rows * features.shape[1]
         while len(at):
-            visit(node, at)
-            inner = self.feature[node] >= 0
-            at, node = at[inner], node[inner]
-            goes_left = features[rows[at], self.feature[node]] <= self.threshold[node]
-            node = torch.where(goes_left, self.left[node], self.right[node])
+            feature = self.feature.take(node)
+            inner = torch.nonzero(feature >= 0)[:, 0]
+            if len(inner) < len(at):
+                result[at] = node
+                at, first = at.take(inner), first.take(inner)
+                node, feature = node.take(inner), feature.take(inner)
+            goes_left = flat.take(first + feature) <= self.threshold.take(node)
+            node = torch.where(goes_left, self.left.take(node), self.right.take(node))
+        return result
 
 
 def _bootstrap(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ layers have closed forms, by which they are drawn from themselves (:mod:`.gaussi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,7 +21,6 @@ from torch import Tensor
 
 from .any_density import Density, depends_on_place, follows_functions, with_functions
 from .gaussian_conditional import GaussianConditional
-from .numerics import unique_rows
 from .row_noise import RowNoise
 from .rows import Rows
 from .table_mixture import TableMixture
@@ -125,12 +124,17 @@ class WeightedDraws:
         )
 
     def factor(self, free: Tensor) -> Tensor:
-        """Lower factors (n, f, f) of weighted covariances of some coordinates, (D,) bool."""
-        weight, points = self.log_weight.exp()[..., None], self.points[..., free]
-        off = points - (weight * points).sum(1, keepdim=True)
-        covariance = (weight * off).mT @ off
+        """Lower factors (n, D, D) of weighted covariances of some coordinates.
+
+        Args:
+            free: (n, D) bool, or (D,) where they are the same of all; others have zeros.
+        """
+        weight, both = self.log_weight.exp()[..., None], free[..., :, None] & free[..., None, :]
+        off = self.points - (weight * self.points).sum(1, keepdim=True)
+        covariance = torch.where(both, (weight * off).mT @ off, 0.0)
         variance = covariance.diagonal(dim1=1, dim2=2)
-        return torch.linalg.cholesky(covariance + torch.diag_embed(1e-6 * variance + 1e-12))
+        factor = torch.linalg.cholesky(covariance + torch.diag_embed(1e-6 * variance + 1e-12))
+        return torch.where(both, factor, 0.0)
 
     def ordered(self) -> "WeightedDraws":
         """The draws of each row along the direction in which they vary most.
@@ -221,19 +225,20 @@ class Conditioner:
 
         Args:
             x: (n, D), with anything in the open coordinates.
-            given: (D,) bool.
+            given: (n, D) bool, or (D,) where it is the same of all; see :meth:`together`.
             count: draws a row, where what is open has to be drawn.
             noise: of the n rows, for the draws.
             allowed: marks the points (N, D) that may be, as a condition besides; None for all.
         """
-        open_places = torch.nonzero(~given)[:, 0].tolist()
+        given = given.expand_as(x)
+        open_places = torch.nonzero((~given).any(0))[:, 0].tolist()
         if len(open_places) == 1 and allowed is None:
             return self._summed(x, open_places[0], noise)
         draws, size = noise.spread(count), max(1, _BLOCK // count)
         parts = [
             self._drawn(
                 x[a : a + size],
-                given,
+                given[a : a + size],
                 count,
                 draws.take(slice(a * count, (a + size) * count)),
                 allowed,
@@ -242,8 +247,29 @@ class Conditioner:
         ]
         return _joined(parts)
 
+    def together(self, given: Tensor, allowed: Allowed | None = None) -> Iterator[Tensor]:
+        """Numbers of the rows that :meth:`condition` takes at once, of one kind at a time.
+
+        Many rows at once are evaluated in a fraction of the time, whatever is open of each. But
+        where only one coordinate is open it is summed over, and where nothing is given the draws
+        are those of the density, if all rows are such rows.
+
+        Args:
+            given: (n, D) bool.
+            allowed: as of :meth:`condition`.
+        """
+        open_ = (~given).sum(1)
+        kind = torch.full_like(open_, -1)
+        if self.exact is None:
+            kind[open_ == given.shape[1]] = -2
+        if allowed is None:
+            alone, place = torch.nonzero(~given & (open_ == 1)[:, None]).unbind(1)
+            kind[alone] = place
+        for one in kind.unique():
+            yield torch.nonzero(kind == one)[:, 0]
+
     def movable(self, given: Tensor) -> Tensor:
-        """Coordinates that :meth:`moved` moves: the open ones with an order, (D,) bool."""
+        """Coordinates that :meth:`moved` moves: the open ones with an order, bool as ``given``."""
         return ~given & ~self.proposal.tabled
 
     def moved(
@@ -260,20 +286,20 @@ class Conditioner:
 
         Args:
             points: (N, D).
-            given: (D,) bool.
-            factor: (N, f, f) lower factors of the covariances of the f that :meth:`movable` says.
+            given: (N, D) bool, or (D,) where it is the same of all.
+            factor: (N, D, D) lower factors of the covariances of what :meth:`movable` says, with
+                zeros elsewhere.
             noise: of the N points, for the steps.
             allowed: as of :meth:`condition`.
         """
-        free = self.movable(given)
-        if not len(points) or not bool(free.any()):
+        free = self.movable(given).expand_as(points)
+        if not bool(free.any()):
             return points
         points = points.clone()
         value = self.density.log_prob(points)
-        step = _STEP / int(free.sum()) ** 0.5 * factor
+        step = _STEP * factor / free.sum(1).clamp_min(1).sqrt()[:, None, None]
         for _ in range(_MOVES):
-            trial = points.clone()
-            trial[:, free] += (step @ noise.normal(step.shape[2])[..., None])[..., 0]
+            trial = points + (step @ noise.normal(step.shape[2])[..., None])[..., 0]
             its = self.density.log_prob(trial)
             fine = follows_functions(self.density, trial, given)
             if allowed is not None:
@@ -303,25 +329,28 @@ class Conditioner:
         allowed: Allowed | None,
     ) -> WeightedDraws:
         n, d = x.shape
-        points = self._within_cells(x.repeat_interleave(count, 0), given, noise)
+        every = given.repeat_interleave(count, 0)
+        points = self._within_cells(x.repeat_interleave(count, 0), every, noise)
         if self.exact is not None:
             varies = bool((self.blurred & given).any())
-            ratio = self.exact.log_prob(points if varies else x, given)
-            ratio = ratio if varies else ratio.repeat_interleave(count)
-            points = self.exact.sample(points, given, noise)
+            if varies:
+                ratio = self.exact.log_prob(points, every)
+            else:
+                ratio = self.exact.log_prob(x, given).repeat_interleave(count)
+            points = self.exact.sample(points, every, noise)
             log_joint = self.density.log_prob(points)
         elif not bool(given.any()):
             points = self._unconditional(n, count, noise)
             log_joint = self.density.log_prob(points)
             ratio = torch.zeros_like(log_joint)
         else:
-            points, log_q = self.proposal.sample_given(points, given, noise)
-            points, log_q = self._with_functions(points, log_q, given)
+            points, log_q = self.proposal.sample_given(points, every, noise)
+            points, log_q = self._with_functions(points, log_q, every)
             log_joint = self.density.log_prob(points)
             ratio = log_joint - log_q
         if allowed is not None:
             ratio = torch.where(allowed(points), ratio, -math.inf)
-        follows = follows_functions(self.density, points, given)
+        follows = follows_functions(self.density, points, every)
         return WeightedDraws(
             points.view(n, count, d),
             _where_any(follows.view(n, count), ratio.view(n, count)),
@@ -337,15 +366,12 @@ class Conditioner:
         point would be possible where several coordinates are functions of others.
         """
         points, follow, log_volume = with_functions(self.density, points, given)
-        if not bool(follow.any()):
+        rows = follow.any(1)
+        if not bool(rows.any()):
             return points, log_q
-        log_q = log_q.clone()
-        patterns, group = unique_rows(follow)
-        for i, pattern in enumerate(patterns):
-            if bool(pattern.any()):
-                some = points[group == i]
-                free = self.proposal.log_prob(some, ~pattern)
-                log_q[group == i] = free - self.proposal.log_prob(some, given)
+        log_q, some = log_q.clone(), points[rows]
+        free = self.proposal.log_prob(some, ~follow[rows])
+        log_q[rows] = free - self.proposal.log_prob(some, given[rows])
         return points, log_q - log_volume
 
     def _unconditional(self, n: int, count: int, noise: RowNoise) -> Tensor:
@@ -359,18 +385,17 @@ class Conditioner:
 
     def _within_cells(self, x: Tensor, given: Tensor, noise: RowNoise) -> Tensor:
         """Given discrete coordinates and point masses anew at random in their cells."""
-        x = x.clone()
-        for j in torch.nonzero(given)[:, 0].tolist():
-            u = noise.uniform()
+        result = x.clone()
+        for j in range(x.shape[1]):
+            u, its = noise.uniform(), x[:, j]
             if bool(self.rows.discrete[j]):
-                cell = ((x[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
-                x[:, j] = self.rows.in_cell(cell, j, u)
+                cell = ((its - self.rows.origin[j]) / self.rows.width[j]).floor()
+                its = self.rows.in_cell(cell, j, u)
             for low, high in self.rows.atoms[j].tolist():
-                inside = (x[:, j] >= low) & (x[:, j] < high)
-                x[:, j] = torch.where(
-                    inside, low + (high - low) * (1e-6 + (1 - 2e-6) * u), x[:, j]
-                )
-        return x
+                inside = (its >= low) & (its < high)
+                its = torch.where(inside, low + (high - low) * (1e-6 + (1 - 2e-6) * u), its)
+            result[:, j] = torch.where(given[..., j], its, x[:, j])
+        return result
 
     # --- one open coordinate ----------------------------------------------------------------
 

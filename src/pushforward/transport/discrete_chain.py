@@ -188,14 +188,18 @@ class DiscreteChain(nn.Module):
         result = torch.stack([log_det for _, log_det in encoded]).sum(0)
         inputs = self._inputs(x, value)
         for i, factor in enumerate(self._factors()):
-            own = value[:, i]
-            log_p = factor.log_prob(*self._before(inputs, i), own)
-            if (lookup := self._lookup(i)) is not None:
-                known, looked_up, count = lookup.find(self._inside(value))
-                # as of a constant: seen in all of so many rows, with one more for the others
-                rest = 1 / (count + 2.0)
-                p = torch.where(own == looked_up, 1 - rest, 0.0) + rest * factor.trees.base[own]
-                log_p = torch.where(known, p.log(), log_p)
+            own, (features, basis) = value[:, i], self._before(inputs, i)
+            if (lookup := self._lookup(i)) is None:
+                result = result + factor.log_prob(features, basis, own)
+                continue
+            known, looked_up, count = lookup.find(self._inside(value))
+            # as of a constant: seen in all of so many rows, with one more for the others
+            rest = 1 / (count + 2.0)
+            p = torch.where(own == looked_up, 1 - rest, 0.0) + rest * factor.trees.base[own]
+            log_p = p.log()
+            if not bool(known.all()):
+                other = ~known
+                log_p[other] = factor.log_prob(features[other], basis[other], own[other])
             result = result + log_p
         return result
 
@@ -230,22 +234,24 @@ class DiscreteChain(nn.Module):
 
         Args:
             x: points.
-            given: (D,) bool; functions among these coordinates alone are not asked for.
+            given: (n, D) bool, or (D,) where it is the same of all; functions among these
+                coordinates alone are not asked for.
         """
-        result = torch.ones(len(x), dtype=torch.bool)
-        lookups = [(i, lookup) for i in range(len(self.places)) if (lookup := self._lookup(i))]
-        open_lookups = [
-            (i, lookup)
-            for i, lookup in lookups
-            if not bool(given[self.places[torch.cat([lookup.keys, torch.tensor([i])])]].all())
-        ]
+        result, given = torch.ones(len(x), dtype=torch.bool), given.expand_as(x)
+        open_lookups = []
+        for i in range(len(self.places)):
+            if (lookup := self._lookup(i)) is not None:
+                parts = self.places[torch.cat([lookup.keys, torch.tensor([i])])]
+                asked = ~given[:, parts].all(1)
+                if bool(asked.any()):
+                    open_lookups.append((i, lookup, asked))
         if not open_lookups:
             return result
         pairs = zip(self._cells(), self.places, strict=True)
         value = torch.stack([c.encode(x[:, j])[0] for c, j in pairs], dim=1)
-        for i, lookup in open_lookups:
+        for i, lookup, asked in open_lookups:
             known, looked_up, _ = lookup.find(self._inside(value))
-            result &= ~known | (value[:, i] == looked_up)
+            result &= ~(asked & known) | (value[:, i] == looked_up)
         return result
 
     def imposed(self, x: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -253,16 +259,18 @@ class DiscreteChain(nn.Module):
 
         Args:
             x: (n, D) points.
-            given: (D,) bool, coordinates that stay as they are.
+            given: (n, D) bool, coordinates that stay as they are; or (D,) where they are the same
+                of all.
 
         Returns:
             The points, (n, D) bool which of their coordinates follow from others, and (n,) the log
             volume of the cells of these, all over which the density is the same.
         """
         follow = torch.zeros_like(x, dtype=torch.bool)
-        log_volume = x.new_zeros(len(x))
+        log_volume, given = x.new_zeros(len(x)), given.expand_as(x)
         if not any(
-            self._lookup(i) is not None and not bool(given[j]) for i, j in enumerate(self.places)
+            self._lookup(i) is not None and not bool(given[:, j].all())
+            for i, j in enumerate(self.places)
         ):
             return x, follow, log_volume
         x, cells, places = x.clone(), self._cells(), self.places.tolist()
@@ -271,9 +279,10 @@ class DiscreteChain(nn.Module):
         )
         for i, j in enumerate(places):
             lookup = self._lookup(i)
-            if lookup is None or bool(given[j]):
+            if lookup is None or bool(given[:, j].all()):
                 continue
             known, looked_up, _ = lookup.find(self._inside(value))
+            known &= ~given[:, j]
             known &= cells[i].inside(looked_up) == looked_up
             value[known, i], follow[known, j] = looked_up[known], True
             x[known, j] = cells[i].middle(looked_up[known])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .any_density import Density
 from .mixture_density import MixtureDensity
-from .numerics import normal_log_prob
+from .numerics import alike, normal_log_prob
 from .row_noise import RowNoise
 from .sliced_density import SlicedDensity
 
@@ -40,54 +40,62 @@ class GaussianConditional:
         return None if found is None else cls(found)
 
     def log_prob(self, x: Tensor, given: Tensor) -> Tensor:
-        """Log density of the given coordinates of points: (n, D) and (D,) bool to (n,)."""
-        return self._log_terms(x, given).logsumexp(1)
+        """Log density of the given coordinates of points, (n,).
+
+        Args:
+            x: (n, D), with anything in the open coordinates.
+            given: (n, D) bool, or (D,) where it is the same of all.
+        """
+        return self._log_terms(x, given.expand_as(x)).logsumexp(1)
 
     def sample(self, x: Tensor, given: Tensor, noise: RowNoise) -> Tensor:
-        """Draw the open coordinates of points given the others: (n, D) to (n, D)."""
-        terms = self._log_terms(x, given)
-        which = noise.choice(terms.softmax(1))
-        normal = noise.normal(int((~given).sum()))
-        result, first = x.clone(), 0
+        """Draw the open coordinates of points given the others: (n, D) to (n, D).
+
+        Args:
+            x, given: as of :meth:`log_prob`.
+            noise: of the n points.
+        """
+        given = given.expand_as(x)
+        which = noise.choice(self._log_terms(x, given).softmax(1))
+        normal, result, first = noise.normal(x.shape[1]), x.clone(), 0
         for _, density in self.members:
-            y = _behind(density, x)
-            for c in range(len(density.log_weight)):
-                rows = which == first + c
-                if not bool(rows.any()):
-                    continue
-                mean, gain, factor = _conditional(density, c, given)
-                own = y[rows]
-                centre = mean[~given] + (own[:, given] - mean[given]) @ gain.T
-                own[:, ~given] = centre + normal[rows] @ factor.T
-                drawn = own
-                if density.margins is not None:
-                    drawn = density.margins.inverse(own.T.contiguous()).T
-                points = result[rows]
-                points[:, ~given] = drawn[:, ~given]
-                result[rows] = points
-            first += len(density.log_weight)
+            count = len(density.log_weight)
+            rows = torch.nonzero((which >= first) & (which < first + count))[:, 0]
+            own, known = _behind(density, x[rows]), given[rows]
+            component = which[rows] - first
+            for same, pattern in alike(known):
+                for c in component[same].unique().tolist():
+                    at = same[component[same] == c]
+                    mean, gain, factor = _conditional(density, c, pattern)
+                    y = own[at]
+                    centre = mean[~pattern] + (y[:, pattern] - mean[pattern]) @ gain.T
+                    y[:, ~pattern] = centre + normal[rows[at]][:, ~pattern] @ factor.T
+                    own[at] = y
+            if density.margins is not None:
+                own = density.margins.inverse(own.T.contiguous()).T
+            result[rows] = torch.where(known, x[rows], own)
+            first += count
         return result
 
     def _log_terms(self, x: Tensor, given: Tensor) -> Tensor:
         """Log of weight times density of what is given, of every component of all: (n, C)."""
         parts = []
         for log_share, density in self.members:
-            own = density.log_weight + log_share
-            if not bool(given.any()):
-                parts.append(own.expand(len(x), -1))
-                continue
-            y, slope = _behind(density, x)[:, given], x.new_zeros(len(x))
-            if density.margins is not None:
-                slope = density.margins.slopes(x.T.contiguous())[1][given].sum(0)
-            terms = []
-            for c, log_weight in enumerate(own):
-                covariance = _covariance(density, c)[given][:, given]
-                factor = torch.linalg.cholesky(covariance)
-                off = (y - density.mean[c][given]).T
-                white = torch.linalg.solve_triangular(factor, off, upper=False)
-                log_det = factor.diagonal().log().sum()
-                terms.append(log_weight + normal_log_prob(white, dim=0) - log_det + slope)
-            parts.append(torch.stack(terms, 1))
+            terms = (density.log_weight + log_share).repeat(len(x), 1)
+            if bool(given.any()):
+                y = x
+                if density.margins is not None:
+                    latent, slope = density.margins.slopes(x.T.contiguous())
+                    y = latent.T
+                    terms += torch.where(given, slope.T, 0.0).sum(1, keepdim=True)
+                for rows, own in alike(given):
+                    for c in range(terms.shape[1]):
+                        factor = torch.linalg.cholesky(_covariance(density, c)[own][:, own])
+                        off = (y[rows][:, own] - density.mean[c][own]).T
+                        white = torch.linalg.solve_triangular(factor, off, upper=False)
+                        log_det = factor.diagonal().log().sum()
+                        terms[rows, c] += normal_log_prob(white, dim=0) - log_det
+            parts.append(terms)
         return torch.cat(parts, 1)
 
 

@@ -1,12 +1,14 @@
 """Numerical helpers shared by the maps: log-space normal quantiles, sorting, weights."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 __all__ = [
     "LOG_2PI",
+    "alike",
     "argsort",
     "effective_size",
     "effective_sizes",
@@ -20,6 +22,7 @@ __all__ = [
 ]
 
 LOG_2PI = math.log(2 * math.pi)
+_BITS = 30  # of marks that are compared at once, beside the numbers of rows
 
 
 def normal_log_prob(z: Tensor, dim: int = -1) -> Tensor:
@@ -122,11 +125,28 @@ def with_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def unique_rows(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The different rows of a matrix (n, d), d may be 0, and the number of each row among them.
+    """The different rows of marks, (n, d) bool with any d, and the number of each among them.
 
     >>> unique_rows(torch.zeros(3, 0, dtype=torch.bool))[1].tolist()
     [0, 0, 0]
     """
-    if mask.shape[1] == 0:
-        return mask[:1], torch.zeros(len(mask), dtype=torch.long)
-    return mask.unique(dim=0, return_inverse=True)
+    group = torch.zeros(len(mask), dtype=torch.long)
+    for part in mask.split(_BITS, dim=1):  # as whole numbers: sorting rows takes ten times as long
+        power = 2 ** torch.arange(part.shape[1] - 1, -1, -1)
+        code = (group << part.shape[1]) + (part * power).sum(1)
+        group = code.unique(return_inverse=True)[1]
+    first = torch.full((int(group.max()) + 1 if len(group) else 0,), len(mask))
+    first.scatter_reduce_(0, group, torch.arange(len(mask)), "amin")
+    return mask[first], group
+
+
+def alike(mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Numbers of the rows that have the same marks, and these: (n, d) bool to (m,) and (d,).
+
+    >>> [(r.tolist(), m.tolist()) for r, m in alike(torch.tensor([[True], [False], [True]]))]
+    [([1], [False]), ([0, 2], [True])]
+    """
+    patterns, group = unique_rows(mask)
+    order = group.argsort(stable=True)
+    count = torch.bincount(group, minlength=len(patterns)).tolist()
+    yield from zip(order.split(count), patterns, strict=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .mixture import GaussianMixture, Points, one_hot_clusters
-from .numerics import LOG_2PI, unique_rows
+from .numerics import LOG_2PI, alike, unique_rows
 from .row_noise import RowNoise
 
 __all__ = ["ProductMixture"]
@@ -39,7 +39,7 @@ class ProductMixture:
         >>> k = (y > 0).long()
         >>> q = ProductMixture.fit(y, k, [2], components=4, seed=0)
         >>> given = torch.tensor([True]), torch.tensor([False])
-        >>> drawn, value = q.sample_given(y[:3], k[:3], *given, RowNoise.of(y[:3], 0))
+        >>> drawn, value, _ = q.sample_given(y[:3], k[:3], *given, RowNoise.of(y[:3], 0))
         >>> drawn.equal(y[:3]), value[:, 0].equal(k[:3, 0])
         (True, True)
     """
@@ -221,26 +221,30 @@ class ProductMixture:
 
         Args:
             y, k: (n, s) and (n, m); of what is not asked for anything.
-            smooth, discrete: (s,) and (m,) bool, the coordinates of the margin; None for all.
+            smooth, discrete: bool, the coordinates of each row's margin, (n, s) and (n, m), or
+                (s,) and (m,) where they are the same of all; None for all.
         """
-        mean, factor = self.gaussians.mean, self.gaussians.factor
-        if smooth is not None and not bool(smooth.all()):
-            covariance = factor @ factor.mT
-            mean = mean[:, smooth]
-            factor = torch.linalg.cholesky(covariance[:, smooth][:, :, smooth])
-            y = y[:, smooth]
-        result = self.gaussians.log_weight.expand(len(y), -1)
-        if y.shape[1]:
-            z = torch.linalg.solve_triangular(
-                factor, (y[:, None] - mean).permute(1, 2, 0), upper=False
-            )
-            log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1)
-            squares = z.square().sum(1).T
-            result = result - 0.5 * squares - log_det - 0.5 * y.shape[1] * LOG_2PI
+        if smooth is None:
+            smooth = torch.ones(y.shape[1], dtype=torch.bool)
+        result = self.gaussians.log_weight.repeat(len(y), 1)
+        for rows, own in _alike(smooth, len(y)):
+            result[rows] += self._log_gaussians(y[rows][:, own], own)
         for j, table in enumerate(self.tables):
-            if discrete is None or bool(discrete[j]):
-                result = result + table[:, k[:, j]].T
+            value = table[:, k[:, j]].T
+            if discrete is not None:
+                value = torch.where(discrete[..., j, None], value, 0.0)
+            result += value
         return result
+
+    def _log_gaussians(self, y: Tensor, own: Tensor) -> Tensor:
+        """Log densities (n, C) of the Gaussians of coordinates ``own``, (s,), at values (n, g)."""
+        mean, factor = self.gaussians.mean[:, own], self.gaussians.factor
+        if not bool(own.all()):
+            factor = torch.linalg.cholesky((factor @ factor.mT)[:, own][:, :, own])
+        off = (y[:, None] - mean).permute(1, 2, 0)
+        squares = torch.linalg.solve_triangular(factor, off, upper=False).square().sum(1).T
+        log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        return -0.5 * squares - log_det - 0.5 * y.shape[1] * LOG_2PI
 
     def log_prob(
         self,
@@ -254,26 +258,31 @@ class ProductMixture:
 
     def sample_given(
         self, y: Tensor, k: Tensor, smooth: Tensor, discrete: Tensor, noise: RowNoise
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Draw the open coordinates of rows given the others.
 
         Args:
             y, k: (n, s) and (n, m); what is open holds anything.
-            smooth, discrete: (s,) and (m,) bool, what is given.
+            smooth, discrete: bool, what is given of each row, (n, s) and (n, m), or (s,) and (m,)
+                where it is the same of all.
             noise: of the n rows, for the draws.
 
         Returns:
-            y and k with the open coordinates filled in.
+            y and k with the open coordinates filled in, and the log density (n,) of the others.
         """
-        r = self.component_log_prob(y, k, smooth, discrete).softmax(1)
-        which = noise.choice(r)
-        y, k = y.clone(), k.clone()
-        if not bool(smooth.all()):
-            normal = noise.normal(int((~smooth).sum()))
-            y[:, ~smooth] = self._open(y, which, smooth, normal)
-        for j in torch.nonzero(~discrete)[:, 0].tolist():
-            k[:, j] = noise.choice(self.tables[j][which].exp())
-        return y, k
+        terms = self.component_log_prob(y, k, smooth, discrete)
+        which = noise.choice(terms.softmax(1))
+        y, k, normal = y.clone(), k.clone(), noise.normal(y.shape[1])
+        for rows, own in _alike(smooth, len(y)):
+            if not bool(own.all()):
+                some = y[rows]
+                some[:, ~own] = self._open(some, which[rows], own, normal[rows][:, ~own])
+                y[rows] = some
+        for j, table in enumerate(self.tables):
+            open_ = ~discrete[..., j].expand(len(k))
+            its = noise.spread(1).take(open_)  # as many numbers of a row, whatever is open
+            k[open_, j] = its.choice(table[which[open_]].exp())
+        return y, k, terms.logsumexp(1)
 
     def _open(self, y: Tensor, which: Tensor, given: Tensor, noise: Tensor) -> Tensor:
         """Open smooth coordinates (n, u) of rows of components ``which``, from noise (n, u)."""
@@ -336,6 +345,11 @@ class ProductMixture:
             margin = 0.5 * margin + 0.5 / len(margin)
             tables.append(torch.cat([table, margin.log()[None]]))
         return ProductMixture(gaussians, tables)
+
+
+def _alike(mask: Tensor, n: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """As :func:`.alike` of marks (n, s), or (s,) of all n rows."""
+    return alike(mask) if mask.ndim == 2 else iter([(torch.arange(n), mask)])
 
 
 def _tables(values: "_Values", r: Tensor, last: ProductMixture | None) -> list[Tensor]:

@@ -121,11 +121,16 @@ class TableMixture:
         return TableMixture(self.rows, self.tabled, self.seen, self.margins, mixture)
 
     def log_prob(self, points: Tensor, known: Tensor) -> Tensor:
-        """Log density of the known coordinates of points in nats: (N, D) and (D,) to (N,)."""
+        """Log density of the known coordinates of points in nats: (N, D) to (N,).
+
+        Args:
+            points: (N, D), with anything in the other coordinates.
+            known: (N, D) bool, or (D,) where they are the same of all.
+        """
         if not bool(known.any()):
             return points.new_zeros(len(points))
         y, k = self.values(points)
-        result = self.mixture.log_prob(y, k, known[~self.tabled], known[self.tabled])
+        result = self.mixture.log_prob(y, k, known[..., ~self.tabled], known[..., self.tabled])
         return result + self._log_slope(points, known)
 
     def sample_given(
@@ -135,27 +140,23 @@ class TableMixture:
 
         Args:
             points: (N, D), with anything in the open coordinates.
-            given: (D,) bool.
+            given: (N, D) bool, or (D,) where it is the same of all.
             noise: of the N points, for the draws.
 
         Returns:
             The points with the open coordinates filled in, and the log density of these, (N,).
         """
         tabled, points = self.tabled, points.clone()
-        smooth, discrete = given[~tabled], given[tabled]
+        smooth, discrete = given[..., ~tabled], given[..., tabled]
         y, k = self.values(points)
-        y, k = self.mixture.sample_given(y, k, smooth, discrete, noise)
-        log_prob = self.mixture.log_prob(y, k)
-        if bool(given.any()):
-            log_prob = log_prob - self.mixture.log_prob(y, k, smooth, discrete)
+        y, k, log_given = self.mixture.sample_given(y, k, smooth, discrete, noise)
+        log_prob = self.mixture.log_prob(y, k) - log_given
         if not bool(smooth.all()):
-            places = torch.nonzero(~tabled)[:, 0][~smooth]
-            points[:, places] = self._from_margins(y)[:, ~smooth]
-        places = torch.nonzero(tabled)[:, 0].tolist()
-        for i in torch.nonzero(~discrete)[:, 0].tolist():
-            j = places[i]
-            u = noise.uniform()
-            points[:, j] = self.rows.in_cell(self.seen[i][k[:, i]], j, u)
+            drawn = self._from_margins(y)
+            points[:, ~tabled] = torch.where(smooth, points[:, ~tabled], drawn)
+        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
+            made = self.rows.in_cell(self.seen[i][k[:, i]], j, noise.uniform())
+            points[:, j] = torch.where(given[..., j], points[:, j], made)
         return points, log_prob + self._log_slope(points, ~given)
 
     def complete(self, points: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
@@ -192,11 +193,12 @@ class TableMixture:
 
     def _log_slope(self, points: Tensor, which: Tensor) -> Tensor:
         """Log-determinant of the way from some coordinates of points to their values: (N,)."""
-        result = points.new_zeros(len(points)) - self._log_width[which[self.tabled]].sum()
-        smooth = which[~self.tabled]
+        result = points.new_zeros(len(points))
+        result = result - torch.where(which[..., self.tabled], self._log_width, 0.0).sum(-1)
+        smooth = which[..., ~self.tabled]
         if self.margins is not None and bool(smooth.any()):
             _, slope = self.margins.slopes(points[:, ~self.tabled].T.contiguous())
-            result = result + slope[smooth].sum(0)
+            result = result + torch.where(smooth, slope.T, 0.0).sum(1)
         return result
 
     def values(self, points: Tensor) -> tuple[Tensor, Tensor]:
