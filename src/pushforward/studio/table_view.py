@@ -18,6 +18,7 @@ __all__ = [
     "column_facts",
     "drawn",
     "end_text",
+    "end_texts",
     "frame_of",
     "plain",
     "positions",
@@ -69,10 +70,9 @@ def column_facts(columns: Columns) -> list[dict[str, Any]]:
         ticks = None
         if column.kind == "date" and column.low is not None and column.high is not None:
             places = np.linspace(float(column.low), float(column.high), 3)
-            texts = columns.write_numbers(label, places)
+            texts = end_texts(columns, label, places)
             ticks = [
-                [place, str(text)[:10]]
-                for place, text in zip(places.tolist(), np.asarray(texts).tolist(), strict=True)
+                [place, text[:10]] for place, text in zip(places.tolist(), texts, strict=True)
             ]
         facts.append(
             {
@@ -130,6 +130,12 @@ def bin_shares(places: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Shares of positions in bins; what lies beyond counts in the outermost."""
     inside = np.clip(places, edges[0] + 1e-12, np.nextafter(edges[-1], -np.inf))
     return np.histogram(inside, edges)[0] / len(places)
+
+
+def end_texts(columns: Columns, label: str | int, places: np.ndarray) -> list[str]:
+    """Numbers (n,) of a column as people read them."""
+    # NumPy makes whole numbers of moments in nanoseconds
+    return [end_text(value) for value in pd.Series(columns.write_numbers(label, places)).tolist()]
 
 
 def end_text(value: Any) -> str:

@@ -230,10 +230,11 @@ class ProductMixture:
         for rows, own in _alike(smooth, len(y)):
             result[rows] += self._log_gaussians(y[rows][:, own], own)
         for j, table in enumerate(self.tables):
-            value = table[:, k[:, j]].T
-            if discrete is not None:
-                value = torch.where(discrete[..., j, None], value, 0.0)
-            result += value
+            value = k[:, j]
+            if discrete is not None:  # a value more counts for nothing
+                table = torch.cat([table, table.new_zeros(len(table), 1)], 1)
+                value = torch.where(discrete[..., j], value, table.shape[1] - 1)
+            result += table.T.contiguous()[value]
         return result
 
     def _log_gaussians(self, y: Tensor, own: Tensor) -> Tensor:

@@ -286,3 +286,72 @@ def test_moments_with_a_zone_come_back_as_they_were(backend):
     holes.loc[:9, "a"] = None
     z, _, _ = columns.encode_known(holes)
     assert (columns.fill(holes, z, np.arange(50))["at"] == frame["at"]).all()
+
+
+def daily(zone="Europe/Berlin"):
+    days = pd.date_range("2024-03-25", periods=300, freq="D", tz=zone)
+    sales = np.where(days.day_of_week < 5, 100.0, 30.0) + np.arange(300) % 7
+    return pd.DataFrame({"day": days, "sales": sales})
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC+05:30"])
+def test_days_of_a_zone_are_days(zone):
+    # midnight in Berlin is 23 or 22 o'clock in UTC, by whose clock samples were hours off
+    frame = daily(zone)
+    columns = Columns.learn(frame, seasons=True).columns
+    assert columns.columns[0].format == DateFormat("moment", "day", zone=zone)
+    assert columns.columns[0].calendar.periods == ("week",)
+    z = columns.encode(frame)[0]
+    assert columns.decode(z).equals(frame)
+    moved = z + torch.tensor([0.9, 0.0, 0.0]).double() * (1 - 2 * (z > 0))
+    days = columns.decode(moved)["day"]
+    assert (days == days.dt.normalize()).all()
+    assert not (days == frame["day"]).all()
+    assert Columns.from_config(columns.to_config()).to_config() == columns.to_config()
+
+
+@pytest.mark.parametrize("how", ["naive", "other zone", "objects", "texts", "naive texts"])
+def test_moments_without_a_zone_are_by_the_clock_of_the_column(how):
+    frame = daily()
+    columns = Columns.learn(frame).columns
+    some = frame.head(9).copy()
+    cells = {
+        "naive": some["day"].dt.tz_localize(None),
+        "other zone": some["day"].dt.tz_convert("Asia/Tokyo"),
+        "objects": some["day"].astype(object),
+        "texts": some["day"].map(pd.Timestamp.isoformat).astype(object),
+        "naive texts": some["day"].dt.strftime("%Y-%m-%d").astype(object),
+    }[how]
+    other = some.assign(day=cells)
+    z = columns.encode(some)[0]
+    assert columns.encode(other)[0].equal(z)
+    holes = other.astype({"sales": object})
+    holes.loc[3, "sales"] = None
+    if how != "other zone":
+        some.loc[5, "day"] = columns.decode(z[[0]])["day"][0]
+        holes.loc[5, "day"] = None
+    z[5] = z[0]
+    filled = columns.fill(holes, z, np.arange(9))
+    assert filled["day"].equals(some["day"])
+
+
+def test_a_column_of_another_zone_is_refused_in_a_saved_model():
+    config = Columns.learn(daily()).columns.to_config()
+    config["columns"][0]["format"]["zone"] = "Asia/Tokyo"
+    with pytest.raises(ModelFileError, match="zone"):
+        Columns.from_config(config)
+    del config["columns"][0]["format"]["zone"]  # as folders had it before; they count in UTC
+    old = Columns.from_config(config)
+    assert old.columns[0].format.zone is None
+
+
+def test_hours_that_come_twice_or_never():
+    how = DateFormat("moment", "second", zone="Europe/Berlin")
+    twice = pd.Series(pd.to_datetime(["2024-10-27 00:30", "2024-10-27 01:30"], utc=True))
+    counts, bad = how.parse(twice)
+    assert not bad.any()
+    assert counts[0] == counts[1]
+    assert (how.moments(counts) == np.datetime64("2024-10-27T00:30")).all()
+    never = how.count("2024-03-31 02:30")
+    assert how.text(never) == "2024-03-31T02:30:00"
+    assert how.moments(np.array([never]))[0] == np.datetime64("2024-03-31T01:00")

@@ -92,6 +92,11 @@ class Column:
         return self.addends if self.origin is None else (self.origin,)
 
     @property
+    def zone(self) -> str | None:
+        """The time zone by whose clock dates are; None where there is none, and for UTC."""
+        return self.format.zone if isinstance(self.format, DateFormat) else None
+
+    @property
     def discrete(self) -> bool:
         """Whether the column's coordinate is a dequantised cell number."""
         return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")

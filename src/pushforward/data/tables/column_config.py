@@ -8,7 +8,7 @@ from .calendar import PERIODS, Calendar
 from .column import Column
 from .column_kinds import KINDS
 from .config_checks import check_entry, expect, fields_of, rising
-from .containers import Storage, is_moment
+from .containers import Storage, is_moment, zone_of
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
 from .durations import is_duration
@@ -79,6 +79,7 @@ DATES = {
     "places": int,
     "fraction": str,
     "since": (int, type(None)),
+    "zone": (str, type(None)),
 }
 ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
 RARE = {"first": int, "shares": list, "unseen": float}
@@ -280,7 +281,7 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
         return None
     if "source" in how:
-        how = {"fraction": "full", "since": None} | how  # older folders do not say
+        how = {"fraction": "full", "since": None, "zone": None} | how  # older folders do not say
         check_entry(how, DATES, where)
         dates = DateFormat(**how)
         expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
@@ -290,6 +291,7 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         fine = fine and dates.fraction in FRACTIONS
         fine = fine and (dates.since is None or 1800 <= dates.since <= 2200)
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
+        fine = fine and dates.zone in (None, zone_of(entry["dtype"]))
         fine = fine and (dates.source not in ("text", "integer") or known_pattern(dates.pattern))
         no_moments = dates.source == "integer" or dates.unit == "month"
         fine = fine and not (no_moments and (dates.is_duration or is_duration(dates.pattern)))

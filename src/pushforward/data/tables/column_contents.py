@@ -50,7 +50,13 @@ class ColumnContents:
 
 
 def survey(
-    cells: np.ndarray, label: str | int, *, declared: str | None, categorical: bool, alone: bool
+    cells: np.ndarray,
+    label: str | int,
+    *,
+    declared: str | None,
+    categorical: bool,
+    alone: bool,
+    zone: str | None = None,
 ) -> ColumnContents:
     """Find out what a column holds.
 
@@ -60,6 +66,7 @@ def survey(
         declared: the kind the user asked for, or None.
         categorical: whether the column is stored with a categorical dtype.
         alone: whether it is the only column of the table, which is never an identifier.
+        zone: time zone of a dtype of moments.
 
     Raises:
         DataError: where a declared kind does not fit.
@@ -82,7 +89,7 @@ def survey(
                 f"{column_text(label)} was declared {declared} and holds dates or durations. "
                 "Expected another type: convert it, or leave it as a date."
             )
-        how = DateFormat.of_moments(cells, DATES[sort])
+        how = DateFormat.of_moments(cells, DATES[sort], zone)
         what = "durations" if DATES[sort] == "duration" else "dates"
         return ColumnContents("date", how, why=f"{what}, in {how.unit}s")
     if sort in TEXTS:
@@ -232,7 +239,7 @@ def unreadable(sheet: Sheet, place: int, column: Column) -> np.ndarray | None:
     """
     if column.format is None and sheet.plain_numbers(place):
         return None
-    cells = sheet.raw(place)
+    cells = sheet.raw(place, column.zone)
     how = _format_for(cells, column)
     if how is None:
         return None
@@ -251,7 +258,7 @@ def read(sheet: Sheet, place: int, column: Column, label: str | int) -> tuple[np
     """
     if column.format is None and sheet.plain_numbers(place):
         return sheet.column(place)
-    cells = sheet.raw(place)
+    cells = sheet.raw(place, column.zone)
     how = _format_for(cells, column)
     if how is None:
         return sheet.column(place)

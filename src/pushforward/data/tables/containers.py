@@ -12,7 +12,7 @@ import torch
 from ...errors import DataError
 from .cells import cast
 
-__all__ = ["Layout", "Storage", "has_zone", "is_moment"]
+__all__ = ["Layout", "Storage", "has_zone", "is_moment", "zone_of"]
 
 FRAMES = ("pandas", "polars", "pyarrow", "modin", "cudf")
 TENSORS = {
@@ -35,6 +35,19 @@ ELEMENTS = {
 MOMENT = re.compile(
     r"(datetime64|timedelta64)\[|[<>=]?[Mm]8\[|(Datetime|Duration):(ns|us|ms|s)(:[\w/+-]+)?$|Date$"
 )
+
+
+ZONE = re.compile(r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?([^\]]+)\]|^Datetime:\w+:(.+)$")
+
+
+def zone_of(dtype: str) -> str | None:
+    """The time zone in the name of a dtype; None where there is none.
+
+    >>> zone_of("datetime64[ns, Europe/Berlin]"), zone_of("Datetime:us:UTC"), zone_of("int64")
+    ('Europe/Berlin', 'UTC', None)
+    """
+    found = ZONE.search(dtype)
+    return None if found is None else found[1] or found[2]
 
 
 def has_zone(dtype: Any) -> bool:

@@ -72,6 +72,9 @@ class DateFormat:
             seconds without any; "short" without zeros at the end.
         since: first of the hundred years that years of two digits are among; None for 1969, and
             where years have four.
+        zone: of moments of a dtype with a time zone, by whose clock they are counted, so that days
+            and hours are those people know; None for UTC. Of the hour that comes twice when summer
+            ends the first is meant.
 
     Examples:
         >>> cells = np.array(["2024-01-31", "2024-02-01", "?"], dtype=object)
@@ -90,6 +93,7 @@ class DateFormat:
     places: int = 6
     fraction: str = "full"
     since: int | None = None
+    zone: str | None = None
 
     @classmethod
     def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
@@ -155,9 +159,9 @@ class DateFormat:
         return None
 
     @classmethod
-    def of_moments(cls, values: Any, source: str) -> "DateFormat":
+    def of_moments(cls, values: Any, source: str, zone: str | None = None) -> "DateFormat":
         """Choose the unit of a column of moments, dates or durations without gaps."""
-        how = cls(source, "nanosecond")
+        how = cls(source, "nanosecond", zone=zone)
         return how._with_unit(*how.parse(values))
 
     @property
@@ -207,13 +211,30 @@ class DateFormat:
             if self.since is not None:
                 moments = _moved_to(self.since, moments)
         else:
-            moments = pd.to_datetime(pd.Series(cells), errors="coerce", utc=True)
+            moments = pd.Series(self.read_moments(cells)).dt.tz_localize("UTC")
         bad = moments.isna().to_numpy()
         filled = moments.fillna(pd.Timestamp(0, tz="UTC")).dt.tz_localize(None)
         stamps = filled.to_numpy().astype("M8[ns]")
+        if self.zone is not None:
+            stamps = on_clock(stamps, self.zone)
         if self.unit == "month":
             return stamps.astype("M8[M]").astype(np.int64), bad
         return stamps.astype(np.int64) // UNITS[self.unit], bad
+
+    def read_moments(self, cells: Any) -> np.ndarray:
+        """Cells as datetime64[ns] in UTC, NaT for what is no moment.
+
+        Args:
+            cells: (n,) datetime64 in UTC, or objects: moments and texts, which are by the clock of
+                the zone where they have none.
+        """
+        import pandas as pd
+
+        moments = pd.to_datetime(pd.Series(cells), errors="coerce", utc=True)
+        stamps = moments.dt.tz_localize(None).to_numpy().astype("M8[ns]")
+        if self.zone is None:
+            return stamps
+        return np.where(_without_zone(cells), in_utc(stamps, self.zone), stamps)
 
     def count(self, value: Any, *, last: bool = False) -> int | None:
         """One date, or date and time, as people write it in ISO 8601; None for what is none.
@@ -243,7 +264,7 @@ class DateFormat:
             step = pd.DateOffset(days=1) if whole[1] else pd.DateOffset(months=1)
             moment = moment + step - pd.Timedelta(1, "ns")
         if moment.tzinfo is not None:
-            moment = moment.tz_convert(None)
+            moment = moment.tz_convert(self.zone).tz_localize(None)
         elif self.offset is not None:
             moment = moment - pd.Timedelta(minutes=self.offset)
         if self.unit == "month":
@@ -252,7 +273,12 @@ class DateFormat:
         return int(nanoseconds) // UNITS[self.unit]
 
     def moments(self, counts: np.ndarray) -> np.ndarray:
-        """Return counts of the unit as datetime64[ns] (timedelta64[ns] of durations)."""
+        """Return counts of the unit as datetime64[ns] in UTC (timedelta64[ns] of durations)."""
+        stamps = self._stamps(counts)
+        return stamps if self.zone is None else in_utc(stamps, self.zone)
+
+    def _stamps(self, counts: np.ndarray) -> np.ndarray:
+        """The same by the clock of the zone."""
         if self.unit == "month":
             return counts.astype("M8[M]").astype("M8[ns]")
         stamps = counts.astype(np.int64) * UNITS[self.unit]
@@ -311,7 +337,7 @@ class DateFormat:
         """
         if self.source == "text" and self.is_duration:
             return str(self.write(np.array([int(count)]))[0])
-        moment = self.moments(np.array([int(count)]))
+        moment = self._stamps(np.array([int(count)]))
         if self.source == "duration":
             import pandas as pd
 
@@ -327,6 +353,43 @@ class DateFormat:
         '31 days'
         """
         return f"{count:,} {self.unit}{'' if count == 1 else 's'}"
+
+
+def on_clock(stamps: np.ndarray, zone: str) -> np.ndarray:
+    """What the clocks of a zone show at moments in UTC, datetime64[ns] both."""
+    import pandas as pd
+
+    return (
+        pd.DatetimeIndex(stamps).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy()
+    )
+
+
+def in_utc(stamps: np.ndarray, zone: str) -> np.ndarray:
+    """Moments in UTC at which the clocks of a zone show this, datetime64[ns] both.
+
+    A time that clocks leave out counts as the next that they show, and of an hour that comes
+    twice the first is meant.
+
+    >>> in_utc(np.array(["2024-03-31T02:30"], dtype="M8[ns]"), "Europe/Berlin").astype("M8[m]")
+    array(['2024-03-31T01:00'], dtype='datetime64[m]')
+    """
+    import pandas as pd
+
+    local = pd.DatetimeIndex(stamps)
+    first = np.ones(len(local), dtype=bool)
+    moments = local.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return moments.tz_convert("UTC").tz_localize(None).to_numpy()
+
+
+def _without_zone(cells: Any) -> np.ndarray:
+    """Which cells, among objects, are times of a clock: moments or texts without a zone, (n,)."""
+    import pandas as pd
+
+    cells = np.asarray(cells)
+    if cells.dtype.kind == "M":
+        return np.zeros(len(cells), dtype=bool)
+    moments = [pd.to_datetime(cell, errors="coerce") for cell in cells]
+    return np.array([moment.tzinfo is None for moment in moments], dtype=bool)
 
 
 def known_pattern(pattern: str) -> bool:

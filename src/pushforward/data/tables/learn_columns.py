@@ -140,6 +140,7 @@ def _surveyed(sheet: Sheet, known: np.ndarray, declared: dict) -> list[ColumnCon
             declared=declared.get(label),
             categorical=sheet.layout.storage[j].levels is not None,
             alone=len(sheet.labels) == 1,
+            zone=sheet.zone(j),
         )
         for j, label in enumerate(sheet.labels)
     ]

@@ -14,7 +14,7 @@ from .column import Column
 from .column_contents import write
 from .column_reader import PartCells, TableReader
 from .constraints import Constraint
-from .containers import Layout
+from .containers import Layout, zone_of
 from .coordinate_info import CoordinateInfo
 from .dates import DateFormat
 from .linear_formula import COMPUTED
@@ -191,12 +191,16 @@ class PartialRows(CoordinateInfo):
             row[0, self.layout.labels.index(label)] = value
         return row
 
-    def write_numbers(self, label: str | int, values: np.ndarray) -> np.ndarray:
-        """Numbers (n,) of a column as its cells hold them; dates as dates."""
-        column = self.columns[self.layout.labels.index(label)]
+    def write_numbers(self, label: str | int, values: np.ndarray) -> Any:
+        """Numbers (n,) of a column as its cells hold them; dates as dates, in their time zone."""
+        import pandas as pd
+
+        place = self.layout.labels.index(label)
+        column, zone = self.columns[place], zone_of(self.layout.storage[place].dtype)
         if column.kind != "date":
             return values
-        return write(column, np.rint(values).astype(np.int64))
+        cells = write(column, np.rint(values).astype(np.int64))
+        return cells if zone is None else pd.DatetimeIndex(cells, tz="UTC").tz_convert(zone)
 
     def open_labels(self, known: np.ndarray) -> tuple[str | int, ...]:
         """Columns that are open in any row of ``known`` (n, D); computed ones with theirs."""

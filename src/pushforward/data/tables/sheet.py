@@ -11,7 +11,8 @@ import torch
 from ...errors import DataError
 from ..checks import check_shape
 from .cells import convert_text, plain
-from .containers import ELEMENTS, TENSORS, Layout, Storage, has_zone
+from .containers import ELEMENTS, TENSORS, Layout, Storage, has_zone, zone_of
+from .dates import in_utc
 
 __all__ = ["Sheet"]
 
@@ -145,8 +146,25 @@ class Sheet:
         dtype = self.frame[self.layout.labels[j]].dtype
         return dtype.is_numeric() or dtype == nw.Boolean
 
-    def raw(self, j: int) -> np.ndarray:
-        """Return the cells of column j as they came, shape (n,), gaps among them."""
+    def zone(self, j: int) -> str | None:
+        """The time zone of the dtype of column j; None for UTC and for none."""
+        zone = zone_of(self.layout.storage[j].dtype)
+        return None if zone in ("UTC", "Etc/UTC") else zone
+
+    def raw(self, j: int, zone: str | None = None) -> np.ndarray:
+        """Return the cells of column j as they came, shape (n,), gaps among them.
+
+        Args:
+            j: the column.
+            zone: by whose clock moments of a dtype without a zone are; None for UTC, which those
+                of a dtype with one come in.
+        """
+        cells = self._cells(j)
+        if zone is None or cells.dtype.kind != "M" or zone_of(self.layout.storage[j].dtype):
+            return cells
+        return in_utc(cells.astype("M8[ns]"), zone)
+
+    def _cells(self, j: int) -> np.ndarray:
         if self.matrix is not None:
             return np.asarray(self.matrix[:, j])
         if self.layout.container != "pandas":

@@ -14,6 +14,7 @@ from .column_contents import write
 from .containers import Layout
 from .coordinates import Coordinates
 from .date_order import by_origin, since
+from .dates import DateFormat
 from .sheet import Sheet
 from .unmodelled_columns import replacement_cells
 
@@ -179,12 +180,15 @@ class TableBuilder:
         kept = [j for j, column in enumerate(self.columns) if column.kind != "drop"]
         columns = []
         for i, j in enumerate(kept):
-            cells, place = made.raw(i), places[j]
+            cells, place, how = made.raw(i), places[j], self.columns[j].format
+            dtype = cells.dtype
             if place is not None:
                 known = ~(missing[of, place] | gaps[of, j])
                 cells = cells.astype(object) if known.any() and not known.all() else cells
                 if known.any():
-                    own = sheet.raw(place)[of]
+                    own = sheet.raw(place, self.columns[j].zone)[of]
+                    if isinstance(how, DateFormat) and dtype.kind == "M":
+                        own = how.read_moments(own).astype(dtype)
                     cells = own if known.all() else np.where(known, own, cells)
             columns.append(cells)
         return self.layout.take(kept).build(columns)

@@ -19,7 +19,7 @@ from ..table_view import (
     cells,
     column_facts,
     drawn,
-    end_text,
+    end_texts,
     frame_of,
     plain,
     positions,
@@ -264,9 +264,7 @@ def _distributions(
         entry: dict[str, Any] = {"shares": plain(bin_shares(own, edges))}
         if column.kind not in ("category", "boolean"):
             ends = np.quantile(own, [0.05, 0.5, 0.95], method="inverted_cdf")
-            written = np.asarray(columns.write_numbers(label, ends))
-            entry |= {"ends": plain(ends)}
-            entry["texts"] = [end_text(value) for value in written.tolist()]
+            entry |= {"ends": plain(ends), "texts": end_texts(columns, label, ends)}
         found[j] = entry
     return found
 
