@@ -189,7 +189,7 @@ def test_cells_are_blanked_in_any_container(form):
     columns, gap = Columns.learn(table).columns, np.array([True, False, True])
     found = blanked(table, {columns.labels[0]: gap})
     assert type(found) is type(table)
-    first, second = columns.gaps(found).values()
+    first, second = columns.missing(found).values()
     assert (first == gap).all()
     assert not second.any()
     assert columns.complete(table).all()

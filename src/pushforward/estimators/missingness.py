@@ -82,7 +82,7 @@ class Missingness:
         Returns:
             None where no cell is missing.
         """
-        gaps = np.stack(list(columns.gaps(X).values()), axis=1)
+        gaps = np.stack(list(columns.missing(X).values()), axis=1)
         places = np.flatnonzero(gaps.any(axis=0))
         if not len(places):
             return None

@@ -350,7 +350,7 @@ class TableDensity(
             return explain_rows(self.columns_, self.density_, X, candidates)
         whole = self.impute(X, strategy="mode", random_state=0)
         frame = explain_rows(self.columns_, self.density_, whole, candidates)
-        gaps = self.columns_.gaps(X)
+        gaps = self.columns_.missing(X)
         pairs = zip(frame["row"], frame["column"], strict=True)
         there = [not gaps[column][row] for row, column in pairs]
         return frame.loc[there].reset_index(drop=True)

@@ -251,7 +251,7 @@ def _categories(model: RefinedModel, data: Any, before: Any, after: Any) -> list
     def values(X: Any) -> np.ndarray:
         frame = nw.from_native(X, pass_through=True, eager_only=True)
         column = frame[:, place] if isinstance(frame, nw.DataFrame) else np.asarray(X)[:, place]
-        known = ~columns.gaps(X)[columns.labels[place]]
+        known = ~columns.missing(X)[columns.labels[place]]
         return np.asarray(column)[known].astype(str)
 
     sides = [values(x) for x in (data, before, after)]

@@ -322,14 +322,6 @@ class Columns(PartialRows):
         sheet, places = self._reader.find(X) if more else self._reader.open(X)
         return np.logical_not(self._reader.gaps(sheet, places).any(axis=1))
 
-    def gaps(self, X: Any) -> dict[str | int, np.ndarray]:
-        """Where the cells of a table are missing: a boolean array (n,) for each column, by label.
-
-        Cells of columns that are left out do not count.
-        """
-        sheet, places = self._reader.open(X)
-        return dict(zip(self.labels, self._reader.gaps(sheet, places).T, strict=True))
-
     def places(self, X: Any) -> dict[str | int, int]:
         """Where the columns of a table are: a dict from the names in fit to positions in X."""
         _, places = self._reader.open(X)
