@@ -144,4 +144,5 @@ def test_what_was_probably_meant(run, tmp_path, gis, csv):
     run("fit", "giss", "iris", "-o", tmp_path / "m").refused("(did you mean 'gis'?)")
     run("fit", "gis", "irs", "-o", tmp_path / "m").refused("(did you mean 'iris'?)")
     run("info", gis.with_name("gs")).refused(f"(did you mean '{gis}'?)")
+    run("sample", gis, "8").refused("Got 8 without an option before it. Expected --rows 8.")
     run("evaluate", gis, csv, "--measure", "mdd").refused("--measure has 'mdd' (did you mean")

@@ -1,5 +1,6 @@
 """How the command words what it was given and what it advises: by its own options."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -21,6 +22,8 @@ _OPTIONS = {
 }
 #: Kinds of errors of pydantic about numbers.
 _NUMBERS = ("float_parsing", "int_parsing", "greater_than_equal", "less_than_equal")
+#: How the parser says that a number stands by itself.
+_EXTRA = re.compile(r"unexpected extra argument\S* \((\d+)\)")
 
 
 def written_as_options(
@@ -75,6 +78,9 @@ def refusal_text(error: Any, words: Sequence[str]) -> str | None:
     possible = _part(error, "possibilities")
     if (option := _part(error, "option_name")) and possible is not None:
         return f"There is no option {option}{did_you_mean(option, possible).replace(chr(39), '')}"
+    extra = _EXTRA.search(str(_part(error, "message")))
+    if extra is not None and "--rows" in _options_of(_part(error, "cmd")):
+        return f"Got {extra[1]} without an option before it. Expected --rows {extra[1]}"
     param = _part(error, "param")
     details = _part(error.__cause__, "errors")
     if param is None or details is None:
