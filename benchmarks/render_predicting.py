@@ -21,8 +21,9 @@ TEXTS = {
     "nll": """\
 ## Predicting a column
 
-One column given the others, fitted on 75 % of at most 2,600 rows of each table. Mean negative
-log density of the targets of the others in nats, of methods that have one; lower is better.""",
+One column given the others, fitted on 75 % of at most 2,600 rows of each table; means over
+{splits}. Mean negative log density of the targets of the others in nats, of methods that have one;
+lower is better.""",
     "crps": "Continuous ranked probability score in standard deviations of the target.",
     "rmse": "Root mean squared error of the means in the same unit.",
 }
@@ -31,12 +32,22 @@ Share of targets inside central intervals of 50 and 90 %; more where many rows s
 
 
 def _means(rows, measure):
-    """Means over the seeds that all of the methods ended, by table and method."""
-    found = {}
+    """Means over the seeds that all methods of a table ended, by table and method."""
+    found, seeds = {}, _seeds(rows)
     for row in rows:
-        if row["status"] == "ok" and measure in row:
+        shared = row["status"] == "ok" and row["seed"] in seeds[row["table"]]
+        if shared and measure in row:
             found.setdefault(row["table"], {}).setdefault(row["method"], []).append(row[measure])
     return {t: {m: mean(values) for m, values in by.items()} for t, by in found.items()}
+
+
+def _seeds(rows):
+    """The seeds that all of the methods of a table ended, by table."""
+    found = {}
+    for row in rows:
+        if row["status"] == "ok":
+            found.setdefault(row["table"], {}).setdefault(row["method"], set()).add(row["seed"])
+    return {name: set.intersection(*by.values()) for name, by in found.items()}
 
 
 def _ranked(scores):
@@ -63,8 +74,11 @@ def predicting_section(results):
     found = read_results(results / "predicting.json")
     rows = found["rows"]
     parts = []
+    counts = sorted({len(seeds) for seeds in _seeds(rows).values()})
+    splits = " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]])))
+    splits += " split" if splits == "1" else " splits"
     for measure, text in TEXTS.items():
-        parts += [text, _ranked(_means(rows, measure))]
+        parts += [text.format(splits=splits), _ranked(_means(rows, measure))]
     halves, most = _means(rows, "in50"), _means(rows, "in90")
     methods = [m for m in NAMES if any(m in by for by in most.values())]
     lines = [
