@@ -17,7 +17,8 @@ def knots_of(kind, generator):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", ["even", "clustered", "far out"])
-def test_it_finds_what_a_binary_search_finds(kind, dtype, generator):
+@pytest.mark.parametrize("many", [512, 100_000])
+def test_it_finds_what_a_binary_search_finds(many, kind, dtype, generator):
     knots = knots_of(kind, generator).to(dtype)
     inside = knots[..., :1] + (knots[..., -1:] - knots[..., :1]) * torch.rand(
         3, 2, 500, generator=generator, dtype=dtype
@@ -25,8 +26,14 @@ def test_it_finds_what_a_binary_search_finds(kind, dtype, generator):
     ends = torch.tensor([-1e30, 1e30, -torch.inf, torch.inf], dtype=dtype).expand(3, 2, 4)
     beside = torch.nextafter(knots, torch.tensor(-torch.inf, dtype=dtype))
     points = torch.cat([inside, knots, beside, ends], -1)
-    found = KnotSearch.of(knots)(points)
+    found = KnotSearch.of(knots, many)(points)
     assert found.equal(torch.searchsorted(knots, points, right=True))
+
+
+def test_more_knots_than_two_bytes_count(generator):
+    knots = torch.rand(1, 40_000, generator=generator, dtype=torch.float64).sort().values
+    points = torch.rand(1, 1000, generator=generator, dtype=torch.float64)
+    assert KnotSearch.of(knots)(points).equal(torch.searchsorted(knots, points, right=True))
 
 
 def test_what_is_not_a_number_has_a_place(generator):

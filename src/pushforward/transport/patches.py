@@ -27,7 +27,6 @@ __all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap", "rows_of"]
 # Directions a patch above which their float64 form is kept: to make it takes as long as to carry
 # as many images as there are directions. Of most models one layer, the first grown, has so many.
 _WIDE = 128
-_MANY = 512  # images for which it pays to make tables of the knots
 _MOST_MOVING = 0.9  # share of slices that move up to which it pays to pick them out
 _ROUNDED = 1e-5  # what a slope of 1 may be off by
 
@@ -180,9 +179,7 @@ class PatchLayer(nn.Module):
         moving = _moving(x, y, slope)
         if moving is not None:
             x, y, slope = (t.flatten(0, 1).index_select(0, moving) for t in (x, y, slope))
-        splines = Splines(x, y, slope, uniform).to(dtype)
-        if images >= _MANY:
-            splines.for_many()
+        splines = Splines(x, y, slope, uniform).to(dtype).for_many(images)
         a = self._directions(dtype)
         index = self.grid.index(a.device)
         home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()

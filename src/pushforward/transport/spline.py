@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .knot_search import KnotSearch
+from .knot_search import MANY, KnotSearch
 
 __all__ = ["Splines", "interior_slopes"]
 
@@ -55,20 +55,21 @@ class Splines:
 
     def __post_init__(self) -> None:
         self._cells: _Cells | None = None
-        self._searches: dict[str, KnotSearch] | None = None
+        self._many: int | None = None
+        self._searches: dict[str, KnotSearch] = {}
 
-    def for_many(self) -> "Splines":
-        """The splines, which from now on look points up by tables that pay for many of them."""
-        self._searches = {} if self.x.device.type == "cpu" else None
+    def for_many(self, points: int) -> "Splines":
+        """The splines, which from now on look up so many points each, by tables if that pays."""
+        self._many = points if self.x.device.type == "cpu" and points >= MANY else None
         return self
 
     def _above(self, knots: str, points: Tensor) -> Tensor:
         """How many of the knots "x", or of the values "y", are at or below each point."""
         values = self.x if knots == "x" else self.y
-        if self._searches is None:
+        if self._many is None:
             return torch.searchsorted(values, points.contiguous(), right=True)
         if knots not in self._searches:
-            self._searches[knots] = KnotSearch.of(values)
+            self._searches[knots] = KnotSearch.of(values, self._many)
         return self._searches[knots](points)
 
     def cells(self) -> "_Cells":
@@ -109,7 +110,9 @@ class Splines:
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Solve for the points and give the log derivative **of the forward map** there."""
-        x, xi, s, d0, d1 = self._solved(y)
+        x, xi, index = self._solved(y)
+        cells = self.cells()
+        s, d0, d1 = (t.gather(-1, index) for t in (cells.chord, cells.left, cells.right))
         q, r = torch.lerp(d0, s, xi), torch.lerp(s, d1, xi)
         derivative = torch.lerp(q, r, xi) * (s / torch.lerp(r, q, xi)).square()
         return x, derivative.log()
@@ -118,22 +121,22 @@ class Splines:
         """The points of :meth:`inverse` alone, at two thirds of its cost."""
         return self._solved(y)[0]
 
-    def _solved(self, y: Tensor) -> tuple[Tensor, ...]:
-        """Points, how far they are in their intervals, and the slopes of these."""
+    def _solved(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points, how far they are in their intervals, and which these are.
+
+        With ``t`` the share of the rise of its interval that a value has, ``q`` and ``r`` the
+        slopes of its ends by that of the chord, ``b = q - t (q + r - 2)`` and ``a = 1 - b``, the
+        root of Durkan et al. eq. 8 is ``2 t / (b + sqrt(b^2 + 4 a t))``, a form that does not
+        cancel. In a tail ``q = r = 1``, whatever ``t`` is.
+        """
         cells = self.cells()
         index = self._above("y", y)
-        x0, y0, s, d0, d1 = (
-            t.gather(-1, index) for t in (cells.x, cells.y, cells.chord, cells.left, cells.right)
-        )
+        t = (y - cells.y.gather(-1, index)) * cells.per_rise.gather(-1, index)
+        b = torch.addcmul(cells.start.gather(-1, index), t, cells.bend.gather(-1, index), value=-1)
+        root = torch.addcmul((1 - b) * t, b, b, value=0.25).clamp_min(0).sqrt()
+        xi = t / torch.add(root, b, alpha=0.5)
         width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
-        rise = (y - y0) / width
-        # the root of Durkan et al. eq. 8, in the form that does not cancel
-        curvature = rise * (d0 + d1 - 2 * s)
-        qa = s * (s - d0) + curvature
-        qb = s * d0 - curvature
-        root = (qb * qb + 4 * qa * s * rise).clamp_min(0).sqrt()
-        xi = 2 * s * rise / (qb + root)
-        return (xi * width).add_(x0), xi, s, d0, d1
+        return torch.addcmul(cells.x.gather(-1, index), xi, width), xi, index
 
     def take(self, index: Tensor | slice | int) -> "Splines":
         """The splines at ``index`` of the first batch dimension."""
@@ -161,6 +164,8 @@ class _Cells:
         shift: ``y - x``.
         width: of the interval; that of a tail is any.
         chord, left, right: slopes: mean, at the left end, at the right end.
+        per_rise: one by what the spline rises.
+        start, bend: slope at the left end by the mean one; those of both ends together, less 2.
         rate, offset: of uniform knots: ``x * rate + offset`` counts intervals, (..., 1).
     """
 
@@ -171,6 +176,9 @@ class _Cells:
     chord: Tensor
     left: Tensor
     right: Tensor
+    per_rise: Tensor
+    start: Tensor
+    bend: Tensor
     rate: Tensor
     offset: Tensor
 
@@ -182,14 +190,14 @@ class _Cells:
         first, last = slope[..., :1], slope[..., -1:]
         x0 = torch.cat([x[..., :1] - step, x], dim=-1)
         y0 = torch.cat([y[..., :1] - first * step, y], dim=-1)
+        width = torch.cat([step, inner, step], dim=-1)
+        chord = torch.cat([first, y.diff(dim=-1) / inner, last], dim=-1)
+        left, right = torch.cat([first, slope], dim=-1), torch.cat([slope, last], dim=-1)
         return cls(
-            x0,
-            y0,
-            y0 - x0,
-            torch.cat([step, inner, step], dim=-1),
-            torch.cat([first, y.diff(dim=-1) / inner, last], dim=-1),
-            torch.cat([first, slope], dim=-1),
-            torch.cat([slope, last], dim=-1),
+            *(x0, y0, y0 - x0, width, chord, left, right),
+            1 / (chord * width),
+            left / chord,
+            (left + right) / chord - 2,
             1 / step,
             1 - x[..., :1] / step,
         )

@@ -87,8 +87,9 @@ class SIG(PatchModel):
             pictures every layer is fitted on others, of up to eight times as many. None, of
             preset "fast", takes 700 for each minute of the budget, 2,000 at the least.
         search_rows, search_steps: images a search for directions looks at, drawn afresh for each
-            layer, and its gradient steps; for pictures fewer where directions span most of a
-            patch.
+            layer, and its gradient steps; for pictures fewer steps where directions span most of a
+            patch. None, of preset "fast", takes a fifth of the images of a layer of pictures,
+            1,024 at the least, and 40 steps.
         step: share of the way to the normal distribution that a layer goes; for likelihood.
         conditional: learn images of each label: directions are shared, found by all images
             together, and every label has splines of its own.
