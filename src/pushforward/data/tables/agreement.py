@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .column import Column
+from .column_formula import FORMS, ColumnFormula
 from .date_order import by_origin, since, unit_ratio
-from .linear_formula import LinearFormula
 
 __all__ = ["agree_with_known"]
 
@@ -47,7 +47,7 @@ def _agree_differences(
     for j in reversed(by_origin(columns)):
         if addends := columns[j].addends:
             if j in known:
-                terms = LinearFormula(addends, (1.0,) * len(addends), 0.0, 0.0)
+                terms = ColumnFormula(addends, (1.0,) * len(addends), 0.0, 0.0)
                 _agree_sum(columns, terms, given[j] - passed[j], known[j], numbers, known, given)
             continue
         origin = columns[j].origin
@@ -84,7 +84,7 @@ def _on_the_same_side(
 
 def _agree_sum(
     columns: Sequence[Column],
-    formula: LinearFormula,
+    formula: ColumnFormula,
     sums: np.ndarray,
     there: np.ndarray,
     numbers: dict[int, np.ndarray],
@@ -101,6 +101,9 @@ def _agree_sum(
         k: np.where(gaps[k], numbers[k], given.get(k, numbers[k])) if k in given else numbers[k]
         for k in formula.places
     }
+    if formula.form != FORMS[0]:
+        _agree_product(columns, formula, sums, gaps, values, numbers)
+        return
     left = sums.astype(np.float64) - formula.compute(values)
     terms = dict(zip(formula.places, formula.coefficients, strict=True))
     parts = {k: np.where(gaps[k], c * values[k], 0.0) for k, c in terms.items()}
@@ -122,3 +125,29 @@ def _agree_sum(
         largest = rows & (sizes.argmax(axis=0) == i)
         values[k] = np.where(largest, columns[k].rounded(values[k] + left / c), values[k])
         numbers[k] = np.where(gaps[k], values[k], numbers[k]).astype(numbers[k].dtype)
+
+
+def _agree_product(
+    columns: Sequence[Column],
+    formula: ColumnFormula,
+    known: np.ndarray,
+    gaps: Mapping[int, np.ndarray],
+    values: Mapping[int, np.ndarray],
+    numbers: dict[int, np.ndarray],
+) -> None:
+    """Multiply the open terms of a product, or of logarithms, by what makes it the known one.
+
+    What no factor makes of the terms, as a product of 0, leaves them as they are.
+    """
+    made, count = formula.compute(values), np.sum(list(gaps.values()), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if formula.form == "product":
+            missing = np.log(known.astype(np.float64) / made)
+        else:
+            missing = known.astype(np.float64) - made
+        one = 1.0 if formula.form == "log1p" else 0.0
+        for k, c in zip(formula.places, formula.coefficients, strict=True):
+            factor = np.exp(missing / (c * np.maximum(count, 1)))
+            own = columns[k].rounded((one + values[k]) * factor - one)
+            changed = gaps[k] & np.isfinite(own)
+            numbers[k] = np.where(changed, own, numbers[k]).astype(numbers[k].dtype)

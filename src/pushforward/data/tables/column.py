@@ -11,9 +11,9 @@ from ...errors import DataError, stacklevel_of_caller
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
 from .calendar import Calendar
+from .column_formula import ColumnFormula
 from .dates import DateFormat
 from .decimals import Digits
-from .linear_formula import LinearFormula
 from .number_format import NumberFormat
 from .point_masses import Atoms
 from .rare_levels import RareLevels
@@ -79,7 +79,7 @@ class Column:
     missing: float = 0.0
     why: str = ""
     note: str = ""
-    formula: LinearFormula | None = None
+    formula: ColumnFormula | None = None
     origin: int | None = None
     addends: tuple[int, ...] = ()
     calendar: Calendar | None = None

@@ -6,13 +6,13 @@ from typing import Any
 from .bounded_transform import BoundedTransform
 from .calendar import PERIODS, Calendar
 from .column import Column
+from .column_formula import COMPUTED, FORMS, ColumnFormula
 from .column_kinds import KINDS
 from .config_checks import check_entry, expect, fields_of, rising
 from .containers import Storage, is_moment, zone_of
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
 from .durations import is_duration
-from .linear_formula import COMPUTED, LinearFormula
 from .number_format import GROUPS, NumberFormat
 from .point_masses import Atoms
 from .rare_levels import RareLevels
@@ -239,18 +239,22 @@ def _read_rare(entry: dict[str, Any], where: str) -> RareLevels | None:
     return RareLevels(first, tuple(shares), rare["unseen"])
 
 
-def _read_formula(entry: dict[str, Any], where: str) -> LinearFormula | None:
+def _read_formula(entry: dict[str, Any], where: str) -> ColumnFormula | None:
     formula, where = entry["formula"], f"{where}.formula"
     if formula is None:
         return None
-    check_entry(formula, FORMULA, where)
+    formula = {"form": FORMS[0]} | formula  # sums and older folders do not say
+    check_entry(formula, FORMULA | {"form": str}, where)
     places, coefficients = formula["places"], formula["coefficients"]
     fine = entry["kind"] in COMPUTED and 0 < len(places) == len(coefficients)
     fine = fine and rising(places, (int,)) and places[0] >= 0
     fine = fine and all(type(c) is float and math.isfinite(c) for c in coefficients)
-    expect(fine and formula["tolerance"] >= 0, where, formula)
-    return LinearFormula(
-        tuple(places), tuple(coefficients), formula["intercept"], formula["tolerance"]
+    fine = fine and formula["form"] in FORMS and formula["tolerance"] >= 0
+    fine = fine and (formula["form"] == FORMS[0] or all(coefficients))
+    expect(fine and (formula["form"] != "product" or formula["intercept"]), where, formula)
+    return ColumnFormula(
+        *(tuple(places), tuple(coefficients), formula["intercept"], formula["tolerance"]),
+        formula["form"],
     )
 
 
@@ -379,11 +383,16 @@ def _learned(column: Column) -> dict[str, Any]:
         "missing": column.missing,
         "why": column.why,
         "note": column.note,
-        "formula": fields_of(column.formula, FORMULA),
+        "formula": _write_formula(column.formula),
         "origin": column.origin,
         **({"addends": list(column.addends)} if column.addends else {}),
         **({"rare": fields_of(column.rare, RARE)} if column.rare is not None else {}),
     }
+
+
+def _write_formula(formula: ColumnFormula | None) -> dict[str, Any] | None:
+    form = {} if formula is None or formula.form == FORMS[0] else {"form": str}
+    return fields_of(formula, FORMULA | form)
 
 
 def _write_digits(digits: Digits | None) -> dict[str, Any] | None:

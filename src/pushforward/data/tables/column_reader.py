@@ -15,7 +15,7 @@ from .date_order import since
 from .missing_cells import missing_cells
 from .sheet import Sheet
 
-__all__ = ["PartCells", "TableReader", "read_known"]
+__all__ = ["PartCells", "TableReader", "dense_numbers", "read_known"]
 
 Cells = dict[int, tuple[np.ndarray, str]]
 Places = list[int | None]
@@ -121,9 +121,11 @@ class TableReader:
             if column.formula is None or j not in cells:
                 continue
             inputs = column.formula.places
+            if any(cells[k][2] == "text" for k in (j, *inputs) if k in cells):
+                continue  # no numbers, which is said where they are asked for
             for k in inputs:
                 cells.setdefault(k, (np.zeros(n, dtype=bool), np.zeros(0), self.columns[k].family))
-            dense = {k: _dense(cells[k], n) for k in (j, *inputs)}
+            dense = {k: dense_numbers(cells[k], n) for k in (j, *inputs)}
             gaps = np.stack([~cells[k][0] for k in inputs])
             for k, gap in zip(inputs, gaps, strict=True):
                 rows = cells[j][0] & gap & (gaps.sum(axis=0) == 1)
@@ -131,7 +133,8 @@ class TableReader:
                     continue
                 others = {i: dense[i][rows] for i in inputs if i != k}
                 found = column.formula.solve(k, dense[j][rows], others)
-                dense[k][rows] = self.columns[k].rounded(found)
+                rows[rows] = there = np.isfinite(found)  # not what a product with 0 was made of
+                dense[k][rows] = self.columns[k].rounded(found[there])
                 known = cells[k][0] | rows
                 values = dense[k][known]
                 family = self.columns[k].family
@@ -225,7 +228,7 @@ def _passed(column: Column, values: np.ndarray, start: np.ndarray) -> np.ndarray
     return passed
 
 
-def _dense(cell: tuple[np.ndarray, np.ndarray, str], n: int) -> np.ndarray:
+def dense_numbers(cell: tuple[np.ndarray, np.ndarray, str], n: int) -> np.ndarray:
     """The numbers of a column, (n,) float64, NaN where they are not known."""
     known, values, _ = cell
     dense = np.full(n, np.nan)

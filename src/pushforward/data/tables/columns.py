@@ -72,7 +72,8 @@ class Columns(PartialRows):
       (:class:`~pushforward.data.tables.calendar.Calendar`).
     * **computed**: no coordinate. Numbers that are the same linear function of others in all
       rows, such as a total of its parts
-      (:func:`~pushforward.data.tables.linear_formula.find_formulas`), follow it in
+      (:func:`~pushforward.data.tables.linear_formula.find_formulas`), or a product of powers or
+      logarithm (:func:`~pushforward.data.tables.power_formula.find_powers`), follow it in
       :meth:`decode`. Whether a row follows it counts like the value of a constant column.
     * **constant**: no coordinate. It counts as a category seen in n of n rows, with add-one
       smoothing: the same value adds log((n+1)/(n+2)) to the log-determinant, any other

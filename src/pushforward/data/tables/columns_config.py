@@ -8,12 +8,12 @@ import numpy as np
 
 from .column import Column
 from .column_config import column_entry, read_column, whole_entry
+from .column_formula import COMPUTED
 from .config_checks import CELL, check_entry, expect, fields_of
 from .constraints import Constraint
 from .containers import ELEMENTS, FRAMES, TENSORS, Layout, Storage, is_moment
 from .date_order import by_origin, is_origin
 from .dates import DateFormat
-from .linear_formula import COMPUTED
 
 __all__ = ["read", "write"]
 

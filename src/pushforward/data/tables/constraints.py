@@ -10,8 +10,8 @@ from ...errors import DataError, ParameterError
 from ...wording import did_you_mean, setting
 from ..checks import rows_text
 from .column import Column
+from .column_formula import COMPUTED
 from .dates import DateFormat
-from .linear_formula import COMPUTED
 
 __all__ = ["Constraint", "check_kinds", "parse"]
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .column import Column
+from .column_formula import COMPUTED
 from .dates import UNITS, DateFormat
-from .linear_formula import COMPUTED
 
 __all__ = ["by_origin", "find_origins", "is_origin", "since", "unit_ratio"]
 

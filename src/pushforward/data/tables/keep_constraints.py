@@ -10,12 +10,12 @@ import numpy as np
 from ...errors import ParameterError
 from .column import Column
 from .column_contents import ColumnContents
+from .column_formula import COMPUTED, ColumnFormula
 from .column_kinds import recognise
 from .column_reader import PartCells
 from .constraints import Constraint, check_kinds
 from .date_order import is_origin, since
 from .decimals import Digits
-from .linear_formula import COMPUTED, LinearFormula
 from .sums import common_digits as common
 from .sums import few_values
 
@@ -156,7 +156,7 @@ def _total(rule: Constraint, free: Sequence[int]) -> int:
     return (alone or free)[-1]
 
 
-def _formula(rule: Constraint, j: int, columns: Sequence[Column]) -> LinearFormula:
+def _formula(rule: Constraint, j: int, columns: Sequence[Column]) -> ColumnFormula:
     """Column ``j`` from the others, none of which is computed itself."""
     own = rule.coefficients[rule.places.index(j)]
     intercept, terms = -rule.intercept / own, defaultdict[int, float](float)
@@ -178,7 +178,7 @@ def _formula(rule: Constraint, j: int, columns: Sequence[Column]) -> LinearFormu
             f"The constraint {rule.text!r} says nothing that is not said already."
         )
     coefficients = tuple(float(terms[k]) for k in places)
-    return LinearFormula(tuple(places), coefficients, intercept, rule.tolerance)
+    return ColumnFormula(tuple(places), coefficients, intercept, rule.tolerance)
 
 
 def build_differences(

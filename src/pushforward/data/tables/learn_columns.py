@@ -1,5 +1,6 @@
 """Decides what the columns of a table are, and which rows and columns a fit leaves out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,16 +12,18 @@ from ...validation import OneOf, check
 from ..checks import MISSING, check_weights, refuse_missing
 from .column import Column
 from .column_contents import ColumnContents, survey
+from .column_formula import COMPUTED
 from .column_kinds import check_declared, recognise
-from .column_reader import PartCells, read_known
+from .column_reader import PartCells, dense_numbers, read_known
 from .constraints import Constraint, parse
 from .date_order import find_origins, since
 from .dates import DateFormat
 from .decimals import Digits
 from .dequantisation import row_keys
 from .keep_constraints import as_bounds, build_differences, build_sums, can_count, checked
-from .linear_formula import COMPUTED, find_formulas
+from .linear_formula import find_formulas
 from .missing_cells import MOST_MISSING, complete_rows, missing_cells, without_sparse
+from .power_formula import find_powers
 from .seasons import find_calendar
 from .sheet import Sheet
 from .sums import note_sums
@@ -176,17 +179,29 @@ def _relate(
 def _compute(
     found: list[Column], cells: PartCells, fixed: list[int], labels: Sequence[str | int]
 ) -> None:
-    """Mark the columns that are linear functions of others; what was declared stays."""
+    """Mark the columns that are computed from others; what was declared stays."""
     places = _numbers(found, cells)
-    steps = {j: _step(found[j]) for j in places}
+    digits = {j: _digits(found[j], *cells[j][1:]) for j in places}
+    steps = {j: _step(found[j], digits[j]) for j in places}
     values = _together(cells, places)
     formulas = {} if values is None else find_formulas(values, steps, fixed)
+    inputs = {k for formula in formulas.values() for k in formula.places}
+    rest = {
+        j: dense_numbers(cells[j], len(cells[j][0]))
+        for j in places
+        if j not in formulas and found[j].kind != "date" and len(cells[j][1])
+    }
+    steps = {j: steps[j] or _last_digit(digits[j], cells[j][1]) for j in rest}
+    formulas |= find_powers(rest, steps, {*fixed, *inputs})
     for j, formula in formulas.items():
         why = f"{formula.text(labels)} in all rows: computed from it"
-        digits = found[j].digits
-        if digits is None and cells[j][2] == "float":  # of lists, whose values are kept as read
-            digits = Digits.learn(cells[j][1])
-        found[j] = replace(found[j], formula=formula, digits=digits, why=why)
+        found[j] = replace(found[j], formula=formula, digits=digits[j], why=why)
+
+
+def _digits(column: Column, values: np.ndarray, family: str) -> Digits | None:
+    """The digits of a column, of one too that has a list of values, which are kept as read."""
+    known = column.digits is not None or family != "float"
+    return column.digits if known else Digits.learn(values)
 
 
 def _numbers(found: Sequence[Column], cells: PartCells) -> list[int]:
@@ -295,13 +310,19 @@ def _and(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _step(column: Column) -> float:
+def _step(column: Column, digits: Digits | None) -> float:
     """To what the numbers of a column are rounded; 0 for not at all."""
-    if column.digits is not None and column.digits.decimals is not None:
-        return 10.0**-column.digits.decimals
-    if column.kind in ("integer", "grid"):
-        return column.step
-    return 0.0
+    if digits is not None and digits.decimals is not None:
+        return 10.0**-digits.decimals
+    return column.step if column.kind in ("integer", "grid") else 0.0
+
+
+def _last_digit(digits: Digits | None, values: np.ndarray) -> float:
+    """The last of the significant digits of the largest number of a column; 0 without any."""
+    largest = float(np.abs(values).max())
+    if digits is None or digits.significant is None or not 0 < largest < math.inf:
+        return 0.0
+    return 10.0 ** (math.floor(math.log10(largest)) + 1 - digits.significant)
 
 
 def _undecided(holding: ColumnContents) -> Column:

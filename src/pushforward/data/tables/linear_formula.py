@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["COMPUTED", "LinearFormula", "find_formulas"]
+from .column_formula import EXACT, ColumnFormula
 
-#: Kinds of columns that formulas may be of, and made of.
-COMPUTED = ("continuous", "mixed", "integer", "grid", "discrete", "date")
+__all__ = ["beyond_chance", "find_formulas", "tolerances"]
 
 _CHANCE = 1e-6  # that rows which do not follow a formula agree with it as often as they do
 _LOOKED_AT = 2000  # rows by which formulas are sought; those found are checked on all
@@ -17,84 +16,17 @@ _MOST_COLUMNS = 1000  # the search takes as long as a product of the columns wit
 _MANY = 4  # a column with more different values than this part of the rows has many
 _AS_MANY = 0.75  # of the values of a part that a total has, of which it may be the one computed
 _ROWS_A_TERM = 4  # rows for each column that a formula may be made of, at the least
-_EXACT = 1e-10  # of the largest term: what the last bits of sums are off by
 _SINGLE = 1e-6  # the same for numbers of single precision
 _COARSEST = 0.05  # deviations of a column: a coarser rounding would hide that it is none
 _DEPENDENT = 1e-7  # what is left of a column that is as good as a function of others
 _MOST_DECIMALS = 8  # of coefficients that are written shortly
 
 
-@dataclass(frozen=True)
-class LinearFormula:
-    """One column of a table as ``intercept + sum of coefficient * column``.
-
-    Attributes:
-        places: numbers of the columns that it is computed from, rising.
-        coefficients: one for each of them.
-        intercept: what is added.
-        tolerance: how far the cells of a row that follows the formula may be from it: half a
-            step of the column's rounding, or the last bits of a sum.
-
-    Examples:
-        >>> total = LinearFormula((0, 2), (1.0, 2.0), 0.0, 1e-9)
-        >>> total.compute({0: np.array([1.0, 2.0]), 2: np.array([0.5, 3.0])}).tolist()
-        [2.0, 8.0]
-        >>> total.text(["price", "note", "fee"])
-        'price + 2 fee'
-    """
-
-    places: tuple[int, ...]
-    coefficients: tuple[float, ...]
-    intercept: float
-    tolerance: float
-
-    def compute(self, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """The column, float64 of shape (n,), from values (n,) of the columns by their numbers."""
-        total = np.full(len(values[self.places[0]]), self.intercept)
-        for place, coefficient in zip(self.places, self.coefficients, strict=True):
-            total += coefficient * values[place].astype(np.float64)
-        return total
-
-    def solve(self, k: int, column: np.ndarray, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """Column ``k``, one of those it is computed from, from it and the others: (n,).
-
-        Args:
-            k: number of the column.
-            column: (n,) the computed column.
-            values: (n,) of the other columns by their numbers.
-        """
-        others = {**values, k: np.zeros(len(column))}
-        coefficient = self.coefficients[self.places.index(k)]
-        return (column.astype(np.float64) - self.compute(others)) / coefficient
-
-    def holds(self, column: np.ndarray, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """Whether each row follows the formula: bool of shape (n,)."""
-        return np.abs(column.astype(np.float64) - self.compute(values)) <= self.tolerance
-
-    def among(self, places: Mapping[int, int]) -> "LinearFormula":
-        """The formula where columns have other numbers, given by the numbers that they had."""
-        return replace(self, places=tuple(places[j] for j in self.places))
-
-    def text(self, labels: Sequence[str | int]) -> str:
-        """The formula as people write it."""
-        names = [labels[j] if isinstance(labels[j], str) else f"x{labels[j]}" for j in self.places]
-        terms = [
-            (c, f"{abs(c):.6g} {name}" if abs(c) != 1 else str(name))
-            for name, c in zip(names, self.coefficients, strict=True)
-        ]
-        if self.intercept:
-            terms.append((self.intercept, f"{abs(self.intercept):.6g}"))
-        terms.sort(key=lambda term: term[0] < 0)  # what is subtracted comes last
-        first, *rest = terms
-        words = [f"-{first[1]}" if first[0] < 0 else first[1]]
-        return " ".join(words + [f"{'-' if sign < 0 else '+'} {term}" for sign, term in rest])
-
-
 def find_formulas(
     columns: Mapping[int, np.ndarray],
     steps: Mapping[int, float],
     fixed: Collection[int] = (),
-) -> dict[int, LinearFormula]:
+) -> dict[int, ColumnFormula]:
     """Which columns are linear functions of others in all rows.
 
     Of the columns that a formula ties together, the one with the most values is computed from
@@ -146,10 +78,10 @@ class _Search:
     steps: Mapping[int, float]
     fixed: frozenset[int]
 
-    def run(self, places: Sequence[int]) -> dict[int, LinearFormula]:
+    def run(self, places: Sequence[int]) -> dict[int, ColumnFormula]:
         """Formulas of columns by those before them, by Gram-Schmidt orthogonalisation."""
         n = len(self.few[places[0]]) if places else 0
-        found: dict[int, LinearFormula] = {}
+        found: dict[int, ColumnFormula] = {}
         used: list[int] = []
         basis = np.empty((n, 1 + n // _ROWS_A_TERM), order="F")
         basis[:, 0] = 1 / math.sqrt(max(n, 1))
@@ -172,9 +104,9 @@ class _Search:
             used.append(j)
         return found
 
-    def _formula(self, j: int, used: list[int], apart: float) -> LinearFormula | None:
+    def _formula(self, j: int, used: list[int], apart: float) -> ColumnFormula | None:
         """The formula of a column that is so far from the span of those ``used``."""
-        for tolerance in _tolerances(self.whole[j], self.steps[j], self.deviation[j]):
+        for tolerance in tolerances(self.whole[j], self.steps[j], self.deviation[j]):
             if apart <= tolerance:
                 formula = _fitted(j, used, self.few, self.whole, self.deviation, tolerance)
                 if formula is not None:
@@ -182,10 +114,12 @@ class _Search:
         return None
 
 
-def _tolerances(values: np.ndarray, step: float, deviation: float) -> list[float]:
+def tolerances(values: np.ndarray, step: float, deviation: float) -> list[float]:
     """How far a column may be from its formula, the smallest first."""
-    single = bool((values.astype(np.float32) == values).all()) and step == 0
-    exact = (_SINGLE if single else _EXACT) * float(np.abs(values).max())
+    largest = float(np.abs(values).max())
+    # of single precision: decimals that are finer than its last digit say nothing
+    single = step < _SINGLE * largest and bool((values.astype(np.float32) == values).all())
+    exact = (_SINGLE if single else EXACT) * largest
     rounded = 0.5 * step * (1 + 1e-6) + exact
     return [exact] + ([rounded] if 0 < step <= _COARSEST * deviation else [])
 
@@ -197,7 +131,7 @@ def _fitted(
     whole: Mapping[int, np.ndarray],
     deviation: Mapping[int, float],
     tolerance: float,
-) -> LinearFormula | None:
+) -> ColumnFormula | None:
     """The formula of column ``j``, made of those ``used`` that matter; None where none holds."""
     y, terms, weight = few[j], used, np.zeros(0)
     for _ in range(2):  # first of all of them, then of those that matter
@@ -212,10 +146,10 @@ def _fitted(
     slope = weight / [deviation[k] for k in terms]
     order = np.argsort(terms)
     terms, slope = [terms[i] for i in order], slope[order]
-    if not _beyond_chance(j, terms, few, tolerance):
+    if not beyond_chance(j, terms, few, tolerance):
         return None
     largest = max(float(np.abs(c * whole[k]).max()) for k, c in zip(terms, slope, strict=True))
-    tolerance += _EXACT * largest
+    tolerance += EXACT * largest
     for decimals in (*range(_MOST_DECIMALS + 1), None):
         c = slope if decimals is None else np.round(slope, decimals)
         if not c.all():
@@ -225,11 +159,11 @@ def _fitted(
         middle = middle if decimals is None else round(float(np.median(left)), decimals)
         for intercept in (0.0, middle):
             if float(np.abs(left - intercept).max()) <= tolerance:
-                return LinearFormula(tuple(terms), tuple(c.tolist()), intercept, tolerance)
+                return ColumnFormula(tuple(terms), tuple(c.tolist()), intercept, tolerance)
     return None
 
 
-def _beyond_chance(
+def beyond_chance(
     j: int, terms: list[int], few: Mapping[int, np.ndarray], tolerance: float
 ) -> bool:
     """Whether so many different rows would not agree by chance."""

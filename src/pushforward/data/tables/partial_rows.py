@@ -12,12 +12,12 @@ from ..checks import cell_text, column_text
 from .agreement import agree_with_known
 from .column import Column
 from .column_contents import write
+from .column_formula import COMPUTED
 from .column_reader import PartCells, TableReader
 from .constraints import Constraint
 from .containers import Layout, zone_of
 from .coordinate_info import CoordinateInfo
 from .dates import DateFormat
-from .linear_formula import COMPUTED
 from .number_format import is_blank
 from .table_builder import TableBuilder
 

@@ -12,8 +12,9 @@ from .decimals import EPSILON, Digits
 __all__ = ["common_digits", "few_values", "note_sums"]
 
 _LOOKED_AT = 2000  # rows by which totals are sought; those found are checked on all
-_MOST_COLUMNS = 200  # the search takes as long as a regression of each column on the others
+_MOST_COLUMNS = 200
 _ROWS_A_COLUMN = 10  # rows for each column of these regressions, at the least
+_RIDGE = 1e-9  # of standardised columns, of which some may be as good as sums of others
 _NEAR_ONE = 0.25  # of the coefficient of a part, which what is left may depend on
 _MOST_DECIMALS = 6
 _LARGEST = 1e100  # of numbers, whose squares are added up
@@ -70,20 +71,31 @@ def _totals(
     places = [j for j, one in zip(places, scale.tolist(), strict=True) if one > 0]
     size = dict(zip(places, scale[scale > 0].tolist(), strict=True))
     found: dict[int, tuple[int, ...]] = {}
+    weight = _weights(few)
     for i in sorted(range(len(places)), key=lambda i: -size[places[i]]):
         j = places[i]
         if j in apart or j in {k for parts in found.values() for k in parts}:
             continue
-        others = [k for k in places if k != j and k not in found]
-        weight = np.linalg.lstsq(few[:, [places.index(k) for k in others]], few[:, i], rcond=None)[
-            0
+        near = [
+            k
+            for k, w in zip(places, weight[i], strict=True)
+            if k != j and abs(w * size[j] / size[k] - 1) <= _NEAR_ONE
         ]
-        slope = weight * size[j] / [size[k] for k in others]
-        near = np.abs(slope - 1) <= _NEAR_ONE
-        parts = tuple(sorted(k for k, one in zip(others, near.tolist(), strict=True) if one))
+        parts = tuple(sorted(near))
         if len(parts) > 1 and _leaves_few(columns, values, j, parts):
             found[j] = parts
+            few[:, i] = 0.0  # no total is a part of another
+            weight = _weights(few)
     return found
+
+
+def _weights(few: np.ndarray) -> np.ndarray:
+    """Weights of all others in the regression of each column of (n, p) by them: (p, p).
+
+    All regressions at once, from the inverse of the covariances.
+    """
+    inverse = np.linalg.inv(few.T @ few / len(few) + _RIDGE * np.eye(few.shape[1]))
+    return -inverse / np.diag(inverse)[:, None]
 
 
 def _leaves_few(

@@ -11,6 +11,7 @@ from ...errors import DataError
 from ..checks import rows_text
 from .column import Column
 from .column_contents import write
+from .column_formula import FORMS, ColumnFormula
 from .containers import Layout
 from .coordinates import Coordinates
 from .date_order import by_origin, since
@@ -63,7 +64,7 @@ class TableBuilder:
         numbers = {j: self._possible(self.columns[j], found) for j, found in values.items()}
         for j, column in enumerate(self.columns):
             if column.formula is not None:
-                numbers[j] = column.rounded(column.formula.compute(numbers))
+                numbers[j] = column.rounded(_computed(column, column.formula, numbers))
         return numbers
 
     def _possible(self, column: Column, values: np.ndarray) -> np.ndarray:
@@ -154,8 +155,7 @@ class TableBuilder:
                 numbers[j] = self.columns[j].rounded(numbers[j])
         for j, column in enumerate(self.columns):
             if column.formula is not None:
-                values = np.clip(column.formula.compute(numbers), -limit, limit)
-                numbers[j] = column.rounded(values)
+                numbers[j] = column.rounded(_computed(column, column.formula, numbers))
         return numbers
 
     def filled(
@@ -212,6 +212,20 @@ class TableBuilder:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]
         return self.layout.take(kept).build(columns)
+
+
+def _computed(
+    column: Column, formula: ColumnFormula, numbers: Mapping[int, np.ndarray]
+) -> np.ndarray:
+    """A computed column (n,): at its ends in the data where it has no value, as a share of 0."""
+    limit = np.finfo(np.float64).max
+    values = formula.compute(numbers)
+    if formula.form != FORMS[0]:
+        low, high = (-limit if end is None else float(end) for end in (column.low, column.high))
+        high = max(high, low) if column.high is not None else limit
+        values = np.where(np.isnan(values), low, values)
+        values = np.where(np.isinf(values), np.clip(values, low, high), values)
+    return np.clip(values, -limit, limit)
 
 
 def _with_gaps(cells: Any, gaps: np.ndarray) -> np.ndarray:

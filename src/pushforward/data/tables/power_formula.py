@@ -1,0 +1,270 @@
+"""Columns that are products of powers of others, or their logarithms, found by fitting."""
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .column_formula import EXACT, ColumnFormula
+from .linear_formula import beyond_chance, tolerances
+
+__all__ = ["find_powers"]
+
+_LOOKED_AT = 500  # rows by which formulas are sought; those found are checked on all
+_FEWEST = 20  # rows that have all columns of a formula
+_MOST_COLUMNS = 100  # among which formulas of one column are sought
+_MOST_SETS = 5000  # of two columns, and of three, that a product is sought among
+_HALVES = 6  # exponents are halves up to this many
+_NEAR = 0.05  # what a fitted exponent may be off by
+_GATE = 10.0  # times the tolerance, that rows looked at may be off by on average
+_USED_UP = 0.95  # of half a step, by what is rounded to it
+_SHORTEST = 12  # significant digits of factors that are written shortly
+
+
+def find_powers(
+    columns: Mapping[int, np.ndarray],
+    steps: Mapping[int, float],
+    fixed: Collection[int] = (),
+) -> dict[int, ColumnFormula]:
+    """Which columns are powers, products, ratios or logarithms of others in all rows.
+
+    An amount is price times number, a body mass index weight by the square of height, ``lwage``
+    the logarithm of ``wage``: ``y = b product of x ** c`` of up to three columns, with halves as
+    exponents, or ``y = c log(x) + b``, or ``y = c log(1 + x) + b``. Of the columns that a product
+    ties together the one is computed that is rounded to what the others make it, else the one
+    without divisions.
+
+    Args:
+        columns: values of shape (n,) by the number of the column, NaN where they are missing.
+        steps: to what each column is rounded, 0 for not at all, by its number.
+        fixed: numbers of columns that are not to be computed, but others may be from them.
+
+    Returns:
+        A formula for each column that is computed. None is made of another that is.
+    """
+    if len(columns) < 2:
+        return {}
+    search = _Search.of(columns, steps)
+    found: dict[int, ColumnFormula] = {}
+    inputs: set[int] = set()
+    for sets in (search.ones(), search.products(2), search.products(3)):
+        fine = []
+        for target, candidate in sets:
+            if target in fixed or target in found or target in inputs:
+                continue
+            if {*candidate.places} & found.keys():
+                continue
+            formula = search.checked(target, candidate)
+            if formula is not None:
+                fine.append((search.rank(target, formula), target, formula))
+        for _, target, formula in sorted(fine, key=lambda one: one[:2]):
+            if target in found or target in inputs or {*formula.places} & found.keys():
+                continue
+            found[target] = formula
+            inputs |= {*formula.places}
+    return found
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Columns, some of their rows, and the logarithms of their sizes there.
+
+    Attributes:
+        whole: values (n,) of every column, by number.
+        places: numbers of the columns, in the order of the following.
+        few: (m, p) values in some rows, NaN where they are missing.
+        logs: (m, p) logarithms of their sizes, NaN where there is none.
+        steps: what columns are rounded to.
+    """
+
+    whole: Mapping[int, np.ndarray]
+    places: list[int]
+    few: np.ndarray
+    logs: np.ndarray
+    steps: Mapping[int, float]
+
+    @classmethod
+    def of(cls, columns: Mapping[int, np.ndarray], steps: Mapping[int, float]) -> "_Search":
+        places = [j for j, x in columns.items() if np.nanmax(np.abs(x)) < 2.0**53]
+        places = [j for j in places if np.nanmin(columns[j]) < np.nanmax(columns[j])]
+        n = len(next(iter(columns.values())))
+        some = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
+        few = np.stack([columns[j][some] for j in places], axis=1) if places else np.empty((0, 0))
+        with np.errstate(divide="ignore"):
+            logs = np.log(np.abs(few))
+        return cls(columns, places, few, np.where(np.isfinite(logs), logs, np.nan), steps)
+
+    def ones(self) -> Iterator[tuple[int, ColumnFormula]]:
+        """Columns that may be powers or logarithms of one other, each with the first guess."""
+        if len(self.places) > _MOST_COLUMNS:
+            return
+        least = np.array([float(np.nanmin(self.whole[j])) for j in self.places])
+        # of numbers from 0 on statisticians take the logarithm of one more
+        more = np.log1p(np.where(self.few > -1, self.few, np.nan))
+        for i, target in enumerate(self.places):
+            own, its = self.few[:, i], self.logs[:, i]
+            for form, x, y, fit in (
+                ("product", self.logs, its, least > -math.inf),
+                ("logarithm", self.logs, own, least > 0),
+                ("log1p", more, own, least == 0),
+            ):
+                slope, middle, apart, count = _lines(x, y)
+                fine = (apart <= self._gate(i, form)) & (count >= _FEWEST) & (slope != 0) & fit
+                for k in np.flatnonzero(fine):
+                    if k != i:
+                        terms = (self.places[k],), (float(slope[k]),), float(middle[k])
+                        yield target, ColumnFormula(*terms, 0.0, form)
+
+    def products(self, size: int) -> Iterator[tuple[int, ColumnFormula]]:
+        """Columns that may be products of so many others, in rows that have all columns."""
+        chosen = self._dense()
+        if not 0 < math.comb(len(chosen), size) <= _MOST_SETS or len(chosen) <= size:
+            return
+        rows = np.isfinite(self.logs[:, chosen]).all(axis=1)
+        logs = self.logs[rows][:, chosen]
+        if len(logs) < max(_FEWEST, 4 * size):
+            return
+        centred = logs - logs.mean(axis=0)
+        scatter = centred.T @ centred / len(logs)
+        sets = np.array([*itertools.combinations(range(len(chosen)), size)])
+        inner = scatter[sets[:, :, None], sets[:, None, :]]
+        # a ridge that is lost in the last bits: two columns may be proportional
+        ridge = 1e-13 * np.trace(inner, axis1=1, axis2=2)[:, None, None] * np.eye(size) + 1e-300
+        weight = np.linalg.solve(inner + ridge, scatter[sets])  # (sets, size, columns)
+        left = np.diag(scatter) - (scatter[sets] * weight).sum(axis=1)
+        gates = np.array([self._gate(i, "product") for i in chosen])
+        gates = np.maximum(gates, 1e-6 * np.sqrt(np.diag(scatter)))  # what cancels
+        halves = np.round(2 * weight) / 2
+        fine = left <= gates**2
+        fine &= (np.abs(weight - halves) <= _NEAR).all(axis=1) & (halves != 0).all(axis=1)
+        for s, t in zip(*np.nonzero(fine), strict=True):
+            if t not in sets[s]:
+                order = np.argsort([self.places[chosen[k]] for k in sets[s]])
+                places = tuple(self.places[chosen[sets[s][k]]] for k in order)
+                powers = tuple(float(halves[s, k, t]) for k in order)
+                yield self.places[chosen[t]], ColumnFormula(places, powers, 0.0, 0.0, "product")
+
+    def checked(self, target: int, guess: ColumnFormula) -> ColumnFormula | None:
+        """The formula that all rows follow, with short numbers where these do; None if none."""
+        y = self.whole[target]
+        x = {k: self.whole[k] for k in guess.places}
+        rows = np.isfinite(y) & np.logical_and.reduce([np.isfinite(own) for own in x.values()])
+        y, x = y[rows], {k: own[rows] for k, own in x.items()}
+        deviation = float(y.std()) if len(y) else 0.0
+        if len(y) < _FEWEST or not 0 < deviation < math.inf:
+            return None
+        for tolerance in tolerances(y, self.steps[target], deviation):
+            tries = _products if guess.form == "product" else _logarithms
+            for formula in tries(guess, y, x, tolerance):
+                if not bool(formula.holds(y, x).all()):
+                    continue
+                few = {target: y[:_LOOKED_AT], **{k: own[:_LOOKED_AT] for k, own in x.items()}}
+                terms = [*guess.places]
+                return formula if beyond_chance(target, terms, few, tolerance) else None
+        return None
+
+    def rank(self, target: int, formula: ColumnFormula) -> tuple:
+        """Of formulas that tie the same columns together the first is taken."""
+        y = self.whole[target]
+        made = formula.compute({k: self.whole[k] for k in formula.places})
+        off = float(np.nanmax(np.abs(y - made)))
+        # only what is rounded to what the others make it uses up its rounding
+        exact = formula.tolerance < 2 * EXACT * float(np.nanmax(np.abs(y)))
+        rounded = not exact and off > _USED_UP * formula.tolerance
+        divisions = sum(c < 0 for c in formula.coefficients)
+        halves = sum(c % 1 != 0 for c in formula.coefficients)
+        if formula.form != "product":  # of what is left: a square is no column to begin with
+            return 1, not rounded, 0, 0
+        return 0, not rounded, divisions + halves, -len(np.unique(y[np.isfinite(y)]))
+
+    def _gate(self, i: int, form: str) -> float:
+        """How far the i-th column may be from a guess; its logarithm from that of a product."""
+        y = self.few[:, i]
+        y = y[np.isfinite(y)]
+        deviation = float(y.std()) if len(y) else 0.0
+        largest = tolerances(y, self.steps[self.places[i]], deviation)[-1] if deviation else 0.0
+        if form != "product":
+            return _GATE * largest
+        size = np.abs(y[y != 0])
+        return _GATE * float(np.sqrt(np.mean((largest / size) ** 2))) if len(size) else 0.0
+
+    def _dense(self) -> list[int]:
+        """Places in order of columns of which few cells are missing or 0."""
+        there = np.isfinite(self.logs).mean(axis=0) if self.logs.size else np.zeros(0)
+        return [i for i in range(len(self.places)) if there[i] > 0.9]
+
+
+def _lines(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Regressions of y (m,) by each column of x (m, p), of what is not NaN.
+
+    Returns:
+        Slopes, intercepts, root mean squared residuals, and numbers of rows, each (p,).
+    """
+    both = np.isfinite(x) & np.isfinite(y)[:, None]
+    count = both.sum(axis=0)
+    n = np.maximum(count, 1)
+    u, v = np.where(both, x, 0.0), np.where(both, y[:, None], 0.0)
+    mean_u, mean_v = u.sum(axis=0) / n, v.sum(axis=0) / n
+    u, v = np.where(both, u - mean_u, 0.0), np.where(both, v - mean_v, 0.0)
+    size = (u * u).sum(axis=0)
+    slope = (u * v).sum(axis=0) / np.where(size > 0, size, 1.0)
+    apart = np.sqrt(np.square(v - slope * u).sum(axis=0) / n)
+    return slope, mean_v - slope * mean_u, np.where(size > 0, apart, np.inf), count
+
+
+def _products(
+    guess: ColumnFormula, y: np.ndarray, x: Mapping[int, np.ndarray], tolerance: float
+) -> Iterator[ColumnFormula]:
+    """Products that may be meant by a guess: with halves as exponents, and a short factor."""
+    powers = tuple(round(2 * c) / 2 for c in guess.coefficients)
+    near = all(
+        0 < abs(c) <= _HALVES / 2 and abs(c - own) <= _NEAR
+        for c, own in zip(powers, guess.coefficients, strict=True)
+    )
+    # what has no value, or is of two numbers, cannot be asked for
+    fit = near and all(
+        (c > 0 or bool((x[k] != 0).all())) and (c % 2 == 1 or bool((x[k] >= 0).all()))
+        for k, c in zip(guess.places, powers, strict=True)
+    )
+    if not fit:
+        return
+    tolerance += EXACT * float(np.abs(y).max())
+    made = ColumnFormula(guess.places, powers, 1.0, tolerance, "product")
+    yield made
+    base = made.compute(x)
+    there = np.isfinite(base) & (base != 0)
+    if not there.any():
+        return
+    # the middle of the factors that all rows allow
+    low = float(np.max((y[there] - np.sign(base[there]) * tolerance) / base[there]))
+    high = float(np.min((y[there] + np.sign(base[there]) * tolerance) / base[there]))
+    for factor in _short(low, high):
+        yield ColumnFormula(guess.places, powers, factor, tolerance, "product")
+
+
+def _logarithms(
+    guess: ColumnFormula, y: np.ndarray, x: Mapping[int, np.ndarray], tolerance: float
+) -> Iterator[ColumnFormula]:
+    """Logarithms that may be meant by a guess, of base e or 10 first."""
+    (k,) = guess.places
+    tolerance += EXACT * float(np.abs(y).max())
+    u = np.log(x[k]) if guess.form == "logarithm" else np.log1p(x[k])
+    slope = float(np.polyfit(u - u.mean(), y, 1)[0])
+    tens = slope * math.log(10)
+    for c in (float(round(slope)), round(tens) / math.log(10), round(slope, 6), slope):
+        if not c:
+            continue
+        rest = y - c * u
+        for b in (0.0, round(float(np.median(rest)), 6), 0.5 * float(rest.max() + rest.min())):
+            yield ColumnFormula((k,), (c,), b, tolerance, guess.form)
+
+
+def _short(low: float, high: float) -> Sequence[float]:
+    """The shortest number between two, and their middle."""
+    middle = 0.5 * (low + high)
+    if not math.isfinite(middle) or low > high or middle == 0:
+        return []
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(1, _SHORTEST + 1))
+    return [next((f for f in rounded if low <= f <= high), middle), middle]
