@@ -2,7 +2,8 @@
 
     python -m benchmarks.holes --seeds 0 1 2
 
-The tables are those of `benchmarks.asking`. 30 % of the cells of the training rows are removed at
+The tables are those of `benchmarks.asking` but for cardio: some of its columns are sums of others, and a
+Gaussian has no density there. 30 % of the cells of the training rows are removed at
 random. `holes` is the mean log density of complete test rows, in nats a row, under the automatic
 model fitted to what is left, `complete` under that fitted to the whole training rows, `fewer` to
 70 % of the training rows, whole, and `gaussian` under one Gaussian of the whole training rows.
@@ -16,10 +17,12 @@ import time
 
 import numpy as np
 
-from .asking import TABLES, load
+from .asking import TABLES as ASKED
+from .asking import load
 from .common import RESULTS, run_all
 
 KEY = ("table", "seed")
+TABLES = tuple(table for table in ASKED if table != "cardio")
 SHARE = 0.3  # of the cells of training rows
 _MOST = 1500  # rows of a table
 
