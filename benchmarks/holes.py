@@ -2,11 +2,11 @@
 
     python -m benchmarks.holes --seeds 0 1 2
 
-The tables are those of `benchmarks.asking` but for cardio: some of its columns are sums of others, and a
-Gaussian has no density there. 30 % of the cells of the training rows are removed at
-random. `holes` is the mean log density of complete test rows, in nats a row, under the automatic
-model fitted to what is left, `complete` under that fitted to the whole training rows, `fewer` to
-70 % of the training rows, whole, and `gaussian` under one Gaussian of the whole training rows.
+The tables are those of `benchmarks.asking` but for cardio: some of its columns are sums of others,
+and a Gaussian has no density there. 30 % of the cells of the training rows are removed at random.
+`holes` is the mean log density of complete test rows, in nats a row, under the automatic model
+fitted to what is left, `complete` under that fitted to the whole training rows, `fewer` to 70 % of
+the training rows, whole, and `gaussian` under one Gaussian of the whole training rows.
 `told` is what the model fitted to holes says of itself (`held_out_`), a density of known cells,
 and `fresh` the mean log density of test rows of which as many cells are removed, which it
 estimates.
