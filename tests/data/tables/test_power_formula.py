@@ -94,6 +94,46 @@ def test_the_column_that_is_rounded_to_the_others_is_computed():
         assert [order[j] for j in find_powers(columns, steps)] == ["bmi"]
 
 
+def test_what_is_rounded_is_not_computed_from_what_is_not():
+    """Of a bill by the day, in all digits, and days samples would have whole bills of no day."""
+    r = np.random.default_rng(6)
+    days, power, gas = r.integers(26, 36, 300), r.poisson(800, 300), r.gamma(2, 40, 300).round(2)
+    table = pd.DataFrame({"days": days, "kwh": power, "kwhpday": power / days, "gas": gas})
+    table["gaspday"] = gas / days
+    columns = Columns.learn(table).columns
+    assert formulas(columns) == {"kwhpday": "kwh / days", "gaspday": "gas / days"}
+    z = torch.randn(200, 3, generator=torch.manual_seed(0), dtype=torch.float64)
+    assert not any(broken.any() for broken in columns.exceptions(columns.decode(z)).values())
+
+
+def test_a_whole_number_that_has_to_be_computed_from_fractions_may_be_rounded():
+    r = np.random.default_rng(7)
+    number = r.integers(1, 400, 300)
+    table = pd.DataFrame({"number": number, "square": 2.0 * np.sqrt(number)})
+    columns = Columns.learn(table, columns={"square": "continuous"}).columns
+    assert formulas(columns) == {"number": "0.25 square^2"}
+    z = torch.randn(200, 1, generator=torch.manual_seed(0), dtype=torch.float64)
+    assert not columns.exceptions(columns.decode(z))["number"].any()
+
+
+def test_products_are_found_in_the_rows_that_have_all_of_their_columns():
+    table = sales(600)[["price", "number", "amount", "weight", "height", "bmi"]].astype(float)
+    r = np.random.default_rng(8)
+    columns = Columns.learn(table.mask(r.random(table.shape) < 0.3), missing="model").columns
+    assert formulas(columns) == {"amount": "price number", "bmi": "703 weight / height^2"}
+
+
+def test_the_logarithm_of_a_product_is_a_sum_of_logarithms():
+    r = np.random.default_rng(9)
+    people, crimes = r.integers(20_000, 900_000, 200), r.integers(500, 90_000, 200)
+    table = pd.DataFrame({"people": people, "crimes": crimes, "rate": 1000 * crimes / people})
+    table["lrate"] = np.log(table.rate)
+    columns = Columns.learn(table).columns
+    assert columns.names == ("people", "crimes")
+    made = columns.decode(torch.randn(50, 2, generator=torch.manual_seed(0), dtype=torch.float64))
+    assert np.allclose(made.lrate, np.log(made.rate), rtol=0, atol=1e-9)
+
+
 def test_a_formula_of_rows_that_have_both_fills_in_what_one_lacks():
     table = sales()
     r = np.random.default_rng(3)

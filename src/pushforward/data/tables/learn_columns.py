@@ -191,7 +191,7 @@ def _compute(
         for j in places
         if j not in formulas and found[j].kind != "date" and len(cells[j][1])
     }
-    steps = {j: steps[j] or _last_digit(digits[j], cells[j][1]) for j in rest}
+    steps = {j: steps[j] or _last_digit(found[j], digits[j], cells[j][1]) for j in rest}
     formulas |= find_powers(rest, steps, {*fixed, *inputs})
     for j, formula in formulas.items():
         why = f"{formula.text(labels)} in all rows: computed from it"
@@ -317,9 +317,11 @@ def _step(column: Column, digits: Digits | None) -> float:
     return column.step if column.kind in ("integer", "grid") else 0.0
 
 
-def _last_digit(digits: Digits | None, values: np.ndarray) -> float:
-    """The last of the significant digits of the largest number of a column; 0 without any."""
+def _last_digit(column: Column, digits: Digits | None, values: np.ndarray) -> float:
+    """The last digit of the largest number of a column without decimals; 0 where it has all."""
     largest = float(np.abs(values).max())
+    if column.family == "int":
+        return 1.0
     if digits is None or digits.significant is None or not 0 < largest < math.inf:
         return 0.0
     return 10.0 ** (math.floor(math.log10(largest)) + 1 - digits.significant)

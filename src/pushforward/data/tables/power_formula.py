@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,22 +48,21 @@ def find_powers(
         return {}
     search = _Search.of(columns, steps)
     found: dict[int, ColumnFormula] = {}
-    inputs: set[int] = set()
-    for sets in (search.ones(), search.products(2), search.products(3)):
+    kept = {*fixed}  # what is not computed
+    products = (search.products(2), search.pairs_with_holes(), search.products(3))
+    for guesses in (search.ones("product"), *products, search.ones("logarithm", "log1p")):
         fine = []
-        for target, candidate in sets:
-            if target in fixed or target in found or target in inputs:
+        for target, guess in guesses:
+            if target in kept or target in found:
                 continue
-            if {*candidate.places} & found.keys():
-                continue
-            formula = search.checked(target, candidate)
+            formula = search.checked(target, guess)
             if formula is not None:
                 fine.append((search.rank(target, formula), target, formula))
         for _, target, formula in sorted(fine, key=lambda one: one[:2]):
-            if target in found or target in inputs or {*formula.places} & found.keys():
-                continue
-            found[target] = formula
-            inputs |= {*formula.places}
+            formula = search.of_inputs(target, formula, found)
+            if formula is not None and target not in kept and target not in found:
+                found[target] = search.rounded(target, formula)
+                kept |= {*formula.places}
     return found
 
 
@@ -96,7 +95,7 @@ class _Search:
             logs = np.log(np.abs(few))
         return cls(columns, places, few, np.where(np.isfinite(logs), logs, np.nan), steps)
 
-    def ones(self) -> Iterator[tuple[int, ColumnFormula]]:
+    def ones(self, *forms: str) -> Iterator[tuple[int, ColumnFormula]]:
         """Columns that may be powers or logarithms of one other, each with the first guess."""
         if len(self.places) > _MOST_COLUMNS:
             return
@@ -110,6 +109,8 @@ class _Search:
                 ("logarithm", self.logs, own, least > 0),
                 ("log1p", more, own, least == 0),
             ):
+                if form not in forms:
+                    continue
                 slope, middle, apart, count = _lines(x, y)
                 fine = (apart <= self._gate(i, form)) & (count >= _FEWEST) & (slope != 0) & fit
                 for k in np.flatnonzero(fine):
@@ -129,22 +130,55 @@ class _Search:
         centred = logs - logs.mean(axis=0)
         scatter = centred.T @ centred / len(logs)
         sets = np.array([*itertools.combinations(range(len(chosen)), size)])
-        inner = scatter[sets[:, :, None], sets[:, None, :]]
-        # a ridge that is lost in the last bits: two columns may be proportional
-        ridge = 1e-13 * np.trace(inner, axis1=1, axis2=2)[:, None, None] * np.eye(size) + 1e-300
-        weight = np.linalg.solve(inner + ridge, scatter[sets])  # (sets, size, columns)
-        left = np.diag(scatter) - (scatter[sets] * weight).sum(axis=1)
+        weight, left = _regressed(scatter[sets[:, :, None], sets[:, None, :]], scatter[sets])
+        left = np.diag(scatter) - left
+        near = left <= self._gates(chosen, np.diag(scatter)) ** 2
+        for s, own in enumerate(sets):
+            yield from self._guesses([chosen[k] for k in own], chosen, weight[s], near[s])
+
+    def pairs_with_holes(self) -> Iterator[tuple[int, ColumnFormula]]:
+        """Columns that may be products of two others, in rows that have these three."""
+        p = len(self.places)
+        if self._dense() == [*range(p)] or math.comb(p, 2) > _MOST_SETS:
+            return
+        for pair in itertools.combinations(range(p), 2):
+            y = self.logs[np.isfinite(self.logs[:, list(pair)]).all(axis=1)]
+            both = np.isfinite(y)
+            count = both.sum(axis=0)
+            y = np.where(both, y, 0.0)
+            n = np.maximum(count, 1)
+            # of each column the rows that have it too
+            x = y[:, None, list(pair)] * both[:, :, None]
+            x = np.where(both[:, :, None], x - x.sum(axis=0) / n[:, None], 0.0)
+            y = np.where(both, y - y.sum(axis=0) / n, 0.0)
+            inner = np.einsum("mti,mtj->tij", x, x) / n[:, None, None]
+            cross = np.einsum("mti,mt->ti", x, y) / n[:, None]
+            weight, left = _regressed(inner, cross[..., None])
+            size = np.square(y).sum(axis=0) / n
+            near = size - left[..., 0] <= self._gates([*range(p)], size) ** 2
+            near &= count >= _FEWEST
+            yield from self._guesses([*pair], [*range(p)], weight[..., 0].T, near)
+
+    def _gates(self, chosen: Sequence[int], variance: np.ndarray) -> np.ndarray:
+        """How far the logarithms of columns may be from products, at least what cancels."""
         gates = np.array([self._gate(i, "product") for i in chosen])
-        gates = np.maximum(gates, 1e-6 * np.sqrt(np.diag(scatter)))  # what cancels
+        return np.maximum(gates, 1e-6 * np.sqrt(variance))
+
+    def _guesses(
+        self, bases: Sequence[int], targets: Sequence[int], weight: np.ndarray, near: np.ndarray
+    ) -> Iterator[tuple[int, ColumnFormula]]:
+        """Products of some columns, by weights (K, T) of their logarithms in those of targets."""
         halves = np.round(2 * weight) / 2
-        fine = left <= gates**2
-        fine &= (np.abs(weight - halves) <= _NEAR).all(axis=1) & (halves != 0).all(axis=1)
-        for s, t in zip(*np.nonzero(fine), strict=True):
-            if t not in sets[s]:
-                order = np.argsort([self.places[chosen[k]] for k in sets[s]])
-                places = tuple(self.places[chosen[sets[s][k]]] for k in order)
-                powers = tuple(float(halves[s, k, t]) for k in order)
-                yield self.places[chosen[t]], ColumnFormula(places, powers, 0.0, 0.0, "product")
+        fine = near & (np.abs(weight - halves) <= _NEAR).all(axis=0) & (halves != 0).all(axis=0)
+        order = np.argsort([self.places[i] for i in bases])
+        places = tuple(self.places[bases[int(k)]] for k in order)
+        for t in np.flatnonzero(fine):
+            if targets[int(t)] not in bases:
+                powers = tuple(float(halves[k, t]) for k in order)
+                yield (
+                    self.places[targets[int(t)]],
+                    ColumnFormula(places, powers, 0.0, 0.0, "product"),
+                )
 
     def checked(self, target: int, guess: ColumnFormula) -> ColumnFormula | None:
         """The formula that all rows follow, with short numbers where these do; None if none."""
@@ -165,19 +199,61 @@ class _Search:
                 return formula if beyond_chance(target, terms, few, tolerance) else None
         return None
 
+    def of_inputs(
+        self, target: int, formula: ColumnFormula, found: Mapping[int, ColumnFormula]
+    ) -> ColumnFormula | None:
+        """The formula made of columns that are not computed; None where there is none.
+
+        The logarithm of a product is a sum of logarithms.
+        """
+        if not {*formula.places} & found.keys():
+            return formula
+        (k, *others), (c, *_) = formula.places, formula.coefficients
+        inner = found.get(k, formula)
+        if others or formula.form != "logarithm" or inner.form != "product":
+            return None
+        x = {j: self.whole[j] for j in inner.places}
+        if inner.intercept <= 0 or min(float(np.nanmin(own)) for own in x.values()) <= 0:
+            return None
+        whole = ColumnFormula(
+            *(inner.places, tuple(c * power for power in inner.coefficients)),
+            *(formula.intercept + c * math.log(inner.intercept), formula.tolerance),
+            "logarithm",
+        )
+        y = self.whole[target]
+        off = np.abs(y - whole.compute(x))
+        return whole if bool((np.isnan(off) | (off <= whole.tolerance)).all()) else None
+
+    def rounded(self, target: int, formula: ColumnFormula) -> ColumnFormula:
+        """The formula with what rounding in samples may put its column off by."""
+        half = 0.5 * self.steps[target]
+        if formula.tolerance >= half or self._on_grid(target, formula):
+            return formula
+        return replace(formula, tolerance=half * (1 + 1e-6) + formula.tolerance)
+
     def rank(self, target: int, formula: ColumnFormula) -> tuple:
         """Of formulas that tie the same columns together the first is taken."""
         y = self.whole[target]
         made = formula.compute({k: self.whole[k] for k in formula.places})
         off = float(np.nanmax(np.abs(y - made)))
         # only what is rounded to what the others make it uses up its rounding
-        exact = formula.tolerance < 2 * EXACT * float(np.nanmax(np.abs(y)))
-        rounded = not exact and off > _USED_UP * formula.tolerance
+        half = 0.5 * self.steps[target]
+        rounded = formula.tolerance > half > 0 and off > _USED_UP * half
+        # what follows exactly though it is rounded would be rounded away from it in samples
+        apart = formula.tolerance < half and not self._on_grid(target, formula)
         divisions = sum(c < 0 for c in formula.coefficients)
         halves = sum(c % 1 != 0 for c in formula.coefficients)
         if formula.form != "product":  # of what is left: a square is no column to begin with
-            return 1, not rounded, 0, 0
-        return 0, not rounded, divisions + halves, -len(np.unique(y[np.isfinite(y)]))
+            return apart, 1, not rounded, 0, 0
+        return apart, 0, not rounded, divisions + halves, -len(np.unique(y[np.isfinite(y)]))
+
+    def _on_grid(self, target: int, formula: ColumnFormula) -> bool:
+        """Whether a product of rounded numbers has the decimals of its column, always."""
+        step = abs(formula.intercept)
+        for k, c in zip(formula.places, formula.coefficients, strict=True):
+            step *= self.steps[k] ** c if c > 0 and c % 1 == 0 else 0.0
+        steps = step / self.steps[target]
+        return formula.form == "product" and steps > 0.5 and abs(steps - round(steps)) < 1e-6
 
     def _gate(self, i: int, form: str) -> float:
         """How far the i-th column may be from a guess; its logarithm from that of a product."""
@@ -194,6 +270,20 @@ class _Search:
         """Places in order of columns of which few cells are missing or 0."""
         there = np.isfinite(self.logs).mean(axis=0) if self.logs.size else np.zeros(0)
         return [i for i in range(len(self.places)) if there[i] > 0.9]
+
+
+def _regressed(inner: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Regressions on few columns: weights (..., K, T), and the variance they explain (..., T).
+
+    Args:
+        inner: (..., K, K) covariances of the columns.
+        cross: (..., K, T) with those that are regressed.
+    """
+    size = inner.shape[-1]
+    # a ridge that is lost in the last bits: two columns may be proportional
+    scale = np.trace(inner, axis1=-2, axis2=-1)[..., None, None]
+    weight = np.linalg.solve(inner + (1e-13 * scale + 1e-300) * np.eye(size), cross)
+    return weight, (cross * weight).sum(axis=-2)
 
 
 def _lines(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
