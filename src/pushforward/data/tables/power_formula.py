@@ -16,6 +16,7 @@ _LOOKED_AT = 500  # rows by which formulas are sought; those found are checked o
 _FEWEST = 20  # rows that have all columns of a formula
 _MOST_COLUMNS = 100  # among which formulas of one column are sought
 _MOST_SETS = 5000  # of two columns, and of three, that a product is sought among
+_MOST_HOLES = 0.6  # share of the cells of a column that are missing or 0
 _HALVES = 6  # exponents are halves up to this many
 _NEAR = 0.05  # what a fitted exponent may be off by
 _GATE = 10.0  # times the tolerance, that rows looked at may be off by on average
@@ -76,6 +77,8 @@ class _Search:
         few: (m, p) values in some rows, NaN where they are missing.
         logs: (m, p) logarithms of their sizes, NaN where there is none.
         steps: what columns are rounded to.
+        gates: (p,) how far columns may be from a guess, and their logarithms from that of a
+            product, by the form.
     """
 
     whole: Mapping[int, np.ndarray]
@@ -83,6 +86,7 @@ class _Search:
     few: np.ndarray
     logs: np.ndarray
     steps: Mapping[int, float]
+    gates: Mapping[str, np.ndarray]
 
     @classmethod
     def of(cls, columns: Mapping[int, np.ndarray], steps: Mapping[int, float]) -> "_Search":
@@ -93,7 +97,11 @@ class _Search:
         few = np.stack([columns[j][some] for j in places], axis=1) if places else np.empty((0, 0))
         with np.errstate(divide="ignore"):
             logs = np.log(np.abs(few))
-        return cls(columns, places, few, np.where(np.isfinite(logs), logs, np.nan), steps)
+        logs = np.where(np.isfinite(logs), logs, np.nan)
+        each = [_gates(own, steps[j]) for j, own in zip(places, few.T, strict=True)]
+        gates = np.array(each).reshape(-1, 2).T
+        gates = {"product": gates[0], "logarithm": gates[1], "log1p": gates[1]}
+        return cls(columns, places, few, logs, steps, gates)
 
     def ones(self, *forms: str) -> Iterator[tuple[int, ColumnFormula]]:
         """Columns that may be powers or logarithms of one other, each with the first guess."""
@@ -112,7 +120,7 @@ class _Search:
                 if form not in forms:
                     continue
                 slope, middle, apart, count = _lines(x, y)
-                fine = (apart <= self._gate(i, form)) & (count >= _FEWEST) & (slope != 0) & fit
+                fine = (apart <= self.gates[form][i]) & (count >= _FEWEST) & (slope != 0) & fit
                 for k in np.flatnonzero(fine):
                     if k != i:
                         terms = (self.places[k],), (float(slope[k]),), float(middle[k])
@@ -132,16 +140,16 @@ class _Search:
         sets = np.array([*itertools.combinations(range(len(chosen)), size)])
         weight, left = _regressed(scatter[sets[:, :, None], sets[:, None, :]], scatter[sets])
         left = np.diag(scatter) - left
-        near = left <= self._gates(chosen, np.diag(scatter)) ** 2
+        near = left <= self._fit(chosen, np.diag(scatter))
         for s, own in enumerate(sets):
             yield from self._guesses([chosen[k] for k in own], chosen, weight[s], near[s])
 
     def pairs_with_holes(self) -> Iterator[tuple[int, ColumnFormula]]:
         """Columns that may be products of two others, in rows that have these three."""
-        p = len(self.places)
-        if self._dense() == [*range(p)] or math.comb(p, 2) > _MOST_SETS:
+        p, some = len(self.places), self._dense(_MOST_HOLES)
+        if self._dense() == some or math.comb(len(some), 2) > _MOST_SETS:
             return
-        for pair in itertools.combinations(range(p), 2):
+        for pair in itertools.combinations(some, 2):
             y = self.logs[np.isfinite(self.logs[:, list(pair)]).all(axis=1)]
             both = np.isfinite(y)
             count = both.sum(axis=0)
@@ -155,14 +163,13 @@ class _Search:
             cross = np.einsum("mti,mt->ti", x, y) / n[:, None]
             weight, left = _regressed(inner, cross[..., None])
             size = np.square(y).sum(axis=0) / n
-            near = size - left[..., 0] <= self._gates([*range(p)], size) ** 2
+            near = size - left[..., 0] <= self._fit([*range(p)], size)
             near &= count >= _FEWEST
             yield from self._guesses([*pair], [*range(p)], weight[..., 0].T, near)
 
-    def _gates(self, chosen: Sequence[int], variance: np.ndarray) -> np.ndarray:
-        """How far the logarithms of columns may be from products, at least what cancels."""
-        gates = np.array([self._gate(i, "product") for i in chosen])
-        return np.maximum(gates, 1e-6 * np.sqrt(variance))
+    def _fit(self, chosen: Sequence[int], variance: np.ndarray) -> np.ndarray:
+        """How far logarithms of columns may be from products, squared: what cancels at least."""
+        return np.maximum(self.gates["product"][chosen] ** 2, 1e-12 * variance)
 
     def _guesses(
         self, bases: Sequence[int], targets: Sequence[int], weight: np.ndarray, near: np.ndarray
@@ -255,21 +262,20 @@ class _Search:
         steps = step / self.steps[target]
         return formula.form == "product" and steps > 0.5 and abs(steps - round(steps)) < 1e-6
 
-    def _gate(self, i: int, form: str) -> float:
-        """How far the i-th column may be from a guess; its logarithm from that of a product."""
-        y = self.few[:, i]
-        y = y[np.isfinite(y)]
-        deviation = float(y.std()) if len(y) else 0.0
-        largest = tolerances(y, self.steps[self.places[i]], deviation)[-1] if deviation else 0.0
-        if form != "product":
-            return _GATE * largest
-        size = np.abs(y[y != 0])
-        return _GATE * float(np.sqrt(np.mean((largest / size) ** 2))) if len(size) else 0.0
-
-    def _dense(self) -> list[int]:
-        """Places in order of columns of which few cells are missing or 0."""
+    def _dense(self, holes: float = 0.1) -> list[int]:
+        """Places in order of columns of which at most a share of the cells is missing or 0."""
         there = np.isfinite(self.logs).mean(axis=0) if self.logs.size else np.zeros(0)
-        return [i for i in range(len(self.places)) if there[i] > 0.9]
+        return [i for i in range(len(self.places)) if there[i] >= 1 - holes]
+
+
+def _gates(y: np.ndarray, step: float) -> tuple[float, float]:
+    """How far the logarithms of values may be from those of a product, and they from a guess."""
+    y = y[np.isfinite(y)]
+    deviation = float(y.std()) if len(y) else 0.0
+    largest = _GATE * tolerances(y, step, deviation)[-1] if deviation else 0.0
+    size = np.abs(y[y != 0])
+    relative = float(np.sqrt(np.mean((largest / size) ** 2))) if len(size) else 0.0
+    return relative, largest
 
 
 def _regressed(inner: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
