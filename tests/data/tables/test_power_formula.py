@@ -205,6 +205,16 @@ def test_nearly_is_not_all_rows():
     assert find_powers({0: x, 1: once, 2: near}, dict.fromkeys(range(3), 0.0)) == {}
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e15])
+def test_numbers_of_any_size_are_searched_without_a_warning(size):
+    r = np.random.default_rng(0)
+    x, y = r.lognormal(size=(2, 100)) * size
+    x[:3] = 0.0
+    y[3:6] = np.nan
+    columns = {0: x, 1: y, 2: np.where(r.random(100) < 0.5, size, -size), 3: r.normal(size=100)}
+    assert find_powers(columns, dict.fromkeys(columns, 0.0)) == {}
+
+
 def test_a_square_of_both_signs_is_not_computed():
     """It says of no square of which number it is."""
     x = np.random.default_rng(0).normal(size=300)

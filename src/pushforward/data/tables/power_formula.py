@@ -24,6 +24,7 @@ _USED_UP = 0.95  # of half a step, by what is rounded to it
 _SHORTEST = 12  # significant digits of factors that are written shortly
 
 
+@np.errstate(all="ignore")  # of numbers beyond all sizes, which no formula holds for
 def find_powers(
     columns: Mapping[int, np.ndarray],
     steps: Mapping[int, float],
@@ -95,8 +96,7 @@ class _Search:
         n = len(next(iter(columns.values())))
         some = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
         few = np.stack([columns[j][some] for j in places], axis=1) if places else np.empty((0, 0))
-        with np.errstate(divide="ignore"):
-            logs = np.log(np.abs(few))
+        logs = np.log(np.abs(few))
         logs = np.where(np.isfinite(logs), logs, np.nan)
         each = [_gates(own, steps[j]) for j, own in zip(places, few.T, strict=True)]
         gates = np.array(each).reshape(-1, 2).T
@@ -180,12 +180,10 @@ class _Search:
         order = np.argsort([self.places[i] for i in bases])
         places = tuple(self.places[bases[int(k)]] for k in order)
         for t in np.flatnonzero(fine):
-            if targets[int(t)] not in bases:
-                powers = tuple(float(halves[k, t]) for k in order)
-                yield (
-                    self.places[targets[int(t)]],
-                    ColumnFormula(places, powers, 0.0, 0.0, "product"),
-                )
+            target = targets[int(t)]
+            powers = tuple(float(halves[k, t]) for k in order)
+            if target not in bases:
+                yield self.places[target], ColumnFormula(places, powers, 0.0, 0.0, "product")
 
     def checked(self, target: int, guess: ColumnFormula) -> ColumnFormula | None:
         """The formula that all rows follow, with short numbers where these do; None if none."""
