@@ -196,3 +196,25 @@ def test_a_short_budget_completes_cells_by_a_mixture_of_few_rows(monkeypatch):
         (whole,) = completions(found, 1, minutes=minutes)
         assert whole["b"].notna().all()
     assert seen == [2000, 2000, 1000, 500]
+
+
+def test_after_the_deadline_one_normal_distribution_is_tried_and_holes_are_of_one_another_alone():
+    r = np.random.default_rng(0)
+    X = pd.DataFrame(r.normal(size=(600, 2)) + 8 * r.integers(0, 3, (600, 1)), columns=["a", "b"])
+    X.loc[(X["a"] > 8) & (r.random(600) < 0.6), "b"] = np.nan
+    found = Columns.learn(X, missing="model")
+    z, _, known = found.columns.encode_known(found.X, r)
+    rows = rows_of(found.columns, z, None, torch.zeros(len(z)))
+    components = []
+    for deadline in (time.monotonic() - 1, time.monotonic() + 3600):
+        mixture = TableMixture.fit(rows, 0, known, deadline=deadline).mixture
+        components.append(len(mixture.gaussians.log_weight))
+    assert components[0] == 1 < components[1]
+    (whole,) = completions(found, 1)
+    z, log_det = found.columns.encode(whole, draw=r)
+    rows = rows_of(found.columns, z, None, log_det)
+    for late, depends in ((-1, False), (3600, True)):
+        deadline = time.monotonic() + late
+        holes = Missingness.fit(found.columns, found.X, rows, 0, deadline=deadline)
+        assert holes is not None
+        assert (holes.n_coordinates > 0) == depends

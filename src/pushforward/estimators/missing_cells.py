@@ -1,5 +1,6 @@
 """Rows with missing cells: completed for a fit, scored and judged by the cells they have."""
 
+import math
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ __all__ = [
 # rows that the mixture by which cells are completed is fitted to; the most also for each minute
 # of a budget
 _LEAST_FITTED, _MOST_FITTED = 500, 5_000
+_SHARE = 0.25  # of the time of a fit, after which no more mixtures are tried
 _REDRAWN = 30  # times that cells which break a constraint are drawn again
 _DRAWS = 200  # of the missing cells of a row, that its density is averaged over
 _NOISE = 8  # draws of the places of values in their cells
@@ -67,7 +69,7 @@ def completions(
         count: how many draws, 1 or more.
         beside: other coordinates of the same rows, of which none is missing, given which the cells
             are drawn too.
-        minutes: budget of the whole fit; the mixture is fitted to fewer rows where it is short.
+        minutes: budget of the whole fit; if it is short fewer mixtures are tried, on fewer rows.
 
     Returns:
         Tables in the container of the rows; the very rows, once, if nothing is missing.
@@ -83,13 +85,14 @@ def completions(
     if beside is not None:
         rows = rows.beside(beside)
         z, known = rows.x, torch.cat([known, torch.ones_like(beside.x, dtype=torch.bool)], 1)
-    most = _MOST_FITTED
+    most, deadline = _MOST_FITTED, math.inf
     if minutes is not None:
+        deadline = time.monotonic() + 60 * _SHARE * minutes
         most = min(most, max(_LEAST_FITTED, int(minutes * _MOST_FITTED)))
     some = order[torch.randperm(len(z), generator=generator)[:most]]
     tables = []
     with torch.no_grad():
-        mixture = TableMixture.fit(rows.take(some), 0, known[some])
+        mixture = TableMixture.fit(rows.take(some), 0, known[some], deadline=deadline)
         for _ in range(count):
             drawn = torch.empty_like(z)
             drawn[order] = mixture.complete(z[order], known[order], generator)

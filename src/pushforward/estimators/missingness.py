@@ -77,7 +77,7 @@ class Missingness:
             seed: of everything random.
             weight: (n,) of the rows, or None.
             deadline: ``time.monotonic()`` to be done by; fewer rows are looked at where it is
-                near, but not fewer than 500.
+                near, but not fewer than 500. Where it is over, holes depend on one another alone.
 
         Returns:
             None where no cell is missing.
@@ -95,9 +95,10 @@ class Missingness:
         own, beside = own.take(some), rows.take(some)
         beside = dataclasses.replace(beside, weight=own.weight, completions=()).beside(own)
         alone, after = torch.arange(count), d + torch.arange(count)
+        late = time.monotonic() > deadline
         if math.isfinite(deadline) and len(own) > _TIMED:
-            few = torch.arange(_affordable(beside, after, seed, deadline))
-            own, beside = own.take(few), beside.take(few)
+            few = _TIMED if late else _affordable(beside, after, seed, deadline)
+            own, beside = (part.take(torch.arange(few)) for part in (own, beside))
         depends, gain = False, 0.0
         if len(own) >= _FEWEST:
             # copies of whole rows stay together; those of patterns of holes are what is learned
@@ -110,13 +111,14 @@ class Missingness:
                 chain = DiscreteChain.fit(part.take(fit), chained, seed, quick=True)
                 return chain.log_prob(part.x[out])
 
-            joint, given = held_out(own, alone), held_out(beside, after)
+            joint = held_out(own, alone)
+            given = joint if late else held_out(beside, after)
             gap = given - joint
             depends = bool(d) and float(gap.mean()) > float(gap.std()) / len(out) ** 0.5
             value = own.take(out).mean(given if depends else joint)
             gain = value - _independent(own, fit, out)
         part, chained = (beside, after) if depends else (own, alone)
-        chain = DiscreteChain.fit(part, chained, seed, quick=count > _MANY)
+        chain = DiscreteChain.fit(part, chained, seed, quick=late or count > _MANY)
         return cls(
             torch.from_numpy(places),
             torch.from_numpy(indicator.reshape(-1)),

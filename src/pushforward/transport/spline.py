@@ -55,6 +55,7 @@ class Splines:
 
     def __post_init__(self) -> None:
         self._cells: _Cells | None = None
+        self._rises: tuple[Tensor, Tensor, Tensor] | None = None
         self._many: int | None = None
         self._searches: dict[str, KnotSearch] = {}
 
@@ -129,10 +130,13 @@ class Splines:
         root of Durkan et al. eq. 8 is ``2 t / (b + sqrt(b^2 + 4 a t))``, a form that does not
         cancel. In a tail ``q = r = 1``, whatever ``t`` is.
         """
-        cells = self.cells()
-        index = self._above("y", y)
-        t = (y - cells.y.gather(-1, index)) * cells.per_rise.gather(-1, index)
-        b = torch.addcmul(cells.start.gather(-1, index), t, cells.bend.gather(-1, index), value=-1)
+        cells, index = self.cells(), self._above("y", y)
+        if self._rises is None:
+            slopes = cells.left / cells.chord, (cells.left + cells.right) / cells.chord - 2
+            self._rises = 1 / (cells.chord * cells.width), *slopes
+        per_rise, q, bend = (part.gather(-1, index) for part in self._rises)
+        t = (y - cells.y.gather(-1, index)) * per_rise
+        b = torch.addcmul(q, t, bend, value=-1)
         root = torch.addcmul((1 - b) * t, b, b, value=0.25).clamp_min(0).sqrt()
         xi = t / torch.add(root, b, alpha=0.5)
         width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
@@ -164,8 +168,6 @@ class _Cells:
         shift: ``y - x``.
         width: of the interval; that of a tail is any.
         chord, left, right: slopes: mean, at the left end, at the right end.
-        per_rise: one by what the spline rises.
-        start, bend: slope at the left end by the mean one; those of both ends together, less 2.
         rate, offset: of uniform knots: ``x * rate + offset`` counts intervals, (..., 1).
     """
 
@@ -176,9 +178,6 @@ class _Cells:
     chord: Tensor
     left: Tensor
     right: Tensor
-    per_rise: Tensor
-    start: Tensor
-    bend: Tensor
     rate: Tensor
     offset: Tensor
 
@@ -195,9 +194,6 @@ class _Cells:
         left, right = torch.cat([first, slope], dim=-1), torch.cat([slope, last], dim=-1)
         return cls(
             *(x0, y0, y0 - x0, width, chord, left, right),
-            1 / (chord * width),
-            left / chord,
-            (left + right) / chord - 2,
             1 / step,
             1 - x[..., :1] / step,
         )

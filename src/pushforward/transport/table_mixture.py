@@ -7,6 +7,7 @@ conditioned (:mod:`.conditioning`) and by which rows with missing cells are comp
 
 import dataclasses
 import math
+import time
 
 import torch
 from torch import Tensor
@@ -67,7 +68,14 @@ class TableMixture:
         self._log_width = rows.width[tabled].log()
 
     @classmethod
-    def fit(cls, rows: Rows, seed: int, known: Tensor | None = None) -> "TableMixture":
+    def fit(
+        cls,
+        rows: Rows,
+        seed: int,
+        known: Tensor | None = None,
+        *,
+        deadline: float = math.inf,
+    ) -> "TableMixture":
         """Fit it by expectation maximisation.
 
         Args:
@@ -75,6 +83,7 @@ class TableMixture:
             seed: of everything random.
             known: (n, D) bool, the cells that are there; None for all. Those that are not may
                 hold anything.
+            deadline: ``time.monotonic()`` after which no more numbers of components are tried.
         """
         if known is not None:
             rows = _resampled(rows, known, seed)
@@ -112,7 +121,9 @@ class TableMixture:
             )  # fmt: skip
             return cls(rows, tabled, seen, margins, mixture, pairs, factors)
         known = torch.cat([known[:, ~tabled], there], dim=1)
-        margins, mixture = _chosen(smooth, k, sizes, known, margins, components, seed)
+        margins, mixture = _chosen(
+            smooth, k, sizes, known, margins, components, seed, deadline=deadline
+        )
         return cls(rows, tabled, seen, margins, mixture, pairs)
 
     def widened(self, share: float, factor: float) -> "TableMixture":
@@ -259,6 +270,8 @@ def _chosen(
     margins: Margins | None,
     most: int,
     seed: int,
+    *,
+    deadline: float,
 ) -> tuple[Margins | None, ProductMixture]:
     """The mixture that says most of known values held out, and the margins before it or None.
 
@@ -272,6 +285,7 @@ def _chosen(
         margins: of the smooth coordinates.
         most: components.
         seed: of everything random.
+        deadline: ``time.monotonic()`` after which no more are tried.
     """
     n, s = smooth.x.shape
     there = known[:, :s], known[:, s:]
@@ -304,6 +318,8 @@ def _chosen(
         if layer is not None:
             y, slope = smooth.through(layer).x, layer.slopes(smooth.x.T.contiguous())[1].T
         for components in sorted({1, max(1, most // 4), most}):
+            if time.monotonic() > deadline:
+                break
             values = [held_out_value(y, slope, components, fold) for fold in folds]
             if (score := sum(values) / len(values)) > best[0]:
                 best = (score, components, layer)
