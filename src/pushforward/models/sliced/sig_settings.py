@@ -30,7 +30,8 @@ _LIKELIHOOD_LAYERS = 1000  # at most
 _LIKELIHOOD = {"max_images": 10_000, "search_rows": 1024, "search_steps": 20}  # preset "fast"
 _IMAGES_A_MINUTE, _FEWEST_IMAGES = 700, 2_000  # that a layer of pictures looks at
 # A search for pictures looks at a fifth of these. With 1,024 and half the steps it took 3 % of the
-# time of a layer of 42,000, and what it found differed half as much in images it had not seen.
+# time of a layer of 42,000, and what it found differed a fifth less in images it had not seen
+# (benchmarks.sig_search).
 _SEARCHED, _FEWEST_SEARCHED, _SEARCH_STEPS = 0.2, 1024, 40
 
 
