@@ -32,16 +32,7 @@ def sales(n=300, seed=0):
     return table
 
 
-def formulas(columns):
-    labels = columns.labels
-    return {
-        labels[j]: column.formula.text(labels)
-        for j, column in enumerate(columns.columns)
-        if column.formula is not None
-    }
-
-
-def test_totals_units_copies_and_dates_are_computed_from_their_parts():
+def test_totals_units_copies_and_dates_are_computed_from_their_parts(formulas):
     table = sales()
     columns = Columns.learn(table).columns
     assert formulas(columns) == {
@@ -69,7 +60,7 @@ def test_samples_follow_the_formulas_in_the_decimals_and_types_of_the_data():
     assert (made.end - made.start == pd.to_timedelta(made.days, unit="D")).all()
 
 
-def test_differences_of_listed_prices_are_the_very_numbers_of_the_data():
+def test_differences_of_listed_prices_are_the_very_numbers_of_the_data(formulas):
     """1.99 - 0.3 is 1.69, not 1.6900000000000002, by which a forest would tell samples."""
     r = np.random.default_rng(0)
     price, off = r.choice([1.69, 1.99, 2.18], 400), r.choice([0, 0.1, 0.3, 0.4], 400)
@@ -94,7 +85,7 @@ def test_a_row_that_breaks_a_formula_is_as_rare_as_one_row_more():
     pd.testing.assert_frame_equal(columns.decode(z), table, atol=1e-9, rtol=0)
 
 
-def test_it_comes_back_from_its_config_and_without_columns_that_are_left_out():
+def test_it_comes_back_from_its_config_and_without_columns_that_are_left_out(formulas):
     table = sales()
     table.insert(0, "id", [f"K-{i:05d}" for i in range(len(table))])
     columns = Columns.learn(table).columns
@@ -110,7 +101,7 @@ def test_it_comes_back_from_its_config_and_without_columns_that_are_left_out():
         Columns.from_config(config)
 
 
-def test_what_is_declared_or_bounded_is_modelled():
+def test_what_is_declared_or_bounded_is_modelled(formulas):
     table = sales()
     columns = Columns.learn(
         table, columns={"cents": "integer"}, bounds={"total": (0, None)}
@@ -119,7 +110,7 @@ def test_what_is_declared_or_bounded_is_modelled():
     assert formulas(columns)["price"] == "0.01 cents"
 
 
-def test_the_total_is_computed_though_a_part_has_as_many_values():
+def test_the_total_is_computed_though_a_part_has_as_many_values(formulas):
     """A part from the total could become negative."""
     r = np.random.default_rng(0)
     a, b = r.gamma(2, 5, 200), r.gamma(2, 5, 200)
@@ -140,7 +131,7 @@ def test_of_families_the_size_is_computed_though_it_has_fewer_values_than_its_pa
 
 
 @pytest.mark.parametrize("levels", [2, 3, 6, 50])
-def test_few_values_and_many_columns_are_no_formulas(levels):
+def test_few_values_and_many_columns_are_no_formulas(levels, formulas):
     for seed in range(40):
         r = np.random.default_rng(seed)
         n, p = int(r.integers(20, 300)), int(r.integers(2, 40))
@@ -149,7 +140,7 @@ def test_few_values_and_many_columns_are_no_formulas(levels):
         assert find_formulas(columns, dict.fromkeys(columns, 1.0)) == {}
 
 
-def test_nearly_linear_is_not_linear():
+def test_nearly_linear_is_not_linear(formulas):
     r = np.random.default_rng(0)
     x = r.normal(size=500)
     near = x + 1e-4 * r.normal(size=500)
@@ -159,7 +150,7 @@ def test_nearly_linear_is_not_linear():
     assert find_formulas({0: x, 1: near, 2: once}, steps) == {}
 
 
-def test_more_columns_than_rows_are_searched_as_far_as_rows_allow():
+def test_more_columns_than_rows_are_searched_as_far_as_rows_allow(formulas):
     r = np.random.default_rng(0)
     x = r.normal(size=(60, 40))
     columns = dict(enumerate(x)) | {60: x[3] + 1}

@@ -36,16 +36,7 @@ def sales(n=300, seed=0):
     return table
 
 
-def formulas(columns):
-    labels = columns.labels
-    return {
-        labels[j]: column.formula.text(labels)
-        for j, column in enumerate(columns.columns)
-        if column.formula is not None
-    }
-
-
-def test_products_ratios_squares_and_logarithms_are_computed():
+def test_products_ratios_squares_and_logarithms_are_computed(formulas):
     columns = Columns.learn(sales()).columns
     assert formulas(columns) == {
         "amount": "price number",
@@ -94,7 +85,7 @@ def test_the_column_that_is_rounded_to_the_others_is_computed():
         assert [order[j] for j in find_powers(columns, steps)] == ["bmi"]
 
 
-def test_what_is_rounded_is_not_computed_from_what_is_not():
+def test_what_is_rounded_is_not_computed_from_what_is_not(formulas):
     """Of a bill by the day, in all digits, and days samples would have whole bills of no day."""
     r = np.random.default_rng(6)
     days, power, gas = r.integers(26, 36, 300), r.poisson(800, 300), r.gamma(2, 40, 300).round(2)
@@ -106,7 +97,7 @@ def test_what_is_rounded_is_not_computed_from_what_is_not():
     assert not any(broken.any() for broken in columns.exceptions(columns.decode(z)).values())
 
 
-def test_a_whole_number_that_has_to_be_computed_from_fractions_may_be_rounded():
+def test_a_whole_number_that_has_to_be_computed_from_fractions_may_be_rounded(formulas):
     r = np.random.default_rng(7)
     number = r.integers(1, 400, 300)
     table = pd.DataFrame({"number": number, "square": 2.0 * np.sqrt(number)})
@@ -116,7 +107,7 @@ def test_a_whole_number_that_has_to_be_computed_from_fractions_may_be_rounded():
     assert not columns.exceptions(columns.decode(z))["number"].any()
 
 
-def test_products_are_found_in_the_rows_that_have_all_of_their_columns():
+def test_products_are_found_in_the_rows_that_have_all_of_their_columns(formulas):
     table = sales(600)[["price", "number", "amount", "weight", "height", "bmi"]].astype(float)
     r = np.random.default_rng(8)
     columns = Columns.learn(table.mask(r.random(table.shape) < 0.3), missing="model").columns
@@ -134,7 +125,7 @@ def test_the_logarithm_of_a_product_is_a_sum_of_logarithms():
     assert np.allclose(made.lrate, np.log(made.rate), rtol=0, atol=1e-9)
 
 
-def test_a_formula_of_rows_that_have_both_fills_in_what_one_lacks():
+def test_a_formula_of_rows_that_have_both_fills_in_what_one_lacks(formulas):
     table = sales()
     r = np.random.default_rng(3)
     holes = table[["price", "number", "amount", "wage", "lwage"]].astype(float)
@@ -168,7 +159,7 @@ def test_open_factors_of_a_known_product_are_made_to_give_it():
     assert np.allclose(np.log(made.wage), 2.0, atol=1e-3)
 
 
-def test_a_share_of_nothing_is_an_end_of_the_data():
+def test_a_share_of_nothing_is_an_end_of_the_data(formulas):
     formula = ColumnFormula((1, 2), (1.0, -1.0), 1.0, 1e-9, "product")
     assert np.isinf(formula.compute({1: np.ones(1), 2: np.zeros(1)})).all()
     r = np.random.default_rng(4)
