@@ -8,9 +8,10 @@ hundreds of layers, each of which costs as much. CPU microseconds for an image a
 thread, median of five calls.
 
 A fit is of ten layers a stage on 5,000 images of MNIST and as many samples, directions searched in
-20 steps among 1,024: CPU milliseconds for a layer of a stage, all that a fit does included. `--against FOLDER` measures the checkout of an
-older commit there as well, in turn, so that both have the machine as it is. So does `--what gis`,
-of fits of 60 layers of GIS to made tables: CPU seconds, the least of three.
+20 steps among 1,024: CPU milliseconds for a layer of a stage, all that a fit does included.
+`--against FOLDER` measures the checkout of an older commit there as well, in turn, so that both
+have the machine as it is. So does `--what gis`, of fits of 60 layers of GIS to made tables: CPU
+seconds, the least of three.
 """
 
 import argparse
