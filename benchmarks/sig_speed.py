@@ -51,7 +51,7 @@ for n, d in ((400, 5), (2000, 5), (5000, 8), (20000, 16)):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, d))
     X[:, 1] += X[:, 0] ** 2
-    X[:, 3] = np.exp(0.5 * X[:, 2])
+    X[:, 3] = np.exp(0.5 * X[:, 2]) + 0.1 * rng.normal(size=n)  # a function would be computed
     X[:, 4] += np.sin(3 * X[:, 0])
     begun = time.process_time()
     model = pushforward.GIS(max_layers=60, random_state=0).fit(X[: n // 2])
