@@ -75,9 +75,7 @@ def test_a_bank_equals_its_flows_one_by_one(flows):
         expected, expected_det = alone(layers, x[i])
         assert torch.allclose(z[i], expected, atol=1e-12)
         assert torch.allclose(log_det[i], expected_det, atol=1e-12)
-    back, back_det = bank.inverse(z)
-    assert torch.allclose(back, x, atol=1e-9)
-    assert torch.allclose(back_det, log_det, atol=1e-8)
+    assert torch.allclose(bank.solve(z), x, atol=1e-9)
 
 
 @pytest.mark.parametrize("which", [[0], [3], [0, 0, 2], [1, 2, 3, 3], [2, 2]])
@@ -90,8 +88,7 @@ def test_a_bank_runs_chosen_flows_there_and_back(flows, which):
         expected, expected_det = alone(flows[c], x[i])
         assert torch.allclose(z[i], expected, atol=1e-12)
         assert torch.allclose(log_det[i], expected_det, atol=1e-12)
-    back, _ = bank.inverse(z, chosen)
-    assert torch.allclose(back, x, atol=1e-9)
+    assert torch.allclose(bank.solve(z, chosen), x, atol=1e-9)
 
 
 def test_single_takes_a_flow_out_of_the_bank(flows):

@@ -184,10 +184,8 @@ class SlicedDensity(nn.Module):
         def back(block: Tensor, component: Tensor) -> Tensor:
             block = block * self.spread[component][:, None, None]
             if self.flow is not None:
-                moved, _ = self.flow.inverse(
-                    block.to(self.flow.x), component.to(self.flow.x.device)
-                )
-                block = moved.to(block.device)
+                there = block.to(self.flow.x), component.to(self.flow.x.device)
+                block = self.flow.solve(*there).to(block.device)
             return self.factor[component] @ block.double() + self.mean[component][..., None]
 
         x = _in_blocks(z, which, back)

@@ -184,15 +184,14 @@ class SlicedFlow(nn.Module):
             log_det[:active] += change
         return x, log_det
 
-    def inverse(self, z: Tensor, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Latent to data; the log-det is that of the **forward** map."""
-        x, log_det = z.clone(), _zeros(z)
+    def solve(self, z: Tensor, which: Tensor | None = None) -> Tensor:
+        """Latent to data: (B, d, n) -> points (B, d, n)."""
+        x = z.clone()
         for layer in reversed(self.layers):
             active, layer = self._active(layer, which)
             if active:
-                x[:active], change = layer.inverse(x[:active])
-                log_det[:active] += change
-        return x, log_det
+                x[:active] = layer.solve(x[:active])
+        return x
 
     def _active(self, layer: SliceLayer, which: Tensor | slice | None) -> tuple[int, SliceLayer]:
         """How many of the blocks are flows that have this layer, and the layer for them."""
@@ -201,8 +200,12 @@ class SlicedFlow(nn.Module):
             return deep, layer
         if isinstance(which, slice):
             active = max(0, min(deep, which.stop) - which.start)
+            if active == deep:
+                return deep, layer
             return active, layer.take(slice(which.start, which.start + active))
         active = int((which < deep).sum())
+        if active == deep == 1:  # itself, which keeps the coefficients that it has worked out
+            return 1, layer
         return active, layer.take(which[:active])
 
 

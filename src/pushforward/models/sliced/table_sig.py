@@ -160,7 +160,7 @@ class TableSIG(TableDensity):
             if not known and time.monotonic() >= end:
                 break
             layer = kept[len(layers)] if known else self._layer(data, samples, generator)
-            samples, _ = layer.inverse(samples)
+            samples = layer.solve(samples)
             layers.append(layer)
             if not known and checkpoint.due:
                 keep_layers(checkpoint, "flow", layers, generator)
