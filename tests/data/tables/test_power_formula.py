@@ -173,6 +173,15 @@ def test_a_share_of_nothing_is_an_end_of_the_data(formulas):
     assert np.isfinite(made.share).all()
 
 
+def test_a_product_beyond_all_integers_leaves_its_factors():
+    columns = Columns.learn(sales()).columns
+    given = pd.DataFrame({"amount": [1e300, 120.0]})
+    z, _, _ = columns.encode_known(given)
+    made = columns.fill(given, z, np.arange(2))
+    assert (made.number.abs() < 2**53).all()
+    assert made.price[1] * made.number[1] == pytest.approx(120, rel=0.3)
+
+
 @pytest.mark.parametrize("levels", [2, 3, 6, 50, None])
 def test_chance_is_no_formula(levels):
     for seed in range(25):

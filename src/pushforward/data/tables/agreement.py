@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .column import Column
-from .column_formula import FORMS, ColumnFormula
+from .column_formula import ColumnFormula
 from .date_order import by_origin, since, unit_ratio
 
 __all__ = ["agree_with_known"]
@@ -101,7 +101,7 @@ def _agree_sum(
         k: np.where(gaps[k], numbers[k], given.get(k, numbers[k])) if k in given else numbers[k]
         for k in formula.places
     }
-    if formula.form != FORMS[0]:
+    if formula.form != "sum":
         _agree_product(columns, formula, sums, gaps, values, numbers)
         return
     left = sums.astype(np.float64) - formula.compute(values)
@@ -149,5 +149,5 @@ def _agree_product(
         for k, c in zip(formula.places, formula.coefficients, strict=True):
             factor = np.exp(missing / (c * np.maximum(count, 1)))
             own = columns[k].rounded((one + values[k]) * factor - one)
-            changed = gaps[k] & np.isfinite(own)
+            changed = gaps[k] & (np.abs(own) <= 2.0**53)  # a number, which every integer holds
             numbers[k] = np.where(changed, own, numbers[k]).astype(numbers[k].dtype)

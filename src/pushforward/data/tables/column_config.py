@@ -243,14 +243,14 @@ def _read_formula(entry: dict[str, Any], where: str) -> ColumnFormula | None:
     formula, where = entry["formula"], f"{where}.formula"
     if formula is None:
         return None
-    formula = {"form": FORMS[0]} | formula  # sums and older folders do not say
+    formula = {"form": "sum"} | formula  # sums and older folders do not say
     check_entry(formula, FORMULA | {"form": str}, where)
     places, coefficients = formula["places"], formula["coefficients"]
     fine = entry["kind"] in COMPUTED and 0 < len(places) == len(coefficients)
     fine = fine and rising(places, (int,)) and places[0] >= 0
     fine = fine and all(type(c) is float and math.isfinite(c) for c in coefficients)
     fine = fine and formula["form"] in FORMS and formula["tolerance"] >= 0
-    fine = fine and (formula["form"] == FORMS[0] or all(coefficients))
+    fine = fine and (formula["form"] == "sum" or all(coefficients))
     expect(fine and (formula["form"] != "product" or formula["intercept"]), where, formula)
     return ColumnFormula(
         *(tuple(places), tuple(coefficients), formula["intercept"], formula["tolerance"]),
@@ -391,7 +391,7 @@ def _learned(column: Column) -> dict[str, Any]:
 
 
 def _write_formula(formula: ColumnFormula | None) -> dict[str, Any] | None:
-    form = {} if formula is None or formula.form == FORMS[0] else {"form": str}
+    form = {} if formula is None or formula.form == "sum" else {"form": str}
     return fields_of(formula, FORMULA | form)
 
 

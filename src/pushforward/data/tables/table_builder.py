@@ -11,7 +11,7 @@ from ...errors import DataError
 from ..checks import rows_text
 from .column import Column
 from .column_contents import write
-from .column_formula import FORMS, ColumnFormula
+from .column_formula import ColumnFormula
 from .containers import Layout
 from .coordinates import Coordinates
 from .date_order import by_origin, since
@@ -218,11 +218,13 @@ def _computed(
     column: Column, formula: ColumnFormula, numbers: Mapping[int, np.ndarray]
 ) -> np.ndarray:
     """A computed column (n,): at its ends in the data where it has no value, as a share of 0."""
-    limit = np.finfo(np.float64).max
     values = formula.compute(numbers)
-    if formula.form != FORMS[0]:
-        low, high = (-limit if end is None else float(end) for end in (column.low, column.high))
-        high = max(high, low) if column.high is not None else limit
+    if formula.form == "sum":
+        limit = float(np.finfo(np.float64).max)
+    else:
+        limit = 2.0**53  # of which products are sought, and which every integer holds
+        low = -limit if column.low is None else float(column.low)
+        high = limit if column.high is None else float(column.high)
         values = np.where(np.isnan(values), low, values)
         values = np.where(np.isinf(values), np.clip(values, low, high), values)
     return np.clip(values, -limit, limit)
