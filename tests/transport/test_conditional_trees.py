@@ -47,6 +47,37 @@ def test_probabilities_sum_to_one_and_none_is_zero(trees):
     assert (p > 0).all()
 
 
+def test_a_few_rows_have_the_probabilities_of_many():
+    # many are looked up in a table of all nodes, a few are counted in the nodes they meet
+    features, value, _ = made(1500)
+    trees = fit(features, value, leaf=2)
+    few = torch.cat([trees.log_prob(features[i : i + 2], value[i : i + 2]) for i in (0, 2, 4)])
+    assert trees._table is None
+    many = trees.log_prob(features, value)
+    assert trees._table is not None
+    assert torch.allclose(few, many[:6], rtol=0, atol=1e-14)
+    node = torch.arange(len(trees.feature)).repeat_interleave(5)
+    each = torch.arange(5).repeat(len(trees.feature))
+    counted = trees._of_nodes(node, each, trees.strength[None])
+    assert torch.equal(counted.view(-1, 5), trees._table)
+
+
+def test_rows_on_a_threshold_go_left_as_in_training():
+    # thresholds have digits beyond those of features, some of which round them up
+    grid = torch.linspace(-1, 1, 401)[:, None] / 3
+    value = (torch.arange(401) % 3 == 0).long()
+    trees = fit(grid, value, size=2, leaf=1, strength=0.01)
+    asked = trees.threshold[trees.feature >= 0]
+    rows = torch.cat([asked.float(), asked.float().nextafter(torch.tensor(-9.0))])[:, None]
+    rows = rows.sort(0).values
+    node = trees.roots.repeat_interleave(len(rows))
+    x = rows[:, 0].repeat(len(trees.roots)).double()
+    while bool((trees.feature[node] >= 0).any()):
+        below = torch.where(x <= trees.threshold[node], trees.left[node], trees.right[node])
+        node = torch.where(trees.feature[node] >= 0, below, node)
+    assert torch.equal(trees._ways.leaves(rows), node)
+
+
 def test_probabilities_are_near_the_truth(trees):
     features, value, truth = made(4000, seed=2)
     ours = trees.log_prob(features, value).mean()

@@ -124,7 +124,7 @@ def test_rows_are_conditioned_together_as_alone_whatever_is_open_of_each(gaussia
     assert not factor[0, :, 0].any()
     assert factor[5, 2, 0] != 0
     some = whole.points[:, 0]
-    moved = conditioner.moved(some, given, factor, noise.take(slice(None)))
+    moved = conditioner.moved(some, whole.log_joint[:, 0], given, factor, noise.take(slice(None)))
     assert moved[given].equal(x[given])
     assert not moved[~given].equal(some[~given])
 
@@ -134,10 +134,11 @@ def test_copies_move_within_the_conditional_distribution(gaussian):
     x = torch.tensor([[2.5, 0.0, 0.0]]).double()
     noise = RowNoise.of(x, 0)
     draws = gaussian.condition(x, GIVEN, 4000, noise)
-    few, again = draws.take(20_000, noise)
+    few, value, again = draws.take(20_000, noise)
+    assert torch.allclose(value[0], gaussian.density.log_prob(few[0]))
     assert again.double().mean() > 0.5
     factor = draws.factor(gaussian.movable(GIVEN)).expand(20_000, -1, -1)
-    moved = gaussian.moved(few[0], GIVEN, factor, noise.spread(20_000))
+    moved = gaussian.moved(few[0], value[0], GIVEN, factor, noise.spread(20_000))
     assert (moved[:, 0] == 2.5).all()
     assert len(moved.unique(dim=0)) > 0.98 * len(moved)
     rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
@@ -146,6 +147,7 @@ def test_copies_move_within_the_conditional_distribution(gaussian):
     assert torch.allclose(torch.cov(moved[:, 1:].T), covariance, atol=0.08)
     kept = gaussian.moved(
         few[0],
+        value[0],
         GIVEN,
         factor,
         noise.spread(20_000),
@@ -160,7 +162,7 @@ def test_ordered_draws_have_a_mean_of_few_near_that_of_all(gaussian):
     mean = (draws.log_weight.exp()[..., None] * draws.points).sum(1)
 
     def off(those):
-        taken, _ = those.take(20, RowNoise.of(x, 1).apart())
+        taken, _, _ = those.take(20, RowNoise.of(x, 1).apart())
         return float((taken.mean(1) - mean)[:, 1:].std())
 
     assert off(draws.ordered()) < 0.85 * off(draws)

@@ -89,12 +89,13 @@ class ConditionalDraws:
         with torch.no_grad():
             for rows, draws in self.batches(count, noise):
                 own = chosen.take(rows)
-                taken, again = (draws.ordered() if even else draws).take(n_samples, own)
+                taken, value, again = (draws.ordered() if even else draws).take(n_samples, own)
                 if not draws.summed:
                     given, row = self._known[rows], torch.nonzero(again)[:, 0]
                     factor = draws.factor(self._conditioner.movable(given))
                     taken[again] = self._conditioner.moved(
                         taken[again],
+                        value[again],
                         given[row],
                         factor[row],
                         own.spread(n_samples).take(again.flatten().numpy()),

@@ -22,6 +22,8 @@ __all__ = ["ConditionalTrees"]
 _MOST_FEATURES = 24  # that a split looks at: of more, another third each time, if that is more
 _TREE_ROWS = 40_000
 _CLASSES = 20  # an ordered value with more is a number to the trees
+_MOST_CELLS, _CELLS_A_ROW = 1 << 21, 16  # nodes times values that a table is made of, by what asks
+_STEPS = 3  # down a tree, before those that have come to a leaf are left out
 _MOST_CLASSES = 256  # categories that splits tell apart; the rarest of more are one to them
 
 
@@ -53,11 +55,13 @@ class ConditionalTrees(nn.Module):
         self._size = size
         self._keys = (self.held * size + torch.arange(size)).sort().values
         self._rows = (self.stop - self.start).to(self.base.dtype)
-        parent = torch.full_like(self.left, -1)
         inner = torch.nonzero(self.feature >= 0)[:, 0]
-        parent[self.left[inner]] = inner
-        parent[self.right[inner]] = inner
-        self._parent = parent
+        self._parent = torch.full_like(self.left, -1)
+        self._parent[self.left[inner]] = inner
+        self._parent[self.right[inner]] = inner
+        self._levels = self._by_level()
+        self._ways = _Ways(self._levels, self.feature, self.threshold, self.left)
+        self._table: Tensor | None = None
 
     @classmethod
     def fit(
@@ -165,7 +169,43 @@ class ConditionalTrees(nn.Module):
 
     def log_prob(self, features: Tensor, value: Tensor) -> Tensor:
         """Log probability of the values: (n, F) float32 and (n,) int64 -> (n,) float64."""
-        return self._smoothed(features, value, self.strength[None])[:, 0].log()
+        n, trees, values = len(value), len(self.roots), len(self.base)
+        cells = len(self.feature) * values
+        if self._table is None and 0 < cells <= min(_MOST_CELLS, _CELLS_A_ROW * n * trees):
+            self._table = self._of_all()
+        if self._table is None:
+            return self._smoothed(features, value, self.strength[None])[:, 0].log()
+        node = self._ways.leaves(features).view(trees, n)
+        return self._table.take(node * values + value).mean(0).log()
+
+    def _by_level(self) -> list[Tensor]:
+        """The nodes of all trees, level by level; those of one parent side by side."""
+        levels, level = [], self.roots
+        while len(level):
+            levels.append(level)
+            above = level[self.feature[level] >= 0]
+            level = torch.stack([self.left[above], self.right[above]], dim=1).flatten()
+        return levels
+
+    def _of_all(self) -> Tensor:
+        """Probability of each value in each node, (nodes, V): as :meth:`_of_nodes`, downwards."""
+        values = len(self.base)
+        leaf = torch.nonzero(self.feature < 0)[:, 0]
+        rows = self.stop[leaf] - self.start[leaf]
+        leaf_of, first = leaf.repeat_interleave(rows), self.start[leaf] - rows.cumsum(0) + rows
+        place = torch.arange(len(leaf_of)) + first.repeat_interleave(rows)
+        cells = leaf_of * values + self.held[place]
+        p = torch.bincount(cells, minlength=len(self.feature) * values).to(self.base.dtype)
+        p = p.view(-1, values)
+        for level in reversed(self._levels[1:]):
+            p.index_add_(0, self._parent[level], p[level])
+        for level in self._levels:
+            parent = self._parent[level]
+            above = p[parent] if bool(parent[0] >= 0) else self.base
+            p[level] = (p[level] + self.strength * above) / (self._rows[level] + self.strength)[
+                :, None
+            ]
+        return p
 
     def _smoothed(self, features: Tensor, value: Tensor, strengths: Tensor) -> Tensor:
         """Probability of the values (n,) for each of s pseudo-counts m: (n, s)."""
@@ -173,8 +213,7 @@ class ConditionalTrees(nn.Module):
         if not len(self.roots):
             return base
         n, trees = len(value), len(self.roots)
-        rows = torch.arange(n).repeat(trees)
-        node = self._leaves(features, rows, self.roots.repeat_interleave(n))
+        node = self._ways.leaves(features)
         # many rows ask the same of the same leaf
         asked, place = (node * len(self.base) + value.repeat(trees)).unique(return_inverse=True)
         p = self._of_nodes(asked // len(self.base), asked % len(self.base), strengths)
@@ -183,29 +222,29 @@ class ConditionalTrees(nn.Module):
     def _of_nodes(self, node: Tensor, value: Tensor, strengths: Tensor) -> Tensor:
         """Probability of values (m,) in nodes (m,) for each of s pseudo-counts: (m, s).
 
-        From the node upwards: a share of ``m / (rows + m)`` is left to what the one above says.
+        Downwards from the root, as :meth:`_of_all` does, to the same last digit.
         """
-        p = self.base.new_zeros(len(node), len(strengths))
-        left = torch.ones_like(p)
-        open_, first = torch.arange(len(node)), value * self._size
-        while len(open_):
-            below = torch.searchsorted(self._keys, first[open_] + self.start[node])
-            upto = torch.searchsorted(self._keys, first[open_] + self.stop[node])
-            total = self._rows[node][:, None] + strengths
-            p[open_] += left[open_] * (upto - below)[:, None] / total
-            left[open_] *= strengths / total
-            node = self._parent[node]
+        ways, first = [(torch.arange(len(node)), node)], value * self._size
+        while len(node):
+            open_, node = ways[-1][0], self._parent[node]
             above = node >= 0
             open_, node = open_[above], node[above]
-        return p + left * self.base[value][:, None]
+            ways.append((open_, node))
+        p = self.base[value][:, None].repeat(1, len(strengths))
+        for open_, node in reversed(ways):
+            below = torch.searchsorted(self._keys, first[open_] + self.start[node])
+            upto = torch.searchsorted(self._keys, first[open_] + self.stop[node])
+            count, rows = (upto - below)[:, None], self._rows[node][:, None]
+            p[open_] = (count + strengths * p[open_]) / (rows + strengths)
+        return p
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of features: (n, F) float32 -> (n,) int64."""
         n = len(features)
         if not len(self.roots):
             return torch.multinomial(self.base, n, replacement=True, generator=generator)
-        root = self.roots[torch.randint(len(self.roots), (n,), generator=generator)]
-        node = self._leaves(features, torch.arange(n), root)
+        tree = torch.randint(len(self.roots), (n,), generator=generator)
+        node = self._ways.leaves(features, tree)
         value = torch.full((n,), -1)
         open_ = torch.arange(n)
         while len(open_):  # from the leaf upwards, as the smoothing goes downwards
@@ -226,20 +265,48 @@ class ConditionalTrees(nn.Module):
                 open_ = open_[~ended]
         return value
 
-    def _leaves(self, features: Tensor, rows: Tensor, node: Tensor) -> Tensor:
-        """The leaves below nodes (m,) in which rows (m,) of features (n, F) end: (m,)."""
-        result, at = node.clone(), torch.arange(len(node))
+
+class _Ways:
+    """The ways down some trees, with nodes numbered by level and the two of a parent in a row.
+
+    So that a step is ``left + (x > threshold)``; a leaf leads to itself.
+    """
+
+    def __init__(
+        self, levels: list[Tensor], feature: Tensor, threshold: Tensor, left: Tensor
+    ) -> None:
+        self._node = torch.cat(levels) if levels else left
+        place = torch.empty_like(self._node)
+        place[self._node] = torch.arange(len(place))
+        feature = feature[self._node]
+        self._inner = feature >= 0
+        self._feature = feature.clamp_min(0)
+        self._left = place[torch.where(self._inner, left[self._node], self._node)]
+        # a number in single precision is beyond a threshold if it is beyond the next one below it
+        exact = threshold[self._node]
+        single = exact.float()
+        above = single.double() > exact
+        single[above] = single[above].nextafter(single.new_tensor(-torch.inf))
+        self._threshold = torch.where(self._inner, single, torch.inf)
+        self._trees = len(levels[0]) if levels else 0
+
+    def leaves(self, features: Tensor, tree: Tensor | None = None) -> Tensor:
+        """The leaves in which rows (n, F) end: of a tree each (n,), or of all in turn."""
+        n = len(features)
+        rows = torch.arange(n)
+        if tree is None:
+            tree = torch.arange(self._trees).repeat_interleave(n)
+            rows = rows.repeat(self._trees)
         flat, first = features.flatten(), rows * features.shape[1]
+        result, place, at = tree.clone(), tree, torch.arange(len(tree))
         while len(at):
-            feature = self.feature.take(node)
-            inner = torch.nonzero(feature >= 0)[:, 0]
-            if len(inner) < len(at):
-                result[at] = node
-                at, first = at.take(inner), first.take(inner)
-                node, feature = node.take(inner), feature.take(inner)
-            goes_left = flat.take(first + feature) <= self.threshold.take(node)
-            node = torch.where(goes_left, self.left.take(node), self.right.take(node))
-        return result
+            for _ in range(_STEPS):
+                x = flat.take(first + self._feature.take(place))
+                place = self._left.take(place) + (x > self._threshold.take(place))
+            result[at] = place
+            inner = torch.nonzero(self._inner.take(place))[:, 0]
+            at, first, place = at.take(inner), first.take(inner), place.take(inner)
+        return self._node.take(result)
 
 
 def _bootstrap(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

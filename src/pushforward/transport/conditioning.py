@@ -161,7 +161,7 @@ class WeightedDraws:
             else self.pieces.gather(1, every.expand_as(self.pieces)),
         )
 
-    def take(self, count: int, noise: RowNoise) -> tuple[Tensor, Tensor]:
+    def take(self, count: int, noise: RowNoise) -> tuple[Tensor, Tensor, Tensor]:
         """Draw ``count`` of the points of each row by their weights.
 
         The draws are systematic, so that none is repeated while its weight is below 1 / ``count``,
@@ -172,7 +172,8 @@ class WeightedDraws:
             noise: of the n rows.
 
         Returns:
-            Points (n, count, D), and which of them are there already, bool of shape (n, count).
+            Points (n, count, D), their log densities (n, count), for nodes those of the nodes, and
+            which of the points are there already, bool of shape (n, count).
         """
         total = self.log_weight.exp().cumsum(1)
         start = noise.uniform()[:, None]
@@ -187,7 +188,7 @@ class WeightedDraws:
             low, high = self.pieces.gather(1, index[..., None].expand(-1, -1, 2)).unbind(2)
             u = noise.spread(count).uniform().view(low.shape)
             points[..., self.along] = low + (high - low) * u
-        return points, again
+        return points, self.log_joint.gather(1, index), again
 
 
 class Conditioner:
@@ -275,6 +276,7 @@ class Conditioner:
     def moved(
         self,
         points: Tensor,
+        value: Tensor,
         given: Tensor,
         factor: Tensor,
         noise: RowNoise,
@@ -286,6 +288,7 @@ class Conditioner:
 
         Args:
             points: (N, D).
+            value: (N,) their log densities.
             given: (N, D) bool, or (D,) where it is the same of all.
             factor: (N, D, D) lower factors of the covariances of what :meth:`movable` says, with
                 zeros elsewhere.
@@ -295,8 +298,7 @@ class Conditioner:
         free = self.movable(given).expand_as(points)
         if not bool(free.any()):
             return points
-        points = points.clone()
-        value = self.density.log_prob(points)
+        points, value = points.clone(), value.clone()
         step = _STEP * factor / free.sum(1).clamp_min(1).sqrt()[:, None, None]
         for _ in range(_MOVES):
             trial = points + (step @ noise.normal(step.shape[2])[..., None])[..., 0]
