@@ -7,6 +7,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
 from ..data import Columns
+from ..data.tables.log_transform import LogTransform
 from ..errors import UnsupportedError
 from ..transport import Density
 
@@ -21,13 +22,17 @@ class TableDistribution(Distribution):
     Args:
         density: over standardised coordinates.
         loc, scale: (p,) of the columns.
+        logarithms: the logarithmic scales that some of the columns have, by their number.
     """
 
     arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 (torch's own form)
     has_rsample = False
 
-    def __init__(self, density: Density, loc: Tensor, scale: Tensor) -> None:
+    def __init__(
+        self, density: Density, loc: Tensor, scale: Tensor, logarithms: dict[int, LogTransform]
+    ) -> None:
         self._density, self._loc, self._scale = density, loc, scale
+        self._logarithms = logarithms
         super().__init__(event_shape=loc.shape, validate_args=False)
 
     @classmethod
@@ -48,7 +53,12 @@ class TableDistribution(Distribution):
                 f"got {', '.join(odd[:5])}. Use score_samples and sample, which know columns, "
                 "or fit without these columns."
             )
-        return cls(density, columns.loc, columns.scale)
+        logarithms = {
+            i: column.transform
+            for i, column in enumerate(columns.columns)
+            if isinstance(column.transform, LogTransform)
+        }
+        return cls(density, columns.loc, columns.scale, logarithms)
 
     @property
     def support(self) -> constraints.Constraint:
@@ -57,13 +67,26 @@ class TableDistribution(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats: (..., p) -> (...)."""
-        z = (value.to(torch.float64) - self._loc) / self._scale
-        flat = self._density.log_prob(z.reshape(-1, z.shape[-1]))
-        return flat.reshape(z.shape[:-1]) - self._scale.log().sum()
+        x = value.to(torch.float64)
+        flat = x.reshape(-1, x.shape[-1])
+        y, log_slope = list(flat.unbind(1)), flat.new_zeros(len(flat))
+        for i, own in self._logarithms.items():
+            shifted = y[i] + own.shift
+            near = shifted.detach().clamp(own.low, own.high)
+            inside = (shifted >= own.low) & (shifted <= own.high)
+            near = torch.where(inside, shifted, near)
+            y[i] = near.log() + (shifted - near) / near
+            log_slope = log_slope - near.log()
+        z = (torch.stack(y, dim=1) - self._loc) / self._scale
+        log_prob = self._density.log_prob(z) + log_slope - self._scale.log().sum()
+        return log_prob.reshape(x.shape[:-1])
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Draw rows: (*sample_shape, p) float64, from torch's global generator."""
         shape = Size(sample_shape)
         with torch.no_grad():
             z = self._density.sample(shape.numel())
-        return (z * self._scale + self._loc).reshape(*shape, -1)
+        x = z * self._scale + self._loc
+        for i, own in self._logarithms.items():
+            x[:, i] = torch.from_numpy(own.inverse(x[:, i].numpy()))
+        return x.reshape(*shape, -1)

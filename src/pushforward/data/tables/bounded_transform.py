@@ -59,6 +59,11 @@ class BoundedTransform:
         """Whether there is a bound on either side."""
         return self.low is not None or self.high is not None
 
+    @property
+    def identity(self) -> bool:
+        """Whether numbers stay as they are."""
+        return not self.bounded and self.unit == 1.0
+
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map values to the line; returns (y, log |dy/dx|), both of the shape of x.
 

@@ -14,6 +14,7 @@ from .calendar import Calendar
 from .column_formula import ColumnFormula
 from .dates import DateFormat
 from .decimals import Digits
+from .log_transform import LogTransform
 from .number_format import NumberFormat
 from .point_masses import Atoms
 from .rare_levels import RareLevels
@@ -68,7 +69,7 @@ class Column:
     high: float | int | None = None
     distinct: int | None = None
     bounds: tuple[float | None, float | None] = (None, None)
-    transform: BoundedTransform = IDENTITY
+    transform: BoundedTransform | LogTransform = IDENTITY
     loc: float = 0.0
     scale: float = 1.0
     step: float = 1.0
@@ -100,6 +101,18 @@ class Column:
     def discrete(self) -> bool:
         """Whether the column's coordinate is a dequantised cell number."""
         return self.kind in ("integer", "grid", "discrete", "date", "category", "boolean")
+
+    @property
+    def logarithm(self) -> LogTransform | None:
+        """The logarithmic scale of the column's numbers; None where they have none."""
+        if self.atoms is not None:
+            return self.atoms.logarithm
+        return self.transform if isinstance(self.transform, LogTransform) else None
+
+    @property
+    def in_cells(self) -> bool:
+        """Whether models see these cells: on a logarithmic scale they are a line to them."""
+        return self.discrete and self.logarithm is None
 
     @property
     def has_coordinate(self) -> bool:

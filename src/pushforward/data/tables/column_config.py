@@ -13,6 +13,7 @@ from .containers import Storage, is_moment, zone_of
 from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
 from .durations import is_duration
+from .log_transform import LogTransform
 from .number_format import GROUPS, NumberFormat
 from .point_masses import Atoms
 from .rare_levels import RareLevels
@@ -51,14 +52,18 @@ CALENDAR = {"periods": list, "start": int, "parts": list}
 #: What the parts of dates have no entries of.
 _WHOLE = {
     **{"name": "", "dtype": "int64", "levels": None, "ordered": False, "calendar": None},
-    **{"addends": [], "rare": None},
+    **{"addends": [], "rare": None, "logarithm": None},
 }
 #: What entries of older folders lack, and later ones that have nothing to say.
-_NONE = {"formula": None, "origin": None, "calendar": None, "addends": [], "rare": None}
+_NONE = {
+    **{"formula": None, "origin": None, "calendar": None},
+    **{"addends": [], "rare": None, "logarithm": None},
+}
 FORMULA = {"places": list, "coefficients": list, "intercept": float, "tolerance": float}
 DIGITS = {"decimals": (int, type(None)), "significant": (int, type(None))}
-#: What columns have besides that are counted from sums of others, or have texts of many levels.
-MORE = {"addends": list, "rare": (dict, type(None))}
+#: What columns have besides that are counted from sums of others, have texts of many levels, or
+#: are on a logarithmic scale.
+MORE = {"addends": list, "rare": (dict, type(None)), "logarithm": (dict, type(None))}
 #: What digits have besides, where their decimals are in steps.
 STEPS = {"multiple": int, "remainder": int}
 NUMBERS = {
@@ -82,6 +87,7 @@ DATES = {
     "zone": (str, type(None)),
 }
 ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
+LOGARITHM = {"low": float, "high": float, "shift": float}
 RARE = {"first": int, "shares": list, "unseen": float}
 TRANSFORM = {
     "low": (float, type(None)),
@@ -196,7 +202,7 @@ def read_column(entry: dict[str, Any], where: str) -> Column:
     )
 
 
-def _read_transform(entry: dict[str, Any], where: str) -> BoundedTransform:
+def _read_transform(entry: dict[str, Any], where: str) -> BoundedTransform | LogTransform:
     transform = BoundedTransform(**entry["bend"])
     if transform.low is not None and transform.high is not None:
         expect(transform.low < transform.high, f"{where}.bend", entry["bend"])
@@ -205,7 +211,21 @@ def _read_transform(entry: dict[str, Any], where: str) -> BoundedTransform:
         *(("scale", entry["scale"]), ("step", entry["step"])),
     ):
         expect(value > 0, f"{where}.{key}", value)
-    return transform
+    if (logarithm := _read_logarithm(entry, where)) is None or entry["kind"] == "mixed":
+        return transform
+    expect(transform.identity, f"{where}.bend", entry["bend"])
+    return logarithm
+
+
+def _read_logarithm(entry: dict[str, Any], where: str) -> LogTransform | None:
+    logarithm, where = entry["logarithm"], f"{where}.logarithm"
+    if logarithm is None:
+        return None
+    check_entry(logarithm, LOGARITHM, where)
+    fine = entry["kind"] in ("continuous", "integer", "grid", "mixed")
+    fine = fine and 1e-100 < logarithm["low"] < logarithm["high"] < 1e100
+    expect(fine and 0 <= logarithm["shift"] < 1e100, where, logarithm)
+    return LogTransform(**logarithm)
 
 
 def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
@@ -220,9 +240,12 @@ def _read_atoms(entry: dict[str, Any], where: str) -> Atoms | None:
     fine = len(widths) == len(values) and all(type(w) is float and w > 0 for w in widths)
     expect(fine and math.isfinite(sum(widths)), f"{where}.atoms.widths", widths)
     expect(kernel >= 0, f"{where}.atoms.kernel_width", kernel)
-    fits = 0 <= atoms["step"] <= min(widths) * (1 + 1e-9)
+    logarithm = _read_logarithm(entry, where)
+    most = math.inf if logarithm else min(widths) * (1 + 1e-9)
+    fits = 0 <= atoms["step"] <= most
     expect(fits, f"{where}.atoms.step", atoms["step"])
-    return Atoms(tuple(values), tuple(widths), atoms["step"], kernel)
+    expect(logarithm is None or values[0] >= 0, f"{where}.atoms.values", values)
+    return Atoms(tuple(values), tuple(widths), atoms["step"], kernel, logarithm)
 
 
 def _read_rare(entry: dict[str, Any], where: str) -> RareLevels | None:
@@ -362,6 +385,9 @@ def _write_calendar(column: Column) -> dict[str, Any] | None:
 
 def _learned(column: Column) -> dict[str, Any]:
     """What was learned of a column but for the parts of its dates, as JSON values."""
+    bend, logarithm = column.transform, column.logarithm
+    if isinstance(bend, LogTransform):
+        bend = BoundedTransform()
     return {
         "kind": column.kind,
         "family": column.family,
@@ -370,7 +396,7 @@ def _learned(column: Column) -> dict[str, Any]:
         "high": column.high,
         "distinct": column.distinct,
         "bounds": list(column.bounds),
-        "bend": fields_of(column.transform, TRANSFORM),
+        "bend": fields_of(bend, TRANSFORM),
         "loc": column.loc,
         "scale": column.scale,
         "step": column.step,
@@ -387,6 +413,7 @@ def _learned(column: Column) -> dict[str, Any]:
         "origin": column.origin,
         **({"addends": list(column.addends)} if column.addends else {}),
         **({"rare": fields_of(column.rare, RARE)} if column.rare is not None else {}),
+        **({} if logarithm is None else {"logarithm": fields_of(logarithm, LOGARITHM)}),
     }
 
 

@@ -14,9 +14,10 @@ from .bounded_transform import BoundedTransform
 from .column import Column, offset
 from .column_contents import ColumnContents
 from .decimals import Digits
+from .log_transform import LogTransform
 from .point_masses import Atoms
 from .rare_levels import RareLevels
-from .repeated_values import EXACT, FEW_CELLS, FEWEST, Repeats, grid_step, whole
+from .repeated_values import EXACT, FEW_CELLS, FEWEST, MANY_CELLS, Repeats, grid_step, whole
 from .unmodelled_columns import MAX_CATEGORIES
 
 __all__ = ["KINDS", "check_declared", "recognise"]
@@ -83,6 +84,11 @@ def recognise(
         natural = natural_bounds(numbers, column.atoms) if bounds is None else (None, None)
         column = replace(column, natural=natural)
         notes.append(_within(natural))
+    if bounds is None:
+        column = _scaled(column, values, weights)
+    if column.logarithm is not None:
+        ratio = column.logarithm.high / column.logarithm.low
+        notes.append(f"on a logarithmic scale: the largest is {ratio:.2g} times the smallest")
     if column.rare is not None:
         notes.append(
             f"the {len(column.rare.shares):,} rarest of {len(column.values):,} texts count as one"
@@ -145,6 +151,28 @@ def _of_kind(
     )
     transform = BoundedTransform.learn(offset(values, low) + 0.5, edges, weights)
     return Column(kind, family, (), low, high, distinct, bounds, transform)
+
+
+def _scaled(column: Column, values: np.ndarray, weights: np.ndarray | None) -> Column:
+    """The column, on a logarithmic scale if that suits its numbers.
+
+    Whole numbers and grids have one where single cells do not show, and are a line then.
+    """
+    numbers, shift = values, 0.0
+    if column.atoms is not None:
+        masses, numbers = np.array(column.atoms.values), values.astype(np.float64)
+        atoms = Atoms.learn(numbers, masses, column.atoms.step, weights, scaled=True)
+        return replace(column, atoms=atoms)
+    if column.kind in ("integer", "grid"):
+        low = float(column.low or 0) / column.step
+        if column.n_cells <= min(MANY_CELLS, max(len(values), 32)) or low < 0:
+            return column
+        numbers = column.numbers(values, column.family, "") + 0.5
+        shift = low if low >= 1.0 else low + 1.0
+    elif column.kind != "continuous" or column.family not in ("int", "float"):
+        return column
+    logarithm = LogTransform.learn(numbers, weights, shift)
+    return column if logarithm is None else replace(column, transform=logarithm)
 
 
 def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | None, float | None]:

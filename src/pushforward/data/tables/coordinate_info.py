@@ -62,7 +62,8 @@ class CoordinateInfo:
     def loc(self) -> torch.Tensor:
         """Float64 of shape (D,), subtracted from each coordinate; in the column's own unit.
 
-        For a bounded column it lies on the line that :class:`BoundedTransform` maps to.
+        For a bounded column it lies on the line that :class:`BoundedTransform` maps to, and for
+        one on a logarithmic scale on that of :class:`.LogTransform`.
         """
         return torch.from_numpy(self._coordinates.loc * self._coordinates.units)
 

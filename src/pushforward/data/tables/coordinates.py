@@ -23,7 +23,8 @@ class Coordinates:
 
     A column enters as its numbers: x itself where it is continuous or mixed, the number of the
     cell where it is discrete. Discrete numbers and atoms get noise, bounded ones are bent to the
-    whole line, all are standardised.
+    whole line, of those that spread over orders of magnitude the logarithm is taken, all are
+    standardised.
 
     Args:
         columns: the D columns.
@@ -44,7 +45,8 @@ class Coordinates:
             (x if isinstance(x, str) else f"x{x}") + (f" ({word})" if word else "")
             for x, word in zip(labels, words, strict=True)
         )
-        self.discrete = np.array([column.discrete for column in columns], dtype=bool)
+        # what has cells, all of one width
+        self.discrete = np.array([column.in_cells for column in columns], dtype=bool)
         self.nominal = np.array([column.nominal for column in columns], dtype=bool)
         self.dequantised = np.array([column.dequantised for column in columns], dtype=bool)
         self.loc = np.array([column.loc for column in columns], dtype=np.float64)
@@ -100,9 +102,10 @@ class Coordinates:
         for i in np.flatnonzero(self.dequantised):
             column = self.columns[i]
             if column.atoms is not None:
-                widths = np.array([column.atoms.step, *column.atoms.widths])
+                step = 0.0 if column.atoms.logarithm else column.atoms.step
+                widths = np.array([step, *column.atoms.widths])
                 within[:, i] = widths[column.atoms.find(numbers[:, i])] ** 2 / 12
-            elif not column.transform.bounded:
+            elif column.transform.identity:
                 within[:, i] = 1 / 12
         return within
 
@@ -208,7 +211,7 @@ class Coordinates:
     def edges(self, i: int, cells: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the lower and upper edges of cells of coordinate i, of the shape of cells."""
         column = self.columns[i]
-        if not column.discrete:
+        if not self.discrete[i]:
             raise DataError(f"Coordinate {i} ({self.names[i]}) is {column.kind}: it has no cells.")
         lower = np.asarray(cells, dtype=np.float64)
         transformed = [column.transform.forward(edge)[0] for edge in (lower, lower + 1.0)]
@@ -257,7 +260,7 @@ class Coordinates:
         """Map numbers to the line in place; returns log |slope|, (n,), by coordinate."""
         log_slope: dict[int, np.ndarray] = {}
         for i, column in enumerate(self.columns):
-            if column.transform.bounded or column.transform.unit != 1.0:
+            if not column.transform.identity:
                 numbers[:, i], log_slope[i] = column.transform.forward(numbers[:, i])
         return log_slope
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["EXACT", "FEW_CELLS", "MOST_CELLS", "Repeats", "grid_step", "whole"]
+__all__ = ["EXACT", "FEW_CELLS", "MANY_CELLS", "MOST_CELLS", "Repeats", "grid_step", "whole"]
 
 EXACT = 2**53  # whole numbers up to here are exact in float64
 FEWEST = 20  # rows below which repeats say little

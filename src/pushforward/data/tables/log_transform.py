@@ -1,0 +1,90 @@
+"""The logarithm of positive numbers that spread over orders of magnitude."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["LogTransform"]
+
+_GAIN = 0.5  # nats a number by which a normal distribution of the logarithms has to be better
+_FEWEST = 10  # numbers that show it
+
+
+@dataclass(frozen=True)
+class LogTransform:
+    """An increasing map of the line to the line: the logarithm, and beyond its ends the tangents.
+
+    It is log(x + shift) where that is between low and high.
+
+    Amounts, populations and concentrations differ by factors: of a hundred numbers between 10 and
+    10^9 the smaller half is one point beside the largest. Behind the logarithm each order of
+    magnitude has its room. Above the largest number seen it goes on straight, so that what a model
+    puts a little further out is a multiple of that number and not a power of it; below the
+    smallest it does too, so that zero and negative numbers have a place.
+
+    Attributes:
+        low: smallest number seen above 0, the shift added.
+        high: largest number seen, the shift added.
+        shift: what is added to numbers, which may be counted from another number than 0.
+    """
+
+    low: float
+    high: float
+    shift: float = 0.0
+
+    bounded = False
+    unit = 1.0
+    identity = False
+
+    @classmethod
+    def learn(
+        cls, numbers: np.ndarray, weights: np.ndarray | None = None, shift: float = 0.0
+    ) -> "LogTransform | None":
+        """The map for numbers of shape (n,), or None where they are as well without.
+
+        A normal distribution of the logarithms has to be far better than one of the numbers: the
+        likelihoods of the power transformations to 0 and to 1 of Box and Cox, *An analysis of
+        transformations*, 1964.
+
+        Args:
+            numbers: none of which has to be below 0 with the shift.
+            weights: of them, or None.
+            shift: to count them from 0.
+
+        >>> LogTransform.learn(np.geomspace(1.0, 1e6, 50))
+        LogTransform(low=1.0, high=1000000.0, shift=0.0)
+        >>> LogTransform.learn(np.linspace(1.0, 1e6, 50)) is None
+        True
+        """
+        x = numbers.astype(np.float64) + shift
+        if len(x) < _FEWEST or x.min() < 0 or not np.isfinite(x).all() or not (x > 0).any():
+            return None
+        found = cls(float(x[x > 0].min()), float(x.max()), shift)
+        if not 1e-100 < found.low < found.high < 1e100:
+            return None
+        y, log_slope = found.forward(numbers)
+        off_x, off_y = (part - np.average(part, weights=weights) for part in (x / found.high, y))
+        var_x, var_y = (float(np.average(off**2, weights=weights)) for off in (off_x, off_y))
+        if not (var_x > 0 and var_y > 0):
+            return None
+        mean_slope = float(np.average(log_slope, weights=weights)) + math.log(found.high)
+        return found if 0.5 * math.log(var_x / var_y) + mean_slope > _GAIN else None
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map numbers to the line; returns (y, log |dy/dx|), both of the shape of x.
+
+        >>> y, log_slope = LogTransform(2.0, 8.0).forward(np.array([0.0, 4.0, 16.0]))
+        >>> y.round(3).tolist(), log_slope.round(3).tolist()
+        ([-0.307, 1.386, 3.079], [-0.693, -1.386, -2.079])
+        """
+        x = x + self.shift
+        near = np.clip(x, self.low, self.high)
+        y = np.log(near)
+        return y + (x - near) / near, -y
+
+    def inverse(self, y: np.ndarray) -> np.ndarray:
+        """Map the line back to numbers."""
+        near = np.clip(y, math.log(self.low), math.log(self.high))
+        x = np.clip(np.exp(near), self.low, self.high)
+        return x + (y - near) * x - self.shift
