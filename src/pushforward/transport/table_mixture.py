@@ -8,6 +8,7 @@ conditioned (:mod:`.conditioning`) and by which rows with missing cells are comp
 import dataclasses
 import math
 import time
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +30,10 @@ _MOST_LISTED = 64  # values of an ordered discrete coordinate that has a table
 _FEW_LISTED = 10  # the same where there are not some thousands of samples to learn it of
 _WIDE = 40  # smooth coordinates from which on missing ones are completed by factors
 _STEPS, _WORK = 25, 6e9  # of expectation maximisation, and its operations: some seconds
-_ROWS_A_COLUMN = 10  # from so many on covariances are not pulled to their diagonal
+_ROWS_A_COLUMN = 10  # from so many on covariances of many are not pulled to their diagonal
+# how far the covariance of one component is pulled to its diagonal, with fewer rows a column
+_PULLS, _PULLED_ROWS = (0.0, 0.03, 0.1, 0.25, 0.5), 50
+_ALL = 1e6  # rows a coordinate, beside which those of the fit do not count
 _FINE = 1024  # points by which quantiles are found
 _REACH = 8.0  # deviations behind the margins
 
@@ -262,6 +266,27 @@ class TableMixture:
         return torch.cat(found)
 
 
+class _Choice(NamedTuple):
+    """Options of :meth:`.ProductMixture.fit`."""
+
+    components: int
+    shrinkage: float = 1.0
+    diagonal: float = 0.0
+
+
+def _choices(n: int, s: int, most: int) -> list[list[_Choice]]:
+    """Mixtures of n rows of s smooth coordinates, each list to be tried while the next is better.
+
+    Args:
+        n, s: as above.
+        most: components.
+    """
+    pulls = _PULLS if s > 1 and n < _PULLED_ROWS * s else _PULLS[:1]
+    diagonal = 0.0 if n > _ROWS_A_COLUMN * s else 0.02
+    more = [_Choice(c, diagonal=diagonal) for c in sorted({max(1, most // 4), most} - {1})]
+    return [[_Choice(1, _ALL, pull) for pull in pulls], *([one] for one in more)]
+
+
 def _chosen(
     smooth: Rows,
     k: Tensor,
@@ -276,7 +301,9 @@ def _chosen(
     """The mixture that says most of known values held out, and the margins before it or None.
 
     Tried are one, some and ``most`` components, behind the margins and without: where columns are
-    nearly linear functions of others, margins bend what is straight.
+    nearly linear functions of others, margins bend what is straight. Of few rows a single one is
+    pulled to its diagonal as far as that helps: a covariance of few known pairs has learned their
+    chance.
 
     Args:
         smooth: the smooth coordinates.
@@ -294,37 +321,42 @@ def _chosen(
     most = max(1, min(most, int(_WORK / (_STEPS * step))))
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     folds = order.split(-(-n // (_FOLDS + 1)))[: _FOLDS if n < _FEW else 1]
-    diagonal = 0.0 if n > _ROWS_A_COLUMN * s else 0.02
+    choices = _choices(n, s, most)
 
-    def fitted(y: Tensor, components: int, part: Tensor) -> ProductMixture:
+    def fitted(y: Tensor, choice: _Choice, part: Tensor) -> ProductMixture:
         return ProductMixture.fit(
-            y[part], k[part], sizes,
-            components=components, seed=seed, known=(there[0][part], there[1][part]),
-            weight=None if smooth.weight is None else smooth.weight[part], diagonal=diagonal,
-            iterations=_STEPS,
+            y[part], k[part], sizes, **choice._asdict(),
+            seed=seed, known=(there[0][part], there[1][part]),
+            weight=None if smooth.weight is None else smooth.weight[part], iterations=_STEPS,
         )  # fmt: skip
 
-    def held_out_value(y: Tensor, slope: Tensor, components: int, fold: Tensor) -> float:
+    def held_out_value(y: Tensor, slope: Tensor, choice: _Choice, fold: Tensor) -> float:
         """Mean log density of the known values of the rows of a fold, fitted without them."""
         kept = torch.ones(n, dtype=torch.bool).index_fill_(0, fold, False).nonzero()[:, 0]
         held = there[0][fold], there[1][fold]
-        value = fitted(y, components, kept).log_prob_known(y[fold], k[fold], held)
+        value = fitted(y, choice, kept).log_prob_known(y[fold], k[fold], held)
         value = value + torch.where(held[0], slope[fold], 0.0).sum(1)
         return weighted_mean(value, None if smooth.weight is None else smooth.weight[fold])
 
-    best = (-math.inf, 1, margins)
+    best = (-math.inf, choices[0][0], margins)
     for layer in [margins] if margins is None else [margins, None]:
         y, slope = smooth.x, torch.zeros_like(smooth.x)
         if layer is not None:
             y, slope = smooth.through(layer).x, layer.slopes(smooth.x.T.contiguous())[1].T
-        for components in sorted({1, max(1, most // 4), most}):
-            if time.monotonic() > deadline:
-                break
-            values = [held_out_value(y, slope, components, fold) for fold in folds]
-            if (score := sum(values) / len(values)) > best[0]:
-                best = (score, components, layer)
-    _, components, layer = best
-    return layer, fitted(smooth.through(layer).x, components, torch.arange(n))
+        for some in choices:
+            last = -math.inf
+            for choice in some:
+                if time.monotonic() > deadline:
+                    break
+                values = [held_out_value(y, slope, choice, fold) for fold in folds]
+                score = sum(values) / len(values)
+                if score > best[0]:
+                    best = (score, choice, layer)
+                if score < last:
+                    break
+                last = score
+    _, choice, layer = best
+    return layer, fitted(smooth.through(layer).x, choice, torch.arange(n))
 
 
 def _factors(smooth: Rows, known: Tensor, seed: int) -> FactorAnalysis:

@@ -7,8 +7,10 @@ import numpy as np
 
 __all__ = ["LogTransform"]
 
-_GAIN = 0.5  # nats a number by which a normal distribution of the logarithms has to be better
+_GAIN = 0.25  # nats a number by which a normal distribution of the images has to be better
 _FEWEST = 10  # numbers that show it
+_ENDS = (0.75, 1.0)  # quantiles at which the logarithm may end
+_ALIKE = 0.03  # nats a number that are no difference between these
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,13 @@ class LogTransform:
     Amounts, populations and concentrations differ by factors: of a hundred numbers between 10 and
     10^9 the smaller half is one point beside the largest. Behind the logarithm each order of
     magnitude has its room. Above the largest number seen it goes on straight, so that what a model
-    puts a little further out is a multiple of that number and not a power of it; below the
-    smallest it does too, so that zero and negative numbers have a place.
+    puts a little further out is a multiple of that number and not a power of it. So it does above
+    three quarters of them where they are as near to a normal distribution then; and below the
+    smallest, so that zero and negative numbers have a place.
 
     Attributes:
         low: smallest number seen above 0, the shift added.
-        high: largest number seen, the shift added.
+        high: where the logarithm ends, the shift added.
         shift: what is added to numbers, which may be counted from another number than 0.
     """
 
@@ -60,16 +63,16 @@ class LogTransform:
         x = numbers.astype(np.float64) + shift
         if len(x) < _FEWEST or x.min() < 0 or not np.isfinite(x).all() or not (x > 0).any():
             return None
-        found = cls(float(x[x > 0].min()), float(x.max()), shift)
-        if not 1e-100 < found.low < found.high < 1e100:
+        low, largest = float(x[x > 0].min()), float(x.max())
+        if not 1e-100 < low < largest < 1e100:
             return None
-        y, log_slope = found.forward(numbers)
-        off_x, off_y = (part - np.average(part, weights=weights) for part in (x / found.high, y))
-        var_x, var_y = (float(np.average(off**2, weights=weights)) for off in (off_x, off_y))
-        if not (var_x > 0 and var_y > 0):
-            return None
-        mean_slope = float(np.average(log_slope, weights=weights)) + math.log(found.high)
-        return found if 0.5 * math.log(var_x / var_y) + mean_slope > _GAIN else None
+        ends = np.quantile(np.unique(x[x > low]), _ENDS).tolist()
+        tried = [cls(low, end, shift) for end in ends]
+        without = _log_likelihood(x / largest, np.zeros_like(x), weights) - math.log(largest)
+        values = [_log_likelihood(*one.forward(numbers), weights) for one in tried]
+        # the less of the upper end is bent, the less samples go beyond it
+        first = next(i for i, value in enumerate(values) if value >= max(values) - _ALIKE)
+        return tried[first] if values[first] - without > _GAIN else None
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map numbers to the line; returns (y, log |dy/dx|), both of the shape of x.
@@ -88,3 +91,12 @@ class LogTransform:
         near = np.clip(y, math.log(self.low), math.log(self.high))
         x = np.clip(np.exp(near), self.low, self.high)
         return x + (y - near) * x - self.shift
+
+
+def _log_likelihood(y: np.ndarray, log_slope: np.ndarray, weights: np.ndarray | None) -> float:
+    """Mean log density of numbers whose images y have a normal distribution, but a constant."""
+    off = y - np.average(y, weights=weights)
+    variance = float(np.average(off**2, weights=weights))
+    if variance <= 0:
+        return -math.inf
+    return float(np.average(log_slope, weights=weights)) - 0.5 * math.log(variance)
