@@ -79,7 +79,7 @@ def one_gaussian_is_beaten_on_rows_it_never_saw(folder, said):
         float(text.split()[0].rstrip(";"))
         for text in (said.split("log density")[1], said.split("one Gaussian: ")[1])
     )
-    assert density > gaussian + 10
+    assert density > gaussian + 5  # a Gaussian of logarithms, where columns have these
 
 
 def test_it_leaves_what_it_says(tmp_path, processes):

@@ -86,6 +86,10 @@ def name_axis(
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xlim if which == "x" else axes.set_ylim)(*(limits or column.limits))
     axis.set_label_text(column.name, fontsize=9.5, color=INK, parse_math=False)
+    if column.smallest is not None:
+        places, texts = column.orders(limits or column.limits)
+        axis.set_ticks(places, texts, parse_math=False)
+        return
     if column.ticks is None:
         axis.set_major_locator(tick_places(4, column.discrete))
         return

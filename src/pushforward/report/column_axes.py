@@ -1,5 +1,6 @@
-"""Columns of a table as positions on an axis: numbers as they are, categories side by side."""
+"""Columns of a table as positions on an axis: numbers or their logarithms, categories in a row."""
 
+import math
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..data import Columns
+from ..data.tables.column import Column
 from ..data.tables.dates import DateFormat
 from ..data.tables.number_format import NumberFormat
 
 __all__ = ["PlottedColumn", "draw_columns", "format_cell", "shortened"]
 
 MOST_TICKS = 8  # categories that get a place of their own; the others share one
+_WIDE = 100.0  # times the fifth percentile that the 95th is where an axis is logarithmic
+_ZERO = 0.5  # orders of magnitude below the smallest number, where zero is drawn
 
 
 def shortened(text: Any, length: int) -> str:
@@ -57,6 +61,7 @@ class PlottedColumn:
         real, sampled: positions, float64 of shapes (n,) and (m,); NaN where a cell is missing.
         ticks: positions and texts of categories; None for numbers.
         how: how the numbers are written in the cells, where they are text or dates.
+        smallest: smallest number above 0, where positions are decimal logarithms; None else.
         limits: ends of the axis; a few values may lie beyond them.
     """
 
@@ -67,6 +72,7 @@ class PlottedColumn:
     sampled: np.ndarray
     ticks: tuple[list[float], list[str]] | None = None
     how: NumberFormat | DateFormat | None = None
+    smallest: float | None = None
     limits: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,13 +145,24 @@ class PlottedColumn:
         """Position of one cell value."""
         if self.ticks is None and self.how is not None:
             parsed: Any = self.how.parse(np.array([value], dtype=object))
-            return float(parsed[0][0] if isinstance(self.how, DateFormat) else parsed[0])
+            value = parsed[0][0] if isinstance(self.how, DateFormat) else parsed[0]
         if self.ticks is None:
-            return float(value)
+            return float(_scaled(np.array(float(value)), self.smallest))
         texts = self.ticks[1]
         return float(
             texts.index(text) if (text := format_cell(value)) in texts else len(texts) - 1
         )
+
+    def orders(self, limits: tuple[float, float]) -> tuple[list[float], list[str]]:
+        """Positions and texts of the ticks of a logarithmic axis between limits."""
+        assert self.smallest is not None
+        steps: Any = range(math.ceil(limits[0]), math.floor(limits[1]) + 1)
+        zero = math.log10(self.smallest) - _ZERO
+        places = [float(k) for k in steps[:: max(1, -(-len(steps) // 4))] if k > zero + 0.8]
+        texts = [f"{10.0**k:g}" if -4 <= k <= 5 else f"1e{k:.0f}" for k in places]
+        if self.ticks is None and bool((self.known == zero).any()) and limits[0] < zero:
+            places, texts = [zero, *places], ["0", *texts]
+        return places, texts
 
     def window(self, center: float, share: float) -> tuple[float, float]:
         """A part of the axis around a position; all of it for categories."""
@@ -176,7 +193,12 @@ def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColum
                 for k, values in zip(known, cells, strict=True)
             ]
             whole, how = entry["kind"] == "integer", columns.columns[j].format
-            drawn.append(PlottedColumn(label, name, whole, numbers[0], numbers[1], how=how))
+            smallest = _smallest(columns.columns[j], cells[0])
+            real, sampled = (_scaled(values, smallest) for values in numbers)
+            whole = whole and smallest is None
+            drawn.append(
+                PlottedColumn(label, name, whole, real, sampled, how=how, smallest=smallest)
+            )
             continue
         texts = [format_cell(value) for value in entry["categories"]]
         if len(texts) > MOST_TICKS or any(format_cell(v) not in texts for v in cells[0]):
@@ -190,6 +212,25 @@ def draw_columns(columns: Columns, real: Any, sampled: Any) -> list[PlottedColum
         ticks = ([float(i) for i in range(len(texts))], texts)
         drawn.append(PlottedColumn(label, name, True, places[0], places[1], ticks))
     return drawn
+
+
+def _smallest(column: Column, values: np.ndarray) -> float | None:
+    """The smallest number above 0 where a column of numbers needs a logarithmic axis, or None."""
+    if column.logarithm is None:
+        return None
+    above = values[values > 0].astype(np.float64)
+    if not len(above):
+        return None
+    low, high = np.quantile(above, [0.05, 0.95])
+    return float(above.min()) if high > _WIDE * low else None
+
+
+def _scaled(values: np.ndarray, smallest: float | None) -> np.ndarray:
+    """Positions of numbers: themselves, or logarithms where there is a smallest above 0."""
+    if smallest is None:
+        return values
+    above = np.log10(np.maximum(values, 1e-3 * smallest))
+    return np.where(values > 0, above, math.log10(smallest) - _ZERO)
 
 
 def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -125,7 +125,7 @@ def test_samples_keep_decimals_and_natural_bounds():
     assert (rows["single"] == rows["single"].round(3)).all()
     assert rows["free"].min() < -10
     notes = {entry["name"]: entry["note"] for entry in columns.describe()}
-    assert notes["price"] == "samples are not below 0"
+    assert notes["price"].startswith("samples are not below 0; on a logarithmic scale")
     assert notes["percent"] == "samples are within 0 and 100"
     assert notes["free"] == notes["far"] == ""
     free = Columns.learn(X, bounds={"price": (None, None)}).columns

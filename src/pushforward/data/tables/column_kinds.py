@@ -87,7 +87,8 @@ def recognise(
     if bounds is None:
         column = _scaled(column, values, weights)
     if column.logarithm is not None:
-        ratio = column.logarithm.high / column.logarithm.low
+        above = values[values > 0].astype(np.float64)
+        ratio = above.max() / above.min()
         notes.append(f"on a logarithmic scale: the largest is {ratio:.2g} times the smallest")
     if column.rare is not None:
         notes.append(

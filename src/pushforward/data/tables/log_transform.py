@@ -61,12 +61,14 @@ class LogTransform:
         True
         """
         x = numbers.astype(np.float64) + shift
-        if len(x) < _FEWEST or x.min() < 0 or not np.isfinite(x).all() or not (x > 0).any():
+        distinct = np.unique(x)  # copies of rows count like weights
+        above = distinct[distinct > 0]
+        if len(distinct) < _FEWEST or distinct[0] < 0 or not np.isfinite(distinct[-1]):
             return None
-        low, largest = float(x[x > 0].min()), float(x.max())
+        low, largest = float(above[0]), float(above[-1])
         if not 1e-100 < low < largest < 1e100:
             return None
-        ends = np.quantile(np.unique(x[x > low]), _ENDS).tolist()
+        ends = np.quantile(above[1:], _ENDS).tolist()
         tried = [cls(low, end, shift) for end in ends]
         without = _log_likelihood(x / largest, np.zeros_like(x), weights) - math.log(largest)
         values = [_log_likelihood(*one.forward(numbers), weights) for one in tried]

@@ -172,6 +172,11 @@ class Target:
         if values < max(_FEWEST, len(rows) // 20) or bool(rows.discrete.any()):
             return None
         u, slope = rows.fit_margins()(rows.x.T.contiguous())
+        if self.columns.columns[0].logarithm is not None:  # the way from the units to rows.x bends
+            z, log_det = self.columns.encode(_frame(self.values(y)))
+            beside = self.columns.cell_index(z)[:, 0] == 0  # point masses
+            log_scale = self.columns.scale.log()
+            slope = slope + torch.where(beside, log_det, -log_scale) + self.plain(y).std().log()
         return u.T.contiguous(), slope
 
     def write(self, values: np.ndarray) -> np.ndarray:
