@@ -49,6 +49,10 @@ class Columns(PartialRows):
     that are neither constant nor computed from others.
 
     * **continuous**: (x - loc) / scale, with mean and standard deviation.
+    * **on a logarithmic scale**: numbers that spread over orders of magnitude, be they continuous,
+      beside atoms, or cells of a wide range, go through
+      :class:`~pushforward.data.tables.log_transform.LogTransform` before that. The density is
+      still per unit of the column.
     * **bounded** (declared): carried to the whole line by
       :class:`~pushforward.data.tables.bounded_transform.BoundedTransform`, then standardised.
     * **integer**: dequantised, (k + u - loc) / scale with u uniform on (0, 1). The density of
