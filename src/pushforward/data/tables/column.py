@@ -1,7 +1,7 @@
 """One column of a table: what was learned about it, and its cells as numbers and back."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,9 +21,10 @@ from .rare_levels import RareLevels
 from .unmodelled_columns import LEFT_OUT
 from .value_list import ValueList
 
-__all__ = ["Column", "offset"]
+__all__ = ["ON_SCALE", "Column", "offset"]
 
 IDENTITY = BoundedTransform()
+ON_SCALE = "on a logarithmic scale"  # how the note of a column that has one begins
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,29 @@ class Column:
         if self.atoms is not None:
             return self.atoms.logarithm
         return self.transform if isinstance(self.transform, LogTransform) else None
+
+    def on_scale(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values (n,) on the column's logarithmic scale, and the log slope of that, (n,)."""
+        assert self.logarithm is not None
+        if not self.discrete:
+            return self.logarithm.forward(values)
+        places = (values - float(self.low or 0)) / self.step + 0.5
+        y, log_slope = self.logarithm.forward(places)
+        return y, log_slope - np.log(self.step)
+
+    def straight(self, values: np.ndarray, weights: np.ndarray | None) -> "Column":
+        """The column without its logarithmic scale.
+
+        Args:
+            values: of the column, (n,).
+            weights: of them, or None.
+        """
+        note = "; ".join(part for part in self.note.split("; ") if not part.startswith(ON_SCALE))
+        if self.atoms is None:
+            return replace(self, transform=IDENTITY, note=note)
+        masses, numbers = np.array(self.atoms.values), values.astype(np.float64)
+        atoms = Atoms.learn(numbers, masses, self.atoms.step, weights)
+        return replace(self, atoms=atoms, note=note)
 
     @property
     def in_cells(self) -> bool:
@@ -269,10 +293,12 @@ class Column:
     def finish(self, values: np.ndarray) -> np.ndarray:
         """Bring values of shape (n,) within the bounds, in the precision of the column.
 
-        What lies beyond a natural bound is reflected at it; a mixed column has an atom there.
+        What lies beyond a natural bound is reflected at it, beside an atom too: this has the share
+        of the rows that its interval has. Below the atom of a logarithmic scale there is nothing
+        that could be reflected.
         """
         low, high = self.natural
-        if self.atoms is None:
+        if self.atoms is None or self.atoms.logarithm is None:
             if low is not None:
                 values = low + np.abs(values - low)
             if high is not None:

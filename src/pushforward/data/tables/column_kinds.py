@@ -11,7 +11,7 @@ from ...validation import Instance, OneOf, check
 from ...wording import setting
 from ..checks import column_text, rows_text
 from .bounded_transform import BoundedTransform
-from .column import Column, offset
+from .column import ON_SCALE, Column, offset
 from .column_contents import ColumnContents
 from .decimals import Digits
 from .log_transform import LogTransform
@@ -89,7 +89,7 @@ def recognise(
     if column.logarithm is not None:
         above = values[values > 0].astype(np.float64)
         ratio = above.max() / above.min()
-        notes.append(f"on a logarithmic scale: the largest is {ratio:.2g} times the smallest")
+        notes.append(f"{ON_SCALE}: the largest is {ratio:.2g} times the smallest")
     if column.rare is not None:
         notes.append(
             f"the {len(column.rare.shares):,} rarest of {len(column.values):,} texts count as one"
@@ -172,7 +172,7 @@ def _scaled(column: Column, values: np.ndarray, weights: np.ndarray | None) -> C
         shift = low if low >= 1.0 else low + 1.0
     elif column.kind != "continuous" or column.family not in ("int", "float"):
         return column
-    logarithm = LogTransform.learn(numbers, weights, shift)
+    logarithm = LogTransform.learn(numbers, weights, shift=shift)
     return column if logarithm is None else replace(column, transform=logarithm)
 
 

@@ -26,6 +26,7 @@ from .missing_cells import MOST_MISSING, complete_rows, missing_cells, without_s
 from .power_formula import find_powers
 from .seasons import find_calendar
 from .sheet import Sheet
+from .straight_relations import bent_relations
 from .sums import note_sums
 from .unmodelled_columns import LEFT_OUT
 
@@ -129,6 +130,7 @@ def decide(
     stated = {*declared, *intervals}
     fixed = [j for j, label in enumerate(sheet.labels) if label in stated]
     rules = _relate(rules, found, cells, fixed, sheet.labels, weights, distinct_rows, smooth)
+    _straighten(found, cells, weights)
     if seasons:
         _divide_dates(found, cells, weights, smooth, None if beside is None else beside[kept])
     return Decided(sheet, found, cells, weights, kept, counted - sheet.n_rows, tuple(rules))
@@ -196,6 +198,21 @@ def _compute(
     for j, formula in formulas.items():
         why = f"{formula.text(labels)} in all rows: computed from it"
         found[j] = replace(found[j], formula=formula, digits=digits[j], why=why)
+
+
+def _straighten(found: list[Column], cells: PartCells, weights: np.ndarray | None) -> None:
+    """Take the logarithmic scale from columns that are straight functions of others."""
+    places = [j for j in _numbers(found, cells) if not found[j].counted_from]
+    values = _together(cells, places)
+    if not values:
+        return
+    rows = np.logical_and.reduce([cells[j][0] for j in places])
+    numbers = {j: own.astype(np.float64) for j, own in values.items()}
+    scaled = {j: found[j].on_scale(numbers[j]) for j in places if found[j].logarithm is not None}
+    for j in bent_relations(numbers, scaled, None if weights is None else weights[rows]):
+        found[j] = found[j].straight(
+            cells[j][1], None if weights is None else weights[cells[j][0]]
+        )
 
 
 def _digits(column: Column, values: np.ndarray, family: str) -> Digits | None:

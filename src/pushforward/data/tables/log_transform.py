@@ -9,7 +9,7 @@ __all__ = ["LogTransform"]
 
 _GAIN = 0.25  # nats a number by which a normal distribution of the images has to be better
 _FEWEST = 10  # numbers that show it
-_ENDS = (0.75, 1.0)  # quantiles at which the logarithm may end
+_BEGINS, _ENDS = (0.25, 0.1, 0.0), (0.75, 1.0)  # quantiles between which the logarithm may be
 _ALIKE = 0.03  # nats a number that are no difference between these
 
 
@@ -42,7 +42,12 @@ class LogTransform:
 
     @classmethod
     def learn(
-        cls, numbers: np.ndarray, weights: np.ndarray | None = None, shift: float = 0.0
+        cls,
+        numbers: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        shift: float = 0.0,
+        gain: float = _GAIN,
     ) -> "LogTransform | None":
         """The map for numbers of shape (n,), or None where they are as well without.
 
@@ -54,6 +59,7 @@ class LogTransform:
             numbers: none of which has to be below 0 with the shift.
             weights: of them, or None.
             shift: to count them from 0.
+            gain: nats a number by which a normal distribution of the images has to be better.
 
         >>> LogTransform.learn(np.geomspace(1.0, 1e6, 50))
         LogTransform(low=1.0, high=1000000.0, shift=0.0)
@@ -68,13 +74,13 @@ class LogTransform:
         low, largest = float(above[0]), float(above[-1])
         if not 1e-100 < low < largest < 1e100:
             return None
-        ends = np.quantile(above[1:], _ENDS).tolist()
-        tried = [cls(low, end, shift) for end in ends]
+        begins, ends = np.quantile(above, _BEGINS).tolist(), np.quantile(above[1:], _ENDS).tolist()
+        tried = [cls(begin, end, shift) for end in ends for begin in begins if begin < end]
         without = _log_likelihood(x / largest, np.zeros_like(x), weights) - math.log(largest)
         values = [_log_likelihood(*one.forward(numbers), weights) for one in tried]
-        # the less of the upper end is bent, the less samples go beyond it
+        # the less is bent, the less samples go beyond the largest number, or gather at the least
         first = next(i for i, value in enumerate(values) if value >= max(values) - _ALIKE)
-        return tried[first] if values[first] - without > _GAIN else None
+        return tried[first] if values[first] - without > gain else None
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map numbers to the line; returns (y, log |dy/dx|), both of the shape of x.

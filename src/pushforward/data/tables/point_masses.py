@@ -11,6 +11,7 @@ from .log_transform import LogTransform
 __all__ = ["Atoms"]
 
 MOST = 4.0  # width of an atom's interval in spreads of the other values, at most
+GAIN = 1.0  # nats a number: far from the others on their logarithmic scale, an atom loses rows
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Atoms:
         rest, slope, logarithm = values[others] if others.any() else atoms, 1.0, None
         if scaled and others.any() and atoms[0] >= 0:
             own = None if weights is None else weights[others]
-            logarithm = LogTransform.learn(rest, own)
+            logarithm = LogTransform.learn(rest, own, gain=GAIN)
         if logarithm is not None:
             rest, (line, log_slope) = logarithm.forward(rest)[0], logarithm.forward(atoms)
             commonest = max(range(len(atoms)), key=lambda i: share[values == atoms[i]].sum())
