@@ -95,7 +95,8 @@ def test_as_many_false_alarms_with_holes_as_without(contamination):
     fresh = rows(3000)
     whole = (model.predict(fresh) == -1).mean()
     fresh[:, 1] = np.nan
-    assert (model.predict(fresh) == -1).mean() == pytest.approx(whole, abs=0.025)
+    # each threshold is a quantile of 600 rows, so that either rate deviates by .013
+    assert (model.predict(fresh) == -1).mean() == pytest.approx(whole, abs=0.04)
     strange = np.array([[9.0, np.nan, 1.0], [3.0, np.nan, 30.0], [3.0, -1.0, np.nan]])
     assert model.predict(strange).tolist() == [-1, -1, 1]
 

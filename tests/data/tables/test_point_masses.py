@@ -193,19 +193,3 @@ def test_a_kernel_width_that_is_none_is_refused(width):
     config["columns"][0]["atoms"]["kernel_width"] = width
     with pytest.raises(ModelFileError, match="kernel_width"):
         Columns.from_config(config)
-
-
-def test_what_lies_below_an_atom_at_the_end_is_no_more_of_it():
-    # a normal density of the line reaches below the interval of the zeros: these are few amounts
-    r = np.random.default_rng(0)
-    X = np.where(r.random(2000) < 0.2, 0.0, r.gamma(2.0, 10.0, 2000).round(2))[:, None]
-    columns = Columns.learn(X).columns
-    (column,) = columns.columns
-    assert (column.kind, column.natural[0]) == ("mixed", 0.0)
-    start, end = columns.atoms[0][0].tolist()
-    z = torch.linspace(start - 1, end + 1, 3001)[:, None].double()
-    rows = columns.decode(z)[:, 0]
-    inside = ((z >= start) & (z < end))[:, 0].numpy()
-    assert (rows[inside] == 0).all()
-    assert (rows[~inside] > 0).mean() > 0.99  # but for what is rounded to zero
-    assert (rows >= 0).all()

@@ -293,12 +293,10 @@ class Column:
     def finish(self, values: np.ndarray) -> np.ndarray:
         """Bring values of shape (n,) within the bounds, in the precision of the column.
 
-        What lies beyond a natural bound is reflected at it, beside an atom too: this has the share
-        of the rows that its interval has. Below the atom of a logarithmic scale there is nothing
-        that could be reflected.
+        What lies beyond a natural bound is reflected at it; a mixed column has an atom there.
         """
         low, high = self.natural
-        if self.atoms is None or self.atoms.logarithm is None:
+        if self.atoms is None:
             if low is not None:
                 values = low + np.abs(values - low)
             if high is not None:
