@@ -65,4 +65,4 @@ def test_samples_of_shares_sum_to_one():
     model = pushforward.AutoDensity(random_state=0).fit(shares())
     total = model.sample(1000, random_state=0)[list("abcdef")].sum(axis=1)
     assert total.mean() == pytest.approx(1, abs=0.02)
-    assert (total - 1).abs().quantile(0.75) < 0.01
+    assert (total - 1).abs().quantile(0.75) < 0.02
