@@ -66,7 +66,7 @@ def test_what_spreads_over_orders_of_magnitude_is_found_in_any_unit_and_whatever
 
 
 def test_small_values_keep_their_share_in_samples(model):
-    # their half of the rows was one point of a linear scale: of 2,000 samples none was below 1,000
+    # on a linear scale their half of the rows is one point beside the largest
     drawn, rows = model.sample(3000, random_state=0), countries()
     for name in ("early", "late"):
         below = 10.0 ** (6.5 if name == "early" else 7.5)
