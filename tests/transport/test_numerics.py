@@ -13,6 +13,7 @@ from pushforward.transport.numerics import (
     log_ndtri,
     normal_log_prob,
     retracted,
+    sort,
     unique_rows,
 )
 
@@ -43,10 +44,37 @@ def test_log_ndtri_never_falls():
     assert (np.diff(log_ndtri(torch.from_numpy(log_p)).numpy()) >= 0).all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_argsort_sorts_the_last_dimension(dtype, generator):
-    values = torch.randn(3, 4, 500, generator=generator, dtype=dtype)
-    assert torch.equal(values.gather(-1, argsort(values)), values.sort(-1).values)
+def numbers(kind, generator):
+    values = torch.randn(3, 4, 500, generator=generator)
+    if kind == "ties":
+        return values.mul_(2).round_()  # zeros of both signs among them
+    if kind == "tiny":
+        return values.mul_(1e-44)
+    if kind == "infinite":
+        values[..., 7], values[..., 0], values[..., 9] = torch.inf, -torch.inf, -torch.inf
+    return values.double() if kind == "double" else values
+
+
+@pytest.mark.parametrize("flush", [False, True])
+@pytest.mark.parametrize("kind", ["usual", "double", "ties", "tiny", "infinite"])
+def test_numbers_are_sorted_along_the_last_dimension_and_none_is_lost(kind, flush, generator):
+    values = numbers(kind, generator)
+    right = values.sort(-1).values
+    torch.set_flush_denormal(flush)
+    try:
+        (rising, order), again = sort(values), argsort(values)
+        assert torch.equal(argsort(values.mT), argsort(values.mT.contiguous()))
+    finally:
+        torch.set_flush_denormal(False)
+    assert torch.equal(order.sort(-1).values, torch.arange(500).expand_as(order))
+    assert torch.equal(order, again)
+    if kind != "tiny" or not flush:  # flushed they are zeros, which are in any order
+        assert torch.equal(rising, right)
+        assert torch.equal(values.gather(-1, order), right)
+
+
+def test_nothing_is_sorted_to_nothing():
+    assert sort(torch.zeros(2, 0))[0].shape == argsort(torch.zeros(2, 0)).shape == (2, 0)
 
 
 def test_gaussian_scores_are_quantiles_at_mid_ranks():

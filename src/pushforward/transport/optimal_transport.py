@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..devices import generator_on
-from .numerics import argsort, gaussian_scores, retracted
+from .numerics import gaussian_scores, retracted, sort
 from .spline import Splines, interior_slopes
 
 __all__ = [
@@ -111,8 +111,7 @@ def _residual(p: Tensor, paired: bool) -> Tensor:
     points that move with the directions; else the partners are the quantiles of N(0, 1).
     """
     parts = p.unflatten(-1, (2, -1)) if paired else p[..., None, :]
-    order = argsort(parts)
-    rising = parts.gather(-1, order)
+    rising, order = sort(parts)
     if paired:
         gap = rising[..., :1, :] - rising[..., 1:, :]
         gap = torch.cat([gap, -gap], dim=-2)

@@ -121,6 +121,21 @@ class SlicedDensity(nn.Module):
             CompressedEnds.from_state(ends) if ends else None,
         )
 
+    def with_spread(self, spread: float) -> "SlicedDensity":
+        """The density whose latents have this standard deviation; they share their layers."""
+        return self._with(self.margins, torch.full_like(self.spread, spread), self.ends)
+
+    def behind_margins(self) -> "SlicedDensity":
+        """The density of what comes out of the margins and ends; they share the other layers."""
+        return self._with(None, self.spread, None)
+
+    def _with(
+        self, margins: Margins | None, spread: Tensor, ends: CompressedEnds | None
+    ) -> "SlicedDensity":
+        return SlicedDensity(
+            margins, self.log_weight, self.mean, self.factor, spread, self.flow, ends
+        )
+
     def compute_on(self, device: torch.device) -> None:
         """Move the flow, which costs the most, to a device; points come and go as they are."""
         if self.flow is not None:

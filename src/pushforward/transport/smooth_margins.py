@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .kernel_splines import gaussianising_splines
-from .numerics import LOG_2PI, effective_sizes
+from .numerics import LOG_2PI, effective_sizes, sort
 from .spline import Splines, interior_slopes
 from .tails import Tails, pareto
 
@@ -56,7 +56,7 @@ class SmoothMargins(nn.Module):
         size = effective_sizes(weight_of_each)
         knots, fine_knots = cls.knots(float(size[0]))
         mass = (10 / size).clamp(0.02, 0.2)  # of each tail, (D,) or (1,) for all
-        ordered, order = x.sort(dim=1)
+        ordered, order = sort(x)
         step = share.expand_as(x).gather(1, order)
         level = step.cumsum(1) - 0.5 * step
 

@@ -11,6 +11,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 MOST_DECIMALS = 12
 MOST_DIGITS = 15
 MOST_SIGNIFICANT = 12
+_FEW, _SOME = 32, 1000  # first values, which most precisions that do not fit change already
 MOST_STEPS = 2**53  # between the smallest value and the largest, so that gaps are exact
 
 
@@ -53,18 +54,13 @@ class Digits:
         """
         if len(values) < FEWEST:
             return None
-        head = values[:1000]
-
-        def fits(digits: "Digits") -> bool:
-            return digits._keeps(head) and digits._keeps(values)
-
         with np.errstate(over="ignore", invalid="ignore"):
-            decimals = next(
-                (d for d in range(-6, MOST_DECIMALS + 1) if fits(cls(decimals=d))), None
+            places = _coarsest([cls(decimals=d) for d in range(-6, MOST_DECIMALS + 1)], values)
+            leading = _coarsest(
+                [cls(significant=s) for s in range(1, MOST_SIGNIFICANT + 1)], values
             )
-            significant = next(
-                (s for s in range(1, MOST_SIGNIFICANT + 1) if fits(cls(significant=s))), None
-            )
+        decimals = places and places.decimals
+        significant = leading and leading.significant
         largest = float(np.abs(values).max())
         if decimals is not None and largest > 0:
             digits = int(np.floor(np.log10(largest))) + 1 + decimals
@@ -79,7 +75,7 @@ class Digits:
         if decimals is None:
             return None
         steps = cls(decimals, None, *_steps(values, decimals))
-        return steps if fits(steps) else cls(decimals=decimals)
+        return steps if steps._keeps(values) else cls(decimals=decimals)
 
     def within(self, values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
         """Numbers of this precision, moved by steps to those from low to high, where given."""
@@ -110,6 +106,15 @@ class Digits:
         size = np.where(values == 0, 1.0, np.abs(values))
         place = self.significant - 1 - np.floor(np.log10(size)).astype(np.int64)
         return _round_each(values, place)
+
+
+def _coarsest(finer: list[Digits], values: np.ndarray) -> Digits | None:
+    """The first of ever finer precisions that leaves values what they are; None if none does."""
+    few, some = values[:_FEW], values[:_SOME]
+    if not finer[-1]._keeps(few):  # most columns of measurements, in one look
+        return None
+    kept = (one for one in finer if one._keeps(few) and one._keeps(some))
+    return next((one for one in kept if one._keeps(values)), None)
 
 
 def _steps(values: np.ndarray, decimals: int) -> tuple[int, int]:

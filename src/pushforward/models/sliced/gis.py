@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -310,15 +309,16 @@ class GIS(TransformerMixin, TableDensity):
         report(self.stopped_, 1.0)
         self.n_layers_ = len(layers)
         self._n_features_out = d
-        flow = Component(0.0, component.mean, component.factor, layers)
-        self.density_ = SlicedDensity.assemble([flow], margins)
+        whole = Component(0.0, component.mean, component.factor, layers)
+        self.density_ = SlicedDensity.assemble([whole], margins)
         scores = self._scores(scored, layering, group)
         # growth counts in its own coordinates; the shift carries its figures to the table's units
         shift = scored.mean(scores) - value
         if judges is not None and not self.faithful:
             division = Division(len(judges), size=layering.block_rows, group=group)
+            flow = self.density_.behind_margins()
             spread = matched_spread(flow, matched, judges, seed, division)
-            self.density_ = SlicedDensity.assemble([replace(flow, spread=spread)], margins)
+            self.density_ = self.density_.with_spread(spread)
             scores = self._scores(scored, layering, group)
         self.history_ = [*self.history_, *((a + shift, b + shift) for a, b in new)]
         return scores, scored

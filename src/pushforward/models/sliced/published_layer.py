@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...transport.directions import orthonormal
-from ...transport.numerics import argsort, effective_size, gaussian_scores
+from ...transport.numerics import argsort, effective_size, gaussian_scores, sort
 from ...transport.row_blocks import RowBlocks
 from ...transport.sliced_flow import SliceLayer
 from ...transport.spline import Splines, interior_slopes
@@ -56,7 +56,7 @@ class PublishedLayering(Layering):
         k, n = p.shape
         share = torch.full((n,), 1 / n, dtype=p.dtype) if weight is None else weight / weight.sum()
         share = share.to(p.dtype)
-        ordered, order = p.sort(dim=1)
+        ordered, order = sort(p)
         step = share[order]
         level = step.cumsum(1) - 0.5 * step
         q = self._levels().to(p.dtype)
