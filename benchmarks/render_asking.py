@@ -52,6 +52,14 @@ def _run_of(row):
     return row["table"], row["missing"], row["share"], row["seed"]
 
 
+CONDITIONS_TEXT = """\
+### Rows that keep to a condition
+
+10,000 rows given cells of a row the model has not seen, one thread. `kept` is the share that have
+these cells and break none of the table's relations: `orders` has functions, codes one to one, a
+total of its parts and ends after beginnings, of which any may be given without the others."""
+
+
 def _settings(rows):
     """Which shares, ways and seeds there are, in words."""
     found = {}
@@ -113,4 +121,17 @@ def asking_section(results):
         head = ("table (seeds)", "rows", "Gaussian", "70 % of the rows", "with holes", "whole")
         parts += [HOLES_TEXT, table((*head, "told", "fresh"), lines)]
         parts += [told(run) for run in holes["runs"].values()]
+    drawn = read_results(results / "conditions.json")
+    rows = [row for row in drawn["rows"] if row["status"] == "ok"]
+    if rows:
+        lines = []
+        for name, cells in dict.fromkeys((row["table"], row["cells"]) for row in rows):
+            own = [row for row in rows if (row["table"], row["cells"]) == (name, cells)]
+            values = [f"{max(row['cpu_s'] for row in own):.1f}"]
+            values += [f"{mean(row['mean_cpu_s'] for row in own):.1f}"]
+            values += [f"{mean(row['kept'] for row in own):.4f}"]
+            lines.append((f"{name} ({len(own)})", str(own[0]["columns"]), str(cells), *values))
+        head = ("table (seeds)", "columns", "given", "longest, CPU s", "mean, CPU s", "kept")
+        parts += [CONDITIONS_TEXT, table(head, lines)]
+        parts += [told(run) for run in drawn["runs"].values()]
     return "\n\n".join(parts)

@@ -5,7 +5,10 @@
 A model of 28 x 28 pixels with four layers of each stage of the published schedule, 400 knots a
 spline: random directions, and splines that bend a little. It stands in for a fitted one of
 hundreds of layers, each of which costs as much. CPU microseconds for an image and a layer, one
-thread, median of five calls.
+thread, median of five calls. `--what fitted --model FOLDER` measures a model that was fitted, of
+layers most of whose slices leave images as they are: CPU milliseconds an image of samples and of
+scores, and what 1,400 of its layers come to. Splines are compiled where Numba is installed (extra
+`fast`); a row says whether they were.
 
 A fit is of ten layers a stage on 5,000 images of MNIST and as many samples, directions searched in
 20 steps among 1,024: CPU milliseconds for a layer of a stage, all that a fit does included.
@@ -16,6 +19,7 @@ seconds, the least of three.
 
 import argparse
 import functools
+import importlib.util
 import json
 import os
 import statistics
@@ -118,8 +122,42 @@ def gis_fitted(sources):
     ]
 
 
-def work(what, images, against=None):
+def used_of_fitted(model, images):
+    """CPU milliseconds an image of 28 x 28 takes a fitted model, and 1,400 layers of it."""
+    import torch
+
+    import pushforward
+
+    torch.set_num_threads(1)
+    model = pushforward.load(model)
+    layers = len(model.networks_["flow"].layers)
+    data = pushforward.open_images(shared("data", "mnist"), "test").images[:images]
+    row = {"layers": layers}
+    for name, call in (
+        ("sample", lambda: model.sample(images, random_state=0)),
+        ("score", lambda: model.score_samples(data)),
+    ):
+        spent = []
+        for _ in range(3):
+            begun = time.process_time()
+            call()
+            spent.append(1e3 * (time.process_time() - begun) / images)
+        each = statistics.median(spent)
+        row[f"{name}_milliseconds"] = round(each, 2)
+        row[f"{name}_milliseconds_of_1400"] = round(1400 * each / layers, 2)
+    return row
+
+
+def work(what, images, against=None, model=None):
     """One row."""
+    row = {"compiled": importlib.util.find_spec("numba") is not None}
+    if what == "fitted":
+        return row | used_of_fitted(model, images)
+    return row | measured(what, images, against)
+
+
+def measured(what, images, against):
+    """What a row says of fits, samples and scores of made models."""
     if what == "gis":
         found = gis_fitted([ROOT] if against is None else [ROOT, against])
         row = dict(zip(("seconds_layers_nats", "before"), found, strict=False))
@@ -160,12 +198,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", nargs="+", default=["fit", "sample", "score"])
     parser.add_argument("--against", type=Path, help="checkout of an older commit")
+    parser.add_argument("--model", type=Path, help="folder of a fitted SIG of 28 x 28 pixels")
     parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
-    sizes = {"gis": [0], "fit": [5000], "sample": [64, 1024, 4096], "score": [64, 1024, 4096]}
+    sizes = {
+        "fitted": [256, 1024],
+        "gis": [0],
+        "fit": [5000],
+        "sample": [64, 1024, 4096],
+        "score": [64, 1024, 4096],
+    }
     run_all(
         [{"what": what, "images": n} for what in given.what for n in sizes[what]],
-        work=functools.partial(work, against=given.against and given.against.resolve()),
+        work=functools.partial(
+            work,
+            against=given.against and given.against.resolve(),
+            model=given.model and given.model.resolve(),
+        ),
         key=KEY,
         out=RESULTS / "sig_speed.json",
         module="benchmarks.sig_speed",

@@ -102,6 +102,8 @@ def test_points_alone_are_those_of_the_inverse(uniform, many):
     y, _ = splines.forward(points(splines))
     x, _ = splines.inverse(y)
     again = make(uniform).for_many(many)
-    assert again.solve(y).equal(x)
+    # where Numba is it compiles what takes many, to other last digits
+    close = {"rtol": 1e-12, "atol": 1e-12}
+    torch.testing.assert_close(again.solve(y), x, **close)
+    torch.testing.assert_close(again.forward(x)[0], make(uniform).forward(x)[0], **close)
     assert again.inverse(y)[0].equal(x)
-    assert again.forward(x)[0].equal(make(uniform).forward(x)[0])

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..data import Columns
+from ..data.tables.tied_cells import TiedCells
 from ..errors import DataError
-from ..transport.conditioning import Conditioner, WeightedDraws
+from ..transport.conditioning import Conditioner, Tied, WeightedDraws
 from ..transport.row_noise import RowNoise
 from .conditions import Event
 from .piecewise import Pieces
@@ -31,6 +32,7 @@ class ConditionalDraws:
         z: (m, D) coordinates of the rows.
         known: (m, D) bool, which of them are given.
         event: ranges and lists that draws have to be in.
+        ties: given cells that several open coordinates have to make together.
         n_draws: draws a row.
         max_draws: draws a row at most, where those are worth little; None for what it takes.
         rounds: times that as many are drawn for it.
@@ -44,6 +46,7 @@ class ConditionalDraws:
         z: Tensor,
         known: Tensor,
         event: Event,
+        ties: TiedCells,
         *,
         n_draws: int,
         max_draws: int | None,
@@ -51,7 +54,7 @@ class ConditionalDraws:
         seed: int,
     ) -> None:
         self._columns, self._conditioner = columns, conditioner
-        self._z, self._known, self._event = z, known, event
+        self._z, self._known, self._event, self._ties = z, known, event, ties
         self._n_draws, self._max_draws, self._rounds = n_draws, max_draws, rounds
         self.seed = seed
 
@@ -77,9 +80,11 @@ class ConditionalDraws:
         count = self._n_draws if count is None else count
         noise = self.noise() if noise is None else noise
         size = max(1, _HELD // (count * self._rounds * max(1, self._z.shape[1])))
-        for rows in self._conditioner.together(self._known, self._asked):
-            for some in rows.split(size):
-                yield from self._enough(some.numpy(), count, noise)
+        tied = torch.from_numpy(self._ties.rows)
+        for kind in (torch.nonzero(~tied)[:, 0], torch.nonzero(tied)[:, 0]):
+            for rows in self._conditioner.together(self._known[kind], self._asked):
+                for some in kind[rows].split(size):
+                    yield from self._enough(some.numpy(), count, noise)
 
     def points(self, n_samples: int, noise: RowNoise, *, even: bool = False) -> Tensor:
         """Draws (m, n_samples, D) of the rows, complete; spread evenly, or independent."""
@@ -100,6 +105,7 @@ class ConditionalDraws:
                         factor[row],
                         own.spread(n_samples).take(again.flatten().numpy()),
                         self._asked,
+                        self._tied_points(rows[row.numpy()]),
                     )
                 points[rows] = taken
         return points
@@ -154,7 +160,8 @@ class ConditionalDraws:
         """Draws of rows that are worth enough for each, or as many as can be had."""
         allowed, own = self._asked, noise.take(rows)
         given = self._known[rows]
-        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed)
+        tied = self._tied(rows)
+        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed, tied)
         rounds = self._rounds
         if self._max_draws is not None:
             rounds = min(rounds, self._max_draws // count - 1)
@@ -166,7 +173,9 @@ class ConditionalDraws:
                 yield rows[~poor], draws.of_rows(~poor)
                 rows, draws, own = rows[poor], draws.of_rows(poor), own.take(poor)
                 given = self._known[rows]
-            more = self._conditioner.condition(self._z[rows], given, count, own, allowed)
+            more = self._conditioner.condition(
+                self._z[rows], given, count, own, allowed, self._tied(rows)
+            )
             draws = draws.with_more(more)
         met = draws.log_ratio.amax(1) > -math.inf
         if not bool(met.all()):
@@ -176,6 +185,20 @@ class ConditionalDraws:
                 "hold for hardly any rows, or contradict each other. Widen the ranges."
             )
         yield rows, draws
+
+    def _tied(self, rows: np.ndarray) -> Tied | None:
+        """What has points make the cells that tie coordinates of some rows; None without any."""
+        if not self._ties.rows[rows].any():
+            return None
+        number = torch.from_numpy(rows)
+        return lambda points, place: self._ties.imposed(points, number[place])
+
+    def _tied_points(
+        self, rows: np.ndarray
+    ) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] | None:
+        """The same of points each of which is of one of these rows."""
+        tied = self._tied(rows)
+        return None if tied is None else lambda points: tied(points, torch.arange(len(points)))
 
     @property
     def _asked(self) -> Callable[[Tensor], Tensor] | None:

@@ -82,11 +82,12 @@ class ConditionalTable:
         self._table, ranges = taken_apart(conditions, columns)
         self._event = Event(ranges, columns)
         self._z, self._log_det, self._known = columns.encode_known(self._table)
-        lost = columns.unused_cells(self._table, self._known.numpy())
+        self._ties = columns.tied_cells(self._table, self._known.numpy())
+        lost = columns.unused_cells(self._table, self._known.numpy(), self._ties)
         if lost:
             _tell_lost(lost, refused=isinstance(conditions, Mapping))
         self._draws = ConditionalDraws(
-            columns, conditioner, self._z, self._known, self._event,
+            columns, conditioner, self._z, self._known, self._event, self._ties,
             n_draws=n_draws, max_draws=max_draws,
             # by what is asked, not by how many rows there are: a row has one answer among others
             rounds=_ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS,
@@ -403,7 +404,8 @@ class ConditionalTable:
                 "or one given row."
             )
         same = self._columns.agree(self._table, X)
-        inside = self._event.holds(self._columns.values(z))
+        rows = torch.arange(len(z)) if len(self) > 1 else torch.zeros(len(z), dtype=torch.long)
+        inside = self._event.holds(self._columns.values(z)) & self._ties.agree(z, rows)
         if not (same & inside).all():
             row = int(np.flatnonzero(~(same & inside))[0])
             raise DataError(
@@ -412,7 +414,8 @@ class ConditionalTable:
         with torch.no_grad():
             given = self._draws.over_values(lambda draws, values, rows: draws.log_given.numpy())
             joint = self._conditioner.log_prob(z, self._draws.seed).numpy() + log_det.numpy()
-        return joint - given - self._log_det.numpy()
+        # of a cell that follows from others the density is that of the cell it is known by
+        return joint + self._ties.log_slope(z, rows) - given - self._log_det.numpy()
 
     def _numeric(
         self, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], *, written: bool = True

@@ -13,7 +13,7 @@ layers have closed forms, by which they are drawn from themselves (:mod:`.gaussi
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from .row_noise import RowNoise
 from .rows import Rows
 from .table_mixture import TableMixture
 
-__all__ = ["SAMPLES", "Conditioner", "WeightedDraws"]
+__all__ = ["SAMPLES", "Conditioner", "Tied", "WeightedDraws"]
 
 #: Samples of a density that its proposal is fitted to.
 SAMPLES = 10_000
@@ -39,6 +39,9 @@ _POWERS = 8  # steps of the power iteration for the direction of draws
 _NOISE = 4  # draws of the place in their cells that given values are averaged over
 
 Allowed = Callable[[Tensor], Tensor]
+#: Of points (N, D), each of a row: points in which some coordinates follow from others, which do,
+#: (N, D) bool, and the logarithms (N,) of how far they move for a unit of what they follow from.
+Tied = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ class Conditioner:
         count: int,
         noise: RowNoise,
         allowed: Allowed | None = None,
+        tied: Tied | None = None,
     ) -> WeightedDraws:
         """Draw what is open of rows, or sum over it.
 
@@ -230,10 +234,12 @@ class Conditioner:
             count: draws a row, where what is open has to be drawn.
             noise: of the n rows, for the draws.
             allowed: marks the points (N, D) that may be, as a condition besides; None for all.
+            tied: has points be what conditions on several coordinates together ask, of rows that
+                are counted as those of ``x`` are; None for no such condition.
         """
         given = given.expand_as(x)
         open_places = torch.nonzero((~given).any(0))[:, 0].tolist()
-        if len(open_places) == 1 and allowed is None:
+        if len(open_places) == 1 and allowed is None and tied is None:
             return self._summed(x, open_places[0], noise)
         draws, size = noise.spread(count), max(1, _BLOCK // count)
         parts = [
@@ -243,6 +249,7 @@ class Conditioner:
                 count,
                 draws.take(slice(a * count, (a + size) * count)),
                 allowed,
+                None if tied is None else partial(_of_rows, tied, count, a),
             )
             for a in range(0, max(1, len(x)), size)
         ]
@@ -281,6 +288,7 @@ class Conditioner:
         factor: Tensor,
         noise: RowNoise,
         allowed: Allowed | None = None,
+        tied: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
     ) -> Tensor:
         """Draws a few Metropolis steps on, which leave the distribution of the open ones as it is.
 
@@ -294,15 +302,21 @@ class Conditioner:
                 zeros elsewhere.
             noise: of the N points, for the steps.
             allowed: as of :meth:`condition`.
+            tied: likewise, of these very points.
         """
         free = self.movable(given).expand_as(points)
         if not bool(free.any()):
             return points
         points, value = points.clone(), value.clone()
+        if tied is not None:
+            value += tied(points)[2]
         step = _STEP * factor / free.sum(1).clamp_min(1).sqrt()[:, None, None]
         for _ in range(_MOVES):
             trial = points + (step @ noise.normal(step.shape[2])[..., None])[..., 0]
-            its = self.density.log_prob(trial)
+            log_slope: Tensor | float = 0.0
+            if tied is not None:
+                trial, _, log_slope = tied(trial)
+            its = self.density.log_prob(trial) + log_slope
             fine = follows_functions(self.density, trial, given)
             if allowed is not None:
                 fine = fine & allowed(trial)
@@ -329,11 +343,14 @@ class Conditioner:
         count: int,
         noise: RowNoise,
         allowed: Allowed | None,
+        tied: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] | None,
     ) -> WeightedDraws:
         n, d = x.shape
         every = given.repeat_interleave(count, 0)
         points = self._within_cells(x.repeat_interleave(count, 0), every, noise)
-        if self.exact is not None:
+        if tied is not None:
+            points, log_joint, ratio = self._tied(points, every, noise, tied)
+        elif self.exact is not None:
             varies = bool((self.blurred & given).any())
             if varies:
                 ratio = self.exact.log_prob(points, every)
@@ -358,6 +375,34 @@ class Conditioner:
             _where_any(follows.view(n, count), ratio.view(n, count)),
             log_joint.view(n, count),
         )
+
+    def _tied(
+        self,
+        points: Tensor,
+        given: Tensor,
+        noise: RowNoise,
+        tied: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (N, D) that keep to a condition on several coordinates together.
+
+        With ``x_k = h(e, rest)`` what makes of the rest of a point the condition ``e``, the rest
+        is drawn as if nothing were known of ``e``, and counts
+        ``p(x_k, rest, given) |dh/de| / q(rest | given)``.
+
+        Returns:
+            Points, their log densities (N,), and the logarithms (N,) of what they count.
+        """
+        simpler = self.proposal if self.exact is None else self.exact
+        if isinstance(simpler, TableMixture):
+            drawn, _ = simpler.sample_given(points, given, noise)
+        else:
+            drawn = simpler.sample(points, given, noise)
+        points, follow, log_volume = with_functions(self.density, drawn, given)
+        points, also, log_slope = tied(points)
+        follow |= also
+        log_q = simpler.log_prob(points, ~follow) - simpler.log_prob(points, given)
+        log_joint = self.density.log_prob(points)
+        return points, log_joint, log_joint - log_q + log_volume + log_slope
 
     def _with_functions(
         self, points: Tensor, log_q: Tensor, given: Tensor
@@ -483,6 +528,11 @@ class Conditioner:
             node = torch.cat([node, atoms.mean(1).expand(len(x), -1)], dim=1)
             pieces = torch.cat([pieces, atoms.expand(len(x), -1, -1)], dim=1)
         return node, pieces
+
+
+def _of_rows(tied: Tied, count: int, first: int, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is tied of points of which ``count`` are of each row, from one on."""
+    return tied(points, first + torch.arange(len(points)) // count)
 
 
 def _where_any(follows: Tensor, values: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..devices import sizes_of
-from .numerics import LOG_2PI
+from .numerics import LOG_2PI, normal_log_prob
 from .sliced_flow import SliceLayer
 from .spline import Splines
 
@@ -305,7 +305,7 @@ class PatchFlow(nn.Module):
         def there(z: Tensor, label: int | None) -> Tensor:
             return _carried(z, self._ordered(), label)
 
-        return [_by_class(there, x.to(torch.float64), y)]
+        return [_of_images(there, x.to(torch.float64), y)]
 
     def decode(self, eps: list[Tensor], y: Tensor | None = None) -> Tensor:
         """The latent -> images (n, C, H, W)."""
@@ -313,7 +313,7 @@ class PatchFlow(nn.Module):
         def back(x: Tensor, label: int | None) -> Tensor:
             return _carried(x, self._ordered()[::-1], label, back=True)
 
-        return _by_class(back, eps[0], y)
+        return _of_images(back, eps[0], y)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None, *, per_level: bool = False) -> Tensor:
         """Log-density in nats: (n, C, H, W) -> (n,) float64; (n, 1) with ``per_level``.
@@ -323,17 +323,30 @@ class PatchFlow(nn.Module):
         if self.share is not None and y is None:
             total = self.class_log_prob(x).logsumexp(1)
         else:
-            total = self.density_map(x, y).flatten(1).sum(1)
+            total = self._log_prob(x, y)
         return total[:, None] if per_level else total
 
     def class_log_prob(self, x: Tensor) -> Tensor:
         """Log-density of an image with each class, in nats: (n, C, H, W) -> (n, classes)."""
         assert self.share is not None
         each = [
-            self.density_map(x, torch.full((len(x),), label)).flatten(1).sum(1)
-            for label in range(len(self.share))
+            self._log_prob(x, torch.full((len(x),), label)) for label in range(len(self.share))
         ]
         return torch.stack(each, 1) + self.share.log()
+
+    def _log_prob(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Log-density in nats, (n,) float64, of images of known classes, where there are any."""
+
+        def of_images(z: Tensor, label: int | None) -> Tensor:
+            total = torch.zeros(1, z.shape[1], dtype=torch.float64, device=z.device)
+
+            def count(place: slice, log_det: Tensor, layer: PatchMap) -> None:
+                total[0, place] += log_det.sum(0)
+
+            z = _carried(z, self._ordered(), label, count=count)
+            return total + normal_log_prob(z, 0)
+
+        return _by_class(of_images, x.to(torch.float64), y, 1)[0]
 
     def density_map(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Log-density by pixel, (n, C, H, W) float64: sums to :meth:`log_prob`.
@@ -345,10 +358,14 @@ class PatchFlow(nn.Module):
 
         def share(z: Tensor, label: int | None) -> Tensor:
             total = torch.zeros(z.shape, dtype=torch.float64, device=z.device)
-            z = _carried(z, self._ordered(), label, shares=total)
+
+            def count(place: slice, log_det: Tensor, layer: PatchMap) -> None:
+                total[:, place] += layer.shares(log_det)
+
+            z = _carried(z, self._ordered(), label, count=count)
             return total - 0.5 * z.square() - 0.5 * LOG_2PI
 
-        return _by_class(share, x.to(torch.float64), y)
+        return _of_images(share, x.to(torch.float64), y)
 
     def whole_latent(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """What the first layers grown, those of the whole image, alone make of images.
@@ -370,7 +387,7 @@ class PatchFlow(nn.Module):
         def there(z: Tensor, label: int | None) -> Tensor:
             return _carried(z, whole, label)
 
-        return _by_class(there, x.to(torch.float64), y).flatten(1)
+        return _of_images(there, x.to(torch.float64), y).flatten(1)
 
     def sample_latent(
         self, n: int, temperature: float, generator: torch.Generator | None = None
@@ -404,7 +421,7 @@ def _carried(
     label: int | None,
     *,
     back: bool = False,
-    shares: Tensor | None = None,
+    count: Callable[[slice, Tensor, PatchMap], None] | None = None,
 ) -> Tensor:
     """Images (D, n) of one class through layers in turn, each made ready once for all of them.
 
@@ -415,8 +432,8 @@ def _carried(
         layers: in the order they are gone through.
         label: the class, of layers by class.
         back: whether through the inverses.
-        shares: (D, n) float64, to which the log-determinants of forward maps are added, equal
-            shares of a patch's to its coordinates; not with ``back``.
+        count: called with the log-determinants of the patches (P, m) of a forward map, of the
+            images at a place, and the layer; not with ``back``.
     """
     size = max(16, sizes_of(x.device).moved // len(x))
     parts = list(x.split(size, 1))
@@ -427,18 +444,27 @@ def _carried(
             continue
         for number, part in enumerate(parts):
             parts[number], log_det = ready.forward(part)
-            if shares is not None:
-                shares[:, size * number : size * (number + 1)] += ready.shares(log_det)
+            if count is not None:
+                count(slice(size * number, size * (number + 1)), log_det, ready)
     return torch.cat(parts, 1)
 
 
-def _by_class(work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:
+def _of_images(
+    work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None
+) -> Tensor:
     """What ``work`` makes of images, (D, n) of one class at a time, for (n, C, H, W) of many."""
+    return _by_class(work, x, y, math.prod(x.shape[1:])).T.reshape(x.shape)
+
+
+def _by_class(
+    work: Callable[[Tensor, int | None], Tensor], x: Tensor, y: Tensor | None, rows: int
+) -> Tensor:
+    """What ``work`` makes of images, (D, n) to (rows, n), one class at a time."""
     columns = x.flatten(1).T
     if y is None:
-        return work(columns.contiguous(), None).T.reshape(x.shape)
-    made = torch.empty_like(columns, memory_format=torch.contiguous_format)
+        return work(columns.contiguous(), None)
+    made = columns.new_empty(rows, len(x))
     for label in y.unique().tolist():
         ours = torch.nonzero(y == label)[:, 0]
         made[:, ours] = work(columns[:, ours], label)
-    return made.T.reshape(x.shape)
+    return made

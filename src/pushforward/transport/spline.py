@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from . import spline_kernels
 from .knot_search import MANY, KnotSearch
 
 __all__ = ["Splines", "interior_slopes"]
@@ -56,18 +57,18 @@ class Splines:
     def __post_init__(self) -> None:
         self._cells: _Cells | None = None
         self._rises: tuple[Tensor, Tensor, Tensor] | None = None
-        self._many: int | None = None
+        self._many = 0
         self._searches: dict[str, KnotSearch] = {}
 
     def for_many(self, points: int) -> "Splines":
-        """The splines, which from now on look up so many points each, by tables if that pays."""
-        self._many = points if self.x.device.type == "cpu" and points >= MANY else None
+        """The splines, which from now on look up so many points each in the way that is fast."""
+        self._many = points if self.x.device.type == "cpu" else 0
         return self
 
     def _above(self, knots: str, points: Tensor) -> Tensor:
         """How many of the knots "x", or of the values "y", are at or below each point."""
         values = self.x if knots == "x" else self.y
-        if self._many is None:
+        if self._many < MANY:
             return torch.searchsorted(values, points.contiguous(), right=True)
         if knots not in self._searches:
             self._searches[knots] = KnotSearch.of(values, self._many)
@@ -91,6 +92,8 @@ class Splines:
         to the other, ``y = y0 + h xi s q / ((1 - xi) r + xi q)`` and the derivative is
         ``((1 - xi) q + xi r) (s / ((1 - xi) r + xi q))^2``: only means of positive numbers.
         """
+        if self._compiled(x):
+            return spline_kernels.displaced(self.x, self.y, self.slope, x)
         cells = self.cells()
         if self.uniform:
             xi = (x * cells.rate).add_(cells.offset)
@@ -120,6 +123,8 @@ class Splines:
 
     def solve(self, y: Tensor) -> Tensor:
         """The points of :meth:`inverse` alone, at two thirds of its cost."""
+        if self._compiled(y):
+            return spline_kernels.solved(self.x, self.y, self.slope, y)
         return self._solved(y)[0]
 
     def _solved(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -131,16 +136,26 @@ class Splines:
         cancel. In a tail ``q = r = 1``, whatever ``t`` is.
         """
         cells, index = self.cells(), self._above("y", y)
-        if self._rises is None:
-            slopes = cells.left / cells.chord, (cells.left + cells.right) / cells.chord - 2
-            self._rises = 1 / (cells.chord * cells.width), *slopes
-        per_rise, q, bend = (part.gather(-1, index) for part in self._rises)
+        per_rise, q, bend = (part.gather(-1, index) for part in self._of_rises())
         t = (y - cells.y.gather(-1, index)) * per_rise
         b = torch.addcmul(q, t, bend, value=-1)
         root = torch.addcmul((1 - b) * t, b, b, value=0.25).clamp_min(0).sqrt()
         xi = t / torch.add(root, b, alpha=0.5)
         width = cells.width[..., :1] if self.uniform else cells.width.gather(-1, index)
         return torch.addcmul(cells.x.gather(-1, index), xi, width), xi, index
+
+    def _of_rises(self) -> tuple[Tensor, Tensor, Tensor]:
+        """By interval: one by its rise, ``q``, and ``q + r - 2``."""
+        if self._rises is None:
+            cells = self.cells()
+            slopes = cells.left / cells.chord, (cells.left + cells.right) / cells.chord - 2
+            self._rises = 1 / (cells.chord * cells.width), *slopes
+        return self._rises
+
+    def _compiled(self, points: Tensor) -> bool:
+        """Whether so many points are looked up that compiled loops pay, where there are any."""
+        many = not self.uniform and self._many >= spline_kernels.MANY
+        return many and spline_kernels.help_with(self.x, points)
 
     def take(self, index: Tensor | slice | int) -> "Splines":
         """The splines at ``index`` of the first batch dimension."""

@@ -12,6 +12,8 @@ def test_a_word_for_a_missing_number_is_no_cell_that_cannot_be_used(rng):
     columns = Columns.learn(frame, missing="model").columns
     for cell, unused in (("-", []), ("N/A", []), ("cheap", ["price"])):
         row = pd.DataFrame({"size": [0.5], "price": [cell]})
-        known = columns.encode_known(row)[2]
+        known = columns.encode_known(row)[2].numpy()
         assert known.tolist() == [[True, False]]
-        assert list(columns.unused_cells(row, known.numpy())) == unused
+        ties = columns.tied_cells(row, known)
+        assert not ties
+        assert list(columns.unused_cells(row, known, ties)) == unused

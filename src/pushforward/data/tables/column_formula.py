@@ -101,6 +101,26 @@ class ColumnFormula:
                     result = np.where(power < 0, np.nan, result)
         return np.where(np.isfinite(result), result, np.nan)
 
+    def log_slope(self, k: int, column: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Logarithm of how far column ``k`` moves for a unit of the computed one: (n,).
+
+        Args:
+            k: number of the column.
+            column: (n,) the computed column.
+            own: (n,) of column ``k``.
+        """
+        coefficient = abs(self.coefficients[self.places.index(k)])
+        column, own = column.astype(np.float64), own.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = {
+                "sum": lambda: np.ones(len(own)),
+                "product": lambda: np.abs(own / column),
+                "logarithm": lambda: np.abs(own),
+                "log1p": lambda: np.abs(1 + own),
+            }[self.form]()
+            slope = np.log(rate / coefficient)
+        return np.where(np.isfinite(slope), slope, -np.inf)
+
     def holds(self, column: np.ndarray, values: Mapping[int, np.ndarray]) -> np.ndarray:
         """Whether each row follows the formula: bool of shape (n,)."""
         return np.abs(column.astype(np.float64) - self.compute(values)) <= self.tolerance

@@ -20,6 +20,7 @@ from .coordinate_info import CoordinateInfo
 from .dates import DateFormat
 from .number_format import is_blank
 from .table_builder import TableBuilder
+from .tied_cells import TiedCells
 
 __all__ = ["PartialRows"]
 
@@ -221,12 +222,27 @@ class PartialRows(CoordinateInfo):
             gaps[:, j] |= place is None and not self.columns[j].left_out
         return dict(zip(self.layout.labels, gaps.T, strict=True))
 
-    def unused_cells(self, X: Any, known: np.ndarray) -> dict[str | int, tuple[int, str]]:
-        """Cells of a table that are there and that :meth:`encode_known` could not use.
+    def tied_cells(self, X: Any, known: np.ndarray) -> TiedCells:
+        """Cells of a table that :meth:`encode_known` could not use and that tie open ones.
 
         Args:
             X: the table.
             known: what it said, boolean of shape (n, D).
+        """
+        cells = self._reader.known_cells(*self._reader.find_some(X))
+        places = {j: self._modelled.index(j) for j in dict.fromkeys(self._modelled)}
+        builder, labels = self._builder, self.layout.labels
+        return TiedCells(self.columns, labels, builder, self._coordinates, places, cells, known)
+
+    def unused_cells(
+        self, X: Any, known: np.ndarray, ties: TiedCells
+    ) -> dict[str | int, tuple[int, str]]:
+        """Cells of a table that are there, and that nothing can be made of.
+
+        Args:
+            X: the table.
+            known: what :meth:`encode_known` said, boolean of shape (n, D).
+            ties: of the table, which make something of cells too.
 
         Returns:
             For each column with such cells the first row of them, and why.
@@ -240,7 +256,7 @@ class PartialRows(CoordinateInfo):
                 continue
             there = ~missing[:, place]
             if j in modelled:
-                lost = there & ~known[:, modelled[j]]
+                lost = there & ~known[:, modelled[j]] & ~ties.used(j)
                 if column.kind != "category":  # a cell such as "-" says that there is none
                     lost[lost] = [not is_blank(str(cell)) for cell in sheet.raw(place)[lost]]
                 why = f"got {cell_text(sheet.raw(place)[lost][0])}. " if lost.any() else ""
@@ -252,7 +268,7 @@ class PartialRows(CoordinateInfo):
                     why += f"The column is counted from {names}: give {these}."
             elif column.formula is not None:
                 inputs = [modelled[k] for k in column.formula.places]
-                lost = there & ~known[:, inputs].all(axis=1)
+                lost = there & ~known[:, inputs].all(axis=1) & ~ties.used(j)
                 names = [self.layout.labels[k] for k in column.formula.places]
                 why = f"It is computed from {names}: give all of these instead, or a range of it."
             else:

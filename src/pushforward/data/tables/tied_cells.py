@@ -1,0 +1,225 @@
+"""Known cells that tie open ones: totals of which several parts are open, ends without beginnings.
+
+A column that is computed from others has no coordinate, and one that is counted from others has
+that of what has passed. Where such a cell is known and several of those it depends on are not, it
+is a condition on these together: whatever all but one of them are, the last follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .column import Column
+from .column_reader import PartCells
+from .coordinates import Coordinates
+from .date_order import since, unit_ratio
+from .table_builder import TableBuilder
+
+__all__ = ["TiedCells"]
+
+_PIVOTS = (
+    "continuous",
+    "grid",
+    "integer",
+    "date",
+)  # kinds of columns that can follow from the others
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """A known cell, in some rows, from which an open column follows.
+
+    Attributes:
+        column: number of the known column.
+        pivot: number of the column that follows; itself, where it is what has passed.
+        there: (n,) bool, the rows.
+        values: (n,) of the known column, anything in other rows.
+    """
+
+    column: int
+    pivot: int
+    there: np.ndarray
+    values: np.ndarray
+
+
+class TiedCells:
+    """The ties of the rows of a table.
+
+    Args:
+        columns: the p columns.
+        labels: their names.
+        builder: of tables of these columns.
+        coordinates: of the columns that have some.
+        places: the first coordinate of each column that has some, by its number.
+        cells: what is known of the table.
+        known: (n, D) bool, the coordinates that are known.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        labels: Sequence[str | int],
+        builder: TableBuilder,
+        coordinates: Coordinates,
+        places: dict[int, int],
+        cells: PartCells,
+        known: np.ndarray,
+    ) -> None:
+        self._columns, self._labels, self._builder = columns, labels, builder
+        self._coordinates, self._places = coordinates, places
+        self._n = len(known)
+        self._ties = self._found(cells, known)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Which rows have any, (n,) bool."""
+        return np.logical_or.reduce(
+            [np.zeros(self._n, dtype=bool), *(t.there for t in self._ties)]
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._ties)
+
+    def used(self, j: int) -> np.ndarray:
+        """In which rows the known cell of column j ties others, (n,) bool."""
+        found = [tie.there for tie in self._ties if tie.column == j]
+        return np.logical_or.reduce([np.zeros(self._n, dtype=bool), *found])
+
+    def imposed(self, points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points in which what is tied follows from the others.
+
+        Args:
+            points: (N, D) coordinates.
+            rows: (N,) int64, the row of the table that each is of.
+
+        Returns:
+            Points (N, D); which of their coordinates follow, (N, D) bool; and (N,) logarithms of
+            how far these move for a unit of the known cells, minus infinity where nothing that
+            the column can be makes the known cell.
+        """
+        points, own = points.clone(), rows.numpy()
+        follow, log_volume = torch.zeros_like(points, dtype=torch.bool), points.new_zeros(len(own))
+        for tie in self._ties:
+            at = np.flatnonzero(tie.there[own])
+            if not len(at):
+                continue
+            i, some, wanted = self._places[tie.pivot], points[at], tie.values[own[at]]
+            z, log_slope = self._solved(tie, wanted, self._builder.values(some))
+            some[:, i] = torch.from_numpy(z)
+            fine = self._agree(tie, wanted, self._builder.values(some))
+            points[at, i] = torch.where(torch.from_numpy(fine), some[:, i], points[at, i])
+            follow[at, i] = True
+            log_volume[at] += torch.from_numpy(np.where(fine, log_slope, -np.inf))
+        return points, follow, log_volume
+
+    def agree(self, points: Tensor, rows: Tensor) -> np.ndarray:
+        """Which points make the known cells: of the shapes of :meth:`imposed`, to (N,) bool."""
+        fine, own, values = np.ones(len(points), dtype=bool), rows.numpy(), None
+        for tie in self._ties:
+            values = self._builder.values(points) if values is None else values
+            fine &= ~tie.there[own] | self._agree(tie, tie.values[own], values)
+        return fine
+
+    def log_slope(self, points: Tensor, rows: Tensor) -> np.ndarray:
+        """Logarithms of how far what follows moves in a table for a unit of known cells: (N,)."""
+        total, own, values = np.zeros(len(points)), rows.numpy(), None
+        for tie in self._ties:
+            formula = self._columns[tie.column].formula
+            if formula is not None:
+                values = self._builder.values(points) if values is None else values
+                slope = formula.log_slope(tie.pivot, tie.values[own], values[tie.pivot])
+                total += np.where(tie.there[own], slope, 0.0)
+        return total
+
+    def _found(self, cells: PartCells, known: np.ndarray) -> list[_Tie]:
+        """The ties; none of those that were there before is undone by a later one."""
+        n, apart = len(known), np.zeros((len(known), len(self._columns)), dtype=bool)
+        ties = []
+        for j, (own, values, family) in cells.items():
+            column, whole = self._columns[j], np.zeros(n, dtype=values.dtype)
+            if family not in ("int", "float") or not (column.counted_from or column.formula):
+                continue
+            whole[own] = values
+            inputs = column.counted_from if column.formula is None else column.formula.places
+            if not all(k in self._places for k in inputs):
+                continue
+            open_ = {k: own & ~known[:, self._places[k]] for k in inputs}
+            several = np.sum(list(open_.values()), axis=0) > (column.formula is not None)
+            open_[j] = several  # what has passed is not known where its beginning is not
+            follows = {k: open_[k] & several for k in self._by_weight(j)}
+            there = np.zeros(n, dtype=bool)
+            for k, rows in follows.items():
+                rows = rows & ~there & ~apart[:, k]
+                if rows.any():
+                    ties.append(_Tie(j, k, rows, whole))
+                    there |= rows
+            for k in (j, *inputs):
+                apart[:, k] |= there
+        return ties
+
+    def _by_weight(self, j: int) -> list[int]:
+        """Those columns that can follow from column j, the one that moves it most first.
+
+        The wider the density of what follows, the more evenly draws of the others count.
+        """
+        ends = [np.full((1, len(self._coordinates)), end) for end in (-1.0, 1.0)]
+        values = self._builder.values(torch.from_numpy(np.concatenate(ends)))
+        column, weight = self._columns[j], {}
+        if column.formula is not None:
+            terms = zip(column.formula.places, column.formula.coefficients, strict=True)
+        else:
+            terms = ((k, 1.0) for k in column.counted_from if self._counts_as(j, k))
+            if column.calendar is None and j in self._places:
+                low, high = values[j] - since(self._columns, j, values)
+                weight[j] = abs(high - low)
+        for k, coefficient in terms:
+            own = self._columns[k]
+            if own.kind in _PIVOTS and not own.counted_from and own.calendar is None:
+                low, high = values[k].astype(float)
+                if column.formula is not None and column.formula.form != "sum":
+                    low, high = np.log(np.maximum(np.abs((low, high)), 1e-300))
+                weight[k] = abs(coefficient * (high - low))
+        return sorted(weight, key=lambda k: -weight[k])
+
+    def _counts_as(self, j: int, k: int) -> bool:
+        """Whether column j moves by one for one of column k, which it is counted from."""
+        return self._columns[j].kind != "date" or unit_ratio(self._columns, j) == 1
+
+    def _solved(
+        self, tie: _Tie, known: np.ndarray, values: dict[int, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The coordinate that follows, (m,), and the log of its slope by the known cell, (m,).
+
+        Of what is no value of its column it is some other.
+        """
+        formula, column = self._columns[tie.column].formula, self._columns[tie.pivot]
+        log_slope: np.ndarray | float = 0.0
+        if tie.pivot == tie.column:
+            number = known - since(self._columns, tie.pivot, values)
+        elif formula is None:
+            number = column.rounded(values[tie.pivot] + (known - values[tie.column]))
+        else:
+            number = formula.solve(tie.pivot, known, values)
+            number = column.rounded(np.where(np.isfinite(number), number, values[tie.pivot]))
+            log_slope = formula.log_slope(tie.pivot, known, number)
+        low, high = column.bounds
+        number = number if low is None and high is None else np.clip(number, low, high)
+        number = number.astype(np.int64 if column.family == "int" else np.float64)
+        (part,) = column.coordinate_numbers(number, column.family, self._labels[tie.pivot])
+        raw = np.full((len(known), len(self._coordinates)), np.nan)
+        there, i = np.zeros(raw.shape, dtype=bool), self._places[tie.pivot]
+        raw[:, i], there[:, i] = part, True
+        z, log_det = self._coordinates.forward_known(raw, there, 0)
+        return z[:, i], log_slope + log_det
+
+    def _agree(self, tie: _Tie, known: np.ndarray, values: dict[int, np.ndarray]) -> np.ndarray:
+        """Whether values (m,) of a row's columns make the known cell: (m,) bool."""
+        formula, made = self._columns[tie.column].formula, values[tie.column]
+        if formula is not None:
+            return formula.holds(known, values)
+        if made.dtype.kind != "f":
+            return made == known
+        return np.abs(made - known) <= 1e-9 * np.maximum(np.abs(made), np.abs(known))
