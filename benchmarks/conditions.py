@@ -2,9 +2,10 @@
 
     python -m benchmarks.conditions --seeds 0 1 2
 
-The automatic model is fitted on the first three quarters of a table; conditions are cells of four
-rows of the rest: one of them, three, half of the columns (`cells`). `cpu_s` is the longest of the
-four calls of `given(cells).sample(10_000)`, one thread. `kept` is the share of the rows that have
+The automatic model is fitted on the first three quarters of a table; conditions are cells of five
+rows of the rest: one of them, three, half of the columns (`cells`). `first_cpu_s` is what the first
+call of `given(cells).sample(10_000)` takes, in which the model fits the simpler one that rows are
+proposed by, `cpu_s` the longest of the four others, one thread. `kept` is the share of the rows that have
 the given cells and break no relation of the table, which is known where it is made:
 
 * `mixed`: 1,500 rows of 14 numbers that six factors bend, three categories and three counts;
@@ -92,7 +93,7 @@ def relations_kept(frame):
 
 
 def work(table, cells, seed):
-    """Fit, and draw rows under four conditions."""
+    """Fit, and draw rows under five conditions."""
     import torch
 
     import pushforward
@@ -105,7 +106,7 @@ def work(table, cells, seed):
     model = pushforward.AutoDensity(random_state=seed).fit(frame[:n])
     found = {"n": n, "columns": frame.shape[1], "fit_cpu_s": time.process_time() - began}
     spent, kept = [], []
-    for i in range(4):
+    for i in range(5):
         chosen = list(frame.columns[rng.permutation(frame.shape[1])[:cells]])
         given = {name: frame[name].iloc[n + i] for name in chosen}
         began = time.process_time()
@@ -117,7 +118,8 @@ def work(table, cells, seed):
         if table == "orders":
             right &= relations_kept(drawn).to_numpy()
         kept.append(right.mean())
-    found |= {"cpu_s": max(spent), "mean_cpu_s": np.mean(spent), "kept": np.mean(kept)}
+    found |= {"first_cpu_s": spent[0], "cpu_s": max(spent[1:]), "mean_cpu_s": np.mean(spent[1:])}
+    found["kept"] = np.mean(kept)
     return {k: v if isinstance(v, int) else round(float(v), 4) for k, v in found.items()}
 
 

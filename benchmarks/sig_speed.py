@@ -7,8 +7,9 @@ spline: random directions, and splines that bend a little. It stands in for a fi
 hundreds of layers, each of which costs as much. CPU microseconds for an image and a layer, one
 thread, median of five calls. `--what fitted --model FOLDER` measures a model that was fitted, of
 layers most of whose slices leave images as they are: CPU milliseconds an image of samples and of
-scores, and what 1,400 of its layers come to. Splines are compiled where Numba is installed (extra
-`fast`); a row says whether they were.
+scores, and what 1,400 of its layers come to. Splines are compiled for so many numbers where Numba
+is installed (extra `fast`); a row says whether it is. The four seconds that takes once a process
+are not counted.
 
 A fit is of ten layers a stage on 5,000 images of MNIST and as many samples, directions searched in
 20 steps among 1,024: CPU milliseconds for a layer of a stage, all that a fit does included.
@@ -42,7 +43,8 @@ images = pushforward.open_images(sys.argv[1], "train").images[:int(sys.argv[2])]
 time.monotonic = time.process_time
 options = {"layers": 10, "minutes": 60, "samples": 1, "max_images": len(images)}
 options |= {"search_rows": 1024, "search_steps": 20}
-model = pushforward.SIG(**options, validation_fraction=0, device="cpu", random_state=0).fit(images)
+options |= {"validation_fraction": 0, "device": "cpu", "random_state": 0}
+model = pushforward.SIG(**options).fit(images)
 print(json.dumps([[r["stage"], r["step"], r["seconds"]] for r in model.history_]))
 """
 GIS_FITTED = """
@@ -138,6 +140,7 @@ def used_of_fitted(model, images):
         ("score", lambda: model.score_samples(data)),
     ):
         spent = []
+        call()
         for _ in range(3):
             begun = time.process_time()
             call()

@@ -29,7 +29,7 @@ def splines_of(kind, generator, dtype=torch.float32):
 
 def both(made, points, monkeypatch, work):
     """What the compiled loops find, and what PyTorch does."""
-    many = made.clone().for_many(points.shape[-1])
+    many = made.clone().for_many(points.shape[-1], compiled=True)
     compiled = getattr(many, work)(points)
     with monkeypatch.context() as without:
         without.setattr(spline_kernels, "installed", lambda: False)
@@ -54,7 +54,7 @@ def test_tails_are_straight_however_far_out(generator):
     made, _ = splines_of("even", generator, torch.float64)
     far = torch.tensor([-1e30, 1e30]).double().repeat(50).expand(3, 2, 100).contiguous()
     ends = made.slope[..., [0, -1]].repeat(1, 1, 50)
-    moved, derivative = made.for_many(100).displacement(far)
+    moved, derivative = made.for_many(100, compiled=True).displacement(far)
     torch.testing.assert_close(moved + far, ends * far, rtol=1e-12, atol=0)
     torch.testing.assert_close(derivative, ends, rtol=1e-12, atol=0)
     torch.testing.assert_close(made.solve(far), far / ends, rtol=1e-12, atol=0)
@@ -62,7 +62,7 @@ def test_tails_are_straight_however_far_out(generator):
 
 def test_few_points_and_parts_of_them_are_where_all_are(generator):
     made, points = splines_of("even", generator, torch.float64)
-    whole = made.for_many(1000).displacement(points)
+    whole = made.for_many(1000, compiled=True).displacement(points)
     for few in (points[..., ::16], points.mT.contiguous().mT):
         some = made.displacement(few)
         every = 16 if few.shape != points.shape else 1
@@ -82,7 +82,7 @@ def test_what_is_not_a_number_or_infinite_stays_that(generator):
     made, _ = splines_of("even", generator, torch.float64)
     strange = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0]).double().repeat(25)
     points = strange.expand(3, 2, 100).contiguous()
-    moved = made.for_many(100).displacement(points)[0] + points
+    moved = made.for_many(100, compiled=True).displacement(points)[0] + points
     solved = made.solve(points)
     for result in (moved, solved):
         assert bool(result[..., ::4].isnan().all())
@@ -92,7 +92,7 @@ def test_what_is_not_a_number_or_infinite_stays_that(generator):
 
 def test_threads_share_the_splines(generator, monkeypatch):
     made, points = splines_of("even", generator)
-    one = made.for_many(500).solve(points)
+    one = made.for_many(500, compiled=True).solve(points)
     monkeypatch.setattr(spline_kernels, "_THREAD", 100)
     before = torch.get_num_threads()
     torch.set_num_threads(4)
@@ -105,7 +105,7 @@ def test_threads_share_the_splines(generator, monkeypatch):
 def test_where_gradients_are_wanted_pytorch_computes(generator):
     made, points = splines_of("even", generator)
     points.requires_grad_()
-    made.for_many(500).displacement(points)[0].sum().backward()
+    made.for_many(500, compiled=True).displacement(points)[0].sum().backward()
     assert bool(points.grad.isfinite().all())
 
 
@@ -113,4 +113,4 @@ def test_without_numba_pytorch_computes(generator, monkeypatch):
     made, points = splines_of("even", generator)
     monkeypatch.setattr(spline_kernels, "installed", lambda: False)
     monkeypatch.setattr(spline_kernels, "displaced", None)
-    assert made.for_many(500).displacement(points)[0].shape == points.shape
+    assert made.for_many(500, compiled=True).displacement(points)[0].shape == points.shape

@@ -21,6 +21,7 @@ from ..devices import sizes_of
 from .numerics import LOG_2PI, normal_log_prob
 from .sliced_flow import SliceLayer
 from .spline import Splines
+from .spline_kernels import WORTH
 
 __all__ = ["PatchFlow", "PatchGrid", "PatchLayer", "PatchMap", "rows_of"]
 
@@ -171,15 +172,25 @@ class PatchLayer(nn.Module):
         scaled._double = self._double
         return scaled
 
-    def map(self, dtype: torch.dtype, label: int | None = None, images: int = 1) -> "PatchMap":
-        """The layer made ready for so many images of a type and class; many times its memory."""
+    def map(
+        self, dtype: torch.dtype, label: int | None = None, images: int = 1, layers: int = 1
+    ) -> "PatchMap":
+        """The layer made ready for images of a type; many times its memory.
+
+        Args:
+            dtype: of the images.
+            label: their class, of a layer by class.
+            images: how many there are.
+            layers: how many such layers they go through.
+        """
         x, y, slope = (t if label is None else t[label] for t in (self.x, self.y, self.slope))
         # knots that were evenly spaced in float32 are not quite in float64
         uniform = self.uniform and dtype == self.x.dtype
         moving = _moving(x, y, slope)
         if moving is not None:
             x, y, slope = (t.flatten(0, 1).index_select(0, moving) for t in (x, y, slope))
-        splines = Splines(x, y, slope, uniform).to(dtype).for_many(images)
+        compiled = images * layers * math.prod(self.grid.shape) >= WORTH
+        splines = Splines(x, y, slope, uniform).to(dtype).for_many(images, compiled=compiled)
         a = self._directions(dtype)
         index = self.grid.index(a.device)
         home = torch.arange(math.prod(self.grid.shape), device=a.device) + index.numel()
@@ -438,7 +449,8 @@ def _carried(
     size = max(16, sizes_of(x.device).moved // len(x))
     parts = list(x.split(size, 1))
     for layer in layers:
-        ready = layer.map(x.dtype, label if layer.classes else None, x.shape[1])
+        own = label if layer.classes else None
+        ready = layer.map(x.dtype, own, x.shape[1], len(layers))
         if back:
             parts = [ready.solve(part) for part in parts]
             continue

@@ -57,12 +57,18 @@ class Splines:
     def __post_init__(self) -> None:
         self._cells: _Cells | None = None
         self._rises: tuple[Tensor, Tensor, Tensor] | None = None
-        self._many = 0
+        self._many, self._compiled = 0, False
         self._searches: dict[str, KnotSearch] = {}
 
-    def for_many(self, points: int) -> "Splines":
-        """The splines, which from now on look up so many points each in the way that is fast."""
+    def for_many(self, points: int, *, compiled: bool = False) -> "Splines":
+        """The splines, which from now on look up so many points each in the way that is fast.
+
+        Args:
+            points: about how many of each there are at once.
+            compiled: whether there are so many in all that loops are compiled for them.
+        """
         self._many = points if self.x.device.type == "cpu" else 0
+        self._compiled = compiled and not self.uniform
         return self
 
     def _above(self, knots: str, points: Tensor) -> Tensor:
@@ -92,7 +98,7 @@ class Splines:
         to the other, ``y = y0 + h xi s q / ((1 - xi) r + xi q)`` and the derivative is
         ``((1 - xi) q + xi r) (s / ((1 - xi) r + xi q))^2``: only means of positive numbers.
         """
-        if self._compiled(x):
+        if self._compiled and spline_kernels.help_with(self.x, x):
             return spline_kernels.displaced(self.x, self.y, self.slope, x)
         cells = self.cells()
         if self.uniform:
@@ -123,7 +129,7 @@ class Splines:
 
     def solve(self, y: Tensor) -> Tensor:
         """The points of :meth:`inverse` alone, at two thirds of its cost."""
-        if self._compiled(y):
+        if self._compiled and spline_kernels.help_with(self.y, y):
             return spline_kernels.solved(self.x, self.y, self.slope, y)
         return self._solved(y)[0]
 
@@ -151,11 +157,6 @@ class Splines:
             slopes = cells.left / cells.chord, (cells.left + cells.right) / cells.chord - 2
             self._rises = 1 / (cells.chord * cells.width), *slopes
         return self._rises
-
-    def _compiled(self, points: Tensor) -> bool:
-        """Whether so many points are looked up that compiled loops pay, where there are any."""
-        many = not self.uniform and self._many >= spline_kernels.MANY
-        return many and spline_kernels.help_with(self.x, points)
 
     def take(self, index: Tensor | slice | int) -> "Splines":
         """The splines at ``index`` of the first batch dimension."""

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["MANY", "displaced", "help_with", "solved"]
+__all__ = ["WORTH", "displaced", "help_with", "installed", "solved"]
 
-#: Points of a spline from which on compiled loops pay.
-MANY = 16
+#: Numbers that go through splines from which on it pays to compile loops, which takes seconds.
+WORTH = 1 << 28
 _THREAD = 1 << 16  # points that are worth a thread of their own
 _FEW = 64  # points of a spline for which a table of buckets takes longer than it saves
 _BUCKETS = 512

@@ -21,6 +21,7 @@ from ...transport.patches import PatchLayer, rows_of
 __all__ = ["Block", "Points", "Store", "blocks_of", "free_memory"]
 
 _FEWEST = 64  # images of a block, where there are as many
+_LAYERS = 16  # that a growth has at the least, where it matters how fast they are
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ class Points:
             if ready is None or block.label != label:
                 label = block.label
                 own = label if layer.classes else None
-                ready = layer.map(torch.float32, own, len(self))
+                ready = layer.map(torch.float32, own, len(self), _LAYERS)
             parts = self.read(i).split(max(16, sizes_of(device).moved // self.dimension), 1)
             parts = [part.to(device).contiguous() for part in parts]
             if back:
