@@ -2,11 +2,12 @@
 
     python -m benchmarks.conditions --seeds 0 1 2
 
-The automatic model is fitted on the first three quarters of a table; conditions are cells of five
-rows of the rest: one of them, three, half of the columns (`cells`). `first_cpu_s` is what the first
-call of `given(cells).sample(10_000)` takes, in which the model fits the simpler one that rows are
-proposed by, `cpu_s` the longest of the four others, one thread. `kept` is the share of the rows that have
-the given cells and break no relation of the table, which is known where it is made:
+The automatic model is fitted on the first three quarters of a table; conditions are cells of
+five rows of the rest: one of them, three, half of the columns (`cells`). `first_cpu_s` is what the
+first call of `given(cells).sample(10_000)` takes, in which the model fits the simpler one that
+rows are proposed by, `cpu_s` the longest of the four others, one thread. `kept` is the share of
+the rows that have the given cells and break no relation of the table, which is known where it is
+made:
 
 * `mixed`: 1,500 rows of 14 numbers that six factors bend, three categories and three counts;
 * `orders`: 1,500 rows of 20 columns, among them cities with their countries (a function), articles

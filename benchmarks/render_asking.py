@@ -35,6 +35,14 @@ Mean log density of whole test rows in nats, of the automatic model fitted to tr
 which 30 % of the cells are removed at random, of that fitted to whole rows, to as many whole rows
 as there are cells left, and of one Gaussian of all whole rows. The last two columns are what the
 model says of itself and what test rows with holes have, which it estimates."""
+CONDITIONS_TEXT = """\
+### Rows that keep to a condition
+
+10,000 rows given cells of a row the model has not seen, CPU seconds on one thread: the longest
+first call of a model, which fits what rows are proposed by, and of others the longest and the
+mean. `kept` is the share that have these cells and break none of the table's relations: `orders`
+has functions, codes one to one, a total of its parts and ends after beginnings, of which any may
+be given without the others."""
 
 
 def _score(rows, name, methods):
@@ -50,15 +58,6 @@ def _score(rows, name, methods):
 
 def _run_of(row):
     return row["table"], row["missing"], row["share"], row["seed"]
-
-
-CONDITIONS_TEXT = """\
-### Rows that keep to a condition
-
-10,000 rows given cells of a row the model has not seen, CPU seconds on one thread: the longest
-first call of a model, which fits what rows are proposed by, and of others the longest and the mean. `kept` is the share that have
-these cells and break none of the table's relations: `orders` has functions, codes one to one, a
-total of its parts and ends after beginnings, of which any may be given without the others."""
 
 
 def _settings(rows):

@@ -142,3 +142,17 @@ def test_what_no_row_can_have_is_refused(orders):
     _, model = orders
     with pytest.raises(DataError, match="meets the conditions"):
         model.given({"pieces": -3}, random_state=0).mean()
+
+
+def test_totals_that_no_draw_makes_are_told_and_left_out_of_account(orders):
+    frame, model = orders
+    rows = frame.iloc[:4].copy()
+    rows[["many", "few"]] = np.nan
+    rows.loc[1, "pieces"] = -3
+    with pytest.warns(
+        UserWarning, match="'pieces' are left out of account in 1 rows, .* row 1: no"
+    ):
+        filled = model.impute(rows, strategy="sample", random_state=0)
+    right = filled["many"] + filled["few"] == rows["pieces"]
+    assert right[[0, 2, 3]].all()
+    assert filled.notna().all(axis=None)

@@ -1,6 +1,7 @@
 """Weighted draws of the open cells of rows given the others, as many as answers need."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from ..data import Columns
 from ..data.tables.tied_cells import TiedCells
-from ..errors import DataError
+from ..errors import DataError, stacklevel_of_caller
 from ..transport.conditioning import Conditioner, Tied, WeightedDraws
 from ..transport.row_noise import RowNoise
 from .conditions import Event
@@ -36,6 +37,7 @@ class ConditionalDraws:
         n_draws: draws a row.
         max_draws: draws a row at most, where those are worth little; None for what it takes.
         rounds: times that as many are drawn for it.
+        lenient: whether ties that no draw keeps are left out of account, with a warning.
         seed: of the draws.
     """
 
@@ -51,12 +53,13 @@ class ConditionalDraws:
         n_draws: int,
         max_draws: int | None,
         rounds: int,
+        lenient: bool,
         seed: int,
     ) -> None:
         self._columns, self._conditioner = columns, conditioner
         self._z, self._known, self._event, self._ties = z, known, event, ties
         self._n_draws, self._max_draws, self._rounds = n_draws, max_draws, rounds
-        self.seed = seed
+        self.seed, self._lenient = seed, lenient
 
     def __len__(self) -> int:
         return len(self._z)
@@ -160,8 +163,9 @@ class ConditionalDraws:
         """Draws of rows that are worth enough for each, or as many as can be had."""
         allowed, own = self._asked, noise.take(rows)
         given = self._known[rows]
-        tied = self._tied(rows)
-        draws = self._conditioner.condition(self._z[rows], given, count, own, allowed, tied)
+        draws = self._conditioner.condition(
+            self._z[rows], given, count, own, allowed, self._tied(rows)
+        )
         rounds = self._rounds
         if self._max_draws is not None:
             rounds = min(rounds, self._max_draws // count - 1)
@@ -178,6 +182,14 @@ class ConditionalDraws:
             )
             draws = draws.with_more(more)
         met = draws.log_ratio.amax(1) > -math.inf
+        lost = ~met.numpy() & self._ties.rows[rows]
+        if self._lenient and lost.any():
+            self._tell_untied(rows[lost])
+            yield from self._enough(rows[lost], count, noise)
+            rows, draws = rows[~lost], draws.of_rows(~lost)
+            met = draws.log_ratio.amax(1) > -math.inf
+            if len(rows) == 0:
+                return
         if not bool(met.all()):
             where = f" of row {int(rows[~met.numpy()][0])}" if len(self) > 1 else ""
             raise DataError(
@@ -185,6 +197,15 @@ class ConditionalDraws:
                 "hold for hardly any rows, or contradict each other. Widen the ranges."
             )
         yield rows, draws
+
+    def _tell_untied(self, rows: np.ndarray) -> None:
+        """Forget what ties some rows, which none of their draws makes, and say so."""
+        first, names = int(rows[0]), self._ties.without(rows)
+        warnings.warn(
+            f"Cells of {', '.join(map(repr, names))} are left out of account in {len(rows)} rows, "
+            f"the first of them row {first}: no draw of what they are computed from makes them.",
+            stacklevel=stacklevel_of_caller(),
+        )
 
     def _tied(self, rows: np.ndarray) -> Tied | None:
         """What has points make the cells that tie coordinates of some rows; None without any."""

@@ -91,6 +91,7 @@ class ConditionalTable:
             n_draws=n_draws, max_draws=max_draws,
             # by what is asked, not by how many rows there are: a row has one answer among others
             rounds=_ROUNDS if isinstance(conditions, Mapping) else _ROUNDS_OF_ROWS,
+            lenient=not isinstance(conditions, Mapping),
             seed=drawn_seed(random_state),
         )  # fmt: skip
         self._log_kept = math.log(kept)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .column import Column
+from .column_formula import ColumnFormula
 from .column_reader import PartCells
 from .coordinates import Coordinates
 from .date_order import since, unit_ratio
@@ -134,6 +135,13 @@ class TiedCells:
                 total += np.where(tie.there[own], slope, 0.0)
         return total
 
+    def without(self, rows: np.ndarray) -> list[str | int]:
+        """Forget the ties of some rows, by their numbers; what columns they were of."""
+        lost = [tie.column for tie in self._ties if tie.there[rows].any()]
+        for tie in self._ties:
+            tie.there[rows] = False
+        return [self._labels[j] for j in dict.fromkeys(lost)]
+
     def _found(self, cells: PartCells, known: np.ndarray) -> list[_Tie]:
         """The ties; none of those that were there before is undone by a later one."""
         n, apart = len(known), np.zeros((len(known), len(self._columns)), dtype=bool)
@@ -161,28 +169,37 @@ class TiedCells:
         return ties
 
     def _by_weight(self, j: int) -> list[int]:
-        """Those columns that can follow from column j, the one that moves it most first.
+        """Those columns that can follow from column j, the best one first.
 
-        The wider the density of what follows, the more evenly draws of the others count.
+        Best are those whose rounding does not matter to column j, and of these the one that moves
+        it most: the wider the density of what follows, the more evenly draws of the others count.
         """
-        ends = [np.full((1, len(self._coordinates)), end) for end in (-1.0, 1.0)]
-        values = self._builder.values(torch.from_numpy(np.concatenate(ends)))
-        column, weight = self._columns[j], {}
-        if column.formula is not None:
-            terms = zip(column.formula.places, column.formula.coefficients, strict=True)
-        else:
-            terms = ((k, 1.0) for k in column.counted_from if self._counts_as(j, k))
-            if column.calendar is None and j in self._places:
-                low, high = values[j] - since(self._columns, j, values)
-                weight[j] = abs(high - low)
-        for k, coefficient in terms:
+        places = [np.full((1, len(self._coordinates)), place) for place in (-1.0, 0.0, 1.0)]
+        values = self._builder.values(torch.from_numpy(np.concatenate(places)))
+        column, found = self._columns[j], {}
+        formula = column.formula or ColumnFormula(
+            tuple(k for k in column.counted_from if self._counts_as(j, k)),
+            (1.0,) * len(column.counted_from),
+            0.0,
+            0.0,
+        )
+        if column.counted_from and column.calendar is None and j in self._places:
+            low, _, high = values[j] - since(self._columns, j, values)
+            found[j] = (False, -abs(high - low))
+        for k, coefficient in zip(formula.places, formula.coefficients, strict=False):
             own = self._columns[k]
-            if own.kind in _PIVOTS and not own.counted_from and own.calendar is None:
-                low, high = values[k].astype(float)
-                if column.formula is not None and column.formula.form != "sum":
-                    low, high = np.log(np.maximum(np.abs((low, high)), 1e-300))
-                weight[k] = abs(coefficient * (high - low))
-        return sorted(weight, key=lambda k: -weight[k])
+            if own.kind not in _PIVOTS or own.counted_from or own.calendar is not None:
+                continue
+            ends = values[k].astype(float)
+            step = _step(own, ends[1])
+            if formula.form != "sum":  # by factors
+                step *= abs(float(values[j][1])) / max(abs(ends[1]), 1e-300)
+                ends = np.log(np.maximum(np.abs(ends), 1e-300))
+            coarse = column.formula is not None and (
+                0.5 * abs(coefficient) * step > 1.01 * formula.tolerance
+            )
+            found[k] = (coarse, -abs(coefficient * (ends[2] - ends[0])))
+        return sorted(found, key=lambda k: found[k])
 
     def _counts_as(self, j: int, k: int) -> bool:
         """Whether column j moves by one for one of column k, which it is counted from."""
@@ -223,3 +240,14 @@ class TiedCells:
         if made.dtype.kind != "f":
             return made == known
         return np.abs(made - known) <= 1e-9 * np.maximum(np.abs(made), np.abs(known))
+
+
+def _step(column: Column, value: float) -> float:
+    """How far apart values of a column are, near one of them; 0 where they are any numbers."""
+    if column.kind in ("integer", "date") or column.family == "int":
+        return 1.0
+    if column.digits is None:
+        return column.step if column.kind == "grid" else 0.0
+    if column.digits.significant is not None:
+        return abs(value) * 10.0 ** (1 - column.digits.significant)
+    return column.digits.step
