@@ -156,3 +156,23 @@ def test_totals_that_no_draw_makes_are_told_and_left_out_of_account(orders):
     right = filled["many"] + filled["few"] == rows["pieces"]
     assert right[[0, 2, 3]].all()
     assert filled.notna().all(axis=None)
+
+
+def test_a_list_of_values_follows_where_nothing_else_can():
+    rng = np.random.default_rng(0)
+    prices = np.array([95_000, 120_000, 149_500, 210_000, 399_000])
+    asked = rng.choice(prices, 400)
+    frame = pd.DataFrame(
+        {"asked": asked, "paid": rng.choice(prices, 400), "x": rng.normal(size=400)}
+    )
+    frame["both"] = frame["asked"] + frame["paid"]
+    model = pushforward.AutoDensity(random_state=0).fit(frame)
+    given = model.given({"both": 330_000}, random_state=0)
+    drawn = given.sample(400, random_state=0)
+    assert set(zip(drawn["asked"], drawn["paid"], strict=True)) == {
+        (120_000, 210_000),
+        (210_000, 120_000),
+    }
+    both = frame[frame["both"] == 330_000]
+    share = float(np.mean(both["asked"] == 120_000))
+    assert float(np.mean(drawn["asked"] == 120_000)) == pytest.approx(share, abs=0.35)

@@ -21,12 +21,8 @@ from .table_builder import TableBuilder
 
 __all__ = ["TiedCells"]
 
-_PIVOTS = (
-    "continuous",
-    "grid",
-    "integer",
-    "date",
-)  # kinds of columns that can follow from the others
+#: Kinds of columns that can follow from others.
+_PIVOTS = ("continuous", "grid", "integer", "discrete", "date")
 
 
 @dataclass(frozen=True)
@@ -36,12 +32,14 @@ class _Tie:
     Attributes:
         column: number of the known column.
         pivot: number of the column that follows; itself, where it is what has passed.
+        coarse: whether one value of it at most makes the known cell, however that is rounded.
         there: (n,) bool, the rows.
         values: (n,) of the known column, anything in other rows.
     """
 
     column: int
     pivot: int
+    coarse: bool
     there: np.ndarray
     values: np.ndarray
 
@@ -129,7 +127,7 @@ class TiedCells:
         total, own, values = np.zeros(len(points)), rows.numpy(), None
         for tie in self._ties:
             formula = self._columns[tie.column].formula
-            if formula is not None:
+            if formula is not None and not tie.coarse:
                 values = self._builder.values(points) if values is None else values
                 slope = formula.log_slope(tie.pivot, tie.values[own], values[tie.pivot])
                 total += np.where(tie.there[own], slope, 0.0)
@@ -157,22 +155,22 @@ class TiedCells:
             open_ = {k: own & ~known[:, self._places[k]] for k in inputs}
             several = np.sum(list(open_.values()), axis=0) > (column.formula is not None)
             open_[j] = several  # what has passed is not known where its beginning is not
-            follows = {k: open_[k] & several for k in self._by_weight(j)}
             there = np.zeros(n, dtype=bool)
-            for k, rows in follows.items():
-                rows = rows & ~there & ~apart[:, k]
+            for k, coarse in self._pivots(j):
+                rows = open_[k] & several & ~there & ~apart[:, k]
                 if rows.any():
-                    ties.append(_Tie(j, k, rows, whole))
+                    ties.append(_Tie(j, k, coarse, rows, whole))
                     there |= rows
             for k in (j, *inputs):
                 apart[:, k] |= there
         return ties
 
-    def _by_weight(self, j: int) -> list[int]:
-        """Those columns that can follow from column j, the best one first.
+    def _pivots(self, j: int) -> list[tuple[int, bool]]:
+        """Those columns that can follow from column j, the best one first, and which are coarse.
 
-        Best are those whose rounding does not matter to column j, and of these the one that moves
-        it most: the wider the density of what follows, the more evenly draws of the others count.
+        Best are those whose rounding does not matter to column j, then those that are no list of
+        values, and of these the one that moves it most: the wider the density of what follows, the
+        more evenly draws of the others count.
         """
         places = [np.full((1, len(self._coordinates)), place) for place in (-1.0, 0.0, 1.0)]
         values = self._builder.values(torch.from_numpy(np.concatenate(places)))
@@ -185,7 +183,7 @@ class TiedCells:
         )
         if column.counted_from and column.calendar is None and j in self._places:
             low, _, high = values[j] - since(self._columns, j, values)
-            found[j] = (False, -abs(high - low))
+            found[j] = (False, column.is_list, -abs(high - low))
         for k, coefficient in zip(formula.places, formula.coefficients, strict=False):
             own = self._columns[k]
             if own.kind not in _PIVOTS or own.counted_from or own.calendar is not None:
@@ -198,8 +196,9 @@ class TiedCells:
             coarse = column.formula is not None and (
                 0.5 * abs(coefficient) * step > 1.01 * formula.tolerance
             )
-            found[k] = (coarse, -abs(coefficient * (ends[2] - ends[0])))
-        return sorted(found, key=lambda k: found[k])
+            width = abs(coefficient * (ends[2] - ends[0]))
+            found[k] = (coarse, own.is_list, -width)
+        return [(k, found[k][0]) for k in sorted(found, key=lambda k: found[k])]
 
     def _counts_as(self, j: int, k: int) -> bool:
         """Whether column j moves by one for one of column k, which it is counted from."""
@@ -221,7 +220,7 @@ class TiedCells:
         else:
             number = formula.solve(tie.pivot, known, values)
             number = column.rounded(np.where(np.isfinite(number), number, values[tie.pivot]))
-            log_slope = formula.log_slope(tie.pivot, known, number)
+            log_slope = 0.0 if tie.coarse else formula.log_slope(tie.pivot, known, number)
         low, high = column.bounds
         number = number if low is None and high is None else np.clip(number, low, high)
         number = number.astype(np.int64 if column.family == "int" else np.float64)
@@ -244,6 +243,8 @@ class TiedCells:
 
 def _step(column: Column, value: float) -> float:
     """How far apart values of a column are, near one of them; 0 where they are any numbers."""
+    if column.kind == "discrete":
+        return float("inf")
     if column.kind in ("integer", "date") or column.family == "int":
         return 1.0
     if column.digits is None:
