@@ -8,7 +8,7 @@ hundreds of layers, each of which costs as much. CPU microseconds for an image a
 thread, median of five calls. `--what fitted --model FOLDER` measures a model that was fitted, of
 layers most of whose slices leave images as they are: CPU milliseconds an image of samples and of
 scores, and what 1,400 of its layers come to. Splines are compiled for so many numbers where Numba
-is installed (extra `fast`); a row says whether it is. The four seconds that takes once a process
+is installed (extra `fast`), which `numba` says. The four seconds that takes once a process
 are not counted.
 
 A fit is of ten layers a stage on 5,000 images of MNIST and as many samples, directions searched in
@@ -153,7 +153,7 @@ def used_of_fitted(model, images):
 
 def work(what, images, against=None, model=None):
     """One row."""
-    row = {"compiled": importlib.util.find_spec("numba") is not None}
+    row = {"numba": importlib.util.find_spec("numba") is not None}
     if what == "fitted":
         return row | used_of_fitted(model, images)
     return row | measured(what, images, against)
