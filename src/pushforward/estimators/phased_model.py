@@ -14,6 +14,7 @@ from ..training.loop import Loop
 from ..training.phase import Phase
 from ..training.processes import Processes
 from ..training.run_lock import run_of_one
+from ..training.threads import numbers_of, threads_for
 from ..validation import COUNT, POSITIVE, SHARE, Rule
 from .parameters import drawn_seed
 from .trained_model import Report, TrainedModel, print_report
@@ -130,8 +131,9 @@ class PhasedModel(TrainedModel):
         )
         loop.seconds = time.monotonic() - started
         self._share(loop.processes)
+        numbers = numbers_of(self.networks_.values(), self.settings_["batch_size"])
         try:
-            with run_of_one(folder, loop.processes.first):
+            with run_of_one(folder, loop.processes.first), threads_for(numbers):
                 loop.run(
                     steps=self.settings_["steps"],
                     minutes=self.settings_["minutes"],

@@ -1,12 +1,14 @@
 """Threads that suit the work: one where its steps are too small to be shared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from threadpoolctl import threadpool_limits
+from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
-__all__ = ["threads_for"]
+__all__ = ["numbers_of", "threads_for"]
 
 _SHARED = 1 << 17  # numbers that a step works on, from which a second thread is worth its waiting
 
@@ -41,3 +43,26 @@ def threads_for(numbers: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def numbers_of(networks: Iterable[nn.Module], batch: int) -> int:
+    """About how many numbers the largest tensors have that networks make of a batch.
+
+    Args:
+        networks: of linear maps. Any other map with weights makes more of a row than it has
+            weights for, and counts as one that is worth all threads.
+        batch: rows.
+
+    Examples:
+        >>> numbers_of([nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))], 100)
+        3200
+    """
+    widest = 1
+    for module in (module for network in networks for module in network.modules()):
+        if isinstance(module, nn.Linear):
+            widest = max(widest, module.in_features, module.out_features)
+        elif not isinstance(module, (nn.BatchNorm1d, nn.LayerNorm, ParametrizationList)) and any(
+            True for _ in module.parameters(recurse=False)
+        ):
+            return _SHARED
+    return batch * widest
