@@ -247,6 +247,20 @@ def test_functions_of_open_columns_are_kept_by_every_draw(towns):
     assert given.log_density() == pytest.approx(total, abs=0.03)
 
 
+@pytest.mark.parametrize("strategy", ["mean", "median", "sample", "mode"])
+def test_what_is_filled_in_keeps_functions(towns, strategy):
+    """A town was filled in with the most probable one, and its rate with the mean of all rates."""
+    X, model = towns
+    rows = X.head(40).copy()
+    rows[["town", "rate", "zone", "distance"]] = None
+    rows.loc[:9, "zone"] = X["zone"]
+    filled = model.impute(rows, strategy=strategy, random_state=0)
+    functions = X.drop(columns="x").drop_duplicates()
+    same = filled.drop(columns="x").astype(functions.dtypes.to_dict())
+    assert len(same.merge(functions)) == len(rows)
+    assert (filled["zone"].head(10) == X["zone"].head(10)).all()
+
+
 def test_cells_that_contradict_a_function_are_answered(towns):
     """One such row among many, and none of them was filled in."""
     X, model = towns

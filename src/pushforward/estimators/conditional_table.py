@@ -11,6 +11,7 @@ import torch
 
 from ..data import Columns
 from ..errors import DataError, stacklevel_of_caller
+from ..transport.any_density import with_functions
 from ..transport.conditioning import Conditioner, WeightedDraws
 from ..validation import COUNT, Number, check
 from .conditional_draws import ConditionalDraws, Values
@@ -312,7 +313,27 @@ class ConditionalTable:
             return rows
 
         self._draws.over_values(collect)
-        return self._columns.fill(self._table, found, np.arange(len(self)))
+        every = np.arange(len(self))
+        self._impose_functions(found, self._columns.fill(self._table, found, every))
+        return self._columns.fill(self._table, found, every)
+
+    def _impose_functions(self, found: dict[str | int, np.ndarray], filled: Any) -> None:
+        """Have filled-in cells that are functions of others in all rows be these, in place.
+
+        Each cell was filled in by itself: an article and its code, say, with the most probable of
+        either, which no row has together.
+
+        Args:
+            found: (m,) values that cells are filled in with, by the label of their column.
+            filled: the table with these.
+        """
+        z, _ = self._columns.encode(filled)
+        points, follow, _ = with_functions(self._conditioner.density, z, self._known)
+        if not bool(follow.any()):
+            return
+        values = self._columns.values(points)
+        for label, own in zip(self._columns.modelled, follow.T.numpy(), strict=True):
+            found[label] = np.where(own, values[label], found[label]).astype(found[label].dtype)
 
     def filled_cells(self, table: Any, level: float = 0.9) -> "pd.DataFrame":
         """The cells of the given table that were missing, and how sure what fills them is.
