@@ -176,3 +176,24 @@ def test_a_list_of_values_follows_where_nothing_else_can():
     both = frame[frame["both"] == 330_000]
     share = float(np.mean(both["asked"] == 120_000))
     assert float(np.mean(drawn["asked"] == 120_000)) == pytest.approx(share, abs=0.35)
+
+
+def test_a_total_that_others_imply_is_looked_at_and_nothing_follows_from_it():
+    rng = np.random.default_rng(2)
+    parts = rng.poisson((3, 5, 4, 6), (500, 4))
+    frame = pd.DataFrame(parts, columns=list("abcd"))
+    frame["ab"], frame["cd"] = frame["a"] + frame["b"], frame["c"] + frame["d"]
+    frame["all"] = frame["ab"] + frame["cd"]
+    model = pushforward.GIS(max_layers=3, random_state=0).fit(frame)
+    drawn = model.given({"ab": 8, "cd": 9, "all": 17}, random_state=0).sample(100, random_state=0)
+    assert (drawn["a"] + drawn["b"] == 8).all()
+    assert (drawn["c"] + drawn["d"] == 9).all()
+    with pytest.raises(DataError, match="meets the conditions"):
+        model.given({"ab": 8, "cd": 9, "all": 18}, random_state=0).mean()
+    rows = frame.head(5).astype(float)
+    rows[list("abcd")] = np.nan
+    filled = model.impute(rows, strategy="sample", random_state=0)
+    assert (filled["a"] + filled["b"] == rows["ab"]).all()
+    rows.loc[2, "all"] += 1
+    with pytest.warns(UserWarning, match="'all' are left out of account in 1 rows"):
+        model.impute(rows, strategy="sample", random_state=0)

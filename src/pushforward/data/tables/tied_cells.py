@@ -31,14 +31,15 @@ class _Tie:
 
     Attributes:
         column: number of the known column.
-        pivot: number of the column that follows; itself, where it is what has passed.
+        pivot: number of the column that follows; itself, where it is what has passed; None where
+            nothing is left to follow, since other ties say all: points have to make the cell then.
         coarse: whether one value of it at most makes the known cell, however that is rounded.
         there: (n,) bool, the rows.
         values: (n,) of the known column, anything in other rows.
     """
 
     column: int
-    pivot: int
+    pivot: int | None
     coarse: bool
     there: np.ndarray
     values: np.ndarray
@@ -105,8 +106,13 @@ class TiedCells:
             at = np.flatnonzero(tie.there[own])
             if not len(at):
                 continue
-            i, some, wanted = self._places[tie.pivot], points[at], tie.values[own[at]]
-            z, log_slope = self._solved(tie, wanted, self._builder.values(some))
+            some, wanted = points[at], tie.values[own[at]]
+            if tie.pivot is None:
+                fine = self._agree(tie, wanted, self._builder.values(some))
+                log_volume[at] += torch.from_numpy(np.where(fine, 0.0, -np.inf))
+                continue
+            i = self._places[tie.pivot]
+            z, log_slope = self._solved(tie, tie.pivot, wanted, self._builder.values(some))
             some[:, i] = torch.from_numpy(z)
             fine = self._agree(tie, wanted, self._builder.values(some))
             points[at, i] = torch.where(torch.from_numpy(fine), some[:, i], points[at, i])
@@ -127,16 +133,21 @@ class TiedCells:
         total, own, values = np.zeros(len(points)), rows.numpy(), None
         for tie in self._ties:
             formula = self._columns[tie.column].formula
-            if formula is not None and not tie.coarse:
+            if formula is not None and tie.pivot is not None and not tie.coarse:
                 values = self._builder.values(points) if values is None else values
                 slope = formula.log_slope(tie.pivot, tie.values[own], values[tie.pivot])
                 total += np.where(tie.there[own], slope, 0.0)
         return total
 
     def without(self, rows: np.ndarray) -> list[str | int]:
-        """Forget the ties of some rows, by their numbers; what columns they were of."""
-        lost = [tie.column for tie in self._ties if tie.there[rows].any()]
-        for tie in self._ties:
+        """Forget ties of some rows, by their numbers; what columns they were of.
+
+        Those from which nothing follows are the first to go, where there are any.
+        """
+        there = [tie for tie in self._ties if tie.there[rows].any()]
+        chosen = [tie for tie in there if tie.pivot is None] or there
+        lost = [tie.column for tie in chosen]
+        for tie in chosen:
             tie.there[rows] = False
         return [self._labels[j] for j in dict.fromkeys(lost)]
 
@@ -161,6 +172,9 @@ class TiedCells:
                 if rows.any():
                     ties.append(_Tie(j, k, coarse, rows, whole))
                     there |= rows
+            told = several & ~there & apart[:, list(inputs)].any(axis=1)
+            if told.any():
+                ties.append(_Tie(j, None, True, told, whole))
             for k in (j, *inputs):
                 apart[:, k] |= there
         return ties
@@ -205,28 +219,28 @@ class TiedCells:
         return self._columns[j].kind != "date" or unit_ratio(self._columns, j) == 1
 
     def _solved(
-        self, tie: _Tie, known: np.ndarray, values: dict[int, np.ndarray]
+        self, tie: _Tie, pivot: int, known: np.ndarray, values: dict[int, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """The coordinate that follows, (m,), and the log of its slope by the known cell, (m,).
 
         Of what is no value of its column it is some other.
         """
-        formula, column = self._columns[tie.column].formula, self._columns[tie.pivot]
+        formula, column = self._columns[tie.column].formula, self._columns[pivot]
         log_slope: np.ndarray | float = 0.0
-        if tie.pivot == tie.column:
-            number = known - since(self._columns, tie.pivot, values)
+        if pivot == tie.column:
+            number = known - since(self._columns, pivot, values)
         elif formula is None:
-            number = column.rounded(values[tie.pivot] + (known - values[tie.column]))
+            number = column.rounded(values[pivot] + (known - values[tie.column]))
         else:
-            number = formula.solve(tie.pivot, known, values)
-            number = column.rounded(np.where(np.isfinite(number), number, values[tie.pivot]))
-            log_slope = 0.0 if tie.coarse else formula.log_slope(tie.pivot, known, number)
+            number = formula.solve(pivot, known, values)
+            number = column.rounded(np.where(np.isfinite(number), number, values[pivot]))
+            log_slope = 0.0 if tie.coarse else formula.log_slope(pivot, known, number)
         low, high = column.bounds
         number = number if low is None and high is None else np.clip(number, low, high)
         number = number.astype(np.int64 if column.family == "int" else np.float64)
-        (part,) = column.coordinate_numbers(number, column.family, self._labels[tie.pivot])
+        (part,) = column.coordinate_numbers(number, column.family, self._labels[pivot])
         raw = np.full((len(known), len(self._coordinates)), np.nan)
-        there, i = np.zeros(raw.shape, dtype=bool), self._places[tie.pivot]
+        there, i = np.zeros(raw.shape, dtype=bool), self._places[pivot]
         raw[:, i], there[:, i] = part, True
         z, log_det = self._coordinates.forward_known(raw, there, 0)
         return z[:, i], log_slope + log_det
