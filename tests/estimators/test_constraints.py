@@ -190,3 +190,17 @@ def test_constraints_of_a_folder_are_checked():
         bad["constraints"][number] |= change
         with pytest.raises(ModelFileError, match="constraints"):
             Columns.from_config(bad)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median", "mode", "sample"])
+def test_filled_cells_keep_functions_that_most_probable_values_break(strategy):
+    """The most probable city is in another country than most rows are."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["Paris", "Lyon", "Nice", "Berlin"], 400, p=[0.2, 0.2, 0.2, 0.4])
+    frame = pd.DataFrame({"city": city, "country": np.where(city == "Berlin", "D", "F")})
+    frame["x"] = rng.normal(size=400) + (city != "Berlin")
+    model = pushforward.AutoDensity(constraints=["city -> country"], random_state=0)
+    rows = frame.head(20).copy()
+    rows[["city", "country"]] = None
+    filled = model.fit(frame).impute(rows, strategy=strategy, random_state=0)
+    assert ((filled["city"] == "Berlin") == (filled["country"] == "D")).all()

@@ -327,7 +327,7 @@ class ConditionalTable:
             found: (m,) values that cells are filled in with, by the label of their column.
             filled: the table with these.
         """
-        z, _ = self._columns.encode(filled)
+        z, _ = self._columns.encode(filled, checked=False)  # such rows may break constraints
         points, follow, _ = with_functions(self._conditioner.density, z, self._known)
         if not bool(follow.any()):
             return
