@@ -1,5 +1,6 @@
 """A fitted table density as a ``torch.distributions.Distribution``."""
 
+import math
 from typing import Any
 
 import torch
@@ -72,11 +73,13 @@ class TableDistribution(Distribution):
         y, log_slope = list(flat.unbind(1)), flat.new_zeros(len(flat))
         for i, own in self._logarithms.items():
             shifted = y[i] + own.shift
+            seen = shifted if own.last is None else shifted.clamp(max=own.last)
             near = shifted.detach().clamp(own.low, own.high)
             inside = (shifted >= own.low) & (shifted <= own.high)
             near = torch.where(inside, shifted, near)
-            y[i] = near.log() + (shifted - near) / near
-            log_slope = log_slope - near.log()
+            y[i] = near.log() + (seen - near) / near + (shifted - seen) / own.rise
+            beyond = -math.log(own.rise)
+            log_slope = log_slope + torch.where(shifted > seen, beyond, -near.log())
         z = (torch.stack(y, dim=1) - self._loc) / self._scale
         log_prob = self._density.log_prob(z) + log_slope - self._scale.log().sum()
         return log_prob.reshape(x.shape[:-1])

@@ -191,3 +191,14 @@ def test_grids_do_not_take_bounds_and_must_be_grids():
         Columns.learn(readings, columns={0: "grid"}, bounds={0: (0, None)})
     with pytest.raises(DataError, match="fixed distance"):
         Columns.learn(r.normal(size=(200, 1)), columns={0: "grid"})
+
+
+@pytest.mark.parametrize("dtype", [int, float])
+def test_whole_numbers_are_a_grid_too_of_which_no_two_are_as_near_as_the_step(dtype):
+    # the nitrogen of a field trial: once refused as declared a grid, which nobody had
+    nitrogen = np.repeat([0, 50, 80, 110, 140], 20).astype(dtype)
+    columns = Columns.learn(pd.DataFrame({"nitrogen": nitrogen})).columns
+    (column,) = columns.columns
+    assert (column.kind, column.step) == ("grid", 10.0)
+    z, _ = columns.encode(pd.DataFrame({"nitrogen": nitrogen[::7]}))
+    assert (columns.decode(z)["nitrogen"] == nitrogen[::7]).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer
 
 import pushforward
 from pushforward.data import Columns
@@ -27,20 +28,41 @@ def model():
 
 
 @pytest.mark.parametrize("shift", [0.0, 3.0])
-def test_the_way_back_leads_to_the_same_numbers_also_beyond_the_ends(shift):
-    scale = LogTransform(2.0, 5e6, shift)
-    x = np.array([-50.0, -3.0, 0.0, 1.9, 2.0, 77.0, 5e6, 5.1e6, 9e7]) - shift
+@pytest.mark.parametrize("last", [None, 5e6, 8e6])
+def test_the_way_back_leads_to_the_same_numbers_also_beyond_the_ends(shift, last):
+    scale = LogTransform(2.0, 5e6, shift, last)
+    x = np.array([-50.0, -3.0, 0.0, 1.9, 2.0, 77.0, 5e6, 5.1e6, 8e6, 8.1e6, 9e7]) - shift
     y, log_slope = scale.forward(x)
     assert (np.diff(y) > 0).all()
     np.testing.assert_allclose(scale.inverse(y), x, rtol=1e-12, atol=1e-12)
     step = 1e-6 * np.maximum(abs(x + shift), 1.0)
     slope = (scale.forward(x + step)[0] - scale.forward(x - step)[0]) / (2 * step)
-    inside = ~np.isin(x + shift, [2.0, 5e6])
+    inside = ~np.isin(x + shift, [2.0, 5e6, 8e6])
     np.testing.assert_allclose(np.exp(log_slope)[inside], slope[inside], rtol=1e-5)
-    # a step beyond the largest number is that number, and not a power of it
-    assert scale.inverse(scale.forward(np.array([5e6 - shift]))[0] + 1) == pytest.approx(
-        1e7 - shift
-    )
+    if last is None:  # folders of before 2026-12: a step beyond the largest is that number
+        end = scale.inverse(scale.forward(np.array([5e6 - shift]))[0] + 1)
+        assert end == pytest.approx(1e7 - shift)
+
+
+def test_a_range_beyond_the_largest_image_is_a_range_of_the_numbers_but_for_many_orders():
+    scale = LogTransform(2.0, 30.0, last=50.0)
+    low, largest = scale.forward(np.array([2.0, 50.0]))[0]
+    assert scale.inverse(np.array([2 * largest - low])) == pytest.approx(98.0, rel=1e-12)
+    # of six orders of magnitude the chord is 14 times as steep as the tangent
+    scale = LogTransform(1.0, 1e6, last=1e6)
+    (largest,) = scale.forward(np.array([1e6]))[0]
+    assert scale.inverse(np.array([largest + 4])) == pytest.approx(2e6, rel=1e-12)
+
+
+def test_hardly_a_sample_is_more_than_a_range_beyond_the_rows():
+    # 9 of 100,000 cells were while the tangent went on beyond the largest number
+    rows = load_breast_cancer(as_frame=True).data
+    model = pushforward.AutoDensity(random_state=0).fit(rows)
+    assert any(column.logarithm is not None for column in model.columns_.columns)
+    drawn = model.sample(20_000, random_state=0)
+    beyond = np.maximum(rows.min() - drawn, drawn - rows.max()) / (rows.max() - rows.min())
+    assert (beyond > 1).to_numpy().mean() < 3e-5
+    assert beyond.to_numpy().max() < 2.5
 
 
 def test_what_spreads_over_orders_of_magnitude_is_found_in_any_unit_and_whatever_the_weights():
@@ -48,14 +70,17 @@ def test_what_spreads_over_orders_of_magnitude_is_found_in_any_unit_and_whatever
     wide, narrow = np.exp(2 * r.normal(size=200)), np.exp(0.3 * r.normal(size=200))
     for unit in (1e-9, 1.0, 7e12):
         found = LogTransform.learn(wide * unit)
-        assert found == LogTransform((wide * unit).min(), (wide * unit).max())
+        assert found == LogTransform(
+            (wide * unit).min(), (wide * unit).max(), last=(wide * unit).max()
+        )
         assert LogTransform.learn(narrow * unit) is None
     assert LogTransform.learn(10 + 0.1 * r.normal(size=200)) is None
     assert LogTransform.learn(r.random(200)) is None
     assert LogTransform.learn(-wide) is None
     assert LogTransform.learn(np.append(wide, -1.0)) is None
     assert LogTransform.learn(wide[:9]) is None
-    assert LogTransform.learn(np.append(wide, 0.0)) == LogTransform(wide.min(), wide.max())
+    with_zero = LogTransform(wide.min(), wide.max(), last=wide.max())
+    assert LogTransform.learn(np.append(wide, 0.0)) == with_zero
     assert LogTransform.learn(np.zeros(30)) is None
     assert LogTransform.learn(np.full(30, 2.0)) is None
     assert LogTransform.learn(np.append(wide, 1e300)) is None  # squares would overflow
@@ -110,7 +135,7 @@ def test_whole_numbers_of_many_sizes_come_back_exactly_and_are_sampled_whole():
     frame = pd.DataFrame({"people": people, "area": people * np.exp(0.4 * r.normal(size=400))})
     columns = Columns.learn(frame).columns
     assert columns.columns[0].logarithm == LogTransform(
-        people.min() + 0.5, people.max() + 0.5, float(people.min())
+        people.min() + 0.5, people.max() + 0.5, float(people.min()), people.max() + 0.5
     )
     assert not columns.discrete[0]
     z, log_det = columns.encode(frame)
@@ -181,7 +206,17 @@ def test_a_saved_model_has_the_same_scale_and_a_tampered_one_is_refused(model, t
     config = model.columns_.to_config()
     entry = config["columns"][0]
     assert Columns.from_config(json.loads(json.dumps(config))).columns == model.columns_.columns
-    for wrong in ({"low": 0.0}, {"low": 9e99}, {"shift": -1.0}, {"high": float("inf")}, {"x": 1}):
+    older = json.loads(json.dumps(config))
+    del older["columns"][0]["logarithm"]["last"]
+    assert Columns.from_config(older).columns[0].logarithm.last is None
+    for wrong in (
+        {"last": 1.0},
+        {"low": 0.0},
+        {"low": 9e99},
+        {"shift": -1.0},
+        {"high": float("inf")},
+        {"x": 1},
+    ):
         bad = json.loads(json.dumps(config))
         bad["columns"][0]["logarithm"] = {**entry["logarithm"], **wrong}
         with pytest.raises(ModelFileError, match="logarithm"):

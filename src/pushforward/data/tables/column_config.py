@@ -87,7 +87,7 @@ DATES = {
     "zone": (str, type(None)),
 }
 ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
-LOGARITHM = {"low": float, "high": float, "shift": float}
+LOGARITHM = {"low": float, "high": float, "shift": float, "last": (float, type(None))}
 RARE = {"first": int, "shares": list, "unseen": float}
 TRANSFORM = {
     "low": (float, type(None)),
@@ -221,9 +221,12 @@ def _read_logarithm(entry: dict[str, Any], where: str) -> LogTransform | None:
     logarithm, where = entry["logarithm"], f"{where}.logarithm"
     if logarithm is None:
         return None
+    older = {"last": None} if isinstance(logarithm, dict) else {}
+    logarithm = older | logarithm  # folders of before 2026-12 do not say
     check_entry(logarithm, LOGARITHM, where)
     fine = entry["kind"] in ("continuous", "integer", "grid", "mixed")
     fine = fine and 1e-100 < logarithm["low"] < logarithm["high"] < 1e100
+    fine = fine and (logarithm["last"] is None or logarithm["high"] <= logarithm["last"] < 1e100)
     expect(fine and 0 <= logarithm["shift"] < 1e100, where, logarithm)
     return LogTransform(**logarithm)
 

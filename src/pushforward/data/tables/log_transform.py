@@ -11,30 +11,37 @@ _GAIN = 0.25  # nats a number by which a normal distribution of the images has t
 _FEWEST = 10  # numbers that show it
 _BEGINS, _ENDS = (0.25, 0.1, 0.0), (0.75, 1.0)  # quantiles between which the logarithm may be
 _ALIKE = 0.03  # nats a number that are no difference between these
+_STEEPEST = 4.0  # slopes of the tangent that are the most beyond the largest number
 
 
 @dataclass(frozen=True)
 class LogTransform:
-    """An increasing map of the line to the line: the logarithm, and beyond its ends the tangents.
+    """An increasing map of the line to the line: the logarithm, and straight beyond its ends.
 
-    It is log(x + shift) where that is between low and high.
+    It is log(x + shift) where that is between low and high, and goes on by the tangents, beyond
+    the largest number by the slope of the chord from low to there.
 
     Amounts, populations and concentrations differ by factors: of a hundred numbers between 10 and
     10^9 the smaller half is one point beside the largest. Behind the logarithm each order of
-    magnitude has its room. Above the largest number seen it goes on straight, so that what a model
-    puts a little further out is a multiple of that number and not a power of it. So it does above
-    three quarters of them where they are as near to a normal distribution then; and below the
-    smallest, so that zero and negative numbers have a place.
+    magnitude has its room. Above three quarters of the numbers it goes on straight where they are
+    as near to a normal distribution then; and below the smallest, so that zero and negative
+    numbers have a place. Beyond the largest, a range of the images is a range of the numbers: what
+    a model of the images puts a little further out is so in the numbers, too. By the tangent it
+    would be several ranges; but where the chord is more than four times as steep, fresh numbers
+    twice the largest would be as good as impossible, so that is the most.
 
     Attributes:
         low: smallest number seen above 0, the shift added.
         high: where the logarithm ends, the shift added.
         shift: what is added to numbers, which may be counted from another number than 0.
+        last: largest number seen, the shift added; None in folders of before 2026-12, where the
+            tangent goes on.
     """
 
     low: float
     high: float
     shift: float = 0.0
+    last: float | None = None
 
     bounded = False
     unit = 1.0
@@ -62,7 +69,7 @@ class LogTransform:
             gain: nats a number by which a normal distribution of the images has to be better.
 
         >>> LogTransform.learn(np.geomspace(1.0, 1e6, 50))
-        LogTransform(low=1.0, high=1000000.0, shift=0.0)
+        LogTransform(low=1.0, high=1000000.0, shift=0.0, last=1000000.0)
         >>> LogTransform.learn(np.linspace(1.0, 1e6, 50)) is None
         True
         """
@@ -75,12 +82,26 @@ class LogTransform:
         if not 1e-100 < low < largest < 1e100:
             return None
         begins, ends = np.quantile(above, _BEGINS).tolist(), np.quantile(above[1:], _ENDS).tolist()
-        tried = [cls(begin, end, shift) for end in ends for begin in begins if begin < end]
+        tried = [
+            cls(begin, end, shift, largest) for end in ends for begin in begins if begin < end
+        ]
         without = _log_likelihood(x / largest, np.zeros_like(x), weights) - math.log(largest)
         values = [_log_likelihood(*one.forward(numbers), weights) for one in tried]
         # the less is bent, the less samples go beyond the largest number, or gather at the least
         first = next(i for i, value in enumerate(values) if value >= max(values) - _ALIKE)
         return tried[first] if values[first] - without > gain else None
+
+    @property
+    def rise(self) -> float:
+        """The numbers for a unit of the image beyond the largest seen."""
+        if self.last is None:
+            return self.high
+        chord = (self.last - self.low) / (self._straight(self.last) - math.log(self.low))
+        return max(chord, self.high / _STEEPEST)
+
+    def _straight(self, x: float) -> float:
+        """Image of a number at or above where the logarithm ends, by the tangent there."""
+        return math.log(self.high) + (x - self.high) / self.high
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map numbers to the line; returns (y, log |dy/dx|), both of the shape of x.
@@ -90,15 +111,18 @@ class LogTransform:
         ([-0.307, 1.386, 3.079], [-0.693, -1.386, -2.079])
         """
         x = x + self.shift
-        near = np.clip(x, self.low, self.high)
+        seen = np.minimum(x, np.inf if self.last is None else self.last)
+        near = np.clip(seen, self.low, self.high)
         y = np.log(near)
-        return y + (x - near) / near, -y
+        image = y + (seen - near) / near + (x - seen) / self.rise
+        return image, np.where(x > seen, -math.log(self.rise), -y)
 
     def inverse(self, y: np.ndarray) -> np.ndarray:
         """Map the line back to numbers."""
-        near = np.clip(y, math.log(self.low), math.log(self.high))
+        seen = np.minimum(y, np.inf if self.last is None else self._straight(self.last))
+        near = np.clip(seen, math.log(self.low), math.log(self.high))
         x = np.clip(np.exp(near), self.low, self.high)
-        return x + (y - near) * x - self.shift
+        return x + (seen - near) * x + (y - seen) * self.rise - self.shift
 
 
 def _log_likelihood(y: np.ndarray, log_slope: np.ndarray, weights: np.ndarray | None) -> float:

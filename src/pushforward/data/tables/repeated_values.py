@@ -118,10 +118,15 @@ def _common_step(distinct: np.ndarray, n: int) -> float:
     """Return the greatest step that all of n whole numbers lie on; 1 for few or a short range."""
     if n < FEWEST or max(abs(float(distinct[0])), abs(float(distinct[-1]))) >= EXACT:
         return 1.0
-    numbers = distinct.astype(np.int64)
-    width = int(numbers[-1]) - int(numbers[0])
-    step = int(np.gcd.reduce(np.diff(numbers))) if len(numbers) > 1 else 1
-    return float(step) if width >= FEW_CELLS and width / step <= MOST_CELLS else 1.0
+    width = int(distinct[-1]) - int(distinct[0])
+    step = _greatest_divisor(distinct)
+    return step if width >= FEW_CELLS and width / step <= MOST_CELLS else 1.0
+
+
+def _greatest_divisor(distinct: np.ndarray) -> float:
+    """Greatest step that whole numbers in rising order lie on; 1 for a single one."""
+    gaps = np.diff(distinct.astype(np.int64))
+    return float(np.gcd.reduce(gaps)) if len(gaps) else 1.0
 
 
 def grid_step(distinct: np.ndarray) -> float | None:
@@ -132,6 +137,9 @@ def grid_step(distinct: np.ndarray) -> float | None:
     """
     if len(distinct) < 2:
         return None
+    if whole(distinct):  # of 0, 50, 80 and 110 no two are as near as their step
+        step = _greatest_divisor(distinct)
+        return step if (distinct[-1] - distinct[0]) / step <= MOST_CELLS else None
     with np.errstate(over="ignore"):
         gaps, width = np.diff(distinct), distinct[-1] - distinct[0]
         if not np.isfinite(width) or width / gaps.min() > MOST_CELLS:
