@@ -43,6 +43,17 @@ TEXTS = {
     "two digits": [f"{d.month}/{d.day}/{d:%y}" for d in days()],
     "two digits, padded": days().strftime("%d.%m.%y"),
     "unpadded with a time": [f"{d.month}/{d.day}/{d:%y %H:%M}" for d in moments()],
+    "hours without a zero": [f"{d.month}/{d.day}/{d:%y} {d.hour}:{d:%M}" for d in moments()],
+    "dotted, with a time": moments().strftime("%d.%m.%Y %H:%M:%S"),
+    "dotted, hours without a zero": [f"{d:%d.%m.%Y} {d.hour}:{d:%M:%S}" for d in moments()],
+    "of twelve hours": moments().strftime("%m/%d/%Y %I:%M %p"),
+    "of twelve hours without a zero": [
+        f"{d:%m/%d/%Y} {(d.hour + 11) % 12 + 1}:{d:%M}" + ("am", "pm")[d.hour // 12]
+        for d in moments()
+    ],
+    "of twelve hours in small letters": [f"{d:%Y-%m-%d %I:%M %p}".lower() for d in moments()],
+    "capitals": [f"{d:%d-%b-%Y}".upper() for d in days()],
+    "small letters": [f"{d:%b} {d.day}, {d:%Y}".lower() for d in days()],
     "words": days().strftime("%d %b %Y"),
     "american": days().strftime("%B %d, %Y"),
     "compact": days().strftime("%Y%m%d"),
@@ -216,6 +227,17 @@ def test_declared_dates_and_refusals():
         Columns.learn(dates, bounds={"d": (0, None)})
 
 
+def test_folders_that_do_not_say_how_hours_and_names_are_written_have_them_as_python_does():
+    frame = pd.DataFrame({"d": TEXTS["american"], "x": np.arange(300.0) ** 2})
+    config = Columns.learn(frame).columns.to_config()
+    assert config["columns"][0]["format"].pop("letters") == "mixed"
+    assert config["columns"][0]["format"].pop("padded_hours") is True
+    assert Columns.from_config(config).columns[0].format.letters == "mixed"
+    config["columns"][0]["format"]["letters"] = "large"
+    with pytest.raises(ModelFileError, match="letters"):
+        Columns.from_config(config)
+
+
 def test_folders_that_do_not_say_how_fractions_are_written_have_them_in_full():
     frame = pd.DataFrame({"d": TEXTS["milliseconds"], "x": np.arange(300.0) ** 2})
     config = Columns.learn(frame).columns.to_config()
@@ -256,7 +278,7 @@ def test_a_day_that_its_century_does_not_have_is_no_date():
     ("cells", "written"),
     [
         (["Sept 15, 2000", "Jan 3, 2001"], ["Sep 15, 2000", "Jan 3, 2001"]),
-        (["15 SEPT 2000", "3 MAY 2001"], ["15 Sep 2000", "3 May 2001"]),
+        (["15 SEPT 2000", "3 MAY 2001"], ["15 SEP 2000", "3 MAY 2001"]),
         (
             ["Sept. 15, 2000", "March 3, 2001", "Jan. 3, 2001"],
             ["September 15, 2000", "March 3, 2001", "January 3, 2001"],

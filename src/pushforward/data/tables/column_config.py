@@ -10,7 +10,7 @@ from .column_formula import COMPUTED, FORMS, ColumnFormula
 from .column_kinds import KINDS
 from .config_checks import check_entry, expect, fields_of, rising
 from .containers import Storage, is_moment, zone_of
-from .dates import FRACTIONS, SOURCES, UNITS, DateFormat, known_pattern
+from .dates import FRACTIONS, LETTERS, SOURCES, UNITS, DateFormat, known_pattern
 from .decimals import Digits
 from .durations import is_duration
 from .log_transform import LogTransform
@@ -85,6 +85,13 @@ DATES = {
     "fraction": str,
     "since": (int, type(None)),
     "zone": (str, type(None)),
+    "padded_hours": bool,
+    "letters": str,
+}
+#: What the formats of dates in older folders lack.
+_OLDER_DATES = {
+    **{"fraction": "full", "since": None, "zone": None},
+    **{"padded_hours": True, "letters": "mixed"},
 }
 ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
 LOGARITHM = {"low": float, "high": float, "shift": float, "last": (float, type(None))}
@@ -311,14 +318,14 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         expect(readable, where.replace(".format", ".dtype"), entry["dtype"])
         return None
     if "source" in how:
-        how = {"fraction": "full", "since": None, "zone": None} | how  # older folders do not say
+        how = _OLDER_DATES | how
         check_entry(how, DATES, where)
         dates = DateFormat(**how)
         expect(dates.source in SOURCES and dates.unit in UNITS, where, how)
         moments = dates.source in ("moment", "duration") and entry["dtype"] not in OBJECTS
         fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
         fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
-        fine = fine and dates.fraction in FRACTIONS
+        fine = fine and dates.fraction in FRACTIONS and dates.letters in LETTERS
         fine = fine and (dates.since is None or 1800 <= dates.since <= 2200)
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
         fine = fine and dates.zone in (None, zone_of(entry["dtype"]))

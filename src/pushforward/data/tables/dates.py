@@ -30,11 +30,11 @@ DAYS = (
     *("%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a %b %d %Y", "%Y%m%d"),
 )
 CLOCKS = ("", *(f"{gap}{clock}{zone}" for gap in (" ", "T") for clock in (
-    "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p"
+    "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p"
 ) for zone in ("", "Z", "%z", " %z")))  # fmt: skip
 _AHEAD = 20  # years from now that dates of two-digit years may lie in the future
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
-TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
+TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p")
 PARTS = {
     "%Y": r"[12]\d{3}", "%m": r"(?:0?[1-9]|1[0-2])", "%d": r"(?:0?[1-9]|[12]\d|3[01])",
     "%y": r"\d{2}", "%b": r"(?:[A-Za-z]{3}|[Ss][Ee][Pp][Tt])\.?", "%B": r"[A-Za-z]{3,9}\.?",
@@ -48,10 +48,11 @@ NAMED = re.compile(
     r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b\.?",
     re.IGNORECASE,
 )
-DAY, MONTH = "\x01", "\x02"  # places of numbers without a leading zero
+DAY, MONTH, HOUR = "\x01", "\x02", "\x03"  # places of numbers without a leading zero
 #: How fractions of a second are written: in all digits, in all or none (whole seconds, as
 #: Python's ``isoformat``), or without zeros at the end.
 FRACTIONS = ("full", "whole", "short")
+LETTERS = ("mixed", "small", "capital")
 CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
 
 
@@ -72,6 +73,9 @@ class DateFormat:
             seconds without any; "short" without zeros at the end.
         since: first of the hundred years that years of two digits are among; None for 1969, and
             where years have four.
+        padded_hours: whether hours below ten have a leading zero in the text.
+        letters: of names of months and days and of AM and PM: "mixed" as Mar and PM, "small" or
+            "capital".
         zone: of moments of a dtype with a time zone, by whose clock they are counted, so that days
             and hours are those people know; None for UTC. Of the hour that comes twice when summer
             ends the first is meant.
@@ -94,6 +98,8 @@ class DateFormat:
     fraction: str = "full"
     since: int | None = None
     zone: str | None = None
+    padded_hours: bool = True
+    letters: str = "mixed"
 
     @classmethod
     def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
@@ -131,6 +137,7 @@ class DateFormat:
             return how._with_unit(*how.parse(cells))
         ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
         padded = not any(ones.search(text) for text in texts)
+        hours = not any(re.search(r"(?<![\d:])\d:", text) for text in texts)
         offset, places = None, 6
         if best.endswith("%z"):
             zones = Counter(re.sub(":", "", text[-6:])[-5:] for text in texts)
@@ -138,10 +145,11 @@ class DateFormat:
             offset = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
         fraction = "full"
         if "%f" in best:
-            places, fraction = _fractions(texts)
+            places, fraction = _fractions(texts, r":\d\d\.(\d+)")  # days may end in points too
             best = best if places else best.replace(".%f", "")
         since = _century(_parse_text(pd.Series(texts), best).dt.year) if "%y" in best else None
         how = cls("text", "nanosecond", best, padded, offset, places, fraction, since)
+        how = replace(how, padded_hours=hours, letters=_letters(texts, best))
         return how._with_unit(*how.parse(cells))
 
     @classmethod
@@ -306,6 +314,8 @@ class DateFormat:
             pattern = pattern.replace("%z", f"{sign}{size // 60:02d}:{size % 60:02d}")
         if not self.padded:
             pattern = pattern.replace("%d", DAY).replace("%m", MONTH)
+        if not self.padded_hours:
+            pattern = pattern.replace("%H", HOUR).replace("%I", HOUR)
         if "%f" in pattern:
             head, tail = pattern.split("%f")
             parts = (index.microsecond * 1000 + index.nanosecond).astype(str).str.zfill(9)
@@ -318,11 +328,18 @@ class DateFormat:
             texts = texts if tail else texts.str[:-1]
         else:
             texts = index.strftime(pattern)
-        if self.padded:
+        if self.letters != "mixed":
+            texts = texts.str.lower() if self.letters == "small" else texts.str.upper()
+        if self.padded and self.padded_hours:
             return texts.to_numpy(dtype=object)
-        parts = zip(texts, index.day, index.month, strict=True)
+        hours = (index.hour - 1) % 12 + 1 if "%I" in self.pattern else index.hour
+        parts = zip(texts, index.day, index.month, hours, strict=True)
         return np.array(
-            [t.replace(DAY, str(d)).replace(MONTH, str(m)) for t, d, m in parts], object
+            [
+                text.replace(DAY, str(d)).replace(MONTH, str(m)).replace(HOUR, str(h))
+                for text, d, m, h in parts
+            ],
+            object,
         )
 
     def text(self, count: float) -> str:
@@ -390,6 +407,14 @@ def _without_zone(cells: Any) -> np.ndarray:
         return np.zeros(len(cells), dtype=bool)
     moments = [pd.to_datetime(cell, errors="coerce") for cell in cells]
     return np.array([moment.tzinfo is None for moment in moments], dtype=bool)
+
+
+def _letters(texts: list[str], pattern: str) -> str:
+    """Whether names are written in small letters or in capitals; AM and PM are so anyway."""
+    if all(text == text.lower() for text in texts):
+        return "small" if re.search("%[abBp]", pattern) else "mixed"
+    capital = all(text == text.upper() for text in texts)
+    return "capital" if capital and re.search("%[abB]", pattern) else "mixed"
 
 
 def known_pattern(pattern: str) -> bool:
@@ -476,9 +501,9 @@ def _moved_to(since: int, moments: Any) -> Any:
     return moments
 
 
-def _fractions(texts: list[str]) -> tuple[int, str]:
+def _fractions(texts: list[str], pattern: str = r"\.(\d+)") -> tuple[int, str]:
     """Digits of fractions of a second at most, and which of ``FRACTIONS`` writes such texts."""
-    found = [re.search(r"\.(\d+)", text) for text in texts]
+    found = [re.search(pattern, text) for text in texts]
     digits = [match[1] if match else "" for match in found]
     places = max(map(len, digits))
     if all(len(part) == places for part in digits):
