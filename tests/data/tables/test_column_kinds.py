@@ -202,3 +202,33 @@ def test_whole_numbers_are_a_grid_too_of_which_no_two_are_as_near_as_the_step(dt
     assert (column.kind, column.step) == ("grid", 10.0)
     z, _ = columns.encode(pd.DataFrame({"nitrogen": nitrogen[::7]}))
     assert (columns.decode(z)["nitrogen"] == nitrogen[::7]).all()
+
+
+@pytest.mark.parametrize("scores", [6, 12, 23])
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_rounded_averages_are_a_grid_of_the_numbers_that_were_seen(scores, decimals):
+    # of six scores, counted from 1.667 in steps of .1667, one average in two was .001 off
+    r = np.random.default_rng(0)
+    exact = np.clip(np.rint(r.normal(4.5 * scores, scores, 400)), scores, 9 * scores) / scores
+    seen = np.round(exact, decimals)
+    (column,) = (columns := Columns.learn(pd.DataFrame({"x": seen})).columns).columns
+    z, _ = columns.encode(pd.DataFrame({"x": seen}))
+    if column.kind == "grid":
+        assert (columns.decode(z)["x"] == seen).all()
+        (entry,) = columns.describe()
+        assert (entry["low"], entry["high"]) == (seen.min(), seen.max())
+    else:
+        np.testing.assert_allclose(columns.decode(z)["x"], seen, atol=1e-12)
+
+
+def test_a_sum_that_is_rounded_to_steps_is_sampled_in_these_steps():
+    r = np.random.default_rng(0)
+    area, step = r.integers(150, 350, 800), 4.1927437641723335
+    whole = np.rint(area * 4 / step) * step
+    frame = pd.DataFrame({"area": area, "whole": whole, "depth": r.normal(size=800)})
+    columns = Columns.learn(frame).columns
+    assert columns.columns[1].formula is not None
+    assert columns.columns[1].kind == "grid"
+    back = columns.decode(columns.encode(frame)[0])
+    np.testing.assert_allclose(back["whole"], whole, rtol=1e-12)
+    assert (back["area"] == area).all()

@@ -24,6 +24,7 @@ from .value_list import ValueList
 __all__ = ["ON_SCALE", "Column", "offset"]
 
 IDENTITY = BoundedTransform()
+_ROUNDED = 0.4  # steps that a formula is off by at least where it is rounded to them
 ON_SCALE = "on a logarithmic scale"  # how the note of a column that has one begins
 
 
@@ -37,7 +38,7 @@ class Column:
         family: what the cells are: "bool", "int", "float" or "text".
         values: the categories in the order of their cells, the values of a discrete column in
             rising order (so those of dates that are a list), or the one value of a constant.
-        low: smallest value seen; None without an order.
+        low: smallest value seen, of a grid before it was rounded; None without an order.
         high: largest value seen; None without an order.
         distinct: how many different values were seen; None where they were not counted.
         bounds: (low, high) declared by the user, either may be None.
@@ -203,7 +204,9 @@ class Column:
         if value is None or self.left_out:
             return None
         if not isinstance(self.format, DateFormat):
-            return value
+            if self.kind != "grid" or self.digits is None:
+                return value
+            return float(self.digits.round(np.array(value)))
         return self.format.text(value) if self.origin is None else self.format.elapsed(int(value))
 
     def describe(self, label: str | int) -> dict[str, Any]:
@@ -313,12 +316,43 @@ class Column:
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         """Numbers of shape (n,) that a formula gave, in the precision of the column."""
+        off = 0.0 if self.formula is None else self.formula.tolerance
+        if self.kind == "grid" and off >= _ROUNDED * self.step:  # the formula is one of steps
+            return self._on_grid(np.rint((values - float(self.low or 0)) / self.step))
         if self.digits is not None:
             values = self.digits.round(values)
         if self.kind in ("integer", "date") or self.family == "int":
             values = np.rint(values)
             return values.astype(np.int64) if self.family == "int" else values
         return values
+
+    def on_even_steps(self, values: np.ndarray) -> "Column":
+        """The grid whose places, rounded to the digits of the column, are its values, (n,).
+
+        Where steps are thirds or averages of six, the smallest value and the distance of the
+        nearest two are rounded as well: counted from 1.667 in steps of .1667, 7.167 is 7.168. The
+        line through all values has half of their rounding.
+        """
+        if self.digits is None:
+            return self
+        seen = np.unique(values.astype(np.float64))
+        cells = np.rint((seen - float(self.low or 0)) / self.step)
+        if len(seen) < 3 or (self._on_grid(cells) == seen).all():
+            return self
+        step, low = np.polyfit(cells, seen, 1)
+        if not step > 0:
+            return self
+        found = replace(self, low=float(low), step=float(step))
+        kept = (found._on_grid(cells) == seen).sum() > (self._on_grid(cells) == seen).sum()
+        return found if kept else self
+
+    def _on_grid(self, cells: np.ndarray) -> np.ndarray:
+        """The values at places of a grid, cells of shape (n,) above the lowest."""
+        values = float(self.low or 0) + cells * self.step
+        digits = 10 - int(np.floor(np.log10(self.step)))
+        if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
+            values = np.round(values, digits)
+        return values if self.digits is None else self.digits.round(values)
 
     def clip(self, values: np.ndarray) -> np.ndarray:
         """Clip values of shape (n,) to the declared bounds."""
@@ -332,11 +366,7 @@ class Column:
         last = min(float(self.n_cells - 1), np.nextafter(2.0**64, 0.0))
         cells = np.clip(np.floor(places), 0.0, last)
         if self.kind == "grid":
-            values = float(self.low or 0) + cells * self.step
-            digits = 10 - int(np.floor(np.log10(self.step)))
-            if abs(digits) < 300:  # 3.3 as it was recorded, not 3.3000000000000003
-                values = np.round(values, digits)
-            values = values if self.digits is None else self.digits.round(values)
+            values = self._on_grid(cells)
             return np.where(cells == last, float(self.high or 0), values)
         if self.is_list:
             return np.array(self.values)[cells.astype(np.int64)]

@@ -228,8 +228,8 @@ def _read_logarithm(entry: dict[str, Any], where: str) -> LogTransform | None:
     logarithm, where = entry["logarithm"], f"{where}.logarithm"
     if logarithm is None:
         return None
-    older = {"last": None} if isinstance(logarithm, dict) else {}
-    logarithm = older | logarithm  # folders of before 2026-12 do not say
+    if isinstance(logarithm, dict):
+        logarithm = {"last": None, **logarithm}  # folders of before 2026-12 do not say
     check_entry(logarithm, LOGARITHM, where)
     fine = entry["kind"] in ("continuous", "integer", "grid", "mixed")
     fine = fine and 1e-100 < logarithm["low"] < logarithm["high"] < 1e100

@@ -96,6 +96,7 @@ def recognise(
         )
     if column.kind in ("continuous", "mixed", "grid") and family == "float":
         column = replace(column, digits=Digits.learn(values))
+        column = column.on_even_steps(values) if column.kind == "grid" else column
         if column.kind != "grid" and column.digits is not None and column.digits.multiple > 1:
             notes.append(f"samples are in steps of {column.digits.step:g}")
     note = "; ".join(filter(None, notes))

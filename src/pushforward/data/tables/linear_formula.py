@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .column_formula import EXACT, ColumnFormula
+from .repeated_values import whole as all_whole
 
 __all__ = ["beyond_chance", "find_formulas", "tolerances"]
 
@@ -119,6 +120,7 @@ def tolerances(values: np.ndarray, step: float, deviation: float) -> list[float]
     largest = float(np.abs(values).max())
     # of single precision: decimals that are finer than its last digit say nothing
     single = step < _SINGLE * largest and bool((values.astype(np.float32) == values).all())
+    single = single and not (largest < 2**24 and all_whole(values))  # which float32 holds exactly
     exact = (_SINGLE if single else EXACT) * largest
     rounded = 0.5 * step * (1 + 1e-6) + exact
     return [exact] + ([rounded] if 0 < step <= _COARSEST * deviation else [])
