@@ -3,6 +3,7 @@
 import copy
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ import pushforward
 from benchmarks.adversarial_speed import by_hand_step
 from benchmarks.gpu_data import images_of
 from pushforward.estimators.phased_images import PixelSource
-from pushforward.training import Loop
+from pushforward.training import Loop, cuda_graphs
 
 TINY = {"width": 2, "batch_size": 8}
 LIKE_OTHERS = ("sn_dcgan", "glow_paper_float32", "realnvp")  # which a dry run leaves out
@@ -72,6 +73,17 @@ def ours(model: Any, images: np.ndarray) -> Callable[[], object]:
     return lambda: loop._take_step(0.5)
 
 
+def by_graphs(step: Callable[[], object], seconds: float) -> dict[str, Any]:
+    """Milliseconds of a step that captures CUDA graphs, and which phases have none."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(6):  # of which the fourth captures
+            step()
+        found: dict[str, Any] = {"graphs_ms": milliseconds(step, seconds)}
+    called = [str(w.message) for w in caught if "call by call" in str(w.message)]
+    return found | ({"not_captured": called} if called else {})
+
+
 def times(context: Any) -> None:
     """Steps of every model, of loops by hand for two GANs, and a layer of each stage of SIG."""
     X, _ = images_of("cifar10", "train", context.tiny)
@@ -82,7 +94,10 @@ def times(context: Any) -> None:
             continue
         model = make().fit(X[:5000])
         by_hand = {k: copied(net, context.device) for k, net in model.networks_.items()}
-        row = {"ours_ms": milliseconds(ours(model, images), each)}
+        step = ours(model, images)
+        with cuda_graphs():
+            captured = ours(model, images)
+        row = {"ours_ms": milliseconds(step, each)} | by_graphs(captured, each)
         if name in ("dcgan", "wgan_gp"):
             x = (torch.from_numpy(images).float() / 127.5 - 1).to(context.device)
             step = by_hand_step(name, by_hand, x, model.settings_)

@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 # scripts that import each other: they run in processes of their own
-scripts = ("count", "exercise", "families", "pretend_cuda", "refusals", "server", "tasks")
+scripts = ("count", "exercise", "families", "pretend_cuda", "refusals", "server", "tape", "tasks")
 collect_ignore = [f"{name}.py" for name in scripts]
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import families
 
 HERE = Path(__file__).parent
-ACTIONS = ("step", "fit", "sample", "encode", "transform", "score_samples", "critic")
+ACTIONS = (
+    *("step", "step of graphs", "fit"),
+    *("sample", "encode", "transform", "score_samples", "critic"),
+)
 KEPT = ("calls", "copies to the device", "copies to the host", "synchronisations")
 
 

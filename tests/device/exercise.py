@@ -28,10 +28,12 @@ import torch
 
 import pushforward
 from pushforward.models.sliced import selection, stacking
+from pushforward.training import cuda_graphs
 from pushforward.training.loop import Loop
 from pushforward.transport import mixture
 
 _SCORES = ("score_samples", "inlier_scores", "predict", "critic", "predict_proba")
+_STEPS = 6  # of which graphs make the last
 _NOT_COMPARED = ("seconds", "stage", "step")
 _OF_A_DENSITY = ("pushforward.models.sliced.", "pushforward.transport.")
 
@@ -164,6 +166,23 @@ def use(record, model, X, y, device):
     return drawn
 
 
+def by_graphs(record, name, device):
+    """Steps of graphs beside those of calls: how far losses are apart, and what a step asks."""
+
+    def trained(wanted):
+        with cuda_graphs(wanted), StepCounts() as steps, warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Phase")
+            return fitted(name, device, steps=_STEPS).history_, steps.last
+
+    calls = record.run("steps of calls", lambda: trained(False))
+    graphs = record.run("steps of graphs", lambda: trained(True))
+    for action in ("steps of calls", "steps of graphs"):
+        record.counts.pop(action, None)
+    if calls and graphs:
+        record.measured["losses of graphs"] = history_gap(calls[0], graphs[0])
+        record.counts["step of graphs"] = graphs[1]
+
+
 def crossed(record, name, model, drawn, folder):
     """Save, and load on either device: samples are those that were drawn before."""
     place = record.run("save", lambda: model.save(folder / name.replace(" ", "_")))
@@ -189,6 +208,8 @@ def exercised(name, folder, device="cuda"):
     record.counts = {"step": steps.last} if steps.last else record.counts
     if gpu.capabilities().history and name not in families.GREEDY:
         record.measured["losses"] = history_gap(cpu.history_, gpu.history_)
+    if "steps" in gpu.get_params():
+        by_graphs(record, name, device)
     _, X, y = families.FAMILIES[name]("cpu")
     drawn = use(record, gpu, X, y, device)
     record.run("resume", lambda: resumed(name, folder / f"run {name}", device))

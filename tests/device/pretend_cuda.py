@@ -18,11 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("pretend_cuda.cpp")
 
 _library = None
+_within_graphs = Counter()
 
 
 def missing():
@@ -71,16 +74,31 @@ def install():
     _patch_torch()
 
 
+def installed():
+    """Whether "cuda" is the pretend device in this process."""
+    return _library is not None
+
+
 def reset():
     """Begin to count anew, where the device is installed."""
+    _within_graphs.clear()
     if _library is not None:
         _library.pretend_reset()
 
 
 def counts():
-    """What was counted since :func:`reset`: totals by name, and calls by kernel."""
+    """What was counted since :func:`reset`: totals by name, and calls by kernel.
+
+    Totals are without what graphs do, which are launched at once.
+    """
     if _library is None:
         return {"totals": {}, "kernels": {}}
+    found = _all_counts()
+    found["totals"] = {k: n - _within_graphs[k] for k, n in found["totals"].items()}
+    return found
+
+
+def _all_counts():
     return json.loads(_library.pretend_counts())
 
 
@@ -110,6 +128,31 @@ def _patch_torch():
     for name, answer in answers.items():
         setattr(torch.cuda, name, lambda *args, answer=answer, **more: answer)
     torch.inference_mode = _InferenceMode
+    torch.cuda.CUDAGraph, torch.cuda.graph = _Graph, _capture
+    torch.cuda.graph_pool_handle = lambda: (0, 0)
+
+
+class _Graph:
+    """``torch.cuda.CUDAGraph``, by a tape of calls."""
+
+    def __init__(self):
+        from tape import Tape
+
+        self.tape = Tape()
+
+    def replay(self):
+        before = Counter(_all_counts()["totals"])
+        self.tape.replay()
+        after = Counter(_all_counts()["totals"])
+        after.subtract(before)
+        _within_graphs.update(after)
+
+
+@contextmanager
+def _capture(graph, pool=None, stream=None, capture_error_mode="global"):
+    """``torch.cuda.graph``."""
+    with graph.tape:
+        yield
 
 
 class _InferenceMode:

@@ -2,6 +2,7 @@
 
 from .average import Average
 from .batches import Batch, Source, Stream, TensorSource, generator_of
+from .captured import cuda_graphs
 from .loop import Loop
 from .phase import Optimiser, Phase
 from .processes import Processes
@@ -16,5 +17,6 @@ __all__ = [
     "Source",
     "Stream",
     "TensorSource",
+    "cuda_graphs",
     "generator_of",
 ]

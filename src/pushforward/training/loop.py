@@ -20,6 +20,7 @@ from ..storage.checkpoint import RunCheckpoint
 from ..validation import COUNT, MINUTES, SHARE, OneOf, Rule, check
 from .average import Average
 from .batches import Source, Stream
+from .captured import graphs_on
 from .gradients import with_gradients
 from .interrupt import Interrupt
 from .log import Log, is_recorded
@@ -110,7 +111,9 @@ class Loop:
         self.processes = Processes(device)
         for network in self.networks.values():
             self.processes.share(network)
-        self._optimiser = OptimiserStep(self.networks, phases, self.processes, precision, seed)
+        self._optimiser = OptimiserStep(
+            self.networks, phases, self.processes, precision, seed, graphs_on(device)
+        )
         self._average = None if ema is None else Average(self.networks, ema)
         place = (self.processes.rank, self.processes.count)
         self._stream = Stream(source, batch_size, seed, *place, device)

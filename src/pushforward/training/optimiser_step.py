@@ -1,14 +1,17 @@
 """One gradient step of a phase, and the guard that lets nothing non-finite through."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError, TrainingError
 from .batches import Batch, generator_of
+from .captured import CapturedGradient, Graph
 from .phase import Phase
 from .processes import Processes
 
@@ -25,6 +28,8 @@ class OptimiserStep:
         phases: in order.
         processes: that share the work.
         precision: "float32", or "bfloat16" to compute losses under autocast.
+        seed: of the noise of dropout.
+        graph: makes a graph that a gradient is captured in; None for none.
 
     Raises:
         ParameterError: if a phase names a network there is not, or moves nothing.
@@ -37,6 +42,7 @@ class OptimiserStep:
         processes: Processes,
         precision: str = "float32",
         seed: int = 0,
+        graph: Callable[[], Graph] | None = None,
     ) -> None:
         for phase in phases:
             if unknown := [name for name in phase.networks if name not in networks]:
@@ -61,6 +67,14 @@ class OptimiserStep:
             phase.optimiser.build(moved)
             for phase, moved in zip(self.phases, self._moved, strict=True)
         ]
+        self._gradients: list[Any] = [partial(self._called, k) for k in range(len(self.phases))]
+        if graph is not None and processes.count == 1:  # processes talk within a step
+            self._gradients = [
+                CapturedGradient(
+                    partial(self._gradient, k), self._moved[k], self._buffers, graph, phase.name
+                )
+                for k, phase in enumerate(self.phases)
+            ]
 
     def move(
         self, index: int, batch: Batch, *, step: int, draw: int, share: float
@@ -82,36 +96,18 @@ class OptimiserStep:
                 and buffers are as they were before.
         """
         phase, optimiser = self.phases[index], self.optimisers[index]
-        before = [b.clone() for net in self.networks.values() for b in net.buffers()]
-        weight = len(batch) / batch.total
+        before = _kept(self._buffers())
         seed = generator_of(self._seed, _DROPOUT, draw, self._processes.rank).initial_seed()
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed costs a stack a device
-        if batch.x.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        with self._only(index):
-            with self._autocast(batch.x.device):
-                terms = phase.loss(batch)
-                loss = torch.stack([term.float() for term in terms.values()]).sum()
-            optimiser.zero_grad()
-            # weighed before the gradient is taken: losses may share moments over processes
-            (loss * weight).backward()
-        gradients = [p.grad for p in self._moved[index] if p.grad is not None]
-        self._processes.sum_gradients(self._moved[index])
-        shown = torch.stack([term.detach().float() for term in terms.values()]) * weight
-        norm = torch.nn.utils.get_total_norm(gradients).float()
-        values = torch.cat([self._processes.sum(shown), norm[None]]).tolist()
-        named = dict(zip([*terms, "gradient"], values, strict=True))
+        names, found = self._gradients[index](batch, lambda: _seed(seed, batch.x.device))
+        values = found.tolist()
+        named = dict(zip(names, values, strict=True))
         if not all(map(math.isfinite, values)):
-            buffers = (b for net in self.networks.values() for b in net.buffers())
-            with torch.no_grad():
-                for buffer, old in zip(buffers, before, strict=True):
-                    buffer.copy_(old)
+            _restore(self._buffers(), before)
             optimiser.zero_grad()
             raise TrainingError(_what_failed(phase.name, named))
         if phase.optimiser.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(
-                self._moved[index], phase.optimiser.clip, norm.to(gradients[0])
-            )
+            norm = found[-1].to(next(p.grad for p in self._moved[index] if p.grad is not None))
+            torch.nn.utils.clip_grads_with_norm_(self._moved[index], phase.optimiser.clip, norm)
         rate = phase.optimiser.rate * phase.optimiser.factor(step, share)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -121,6 +117,32 @@ class OptimiserStep:
             with torch.no_grad():
                 phase.after()
         return {f"{phase.name}.{k}": v for k, v in named.items()} | {f"{phase.name}.rate": rate}
+
+    def _called(
+        self, index: int, batch: Batch, seed: Callable[[], None]
+    ) -> tuple[list[str], Tensor]:
+        seed()
+        return self._gradient(index, batch)
+
+    def _gradient(self, index: int, batch: Batch) -> tuple[list[str], Tensor]:
+        """The gradient of a phase, in its parameters; names of its terms and norm, and values."""
+        phase, weight = self.phases[index], len(batch) / batch.total
+        with self._only(index):
+            with self._autocast(batch.x.device):
+                terms = phase.loss(batch)
+                loss = torch.stack([term.float() for term in terms.values()]).sum()
+            self.optimisers[index].zero_grad()
+            # weighed before the gradient is taken: losses may share moments over processes
+            (loss * weight).backward()
+        gradients = [p.grad for p in self._moved[index] if p.grad is not None]
+        self._processes.sum_gradients(self._moved[index])
+        shown = torch.stack([term.detach().float() for term in terms.values()]) * weight
+        norm = torch.nn.utils.get_total_norm(gradients).float()
+        values = torch.cat([self._processes.sum(shown), norm[None]])
+        return [*terms, "gradient"], values
+
+    def _buffers(self) -> list[Tensor]:
+        return [buffer for network in self.networks.values() for buffer in network.buffers()]
 
     def state(self) -> dict[str, Tensor]:
         """The state of the optimisers, as tensors by name."""
@@ -161,6 +183,31 @@ class OptimiserStep:
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self._precision == "bfloat16")
+
+
+def _kept(tensors: Sequence[Tensor]) -> dict[torch.dtype, Tensor]:
+    """The values of tensors end to end: a kernel for each dtype, where each has two."""
+    kinds = {tensor.dtype for tensor in tensors}
+    return {
+        kind: torch.cat([tensor.flatten() for tensor in tensors if tensor.dtype == kind])
+        for kind in kinds
+    }
+
+
+@torch.no_grad()
+def _restore(tensors: Sequence[Tensor], kept: Mapping[torch.dtype, Tensor]) -> None:
+    for kind, values in kept.items():
+        own = [tensor for tensor in tensors if tensor.dtype == kind]
+        parts = values.split([tensor.numel() for tensor in own])
+        for tensor, part in zip(own, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Set the generators that dropout draws from."""
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed costs a stack a device
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _what_failed(phase: str, values: Mapping[str, float]) -> str:

@@ -14,6 +14,21 @@ def test_batch_norm_agrees_with_torch(generator):
     torch.testing.assert_close(ours(x, "kept"), theirs.eval()(x))
 
 
+@pytest.mark.parametrize("shape", [(9, 3), (6, 3, 4, 5)])
+def test_one_kernel_gives_what_the_formula_gives(shape, generator):
+    def of(reduce):
+        norm = BatchNorm(3).double()
+        norm.moments.reduce = reduce  # the formula, whose sums are those of other processes too
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        x.requires_grad_()
+        y = norm(x, "batch")
+        (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)).sum().backward()
+        return y, x.grad, norm.offset.grad, norm.moments.mean, norm.moments.variance
+
+    for fused, formula in zip(of(None), of(lambda total: total), strict=True):
+        torch.testing.assert_close(fused, formula, rtol=1e-9, atol=1e-12)
+
+
 def test_masked_positions_do_not_count(generator):
     where = checkerboard(4, 4, corner=True).double()
     x = torch.randn(50, 2, 4, 4, generator=generator, dtype=torch.float64) * 2 + 5

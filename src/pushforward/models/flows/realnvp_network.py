@@ -27,13 +27,12 @@ _L2 = 5e-5
 class _Penalised(CouplingFlow):
     def penalty(self) -> Tensor:
         """``5e-5`` times the squared magnitudes of weight-norm layers and rescaling scalars."""
-        squares = super().penalty()
-        for module in self.modules():
-            if isinstance(module, WeightNormLayer) and module.magnitude is not None:
-                squares = squares + module.magnitude.square().sum()
-            elif isinstance(module, AffineCoupling):
-                squares = squares + module.rescaling.square()
-        return _L2 * squares
+        scales = [
+            module.rescaling for module in self.modules() if isinstance(module, AffineCoupling)
+        ]
+        layers = [module for module in self.modules() if isinstance(module, WeightNormLayer)]
+        scales += [layer.magnitude for layer in layers if layer.magnitude is not None]
+        return _L2 * torch.cat([scale.flatten() for scale in scales]).square().sum()
 
 
 class _Scale(Invertible):
