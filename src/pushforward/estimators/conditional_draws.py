@@ -11,8 +11,9 @@ from torch import Tensor
 from ..data import Columns
 from ..data.tables.tied_cells import TiedCells
 from ..errors import DataError, stacklevel_of_caller
-from ..transport.conditioning import Conditioner, Tied, WeightedDraws
+from ..transport.conditioning import Conditioner, Tied
 from ..transport.row_noise import RowNoise
+from ..transport.weighted_draws import WeightedDraws
 from .conditions import Event
 from .piecewise import Pieces
 

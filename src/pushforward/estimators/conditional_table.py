@@ -12,7 +12,8 @@ import torch
 from ..data import Columns
 from ..errors import DataError, stacklevel_of_caller
 from ..transport.any_density import with_functions
-from ..transport.conditioning import Conditioner, WeightedDraws
+from ..transport.conditioning import Conditioner
+from ..transport.weighted_draws import WeightedDraws
 from ..validation import COUNT, Number, check
 from .conditional_draws import ConditionalDraws, Values
 from .conditions import Event, column_place, taken_apart

@@ -10,7 +10,8 @@ from .column_formula import COMPUTED, FORMS, ColumnFormula
 from .column_kinds import KINDS
 from .config_checks import check_entry, expect, fields_of, rising
 from .containers import Storage, is_moment, zone_of
-from .dates import FRACTIONS, LETTERS, SOURCES, UNITS, DateFormat, known_pattern
+from .date_patterns import known_pattern
+from .dates import FRACTIONS, LETTERS, SOURCES, UNITS, DateFormat
 from .decimals import Digits
 from .durations import is_duration
 from .log_transform import LogTransform

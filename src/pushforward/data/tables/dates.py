@@ -2,18 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .date_patterns import (
+    CALENDAR,
+    TIMES,
+    century_of,
+    dates_of,
+    fractions_of,
+    letters_of,
+    moments_of,
+    moved_to,
+    patterns_of,
+    shape_of,
+)
 from .durations import is_duration, learn_duration, read_durations, write_durations
 from .number_format import is_blank, too_odd
 
-__all__ = ["FRACTIONS", "SOURCES", "UNITS", "DateFormat", "known_pattern"]
+__all__ = ["FRACTIONS", "LETTERS", "SOURCES", "UNITS", "DateFormat", "in_utc"]
 
 UNITS = {  # nanoseconds of each; months are counted by the calendar
     "month": 0,
@@ -24,36 +33,11 @@ UNITS = {  # nanoseconds of each; months are counted by the calendar
     "nanosecond": 1,
 }
 SOURCES = ("text", "integer", "moment", "duration", "date")
-DAYS = (
-    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"),
-    *("%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
-    *("%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a %b %d %Y", "%Y%m%d"),
-)
-CLOCKS = ("", *(f"{gap}{clock}{zone}" for gap in (" ", "T") for clock in (
-    "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p"
-) for zone in ("", "Z", "%z", " %z")))  # fmt: skip
-_AHEAD = 20  # years from now that dates of two-digit years may lie in the future
-MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
-TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p")
-PARTS = {
-    "%Y": r"[12]\d{3}", "%m": r"(?:0?[1-9]|1[0-2])", "%d": r"(?:0?[1-9]|[12]\d|3[01])",
-    "%y": r"\d{2}", "%b": r"(?:[A-Za-z]{3}|[Ss][Ee][Pp][Tt])\.?", "%B": r"[A-Za-z]{3,9}\.?",
-    "%a": r"[A-Za-z]{3}",
-    "%H": r"(?:[01]?\d|2[0-3])", "%I": r"(?:0?[1-9]|1[0-2])", "%M": r"[0-5]\d", "%S": r"[0-5]\d",
-    "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
-}  # fmt: skip
-# March, Mar. and Sept. beside each other: the names of months by their first three letters
-NAMED = re.compile(
-    r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b\.?",
-    re.IGNORECASE,
-)
 DAY, MONTH, HOUR = "\x01", "\x02", "\x03"  # places of numbers without a leading zero
 #: How fractions of a second are written: in all digits, in all or none (whole seconds, as
 #: Python's ``isoformat``), or without zeros at the end.
 FRACTIONS = ("full", "whole", "short")
 LETTERS = ("mixed", "small", "capital")
-CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
 
 
 @dataclass(frozen=True)
@@ -114,13 +98,13 @@ class DateFormat:
         counted = Counter(str(cell).strip() for cell in cells)
         few = [text for text in list(counted)[:300] if not is_blank(text)]
         best, most = None, 0
-        for pattern in _patterns(few):
-            shape = _shape(pattern)
+        for pattern in patterns_of(few):
+            shape = shape_of(pattern)
             hits = sum(count for text, count in counted.items() if shape.match(text))
             if hits > most:
-                good = sum(counted[text] for text in _dates(pattern, counted))
+                good = sum(counted[text] for text in dates_of(pattern, counted))
                 best, most = (pattern, good) if good > most else (best, most)
-        texts = [] if best is None else _dates(best, counted)
+        texts = [] if best is None else dates_of(best, counted)
         if best is None or best in TIMES:
             best, texts = learn_duration(counted, few, most) or (best, texts)
             most = sum(counted[text] for text in texts)
@@ -132,7 +116,7 @@ class DateFormat:
         if is_duration(best):
             how = cls("text", "nanosecond", best)
             if "{f}" in best:
-                places, fraction = _fractions(texts)
+                places, fraction = fractions_of(texts)
                 how = replace(how, places=places, fraction=fraction)
             return how._with_unit(*how.parse(cells))
         ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
@@ -145,11 +129,11 @@ class DateFormat:
             offset = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
         fraction = "full"
         if "%f" in best:
-            places, fraction = _fractions(texts, r":\d\d\.(\d+)")  # days may end in points too
+            places, fraction = fractions_of(texts, r":\d\d\.(\d+)")  # days may end in points too
             best = best if places else best.replace(".%f", "")
-        since = _century(_parse_text(pd.Series(texts), best).dt.year) if "%y" in best else None
+        since = century_of(moments_of(pd.Series(texts), best).dt.year) if "%y" in best else None
         how = cls("text", "nanosecond", best, padded, offset, places, fraction, since)
-        how = replace(how, padded_hours=hours, letters=_letters(texts, best))
+        how = replace(how, padded_hours=hours, letters=letters_of(texts, best))
         return how._with_unit(*how.parse(cells))
 
     @classmethod
@@ -215,9 +199,9 @@ class DateFormat:
             text = whole.fillna(0).astype(np.int64).astype(str)
             moments = pd.to_datetime(text, format=self.pattern, errors="coerce", utc=True)
         elif self.source == "text" and held != "M":
-            moments = _parse_text(pd.Series(np.asarray(cells, dtype=object)), self.pattern)
+            moments = moments_of(pd.Series(np.asarray(cells, dtype=object)), self.pattern)
             if self.since is not None:
-                moments = _moved_to(self.since, moments)
+                moments = moved_to(self.since, moments)
         else:
             moments = pd.Series(self.read_moments(cells)).dt.tz_localize("UTC")
         bad = moments.isna().to_numpy()
@@ -407,116 +391,3 @@ def _without_zone(cells: Any) -> np.ndarray:
         return np.zeros(len(cells), dtype=bool)
     moments = [pd.to_datetime(cell, errors="coerce") for cell in cells]
     return np.array([moment.tzinfo is None for moment in moments], dtype=bool)
-
-
-def _letters(texts: list[str], pattern: str) -> str:
-    """Whether names are written in small letters or in capitals; AM and PM are so anyway."""
-    if all(text == text.lower() for text in texts):
-        return "small" if re.search("%[abBp]", pattern) else "mixed"
-    capital = all(text == text.upper() for text in texts)
-    return "capital" if capital and re.search("%[abB]", pattern) else "mixed"
-
-
-def known_pattern(pattern: str) -> bool:
-    """Whether a pattern is one that texts or whole numbers are read by."""
-    return pattern in CALENDAR or pattern in _every_pattern() or is_duration(pattern)
-
-
-@cache
-def _every_pattern() -> tuple[str, ...]:
-    return (*(f"{day}{clock}" for day in DAYS for clock in CLOCKS), *MONTHS, *TIMES)
-
-
-@cache
-def _shape(pattern: str) -> re.Pattern:
-    """The regular expression of texts that a pattern may parse."""
-    if pattern == "%Y%m%d":
-        return re.compile(r"^(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
-    expression = re.escape(pattern).replace(re.escape(".%f"), "(?:" + re.escape(".%f") + ")?")
-    for mark, part in PARTS.items():
-        expression = expression.replace(re.escape(mark), part)
-    return re.compile(f"^{expression}$")
-
-
-def _patterns(texts: list[str]) -> list[str]:
-    """The patterns whose shape most of a few texts have."""
-    digits = [text for text in texts if any(map(str.isdigit, text))]
-    if len(digits) < len(texts) / 2 or not texts:
-        return []
-    some = digits[:: max(1, len(digits) // 10)]  # spread: odd cells stand together in sorted rows
-    shapes = ((pattern, _shape(pattern)) for pattern in _every_pattern())
-    return [
-        pattern
-        for pattern, shape in shapes
-        if any(shape.match(text) for text in some)
-        and sum(shape.match(text) is not None for text in texts) >= len(texts) / 2
-    ]
-
-
-def _parse_text(cells: Any, pattern: str) -> Any:
-    """Text as moments in UTC; NaT for what does not have the pattern."""
-    import pandas as pd
-
-    # A file of dates like 20240131 alone is read as whole numbers.
-    texts = cells.map(lambda cell: str(cell) if isinstance(cell, (str, int, np.integer)) else None)
-    stripped = texts.astype(object).str.strip()
-    if "%b" in pattern or "%B" in pattern:
-        stripped = stripped.str.replace(NAMED, r"\1", regex=True)
-        pattern = pattern.replace("%B", "%b")
-    if pattern in TIMES:
-        stripped, pattern = "1970-01-01 " + stripped, f"%Y-%m-%d {pattern}"
-    moments = pd.to_datetime(stripped, format=pattern, errors="coerce", utc=True)
-    if ".%f" in pattern and moments.isna().any():
-        whole = pattern.replace(".%f", "")
-        return moments.fillna(pd.to_datetime(stripped, format=whole, errors="coerce", utc=True))
-    return moments
-
-
-def _century(years: Any) -> int:
-    """First of the hundred years in which years, known by two digits, lie closest together.
-
-    >>> _century(np.array([2048, 2068, 1969, 2004])), _century(np.array([2020, 2031]))
-    (1948, 2020)
-    """
-    last = np.unique(np.asarray(years) % 100)
-    gaps = np.diff(last, append=last[0] + 100)
-    first = int(last[(int(gaps.argmax()) + 1) % len(last)])
-    span = 100 - int(gaps.max())
-    latest = date.today().year + _AHEAD - span
-    return latest - (latest - first) % 100
-
-
-def _moved_to(since: int, moments: Any) -> Any:
-    """Moments of 1969 to 2068 in the hundred years from another."""
-    import pandas as pd
-
-    years = moments.dt.year
-    away = since + (years - since) % 100 - years
-    for century in away.dropna().unique():
-        if century:
-            there = away == century
-            moved = moments + pd.DateOffset(years=int(century))
-            moved = moved.where(moved.dt.day == moments.dt.day)  # 1900 had no 29 February
-            moments = moments.where(~there, moved)
-    return moments
-
-
-def _fractions(texts: list[str], pattern: str = r"\.(\d+)") -> tuple[int, str]:
-    """Digits of fractions of a second at most, and which of ``FRACTIONS`` writes such texts."""
-    found = [re.search(pattern, text) for text in texts]
-    digits = [match[1] if match else "" for match in found]
-    places = max(map(len, digits))
-    if all(len(part) == places for part in digits):
-        return places, "full"
-    if all(len(part) in (0, places) for part in digits):
-        return places, "whole"
-    return places, "short"
-
-
-def _dates(pattern: str, texts: Collection[str]) -> list[str]:
-    """Those of the texts that are dates in a pattern."""
-    import pandas as pd
-
-    shaped = [text for text in texts if _shape(pattern).match(text)]
-    good = _parse_text(pd.Series(shaped, dtype=object), pattern).notna()
-    return [text for text, fine in zip(shaped, good, strict=True) if fine]
