@@ -113,8 +113,11 @@ def test_a_dry_run_on_the_pretend_device_finds_everything(on_device, tmp_path):
     assert found["check_flows"]["Glow"]["failed"] == {}
     assert found["exactness"]["pixels_differ"] == found["exactness"]["samples_differ"] == 0
     assert found["times"]["dcgan"]["by_hand_ms"] > 0
+    assert found["times"]["dcgan"]["graphs_ms"] > 0
+    assert "not_captured" not in found["times"]["dcgan"]
     assert found["wgan_gp"]["distance"] > 0
     assert found["wgan_gp"]["dgflow_distance"] > 0
+    assert found["wgan_gp"]["refined"]
     assert found["sig_mnist"]["layers"] > 0
     assert found["glow"]["bits_test"] > 0
     assert {"commit", "machine"} <= set(records["glow"]["run"])
