@@ -9,9 +9,8 @@ from .tails import Tails
 __all__ = ["CellMargins"]
 
 _SMOOTHINGS = (0.01, 0.03, 0.1, 0.3, 1.0)  # pseudo-counts a value, chosen by leaving one out
-_BINS = (1, 4, 16, 64)  # in each of which they are spread evenly
-_ROWS_A_BIN = 8
-_BETTER = 3.0  # nats in all by which bins have to be better than none
+_BINS = (1, 4, 8, 16, 32, 64)  # in each of which they are spread evenly
+_ROWS_A_BIN = 4
 
 
 class CellMargins(nn.Module):
@@ -140,7 +139,6 @@ def _smoothing(count: Tensor, tabled: Tensor, values: Tensor) -> tuple[Tensor, T
         left_out = ((count - 1).clamp_min(0)[..., None] + total[:, None] * others[..., None]).log()
         value = torch.where(count[..., None] > 0, count[..., None] * left_out, 0.0).sum(1)
         value, place = (value - n * whole).max(1, keepdim=True)
-        value = value - (0.0 if bins == 1 else _BETTER)
         better = value > best
         best = torch.where(better, value, best)
         alpha = torch.where(better, smoothing[place], alpha)
