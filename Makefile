@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 # what is compiled of the tests and for their processes is kept, whatever the user's shell says
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test lint types fuzz bench clean
+.PHONY: demo test test-gpu lint types fuzz bench clean
 .DEFAULT_GOAL = test
 
 demo: $(VENV)/installed        ## fit two real tables, write demo-output/report.html: seconds
@@ -20,6 +20,10 @@ demo: $(VENV)/installed        ## fit two real tables, write demo-output/report.
 
 test: $(VENV)/installed        ## all tests and doctests: minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# on a pretend GPU, which needs g++; tests of several processes are skipped there
+test-gpu: $(VENV)/installed    ## all tests with a GPU, a pretend one, to compute on: minutes
+	PYTHONPATH=tests/device $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p whole_suite --ignore tests/device
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

@@ -20,7 +20,7 @@ TINY = {"width": 2, "batch_size": 8}
 LIKE_OTHERS = ("sn_dcgan", "glow_paper_float32", "realnvp")  # which a dry run leaves out
 
 
-def _models(device: str, tiny: bool) -> Mapping[str, Callable[[], Any]]:
+def models(device: str, tiny: bool) -> Mapping[str, Callable[[], Any]]:
     few: dict[str, Any] = {"steps": 1, "validation_fraction": 0, "device": device}
     few |= {"random_state": 0, **(TINY if tiny else {})}
     paper = {"preset": "paper", "warm_up": 1, **few, **({"depth": 1} if tiny else {})}
@@ -89,7 +89,7 @@ def times(context: Any) -> None:
     X, _ = images_of("cifar10", "train", context.tiny)
     images = np.ascontiguousarray(X[:5000].transpose(0, 3, 1, 2))
     each = 0.05 if context.tiny else 1.5
-    for name, make in _models(context.device, context.tiny).items():
+    for name, make in models(context.device, context.tiny).items():
         if name in context.found or context.left < 10 or (context.tiny and name in LIKE_OTHERS):
             continue
         model = make().fit(X[:5000])

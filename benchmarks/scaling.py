@@ -275,7 +275,7 @@ def _grown(options):
 
     torch.set_num_threads(1)
     (rows,), (columns,) = options.rows, options.columns
-    group, layering = Processes(torch.device("cpu")), Layering(min(8, columns), step=0.3)
+    group, layering = Processes(), Layering(min(8, columns), step=0.3)
 
     def block(place):  # no process has all points
         x = torch.randn(
@@ -370,7 +370,7 @@ def _exchanged():
 
     from pushforward.training.processes import Processes
 
-    group = Processes(torch.device("cpu"))
+    group = Processes()
     found = []
     for size in (1 << 10, 1 << 20, 1 << 27):
         seconds = {}

@@ -16,7 +16,7 @@ def growth(data, samples, *, held_out=None, knots=None):
     fast = PRESETS["fast"]
     making = LayerSettings(knots or fast["knots"], fast["search_rows"], fast["search_steps"])
     held = None if held_out is None else torch.from_numpy(held_out).T.contiguous()
-    return PictureGrowth(_points(data), _points(samples), held, making, Processes(DEVICE))
+    return PictureGrowth(_points(data), _points(samples), held, making, Processes())
 
 
 def _points(x):

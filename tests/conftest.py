@@ -11,6 +11,9 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+# what tests hold is the processor's; benchmarks/gpu.sh compares a GPU with it
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 import numpy as np
 import pytest
 import torch
@@ -218,4 +221,6 @@ def processes(tmp_path_factory):
     """Call ``processes(2, function, *arguments)`` to run it in two processes of one group."""
     if not hasattr(os, "fork"):
         pytest.skip("this system cannot copy a process")
+    if torch.cuda.is_available():  # the pretend one, see device/whole_suite.py
+        pytest.skip("a process that has a GPU cannot be copied")
     return Copies(tmp_path_factory.mktemp("processes"))

@@ -93,7 +93,7 @@ def test_continue_equals_one_long_run(run, glow, tmp_path):
 
 
 def tensors(folder):
-    return {k: v.numpy() for k, v in pushforward.load(folder)._tensors().items()}
+    return {k: v.cpu().numpy() for k, v in pushforward.load(folder)._tensors().items()}
 
 
 def test_fit_refuses(run, csv, glow, tmp_path):

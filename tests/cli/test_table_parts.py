@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 import pushforward
 from pushforward import devices
@@ -147,7 +146,7 @@ def commanded(commands):
         except SystemExit as done:
             if done.code:
                 raise
-        Processes(torch.device("cpu")).barrier()  # a folder is there for all when it is written
+        Processes().barrier()  # a folder is there for all when it is written
 
 
 def test_two_processes_make_what_one_does_and_share_the_parts(

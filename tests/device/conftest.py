@@ -11,7 +11,17 @@ import pytest
 
 HERE = Path(__file__).parent
 # scripts that import each other: they run in processes of their own
-scripts = ("count", "exercise", "families", "pretend_cuda", "refusals", "server", "tape", "tasks")
+scripts = (
+    "count",
+    "exercise",
+    "families",
+    "pretend_cuda",
+    "refusals",
+    "server",
+    "tape",
+    "tasks",
+    "whole_suite",
+)
 collect_ignore = [f"{name}.py" for name in scripts]
 
 

@@ -7,6 +7,7 @@ that of a graph does.
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 _LOOKED_AT = ("aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::is_nonzero")
 
@@ -26,8 +27,12 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(self, call, types, args=(), kwargs=None):
         if call._schema.name in _LOOKED_AT:
             raise RuntimeError(f"{call} is not permitted when a stream is capturing")
-        result = call(*args, **(kwargs or {}))
-        self.calls.append((call, args, kwargs or {}, result))
+        kwargs = kwargs or {}
+        if torch.Tag.inplace_view in call.tags:  # as unsqueeze_: the memory is what it was
+            return call(*args, **kwargs)
+        seen = tree_map_only(torch.Tensor, _alias, (args, kwargs))
+        result = call(*args, **kwargs)
+        self.calls.append((call, *seen, tree_map_only(torch.Tensor, _alias, result)))
         return result
 
     def replay(self):
@@ -41,6 +46,11 @@ class Tape(TorchDispatchMode):
                 for description, old, new in zip(returns, olds, news, strict=True):
                     if description.alias_info is None:  # views look at memory that is there
                         _copy(old, new)
+
+
+def _alias(tensor):
+    """The same memory, whose shape is kept whatever becomes of the tensor's."""
+    return tensor.detach()
 
 
 def _copy(old, new):

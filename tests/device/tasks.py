@@ -78,6 +78,16 @@ def refine_numbers(device, folder):
     _refined(pushforward.TableGAN(device=device, **run).fit(X), X)
 
 
+def refine_by_another_critic(device, folder):
+    """A density of the processor by the critic of a GAN that is on the device."""
+    X = families.mixed(400)
+    run = {"width": 4, "latent": 3, "batch_size": 16, "steps": 3, "random_state": 0}
+    critic_of = pushforward.TableGAN(device=device, **run).fit(X)
+    model = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(X)
+    for ratio in ("corrected", "residual"):
+        _refined(model, X, ratio=ratio, critic_of=critic_of, method="rejection")
+
+
 def evaluate_images(device, folder):
     """Every measure of images, the independent critic and the features of a classifier too."""
     model, X, y = _gan(device, n=240)
@@ -101,6 +111,7 @@ TASKS = {
         refine_flow,
         refine_table,
         refine_numbers,
+        refine_by_another_critic,
         evaluate_images,
         evaluate_table,
     )

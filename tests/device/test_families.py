@@ -28,6 +28,7 @@ TASKS = (
     "refine flow",
     "refine table",
     "refine numbers",
+    "refine by another critic",
     "evaluate images",
     "evaluate table",
 )

@@ -32,7 +32,7 @@ def refined():
     known = refine(lambda z: z, data, prior=1, logit=lambda x: x[:, 0] - 0.5)
     learned = refine(lambda z: z, data, prior=1, method="rejection")
     own = Budget.out_of_time
-    here = Processes(torch.device("cpu")).rank
+    here = Processes().rank
     # one whose clock is ahead
     Budget.out_of_time = lambda self, ahead=0.0: here > 0 or own(self, ahead)
     hurried = refine(lambda z: z, data, prior=1, minutes=10)
@@ -45,7 +45,7 @@ def refined():
 
 def saved(path):
     samples = refined()
-    group = Processes(torch.device("cpu"))
+    group = Processes()
     assert group.count == 2
     if group.first:
         save_file(samples, path)
@@ -65,7 +65,7 @@ def test_two_processes_sample_the_same_rows_as_one(processes, short, tmp_path, m
 
 
 def one_fails(kind):
-    rank = Processes(torch.device("cpu")).rank
+    rank = Processes().rank
 
     def draw(n, generator):
         if rank == 1:

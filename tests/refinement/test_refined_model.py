@@ -541,7 +541,7 @@ def test_two_processes_share_the_samples_and_draw_the_same(n, monkeypatch, grid)
     alone = space.points(n, 3, 4)
     parts = []
     for rank in (0, 1):
-        monkeypatch.setattr(spaces, "Processes", lambda device, rank=rank: Fake(rank))
+        monkeypatch.setattr(spaces, "Processes", lambda rank=rank: Fake(rank))
         parts.append(space.points(n, 3, 4))
     assert torch.equal(parts[0] + parts[1], alone)
     for part in parts[: 1 + (n > 1024)]:
@@ -569,7 +569,7 @@ def test_two_processes_share_the_search(monkeypatch, grid):
 
     best()
     for rank in (0, 1):
-        monkeypatch.setattr(dgflow_search, "Processes", lambda device, rank=rank: Recording(rank))
+        monkeypatch.setattr(dgflow_search, "Processes", lambda rank=rank: Recording(rank))
         best()
     first, second = said[0][0], said[3][0]  # areas; between them the start, and log D
     assert ((first == 0) != (second == 0)).all()

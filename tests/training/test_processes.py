@@ -59,10 +59,10 @@ def test_two_processes_equal_one_on_the_joined_batch(processes, tmp_path):
 
 
 def fails(kind):
-    Processes(torch.device("cpu")).barrier()
+    Processes().barrier()
     if os.environ["RANK"] == "1":
         raise KeyError(kind)
-    Processes(torch.device("cpu")).barrier()
+    Processes().barrier()
 
 
 def test_a_group_of_copies_ends_with_one_that_fails(processes):
@@ -84,7 +84,7 @@ def test_no_thread_of_the_group_is_left_when_the_interpreter_ends(tmp_path):
         "atexit.register(left)  # the first to be registered is the last to run\n"
         "import torch\n"
         "from pushforward.training.processes import Processes\n"
-        "processes = Processes(torch.device('cpu'))\n"
+        "processes = Processes()\n"
         "import torch.distributed.nn  # as optimisers do\n"
         "processes.barrier()\n"
     )

@@ -253,7 +253,6 @@ def _fit_table(
     console: Console,
 ) -> Any:
     """Fit a model to a table and save it to ``output``."""
-    from ..devices import PROCESSOR
     from ..estimators.base import load
     from ..estimators.table_density import TableDensity
     from ..estimators.trained_model import TrainedModel
@@ -287,7 +286,7 @@ def _fit_table(
         _print_columns(made.columns_, console)
         return made
     made = _made(entry, parameters, output if more and there else None)
-    processes = Processes(PROCESSOR)
+    processes = Processes()
     console.quiet |= not processes.first
     work = unfinished_fit(output, console, writes=processes.first)
     drawn, weights = _drawn(table, options, gone, console)
@@ -315,11 +314,10 @@ def _fit_table(
 def _drawn(table: Any, options: FitOptions, gone: list[Any], console: Console) -> tuple[Any, Any]:
     """The rows of a table that a fit holds, and the weights of these that were asked for."""
     from ..data import draw_rows
-    from ..devices import PROCESSOR
     from ..training.processes import Processes
 
     with console.row_progress("reading", table.n_rows) as advance:
-        drawn = draw_rows(table, options.rows, Processes(PROCESSOR), advance)
+        drawn = draw_rows(table, options.rows, Processes(), advance)
     if text := drawn.text():
         console.note(f"{text}.")
     weights = None

@@ -53,7 +53,6 @@ def fit_run(
         typer.Exit: after an interruption, and at the end in every process of ``torchrun`` but the
             first, which saves and speaks for all.
     """
-    from ..estimators.trained_model import device_of
     from ..training.processes import Processes
 
     run = output.with_name(f"{output.name}.run")
@@ -63,7 +62,7 @@ def fit_run(
         made = class_of(entry)(**{"random_state": 0} | parameters)
     check_parameters(made)  # before anything that is there is removed
     made.reading_ = reading
-    processes = Processes(device_of(made))
+    processes = Processes()
     console.quiet |= not processes.first
     found, given, what = opened()
     if there and not more and processes.first:

@@ -157,12 +157,11 @@ def refine(
         raise ParameterError("--compare tries all methods. Leave --method, --paper and --set out.")
     if output is not None:
         _check_target(output, overwrite)
-    from ..devices import find_device
     from ..training.processes import Processes
 
     started = time.monotonic()
     model = loaded(folder, "sample")
-    processes = Processes(find_device())  # which share samples and settings out
+    processes = Processes()  # which share samples and settings out
     console = Console(quiet or not processes.first)
     rows, labels = _opened(model, data, drop or [], reading, split, size, crop, console)
     options: dict[str, Any] = {
@@ -279,13 +278,12 @@ def _opened(
 
         return as_lines(data), None
     from ..data import draw_rows
-    from ..devices import find_device
     from ..training.processes import Processes
 
     table = open_source(data, console, reading, model)
     source = ModelRows(table, model, drop, console)
     with console.row_progress("reading", table.n_rows) as advance:
-        drawn = draw_rows(table, None, Processes(find_device()), advance)
+        drawn = draw_rows(table, None, Processes(), advance)
     X = source.for_model(drawn.X)
     if drawn.weight is None:
         return X, None

@@ -49,12 +49,11 @@ class PartsFolder:
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any], sources: Mapping[str, Any]) -> None:
-        from ..devices import PROCESSOR
         from ..training.processes import Processes
 
         self.folder, self._identity, self._sources = folder, identity, dict(sources)
         self._names = list(sources)
-        self.processes = Processes(PROCESSOR)
+        self.processes = Processes()
         self.skipped = 0
         if folder.is_file():
             raise DataError(f"{folder} is a file. Expected a folder for the parts.")

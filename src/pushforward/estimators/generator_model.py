@@ -323,7 +323,11 @@ class CriticModel(GeneratorModel):
     """A model with a critic, a network that discriminates data from samples."""
 
     def _abilities(self) -> dict[str, Any]:
-        return {**super()._abilities(), "critic": lambda x: self._logit("critic", x)}
+        def critic(x: Tensor) -> Tensor:
+            # rows are where the generator is that is judged, which may be another model's
+            return self._logit("critic", x.to(self._device())).to(x.device)
+
+        return {**super()._abilities(), "critic": critic}
 
     def critic(self, X: Any) -> np.ndarray:
         """The critic's output for rows like those of ``fit``, (n,) float32: higher is more real.

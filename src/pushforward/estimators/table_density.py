@@ -137,7 +137,7 @@ class TableDensity(
         group, X = None, held(X)
         self.drawn_from_ = None
         if isinstance(X, (Table, DrawnRows)):  # which several processes may have read together
-            group = Processes(self._layer_device())
+            group = Processes()
             X, sample_weight = self._drawn(X, sample_weight, group, report)
         learned = self._in_one_order(self._learn_columns(X, sample_weight))
         seed = drawn_seed(self.random_state) if seed is None else seed

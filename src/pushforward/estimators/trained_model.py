@@ -17,7 +17,7 @@ from .base import Model
 from .parameters import drawn_seed
 from .run_records import best_of, history_of, seed_of, settings_of
 
-__all__ = ["Report", "TrainedModel", "device_of", "print_report"]
+__all__ = ["Report", "TrainedModel", "print_report"]
 
 Report = Callable[[str, float], None]
 
@@ -223,11 +223,6 @@ class TrainedModel(Model):
         self._seed = seed_of(state["seed"])
         self.history_ = history_of(state["history"])
         self.best_, self.stopped_ = best_of(state["best"]), str(state["stopped"])
-
-
-def device_of(model: TrainedModel) -> torch.device:
-    """Where a model trains: its ``device``, or else a GPU if there is one."""
-    return model._device()
 
 
 def print_report(text: str, share: float) -> None:

@@ -176,7 +176,7 @@ class _Trials:
             search.steps, start, score, space, real, seed, out_of_time, drawing,
             float(slope.flatten(1).norm(dim=1).mean()),
             float(centred.square().sum(dim=1).mean().sqrt()),
-            Processes(start.device),
+            Processes(),
         )  # fmt: skip
 
     def settings(self, divergence: str, share: float, noise: float) -> dict[str, Any]:

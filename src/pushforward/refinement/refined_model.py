@@ -257,7 +257,7 @@ class RefinedModel(Model):
         X, y = data
         rows = adapter.encode(X, 0)
         check_rows(rows)
-        processes = Processes(rows.device)
+        processes = Processes()
         work = folder
         if not isinstance(work, Checkpoint):
             work = Checkpoint(work, writes=processes.first)

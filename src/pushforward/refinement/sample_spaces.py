@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..devices import find_device
 from ..errors import DataError
 from ..estimators.prior import Draw
 from ..training import Processes, generator_of
@@ -52,7 +51,7 @@ class Space:
         They come in blocks, each with random numbers of its own. Where several processes run,
         they share the blocks out and all get all of them, the same bits as one process makes.
         """
-        processes = Processes(find_device())
+        processes = Processes()
         starts = range(0, n, _TOGETHER)
         with processes.together():
             mine = {

@@ -154,7 +154,7 @@ class Setup:
             each *= _MOVED_COSTS
         most = _FOR_TESTS * 60 * (self.budget.minutes_left or 0.0) / each
         device = self.real.test.device
-        processes = Processes(device)
+        processes = Processes()
         first = torch.tensor(most if processes.first else 0.0, device=device)
         most = float(processes.sum(first))  # of one, so that all judge alike
         if most >= self.real.drawn:
@@ -171,7 +171,7 @@ class Setup:
 
     def out_of_time(self, ahead: float) -> bool:
         """Whether time will be up after so many seconds, by the clock of the first process."""
-        return Processes(self.real.test.device).agree(self.budget.out_of_time(ahead))
+        return Processes().agree(self.budget.out_of_time(ahead))
 
     def note(self, state: State, text: str) -> State:
         """The state with one more sentence for the report, which is reported at once too."""

@@ -108,7 +108,7 @@ class Loop:
         check(_RULES, given)
         self.networks = dict(networks)
         device = next(p for net in networks.values() for p in net.parameters()).device
-        self.processes = Processes(device)
+        self.processes = Processes()
         for network in self.networks.values():
             self.processes.share(network)
         self._optimiser = OptimiserStep(

@@ -19,15 +19,17 @@ __all__ = ["Processes"]
 class Processes:
     """The processes that train one model together, and this one's place among them.
 
-    Under ``torchrun`` the group is joined here; otherwise there is one process. Which GPU each
-    process has was decided where its device was found, see ``devices.py``.
+    Under ``torchrun`` the group is joined here; otherwise there is one process. Messages go by
+    where their tensors are, from processor to processor or, by NCCL, from GPU to GPU, so that
+    there may be more processes than GPUs where none is used. Which GPU each process has is
+    decided where its device is found, see ``devices.py``.
 
     Attributes:
         rank: 0 to ``count - 1``; 0 writes files and speaks.
         count: how many.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self) -> None:
         if (
             dist.is_available()
             and not dist.is_initialized()
@@ -36,7 +38,8 @@ class Processes:
             # functions there have the group that is there at their import as a default, which
             # would keep it, and its threads, until the interpreter ends, and aborts by them
             import_module("torch.distributed.nn")
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            gpus = torch.cuda.is_available() and dist.is_nccl_available()
+            dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
             atexit.register(_leave)  # a thread of gloo that is still there at the end aborts
         together = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if together else 0
@@ -135,7 +138,7 @@ class Processes:
 
 
 def _messages_on() -> torch.device:
-    """Where tensors have to be that are sent: NCCL reads the memory of GPUs alone."""
+    """Where tensors have to be that are sent in a group that a script has made by NCCL alone."""
     return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
 
 

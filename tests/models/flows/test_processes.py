@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 import pushforward
 from pushforward.data import open_images
@@ -27,7 +26,7 @@ def trained(name, steps=6):
 
 
 def saved(folder):
-    group = Processes(torch.device("cpu"))
+    group = Processes()
     assert group.count == 2
     for name in NAMES:
         model = trained(name)

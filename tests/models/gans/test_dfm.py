@@ -32,7 +32,7 @@ def stream():
 def test_the_phase_of_the_denoiser_moves_only_it(model):
     for network in model.networks_.values():
         network.train().requires_grad_(True)
-    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes())
     assert [phase.name for phase in moves.phases] == ["critic", "denoiser", "generator"]
     before = {n: [p.clone() for p in net.parameters()] for n, net in model.networks_.items()}
     moves.move(1, stream().batch(0), step=0, draw=0, share=0.0)
@@ -80,7 +80,7 @@ def test_the_denoiser_points_to_where_features_are_dense(images):
     x = torch.zeros(512, 1, 16, 16)
     x[:, 0, 0, :2] = dense + 0.1 * torch.randn(512, 2)
     networks = {name: n.train().requires_grad_(True) for name, n in model.networks_.items()}
-    moves = OptimiserStep(networks, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(networks, model._phases(), Processes())
     batches = Stream(TensorSource(x), 128, seed=0)
     for step in range(150):
         moves.move(1, batches.batch(step), step=step, draw=step, share=0.0)

@@ -55,7 +55,7 @@ def fitted(images):
 
 def moves_of(model, x):
     """The phases of a fitted model as the loop moves them, and a batch for each move."""
-    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes())
     return moves, Stream(TensorSource(x), batch_size=8, seed=1)
 
 

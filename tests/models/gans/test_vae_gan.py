@@ -29,7 +29,7 @@ def batch_of(x, seed=0):
 
 def applied(model, phase, batch):
     """The gradients that a move of the loop would take its step by, of every network."""
-    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes())
     found = {}
 
     def step():

@@ -20,7 +20,7 @@ def model():
 
 
 def test_the_weights_stay_in_their_cube(model):
-    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes())
     stream = Stream(TensorSource(torch.rand(40, 1, 16, 16)), 8, seed=0)
     with torch.no_grad():
         for weight in model.networks_["generator"].parameters():
@@ -37,7 +37,7 @@ def test_the_weights_stay_in_their_cube(model):
 def test_the_critic_rates_data_above_samples(model):
     # bright images against what the generator makes; a reversed sign would rate them below
     images = torch.full((40, 1, 16, 16), 0.9) + 0.05 * torch.randn(40, 1, 16, 16)
-    moves = OptimiserStep(model.networks_, model._phases(), Processes(torch.device("cpu")))
+    moves = OptimiserStep(model.networks_, model._phases(), Processes())
     stream = Stream(TensorSource(images), 8, seed=0)
     for network in model.networks_.values():
         network.train()

@@ -28,7 +28,7 @@ def points(x):
 
 def growth(data, samples):
     return PictureGrowth(
-        points(data), points(samples), data, LayerSettings(32, 500, 10), Processes(CPU)
+        points(data), points(samples), data, LayerSettings(32, 500, 10), Processes()
     )
 
 

@@ -50,7 +50,7 @@ class Interrupted(Exception):
 
 def grown(out, weighted=False, folder=None, stop=None, seconds=None):
     """Grow four layers with all processes there are; write what was found, by rank."""
-    group = Processes(CPU)
+    group = Processes()
     both = [
         RowBlocks.made(
             lambda place, x=x: x[:, place].contiguous(),
@@ -144,9 +144,9 @@ def test_all_processes_go_by_the_clock_of_the_first(seconds, layers, reason, pro
 
 def fitted(out, frame):
     """Fit a GIS with all processes there are, of a seed that each draws by chance."""
-    np.random.seed(Processes(CPU).rank)  # noqa: NPY002
+    np.random.seed(Processes().rank)  # noqa: NPY002
     model = pushforward.GIS(max_layers=2).fit(draw_rows(frame, len(frame)))
-    if Processes(CPU).first:
+    if Processes().first:
         model.save(out)
 
 

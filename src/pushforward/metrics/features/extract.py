@@ -79,7 +79,7 @@ def extract(
         raise DataError("There are no images to take features of.")
     folder = _folder(extractor, cache)
     device = find_device()
-    processes = Processes(device)
+    processes = Processes()
     step = _block_rows(source)
     starts = range(0, rows, step)
     mine = starts[processes.rank :: processes.count]

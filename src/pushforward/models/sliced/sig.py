@@ -235,7 +235,7 @@ class SIG(PatchModel):
         tensorboard: bool,
         report: Report | None,
     ) -> None:
-        processes = Processes(self._device())
+        processes = Processes()
         with run_of_one(folder, processes.first):
             self._train_alone(data, folder, tensorboard, report, processes)
 
