@@ -32,7 +32,7 @@ def _model(name, **run):
     """A model of the size of its paper, for a number of steps."""
     import pushforward
 
-    run |= {"batch_size": 4, "device": "cuda", "random_state": 0}
+    run |= {"batch_size": 4, "validation_fraction": 0, "device": "cuda", "random_state": 0}
     spectral = {"norm": "spectral", "loss": "hinge"}
     return {
         "dcgan": lambda: pushforward.DCGAN(preset="paper", **run),

@@ -3,6 +3,7 @@
 from collections import Counter
 from statistics import mean
 
+from benchmarks.asking import BOUND
 from benchmarks.common import read_results
 from benchmarks.render_images import table, told
 
@@ -28,12 +29,17 @@ Beside them, on the runs in which they ended too, two that take many times as lo
 DRAW_TEXT = """\
 Continuous ranked probability score of 20 draws of each cell, in the same unit, and the share of
 cells between the lowest and the highest of them, which is .905 for draws of the truth."""
+BOUND_TEXT = """\
+What there is to know: the same score of the automatic model fitted to rows that have all their
+cells, on the same cells to fill in, and how far each is under that of the ridge regressions, which
+are fitted to rows with holes. Means over the runs in which all three ended."""
 HOLES_TEXT = """\
 ### Density of tables with missing cells
 
 Mean log density of whole test rows in nats, of the automatic model fitted to training rows of
 which 30 % of the cells are removed at random, of that fitted to whole rows, to as many whole rows
-as there are cells left, and of one Gaussian of all whole rows. The last two columns are what the
+as there are cells left, and of one Gaussian of all whole rows; `bound` is that of rows whose holes
+were filled by draws of the density that had seen them whole. The last two columns are what the
 model says of itself and what test rows with holes have, which it estimates."""
 CONDITIONS_TEXT = """\
 ### Rows that keep to a condition
@@ -92,6 +98,17 @@ def _ranked(scores, methods):
     return table(("table", *(SLOW_NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
 
 
+def _bounded(scores):
+    """A line a table: scores with holes, of whole rows, and both less the peer's, in per cent."""
+    lines = []
+    for name, by in scores.items():
+        under = [f"{100 * (by[m] / by['ridge'] - 1):+.0f} %" for m in ("pushforward", BOUND)]
+        values = [f"{by[m]:.3f}" for m in ("ridge", "pushforward", BOUND)]
+        lines.append((name, *values, *under))
+    head = ("chained Bayesian ridge", "**Pushforward**", "whole rows", "under", "whole, under")
+    return table(("table", *head), lines)
+
+
 def asking_section(results):
     """Cells that are missing from rows to fill in, and from those of a fit."""
     parts = ["## Missing cells"]
@@ -106,19 +123,29 @@ def asking_section(results):
         inside = _score(quick, "inside", NAMES)
         lines = [(t, *(f"{by[m]:.3f}" for m in drawing)) for t, by in inside.items()]
         parts.append(table(("inside", *(NAMES[m] for m in drawing)), lines))
+        if bound := _score(rows, "crps", ("pushforward", "ridge", BOUND)):
+            parts += [BOUND_TEXT, _bounded(bound)]
         if beside := _score(rows, "rmse", SLOW_NAMES):
             parts += [SLOW_TEXT, _ranked(beside, tuple(SLOW_NAMES))]
         parts += [told(run) for run in filled["runs"].values()]
     holes = read_results(results / "holes.json")
     rows = [row for row in holes["rows"] if row["status"] == "ok"]
     if rows:
-        names = ("gaussian", "fewer", "holes", "complete", "told", "fresh")
+        names = ("gaussian", "fewer", "holes", "bound", "complete", "told", "fresh")
         lines = []
         for name in dict.fromkeys(row["table"] for row in rows):
             own = [row for row in rows if row["table"] == name]
             values = [f"{mean(row[column] for row in own):.2f}" for column in names]
             lines.append((f"{name} ({len(own)})", str(own[0]["n"]), *values))
-        head = ("table (seeds)", "rows", "Gaussian", "70 % of the rows", "with holes", "whole")
+        head = (
+            "table (seeds)",
+            "rows",
+            "Gaussian",
+            "70 % of the rows",
+            "with holes",
+            "bound",
+            "whole",
+        )
         parts += [HOLES_TEXT, table((*head, "told", "fresh"), lines)]
         parts += [told(run) for run in holes["runs"].values()]
     drawn = read_results(results / "conditions.json")
