@@ -62,6 +62,9 @@ TEXTS = {
     "minutes": moments().strftime("%Y-%m-%d %H:%M"),
     "utc": moments().strftime("%Y-%m-%dT%H:%M:%SZ"),
     "zone": moments().strftime("%Y-%m-%dT%H:%M:%S+02:00"),
+    "zone without a colon": moments().strftime("%Y-%m-%d %H:%M:%S.000-0730"),
+    "zone of a database": moments().strftime("%Y-%m-%d %H:%M:%S+00"),
+    "zone by name": moments().strftime("%Y-%m-%d %H:%M:%S UTC"),
     "clock": moments().strftime("%H:%M"),
     "milliseconds": [f"{d:%Y-%m-%d %H:%M:%S}.{d.second:03d}" for d in moments()],
     # Python and Go write no more of a fraction than they need
@@ -232,6 +235,7 @@ def test_folders_that_do_not_say_how_hours_and_names_are_written_have_them_as_py
     config = Columns.learn(frame).columns.to_config()
     assert config["columns"][0]["format"].pop("letters") == "mixed"
     assert config["columns"][0]["format"].pop("padded_hours") is True
+    assert config["columns"][0]["format"].pop("offset_form") == "+00:00"
     assert Columns.from_config(config).columns[0].format.letters == "mixed"
     config["columns"][0]["format"]["letters"] = "large"
     with pytest.raises(ModelFileError, match="letters"):

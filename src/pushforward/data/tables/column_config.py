@@ -10,7 +10,7 @@ from .column_formula import COMPUTED, FORMS, ColumnFormula
 from .column_kinds import KINDS
 from .config_checks import check_entry, expect, fields_of, rising
 from .containers import Storage, is_moment, zone_of
-from .date_patterns import known_pattern
+from .date_patterns import OFFSETS, known_pattern
 from .dates import FRACTIONS, LETTERS, SOURCES, UNITS, DateFormat
 from .decimals import Digits
 from .durations import is_duration
@@ -88,11 +88,12 @@ DATES = {
     "zone": (str, type(None)),
     "padded_hours": bool,
     "letters": str,
+    "offset_form": str,
 }
 #: What the formats of dates in older folders lack.
 _OLDER_DATES = {
     **{"fraction": "full", "since": None, "zone": None},
-    **{"padded_hours": True, "letters": "mixed"},
+    **{"padded_hours": True, "letters": "mixed", "offset_form": "+00:00"},
 }
 ATOMS = {"values": list, "widths": list, "step": float, "kernel_width": float}
 LOGARITHM = {"low": float, "high": float, "shift": float, "last": (float, type(None))}
@@ -327,6 +328,7 @@ def _read_format(entry: dict[str, Any], where: str) -> NumberFormat | DateFormat
         fine = moments == is_moment(entry["dtype"]) and entry["kind"] in ("date", "constant")
         fine = fine and entry["family"] == "int" and 0 <= dates.places <= 9
         fine = fine and dates.fraction in FRACTIONS and dates.letters in LETTERS
+        fine = fine and dates.offset_form in OFFSETS
         fine = fine and (dates.since is None or 1800 <= dates.since <= 2200)
         fine = fine and (dates.offset is None or abs(dates.offset) < 1440)
         fine = fine and dates.zone in (None, zone_of(entry["dtype"]))

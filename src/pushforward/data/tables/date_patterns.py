@@ -1,6 +1,7 @@
 """The patterns that dates and times are written in, found in texts and parsed."""
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from datetime import date
 from functools import cache
@@ -12,6 +13,7 @@ from .durations import is_duration
 
 __all__ = [
     "CALENDAR",
+    "OFFSETS",
     "TIMES",
     "century_of",
     "dates_of",
@@ -20,6 +22,7 @@ __all__ = [
     "letters_of",
     "moments_of",
     "moved_to",
+    "offset_of",
     "patterns_of",
     "shape_of",
 ]
@@ -31,7 +34,7 @@ DAYS = (
 )
 CLOCKS = ("", *(f"{gap}{clock}{zone}" for gap in (" ", "T") for clock in (
     "%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p"
-) for zone in ("", "Z", "%z", " %z")))  # fmt: skip
+) for zone in ("", "Z", " UTC", " GMT", "%z", " %z")))  # fmt: skip
 _AHEAD = 20  # years from now that dates of two-digit years may lie in the future
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
 TIMES = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p")
@@ -40,7 +43,7 @@ PARTS = {
     "%y": r"\d{2}", "%b": r"(?:[A-Za-z]{3}|[Ss][Ee][Pp][Tt])\.?", "%B": r"[A-Za-z]{3,9}\.?",
     "%a": r"[A-Za-z]{3}",
     "%H": r"(?:[01]?\d|2[0-3])", "%I": r"(?:0?[1-9]|1[0-2])", "%M": r"[0-5]\d", "%S": r"[0-5]\d",
-    "%f": r"\d{1,9}", "%z": r"[+-]\d{2}:?\d{2}", "%p": r"[AaPp][Mm]",
+    "%f": r"\d{1,9}", "%z": r"[+-]\d{2}(?::?\d{2})?", "%p": r"[AaPp][Mm]",
 }  # fmt: skip
 # March, Mar. and Sept. beside each other: the names of months by their first three letters
 NAMED = re.compile(
@@ -48,6 +51,7 @@ NAMED = re.compile(
     r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b\.?",
     re.IGNORECASE,
 )
+OFFSETS = {"+00:00": "{:02d}:{:02d}", "+0000": "{:02d}{:02d}", "+00": "{:02d}"}
 CALENDAR = {"%Y%m%d": (19_000_101, 22_001_231), "%Y%m": (190_001, 220_012)}
 
 
@@ -57,6 +61,16 @@ def letters_of(texts: list[str], pattern: str) -> str:
         return "small" if re.search("%[abBp]", pattern) else "mixed"
     capital = all(text == text.upper() for text in texts)
     return "capital" if capital and re.search("%[abB]", pattern) else "mixed"
+
+
+def offset_of(texts: list[str]) -> tuple[int, str]:
+    """Minutes from UTC that most texts end in, and which of ``OFFSETS`` writes it."""
+    found = Counter(text[max(text.rfind("+"), text.rfind("-")) :] for text in texts)
+    text = found.most_common(1)[0][0]
+    form = re.sub(r"\d", "0", text).replace("-", "+")
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return -minutes if text[0] == "-" else minutes, form
 
 
 def known_pattern(pattern: str) -> bool:

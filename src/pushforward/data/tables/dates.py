@@ -9,6 +9,7 @@ import numpy as np
 
 from .date_patterns import (
     CALENDAR,
+    OFFSETS,
     TIMES,
     century_of,
     dates_of,
@@ -16,6 +17,7 @@ from .date_patterns import (
     letters_of,
     moments_of,
     moved_to,
+    offset_of,
     patterns_of,
     shape_of,
 )
@@ -60,6 +62,7 @@ class DateFormat:
         padded_hours: whether hours below ten have a leading zero in the text.
         letters: of names of months and days and of AM and PM: "mixed" as Mar and PM, "small" or
             "capital".
+        offset_form: how ``offset`` is written: "+00:00", "+0000" or "+00".
         zone: of moments of a dtype with a time zone, by whose clock they are counted, so that days
             and hours are those people know; None for UTC. Of the hour that comes twice when summer
             ends the first is meant.
@@ -84,6 +87,7 @@ class DateFormat:
     zone: str | None = None
     padded_hours: bool = True
     letters: str = "mixed"
+    offset_form: str = "+00:00"
 
     @classmethod
     def of_text(cls, cells: np.ndarray, *, declared: bool = False) -> "DateFormat | None":
@@ -122,18 +126,17 @@ class DateFormat:
         ones = re.compile(r"(?<![\d:])\d(?=[/\-., ]|$)")
         padded = not any(ones.search(text) for text in texts)
         hours = not any(re.search(r"(?<![\d:])\d:", text) for text in texts)
-        offset, places = None, 6
-        if best.endswith("%z"):
-            zones = Counter(re.sub(":", "", text[-6:])[-5:] for text in texts)
-            zone = zones.most_common(1)[0][0]
-            offset = (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
+        offset, offset_form = offset_of(texts) if best.endswith("%z") else (None, "+00:00")
+        places = 6
         fraction = "full"
         if "%f" in best:
             places, fraction = fractions_of(texts, r":\d\d\.(\d+)")  # days may end in points too
             best = best if places else best.replace(".%f", "")
         since = century_of(moments_of(pd.Series(texts), best).dt.year) if "%y" in best else None
         how = cls("text", "nanosecond", best, padded, offset, places, fraction, since)
-        how = replace(how, padded_hours=hours, letters=letters_of(texts, best))
+        how = replace(
+            how, padded_hours=hours, letters=letters_of(texts, best), offset_form=offset_form
+        )
         return how._with_unit(*how.parse(cells))
 
     @classmethod
@@ -295,7 +298,8 @@ class DateFormat:
         if self.offset is not None:
             index = index + pd.Timedelta(minutes=self.offset)
             sign, size = "-" if self.offset < 0 else "+", abs(self.offset)
-            pattern = pattern.replace("%z", f"{sign}{size // 60:02d}:{size % 60:02d}")
+            written = OFFSETS[self.offset_form].format(size // 60, size % 60)
+            pattern = pattern.replace("%z", sign + written)
         if not self.padded:
             pattern = pattern.replace("%d", DAY).replace("%m", MONTH)
         if not self.padded_hours:
