@@ -31,7 +31,8 @@ def gaps(missingness, columns, z, n=4000, seed=0):
     generator = torch.Generator().manual_seed(seed)
     z = z[torch.randint(len(z), (n,), generator=generator)]
     labels = [columns.labels[j] for j in missingness.columns]
-    found = missingness.sample(z, generator, columns.n_columns)
+    modelled = [j for j, column in enumerate(columns.columns) if not column.left_out]
+    found = missingness.sample(z, generator, modelled)
     return pd.DataFrame(found, columns=labels), columns.decode(z)
 
 
@@ -120,6 +121,26 @@ def test_samples_have_holes_unless_they_are_to_be_complete(model, tmp_path):
         model.sample(2, complete="yes")
 
 
+def test_identifiers_are_missing_where_those_of_the_table_are(tmp_path):
+    """As cabins of the Titanic, known of few passengers, most of them of the first class."""
+    X, rng = frame()
+    X["c"] = rng.choice(["first", "third"], N)
+    known = rng.random(N) < np.where(X["c"] == "first", 0.8, 0.1)
+    X["cabin"] = [f"C{k}" if there else None for k, there in enumerate(known)]
+    model = pushforward.GIS(max_layers=1, search_steps=3, random_state=0).fit(X)
+    assert model.columns_.kinds[-1] == "identifier"
+    for made in (model, pushforward.load(model.save(tmp_path / "m"))):
+        drawn = made.sample(2000, random_state=1)
+        share = drawn["cabin"].notna().groupby(drawn["c"]).mean()
+        assert abs(share["first"] - 0.8) < 0.06
+        assert abs(share["third"] - 0.1) < 0.06
+    assert drawn["cabin"].dropna().is_unique
+    assert model.sample(20, complete=True, random_state=1)["cabin"].tolist()[-1] == "id-20"
+    more = model.columns_.number_on(drawn, 5000)
+    assert (more["cabin"].isna() == drawn["cabin"].isna()).all()
+    assert int(more["cabin"].dropna().iloc[0][3:]) > 5000
+
+
 def test_a_model_is_judged_by_its_whole_rows(model):
     model, frame = model
     whole = frame.dropna()
@@ -172,7 +193,7 @@ def test_near_its_deadline_a_fit_looks_at_few_rows(monkeypatch):
     assert max(seen) == 500
     assert late is not None
     generator = torch.Generator().manual_seed(0)
-    share = late.sample(z, generator, 2).mean()
+    share = late.sample(z, generator, [0, 1]).mean()
     assert share == pytest.approx(gone.mean(), abs=0.06)
     seen.clear()
     Missingness.fit(learned.columns, X, rows, 0, deadline=time.monotonic() + 3600)

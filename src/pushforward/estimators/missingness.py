@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Missingness:
         Returns:
             None where no cell is missing.
         """
-        gaps = np.stack(list(columns.missing(X).values()), axis=1)
+        gaps = np.stack(list(columns.missing(X, identifiers=True).values()), axis=1)
         places = np.flatnonzero(gaps.any(axis=0))
         if not len(places):
             return None
@@ -127,13 +128,13 @@ class Missingness:
             gain,
         )
 
-    def sample(self, z: Tensor, generator: torch.Generator, n_columns: int) -> np.ndarray:
+    def sample(self, z: Tensor, generator: torch.Generator, modelled: Sequence[int]) -> np.ndarray:
         """Draw which cells of rows are missing.
 
         Args:
             z: (n, D) coordinates of complete rows.
             generator: of the draws.
-            n_columns: of the table that can be missing; a row keeps one of its cells at least.
+            modelled: numbers of columns; a row keeps one of their cells at least.
 
         Returns:
             (n, m) bool, of the columns that have holes.
@@ -147,14 +148,15 @@ class Missingness:
             return found[:, self.indicator]
 
         gaps = drawn(given)
-        if len(self.columns) < n_columns:
+        own = torch.isin(self.columns, torch.tensor(modelled))
+        if int(own.sum()) < len(modelled):
             return gaps.numpy()
         for _ in range(_REDRAWN):
-            bare = gaps.all(dim=1)
+            bare = gaps[:, own].all(dim=1)
             if not bool(bare.any()):
                 break
             gaps[bare] = drawn(given[bare])
-        gaps[gaps.all(dim=1)] = False
+        gaps[gaps[:, own].all(dim=1)] = False
         return gaps.numpy()
 
     def gaps(
@@ -166,8 +168,8 @@ class Missingness:
             z, generator: as of :meth:`sample`.
             columns: of the table.
         """
-        count = sum(not column.left_out for column in columns.columns)
-        gaps = self.sample(z, generator, count)
+        modelled = [j for j, column in enumerate(columns.columns) if not column.left_out]
+        gaps = self.sample(z, generator, modelled)
         return dict(zip(self.columns.tolist(), gaps.T, strict=True))
 
     def note(self, columns: "Columns") -> str:
@@ -217,7 +219,9 @@ class Missingness:
         fine = fine and len(chain.nominal) == d + count and type(state["gain"]) is float
         fine = fine and all(type(j) is int for j in (*places, *indicator)) and len(places) > 0
         fine = fine and len(set(places)) == len(places) == len(indicator)
-        fine = fine and all(0 <= j < n_columns and not columns.columns[j].left_out for j in places)
+        fine = fine and all(0 <= j < n_columns for j in places)
+        there = (columns.columns[j] for j in places if fine)
+        fine = fine and all(not c.left_out or c.kind == "identifier" for c in there)
         fine = fine and set(indicator) == set(range(count))
         if not fine:
             raise ModelFileError(

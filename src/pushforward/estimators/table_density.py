@@ -158,7 +158,8 @@ class TableDensity(
             self.columns_.encode(table, draw=np.random.default_rng(seed), checked=False)
             for table in (X, *(counted(table, learned.sample_weight)[0] for table in drawn))
         ]
-        completed = None if whole is learned.X else (learned, whole)
+        gaps = self.columns_.missing(learned.X, identifiers=True).values()
+        completed = (learned, whole) if any(gap.any() for gap in gaps) else None
         del X, learned, whole, drawn  # of many rows without holes: a fit needs their memory
         order = canonical_order(z)
         z, log_det = z[order], log_det[order]
@@ -442,7 +443,7 @@ class TableDensity(
             if self.detector_ is not None:
                 self.detector_.score(rows, torch.zeros(2).double())
             if self.missingness_ is not None:
-                self.missingness_.sample(rows, torch.Generator().manual_seed(0), len(rows.T) + 1)
+                self.missingness_.sample(rows, torch.Generator().manual_seed(0), [-1])
 
     def _layer_device(self) -> torch.device:
         """Where layers are made, and rows go through them."""

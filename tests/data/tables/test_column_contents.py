@@ -63,6 +63,15 @@ def test_identifiers_are_made_anew_and_cost_nothing():
     pd.testing.assert_frame_equal(more[["x", "y"]], rows[["x", "y"]])
 
 
+def test_numbers_of_other_tables_are_counted_on():
+    """Rows 1, 2, 3, ... beside customers 10,007 to 10,502 would be other people's."""
+    X = frame(customer_id=np.random.default_rng(1).permutation(500)[:100] + 10_007)
+    columns = Columns.learn(X).columns
+    first = X["customer_id"].max() + 1
+    rows = columns.decode(columns.encode(X)[0][:3])
+    assert rows["customer_id"].tolist() == [first, first + 1, first + 2]
+
+
 def test_a_table_may_lack_what_is_left_out():
     X = frame(id=np.arange(1, 101))
     columns = Columns.learn(X).columns

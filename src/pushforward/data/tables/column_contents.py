@@ -104,7 +104,7 @@ def survey(
         if declared is None and sort == "integer" and not alone:
             whole = cells.astype(np.int64) if np.abs(numbers).max() < 2**62 else numbers
             if why := is_row_number(whole, label):
-                first = int(cells.min()) if "from" in why else 1
+                first = int(cells.min()) if "from" in why else int(cells.max()) + 1
                 note = MADE["identifier"]
                 return ColumnContents("identifier", None, "int", why, note, first)
             if len(np.unique(numbers)) < len(set(cells.tolist())):

@@ -211,15 +211,22 @@ class PartialRows(CoordinateInfo):
                 partly.add(j)
         return tuple(self.layout.labels[j] for j in sorted(partly))
 
-    def missing(self, X: Any) -> dict[str | int, np.ndarray]:
+    def missing(self, X: Any, *, identifiers: bool = False) -> dict[str | int, np.ndarray]:
         """Which cells of a table are missing, (n,) bool by label; those of lacking columns are.
 
         Cells of columns that are left out do not count.
+
+        Args:
+            X: the table.
+            identifiers: whether cells of identifiers count nevertheless, where X has these.
         """
         sheet, places = self._reader.find_some(X)
         gaps = self._reader.gaps(sheet, places)
         for j, place in enumerate(places):
-            gaps[:, j] |= place is None and not self.columns[j].left_out
+            column = self.columns[j]
+            gaps[:, j] |= place is None and not column.left_out
+            if identifiers and column.kind == "identifier" and place is not None:
+                gaps[:, j] = sheet.missing()[:, place]
         return dict(zip(self.layout.labels, gaps.T, strict=True))
 
     def tied_cells(self, X: Any, known: np.ndarray) -> TiedCells:

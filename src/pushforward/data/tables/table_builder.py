@@ -207,7 +207,8 @@ class TableBuilder:
                 continue
             if column.kind == "identifier":
                 first = before + (1 if column.low is None else int(column.low))
-                columns.append(replacement_cells(column.kind, column.family, first, sheet.n_rows))
+                cells = replacement_cells(column.kind, column.family, first, sheet.n_rows)
+                columns.append(_with_gaps(cells, sheet.missing()[:, place]))
             else:
                 columns.append(sheet.raw(place))
         kept = [j for j, place in enumerate(places) if place is not None]
