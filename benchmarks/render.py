@@ -16,6 +16,7 @@ from benchmarks.density import SETS
 from benchmarks.density_models import MODELS
 from benchmarks.render_asking import asking_section
 from benchmarks.render_generators import generators_section
+from benchmarks.render_gpu import gpu_section
 from benchmarks.render_images import glow_section, measures_section, table
 from benchmarks.render_predicting import predicting_section
 from benchmarks.render_refinement import readme_images, refinement_section
@@ -389,6 +390,8 @@ def main():
     page = put(page, "sliced", sliced_section(options.results))
     page = put(page, "refinement", refinement_section(options.results))
     page = put(page, "measures", measures_section(options.results))
+    if (options.results / "gpu_counts.json").exists():
+        page = put(page, "gpu", gpu_section(options.results))
     readme = ROOT / "README.md"
     front = readme.read_text()
     short_table = readme_table(read_results(options.results / "density.json"))
