@@ -141,6 +141,29 @@ def test_identifiers_are_missing_where_those_of_the_table_are(tmp_path):
     assert int(more["cabin"].dropna().iloc[0][3:]) > 5000
 
 
+def test_what_holes_need_is_done_on_one_thread(monkeypatch):
+    """Threads that wait for one another took five minutes where one takes twenty seconds."""
+    X, rng = frame()
+    X.loc[rng.random(N) < 0.3, "a"] = np.nan
+    seen, fit = [], TableMixture.fit.__func__
+
+    def watched(*args, **options):
+        seen.append(torch.get_num_threads())
+        return fit(*args, **options)
+
+    monkeypatch.setattr(TableMixture, "fit", classmethod(watched))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model = pushforward.GIS(max_layers=1, search_steps=3, missing="model", random_state=0)
+        model.fit(X).given(X[:20], random_state=0).sample(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) >= 2  # what completes rows, and what proposes cells to condition on
+    assert set(seen) == {1}
+
+
 def test_a_model_is_judged_by_its_whole_rows(model):
     model, frame = model
     whole = frame.dropna()

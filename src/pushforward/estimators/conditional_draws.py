@@ -11,7 +11,9 @@ from torch import Tensor
 from ..data import Columns
 from ..data.tables.tied_cells import TiedCells
 from ..errors import DataError, stacklevel_of_caller
+from ..training.threads import threads_for
 from ..transport.conditioning import Conditioner, Tied
+from ..transport.numerics import unique_rows
 from ..transport.row_noise import RowNoise
 from ..transport.weighted_draws import WeightedDraws
 from .conditions import Event
@@ -65,6 +67,15 @@ class ConditionalDraws:
     def __len__(self) -> int:
         return len(self._z)
 
+    @property
+    def _at_once(self) -> int:
+        """About how many numbers an operation works on.
+
+        They are those of one coordinate of the draws of rows with the same open cells.
+        """
+        kinds = len(unique_rows(self._known)[0]) if len(self) else 1
+        return len(self) * self._n_draws // kinds
+
     def noise(self, seed: int | None = None) -> RowNoise:
         """Random numbers of the rows, by what is known of each; None is the seed of the draws."""
         return RowNoise.of(
@@ -95,7 +106,7 @@ class ConditionalDraws:
         count = max(self._n_draws, 2 * n_samples)
         points = torch.empty(len(self), n_samples, self._z.shape[1], dtype=torch.float64)
         chosen = noise.spread(1)
-        with torch.no_grad():
+        with torch.no_grad(), threads_for(self._at_once):
             for rows, draws in self.batches(count, noise):
                 own = chosen.take(rows)
                 taken, value, again = (draws.ordered() if even else draws).take(n_samples, own)
@@ -117,7 +128,7 @@ class ConditionalDraws:
     def modes(self) -> Tensor:
         """Of the draws of each row the one with the highest joint density, (m, D)."""
         best = torch.empty_like(self._z)
-        with torch.no_grad():
+        with torch.no_grad(), threads_for(self._at_once):
             for rows, draws in self.batches():
                 value = torch.where(draws.log_ratio > -math.inf, draws.log_joint, -math.inf)
                 best[rows] = draws.points[torch.arange(len(rows)), value.argmax(1)]
@@ -130,7 +141,7 @@ class ConditionalDraws:
             statistic: of draws and the numbers of their rows.
         """
         found, order = [], []
-        with torch.no_grad():
+        with torch.no_grad(), threads_for(self._at_once):
             for rows, draws in self.batches():
                 found.append(statistic(draws, rows))
                 order.append(rows)

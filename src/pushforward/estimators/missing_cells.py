@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..data.tables.row_counts import canonical_order
 from ..errors import DataError, stacklevel_of_caller
+from ..training.threads import threads_for
 from ..transport.numerics import unique_rows
 from ..transport.rows import Rows
 from ..transport.table_mixture import TableMixture
@@ -91,7 +92,7 @@ def completions(
         most = min(most, max(_LEAST_FITTED, int(minutes * _MOST_FITTED)))
     some = order[torch.randperm(len(z), generator=generator)[:most]]
     tables = []
-    with torch.no_grad():
+    with torch.no_grad(), threads_for(z.numel()):
         mixture = TableMixture.fit(rows.take(some), 0, known[some], deadline=deadline)
         for _ in range(count):
             drawn = torch.empty_like(z)

@@ -184,7 +184,8 @@ class TableDensity(
             self._count_kept()
         self.missingness_ = None
         if completed is not None:
-            self._fit_holes(*completed, seed, began)
+            with threads_for(z.numel()):
+                self._fit_holes(*completed, seed, began)
         if group is not None and group.count > 1:
             self._take_from_first(group)
         if checkpoint is not folder:  # a caller who made it still has to save the model
