@@ -65,6 +65,7 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.sig_ood --own mnist --models sig --cpu-minutes 5
 	$(BIN)/python -m benchmarks.sig_bits
 	$(BIN)/python -m benchmarks.sig_speed
+	$(BIN)/python -m benchmarks.gpu_counts
 	$(BIN)/python -m benchmarks.toy_gans
 	$(BIN)/python -m benchmarks.refinement_toys
 	$(BIN)/python -m benchmarks.render
