@@ -98,6 +98,18 @@ def _ranked(scores, methods):
     return table(("table", *(SLOW_NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
 
 
+def _ranks_of_runs(rows, name, methods):
+    """Mean ranks over single runs in which all methods ended, in words."""
+    runs = {}
+    for row in rows:
+        if row["status"] == "ok" and name in row and row["method"] in methods:
+            runs.setdefault(_run_of(row), {})[row["method"]] = row[name]
+    whole = [by for by in runs.values() if len(by) == len(methods)]
+    ranks = {m: mean(sorted(by.values()).index(by[m]) + 1 for by in whole) for m in methods}
+    shown = ", ".join(f"{NAMES[m]} {rank:.2f}" for m, rank in ranks.items())
+    return f"Mean ranks over the {len(whole)} runs, in place of means of tables: {shown}."
+
+
 def _bounded(scores):
     """A line a table: scores with holes, of whole rows, and both less the peer's, in per cent."""
     lines = []
@@ -118,6 +130,7 @@ def asking_section(results):
         quick = [row for row in rows if row["method"] in NAMES]
         parts.append(FILL_TEXT.format(runs=_settings(quick)))
         parts.append(_ranked(_score(quick, "rmse", NAMES), tuple(NAMES)))
+        parts.append(_ranks_of_runs(quick, "rmse", tuple(NAMES)))
         drawing = ("pushforward", "ridge")
         parts += [DRAW_TEXT, _ranked(_score(quick, "crps", NAMES), drawing)]
         inside = _score(quick, "inside", NAMES)

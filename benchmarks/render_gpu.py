@@ -27,8 +27,8 @@ in making a layer, of the papers' sizes: operators that are launched, each of wh
 processor some microseconds (one on a list of tensors counts once a tensor, though CUDA has kernels
 for lists), copies to the GPU, and waits for it. They are counted on a pretend device, which runs
 them on the processor. With `pushforward.training.cuda_graphs()` the gradients of a step are
-launched at once; what is left are mostly the optimiser's lists. `{first}` is the code before it was
-made for a GPU; GIS could not use one then."""
+launched at once; what is left are mostly the optimiser's lists. `{first}` is the code before it
+was made for a GPU; GIS could not use one then."""
 
 
 def gpu_section(results):
