@@ -72,6 +72,14 @@ def test_numbers_of_other_tables_are_counted_on():
     assert rows["customer_id"].tolist() == [first, first + 1, first + 2]
 
 
+@pytest.mark.parametrize("last", [2**62 - 1, 2**63 - 1])
+def test_numbers_after_which_there_are_few_begin_at_one(last):
+    """A hash of 64 bits as identifier: a model of it was saved, and did not load."""
+    X = frame(customer_id=last - np.random.default_rng(1).permutation(500)[:100] * 2**20)
+    columns = Columns.from_config(Columns.learn(X).columns.to_config())
+    assert columns.decode(columns.encode(X)[0][:2])["customer_id"].tolist() == [1, 2]
+
+
 def test_a_table_may_lack_what_is_left_out():
     X = frame(id=np.arange(1, 101))
     columns = Columns.learn(X).columns

@@ -20,6 +20,7 @@ NUMBERS = ("continuous", "mixed", "integer", "grid", "discrete")
 DATES = {"datetime64": "moment", "datetime": "moment", "date": "date"}
 DATES |= {"timedelta64": "duration", "timedelta": "duration"}
 TEXTS = ("string", "mixed", "mixed-integer")
+_MOST_COUNTED_ON = 2**61
 MADE = {  # what a note says of the columns that are left out
     "identifier": "left out of the model; samples have new ones",
     "text": "left out of the model; empty in samples",
@@ -104,7 +105,9 @@ def survey(
         if declared is None and sort == "integer" and not alone:
             whole = cells.astype(np.int64) if np.abs(numbers).max() < 2**62 else numbers
             if why := is_row_number(whole, label):
-                first = int(cells.min()) if "from" in why else int(cells.max()) + 1
+                low, high = int(cells.min()), int(cells.max())
+                # whole numbers end: after those of a hash there may be none left to count
+                first = low if "from" in why else high + 1 if high < _MOST_COUNTED_ON else 1
                 note = MADE["identifier"]
                 return ColumnContents("identifier", None, "int", why, note, first)
             if len(np.unique(numbers)) < len(set(cells.tolist())):

@@ -222,11 +222,12 @@ class PartialRows(CoordinateInfo):
         """
         sheet, places = self._reader.find_some(X)
         gaps = self._reader.gaps(sheet, places)
+        blank = sheet.missing() if identifiers else gaps
         for j, place in enumerate(places):
             column = self.columns[j]
             gaps[:, j] |= place is None and not column.left_out
             if identifiers and column.kind == "identifier" and place is not None:
-                gaps[:, j] = sheet.missing()[:, place]
+                gaps[:, j] = blank[:, place]
         return dict(zip(self.layout.labels, gaps.T, strict=True))
 
     def tied_cells(self, X: Any, known: np.ndarray) -> TiedCells:
