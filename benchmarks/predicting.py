@@ -9,6 +9,11 @@ negative log density of the targets and `crps` their continuous ranked probabili
 twenty quantiles, in standard deviations of the targets of the fit (`nll` has the logarithm of
 that deviation taken off); `rmse` is that of the means in the same unit; `in50` and `in90` are the
 shares of targets inside the central intervals, which for repeated values are more than asked.
+`pit50` and `pit90` are what they are instead if a value with a probability of its own counts with
+the part of it that lies inside: the shares of randomised probability integral transforms in the
+middle (Czado, Gneiting and Held, *Predictive model assessment for count data*, 2009), which are as
+asked of a calibrated distribution, be it smooth or not. Only the model that has such values has
+them.
 
 The peers: NGBoost (normal distribution, its defaults), quantile regression forests of 500 trees,
 gradient boosting with the quantile loss (twenty fits), a Gaussian process with a length a
@@ -103,7 +108,19 @@ def _ours(train, test, target, seed):
     quantiles = np.stack([given.quantile(q) for q in _LEVELS], axis=1)
     ends = [given.interval(level) for level in (0.5, 0.9)]
     y = test[target]
-    return given.mean(), quantiles, given.log_prob(y), ends, fitted
+    cell = 1e-9 * train[target].std()
+    below, up_to = given.cdf(y - cell), given.cdf(y + cell)
+    inside = [_transforms_inside(below, up_to, level) for level in (0.5, 0.9)]
+    return given.mean(), quantiles, given.log_prob(y), (ends, inside), fitted
+
+
+def _transforms_inside(below, up_to, level):
+    """Share of even draws between two probabilities a row, (n,) each, that are in the middle."""
+    low, high = 0.5 - level / 2, 0.5 + level / 2
+    width = np.maximum(up_to - below, 1e-12)
+    return float(
+        np.clip((np.clip(up_to, low, high) - np.clip(below, low, high)) / width, 0, 1).mean()
+    )
 
 
 def _theirs(method, A, B, y, z, seed):
@@ -167,12 +184,12 @@ def work(table, seed, method):
     torch.set_num_threads(1)
     train, test, target = divided(table, seed)
     A, B, y, z = _coded(train, test, target)
-    scale, ends, fitted = y.std(), None, None
+    scale, ours, fitted = y.std(), None, None
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if method == "pushforward":
-            mean, quantiles, log_prob, ends, fitted = _ours(train, test, target, seed)
+            mean, quantiles, log_prob, ours, fitted = _ours(train, test, target, seed)
         else:
             mean, quantiles, log_prob = _theirs(method, A, B, y, z, seed)
     done = time.process_time()
@@ -181,10 +198,12 @@ def work(table, seed, method):
     if quantiles is not None:
         pinball = np.maximum(_LEVELS * (off := z[:, None] - quantiles), (_LEVELS - 1) * off)
         row["crps"] = round(float(2 * pinball.mean() / scale), 4)
-        ends = ends or [_between(quantiles, level) for level in (0.5, 0.9)]
+        ends = ours[0] if ours else [_between(quantiles, level) for level in (0.5, 0.9)]
         for level, pair in zip((50, 90), ends, strict=True):
             low, high = pair[:, 0] - 1e-9 * scale, pair[:, 1] + 1e-9 * scale
             row[f"in{level}"] = round(float(((z >= low) & (z <= high)).mean()), 4)
+    if ours:
+        row["pit50"], row["pit90"] = (round(share, 4) for share in ours[1])
     if log_prob is not None:
         row["nll"] = round(float(-log_prob.mean() - np.log(scale)), 4)
     row["cpu_s"] = round(done - began, 1)

@@ -1,6 +1,6 @@
 """The tables of predictions, for `docs/benchmarks.md`."""
 
-from statistics import mean
+from statistics import mean, stdev
 
 from benchmarks.common import read_results
 from benchmarks.render_images import table, told
@@ -29,6 +29,12 @@ lower is better.""",
 }
 INSIDE = """\
 Share of targets inside central intervals of 50 and 90 %; more where many rows share a value."""
+
+CALIBRATED = """\
+The same of Pushforward over all its runs, with the standard error of their mean, and how many
+targets were judged. On the right a value with a probability of its own counts with the part of it
+that lies inside the interval (randomised probability integral transforms), which is as asked of a
+calibrated distribution whatever values come again."""
 
 
 def _means(rows, measure):
@@ -69,6 +75,23 @@ def _ranked(scores):
     return table(("table", *(NAMES[m] for m in methods)), [*lines, ("mean rank", *last)])
 
 
+def _calibrated(rows):
+    """A line a table: shares inside of all runs of ours, with their standard errors."""
+    lines = []
+    for name in dict.fromkeys(row["table"] for row in rows):
+        own = [
+            r for r in rows if (r["table"], r["method"]) == (name, "pushforward") and "pit50" in r
+        ]
+        cells = []
+        for measure in ("in50", "in90", "pit50", "pit90"):
+            values = [row[measure] for row in own]
+            error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+            cells.append(f"{mean(values):.3f} ± {error:.3f}")
+        lines.append((name, len(own), sum(row["judged"] for row in own), *cells))
+    head = ("table", "runs", "judged", "50 %", "90 %", "50 %, by parts", "90 %, by parts")
+    return table(head, lines)
+
+
 def predicting_section(results):
     """Distributions of one column given the others."""
     found = read_results(results / "predicting.json")
@@ -86,6 +109,7 @@ def predicting_section(results):
         for t in most
     ]
     parts += [INSIDE, table(("table", *(NAMES[m] for m in methods)), lines)]
+    parts += [CALIBRATED, _calibrated(rows)]
     seconds = _means(rows, "cpu_s")
     methods = [m for m in NAMES if any(m in by for by in seconds.values())]
     middle = [mean(by[m] for by in seconds.values() if m in by) for m in methods]
