@@ -117,10 +117,11 @@ def _ours(train, test, target, seed):
 def _transforms_inside(below, up_to, level):
     """Share of even draws between two probabilities a row, (n,) each, that are in the middle."""
     low, high = 0.5 - level / 2, 0.5 + level / 2
-    width = np.maximum(up_to - below, 1e-12)
-    return float(
-        np.clip((np.clip(up_to, low, high) - np.clip(below, low, high)) / width, 0, 1).mean()
-    )
+    width = up_to - below
+    part = (np.clip(up_to, low, high) - np.clip(below, low, high)) / np.maximum(width, 1e-12)
+    # no probability of its own: inside or not, however little of the density lies there
+    whole = (low < up_to) & (below < high)
+    return float(np.where(width > 1e-12, np.clip(part, 0, 1), whole).mean())
 
 
 def _theirs(method, A, B, y, z, seed):

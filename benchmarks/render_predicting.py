@@ -84,10 +84,14 @@ def _calibrated(rows):
         ]
         cells = []
         for measure in ("in50", "in90", "pit50", "pit90"):
-            values = [row[measure] for row in own]
+            values = [row[measure] for row in own if measure in row]
+            if not values:
+                cells.append("")
+                continue
             error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
             cells.append(f"{mean(values):.3f} ± {error:.3f}")
-        lines.append((name, len(own), sum(row["judged"] for row in own), *cells))
+        judged = sum(row["judged"] for row in own)
+        lines.append((name, str(len(own)), str(judged), *cells))
     head = ("table", "runs", "judged", "50 %", "90 %", "50 %, by parts", "90 %, by parts")
     return table(head, lines)
 
