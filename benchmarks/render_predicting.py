@@ -79,9 +79,8 @@ def _calibrated(rows):
     """A line a table: shares inside of all runs of ours, with their standard errors."""
     lines = []
     for name in dict.fromkeys(row["table"] for row in rows):
-        own = [
-            r for r in rows if (r["table"], r["method"]) == (name, "pushforward") and "pit50" in r
-        ]
+        ours = [r for r in rows if (r["table"], r["method"]) == (name, "pushforward")]
+        own = [row for row in ours if row["status"] == "ok"]
         cells = []
         for measure in ("in50", "in90", "pit50", "pit90"):
             values = [row[measure] for row in own if measure in row]

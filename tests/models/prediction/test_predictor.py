@@ -452,3 +452,17 @@ def test_a_state_of_other_inputs_is_refused(prices):
         location_scale.LocationScale.from_state(
             prices.columns_, prices.target_, found.config(), state
         )
+
+
+def test_a_target_whose_repeated_value_is_only_among_the_held_out_rows(quick, monkeypatch):
+    """It was refused: mixed, and no value comes again. So was one of ten splits of Auto."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=80)
+    y = x + rng.normal(size=80)
+    y[:9] = 0.0
+    monkeypatch.setattr(pool, "_held_out", lambda y, seed: (np.arange(20), np.arange(20, 80)))
+    frame = pd.DataFrame({"x": x, "y": y})
+    model = pushforward.Predictor("y", columns={"y": "mixed"}, random_state=0).fit(frame)
+    assert model.target_.kind == "mixed"
+    assert {c.density.columns_.kinds[-1] for c in model.pool_.components} == {"continuous"}
+    assert np.isfinite(model.log_prob(frame)).all()

@@ -186,7 +186,7 @@ class Pool:
             work: keeps finished densities.
         """
         out, fitted = _held_out(y, seed)
-        count = len(out)
+        count, kind = len(out), _kind_of_some(kind, y.iloc[fitted])
         found: list[Component] = []
         scores: list[Tensor] = []
         joint: AutoDensity | None = None
@@ -386,6 +386,16 @@ def _held_out(y: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
         (other, *_) = np.flatnonzero((y.iloc[out] != y.iloc[fitted[0]]).to_numpy())
         out, fitted = np.delete(out, other), np.append(fitted, out[other])
     return np.sort(out), np.sort(fitted)
+
+
+def _kind_of_some(kind: str, y: "pd.Series") -> str:
+    """The kind of the target in some of its rows: a value that comes again may not do so there."""
+    if kind == "mixed":
+        try:
+            Columns.learn(y.to_frame(TARGET), columns={TARGET: kind})
+        except DataError:
+            return "continuous"
+    return kind
 
 
 def _slow(density: AutoDensity) -> bool:
