@@ -32,9 +32,11 @@ Share of targets inside central intervals of 50 and 90 %; more where many rows s
 
 CALIBRATED = """\
 The same of Pushforward over all its runs, with the standard error of their mean, and how many
-targets were judged. On the right a value with a probability of its own counts with the part of it
-that lies inside the interval (randomised probability integral transforms), which is as asked of a
-calibrated distribution whatever values come again."""
+targets were judged."""
+BY_PARTS = """\
+On the right a value with a probability of its own counts with the part of it that lies inside the
+interval (randomised probability integral transforms), which is as asked of a calibrated
+distribution whatever values come again."""
 
 
 def _means(rows, measure):
@@ -76,23 +78,22 @@ def _ranked(scores):
 
 
 def _calibrated(rows):
-    """A line a table: shares inside of all runs of ours, with their standard errors."""
+    """Shares inside of all runs of ours with their standard errors, a line a table, and a text."""
+    ours = [r for r in rows if r["method"] == "pushforward" and r["status"] == "ok"]
+    heads = {"in50": "50 %", "in90": "90 %", "pit50": "50 %, by parts", "pit90": "90 %, by parts"}
+    heads = {measure: head for measure, head in heads.items() if any(measure in r for r in ours)}
     lines = []
-    for name in dict.fromkeys(row["table"] for row in rows):
-        ours = [r for r in rows if (r["table"], r["method"]) == (name, "pushforward")]
-        own = [row for row in ours if row["status"] == "ok"]
+    for name in dict.fromkeys(row["table"] for row in ours):
+        own = [row for row in ours if row["table"] == name]
         cells = []
-        for measure in ("in50", "in90", "pit50", "pit90"):
+        for measure in heads:
             values = [row[measure] for row in own if measure in row]
-            if not values:
-                cells.append("")
-                continue
             error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-            cells.append(f"{mean(values):.3f} ± {error:.3f}")
+            cells.append(f"{mean(values):.3f} ± {error:.3f}" if values else "")
         judged = sum(row["judged"] for row in own)
         lines.append((name, str(len(own)), str(judged), *cells))
-    head = ("table", "runs", "judged", "50 %", "90 %", "50 %, by parts", "90 %, by parts")
-    return table(head, lines)
+    text = f"{CALIBRATED} {BY_PARTS}" if "pit50" in heads else CALIBRATED
+    return [text, table(("table", "runs", "judged", *heads.values()), lines)]
 
 
 def predicting_section(results):
@@ -112,7 +113,7 @@ def predicting_section(results):
         for t in most
     ]
     parts += [INSIDE, table(("table", *(NAMES[m] for m in methods)), lines)]
-    parts += [CALIBRATED, _calibrated(rows)]
+    parts += _calibrated(rows)
     seconds = _means(rows, "cpu_s")
     methods = [m for m in NAMES if any(m in by for by in seconds.values())]
     middle = [mean(by[m] for by in seconds.values() if m in by) for m in methods]
