@@ -85,6 +85,19 @@ def test_weak_dependence_on_many_columns_is_kept_in_samples():
     assert slope > 0.9 * true
 
 
+def test_few_rows_of_many_ordered_values_keep_what_they_depend_on():
+    # an index in steps, of countries: trees of some dozen rows have a tenth of this dependence
+    r = np.random.default_rng(1)
+    x = r.normal(size=(140, 5))
+    number = 10 * (x.sum(1) / 5**0.5 + r.normal(size=140))
+    value = torch.from_numpy(number).round().long().clamp(-30, 30) + 31
+    model = fit(x, value, 63, ordered=True)
+    drawn = model.sample(*inputs(x), torch.Generator().manual_seed(0))
+    real, sampled = (np.corrcoef(x.sum(1), column)[0, 1] for column in (value, drawn))
+    assert real > 0.65
+    assert sampled > 0.5
+
+
 def test_trees_have_what_no_regression_sees():
     x, value = step(1500)
     model = fit(x, value)

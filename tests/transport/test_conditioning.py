@@ -119,12 +119,8 @@ def test_rows_are_conditioned_together_as_alone_whatever_is_open_of_each(gaussia
         torch.testing.assert_close(whole.points[[i]], alone.points, atol=1e-9, rtol=1e-9)
         torch.testing.assert_close(whole.log_ratio[[i]], alone.log_ratio, atol=1e-9, rtol=1e-9)
         assert whole.points[i][:, given[i]].equal(x[i, given[i]].expand(300, -1))
-    factor = whole.factor(conditioner.movable(given))
-    assert not factor[0, 0].any()
-    assert not factor[0, :, 0].any()
-    assert factor[5, 2, 0] != 0
     some = whole.points[:, 0]
-    moved = conditioner.moved(some, whole.log_joint[:, 0], given, factor, noise.take(slice(None)))
+    moved = conditioner.moved(some, whole.log_joint[:, 0], given, noise.take(slice(None)))
     assert moved[given].equal(x[given])
     assert not moved[~given].equal(some[~given])
 
@@ -137,8 +133,7 @@ def test_copies_move_within_the_conditional_distribution(gaussian):
     few, value, again = draws.take(20_000, noise)
     assert torch.allclose(value[0], gaussian.density.log_prob(few[0]))
     assert again.double().mean() > 0.5
-    factor = draws.factor(gaussian.movable(GIVEN)).expand(20_000, -1, -1)
-    moved = gaussian.moved(few[0], value[0], GIVEN, factor, noise.spread(20_000))
+    moved = gaussian.moved(few[0], value[0], GIVEN, noise.spread(20_000))
     assert (moved[:, 0] == 2.5).all()
     assert len(moved.unique(dim=0)) > 0.98 * len(moved)
     rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
@@ -149,11 +144,30 @@ def test_copies_move_within_the_conditional_distribution(gaussian):
         few[0],
         value[0],
         GIVEN,
-        factor,
         noise.spread(20_000),
         lambda points: points[:, 1] < few[0, :, 1].max(),
     )
     assert (kept[:, 1] <= few[0, :, 1].max()).all()
+
+
+def test_moves_keep_the_distribution_also_where_the_proposal_is_another(gaussian):
+    # the proposal is of three clusters that the density does not have, and wider
+    generator = torch.Generator().manual_seed(1)
+    other = 1.5 * gaussian.rows.x[:3000] + 2 * torch.randint(-1, 2, (3000, 1), generator=generator)
+    conditioner = Conditioner(gaussian.density, Rows.continuous(other), 0)
+    conditioner.exact = None
+    x = torch.tensor([[2.5, 0.0, 0.0]]).double().repeat(20_000, 1)
+    exact = Conditioner(gaussian.density, gaussian.rows, 0)
+    start = exact.condition(x, GIVEN, 1, RowNoise.of(x, 0).apart())
+    assert torch.equal(start.log_ratio, start.log_ratio[:1].expand(20_000, 1))
+    some, value = start.points[:, 0], start.log_joint[:, 0]
+    moved = conditioner.moved(some, value, GIVEN, RowNoise.of(x, 1).apart())
+    assert float((moved != some).any(1).double().mean()) > 0.8
+    assert float((moved - some)[:, 1:].std()) > 0.3
+    rest, across = COVARIANCE[1:, 1:], COVARIANCE[1:, 0]
+    assert torch.allclose(moved[:, 1:].mean(0), MEAN[1:] + 1.5 * across, atol=0.03)
+    expected = rest - across[:, None] * across
+    assert torch.allclose(torch.cov(moved[:, 1:].T), expected, atol=0.05)
 
 
 def test_ordered_draws_have_a_mean_of_few_near_that_of_all(gaussian):

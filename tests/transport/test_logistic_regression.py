@@ -43,6 +43,34 @@ def test_the_expectation_of_the_basis_with_each_value_is_that_of_the_rows():
     assert torch.allclose(strong.probability(basis)[:, 1], base[1].expand(1000))
 
 
+def test_many_ordered_values_are_tilted_so_that_their_scores_go_with_the_basis():
+    r = np.random.default_rng(0)
+    x = r.normal(size=(150, 2))
+    number = 10 * (0.5 * x[:, 0] - 0.3 * x[:, 1]) + 8 * r.normal(size=150)
+    value = torch.from_numpy(number - number.min()).round().long() + 1
+    base = torch.bincount(value, minlength=int(value.max()) + 2).double() + 0.1
+    base /= base.sum()
+    basis = torch.from_numpy(x).float()
+    weak, strong = Logits.path(basis, value, base, (1e-4, 1000.0), 0, tilted=True)
+    assert strong.weight.shape == (2, 2)
+    p = strong.probability(basis)
+    assert torch.allclose(p.sum(1), torch.ones(150).double())
+    assert (p > 0).all()
+    # where the likelihood is highest scores and basis go together as in the rows
+    assert torch.allclose((base[:, None] * strong.scores).sum(0), torch.zeros(2).double())
+    fitted = (p @ strong.scores).T @ basis.double() / 150
+    joint = strong.scores[value].T @ basis.double() / 150
+    assert torch.allclose(fitted, joint, atol=0.02)
+    assert abs(float(joint[0, 0])) > 0.3
+    # hardly any weight: the margin
+    assert torch.allclose(weak.probability(basis), base.expand_as(p), atol=3e-3)
+    again = Logits.from_state(dict(strong.state_dict()))
+    assert again.probability(basis).equal(p)
+    assert again.log_prob(basis, value).allclose(p.gather(1, value[:, None])[:, 0].log())
+    with pytest.raises(ValueError, match="weights of another shape"):
+        Logits.from_state(dict(strong.state_dict()) | {"scores": strong.scores[:, :1]})
+
+
 def test_a_column_of_names_that_hardly_repeat_is_fitted_without_a_warning(recwarn):
     value = torch.arange(30).clamp_max(24)  # 25 names in 30 rows
     basis = torch.randn(30, 2, generator=torch.Generator().manual_seed(0))

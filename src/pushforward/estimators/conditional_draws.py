@@ -112,12 +112,10 @@ class ConditionalDraws:
                 taken, value, again = (draws.ordered() if even else draws).take(n_samples, own)
                 if not draws.summed:
                     given, row = self._known[rows], torch.nonzero(again)[:, 0]
-                    factor = draws.factor(self._conditioner.movable(given))
                     taken[again] = self._conditioner.moved(
                         taken[again],
                         value[again],
                         given[row],
-                        factor[row],
                         own.spread(n_samples).take(again.flatten().numpy()),
                         self._asked,
                         self._tied_points(rows[row.numpy()]),

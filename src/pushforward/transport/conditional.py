@@ -1,9 +1,10 @@
 """The conditional distribution of one discrete value: trees mixed with a logistic regression.
 
 Trees see any dependence, but blur those that are weak or spread over many columns, where a
-logistic regression is best; their mixture ``w P_trees + (1 - w) P_logits`` (stacking: Wolpert,
-*Stacked generalization*, 1992) is as good as the better of the two by held-out likelihood. Of
-choices within one standard error of the best, the one that blurs least is taken.
+logistic regression is best, of many ordered values one along their scores; their mixture
+``w P_trees + (1 - w) P_logits`` (stacking: Wolpert, *Stacked generalization*, 1992) is as good as
+the better of the two by held-out likelihood. Of choices within one standard error of the best, the
+one that blurs least is taken.
 """
 
 import torch
@@ -21,7 +22,8 @@ _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _SMOOTHING = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
 _STRENGTHS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a regression's weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
-_MOST = 12  # ordered values that a regression tells apart
+_MOST = 12  # ordered values to which a regression gives weights of their own
+_MOST_TILTED = 400  # ordered values that are tilted along scores
 
 
 class Conditional(nn.Module):
@@ -80,16 +82,21 @@ class Conditional(nn.Module):
             count=_FEW_TREES, seed=seed,
         )  # fmt: skip
         strength, by_logits = None, None
-        if len(value[train].unique()) > 1 and (not ordered or len(value.unique()) <= _MOST):
+        tilted = ordered and len(value.unique()) > _MOST
+        if len(value[train].unique()) > 1 and (not tilted or len(base) <= _MOST_TILTED):
             tried = (1.0,) if quick else _STRENGTHS
-            fitted = Logits.path(basis[train], value[train], base, tried, seed, quick=quick)
+            fitted = Logits.path(
+                basis[train], value[train], base, tried, seed, tilted=tilted, quick=quick
+            )
             log_p = torch.stack([one.log_prob(basis[out], value[out]) for one in fitted])
             place = _least_shrunk(log_p)
             strength, by_logits = tried[place], log_p[place].exp()
         leaf, m, w = _chosen(by_trees, by_logits)
         logits = None
         if strength is not None and w < 1:
-            (logits,) = Logits.path(basis, value, base, (strength,), seed, quick=quick)
+            (logits,) = Logits.path(
+                basis, value, base, (strength,), seed, tilted=tilted, quick=quick
+            )
         count = (_FEW_TREES if quick else _TREES) if w > 0 else 0
         return cls(w * one, trees(leaves[leaf], _SMOOTHING[m], count), logits)
 

@@ -30,7 +30,7 @@ __all__ = ["SAMPLES", "Conditioner", "Tied"]
 SAMPLES = 10_000
 _MOST_VALUES = 2048  # of a coordinate that is enumerated where it alone is open
 _WIDE, _WIDE_SHARE = 2.0, 0.02  # the component for what the others do not expect
-_MOVES, _STEP = 8, 1.0  # Metropolis steps of a copy, and their deviations by sqrt(columns)
+_STEPS = (0.8, 0.4, 0.15)  # Metropolis steps of a copy, wide ones first
 _BLOCK = 1 << 16  # points evaluated at once
 _GRID, _TAIL = 161, 8.0  # nodes of a quadrature, and how many deviations they reach
 _PLACES, _MOST_BLURRED = 4, 256  # of a cell of a sum, and cells that are looked at so
@@ -124,52 +124,52 @@ class Conditioner:
         for one in kind.unique():
             yield torch.nonzero(kind == one)[:, 0]
 
-    def movable(self, given: Tensor) -> Tensor:
-        """Coordinates that :meth:`moved` moves: the open ones with an order, bool as ``given``."""
-        return ~given & ~self.proposal.tabled
-
     def moved(
         self,
         points: Tensor,
         value: Tensor,
         given: Tensor,
-        factor: Tensor,
         noise: RowNoise,
         allowed: Allowed | None = None,
         tied: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
     ) -> Tensor:
         """Draws a few Metropolis steps on, which leave the distribution of the open ones as it is.
 
-        So copies of one draw become draws of their own.
+        So copies of one draw become draws of their own. The steps are those of Crank and Nicolson
+        within a component of the proposal (Cotter et al., *MCMC methods for functions*, 2013),
+        ``mean + sqrt(1 - s^2) (y - mean) + s noise``, which leave the proposal as it is: a step
+        is taken by how much more its end counts than its beginning. Categories stay.
 
         Args:
             points: (N, D).
             value: (N,) their log densities.
             given: (N, D) bool, or (D,) where it is the same of all.
-            factor: (N, D, D) lower factors of the covariances of what :meth:`movable` says, with
-                zeros elsewhere.
             noise: of the N points, for the steps.
             allowed: as of :meth:`condition`.
             tied: likewise, of these very points.
         """
-        free = self.movable(given).expand_as(points)
-        if not bool(free.any()):
+        simpler = self.proposal
+        if bool((given | simpler.tabled).all()):
             return points
-        points, value = points.clone(), value.clone()
+        points = points.clone()
+        known = torch.ones(points.shape[1], dtype=torch.bool)
         if tied is not None:
-            value += tied(points)[2]
-        step = _STEP * factor / free.sum(1).clamp_min(1).sqrt()[:, None, None]
-        for _ in range(_MOVES):
-            trial = points + (step @ noise.normal(step.shape[2])[..., None])[..., 0]
-            log_slope: Tensor | float = 0.0
+            _, follow, log_slope = tied(points)
+            known, value = ~follow, value + log_slope
+        value = value - simpler.log_prob(points, known)
+        y, mean, factor = simpler.nearby(points, given, known, noise)
+        for step in _STEPS:
+            new = (factor @ noise.normal(y.shape[1])[..., None])[..., 0]
+            at = mean + math.sqrt(1 - step**2) * (y - mean) + step * new
+            trial, log_slope = simpler.placed(points, at, given), 0.0
             if tied is not None:
                 trial, _, log_slope = tied(trial)
-            its = self.density.log_prob(trial) + log_slope
+            its = self.density.log_prob(trial) + log_slope - simpler.log_prob(trial, known)
             fine = follows_functions(self.density, trial, given)
             if allowed is not None:
                 fine = fine & allowed(trial)
             taken = fine & (noise.uniform().log() < its - value)
-            points[taken], value[taken] = trial[taken], its[taken]
+            points[taken], value[taken], y[taken] = trial[taken], its[taken], at[taken]
         return points
 
     def log_prob(self, x: Tensor, seed: int) -> Tensor:

@@ -5,6 +5,12 @@
 basis function together with every value is that of the rows, so that in samples no dependence
 between two columns of the basis is lost but what the penalty of ``W`` takes; trees, which see
 more, blur what is weak.
+
+Of ordered values that are many, ``softmax_v(log m_v + s_v . (U phi + a))``: the margin ``m``
+tilted along a few scores ``s`` of the values (Anderson, *Regression and ordered categorical
+variables*, 1984; Luo and Tsai, *A proportional likelihood ratio model*, 2012). It has as few
+weights as a linear regression, so that some dozen rows show what they have, and keeps the
+expectation of every basis function together with every score.
 """
 
 from collections.abc import Sequence
@@ -20,6 +26,7 @@ _LEVELS = 40  # categories with a basis function of their own, the most frequent
 _FEW = 8  # values of an ordered coordinate that have indicators each
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
 _FIT_ROWS, _QUICK_ROWS = 10_000, 2_000
+_TILTED_WORK = 2_000_000  # rows times values that are tilted, where a fit takes some rows only
 _ITERATIONS, _QUICK_ITERATIONS = 100, 30
 _GAIN = 1e-4  # nats a row that one more step could bring, where the ascent ends
 _ROTATED = 1000  # basis functions, or rows, up to which the basis is rotated to its axes
@@ -110,19 +117,24 @@ def few_levels(count: int, nominal: bool) -> int | None:
 class Logits(nn.Module):
     """P(value | basis) for whole numbers 0 to V - 1; build it with :meth:`path`.
 
-    Values that no row had keep the probability of the margin.
+    Values that are not ``seen`` keep the probability of the margin.
 
-    Buffers: ``base`` (V,) the margin; ``seen`` (C,) int64, the values that rows had, rising;
-    ``weight`` (C, F) and ``bias`` (C,).
+    Buffers: ``base`` (V,) the margin; ``seen`` (C,) int64, the values told apart, rising;
+    ``scores`` (C, R) of these, where they are tilted along scores, else (C, 0); ``weight`` (R, F),
+    or (C, F) without scores, and ``bias`` (C,).
     """
 
     base: Tensor
     seen: Tensor
+    scores: Tensor
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, base: Tensor, seen: Tensor, weight: Tensor, bias: Tensor) -> None:
+    def __init__(
+        self, base: Tensor, seen: Tensor, scores: Tensor, weight: Tensor, bias: Tensor
+    ) -> None:
         super().__init__()
+        self.register_buffer("scores", scores)
         self.register_buffer("base", base)
         self.register_buffer("seen", seen)
         # in the layout of a file: products of other layouts may differ in their last bit
@@ -138,6 +150,7 @@ class Logits(nn.Module):
         strengths: Sequence[float],
         seed: int,
         *,
+        tilted: bool = False,
         quick: bool = False,
     ) -> list["Logits"]:
         """Learn by maximum likelihood less ``|W|^2 / (2 strength)``, for each of some strengths.
@@ -149,19 +162,28 @@ class Logits(nn.Module):
             strengths: variances of the normal prior of each weight, rising; each fit begins where
                 the one before ended.
             seed: of the choice of rows, where there are more than 10,000.
+            tilted: along scores of the values, which are in an order.
             quick: no more than 2,000 rows, and fewer steps, to see what could be had.
         """
         most = _QUICK_ROWS if quick else _FIT_ROWS
+        if tilted:
+            most = min(most, _TILTED_WORK // len(base))
         if len(value) > most:
             generator = torch.Generator().manual_seed(seed)
             few = torch.randperm(len(value), generator=generator)[:most]
             other = torch.nonzero(value != value[few[0]])[0, 0]
             few[-1] = torch.where((value[few] == value[few[0]]).all(), other, few[-1])
             basis, value = basis[few], value[few]
-        seen, place = value.unique(return_inverse=True)
         steps = _QUICK_ITERATIONS if quick else _ITERATIONS
-        ascent = _Ascent(basis.double(), place, len(seen), steps)
-        return [cls(base, seen, *ascent.to_optimum(strength)) for strength in strengths]
+        if tilted:
+            seen, place, scores = torch.arange(len(base)), value, _scores(base)
+            ascent = _Ascent(basis.double(), place, base, steps, scores)
+        else:
+            seen, place = value.unique(return_inverse=True)
+            scores = base.new_zeros(len(seen), 0)
+            share = torch.bincount(place).double() / len(place)
+            ascent = _Ascent(basis.double(), place, share, steps)
+        return [cls(base, seen, scores, *ascent.to_optimum(strength)) for strength in strengths]
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "Logits":
@@ -171,26 +193,31 @@ class Logits(nn.Module):
             ValueError: for tensors that do not belong together.
         """
         base, seen, weight, bias = (state[k] for k in ("base", "seen", "weight", "bias"))
+        # before many ordered values were tilted no regression had any
+        scores = state.get("scores", base.new_zeros(len(seen), 0))
         if (
             seen.dtype != torch.long
             or weight.ndim != 2
-            or not len(seen) == len(weight) == len(bias) >= 2
+            or scores.ndim != 2
+            or not len(seen) == len(scores) == len(bias) >= 2
+            or len(weight) != (scores.shape[1] or len(seen))
+            or not bool(scores.isfinite().all())
             or bool((seen.diff() <= 0).any() or seen[0] < 0 or seen[-1] >= len(base))
             or not bool(weight.isfinite().all() and bias.isfinite().all() and (base > 0).all())
         ):
             raise ValueError("a logistic regression has weights of another shape")
-        return cls(base, seen, weight, bias)
+        return cls(base, seen, scores, weight, bias)
 
     def probability(self, basis: Tensor) -> Tensor:
         """P of every value: (n, F) -> (n, V) float64, rows sum to one."""
         p = self.base.repeat(len(basis), 1)
         room = self.base[self.seen].sum()
-        p[:, self.seen] = room * (basis.double() @ self.weight.T + self.bias).softmax(1)
+        p[:, self.seen] = room * self._logit(basis).softmax(1)
         return p
 
     def log_prob(self, basis: Tensor, value: Tensor) -> Tensor:
         """Log probability of the values: (n, F) and (n,) int64 -> (n,) float64."""
-        log_p = (basis.double() @ self.weight.T + self.bias).log_softmax(1)
+        log_p = self._logit(basis).log_softmax(1)
         place = torch.searchsorted(self.seen, value.contiguous()).clamp_max(len(self.seen) - 1)
         known = self.seen[place] == value
         log_p = log_p.gather(1, place[:, None])[:, 0] + self.base[self.seen].sum().log()
@@ -200,6 +227,28 @@ class Logits(nn.Module):
         """Draw a value for each row of the basis: (n, F) -> (n,) int64."""
         p = self.probability(basis)
         return torch.multinomial(p, 1, replacement=True, generator=generator)[:, 0]
+
+    def _logit(self, basis: Tensor) -> Tensor:
+        """Logarithms of what the values told apart count, (n, C)."""
+        logit = basis.double() @ self.weight.T
+        return (logit @ self.scores.T if self.scores.shape[1] else logit) + self.bias
+
+
+def _scores(base: Tensor) -> Tensor:
+    """Scores (V, 2) of ordered values: normal scores of their ranks, and the squares of these.
+
+    Both have mean 0 and variance 1 under the margin (V,): where the first one moves with the
+    basis, so does the mean of the values, and with the second their spread.
+    """
+    middle = base.cumsum(0) - 0.5 * base
+    first = torch.special.ndtri(middle / base.sum())
+    found: list[Tensor] = []
+    for score in (first, first**2):
+        for other in found:
+            score = score - (base * score * other).sum() * other
+        score = score - (base * score).sum()
+        found.append(score / (base * score**2).sum().sqrt().clamp_min(1e-12))
+    return torch.stack(found, 1)
 
 
 class _Ascent:
@@ -213,24 +262,40 @@ class _Ascent:
 
     Args:
         basis: (n, F) float64.
-        value: (n,) int64 in [0, C), all of which are there.
-        count: C.
+        value: (n,) int64 in [0, C).
+        share: (C,) of the values, with which the ascent begins.
         steps: of each ascent, at most.
+        scores: (C, R), which the weights go along; None where each value has its own.
     """
 
-    def __init__(self, basis: Tensor, value: Tensor, count: int, steps: int) -> None:
+    def __init__(
+        self,
+        basis: Tensor,
+        value: Tensor,
+        share: Tensor,
+        steps: int,
+        scores: Tensor | None = None,
+    ) -> None:
         self._options = {"maxiter": steps, "gtol": 0.0, "ftol": 0.0}
         self._mean = basis.mean(0)
         self._scores, self._products, self._axes = _principal(basis - self._mean)
         self._value = value
-        self._rows = torch.nn.functional.one_hot(value, count).double()
-        share = self._rows.mean(0)
-        self._curvature = float((share * (1 - share)).mean())
-        self._weight = self._scores.new_zeros(count, self._scores.shape[1])
-        self._bias = share.log() - share.log().mean()
+        self._rows = torch.nn.functional.one_hot(value, len(share)).double()
+        self._along = scores
+        self._offset = share.log() - share.log().mean()
+        if scores is None:
+            self._curvature = float((share * (1 - share)).mean())
+            self._bias, self._offset = self._offset, 0 * self._offset
+        else:
+            self._curvature = 1.0  # the variance of a score
+            self._bias = share.new_zeros(scores.shape[1])
+        self._weight = self._scores.new_zeros(len(self._bias), self._scores.shape[1])
 
     def to_optimum(self, strength: float) -> tuple[Tensor, Tensor]:
-        """Weights (C, F) and biases (C,) where ``log L - |W|^2 / (2 strength)`` is highest."""
+        """Weights and biases (C,) where ``log L - |W|^2 / (2 strength)`` is highest.
+
+        The weights are (C, F), or (R, F) along scores.
+        """
         n = len(self._value)
         scale = (self._curvature * self._products + 1 / strength).rsqrt()
         scores, penalty = self._scores * scale, scale**2 / strength
@@ -241,10 +306,14 @@ class _Ascent:
             nonlocal slope
             weight, bias = self._parts(parameters)
             logit = scores @ weight.T + unit * bias
+            if self._along is not None:
+                logit = logit @ self._along.T + self._offset
             total = logit.logsumexp(1)
             shrunk = penalty * weight
             value = total.sum() - (self._rows * logit).sum() + 0.5 * (shrunk * weight).sum()
             error = (logit - total[:, None]).exp() - self._rows
+            if self._along is not None:
+                error = error @ self._along
             slope = torch.cat([(error.T @ scores + shrunk).flatten(), unit * error.sum(0)]).numpy()
             return float(value), slope
 
@@ -260,7 +329,8 @@ class _Ascent:
         weight, bias = self._parts(found.x)
         self._weight, self._bias = weight * scale, unit * bias
         weight = self._weight if self._axes is None else self._weight @ self._axes.T
-        return weight, self._bias - weight @ self._mean
+        bias = self._bias - weight @ self._mean
+        return weight, bias if self._along is None else self._along @ bias + self._offset
 
     def _parts(self, parameters: np.ndarray) -> tuple[Tensor, Tensor]:
         """Weights and biases of a vector of both."""

@@ -295,6 +295,28 @@ class ProductMixture:
             result[rows] = mean[c] + off @ gain[c].T + noise[rows] @ factor[c].T
         return result
 
+    def nearby(self, y: Tensor, which: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """The Gaussians of the open smooth coordinates of rows in components ``which``.
+
+        Args:
+            y: (n, s).
+            which: (n,) components.
+            given: (n, s) bool, or (s,) where it is the same of all.
+
+        Returns:
+            Means (n, s), of what is given the values, and lower factors (n, s, s) of the
+            covariances, with zeros for what is given.
+        """
+        centre, factor = y.clone(), y.new_zeros(*y.shape, y.shape[1])
+        for rows, own in _alike(given, len(y)):
+            mean, gain, lower = self.conditional(own)
+            of, places = which[rows], torch.nonzero(~own)[:, 0]
+            off = y[rows][:, own] - self.gaussians.mean[of][:, own]
+            at = rows[:, None]
+            centre[at, places] = mean[of] + (gain[of] @ off[..., None])[..., 0]
+            factor[at[..., None], places[:, None], places] = lower[of]
+        return centre, factor
+
     def conditional(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The Gaussians of open smooth coordinates given the others.
 

@@ -144,9 +144,10 @@ class TableMixture:
         """
         if not bool(known.any()):
             return points.new_zeros(len(points))
-        y, k = self.values(points)
-        result = self.mixture.log_prob(y, k, known[..., ~self.tabled], known[..., self.tabled])
-        return result + self._log_slope(points, known)
+        y, slope = self._behind(points)
+        smooth, discrete = known[..., ~self.tabled], known[..., self.tabled]
+        result = self.mixture.log_prob(y, self._listed(points), smooth, discrete)
+        return result + self._log_slope(slope, known)
 
     def sample_given(
         self, points: Tensor, given: Tensor, noise: RowNoise
@@ -166,13 +167,45 @@ class TableMixture:
         y, k = self.values(points)
         y, k, log_given = self.mixture.sample_given(y, k, smooth, discrete, noise)
         log_prob = self.mixture.log_prob(y, k) - log_given
-        if not bool(smooth.all()):
-            drawn = self._from_margins(y)
-            points[:, ~tabled] = torch.where(smooth, points[:, ~tabled], drawn)
+        points = self.placed(points, y, given)
         for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
             made = self.rows.in_cell(self.seen[i][k[:, i]], j, noise.uniform())
             points[:, j] = torch.where(given[..., j], points[:, j], made)
-        return points, log_prob + self._log_slope(points, ~given)
+        return points, log_prob + self._log_slope(self._behind(points)[1], ~given)
+
+    def nearby(
+        self, points: Tensor, given: Tensor, known: Tensor, noise: RowNoise
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The Gaussians around points of which those of a component of each are.
+
+        A component is drawn for each point by what it is responsible for.
+
+        Args:
+            points: (N, D).
+            given: (N, D) bool, or (D,) where it is the same of all: coordinates that stay.
+            known: likewise, by which components are responsible.
+            noise: of the N points.
+
+        Returns:
+            The smooth coordinates behind the margins (N, s), what is expected of the open ones in
+            their components (N, s), and lower factors of their covariances (N, s, s), with zeros
+            for what is given.
+        """
+        y, k = self.values(points)
+        smooth, discrete = known[..., ~self.tabled], known[..., self.tabled]
+        share = self.mixture.component_log_prob(y, k, smooth, discrete).softmax(1)
+        return y, *self.mixture.nearby(y, noise.choice(share), given[..., ~self.tabled])
+
+    def placed(self, points: Tensor, y: Tensor, given: Tensor) -> Tensor:
+        """Points (N, D) whose open smooth coordinates are those behind the margins (N, s)."""
+        smooth = given[..., ~self.tabled]
+        if bool(smooth.all()):
+            return points
+        points = points.clone()
+        points[:, ~self.tabled] = torch.where(
+            smooth, points[:, ~self.tabled], self._from_margins(y)
+        )
+        return points
 
     def complete(self, points: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the unknown coordinates of rows given the others.
@@ -206,27 +239,35 @@ class TableMixture:
             points[:, j] = torch.where(known[:, j], points[:, j], made)
         return points
 
-    def _log_slope(self, points: Tensor, which: Tensor) -> Tensor:
-        """Log-determinant of the way from some coordinates of points to their values: (N,)."""
-        result = points.new_zeros(len(points))
-        result = result - torch.where(which[..., self.tabled], self._log_width, 0.0).sum(-1)
-        smooth = which[..., ~self.tabled]
-        if self.margins is not None and bool(smooth.any()):
-            _, slope = self.margins.slopes(points[:, ~self.tabled].T.contiguous())
-            result = result + torch.where(smooth, slope.T, 0.0).sum(1)
-        return result
+    def _log_slope(self, slope: Tensor, which: Tensor) -> Tensor:
+        """Log-determinant of the way from some coordinates to their values: (N,).
+
+        Args:
+            slope: (N, s) of the smooth coordinates.
+            which: (N, D) bool, or (D,) where they are the same of all.
+        """
+        tabled = torch.where(which[..., self.tabled], self._log_width, 0.0).sum(-1)
+        return torch.where(which[..., ~self.tabled], slope, 0.0).sum(1) - tabled
 
     def values(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Points as the mixture sees them: (N, s) behind the margins and (N, m) values."""
-        tabled = self.tabled
-        y = points[:, ~tabled]
-        if self.margins is not None:
-            y = self.margins(y.T.contiguous())[0].T.contiguous()
+        return self._behind(points)[0], self._listed(points)
+
+    def _behind(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Smooth coordinates of points behind the margins, and log derivatives: two (N, s)."""
+        y = points[:, ~self.tabled]
+        if self.margins is None:
+            return y, torch.zeros_like(y)
+        y, slope = self.margins.slopes(y.T.contiguous())
+        return y.T.contiguous(), slope.T
+
+    def _listed(self, points: Tensor) -> Tensor:
+        """Tabled coordinates of points as values that count, (N, m)."""
         k = torch.zeros(len(points), len(self.seen), dtype=torch.long)
-        for i, j in enumerate(torch.nonzero(tabled)[:, 0].tolist()):
+        for i, j in enumerate(torch.nonzero(self.tabled)[:, 0].tolist()):
             cell = ((points[:, j] - self.rows.origin[j]) / self.rows.width[j]).floor()
             k[:, i] = _nearest(self.seen[i], cell)
-        return y, k
+        return k
 
     def _from_margins(self, y: Tensor) -> Tensor:
         """Smooth coordinates (N, s) of what is behind the margins."""

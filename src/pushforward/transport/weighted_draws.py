@@ -107,19 +107,6 @@ class WeightedDraws:
             summed=True,
         )
 
-    def factor(self, free: Tensor) -> Tensor:
-        """Lower factors (n, D, D) of weighted covariances of some coordinates.
-
-        Args:
-            free: (n, D) bool, or (D,) where they are the same of all; others have zeros.
-        """
-        weight, both = self.log_weight.exp()[..., None], free[..., :, None] & free[..., None, :]
-        off = self.points - (weight * self.points).sum(1, keepdim=True)
-        covariance = torch.where(both, (weight * off).mT @ off, 0.0)
-        variance = covariance.diagonal(dim1=1, dim2=2)
-        factor = torch.linalg.cholesky(covariance + torch.diag_embed(1e-6 * variance + 1e-12))
-        return torch.where(both, factor, 0.0)
-
     def ordered(self) -> "WeightedDraws":
         """The draws of each row along the direction in which they vary most.
 
