@@ -52,7 +52,7 @@ def test_many_ordered_values_are_tilted_so_that_their_scores_go_with_the_basis()
     base /= base.sum()
     basis = torch.from_numpy(x).float()
     weak, strong = Logits.path(basis, value, base, (1e-4, 1000.0), 0, tilted=True)
-    assert strong.weight.shape == (2, 2)
+    assert strong.weight.shape == (2, 2)  # no value is heavy
     p = strong.probability(basis)
     assert torch.allclose(p.sum(1), torch.ones(150).double())
     assert (p > 0).all()
@@ -69,6 +69,38 @@ def test_many_ordered_values_are_tilted_so_that_their_scores_go_with_the_basis()
     assert again.log_prob(basis, value).allclose(p.gather(1, value[:, None])[:, 0].log())
     with pytest.raises(ValueError, match="weights of another shape"):
         Logits.from_state(dict(strong.state_dict()) | {"scores": strong.scores[:, :1]})
+
+
+def test_a_wide_range_of_values_is_tilted_by_classes_and_a_heavy_one_is_its_own():
+    # incomes of which a third are zero
+    r = np.random.default_rng(0)
+    x = r.normal(size=(400, 1))
+    income = np.round(900 + 300 * (0.8 * x[:, 0] + 0.6 * r.normal(size=400))).clip(1, 1999)
+    value = torch.from_numpy(np.where(r.random(400) < 1 / 3, 0, income)).long()
+    base = torch.bincount(value, minlength=2001).double() + 1e-3
+    base /= base.sum()
+    basis = Basis.fit(torch.from_numpy(x[:, 0]))(torch.from_numpy(x[:, 0]))
+    (model,) = Logits.path(basis, value, base, (100.0,), 0, tilted=True)
+    assert model.seen[0] == 0
+    assert len(model.seen) < 400
+    p = model.probability(basis)
+    assert torch.allclose(p.sum(1), torch.ones(400).double())
+    assert model.log_prob(basis, value).allclose(p.gather(1, value[:, None])[:, 0].log())
+    drawn = model.sample(basis.repeat(50, 1), torch.Generator().manual_seed(0)).view(50, 400)
+    count = torch.stack([(drawn == v).double().mean(0) for v in (0, int(value[5]))])
+    assert torch.allclose(count, p[:, [0, int(value[5])]].T, atol=5 * (0.25 / 50) ** 0.5)
+    assert float(drawn.double().mean()) == pytest.approx(
+        float((p * torch.arange(2001)).sum(1).mean()), rel=0.02
+    )
+    there = value > 0
+    drawn, many = drawn.double(), torch.from_numpy(x[:, 0]).expand(50, 400)
+    both = drawn > 0
+    real = np.corrcoef(x[there.numpy(), 0], value[there])[0, 1]
+    assert np.corrcoef(many[both], drawn[both])[0, 1] == pytest.approx(real, abs=0.05)
+    again = Logits.from_state(dict(model.state_dict()))
+    assert again.probability(basis).equal(p)
+    with pytest.raises(ValueError, match="weights of another shape"):
+        Logits.from_state(dict(model.state_dict()) | {"seen": model.seen - 1})
 
 
 def test_a_column_of_names_that_hardly_repeat_is_fitted_without_a_warning(recwarn):

@@ -22,8 +22,7 @@ _LEAVES = (20, 5, 2)  # fewest rows of a leaf
 _SMOOTHING = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # m, pseudo-counts of the node above
 _STRENGTHS = (0.003, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a regression's weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trees
-_MOST = 12  # ordered values to which a regression gives weights of their own
-_MOST_TILTED = 400  # ordered values that are tilted along scores
+_MOST = 12  # ordered values that have weights of their own; more are tilted along scores
 
 
 class Conditional(nn.Module):
@@ -83,7 +82,7 @@ class Conditional(nn.Module):
         )  # fmt: skip
         strength, by_logits = None, None
         tilted = ordered and len(value.unique()) > _MOST
-        if len(value[train].unique()) > 1 and (not tilted or len(base) <= _MOST_TILTED):
+        if len(value[train].unique()) > 1:
             tried = (1.0,) if quick else _STRENGTHS
             fitted = Logits.path(
                 basis[train], value[train], base, tried, seed, tilted=tilted, quick=quick

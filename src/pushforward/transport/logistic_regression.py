@@ -26,7 +26,8 @@ _LEVELS = 40  # categories with a basis function of their own, the most frequent
 _FEW = 8  # values of an ordered coordinate that have indicators each
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles where the slope of others may change
 _FIT_ROWS, _QUICK_ROWS = 10_000, 2_000
-_TILTED_WORK = 2_000_000  # rows times values that are tilted, where a fit takes some rows only
+_HEAVY, _APART = 0.05, 4.0  # share of the rows and of those of neighbours, of a value by itself
+_CLASSES = 256  # of neighbouring values that are tilted alike
 _ITERATIONS, _QUICK_ITERATIONS = 100, 30
 _GAIN = 1e-4  # nats a row that one more step could bring, where the ascent ends
 _ROTATED = 1000  # basis functions, or rows, up to which the basis is rotated to its axes
@@ -117,11 +118,12 @@ def few_levels(count: int, nominal: bool) -> int | None:
 class Logits(nn.Module):
     """P(value | basis) for whole numbers 0 to V - 1; build it with :meth:`path`.
 
-    Values that are not ``seen`` keep the probability of the margin.
+    Values that no row had keep the probability of the margin. Where values are tilted along
+    scores, those of a class have the same score, and share what the class has as in the margin.
 
-    Buffers: ``base`` (V,) the margin; ``seen`` (C,) int64, the values told apart, rising;
-    ``scores`` (C, R) of these, where they are tilted along scores, else (C, 0); ``weight`` (R, F),
-    or (C, F) without scores, and ``bias`` (C,).
+    Buffers: ``base`` (V,) the margin; ``seen`` (C,) int64, the values that rows had, rising, or of
+    classes the highest values; ``scores`` (C, R) of the classes, (C, 0) without any; ``weight``
+    (C, F), or (R, F) with scores, and ``bias`` (C,).
     """
 
     base: Tensor
@@ -140,6 +142,11 @@ class Logits(nn.Module):
         # in the layout of a file: products of other layouts may differ in their last bit
         self.register_buffer("weight", weight.contiguous())
         self.register_buffer("bias", bias)
+        self._tilted = scores.shape[1] > 0
+        if self._tilted:
+            self._place = torch.searchsorted(seen, torch.arange(len(base)))
+            self._mass = base.new_zeros(len(seen)).index_add(0, self._place, base)
+            self._first = torch.cat([seen.new_zeros(1), seen[:-1] + 1])
 
     @classmethod
     def path(
@@ -166,8 +173,6 @@ class Logits(nn.Module):
             quick: no more than 2,000 rows, and fewer steps, to see what could be had.
         """
         most = _QUICK_ROWS if quick else _FIT_ROWS
-        if tilted:
-            most = min(most, _TILTED_WORK // len(base))
         if len(value) > most:
             generator = torch.Generator().manual_seed(seed)
             few = torch.randperm(len(value), generator=generator)[:most]
@@ -176,8 +181,11 @@ class Logits(nn.Module):
             basis, value = basis[few], value[few]
         steps = _QUICK_ITERATIONS if quick else _ITERATIONS
         if tilted:
-            seen, place, scores = torch.arange(len(base)), value, _scores(base)
-            ascent = _Ascent(basis.double(), place, base, steps, scores)
+            seen = _classes(base)
+            places = torch.searchsorted(seen, torch.arange(len(base)))
+            place, share = places[value], base.new_zeros(len(seen)).index_add(0, places, base)
+            scores = _scores(share)
+            ascent = _Ascent(basis.double(), place, share, steps, scores)
         else:
             seen, place = value.unique(return_inverse=True)
             scores = base.new_zeros(len(seen), 0)
@@ -203,6 +211,7 @@ class Logits(nn.Module):
             or len(weight) != (scores.shape[1] or len(seen))
             or not bool(scores.isfinite().all())
             or bool((seen.diff() <= 0).any() or seen[0] < 0 or seen[-1] >= len(base))
+            or (scores.shape[1] > 0 and int(seen[-1]) != len(base) - 1)
             or not bool(weight.isfinite().all() and bias.isfinite().all() and (base > 0).all())
         ):
             raise ValueError("a logistic regression has weights of another shape")
@@ -210,44 +219,82 @@ class Logits(nn.Module):
 
     def probability(self, basis: Tensor) -> Tensor:
         """P of every value: (n, F) -> (n, V) float64, rows sum to one."""
+        share = self._logit(basis).softmax(1)
+        if self._tilted:
+            return share[:, self._place] * (self.base / self._mass[self._place])
         p = self.base.repeat(len(basis), 1)
-        room = self.base[self.seen].sum()
-        p[:, self.seen] = room * self._logit(basis).softmax(1)
+        p[:, self.seen] = self.base[self.seen].sum() * share
         return p
 
     def log_prob(self, basis: Tensor, value: Tensor) -> Tensor:
         """Log probability of the values: (n, F) and (n,) int64 -> (n,) float64."""
-        log_p = self._logit(basis).log_softmax(1)
         place = torch.searchsorted(self.seen, value.contiguous()).clamp_max(len(self.seen) - 1)
+        log_p = self._logit(basis).log_softmax(1).gather(1, place[:, None])[:, 0]
+        log_base = self.base[value].log()
+        if self._tilted:
+            return log_p + log_base - self._mass[place].log()
         known = self.seen[place] == value
-        log_p = log_p.gather(1, place[:, None])[:, 0] + self.base[self.seen].sum().log()
-        return torch.where(known, log_p, self.base[value].log())
+        return torch.where(known, log_p + self.base[self.seen].sum().log(), log_base)
 
     def sample(self, basis: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value for each row of the basis: (n, F) -> (n,) int64."""
-        p = self.probability(basis)
-        return torch.multinomial(p, 1, replacement=True, generator=generator)[:, 0]
+        if not self._tilted:
+            p = self.probability(basis)
+            return torch.multinomial(p, 1, replacement=True, generator=generator)[:, 0]
+        share = self._logit(basis).softmax(1)
+        place = torch.multinomial(share, 1, replacement=True, generator=generator)[:, 0]
+        first, last, above = self._first[place], self.seen[place], self.base.cumsum(0)
+        part = torch.rand(len(place), generator=generator, dtype=share.dtype)
+        level = above[last] - part * self._mass[place]
+        value = torch.searchsorted(above, level, right=True)
+        return torch.minimum(torch.maximum(value, first), last)
 
     def _logit(self, basis: Tensor) -> Tensor:
-        """Logarithms of what the values told apart count, (n, C)."""
+        """Logarithms of what the values or classes count, (n, C)."""
         logit = basis.double() @ self.weight.T
-        return (logit @ self.scores.T if self.scores.shape[1] else logit) + self.bias
+        return (logit @ self.scores.T if self._tilted else logit) + self.bias
+
+
+def _classes(base: Tensor) -> Tensor:
+    """The highest values (C,) of classes of neighbouring values, about as many rows in each.
+
+    Args:
+        base: (V,) the margin; a value of more than a class should have is one of its own.
+    """
+    if len(base) <= _CLASSES:
+        return torch.arange(len(base))
+    level = (base.cumsum(0) / base.sum() * (_CLASSES // 2)).floor()
+    heavy = base * (_CLASSES // 2) >= base.sum()
+    ends = torch.cat([level[1:] > level[:-1], heavy.new_ones(1)])
+    ends |= heavy
+    ends[:-1] |= heavy[1:]
+    return torch.nonzero(ends)[:, 0]
 
 
 def _scores(base: Tensor) -> Tensor:
-    """Scores (V, 2) of ordered values: normal scores of their ranks, and the squares of these.
+    """Scores (C, R) of ordered classes, each with mean 0 and variance 1 under the margin (C,).
 
-    Both have mean 0 and variance 1 under the margin (V,): where the first one moves with the
-    basis, so does the mean of the values, and with the second their spread.
+    Indicators of classes that many rows have and of whose neighbours hardly any, such as zeros;
+    normal scores of the ranks among the rest, by which its values move with the basis; and the
+    squares of these, by which they spread.
     """
-    middle = base.cumsum(0) - 0.5 * base
-    first = torch.special.ndtri(middle / base.sum())
+    base = base / base.sum()
+    beside = torch.nn.functional.pad(base, (1, 1))
+    beside = torch.maximum(beside[:-2], beside[2:])
+    heavy = torch.nonzero(base >= (_APART * beside).clamp_min(_HEAVY))[:, 0]
+    rest = base.index_fill(0, heavy, 0.0)
+    middle = (rest.cumsum(0) - 0.5 * rest) / rest.sum().clamp_min(1e-12)
+    rank = torch.special.ndtri(middle.clamp(0.5 * base.min(), 1 - 0.5 * base.min()))
+    one_each = (torch.arange(len(base)) == heavy[:, None]).double()
     found: list[Tensor] = []
-    for score in (first, first**2):
+    for score in (*one_each, rank, rank**2):
+        score = score - (base * score).sum()
+        size = (base * score**2).sum().sqrt()
         for other in found:
             score = score - (base * score * other).sum() * other
-        score = score - (base * score).sum()
-        found.append(score / (base * score**2).sum().sqrt().clamp_min(1e-12))
+        left = (base * score**2).sum().sqrt()
+        if left > 1e-6 * size:
+            found.append((score - (base * score).sum()) / left)
     return torch.stack(found, 1)
 
 
