@@ -129,13 +129,16 @@ def test_samples_keep_decimals_and_natural_bounds():
             "single": np.round(r.normal(size=n), 3).astype(np.float32),
             "free": r.normal(size=n),
             "far": r.normal(170, 8, n),
+            "cost": r.normal(100, 25, n).clip(40),
         }
     )
     columns = Columns.learn(X).columns
-    z = 4 * torch.randn(5000, 7, generator=torch.manual_seed(0)).double()
+    z = 4 * torch.randn(5000, 8, generator=torch.manual_seed(0)).double()
     rows = columns.decode(z)
     assert (rows["price"] == rows["price"].round(2)).all()
     assert rows["price"].min() >= 0
+    assert rows["cost"].between(0, 20).any()  # far below the least, 40, but no amount is negative
+    assert rows["cost"].min() >= 0
     assert rows["share"].between(0, 1).all()
     assert rows["percent"].between(0, 100).all()
     assert (rows["digits"] == [float(f"{x:.4g}") for x in rows["digits"]]).all()

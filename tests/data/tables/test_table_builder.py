@@ -33,7 +33,10 @@ def test_declared_continuous_integers_are_rounded():
     columns, z, _ = encoded(X, columns={0: "continuous"})
     assert columns.kinds == ("continuous",)
     np.testing.assert_array_equal(columns.decode(z + 0.01), X)
-    np.testing.assert_array_equal(columns.decode(torch.tensor([[-99.0], [99.0]])), [[0], [255]])
+    # below zero, where no value was, it is reflected; beyond the dtype it is its end
+    below = columns.decode(z - 12 * (z[1] - z[0]))
+    np.testing.assert_array_equal(below, [[20], [10], [0], [10]])
+    np.testing.assert_array_equal(columns.decode(torch.tensor([[99.0]])), [[255]])
 
 
 def test_decode_refuses_what_is_not_a_coordinate():

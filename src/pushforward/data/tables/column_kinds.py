@@ -83,7 +83,7 @@ def recognise(
         numbers = values.astype(np.float64)
         natural = natural_bounds(numbers, column.atoms) if bounds is None else (None, None)
         column = replace(column, natural=natural)
-        notes.append(_within(natural))
+        notes.append(_within(numbers, natural))
     if bounds is None:
         column = _scaled(column, values, weights)
     if column.logarithm is not None:
@@ -180,21 +180,17 @@ def _scaled(column: Column, values: np.ndarray, weights: np.ndarray | None) -> C
 def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | None, float | None]:
     """Ends that the values show, None where they show none.
 
-    Zero where no value lies beyond it and some come near; of fewer than twenty values, of which
-    none may be near, where it is within three deviations of the mean: an amount below zero is a
-    worse sample than none where one may be. 1 and 100 where twenty values or more, from
-    zero on, come near them and none lies beyond; and the point masses at the ends of a mixed
-    column.
+    Zero where no value lies beyond it: of prices from 50 on a flow has one in some thousands
+    below zero, and that is a worse sample than none where one may be. 1 and 100 where twenty
+    values or more, from zero on, come near them and none lies beyond; and the point masses at the
+    ends of a mixed column.
     """
     low: float | None = None
     high: float | None = None
     least, most = float(values.min()), float(values.max())
-    with np.errstate(over="ignore", invalid="ignore"):  # huge values show no end
-        mean, spread = float(values.mean()), float(values.std())
-    few = len(values) < FEWEST and abs(mean) < 3 * spread
-    if least >= 0 and (few or least < spread):
+    if least >= 0:
         low = 0.0
-    elif most <= 0 and (few or most > -spread):
+    elif most <= 0:
         high = 0.0
     for top in (1.0, 100.0):
         if len(values) >= FEWEST and least >= 0 and 0.98 * top <= most <= top:
@@ -205,8 +201,13 @@ def natural_bounds(values: np.ndarray, atoms: Atoms | None) -> tuple[float | Non
     return low, high
 
 
-def _within(natural: tuple[float | None, float | None]) -> str:
-    low, high = natural
+def _within(values: np.ndarray, natural: tuple[float | None, float | None]) -> str:
+    """What is said of ends that the values come near to."""
+    with np.errstate(over="ignore", invalid="ignore"):  # huge values are near no end
+        spread = float(values.std())
+    low, high = (
+        None if end is None or np.abs(values - end).min() >= spread else end for end in natural
+    )
     if low is None and high is None:
         return ""
     if low is None or high is None:
