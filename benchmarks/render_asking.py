@@ -170,8 +170,18 @@ def asking_section(results):
             values = [f"{max(row[name] for row in own):.1f}" for name in ("first_cpu_s", "cpu_s")]
             values += [f"{mean(row['mean_cpu_s'] for row in own):.1f}"]
             values += [f"{mean(row['kept'] for row in own):.4f}"]
+            values += [f"{mean(row['copies'] for row in own):.3f}"]
             lines.append((f"{name} ({len(own)})", str(own[0]["columns"]), str(cells), *values))
-        head = ("table (seeds)", "columns", "given", "first, CPU s", "later", "mean", "kept")
+        head = (
+            "table (seeds)",
+            "columns",
+            "given",
+            "first, CPU s",
+            "later",
+            "mean",
+            "kept",
+            "copies",
+        )
         parts += [CONDITIONS_TEXT, table(head, lines)]
         parts += [told(run) for run in drawn["runs"].values()]
     return "\n\n".join(parts)
